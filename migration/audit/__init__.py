@@ -1,0 +1,1 @@
+"""Evidence, and what is made of it: verdict, JSON, text, HTML."""

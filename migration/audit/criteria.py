@@ -1,0 +1,135 @@
+"""The stages and the criteria: what a run does in which order, and the sentences that must hold for acceptance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["migrate", "rehearsal", "check", "rollback"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One ordered part of a run.
+
+    Attributes:
+        id: Two digits and a name, such as ``"40-transfer"``; its file is ``tests/stages/test_<id with _>.py``.
+        does: What it does, in half a sentence.
+        modes: The modes of a run that contain it.
+    """
+
+    id: str
+    does: str
+    modes: tuple[Mode, ...]
+
+    @property
+    def file(self) -> str:
+        """Name of its test file."""
+        return f"test_{self.id.replace('-', '_')}.py"
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A sentence that must hold for acceptance.
+
+    Attributes:
+        id: As in the design: ``"rows-exact"``. Smoke tests add ``smoke:<name>`` for each one in the plan.
+        stage: Id of the stage that judges it.
+        sentence: What holds when it is shown.
+    """
+
+    id: str
+    stage: str
+    sentence: str
+
+
+_RUN: tuple[Mode, ...] = ("migrate", "rehearsal")
+
+STAGES = (
+    Stage("10-preflight", "reads everything, changes nothing", _RUN),
+    Stage("20-backup", "copies databases, dumps and code files into a backup set", _RUN),
+    Stage("30-schema", "creates tables and indexes in the target, inside the transaction", _RUN),
+    Stage("40-transfer", "copies the rows, source by source", _RUN),
+    Stage("50-verify", "compares everything before COMMIT", _RUN),
+    Stage("60-commit", "commits: the one point of no return for data", _RUN),
+    Stage("70-references", "rewrites the code that named the old databases", _RUN),
+    Stage("80-smoke", "runs the applications", _RUN),
+    Stage("90-archive", "renames the sources", _RUN),
+    Stage("95-final", "reads everything again and writes the record", _RUN),
+    Stage("97-rollback", "puts everything back, and proves it", ("rehearsal", "rollback")),
+    Stage("98-check", "looks whether a finished consolidation is still right", ("check",)),
+)
+
+CRITERIA = (
+    Criterion("plan-valid", "10-preflight", "The plan is a plan of format 1, without a mistake."),
+    Criterion("sources-readable", "10-preflight", "Every source is there, is a database, and can be read."),
+    Criterion("integrity-before", "10-preflight", "Sources and target are intact before anything is done."),
+    Criterion("no-other-process", "10-preflight", "No other process uses the target or a source."),
+    Criterion("space", "10-preflight", "There is room for backups, dumps and growth, and the folders can be written."),
+    Criterion("nothing-left-behind", "10-preflight", "Every table with rows is moved, or left with a reason."),
+    Criterion("names-free", "10-preflight", "Every name that will be created in the target is free, or settled."),
+    Criterion(
+        "values-fit", "10-preflight", "Columns fit by name, and no value would be changed by the target's types."
+    ),
+    Criterion("keys-free", "10-preflight", "No two rows claim the same key, or the plan says which one stays."),
+    Criterion("references-found", "10-preflight", "Every reference in the plan is in the code exactly as stated."),
+    Criterion("backup-complete", "20-backup", "All original databases and code files are backed up."),
+    Criterion("backup-digest", "20-backup", "Each backup, read again, has the content of its original."),
+    Criterion(
+        "dump-reloads", "20-backup", "Each SQL dump, loaded into an empty database, has the content of its original."
+    ),
+    Criterion("tables-created", "30-schema", "All planned tables exist in the target."),
+    Criterion("indexes-created", "30-schema", "All planned indexes exist, each on its own table."),
+    Criterion(
+        "schema-as-planned",
+        "30-schema",
+        "Columns, keys and constraints are as planned; differences from the source are named.",
+    ),
+    Criterion("rows-counted", "40-transfer", "All record counts match: source and target, 100 %."),
+    Criterion("rows-expected", "40-transfer", "The counts are those that the plan states."),
+    Criterion(
+        "rows-exact", "50-verify", "Every row arrived with its values, types and bytes, as often as it was there."
+    ),
+    Criterion("no-duplicates", "50-verify", "No row is there twice: within a source, or across sources."),
+    Criterion("foreign-keys", "50-verify", "No foreign key points at nothing."),
+    Criterion("integrity", "50-verify", "The target is intact (integrity_check)."),
+    Criterion("neighbours-unchanged", "50-verify", "Every table that the target had before is unchanged."),
+    Criterion(
+        "triggers-in-place", "50-verify", "Triggers and views are there, to the letter, and none fired during the copy."
+    ),
+    Criterion("size-reasonable", "50-verify", "The target has grown by about what was moved."),
+    Criterion("committed", "60-commit", "COMMIT returned, and a new connection reads our row of history."),
+    Criterion("references-updated", "70-references", "The code uses the target."),
+    Criterion("no-stale-references", "70-references", "Nothing in the scanned trees names an old database any more."),
+    Criterion("code-compiles", "70-references", "Every rewritten file is valid Python."),
+    Criterion("logs-clean", "80-smoke", "The logs have no new line that reports an error."),
+    Criterion("no-side-effects", "80-smoke", "The applications changed no database unless the plan allows it."),
+    Criterion(
+        "archived", "90-archive", "The old databases are archived under their new names, and gone from the old ones."
+    ),
+    Criterion(
+        "archive-restorable", "90-archive", "Each archive, restored to a scratch folder, has the content of its source."
+    ),
+    Criterion("no-late-writes", "90-archive", "Nobody wrote into a source between copy and archive."),
+    Criterion(
+        "final-digest",
+        "95-final",
+        "Read through a new connection, the target still is what was verified before COMMIT.",
+    ),
+    Criterion(
+        "record-written",
+        "95-final",
+        "Backup location, rollback procedure and the record of the run are in the backup set.",
+    ),
+    Criterion("restored-exact", "97-rollback", "Databases, code and file names are as they were before the run."),
+    Criterion("archives-unchanged", "98-check", "The archives are there and unchanged."),
+    Criterion(
+        "target-right",
+        "98-check",
+        "The target still has everything that was moved into it; rows changed since are counted.",
+    ),
+    Criterion("no-old-database", "98-check", "No old database has been created again under its old name."),
+    Criterion("still-no-stale-references", "98-check", "Nothing in the scanned trees names an old database."),
+)
+
+SMOKE_SENTENCE = "The application works with the consolidated database."

@@ -1,0 +1,126 @@
+"""Evidence: expected, observed and where, for one criterion on one subject; and the record of a whole run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from migration.audit.criteria import Mode  # noqa: TC001 -- read at run time by whoever resolves the annotations
+
+Outcome = Literal["passed", "failed", "not run", "running"]
+Verdict = Literal["accepted", "refused", "not shown"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one criterion saw on one subject.
+
+    Attributes:
+        criterion: Id of the criterion, such as ``"rows-exact"`` or ``"smoke:WMS CLI"``.
+        subject: File, ``file:table``, or command.
+        expected: What had to be seen.
+        observed: What was seen.
+        holds: True when the criterion holds for this subject.
+        todo: When it does not: what to do next.
+    """
+
+    criterion: str
+    subject: str
+    expected: str
+    observed: str
+    holds: bool
+    todo: str = ""
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One stage of a run: its outcome, and measured against estimated seconds.
+
+    Attributes:
+        id: Such as ``"40-transfer"``.
+        outcome: ``passed``, ``failed``, ``not run`` or ``running`` (interrupted there).
+        reason: Why it was not run, else empty.
+        seconds: Measured, 0 when not run.
+        estimate: Seconds from the plan, or None.
+    """
+
+    id: str
+    outcome: Outcome
+    seconds: float = 0.0
+    estimate: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DatabaseRecord:
+    """One database before and after: what an auditor compares.
+
+    Attributes:
+        name: Source name of the plan, or ``"target"``.
+        file: Path relative to the workspace.
+        size: Bytes before, sidecars included; None when the file was absent.
+        size_after: Bytes after; None when absent.
+        digest: Content digest before (64 hex digits), empty when unknown.
+        digest_after: Content digest after, empty when unknown.
+        rows: Table to number of rows, before.
+        rows_after: Table to number of rows, after.
+        versions: Facts of the file: ``user_version``, ``application_id``, ``encoding``, ``journal_mode``, ``page_size``.
+    """
+
+    name: str
+    file: str
+    size: int | None = None
+    size_after: int | None = None
+    digest: str = ""
+    digest_after: str = ""
+    rows: dict[str, int] = field(default_factory=dict)
+    rows_after: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A whole run, as ``evidence.json`` (schema 1) holds it and every report is drawn from it.
+
+    Attributes:
+        run: Id of the run: ``<UTC stamp>-<mode>``.
+        verdict: ``accepted`` only if every demanded criterion was shown and holds.
+        headline: The verdict in one sentence for people ("Accepted: ...", "Refused: nothing was changed").
+        exit_code: What pytest exits with.
+        started: UTC, ISO 8601; ``finished`` is empty while the run goes on.
+        plan: ``path`` and ``sha256`` of the plan file.
+        findings: Sentences that need a reader's eye: settled name clashes, schema differences, views left behind.
+        backup_set: Path relative to the workspace, empty before there is one.
+        archive: Old file name to archived file name.
+        rollback: ``command`` (exact), ``drilled`` (UTC or empty).
+        put_back: What the run did after a failure, empty if nothing was to be put back.
+        already: True when the workspace was consolidated before this run and nothing was to be done.
+    """
+
+    run: str
+    mode: Mode
+    verdict: Verdict
+    headline: str
+    exit_code: int
+    started: str
+    finished: str
+    host: str
+    user: str
+    versions: dict[str, str]
+    plan: dict[str, str]
+    change: dict[str, str]
+    workspace: str
+    sources: tuple[DatabaseRecord, ...] = ()
+    target: DatabaseRecord | None = None
+    stages: tuple[StageRecord, ...] = ()
+    criteria: tuple[Evidence, ...] = ()
+    not_shown: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    backup_set: str = ""
+    archive: dict[str, str] = field(default_factory=dict)
+    rollback: dict[str, str] = field(default_factory=dict)
+    put_back: str = ""
+    already: bool = False
+    diff: str = ""
+    sql: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)

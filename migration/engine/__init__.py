@@ -1,0 +1,1 @@
+"""How it is done: databases, code, applications, and the way back."""

@@ -1,0 +1,1 @@
+"""All that knows pytest: options, gate, fixtures, progress, report hooks."""

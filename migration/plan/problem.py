@@ -1,0 +1,39 @@
+"""Problem: one reason why a plan cannot be carried out, in words for the person at the keyboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migration.plan.printable import printable
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that stands in the way, and what to do about it.
+
+    Attributes:
+        criterion: Id of the criterion that does not hold because of it, such as ``"keys-free"``.
+        subject: What it is about: a file, ``file:table``, or a place in the plan file.
+        what: One sentence of fact.
+        todo: One sentence that says what to do next.
+    """
+
+    criterion: str
+    subject: str
+    what: str
+    todo: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.subject}: {self.what} {self.todo}").rstrip()
+
+
+class Refused(Exception):  # noqa: N818 -- "refused" is a verdict of the glossary, not a mishap
+    """Raised when something must not be started; nothing was changed.
+
+    Attributes:
+        problems: Every reason found, at least one, in the order of the plan.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
