@@ -64,7 +64,7 @@ class DatabaseRecord:
         digest_after: Content digest after, empty when unknown.
         rows: Table to number of rows, before.
         rows_after: Table to number of rows, after.
-        versions: Facts of the file: ``user_version``, ``application_id``, ``encoding``, ``journal_mode``, ``page_size``.
+        versions: ``user_version``, ``application_id``, ``encoding``, ``journal_mode``, ``page_size``.
     """
 
     name: str

@@ -1,0 +1,175 @@
+"""The state of one run, as the harness itself knows it; exit code and verdict come from here, not from pytest's counts."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.audit.criteria import CRITERIA, STAGES, Mode
+from migration.audit.evidence import DatabaseRecord, Evidence, Record, StageRecord, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.plan.model import Plan
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the options and the configuration say, resolved to absolute paths.
+
+    Attributes:
+        workspace: Folder that holds target, sources and code.
+        plan: The plan file.
+        reports: Folder that gets one folder a run.
+        discard_changes: Rollback may discard what was changed in the target since.
+        sample: True when no workspace was named and the bundled sample stands in.
+    """
+
+    workspace: Path
+    plan: Path
+    reports: Path
+    discard_changes: bool = False
+    sample: bool = False
+
+
+@dataclass
+class RunState:
+    """Everything that one run has shown so far.
+
+    Attributes:
+        verb: What was asked for: ``migrate``, ``verify`` or ``rollback``.
+        mode: What that means here: a ``verify`` is a ``rehearsal`` before and a ``check`` after a migration.
+        started: UTC; the stamp of the run's names derives from it, nothing reads the clock a second time for that.
+        plan: The loaded plan, or None while (or because) it could not be loaded.
+        committed: True once COMMIT returned and the history row was read through a new connection.
+        failed: Id of the first stage that failed, or empty.
+        ended: Exit code that an interruption asks for (2, 143), or None.
+    """
+
+    verb: str
+    mode: Mode
+    settings: Settings
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    plan: Plan | None = None
+    plan_sha256: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    stages: dict[str, StageRecord] = field(default_factory=dict)
+    evidence: list[Evidence] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    sources: list[DatabaseRecord] = field(default_factory=list)
+    target: DatabaseRecord | None = None
+    committed: bool = False
+    already: bool = False
+    failed: str = ""
+    ended: int | None = None
+    finished: str = ""
+    exit_code: int = 0
+    put_back: str = ""
+    put_back_failed: bool = False
+    backup_set: str = ""
+    archive: dict[str, str] = field(default_factory=dict)
+    rollback: dict[str, str] = field(default_factory=dict)
+    diff: str = ""
+    sql: list[str] = field(default_factory=list)
+
+    @property
+    def stamp(self) -> str:
+        """The run's UTC time as names carry it: ``YYYYMMDD_HHMMSS``."""
+        return self.started.strftime("%Y%m%d_%H%M%S")
+
+    @property
+    def run_id(self) -> str:
+        """``<UTC stamp>-<mode>``; also the name of the run's folder under reports."""
+        return f"{self.stamp}-{self.mode}"
+
+    @property
+    def folder(self) -> Path:
+        """Where this run's report and evidence go."""
+        return self.settings.reports / self.run_id
+
+    def demanded(self) -> list[str]:
+        """Ids of the criteria that must be shown for acceptance in this mode, smoke tests of the plan included."""
+        stages = {stage.id for stage in STAGES if self.mode in stage.modes}
+        ids = [criterion.id for criterion in CRITERIA if criterion.stage in stages]
+        smoke = [f"smoke:{test.name}" for test in self.plan.smoke] if self.plan else []
+        at_smoke = self.mode in ("migrate", "rehearsal", "check")
+        return ids + (smoke if at_smoke else [])
+
+    def not_shown(self) -> tuple[str, ...]:
+        """Demanded criteria for which there is no evidence."""
+        shown = {one.criterion for one in self.evidence}
+        return tuple(criterion for criterion in self.demanded() if criterion not in shown)
+
+    def verdict(self) -> Verdict:
+        """``accepted`` only when every demanded criterion was shown, holds everywhere, and the data is committed."""
+        if self.already and not self.failed:
+            return "accepted"
+        if self.failed or not all(one.holds for one in self.evidence):
+            return "refused"
+        needs_commit = self.mode in ("migrate", "rehearsal")
+        if self.not_shown() or self.ended is not None or (needs_commit and not self.committed):
+            return "not shown"
+        return "accepted"
+
+    def headline(self) -> str:
+        """The verdict in one sentence for people."""
+        if not self.finished:
+            return "Unfinished: the run had not ended when this was written."
+        if self.put_back_failed:
+            return f"NOT PUT BACK: {self.put_back}"
+        verdict = self.verdict()
+        if verdict == "accepted":
+            return _ACCEPTED["already" if self.already else self.mode]
+        if self.ended is not None:
+            return f"Interrupted. {self.put_back or 'Nothing was changed.'}"
+        what = "Refused" if verdict == "refused" else "Not shown"
+        return f"{what}. {self.put_back or 'Nothing was changed.'}"
+
+    def record(self) -> Record:
+        """Freeze what is known now into the form every report is drawn from."""
+        plan = self.plan
+        return Record(
+            run=self.run_id,
+            mode=self.mode,
+            verdict=self.verdict() if self.finished else "not shown",
+            headline=self.headline(),
+            exit_code=self.exit_code,
+            started=self.started.isoformat(timespec="seconds"),
+            finished=self.finished,
+            host=platform.node(),
+            user=getpass.getuser(),
+            versions=dict(self.versions),
+            plan={"path": self.settings.plan.name, "sha256": self.plan_sha256},
+            change=plan.change.model_dump() if plan else {},
+            workspace=self.settings.workspace.name,
+            sources=tuple(self.sources),
+            target=self.target,
+            stages=tuple(self.stages[stage.id] for stage in STAGES if stage.id in self.stages),
+            criteria=tuple(self.evidence),
+            not_shown=() if self.already else self.not_shown(),
+            findings=tuple(self.findings),
+            backup_set=self.backup_set,
+            archive=dict(self.archive),
+            rollback=dict(self.rollback),
+            put_back=self.put_back,
+            already=self.already,
+            diff=self.diff,
+            sql=tuple(self.sql),
+        )
+
+
+STATE = pytest.StashKey[RunState]()
+
+_ACCEPTED = {
+    "migrate": "Accepted: consolidated, every criterion shown.",
+    "rehearsal": "Rehearsal passed: every criterion shown on copies, and put back; the workspace was not touched.",
+    "check": "Still right: every criterion shown, nothing was written.",
+    "rollback": "Put back: everything is as it was before the migration.",
+    "already": "Already consolidated: nothing was to be done.",
+}
