@@ -44,7 +44,7 @@ def _pattern(value: str) -> str:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
 PathInside = Annotated[str, StringConstraints(min_length=1), AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -180,7 +180,7 @@ class Smoke(Part):
     expect: Expect = Expect()
     writes: bool = False
 
-    def model_post_init(self, _context: Any, /) -> None:  # noqa: ANN401 -- pydantic's own signature
+    def model_post_init(self, _context: Any, /) -> None:
         """Refuse a smoke test that says how to run it twice, or not at all."""
         if bool(self.python) == bool(self.run):
             raise ValueError('a smoke test needs either "python" or "run", and not both')

@@ -1,0 +1,155 @@
+"""What is wrong between the parts of a plan: what no single part can see of itself.
+
+The checks read what TOML gave, not the validated plan, so that one wrong value elsewhere does not silence them. They
+step over whatever has the wrong type: saying that is :mod:`migration.plan.shape`'s task.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from posixpath import normpath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from migration.plan.ddl import trial
+from migration.plan.mistake import Loc, Mistake, quoted, spoken
+from migration.plan.model import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator
+    from types import EllipsisType
+
+Data = dict[str, Any]
+Value = TypeVar("Value")
+
+
+def mistakes(data: Data) -> list[Mistake]:
+    """Return every mistake between the parts of a plan.
+
+    Args:
+        data: A plan as tomllib returns it, sound or not.
+    """
+    checks = (_names, _files, _backups, _tables, _left_too, _idle, _renames, _references, _created)
+    return [mistake for check in checks for mistake in check(data)]
+
+
+def _names(data: Data) -> Iterator[Mistake]:
+    for part in ("source", "smoke"):
+        for loc, first, name in _again(_texts(data, part, ..., "name")):
+            yield Mistake(loc, f"{quoted(name)} is the name of {spoken(first[:2])} already.", "Give it another name.")
+    for loc, first, name in _again(_texts(data, "table", ..., "name"), _folded):
+        yield Mistake(loc, f"{quoted(name)} is required by {spoken(first[:2])} already.", "Remove one of the two.")
+
+
+def _files(data: Data) -> Iterator[Mistake]:
+    files = list(_texts(data, "source", ..., "file"))
+    for loc, first, file in _again(files, normpath):
+        what = f"{quoted(file)} is the same file as that of {spoken(first[:2])}."
+        yield Mistake(loc, what, "Put the tables of both under one [[source]].")
+    for loc, file in files:
+        for _, target in _texts(data, "target"):
+            if normpath(file) == normpath(target):
+                what = f"{quoted(file)} is the same file as the target {quoted(target)}."
+                yield Mistake(loc, what, "A database cannot be moved into itself: correct one of the two paths.")
+
+
+def _backups(data: Data) -> Iterator[Mistake]:
+    folder = normpath(next((text for _, text in _texts(data, "backups")), Plan.model_fields["backups"].default))
+    if folder == ".":
+        what = "the backups folder is the workspace itself."
+        yield Mistake(("backups",), what, 'Name a folder inside the workspace, such as "backups".')
+        return
+    for loc, target in _texts(data, "target"):
+        if f"{normpath(target)}/".startswith(f"{folder}/"):
+            what = f"the target {quoted(target)} lies in the backups folder {quoted(folder)}."
+            yield Mistake(loc, what, 'Keep the live database and its backups apart: change this path, or "backups".')
+
+
+def _tables(data: Data) -> Iterator[Mistake]:
+    for at, _ in _each(data, "source", ...):
+        for loc, first, name in _again(_texts(data, *at, "table", ..., "name"), _folded):
+            what = f"{quoted(name)} is mapped by {spoken(first[2:4])} of this source already."
+            yield Mistake(loc, what, "Keep one of the two.")
+
+
+def _left_too(data: Data) -> Iterator[Mistake]:
+    for at, _ in _each(data, "source", ...):
+        mapped = list(_texts(data, *at, "table", ..., "name"))
+        for loc, pattern in _texts(data, *at, "leave", ..., "tables", ...):
+            for _, name in mapped:
+                if fnmatchcase(name, pattern):
+                    what = f"{quoted(pattern)} leaves {quoted(name)} behind, but a [[source.table]] moves it."
+                    yield Mistake(loc, what, "Make the pattern narrower, or remove the [[source.table]].")
+
+
+def _idle(data: Data) -> Iterator[Mistake]:
+    for loc, source in _each(data, "source", ...):
+        # Any part will do: a misspelt [[source.tabel]] or [source.table] is reported as such, and only as such.
+        if isinstance(source, dict) and not any(isinstance(value, list | dict) and value for value in source.values()):
+            todo = "Add a [[source.table]] for each table to move, or a [[source.leave]] with the reason."
+            yield Mistake(loc, "this source moves nothing and leaves nothing.", todo)
+
+
+def _renames(data: Data) -> Iterator[Mistake]:
+    for at, columns in _each(data, "source", ..., "table", ..., "columns"):
+        renamed = columns.items() if isinstance(columns, dict) else ()
+        for loc, first, name in _again((((*at, old), new) for old, new in renamed if isinstance(new, str)), _folded):
+            what = f"{quoted(str(loc[-1]))} and {quoted(str(first[-1]))} both become {quoted(name)}."
+            yield Mistake(loc, what, "Give each column a name of its own; SQLite does not tell capitals apart.")
+
+
+def _references(data: Data) -> Iterator[Mistake]:
+    places: list[tuple[Loc, tuple[str, str]]] = []
+    for loc, reference in _each(data, "reference", ...):
+        match reference:
+            case {"file": str(file), "find": str(find)}:
+                places.append((loc, (normpath(file), find)))
+    for loc, first, (file, find) in _again(places):
+        what = f"{quoted(find)} in {quoted(file)} is replaced by {spoken(first)} already."
+        yield Mistake(loc, what, "Remove one of the two.")
+
+
+def _created(data: Data) -> Iterator[Mistake]:
+    for loc, table in (*_each(data, "source", ..., "table", ...), *_each(data, "table", ...)):
+        if not isinstance(table, dict):
+            continue
+        sql, name = table.get("create"), table.get("into") or table.get("name")
+        if isinstance(sql, str) and isinstance(name, str) and sql and (what := trial(sql, name)):
+            todo = f"Write one CREATE TABLE for {quoted(name)}, and its indexes and triggers if it has any."
+            yield Mistake((*loc, "create"), what, todo)
+
+
+def _each(data: Any, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, Any]]:
+    """Go down ``path`` (``...``: into every element of a list) and yield what is there, each with its key path."""
+    if not path:
+        yield (), data
+        return
+    head, *rest = path
+    inside: list[tuple[str | int, Any]] = []
+    if isinstance(data, list):
+        inside = [(index, value) for index, value in enumerate(data) if head in (..., index)]
+    elif isinstance(data, dict):
+        inside = [(key, value) for key, value in data.items() if key == head]
+    for step, value in inside:
+        for loc, found in _each(value, *rest):
+            yield (step, *loc), found
+
+
+def _texts(data: Data, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, str]]:
+    """Yield the texts at ``path`` that are not empty."""
+    return ((loc, found) for loc, found in _each(data, *path) if isinstance(found, str) and found)
+
+
+def _again(
+    found: Iterable[tuple[Loc, Value]], same: Callable[[Value], Hashable] = lambda value: value
+) -> Iterator[tuple[Loc, Loc, Value]]:
+    """Yield what was there before, up to ``same``: its key path, that of the first one, and the value."""
+    seen: dict[Hashable, Loc] = {}
+    for loc, value in found:
+        first = seen.setdefault(same(value), loc)
+        if first != loc:
+            yield loc, first, value
+
+
+def _folded(name: str) -> bytes:
+    """Fold a name as SQLite does: ASCII letters only."""
+    return name.encode().lower()

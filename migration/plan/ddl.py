@@ -1,0 +1,85 @@
+"""What the ``create`` text of a plan does: its statements, and a trial of them in memory."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from migration.plan.mistake import quoted, short
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3
+
+_SPACE = r"(?>\s|--[^\n]*(?:\n|\Z)|/\*(?>[^*]|\*(?!/))*(?:\*/|\Z))"
+_EMPTY = re.compile(rf"(?>{_SPACE}|;)*+")
+_CREATES = re.compile(rf"{_SPACE}*+CREATE{_SPACE}++(?:UNIQUE{_SPACE}++INDEX|TABLE|INDEX|TRIGGER|VIEW)\b", re.IGNORECASE)
+_WORDS = re.compile(rf"{_SPACE}*+(\w+(?:\s+\w+)?)")
+
+
+def statements(text: str) -> list[str]:
+    """Return the SQL statements of ``text`` in order, each as written, without the space around it.
+
+    SQLite itself says where one ends, so semicolons in strings, comments and trigger bodies do not cut. Comments stay
+    with the statement that follows them; a comment after the last one is dropped. The last statement needs no
+    semicolon.
+    """
+    found = []
+    begun = ""
+    for piece in re.findall(r"[^;]*;|[^;]+\Z", text):
+        begun += piece
+        # complete_statement() would stop reading at a NUL; executing such a text is refused later, by SQLite.
+        if piece.endswith(";") and sqlite3.complete_statement(begun.replace("\0", " ")):
+            found.append(begun)
+            begun = ""
+    return [statement.strip() for statement in (*found, begun) if not _EMPTY.fullmatch(statement)]
+
+
+def trial(text: str, table: str) -> str:
+    """Create ``table`` with ``text`` in an empty database in memory, and say what is wrong.
+
+    Args:
+        text: One CREATE TABLE, and the indexes, triggers and views that belong to it.
+        table: The name that the plan gives the table, spelled as it has to be in the schema.
+
+    Returns:
+        One sentence, or an empty text when nothing is wrong.
+    """
+    parts = statements(text)
+    for statement in parts:
+        if not _CREATES.match(statement):
+            return f"the statement begins with {_beginning(statement)}; only CREATE TABLE, INDEX, TRIGGER and VIEW may."
+    connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=0)
+    try:
+        connection.set_authorizer(_without_rows)
+        for statement in parts:
+            connection.execute(statement)
+        connection.set_authorizer(None)
+        listed = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        )
+        created = [str(name) for (name,) in listed]
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        return _refusal(error)
+    finally:
+        connection.close()
+    if created == [table]:
+        return ""
+    return f"the SQL creates {' and '.join(map(quoted, created)) or 'no table'}, but the table is {quoted(table)}."
+
+
+def _without_rows(action: int, *_names: str | None) -> int:
+    """Deny CREATE TABLE ... AS SELECT: rows come from the sources alone."""
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_SELECT else sqlite3.SQLITE_OK
+
+
+def _refusal(error: Exception) -> str:
+    if str(error) == "not authorized":
+        return "CREATE TABLE ... AS SELECT brings rows of its own and no constraints."
+    return f"SQLite refuses the SQL: {short(str(error))}."
+
+
+def _beginning(statement: str) -> str:
+    words = _WORDS.match(statement)
+    return quoted(words.group(1) if words else statement[:20])

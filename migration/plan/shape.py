@@ -1,0 +1,161 @@
+"""What is wrong within the parts of a plan: pydantic finds it, and it is said here in words for the plan's author."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from migration.plan.mistake import Loc, Mistake, heading, quoted
+from migration.plan.model import Plan
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# pydantic's error type -> what belongs there, and how to write it
+_WRONG_TYPE = {
+    "string_type": ("text", "Write it in quotes."),
+    "bool_type": ("true or false", "Write true or false, small and without quotes."),
+    "int_type": ("a whole number", "Write digits only, without quotes."),
+    "float_type": ("a duration", 'Write it like "30s", "15m" or "1h30m", or as a number of seconds.'),
+    "finite_number": ("a duration that ends", 'Write it like "30s", "15m" or "1h30m", or as a number of seconds.'),
+    "list_type": ("a list", 'Write it in square brackets: ["...", "..."].'),
+    "tuple_type": ("a list", 'Write it in square brackets: ["...", "..."].'),
+    "dict_type": ("pairs", 'Write them in braces: { old = "new" }.'),
+}
+
+# A word of the model's own sentence -> what to do
+_TODO_BY_WORD = {
+    "outside": "Write a path inside the workspace, relative to it.",
+    "duration": 'Write hours, minutes and seconds in this order, such as "1h30m", or a number of seconds.',
+    "regular expression": "Correct the pattern; a bracket, dot or star that stands for itself needs a backslash.",
+    "python": 'Keep one of the two: "python" for source text, "run" for a command.',
+}
+
+
+def validated(data: dict[str, Any]) -> tuple[Plan | None, list[Mistake]]:
+    """Return the plan, or None and every mistake that a part of it has in itself.
+
+    Args:
+        data: What tomllib read.
+    """
+    try:
+        # TOML names only: without by_name=False the model would also take its Python names, such as "sources".
+        return Plan.model_validate(data, by_alias=True, by_name=False), []
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    meant = {(*one["loc"][:-1], _nearest(one["loc"])) for one in errors if one["type"] == "extra_forbidden"}
+    # A required key that is only misspelt is one mistake, not two.
+    return None, [_mistake(one) for one in errors if one["type"] != "missing" or one["loc"] not in meant]
+
+
+def _mistake(error: ErrorDetails) -> Mistake:
+    loc, kind = error["loc"], error["type"]
+    if kind == "missing":
+        return _missing(loc)
+    if kind == "extra_forbidden":
+        return _unknown(loc)
+    if kind == "model_type" or (kind == "list_type" and _model_at(loc)):
+        return _wrong_part(loc, several=kind == "list_type" or isinstance(loc[-1], int))
+    if kind in _WRONG_TYPE:
+        wanted, todo = _WRONG_TYPE[kind]
+        return Mistake(loc, f"{_key(loc)} needs {wanted}, not {_shown(error['input'])}.", todo)
+    if kind == "value_error":
+        return _refused_by_model(loc, error["input"], str(error["ctx"]["error"]))
+    return Mistake(loc, *_bad_value(kind, loc, error))
+
+
+def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
+    """Say what is wrong with a value of the right type, and what it should be."""
+    value, context = _shown(error["input"]), error.get("ctx", {})
+    match kind:
+        case "literal_error":
+            return f"{_key(loc)} cannot be {value}.", f"Write {context['expected'].replace(chr(39), chr(34))}."
+        case "greater_than_equal":
+            return f"{_key(loc)} cannot be {value}.", f"Write a number that is at least {context['ge']}."
+        case "string_too_short":
+            return f"{_key(loc)} is empty.", "Write at least one character."
+        case "string_too_long":
+            return f"{value} is too long.", f"Write at most {context['max_length']} characters."
+        case "string_pattern_mismatch":
+            todo = 'Begin with a letter or a digit (A-Z, a-z, 0-9); after it ".", "_" and "-" may stand too.'
+            return f"{value} cannot be used in the name of a file.", todo
+        case "too_short":
+            return "nothing is to be moved.", f"Add a {heading((*loc, 0))} for each database to move from."
+    return f"{_key(loc)} cannot be {value}: {error['msg']}.", "Correct it."
+
+
+def _missing(loc: Loc) -> Mistake:
+    part = heading(loc[:-1])
+    if _model_at(loc):
+        return Mistake(loc, f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys.")
+    where = f"below {part}" if len(loc) > 1 else "at the top of the file, before the first [part]"
+    return Mistake(loc, f"{_key(loc)} is missing in {part}.", f"Add {loc[-1]} = ... {where}.")
+
+
+def _unknown(loc: Loc) -> Mistake:
+    nearest = _nearest(loc)
+    known = ", ".join(map(quoted, _known(loc[:-1])))
+    todo = f"Did you mean {quoted(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
+    return Mistake(loc, f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1])}.", todo)
+
+
+def _wrong_part(loc: Loc, *, several: bool) -> Mistake:
+    head = heading((*loc, 0) if several and not isinstance(loc[-1], int) else loc)
+    brackets = "double" if several else "single"
+    what = f"{_key(loc)} is not written as {'a list of parts' if several else 'one part'}."
+    return Mistake(loc, what, f"Write {head}, with {brackets} brackets, on a line of its own, and its keys below.")
+
+
+def _refused_by_model(loc: Loc, value: object, sentence: str) -> Mistake:
+    what = f"{quoted(value)}: {sentence}." if isinstance(value, str) else f"{sentence}."
+    return Mistake(loc, what, next((todo for word, todo in _TODO_BY_WORD.items() if word in sentence), "Correct it."))
+
+
+def _nearest(loc: Loc) -> str:
+    """Return the known key that looks most like the last step of ``loc``, or an empty text."""
+    return next(iter(get_close_matches(str(loc[-1]), _known(loc[:-1]), n=1)), "")
+
+
+def _known(loc: Loc) -> list[str]:
+    """Return the TOML names of the keys of the part at ``loc``."""
+    model = _model_at(loc)
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _model_at(loc: Loc) -> type[BaseModel] | None:
+    """Return the model of the part at ``loc``, or of the parts in the list at ``loc``; None for anything else."""
+    model: type[BaseModel] | None = Plan
+    for step in loc:
+        if isinstance(step, str) and model:
+            fields = {field.alias or name: field for name, field in model.model_fields.items()}
+            model = _model_in(fields[step].annotation) if step in fields else None
+    return model
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for inner in get_args(annotation) if (model := _model_in(inner))), None)
+
+
+def _key(loc: Loc) -> str:
+    """Return the last key of ``loc`` in quotes; an index belongs to the list before it."""
+    return quoted(next((step for step in reversed(loc) if isinstance(step, str)), "plan"))
+
+
+def _shown(value: object) -> str:
+    """Say what stands in the file: the value if it is short, its kind if not."""
+    if isinstance(value, str):
+        return f"the text {quoted(value)}" if value else "an empty text"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"the number {value}" if abs(value) < _LARGE else "so large a number"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a part with keys" if isinstance(value, dict) else "a date or time"
+
+
+_LARGE = 10**18  # printing an integer of thousands of digits is an error in Python

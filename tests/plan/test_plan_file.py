@@ -1,0 +1,270 @@
+"""A plan file is loaded whole, or refused with every mistake, its line, and what to do about it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import ValidationError
+
+from migration.plan.file import load, sha256
+from migration.plan.problem import Refused
+
+if TYPE_CHECKING:
+    from migration.plan.problem import Problem
+
+FULL = Path(__file__).with_name("full.toml").read_text(encoding="utf-8")  # every kind of part, and every key
+
+SMALL = """\
+format = 1
+name = "small"
+target = "workspace.db"
+
+[[source]]
+name = "queue"
+file = "queue.db"
+
+[[source.table]]
+name = "tasks"
+"""
+TAIL = SMALL[SMALL.index("[[source]]") :]
+
+
+def written(folder: Path, text: str) -> Path:
+    """Write a plan file as its author would."""
+    path = folder / "plan.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems_of(path: Path) -> tuple[Problem, ...]:
+    """Load a plan that must be refused."""
+    with pytest.raises(Refused) as refusal:
+        load(path)
+    return refusal.value.problems
+
+
+def test_a_full_plan_loads_with_every_value(tmp_path: Path) -> None:
+    """Every kind of part arrives, durations as seconds, sources in order of transfer."""
+    plan = load(written(tmp_path, FULL))
+
+    first, second = plan.sources
+    assert [source.name for source in plan.in_order] == ["orchestration", "task_queue"]
+    assert (first.estimate, second.estimate, plan.estimates.schema_, plan.smoke[0].timeout) == (900, None, 120, 90)
+    assert [(table.name, table.into) for table in first.tables] == [("tasks", "queue_tasks"), ("history", "history")]
+    assert first.leave[0].tables == ("agent_*",)
+    assert plan.references[0].import_.startswith("from meridian_core")
+    assert plan.change.id == "CHG-1042"
+
+
+def test_a_loaded_plan_is_frozen(tmp_path: Path) -> None:
+    """Nobody can turn the plan that was approved into another one while it is carried out."""
+    plan = load(written(tmp_path, FULL))
+
+    with pytest.raises(ValidationError, match="frozen"):
+        plan.target = "elsewhere.db"  # type: ignore[misc]  # the type checker sees it too, which is the point
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_mistakes(tmp_path: Path) -> None:
+    """Editors on Windows write both, and lines are still counted right."""
+    path = tmp_path / "plan.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + SMALL.replace("\n", "\r\n").encode())
+    assert load(path).name == "small"
+
+    path.write_bytes(path.read_bytes().replace(b'"tasks"', b"7"))
+    assert problems_of(path)[0].subject == "plan.toml:10 (source 1, table 1, name)"
+
+
+# What is replaced in SMALL, by what, the line of the mistake, and words its message must contain.
+BROKEN = [
+    ("format = 1", "format = 2", 1, ['"format"', "Write 1"]),
+    ("format = 1\n", "", None, ['"format" is missing', "at the top of the file"]),
+    ('name = "small"', 'name = "my plan"', 2, ["my plan", "file", "letter"]),
+    ('name = "small"', f'name = "{"x" * 81}"', 2, ["too long", "80"]),
+    ('name = "small"', "name = 1979-05-27", 2, ["needs text", "date", "quotes"]),
+    ('target = "workspace.db"', 'target = "/var/workspace.db"', 3, ["absolute", "outside"]),
+    ('target = "workspace.db"', 'target = "a/../../b.db"', 3, ["outside", "inside the workspace"]),
+    ('target = "workspace.db"', 'target = "a\\u0000b"', 3, ["NUL"]),
+    ('target = "workspace.db"', 'target = ""', 3, ["empty"]),
+    ('target = "workspace.db"', 'taget = "workspace.db"', 3, ['"taget"', 'Did you mean "target"?']),
+    ("[[source]]", "dump = 'yes'\n[[source]]", 5, ["true or false"]),
+    ("[[source]]", "[[sources]]", 5, ['"sources"', 'Did you mean "source"?']),
+    ("[[source]]", "[[change]]\n[[source]]", 5, ["[change]", "single brackets"]),
+    ("[[source]]", "zzz = 1\n[[source]]", 5, ['"zzz"', "one of these", '"target"', '"reference"']),
+    (TAIL, "source = 3", 5, ["[[source]]", "double brackets"]),
+    (TAIL, "source = []", 5, ["nothing is to be moved", "[[source]]"]),
+    ("[[source.table]]", "[source.table]", 9, ["[[source.table]]", "double brackets"]),
+    ('file = "queue.db"', "", 5, ['"file" is missing in [[source]]', "file = ..."]),
+    ('file = "queue.db"', 'file = "queue.db"\nestimate = "soon"', 8, ["soon", "30s", "1h30m"]),
+    ('file = "queue.db"', 'file = "queue.db"\nestimate = true', 8, ["duration", "true"]),
+    ('file = "queue.db"', 'file = "queue.db"\nestimate = -1', 8, ["-1", "at least 0"]),
+    ('file = "queue.db"', 'file = "queue.db"\npriority = 1.5', 8, ["whole number", "1.5"]),
+    ('name = "tasks"', 'name = "tasks"\nrows = "85"', 11, ["whole number", '"85"', "without quotes"]),
+    ('name = "tasks"', f'name = "tasks"\ncolumns.a = 0x1{"0" * 5000}', 11, ["needs text", "so large a number"]),
+    ('name = "tasks"', 'name = "tasks"\ncolumns = ["a"]', 11, ["pairs", "a list", "braces"]),
+    ('name = "tasks"', 'name = "tasks"\non_conflict = "ignore"', 11, ['"ignore"', '"refuse"', '"prefer-target"']),
+    ('name = "tasks"', 'name = "tasks"\non_conflct = "refuse"', 11, ["[[source.table]]", '"on_conflict"?']),
+    ('name = "tasks"', 'name = "tasks"\ninot = "x"', 11, ['Did you mean "into"?']),
+    ('name = "tasks"', 'name = "tasks"\ntarget_name = "x"', 11, ['"target_name" is not a key', '"into"']),
+    ("[[source.table]]", '[[source.leave]]\ntables = "x"\nreason = "y"\n[[source.table]]', 10, ["a list", "brackets"]),
+    ("[[source.table]]", '[[source.leave]]\ntables = ["x",\n3]\nreason = "y"\n[[source.table]]', 11, ["needs text"]),
+    ("[[source]]", '[[smoke]]\nname = "x"\n[[source]]', 5, ['"python" or "run"', "not both"]),
+    ("[[source]]", '[[smoke]]\nname = "x"\nrun = "ls"\n[[source]]', 7, ["a list", '"ls"']),
+    ("[[source]]", '[logs]\nerrors = "a("\n[[source]]', 6, ["regular expression", "a(", "backslash"]),
+    ("[[source]]", '[[reference]]\nfile = "a"\nfind = "b"\nreplace = "c"\nimprt = "d"\n[[source]]', 9, ['"import"?']),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "words"), BROKEN, ids=[new[:40] or "missing" for _, new, *_ in BROKEN])
+def test_a_mistake_is_named_with_its_line_and_its_remedy(
+    tmp_path: Path, old: str, new: str, line: int | None, words: list[str]
+) -> None:
+    """The first problem says where and what, in the words of the plan and not of a library."""
+    assert old in SMALL
+
+    problem = problems_of(written(tmp_path, SMALL.replace(old, new, 1)))[0]
+
+    assert problem.criterion == "plan-valid"
+    assert problem.subject.startswith(f"plan.toml:{line} (" if line else "plan.toml (")
+    assert [word for word in words if word not in str(problem)] == []
+    assert problem.todo
+    assert not re.search("Input should|pydantic|https?:|Value error|valid dictionary", str(problem))
+
+
+def test_all_mistakes_come_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """Wrong values, unknown keys and contradictions between parts need one reading, not one run each."""
+    text = SMALL.replace("format = 1", 'format = "1"').replace('"queue.db"', '"./workspace.db"')
+    text += "rows = -1\nplace = 3\n[[source]]\nname = 'queue'\nfile = '../x.db'\n"
+
+    problems = problems_of(written(tmp_path, text))
+
+    assert [problem.subject.removeprefix("plan.toml:") for problem in problems] == [
+        "1 (format)",
+        "7 (source 1, file)",
+        "11 (source 1, table 1, rows)",
+        "12 (source 1, table 1, place)",
+        "13 (source 2)",
+        "14 (source 2, name)",
+        "15 (source 2, file)",
+    ]
+
+
+def test_a_misspelt_required_key_is_one_mistake(tmp_path: Path) -> None:
+    """The key that is missing because of the slip is not reported a second time."""
+    problems = problems_of(written(tmp_path, SMALL.replace("target =", "tarqet =")))
+
+    assert [problem.what for problem in problems] == ['"tarqet" is not a key of a plan.']
+
+
+def test_an_empty_file_is_told_what_a_plan_needs(tmp_path: Path) -> None:
+    """The four things without which nothing can be consolidated are all asked for."""
+    refusal = "\n".join(map(str, problems_of(written(tmp_path, ""))))
+
+    assert [word for word in ("format", "name", "target", "[[source]]") if word not in refusal] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "words"),
+    [
+        ('name = "a\n', "plan.toml:1", "not valid TOML"),
+        ("name = 1\nname = 2\n", "plan.toml:2", "Cannot overwrite a value"),
+        ("a = 1\nb = [\n", "plan.toml:3", "not valid TOML"),
+        ("a = 1\n[[source\n", "plan.toml:2", "]]"),
+        (f"a = {'[' * 5000}", "plan.toml", "nested too deep"),
+        (f"a = {'1' * 5000}", "plan.toml", "thousands of digits"),
+    ],
+)
+def test_text_that_is_not_toml_is_refused_at_its_line(tmp_path: Path, text: str, subject: str, words: str) -> None:
+    """What the TOML reader says arrives with the line it means."""
+    (problem,) = problems_of(written(tmp_path, text))
+
+    assert problem.subject == subject
+    assert words in problem.what
+
+
+def test_text_that_is_not_utf8_is_refused_at_its_line(tmp_path: Path) -> None:
+    """A file saved in another encoding is named as such."""
+    path = tmp_path / "plan.toml"
+    path.write_bytes('format = 1\nname = "Bücher"\n'.encode("latin-1"))
+
+    (problem,) = problems_of(path)
+
+    assert problem.subject == "plan.toml:2"
+    assert "0xfc is not UTF-8" in problem.what
+
+
+def test_a_missing_plan_says_how_to_get_one(tmp_path: Path) -> None:
+    """The next step is in the message: let one be proposed, or name the right file."""
+    (problem,) = problems_of(tmp_path / "absent.toml")
+
+    assert problem.subject == str(tmp_path / "absent.toml")
+    assert "pytest -m inventory" in problem.todo
+    assert "--plan" in problem.todo
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "behind a file", "circle of links", "name too long", "too large"])
+def test_what_cannot_be_read_as_a_file_is_refused(tmp_path: Path, kind: str) -> None:
+    """No traceback, and no waiting at a pipe that nobody writes to."""
+    path = tmp_path / kind
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "behind a file":
+        path.touch()
+        path /= "plan.toml"
+    elif kind == "circle of links":
+        path.symlink_to(path)
+    elif kind == "name too long":
+        path = tmp_path / ("x" * 300)
+    else:
+        with path.open("wb") as file:
+            file.truncate(5 * 1024 * 1024)
+
+    (problem,) = problems_of(path)
+
+    assert problem.subject == str(path)
+    assert "--plan" in problem.todo
+
+
+def test_nothing_in_a_plan_can_steer_the_terminal_or_forge_a_line(tmp_path: Path) -> None:
+    """Control characters and newlines of keys and values come out escaped."""
+    text = 'name = "\\u001b[2J\\nplan.toml: all is well"\n"\\u009b\\nk" = 1\n' + SMALL.replace('name = "small"\n', "")
+
+    problems = problems_of(written(tmp_path, text))
+
+    assert len(problems) == 2
+    assert all("\x1b" not in str(problem) and "\x9b" not in str(problem) for problem in problems)
+    assert all("\n" not in str(problem) for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "seconds"),
+    [
+        ('"30s"', 30), ('"15m"', 900), ('"1h30m"', 5400), ('"1h2m3s"', 3723), ('"1.5m"', 90), ('" 5s "', 5),
+        ('"0s"', 0), ("45", 45), ("0.5", 0.5),
+        ('""', None), ('"15"', None), ('"m"', None), ('"15 minutes"', None), ('"5s1m"', None), ('"-5s"', None),
+        ("-1", None), ("true", None), ("nan", None), ("07:32:00", None),
+    ],
+)  # fmt: skip  # pairs, several a line
+def test_durations_are_read_as_seconds(tmp_path: Path, written_as: str, seconds: float | None) -> None:
+    """Hours, minutes and seconds in this order, or a number of seconds; anything else is refused."""
+    path = written(tmp_path, SMALL.replace('file = "queue.db"', f'file = "queue.db"\nestimate = {written_as}'))
+
+    if seconds is None:
+        assert problems_of(path)[0].subject == "plan.toml:8 (source 1, estimate)"
+    else:
+        assert load(path).sources[0].estimate == seconds
+
+
+def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
+    """An auditor with sha256sum finds the same plan."""
+    path = written(tmp_path, FULL)
+
+    assert sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text(FULL + "\n")
+    assert sha256(path) != hashlib.sha256(FULL.encode()).hexdigest()

@@ -1,0 +1,65 @@
+"""Text of unknown origin is shown without being obeyed."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from migration.plan.printable import one_line, printable
+from migration.plan.problem import Problem
+
+# Every code point there is, surrogates included; small ones often. No examples are kept on disk.
+ANY_TEXT = st.lists(st.integers(0, 0x10FFFF) | st.integers(0, 0xFF)).map(lambda points: "".join(map(chr, points)))
+PLAIN = "abcXYZ 0189 äöü ß é Ω Ж 漢字 ∑ € \U0001f600 .,;:-_/\\'\"`[](){}<>&%$#@!?*+=|~^"
+quick = settings(max_examples=300, deadline=None, database=None)
+
+
+@quick
+@given(ANY_TEXT)
+def test_no_control_character_but_newline_comes_out(text: str) -> None:
+    """Whatever goes in, nothing that steers a terminal or cannot be encoded comes out."""
+    shown = printable(text)
+
+    assert {unicodedata.category(char) for char in shown if char != "\n"}.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
+    assert shown.encode("utf-8").decode("utf-8") == shown
+    assert shown.count("\n") == text.count("\n")
+
+
+@quick
+@given(st.lists(st.sampled_from(PLAIN + "\n")).map("".join))
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    """Letters of any language, signs and newlines are not touched."""
+    assert printable(text) == text
+
+
+@quick
+@given(ANY_TEXT)
+def test_one_line_is_one_line(text: str) -> None:
+    """No viewer breaks it into two."""
+    assert len(one_line(text).splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J", "\\x1b[2J"),
+        ("a\rb\tc\0", "a\\x0db\\x09c\\x00"),
+        ("\x7f\x9b", "\\x7f\\x9b"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\u2028\ufeff\ud800", "\\u2028\\ufeff\\ud800"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_escapes_look_like_those_of_python(text: str, shown: str) -> None:
+    """A reader can tell which character it was."""
+    assert printable(text) == shown
+
+
+def test_a_problem_is_printed_without_control_characters() -> None:
+    """Every message of a refusal goes through the same gate."""
+    problem = Problem("names-free", "a.db:\x1b]0;t\x07", "The name is taken.", "")
+
+    assert str(problem) == "a.db:\\x1b]0;t\\x07: The name is taken."
