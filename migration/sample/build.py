@@ -1,0 +1,111 @@
+"""Builds the sample workspace: a target, the old databases as a crash left them, code, a log and a plan."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from migration.sample.application_rows import decision_rows, metadata_rows, proposal_rows, task_rows
+from migration.sample.workspace_rows import workspace_rows
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+    from migration.sample.values import Row
+else:
+    from sqlite_utils.utils import sqlite3
+
+_HERE = Path(__file__).parent
+_TREE = _HERE / "tree"
+_MARK = "SAMPLE.md"
+_LOGS = Path("meridian-core/logs")
+
+
+def build(root: Path, *, decisions: bool = False) -> Path:
+    """Build the sample workspace in ``root``, all of it or nothing, and return ``root`` resolved.
+
+    The same content every time: databases in schema and rows, all other files in bytes. It grows in a scratch folder
+    beside ``root`` and gets its name when it is complete, so that no half of it is ever taken for the whole.
+
+    Args:
+        root: Folder to build; absent or empty. Its parents are created.
+        decisions: Add ``orchestration_decisions.db`` (72 rows), which is absent otherwise.
+
+    Raises:
+        FileExistsError: When ``root`` holds anything already, or is no folder; nothing was changed.
+    """
+    root = root.resolve()
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise FileExistsError(f"{root} is not an empty folder: the sample workspace is not built over it.")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
+        growing = Path(scratch) / "workspace"
+        shutil.copytree(_TREE, growing, ignore=shutil.ignore_patterns("__pycache__"))
+        _target(growing / "workspace.db")
+        _application_databases(growing / _LOGS, decisions=decisions)
+        growing.replace(root)
+    return root
+
+
+def is_sample(root: Path) -> bool:
+    """Tell whether ``root`` was built by :func:`build`: it holds the mark that says so, to the letter."""
+    try:
+        return (root / _MARK).read_bytes() == (_TREE / _MARK).read_bytes()
+    except OSError:
+        return False
+
+
+def _target(path: Path) -> None:
+    with closing(_created(path, "workspace.sql")) as db:
+        _insert(db, workspace_rows())
+
+
+def _application_databases(logs: Path, *, decisions: bool) -> None:
+    """Create the old databases in ``logs``, each with the whole schema, as in life."""
+    _crashed(logs / "task_queue.db", {"tasks": task_rows(), "task_queue_metadata": metadata_rows()}, settled=0.9)
+    _crashed(logs / "proposals.db", {"proposals": proposal_rows()}, settled=0)
+    if decisions:
+        _crashed(logs / "orchestration_decisions.db", {"orchestration_decisions": decision_rows()}, settled=0.8)
+
+
+def _crashed(path: Path, rows: Mapping[str, Sequence[Row]], *, settled: float) -> None:
+    """Create a database as a crash leaves it: the newest rows in the ``-wal`` only, no ``-shm``, nobody has it open.
+
+    Args:
+        path: Where it comes to lie.
+        rows: Rows by table, the oldest first.
+        settled: Share of the rows of each table that reaches the database file itself, 0 to 1.
+    """
+    with TemporaryDirectory(dir=path.parent) as scratch:
+        live = Path(scratch) / path.name
+        with closing(_created(live, "application.sql")) as db:
+            _insert(db, {table: part[: int(len(part) * settled)] for table, part in rows.items()})
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute("PRAGMA wal_autocheckpoint = 0")
+            _insert(db, {table: part[int(len(part) * settled) :] for table, part in rows.items()})
+            # Moved away under the connection: SQLite notices when it closes, and leaves the -wal unsettled.
+            for suffix in ("", "-wal"):
+                Path(f"{live}{suffix}").rename(f"{path}{suffix}")
+
+
+def _created(path: Path, schema: str) -> sqlite3.Connection:
+    """Open a new database in WAL mode that has ``schema``, a file of the folder ``schema/``, and no rows."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.executescript((_HERE / "schema" / schema).read_text(encoding="utf-8"))
+    return db
+
+
+def _insert(db: sqlite3.Connection, rows: Mapping[str, Sequence[Row]]) -> None:
+    """Insert ``rows`` by table, all in one transaction."""
+    db.execute("BEGIN")
+    for table, part in rows.items():
+        for row in part:
+            names = ", ".join(row)
+            marks = ", ".join(f":{name}" for name in row)
+            db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row)
+    db.execute("COMMIT")

@@ -1,0 +1,1 @@
+"""Learning: proposals drawn from past performance."""

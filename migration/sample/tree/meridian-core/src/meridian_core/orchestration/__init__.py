@@ -1,0 +1,1 @@
+"""Orchestration: the task queue and the decisions about it."""

@@ -1,0 +1,11 @@
+"""Where the orchestrator keeps its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+# Everything below src/ may be installed elsewhere one day; until then the logs lie beside it.
+def get_logs_dir() -> Path:
+    """Return ``meridian-core/logs``, found from this file's own place."""
+    return Path(__file__).resolve().parents[3] / "logs"

@@ -1,0 +1,32 @@
+"""Opening a database that has to be there already."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class StorageMissingError(RuntimeError):
+    """The database, or the table in it, is not there; nothing was created in its place."""
+
+
+@contextmanager
+def connect(path: Path, table: str) -> Iterator[sqlite3.Connection]:
+    """Open ``path`` for one piece of work: committed when the block ends, rolled back when it raises.
+
+    Raises:
+        StorageMissingError: When the file or ``table`` in it does not exist. Neither is created.
+    """
+    if not path.is_file():
+        raise StorageMissingError(f"There is no database {path}: it is not created here, check the path.")
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+        wanted = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
+        if connection.execute(wanted, (table,)).fetchone() is None:
+            raise StorageMissingError(f"There is no table {table} in {path}: it is not created here.")
+        with connection:
+            yield connection

@@ -1,0 +1,1 @@
+"""Workspace: the tools around the code base."""

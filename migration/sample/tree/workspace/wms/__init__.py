@@ -1,0 +1,1 @@
+"""WMS: the workspace management system."""

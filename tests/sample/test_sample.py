@@ -1,0 +1,187 @@
+"""The databases of the sample workspace: counts, schemas, a crashed WAL; and building the whole."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.sample.build import build, is_sample
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3
+
+REPOSITORY = Path(__file__).parents[2]
+LOGS = "meridian-core/logs"
+OLD = ("task_queue", "proposals", "orchestration_decisions")
+TARGET_ROWS = {
+    "workspace_tasks": 62, "architecture_components": 53, "code_component_mappings": 183, "unregistered_files": 289,
+    "bastard_reports": 8, "cross_repo_issues": 4, "work_contexts": 4, "session_activities": 4, "workspace_sessions": 3,
+    "architecture_decisions": 4,
+} | dict.fromkeys((
+    "architecture_states", "drift_scans", "context_switches", "configuration_snapshots", "session_decisions",
+    "component_placements", "drift_detections", "session_issues", "architecture_tasks", "configuration_changes",
+    "workflows", "violations", "import_rules", "scale_tiers", "workflow_stages", "architecture_states_old",
+    "code_changes",
+), 0)  # fmt: skip
+APPLICATION_TABLES = {
+    "orchestration_tasks", "agent_allocations", "agent_performance", "agent_workload", "agent_history",
+    "task_type_history", "preflight_checks", "task_history", "orchestration_decisions", "proposals",
+    "learning_proposals", "task_completions", "voting_sessions", "model_detections", "model_configurations",
+    "vote_records", "tasks", "task_queue_metadata", "review_sessions", "task_executions", "decision_edges",
+    "configuration_performance", "review_issues", "ai_reviews",
+}  # fmt: skip
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A sample with all three old databases."""
+    return build(tmp_path / "workspace", decisions=True)
+
+
+def tables(db: sqlite3.Connection) -> list[str]:
+    """Return the names of the tables that are not SQLite's own."""
+    named = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+    return [name for (name,) in db.execute(named).fetchall()]
+
+
+def counts(database: Path) -> dict[str, int]:
+    """Return the number of rows of every table."""
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as db:
+        return {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables(db)}
+
+
+def content(database: Path) -> list[str]:
+    """Return schema, version and rows, a line each."""
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as db:
+        lines = [str(line) for line in db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")]
+        lines += [str(db.execute("PRAGMA user_version").fetchone())]
+        for table in tables(db):
+            lines += [f"{table}: {row}" for row in db.execute(f"SELECT * FROM {table}")]
+        return lines
+
+
+def test_the_target_has_27_tables_and_614_rows_in_wal_mode(workspace: Path) -> None:
+    """Each table has the count that the situation states, and no foreign key points at nothing."""
+    found = counts(workspace / "workspace.db")
+
+    assert found == TARGET_ROWS
+    assert (len(found), sum(found.values())) == (27, 614)
+    with closing(sqlite3.connect(workspace / "workspace.db")) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_the_target_has_the_things_that_are_easily_lost(workspace: Path) -> None:
+    """A trigger, a view, an AUTOINCREMENT mark above the rows, partial indexes and a table without rowid are there."""
+    with closing(sqlite3.connect(workspace / "workspace.db")) as db:
+        kinds = dict(db.execute("SELECT type, count(*) FROM sqlite_schema GROUP BY type").fetchall())
+        marks = db.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
+        written = " ".join(sql for (sql,) in db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"))
+
+    assert (kinds["trigger"], kinds["view"]) == (1, 1)
+    assert marks == [("session_activities", 8)]
+    assert "WITHOUT ROWID" in written
+    assert "WHERE is_active = 1" in written
+
+
+def test_the_index_names_of_the_plan_are_taken_by_another_table(workspace: Path) -> None:
+    """``idx_tasks_status`` and ``idx_tasks_priority`` belong to ``workspace_tasks``, and the plan wants them."""
+    with closing(sqlite3.connect(workspace / "workspace.db")) as db:
+        owners = dict(db.execute("SELECT name, tbl_name FROM sqlite_schema WHERE name LIKE 'idx~_tasks~_%' ESCAPE '~'"))
+
+    assert owners == {"idx_tasks_status": "workspace_tasks", "idx_tasks_priority": "workspace_tasks"}
+    assert "CREATE INDEX idx_tasks_status ON tasks" in (workspace / "consolidation.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("task_queue", {"tasks": 85, "task_queue_metadata": 5}),
+        ("proposals", {"proposals": 1}),
+        ("orchestration_decisions", {"orchestration_decisions": 72}),
+    ],
+)
+def test_an_old_database_has_24_tables_and_uses_only_its_own(workspace: Path, name: str, rows: dict[str, int]) -> None:
+    """All other tables of the application schema are empty."""
+    found = counts(workspace / LOGS / f"{name}.db")
+
+    assert set(found) == APPLICATION_TABLES
+    assert {table: count for table, count in found.items() if count} == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "settled_and_all"),
+    [("task_queue", "tasks", (76, 85)), ("proposals", "proposals", (0, 1))],
+)
+def test_the_newest_rows_are_only_in_the_wal(
+    workspace: Path, tmp_path: Path, name: str, table: str, settled_and_all: tuple[int, int]
+) -> None:
+    """Whoever copies the ``.db`` alone loses rows; there is no ``-shm``, as after a crash."""
+    database = workspace / LOGS / f"{name}.db"
+    sidecars = sorted(path.name for path in database.parent.glob(f"{name}.db?*"))
+
+    alone = Path(shutil.copy(database, tmp_path / "alone.db"))
+
+    assert sidecars == [f"{name}.db-wal"]
+    assert (counts(alone)[table], counts(database)[table]) == settled_and_all
+
+
+def test_the_decisions_are_absent_unless_asked_for(tmp_path: Path) -> None:
+    """By default there are two old databases only, and nothing else was left beside the workspace."""
+    root = build(tmp_path / "new" / "sample")
+
+    assert sorted(path.stem for path in (root / LOGS).glob("*.db")) == ["proposals", "task_queue"]
+    assert [path.name for path in root.parent.iterdir()] == ["sample"]
+
+
+def test_two_builds_have_the_same_content(workspace: Path, tmp_path: Path) -> None:
+    """The same files, also from another process; databases agree in schema and rows, all others in every byte."""
+    again = tmp_path / "again"
+    elsewhere = "import sys, pathlib, migration.sample.build as b; b.build(pathlib.Path(sys.argv[1]), decisions=True)"
+    subprocess.run([sys.executable, "-c", elsewhere, str(again)], cwd=REPOSITORY, check=True, timeout=30)
+
+    def names(root: Path) -> list[str]:
+        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+    assert names(workspace) == names(again)
+    for name in names(workspace):
+        if ".db" not in name:
+            assert (workspace / name).read_bytes() == (again / name).read_bytes()
+    for database in ("workspace.db", *(f"{LOGS}/{name}.db" for name in OLD)):
+        assert content(workspace / database) == content(again / database)
+
+
+def test_a_folder_that_holds_anything_is_not_built_over(tmp_path: Path) -> None:
+    """A file that was there stays as it was, and alone."""
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+
+    with pytest.raises(FileExistsError, match="not an empty folder"):
+        build(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_empty_folder_is_built_in(tmp_path: Path) -> None:
+    """It need not be removed first."""
+    root = tmp_path / "empty"
+    root.mkdir()
+
+    assert is_sample(build(root))
+
+
+def test_only_a_sample_is_taken_for_a_sample(workspace: Path, tmp_path: Path) -> None:
+    """Neither a missing folder nor a workspace that has the example's plan counts."""
+    shutil.copy(workspace / "consolidation.toml", tmp_path)
+
+    assert is_sample(workspace)
+    assert not is_sample(tmp_path)
+    assert not is_sample(tmp_path / "absent")
