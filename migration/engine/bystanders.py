@@ -1,0 +1,142 @@
+"""One answer: which database files of the workspace appeared, changed or went away while applications ran."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from migration.engine.observation import Observation
+from migration.engine.processes import SIDECARS
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+Identity = tuple[int, int]
+
+_MAGIC = b"SQLite format 3\0"
+_NAMED_LIKE_ONE = ("*.db", "*.db3", "*.sqlite*")
+_PASSED_OVER = frozenset({".git", "node_modules", "__pycache__"})
+_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"  # the file that makes a folder one
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the file system says about a database; a write changes it.
+
+    Attributes:
+        size: Bytes.
+        mtime_ns: Last change, nanoseconds since 1970.
+        inode: Changes when the file is replaced.
+        wal_size: Bytes of its ``-wal``; 0 when there is none: mere reading leaves an empty one, or takes it away.
+        wal_mtime_ns: Last change of a ``-wal`` with bytes in it, else 0.
+    """
+
+    size: int
+    mtime_ns: int
+    inode: int
+    wal_size: int = 0
+    wal_mtime_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened to one database file, named relative to the workspace."""
+
+    file: str
+    what: Literal["created", "changed", "removed"]
+
+
+def look(root: Path, *, never_open: frozenset[Identity], skip: frozenset[Path] = frozenset()) -> dict[str, Fingerprint]:
+    """Return the fingerprint of every SQLite database below ``root``, by its path relative to it.
+
+    A database is known by its first 16 bytes; an empty file, or one that we may not read, by its name. Symbolic links
+    are not followed; ``.git``, ``node_modules``, ``__pycache__`` and virtual environments are passed over.
+
+    Args:
+        root: The workspace.
+        never_open: Device and inode of databases on which this process has connections: opening and closing such a
+            file would drop their locks. They are taken for databases unread.
+        skip: Folders to pass over, such as backups and reports; those that do not exist yet are no mistake.
+    """
+    root = root.resolve()
+    found = {}
+    for entry in _files(root, frozenset(str(folder.resolve()) for folder in skip)):
+        try:
+            status = entry.stat(follow_symlinks=False)
+            if _is_database(entry, status, never_open):
+                found[Path(entry.path).relative_to(root).as_posix()] = _fingerprint(entry.path, status)
+        except FileNotFoundError:  # gone since the folder was listed
+            continue
+    return found
+
+
+def changes(before: Mapping[str, Fingerprint], after: Mapping[str, Fingerprint]) -> list[Change]:
+    """Return what differs between two looks, by file name."""
+    return [
+        Change(file, "created" if file not in before else "removed" if file not in after else "changed")
+        for file in sorted(before.keys() | after.keys())
+        if before.get(file) != after.get(file)
+    ]
+
+
+def observe(changes: Iterable[Change], allowed: frozenset[str]) -> list[Observation]:
+    """State each change; it holds when its file is one of ``allowed``. No change is one observation that holds."""
+    observations = [_observation(change, planned=change.file in allowed) for change in changes]
+    return observations or [Observation("databases of the workspace", _EXPECTED, "none changed", holds=True)]
+
+
+_EXPECTED = "no database created, changed or removed"
+_TODO = "Correct the path that the application uses, or state writes = true in its [[smoke]] if that is meant."
+
+
+def _observation(change: Change, *, planned: bool) -> Observation:
+    expected = "may change (writes = true)" if planned else _EXPECTED
+    return Observation(one_line(change.file), expected, change.what, planned, "" if planned else _TODO)
+
+
+def _files(root: Path, passed_over: frozenset[str]) -> Iterator[os.DirEntry[str]]:
+    """Yield every regular file below ``root``; a folder that cannot be listed has none for us."""
+    folders = [os.fspath(root)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as listing:
+                entries = list(listing)
+        except OSError:
+            continue
+        if any(entry.name == _VIRTUAL_ENVIRONMENT for entry in entries):
+            continue
+        folders += [
+            entry.path
+            for entry in entries
+            if entry.is_dir(follow_symlinks=False) and entry.name not in _PASSED_OVER and entry.path not in passed_over
+        ]
+        yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def _is_database(entry: os.DirEntry[str], status: os.stat_result, never_open: frozenset[Identity]) -> bool:
+    if (status.st_dev, status.st_ino) in never_open:
+        return not entry.name.endswith(SIDECARS)
+    if entry.name.endswith(SIDECARS):  # part of a database, and perhaps locked by us
+        return False
+    if status.st_size:
+        try:
+            with Path(entry.path).open("rb", buffering=0) as file:
+                return file.read(len(_MAGIC)) == _MAGIC
+        except PermissionError:
+            pass
+    return any(fnmatch(entry.name.lower(), pattern) for pattern in _NAMED_LIKE_ONE)
+
+
+def _fingerprint(path: str, status: os.stat_result) -> Fingerprint:
+    try:
+        wal = os.lstat(path + "-wal")
+    except FileNotFoundError:
+        wal = None
+    if wal is None or not stat.S_ISREG(wal.st_mode) or not wal.st_size:
+        return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino)
+    return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, wal.st_size, wal.st_mtime_ns)

@@ -1,0 +1,222 @@
+"""One answer: which lines that report an error were added to the workspace's log files since a moment of the run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine.errors import EngineError
+from migration.engine.observation import Observation
+from migration.engine.processes import SIDECARS
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+Identity = tuple[int, int]
+
+_TAIL = 4096  # bytes before a mark by which its text is known again
+_MOST_SHOWN = 20  # lines
+_LONGEST_SHOWN = 300  # characters of a line
+_LONGEST_LINE = 1_000_000  # bytes read at once, however long a line is
+
+
+@dataclass(frozen=True)
+class LogMark:
+    """How far one log file reached.
+
+    Attributes:
+        path: Resolved.
+        identity: Device and inode.
+        size: Bytes.
+        tail: SHA-256 of the up to 4096 bytes before ``size``.
+    """
+
+    path: Path
+    identity: Identity
+    size: int
+    tail: str
+
+
+@dataclass(frozen=True)
+class LogMarks:
+    """How far the log files of a workspace reached at one moment."""
+
+    files: tuple[LogMark, ...]
+
+
+def mark(root: Path, patterns: Sequence[str], *, never_open: frozenset[Identity] = frozenset()) -> LogMarks:
+    """Return how far each log file reaches now.
+
+    Args:
+        root: The workspace.
+        patterns: As in the shell, relative to ``root``, ``**`` allowed; links that lead outside are not followed.
+        never_open: Device and inode of files that are no logs whatever their name, because reading them would drop
+            this process's locks: the databases. SQLite's sidecars are never read either.
+
+    Raises:
+        EngineError: When a log file cannot be read, or a pattern is none.
+    """
+    marks = []
+    for path, (identity, size) in _matching(root.resolve(), patterns, never_open).items():
+        with suppress(FileNotFoundError):  # removed since it was listed
+            marks.append(LogMark(path, identity, size, _tail(path, size)))
+    return LogMarks(tuple(marks))
+
+
+def new_errors(
+    root: Path,
+    marks: LogMarks,
+    patterns: Sequence[str],
+    errors: str,
+    *,
+    never_open: frozenset[Identity] = frozenset(),
+) -> list[Observation]:
+    """State each line that is new since ``marks`` and matches ``errors``; if none does, what was read.
+
+    A log that was rotated meanwhile is read on under its new name in the same folder, and its successor from the
+    start. At most 20 lines are stated one by one, the others as a number.
+
+    Raises:
+        EngineError: When a log file cannot be read.
+    """
+    if not patterns:
+        return [Observation("logs", "no new line reports an error", "the plan names no log files", holds=True)]
+    root = root.resolve()
+    wanted = re.compile(errors)
+    expected = f"no new line matches {one_line(errors)}"
+    starts = _starts(root, marks, patterns, never_open)
+    read = hits = 0
+    failing: list[Observation] = []
+    for path, start in starts.items():
+        for line in _lines(path, start):
+            read += 1
+            if wanted.search(line):
+                hits += 1
+                if hits <= _MOST_SHOWN:
+                    failing.append(_failing(_name(path, root), expected, _shortened(line)))
+    if hits > _MOST_SHOWN:
+        failing.append(_failing(", ".join(patterns), expected, f"{hits - _MOST_SHOWN} more lines match"))
+    if failing:
+        return failing
+    notes = [f"{len(starts)} files and {read} new lines read, none matches", *_missing(root, marks, patterns, starts)]
+    return [Observation(", ".join(patterns), expected, "; ".join(notes), holds=True)]
+
+
+def _starts(root: Path, marks: LogMarks, patterns: Sequence[str], never_open: frozenset[Identity]) -> dict[Path, int]:
+    """Return where the new text of each file begins; files that were not there at the marks are new from the start."""
+    matching = _matching(root, patterns, never_open)
+    files = matching | _beside(marks, never_open)
+    at = {identity: path for path, (identity, _) in files.items()}
+    starts: dict[Path, int] = {}
+    for one in marks.files:
+        path = at.get(one.identity)
+        if path is None or not _goes_on(path, one):
+            path = next((copy for copy in files if _is_copy(copy, one)), None)
+        if path is not None:
+            starts[path] = one.size
+    return dict.fromkeys(matching, 0) | starts
+
+
+def _goes_on(path: Path, one: LogMark) -> bool:
+    """Tell whether the file still begins with the text that was marked."""
+    try:
+        return path.stat().st_size >= one.size and _tail(path, one.size) == one.tail
+    except FileNotFoundError:
+        return False
+
+
+def _is_copy(path: Path, one: LogMark) -> bool:
+    """Tell whether a rotation that copies and truncates (``app.log`` to ``app.log.1``) put the marked text here."""
+    named = path.parent == one.path.parent and path.name.startswith(one.path.name) and path != one.path
+    return named and one.size > 0 and _goes_on(path, one)
+
+
+def _matching(root: Path, patterns: Sequence[str], never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
+    found: set[Path] = set()
+    for pattern in patterns:
+        try:
+            found |= {path.resolve() for path in root.glob(pattern)}
+        except (ValueError, IndexError, NotImplementedError, RuntimeError) as error:  # what pathlib makes of bad ones
+            raise EngineError(
+                f"the log files {pattern!r} cannot be looked for: {error}.",
+                todo='Correct "files" in the plan\'s [logs].',
+            ) from error
+    return _files((path for path in found if path.is_relative_to(root)), never_open)
+
+
+def _beside(marks: LogMarks, never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
+    """Return all files in the folders of marked ones, whatever their names; nothing is opened for that."""
+    folders = {one.path.parent for one in marks.files}
+    entries = (path for folder in folders if folder.is_dir() for path in folder.iterdir() if not path.is_symlink())
+    return _files(entries, never_open)
+
+
+def _files(paths: Iterator[Path], never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
+    """Return identity and size of those that are regular files and may be opened, by name."""
+    files = {}
+    for path in sorted(paths):
+        with suppress(FileNotFoundError):  # removed since it was listed
+            status = path.stat()
+            identity = (status.st_dev, status.st_ino)
+            if stat.S_ISREG(status.st_mode) and identity not in never_open and not path.name.endswith(SIDECARS):
+                files[path] = (identity, status.st_size)
+    return files
+
+
+def _tail(path: Path, size: int) -> str:
+    start = max(0, size - _TAIL)
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return hashlib.sha256(file.read(size - start)).hexdigest()
+    except PermissionError as error:
+        raise _unreadable(path, error) from error
+
+
+def _lines(path: Path, start: int) -> Iterator[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            while line := file.readline(_LONGEST_LINE):
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+    except FileNotFoundError:  # removed since it was listed
+        return
+    except PermissionError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> EngineError:
+    return EngineError(
+        f"the log file {path} cannot be read: {error.strerror}.",
+        left="Whether it reports an error is not known.",
+        todo='Make it readable, or take it out of "files" in the plan\'s [logs].',
+    )
+
+
+def _missing(root: Path, marks: LogMarks, patterns: Sequence[str], starts: dict[Path, int]) -> list[str]:
+    unmet = [pattern for pattern in patterns if not any(path.is_file() for path in root.glob(pattern))]
+    gone = [one.path for one in marks.files if not one.path.exists() and one.path not in starts]
+    return [f"no file matches {one_line(pattern)}" for pattern in unmet] + [
+        f"{_name(path, root)} is gone" for path in gone
+    ]
+
+
+def _failing(subject: str, expected: str, observed: str) -> Observation:
+    todo = 'Find out what caused it; if it is harmless, narrow "errors" in the plan\'s [logs].'
+    return Observation(subject, expected, observed, holds=False, todo=todo)
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else os.fspath(path)
+
+
+def _shortened(line: str) -> str:
+    text = one_line(line.strip())
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

@@ -1,0 +1,140 @@
+"""One answer: which other processes have a database open or locked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import psutil
+
+SIDECARS = ("-wal", "-shm", "-journal")
+
+_LONGEST_COMMAND = 80  # characters
+
+# SQLite's PENDING and RESERVED bytes and its 510 SHARED bytes; a WAL connection holds a SHARED one while it is idle.
+_SQLITE_LOCKS = (0x40000000, 512)
+
+# struct flock: type, whence, start, length, pid on Linux; start, length, pid, type, whence on macOS.
+_DARWIN = sys.platform == "darwin"
+_FLOCK = struct.Struct("@qqihh" if _DARWIN else "@hhqqi0q")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that has a database open.
+
+    Attributes:
+        pid: Its process id.
+        command: Its command line, printable, at most 80 characters.
+        file: The database, even if only a sidecar of it is open.
+    """
+
+    pid: int
+    command: str
+    file: Path
+
+
+@dataclass(frozen=True)
+class Holders:
+    """Who has which database open, as far as this user may see.
+
+    Attributes:
+        found: One entry a process and database, by process id.
+        unseen: Number of processes that we may not look into.
+    """
+
+    found: tuple[Holder, ...]
+    unseen: int
+
+
+def holders(files: Sequence[Path]) -> Holders:
+    """Return the other processes that have one of the databases, or a ``-wal``, ``-shm`` or ``-journal`` of it, open.
+
+    Files are compared by what they are, not by name. This process and its children do not count. Files that do not
+    exist have no holders.
+    """
+    import psutil
+
+    wanted = dict(_identities(files))
+    ours = {process.pid for process in psutil.Process().children(recursive=True)} | {os.getpid()}
+    found: list[Holder] = []
+    unseen = 0
+    for process in psutil.process_iter():
+        if process.pid in ours:
+            continue
+        try:
+            held = {wanted[identity] for identity in _opened(process) if identity in wanted}
+            found += [Holder(process.pid, _command(process), file) for file in sorted(held)]
+        except psutil.NoSuchProcess:  # ended meanwhile, or a zombie: holds nothing
+            continue
+        except psutil.AccessDenied:
+            unseen += 1
+    return Holders(tuple(sorted(found, key=lambda holder: (holder.pid, holder.file))), unseen)
+
+
+def lock_owner(path: Path) -> int | None:
+    """Return the id of another process that holds an SQLite lock on the database ``path``, or None.
+
+    0 means that somebody holds one whom the kernel does not name (another container, say). Call it only before this
+    process has an SQLite connection on the file: the file is opened and closed here, and closing it drops every
+    POSIX lock that this process has on it.
+
+    Raises:
+        OSError: When the file exists and cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return lock_on(descriptor, *_SQLITE_LOCKS)
+    finally:
+        os.close(descriptor)
+
+
+def lock_on(descriptor: int, start: int, length: int) -> int | None:
+    """Return the id of another process that holds a POSIX lock on these bytes of an open file, or None.
+
+    A ``length`` of 0 reaches to the end of the file, however far it grows. 0 as an answer: held, by nobody known.
+    """
+    if _DARWIN:
+        probe = _FLOCK.pack(start, length, 0, fcntl.F_WRLCK, os.SEEK_SET)
+    else:
+        probe = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+    fields = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, probe))
+    kind, pid = (fields[3], fields[2]) if _DARWIN else (fields[0], fields[4])
+    return None if kind == fcntl.F_UNLCK else max(pid, 0)
+
+
+def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]:
+    for file in files:
+        for path in (file, *(file.with_name(file.name + suffix) for suffix in SIDECARS)):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            yield (status.st_dev, status.st_ino), file
+
+
+def _opened(process: psutil.Process) -> Iterator[tuple[int, int]]:
+    for opened in process.open_files():
+        try:
+            status = Path(opened.path).stat()
+        except OSError:  # removed meanwhile, or a name of another container
+            continue
+        yield status.st_dev, status.st_ino
+
+
+def _command(process: psutil.Process) -> str:
+    text = one_line(" ".join(process.cmdline()) or process.name())
+    return text if len(text) <= _LONGEST_COMMAND else text[: _LONGEST_COMMAND - 1] + "…"

@@ -1,0 +1,191 @@
+"""One answer: how a second run is kept out, by a kernel lock that is gone when its process is."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shlex
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from migration.engine.errors import EngineError
+from migration.engine.processes import lock_on
+from migration.plan.printable import one_line
+from migration.plan.problem import Problem, Refused
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_NAME = "run.lock"
+_HELD_ELSEWHERE = frozenset({errno.EAGAIN, errno.EACCES})
+_ATTEMPTS = 1000
+_MOST_READ = 300  # bytes of the lock file: a process id and a command
+
+# Identities of the lock files that this process has locked. A POSIX lock does not keep its own process out, and
+# opening and closing the file once more would drop it: both are prevented by asking here first.
+_ours: set[tuple[int, int]] = set()
+os.register_at_fork(after_in_child=_ours.clear)  # locks are not inherited
+
+
+class RunLock:
+    """A context in which no other run works in ``folder``; a file left by a dead process does not matter.
+
+    The folder is created (0700) if it is absent, and goes again at the end if it is empty then.
+
+    Raises:
+        Refused: On entering, when another run is under way, or the lock file cannot be made; nothing was changed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _NAME
+        self._created: list[Path] = []
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self._acquire()
+        except BaseException as error:
+            self._remove_created()
+            if isinstance(error, OSError):
+                what = f"the lock file cannot be made: {error.strerror}."
+                raise _refused(self._path, what, "See that its folder can be written and its name is free.") from error
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        identity = _identity(os.fstat(self._descriptor))
+        if identity not in _ours:
+            return  # a forked child leaves the context: the lock is its parent's
+        with suppress(OSError):  # a file that stays does not matter
+            self._path.unlink()  # while it is locked: whoever opened it before will see that it is gone
+        _ours.remove(identity)
+        os.close(self._descriptor)
+        self._remove_created()
+
+    def _acquire(self) -> None:
+        for left in reversed(range(_ATTEMPTS)):  # a run that ends removes file and folder under our hands: look again
+            try:
+                if self._locked():
+                    return
+            except (FileNotFoundError, FileExistsError):
+                if not left:
+                    raise
+        raise _refused(self._path, "other runs start and end all the time.", "End them, and run again.")
+
+    def _locked(self) -> bool:
+        """Lock the file and state who we are in it; False when it was removed meanwhile."""
+        _refuse_own(self._path)
+        self._make_folder()
+        descriptor = os.open(self._path, os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            if not _lock(descriptor, self._path) or not _is_at(descriptor, self._path):
+                os.close(descriptor)
+                return False
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        _ours.add(_identity(os.fstat(descriptor)))
+        with suppress(OSError):  # a full disk: the lock holds, only its message is poorer
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, _statement())
+        return True
+
+    def _make_folder(self) -> None:
+        folder = self._path.parent
+        for absent in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+            absent.mkdir(mode=0o700, exist_ok=True)
+            self._created.append(absent)
+
+    def _remove_created(self) -> None:
+        while self._created:
+            try:
+                self._created.pop().rmdir()
+            except OSError:  # in use by now, or gone
+                continue
+
+
+def holder(folder: Path) -> int | None:
+    """Return the id of the process that holds the lock of ``folder``, this one included, or None; changes nothing.
+
+    0 means that it is held by a process whom the kernel does not name.
+
+    Raises:
+        EngineError: When there is a lock file that cannot be looked at.
+    """
+    path = folder / _NAME
+    try:
+        if _identity(path.lstat()) in _ours:
+            return os.getpid()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise EngineError(
+            f"{path} cannot be read: {error.strerror}.",
+            left="Whether another run is under way is not known.",
+            todo="Run as the user who owns it, or remove it when no run is under way.",
+        ) from error
+    try:
+        return lock_on(descriptor, 0, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> bool:
+    """Lock the file; False when its holder ended just now.
+
+    Raises:
+        Refused: When another process holds it.
+    """
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _HELD_ELSEWHERE:
+            raise
+        pid = lock_on(descriptor, 0, 0)
+        if pid is None:
+            return False
+        raise _under_way(path, pid, os.pread(descriptor, _MOST_READ, 0)) from error
+    return True
+
+
+def _refuse_own(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        if _identity(path.lstat()) in _ours:
+            raise _under_way(path, os.getpid(), _statement())
+
+
+def _under_way(path: Path, pid: int, stated: bytes) -> Refused:
+    """Name the process: its id as the kernel says, its command as the file says if it is that process's."""
+    stated_pid, _, command = stated.decode("utf-8", "replace").strip().partition("\n")
+    number = str(pid) if pid else stated_pid
+    named = f" ({one_line(command)})" if command and stated_pid == number else ""
+    what = f"another run is under way: process {number}{named}."
+    return _refused(path, what, "Wait for it to end, or end it, and run again.")
+
+
+def _refused(path: Path, what: str, todo: str) -> Refused:
+    return Refused((Problem("no-other-process", str(path), what, todo),))
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _statement() -> bytes:
+    """Return what the lock file says: process id and command."""
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return f"{os.getpid()}\n{command}\n".encode("utf-8", "replace")

@@ -1,0 +1,167 @@
+"""Databases that applications should not touch: each one is found, and each change to one is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.bystanders import Change, changes, look, observe
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+def make(path: Path, journal_mode: str = "delete") -> Path:
+    """Create a database with one table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    execute(path, f"pragma journal_mode={journal_mode}", "create table tasks (id)")
+    return path
+
+
+def execute(path: Path, *statements: str) -> None:
+    """Do what an application does, and close the database."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Return what ``never_open`` is made of."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def files(root: Path, skip: frozenset[Path] = frozenset()) -> list[str]:
+    """Name the databases that are found."""
+    return sorted(look(root, never_open=frozenset(), skip=skip))
+
+
+def test_a_database_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    """Whatever it is called and wherever it lies; a file that is only named like one is none."""
+    make(tmp_path / "workspace.db")
+    make(tmp_path / "deep" / "er" / "state")
+    (tmp_path / "notes.db").write_text("a text with the wrong name")
+    (tmp_path / "short").write_bytes(b"SQLite")
+
+    assert files(tmp_path) == ["deep/er/state", "workspace.db"]
+
+
+def test_an_empty_file_is_known_by_its_name(tmp_path: Path) -> None:
+    """What a connection to a wrong path leaves behind is empty, and counts."""
+    for name in ("a.db", "b.sqlite3", "C.DB", "notes.txt", "a.db-journal"):
+        (tmp_path / name).touch()
+
+    assert files(tmp_path) == ["C.DB", "a.db", "b.sqlite3"]
+
+
+def test_what_is_not_the_workspaces_own_is_passed_over(tmp_path: Path) -> None:
+    """Tools keep databases of their own, and links lead elsewhere."""
+    for folder in (".git", "web/node_modules/x", "src/__pycache__", "env", "backups", "outside"):
+        make(tmp_path / folder / "some.db")
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    (tmp_path / "link.db").symlink_to("outside/some.db")
+    (tmp_path / "link").symlink_to("outside")
+
+    assert files(tmp_path, frozenset({tmp_path / "backups", tmp_path / "not there"})) == ["outside/some.db"]
+
+
+def test_nothing_to_see_is_no_change(tmp_path: Path) -> None:
+    """Two looks at the same workspace are equal, even with a reader between them, or still there."""
+    path = make(tmp_path / "tasks.db", "wal")
+    databases = frozenset({identity(path)})
+    before = look(tmp_path, never_open=databases)
+
+    reader = sqlite3.connect(path)
+    reader.execute("select * from tasks")
+    during = look(tmp_path, never_open=databases)
+    assert path.with_name("tasks.db-wal").exists()
+    reader.close()
+
+    assert changes(before, during) == []
+    assert changes(before, look(tmp_path, never_open=databases)) == []
+
+
+def test_a_new_a_changed_and_a_removed_database_are_told_apart(tmp_path: Path) -> None:
+    """Each is named by its path in the workspace."""
+    changed, removed = make(tmp_path / "changed.db"), make(tmp_path / "removed.db")
+    make(tmp_path / "same.db")
+    before = look(tmp_path, never_open=frozenset())
+
+    execute(changed, "insert into tasks values (1)")
+    removed.unlink()
+    make(tmp_path / "sub" / "workspace.db")
+
+    assert changes(before, look(tmp_path, never_open=frozenset())) == [
+        Change("changed.db", "changed"),
+        Change("removed.db", "removed"),
+        Change("sub/workspace.db", "created"),
+    ]
+
+
+def test_a_write_that_is_only_in_the_wal_is_a_change(tmp_path: Path) -> None:
+    """The database file itself need not have moved."""
+    path = make(tmp_path / "tasks.db", "wal")
+    connection = sqlite3.connect(path, isolation_level=None)
+    before = look(tmp_path, never_open=frozenset({identity(path)}))
+    size = path.stat().st_size
+
+    connection.execute("insert into tasks values (1)")
+    after = look(tmp_path, never_open=frozenset({identity(path)}))
+    connection.close()
+
+    assert before["tasks.db"].size == after["tasks.db"].size == size
+    assert changes(before, after) == [Change("tasks.db", "changed")]
+
+
+def test_a_replaced_database_is_a_change(tmp_path: Path) -> None:
+    """A copy with the same size and times is another file."""
+    path = make(tmp_path / "tasks.db")
+    before = look(tmp_path, never_open=frozenset())
+
+    shutil.copy2(path, tmp_path / "copy")
+    (tmp_path / "copy").rename(path)
+
+    assert changes(before, look(tmp_path, never_open=frozenset())) == [Change("tasks.db", "changed")]
+
+
+@pytest.mark.parametrize("journal_mode", ["delete", "wal"])
+def test_looking_keeps_this_process_s_locks(tmp_path: Path, journal_mode: str) -> None:
+    """A database that the run holds is listed without being opened: nobody else gets in."""
+    path = make(tmp_path / "target.db", journal_mode)
+    guard = sqlite3.connect(path, isolation_level=None)
+    guard.execute("begin immediate")
+
+    found = look(tmp_path, never_open=frozenset({identity(path)}))
+
+    writer = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('begin immediate')"
+    writing = subprocess.run([sys.executable, "-c", writer], capture_output=True, text=True, check=False)
+    guard.close()
+    assert list(found) == ["target.db"]
+    assert "database is locked" in writing.stderr
+
+
+def test_an_unplanned_change_does_not_hold_and_a_planned_one_is_listed() -> None:
+    """The plan's ``writes = true`` is for the databases that it is about."""
+    found = [Change("workspace.db", "changed"), Change("sub/workspace.db", "created")]
+
+    listed, unplanned = observe(found, frozenset({"workspace.db"}))
+
+    assert (listed.subject, listed.observed, listed.holds) == ("workspace.db", "changed", True)
+    assert (unplanned.subject, unplanned.observed, unplanned.holds) == ("sub/workspace.db", "created", False)
+    assert "writes = true" in unplanned.todo
+
+
+def test_no_change_is_stated() -> None:
+    """An application that changed nothing leaves evidence of that."""
+    [observation] = observe([], frozenset())
+
+    assert observation.holds
+    assert observation.observed == "none changed"

@@ -1,0 +1,217 @@
+"""Files that are written, replaced and renamed: whole or not at all, and never over somebody else's."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.durable import make_private_folder, move, replace, sync_folder, write_new
+from migration.engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """A disk on which no file can grow beyond 100 bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def mode(path: Path) -> int:
+    """Return the permission bits."""
+    return path.stat().st_mode & 0o777
+
+
+def names(folder: Path) -> list[str]:
+    """Name everything in the folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("wanted", [0o600, 0o644])
+def test_a_new_file_has_its_bytes_and_its_mode(tmp_path: Path, wanted: int) -> None:
+    """The mode is the one asked for, whatever the umask says."""
+    before = os.umask(0o077)
+
+    write_new(tmp_path / "new", b"bytes", wanted)
+
+    os.umask(before)
+    assert (tmp_path / "new").read_bytes() == b"bytes"
+    assert mode(tmp_path / "new") == wanted
+
+
+def test_a_new_file_is_private_unless_asked_otherwise(tmp_path: Path) -> None:
+    """A backup of a private database cannot be read by others."""
+    write_new(tmp_path / "new", b"")
+
+    assert mode(tmp_path / "new") == 0o600
+
+
+def test_a_new_file_is_never_somebody_elses(tmp_path: Path) -> None:
+    """A file that is there stays, and a link placed under the name is not followed."""
+    (tmp_path / "there").write_bytes(b"mine")
+    (tmp_path / "trap").symlink_to("victim")
+
+    for name in ("there", "trap"):
+        with pytest.raises(FileExistsError):
+            write_new(tmp_path / name, b"other")
+
+    assert (tmp_path / "there").read_bytes() == b"mine"
+    assert names(tmp_path) == ["there", "trap"]
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_a_new_file_that_does_not_fit_is_removed_again(tmp_path: Path) -> None:
+    """A full disk leaves nothing half-written under the final name."""
+    with pytest.raises(OSError, match="File too large"):
+        write_new(tmp_path / "new", b"x" * 200)
+
+    assert names(tmp_path) == []
+
+
+def test_a_replaced_file_has_the_new_bytes_and_mode(tmp_path: Path) -> None:
+    """Nothing else is left, not even of a replacement that was killed half-way."""
+    path = tmp_path / "code.py"
+    path.write_bytes(b"old")
+    (tmp_path / ".code.py.part").write_bytes(b"half")
+
+    replace(path, b"new", 0o755)
+
+    assert path.read_bytes() == b"new"
+    assert mode(path) == 0o755
+    assert names(tmp_path) == ["code.py"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_replaced_file_keeps_its_owner(tmp_path: Path) -> None:
+    """Run as root, the tool does not take other users' files from them."""
+    path = tmp_path / "code.py"
+    path.write_bytes(b"old")
+    os.chown(path, 1234, 5678)
+
+    replace(path, b"new", 0o640)
+
+    assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (1234, 5678, 0o640)
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_a_replacement_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
+    """The old bytes are there until the new ones are, whole."""
+    path = tmp_path / "code.py"
+    path.write_bytes(b"old")
+
+    with pytest.raises(OSError, match="File too large"):
+        replace(path, b"x" * 200, 0o600)
+
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["code.py"]
+
+
+def test_a_killed_replacement_leaves_the_old_bytes_or_the_new(tmp_path: Path) -> None:
+    """Killed again and again while it replaces a file, a process never leaves a mixture."""
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * 50_000)
+    code = (
+        "import pathlib, sys; from migration.engine.durable import replace\n"
+        "print('ready', flush=True)\n"
+        "while True:\n    for c in (b'a', b'b'): replace(pathlib.Path(sys.argv[1]), c * 50_000, 0o600)\n"
+    )
+
+    for _ in range(5):
+        with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.kill()
+
+        assert path.read_bytes() in (b"a" * 50_000, b"b" * 50_000)
+
+
+def test_a_moved_file_has_only_its_new_name(tmp_path: Path) -> None:
+    """It stays the same file."""
+    old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
+    old.write_bytes(b"rows")
+    inode = old.stat().st_ino
+
+    move(old, new)
+
+    assert names(tmp_path) == ["old.db.archived"]
+    assert (new.read_bytes(), new.stat().st_ino) == (b"rows", inode)
+
+
+def test_a_move_never_overwrites(tmp_path: Path) -> None:
+    """A file that has the new name already keeps its bytes, and the old one its name."""
+    old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
+    old.write_bytes(b"rows")
+    new.write_bytes(b"an earlier archive")
+
+    with pytest.raises(FileExistsError):
+        move(old, new)
+
+    assert (old.read_bytes(), new.read_bytes()) == (b"rows", b"an earlier archive")
+
+
+def test_a_move_cut_short_can_be_repeated(tmp_path: Path) -> None:
+    """Killed while the file had both names, it is finished by the same call."""
+    old, new = tmp_path / "old.db", tmp_path / "old.db.archived"
+    old.write_bytes(b"rows")
+    os.link(old, new)
+
+    move(old, new)
+
+    assert names(tmp_path) == ["old.db.archived"]
+
+
+@pytest.mark.parametrize("links", [1, 2])
+def test_a_move_onto_itself_loses_nothing(tmp_path: Path, links: int) -> None:
+    """The same name spelled in another way is refused, not taken for a move cut short."""
+    (tmp_path / "old.db").write_bytes(b"rows")
+    if links == 2:
+        os.link(tmp_path / "old.db", tmp_path / "another.db")
+    (tmp_path / "here").symlink_to(".")
+
+    with pytest.raises(FileExistsError):
+        move(tmp_path / "old.db", tmp_path / "here" / "old.db")
+
+    assert (tmp_path / "old.db").read_bytes() == b"rows"
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="needs a second file system")
+def test_a_move_to_another_file_system_is_refused_in_words(tmp_path: Path) -> None:
+    """What cannot be done without the risk of overwriting says what to do instead."""
+    old = tmp_path / "old.db"
+    old.write_bytes(b"rows")
+
+    with pytest.raises(EngineError, match="hard links"):
+        move(old, type(old)(f"/dev/shm/{tmp_path.name}-never-made"))
+
+    assert names(tmp_path) == ["old.db"]
+
+
+def test_a_private_folder_is_new_and_private(tmp_path: Path) -> None:
+    """Others cannot enter it, and one that is there is not taken for it."""
+    make_private_folder(tmp_path / "set")
+
+    assert mode(tmp_path / "set") == 0o700
+    with pytest.raises(FileExistsError):
+        make_private_folder(tmp_path / "set")
+
+
+def test_only_a_folder_is_synced_as_one(tmp_path: Path) -> None:
+    """A wrong path is an error, not a silent success."""
+    (tmp_path / "file").write_bytes(b"")
+
+    sync_folder(tmp_path)
+    with pytest.raises(NotADirectoryError):
+        sync_folder(tmp_path / "file")

@@ -1,0 +1,216 @@
+"""Log files: what counts as a new line, through growth, rotation and odd files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.errors import EngineError
+from migration.engine.logs import LogMarks, mark, new_errors
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from migration.engine.observation import Observation
+else:
+    from sqlite_utils.utils import sqlite3
+
+ERRORS = "ERROR|CRITICAL|Traceback"
+PATTERNS = ["logs/*.log"]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A log with an error that is older than the run."""
+    path = tmp_path / "logs" / "app.log"
+    path.parent.mkdir()
+    path.write_text("10:00 started\n10:01 ERROR an old one\n")
+    return path
+
+
+def append(path: Path, text: str) -> None:
+    """Write as an application does that keeps its log open."""
+    with path.open("a") as file:
+        file.write(text)
+
+
+def failing(observations: list[Observation]) -> list[str]:
+    """Show what does not hold."""
+    return [f"{one.subject}: {one.observed}" for one in observations if not one.holds]
+
+
+def test_an_old_error_is_not_a_new_one(tmp_path: Path, log: Path) -> None:
+    """Only what was written since counts, and what was read is stated."""
+    marks = mark(tmp_path, PATTERNS)
+    append(log, "10:02 done\n10:03 idle\n")
+
+    [observation] = new_errors(tmp_path, marks, PATTERNS, ERRORS)
+
+    assert observation.holds
+    assert observation.observed == "1 files and 2 new lines read, none matches"
+
+
+def test_each_new_error_line_is_stated(tmp_path: Path, log: Path) -> None:
+    """The report names the file and shows the line, harmless and short."""
+    marks = mark(tmp_path, PATTERNS)
+    append(log, "10:02 fine\n10:03 ERROR no such table: tasks \x1b[2J\nTraceback" + "x" * 500)
+
+    first, second = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+
+    assert first == "logs/app.log: 10:03 ERROR no such table: tasks \\x1b[2J"
+    assert second.startswith("logs/app.log: Tracebackxxx")
+    assert len(second) < 320
+
+
+def test_a_flood_of_errors_is_counted(tmp_path: Path, log: Path) -> None:
+    """Twenty lines are shown, the others are a number."""
+    marks = mark(tmp_path, PATTERNS)
+    append(log, "ERROR\n" * 123)
+
+    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+
+    assert len(found) == 21
+    assert found[-1] == "logs/*.log: 103 more lines match"
+
+
+def test_a_new_file_is_new_from_its_start(tmp_path: Path, log: Path) -> None:
+    """An error in a log that was not there before is found."""
+    marks = mark(tmp_path, PATTERNS)
+    log.with_name("other.log").write_text("ERROR in another one\n")
+
+    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/other.log: ERROR in another one"]
+
+
+def test_a_renamed_log_is_read_on_under_its_new_name(tmp_path: Path, log: Path) -> None:
+    """What was written before a rotation is found, although no pattern matches the rotated file, and nothing old."""
+    log.with_name("app.log.7").write_text("ERROR of last week, rotated long ago\n")
+    marks = mark(tmp_path, PATTERNS)
+    append(log, "10:02 ERROR before the rotation\n")
+    log.rename(log.with_name("app.log.1"))
+    log.write_text("10:03 ERROR after it\n")
+
+    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+
+    assert sorted(found) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
+
+
+def test_a_log_that_was_copied_and_emptied_is_read_on_in_the_copy(tmp_path: Path, log: Path) -> None:
+    """The other way to rotate loses nothing either, and brings nothing old up again."""
+    marks = mark(tmp_path, PATTERNS)
+    append(log, "10:02 ERROR before the rotation\n")
+    log.with_name("app.log.1").write_bytes(log.read_bytes())
+    log.write_text("10:03 ERROR after it\n")
+
+    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+
+    assert sorted(found) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
+
+
+@pytest.mark.parametrize("size", [10, 1000])
+def test_a_log_written_anew_is_new_from_its_start(tmp_path: Path, log: Path, size: int) -> None:
+    """Truncated and refilled in place, it is not taken for grown, even if it is longer than before."""
+    marks = mark(tmp_path, PATTERNS)
+    log.write_text("ERROR\n" + "-" * size)
+
+    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: ERROR"]
+
+
+def test_the_same_text_in_a_new_file_is_new(tmp_path: Path, log: Path) -> None:
+    """An application that fails again in the very same words is noticed."""
+    marks = mark(tmp_path, PATTERNS)
+    text = log.read_bytes()
+    log.rename(log.with_name("app.log.1"))
+    log.write_bytes(text)
+
+    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: 10:01 ERROR an old one"]
+
+
+def test_the_same_text_elsewhere_is_new(tmp_path: Path, log: Path) -> None:
+    """When a log went to another folder, neither its successor nor another log is taken for its copy."""
+    marks = mark(tmp_path, PATTERNS)
+    text = log.read_bytes()
+    log.rename(tmp_path / "app.log.old")
+    log.write_bytes(text)
+    log.with_name("other.log").write_bytes(text)
+
+    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+
+    assert found == ["logs/app.log: 10:01 ERROR an old one", "logs/other.log: 10:01 ERROR an old one"]
+
+
+def test_an_old_rotated_log_is_no_copy_of_an_empty_one(tmp_path: Path, log: Path) -> None:
+    """Every file begins like an empty one; that does not make its lines new."""
+    log.rename(log.with_name("app.log.7"))
+    log.touch()
+    marks = mark(tmp_path, PATTERNS)
+    log.unlink()
+
+    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == []
+
+
+def test_missing_files_are_stated_and_no_failure(tmp_path: Path, log: Path) -> None:
+    """A log that went away and a pattern without a file are named."""
+    patterns = [*PATTERNS, "none/*.log"]
+    marks = mark(tmp_path, patterns)
+    log.unlink()
+
+    [observation] = new_errors(tmp_path, marks, patterns, ERRORS)
+
+    assert observation.holds
+    assert observation.observed.endswith("no file matches logs/*.log; no file matches none/*.log; logs/app.log is gone")
+
+
+def test_a_plan_without_log_files_says_so(tmp_path: Path) -> None:
+    """Nothing to read is stated, not passed over."""
+    [observation] = new_errors(tmp_path, LogMarks(()), [], ERRORS)
+
+    assert observation.holds
+    assert observation.observed == "the plan names no log files"
+
+
+def test_other_encodings_are_read(tmp_path: Path, log: Path) -> None:
+    """Bytes that are no UTF-8 do not hide an error."""
+    marks = mark(tmp_path, PATTERNS)
+    with log.open("ab") as file:
+        file.write("10:02 ERROR café\r\n".encode("latin-1"))
+
+    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == [
+        "logs/app.log: 10:02 ERROR caf\N{REPLACEMENT CHARACTER}"
+    ]
+
+
+def test_links_that_lead_outside_are_not_read(tmp_path: Path) -> None:
+    """A plan reads logs of its workspace, not other people's files."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    (tmp_path / "secret").write_text("ERROR of somebody else\n")
+    (root / "app.log").symlink_to("../secret")
+
+    assert failing(new_errors(root, LogMarks(()), ["*.log"], ERRORS)) == []
+
+
+def test_a_pattern_cannot_drop_the_locks_of_a_database(tmp_path: Path, log: Path) -> None:
+    """``logs/*`` matches the databases there, too; they are not opened, so this process's lock on them holds."""
+    path = log.with_name("tasks.db")
+    guard = sqlite3.connect(path, isolation_level=None)
+    guard.execute("create table tasks (id)")
+    guard.execute("begin immediate")
+    status = path.stat()
+
+    marks = mark(tmp_path, ["logs/*"], never_open=frozenset({(status.st_dev, status.st_ino)}))
+    new_errors(tmp_path, marks, ["logs/*"], ERRORS, never_open=frozenset({(status.st_dev, status.st_ino)}))
+
+    writer = f"import sys, sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('begin immediate')"
+    writing = subprocess.run([sys.executable, "-c", writer], capture_output=True, text=True, check=False)
+    assert "database is locked" in writing.stderr
+    guard.close()
+
+
+def test_a_pattern_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
+    """A mistake in the plan is named, with the place to correct it."""
+    with pytest.raises(EngineError, match=r"\[logs\]"):
+        mark(tmp_path, ["logs/**log"])

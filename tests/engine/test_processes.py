@@ -1,0 +1,160 @@
+"""Other processes: who has a database open, and who has it locked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.processes import Holder, holders, lock_owner
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@contextmanager
+def stranger(code: str, *arguments: object) -> Iterator[int]:
+    """Run ``code`` in a process that is no child of this one, and lend its id while it waits."""
+    waiting = f"import os, sys\n{code}\nprint(os.getpid(), flush=True)\nsys.stdin.read()"
+    command = [sys.executable, "-c", waiting, *(str(argument) for argument in arguments)]
+    between = "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)"  # ends at once: the child is an orphan
+    with subprocess.Popen(
+        [sys.executable, "-c", between, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.wait()
+        try:
+            yield pid
+        finally:
+            parent.stdin.close()
+            parent.stdout.read()  # until the stranger has ended
+
+
+CONNECT = "import sqlite3; c = sqlite3.connect(sys.argv[1], isolation_level=None)"
+READ = f"{CONNECT}; c.execute('select count(*) from tasks').fetchall()"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A database that nobody has open."""
+    path = tmp_path / "tasks.db"
+    connection = sqlite3.connect(path)
+    connection.execute("create table tasks (id)")
+    connection.close()
+    return path
+
+
+def test_a_process_that_has_the_database_open_is_named(database: Path) -> None:
+    """Its id and its command are what one needs to find and stop it."""
+    with stranger(READ, database) as pid:
+        [holder] = holders([database]).found
+
+    assert (holder.pid, holder.file) == (pid, database)
+    assert holder.command.startswith(sys.executable[:79])
+    assert len(holder.command) <= 80
+    assert "\n" not in holder.command
+
+
+def test_nobody_has_it_open(database: Path) -> None:
+    """A database that is in no use has no holders, and one that does not exist has none either."""
+    found = holders([database, database.with_name("missing.db")])
+
+    assert found.found == ()
+    assert found.unseen >= 0
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
+    """Whoever has only the ``-wal`` open is a holder of the database all the same."""
+    sidecar = database.with_name(database.name + suffix)
+    sidecar.write_bytes(b"")
+
+    with stranger("f = open(sys.argv[1])", sidecar) as pid:
+        found = holders([database]).found
+
+    assert [(holder.pid, holder.file) for holder in found] == [(pid, database)]
+
+
+def test_another_name_of_the_file_does_not_hide_the_holder(database: Path) -> None:
+    """Files are compared by what they are: a link is no way around."""
+    other = database.with_name("other.db")
+    os.link(database, other)
+
+    with stranger("f = open(sys.argv[1])", other) as pid:
+        found = holders([database]).found
+
+    assert [holder.pid for holder in found] == [pid]
+
+
+def test_this_process_and_its_children_do_not_count(database: Path) -> None:
+    """The run itself, and what it started, is no stranger."""
+    code = "import sys; f = open(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
+    with (
+        database.open("rb"),
+        subprocess.Popen(
+            [sys.executable, "-c", code, database], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child,
+    ):
+        assert child.stdout is not None
+        child.stdout.readline()
+        found = holders([database]).found
+        child.communicate()
+
+    assert found == ()
+
+
+def test_each_database_and_process_is_named_once(database: Path) -> None:
+    """Two descriptors of one process are one holder; two databases are two."""
+    other = database.with_name("other.db")
+    other.write_bytes(b"")
+
+    with stranger("f = [open(name) for name in sys.argv[1:] * 2]", database, other) as pid:
+        found = holders([database, other]).found
+
+    assert [(holder.pid, holder.file) for holder in found] == [(pid, other), (pid, database)]
+
+
+def test_a_command_cannot_steer_the_terminal(database: Path) -> None:
+    """What a process calls itself is shown escaped."""
+    code = "import subprocess; subprocess"  # a short program, so that the argument is in the first 80 characters
+    with stranger(f"f = open(sys.argv[1]); {code}", database, "\x1b[2J"):
+        [holder] = holders([database]).found
+
+    assert isinstance(holder, Holder)
+    assert "\x1b" not in holder.command
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"{CONNECT}; c.execute('begin immediate')",
+        f"{CONNECT}; c.execute('begin exclusive')",
+        f"{CONNECT}; c.execute('begin'); c.execute('select * from tasks').fetchall()",
+        f"{CONNECT}; c.execute('pragma journal_mode=wal'); c.execute('select * from tasks').fetchall()",
+    ],
+    ids=["writer", "exclusive", "reader", "idle in WAL mode"],
+)
+def test_the_owner_of_an_sqlite_lock_is_named(database: Path, code: str) -> None:
+    """Whether it writes, reads, or just keeps a WAL database open."""
+    with stranger(code, database) as pid:
+        assert lock_owner(database) == pid
+
+
+def test_no_lock_has_no_owner(database: Path) -> None:
+    """Open is not locked; gone is not locked; absent is not locked."""
+    with stranger(READ, database):
+        assert lock_owner(database) is None
+
+    assert lock_owner(database) is None
+    assert lock_owner(database.with_name("missing.db")) is None
+    assert not database.with_name("missing.db").exists()

@@ -1,0 +1,223 @@
+"""The lock that keeps a second run out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.errors import EngineError
+from migration.engine.runlock import RunLock, holder
+from migration.plan.problem import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOLD = """
+import sys, pathlib
+from migration.engine.runlock import RunLock
+with RunLock(pathlib.Path(sys.argv[1])):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that is not there yet, nor is its parent."""
+    return tmp_path / "workspace" / "backups"
+
+
+@contextmanager
+def another_run(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Hold the lock in a second process."""
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        yield process
+        process.communicate()
+
+
+def test_a_second_run_is_refused_and_told_of_the_first(folder: Path) -> None:
+    """Process and command are named, and what to do."""
+    with another_run(folder) as process, pytest.raises(Refused) as refused, RunLock(folder):
+        pass
+
+    [problem] = refused.value.problems
+    assert problem.criterion == "no-other-process"
+    assert problem.subject == str(folder / "run.lock")
+    assert problem.what == f"another run is under way: process {process.pid} (-c {folder})."
+    assert "run again" in problem.todo
+
+
+def test_the_lock_is_free_again_after_the_first_run(folder: Path) -> None:
+    """Ended well, it leaves nothing: not the lock, not the folders that it made for it."""
+    with another_run(folder):
+        pass
+
+    assert not folder.parent.exists()
+    with RunLock(folder):
+        assert holder(folder) == os.getpid()
+
+
+def test_a_killed_run_does_not_keep_anyone_out(folder: Path) -> None:
+    """Its file is left, and does not matter."""
+    with another_run(folder) as process:
+        process.kill()
+        process.wait()
+
+    assert (folder / "run.lock").exists()
+    assert holder(folder) is None
+    with RunLock(folder):
+        assert holder(folder) == os.getpid()
+
+
+def test_one_process_cannot_run_twice_at_once(folder: Path) -> None:
+    """The kernel would allow it, and drop the first lock with the second."""
+    with RunLock(folder):
+        with pytest.raises(Refused, match=f"process {os.getpid()} "), RunLock(folder):
+            pass
+
+        assert is_refused_elsewhere(folder)
+
+
+def test_looking_who_holds_it_keeps_the_lock(folder: Path) -> None:
+    """Asking in the very process that has the lock does not drop it."""
+    with RunLock(folder):
+        assert holder(folder) == os.getpid()
+        assert is_refused_elsewhere(folder)
+
+
+def test_the_holder_is_named_without_changing_anything(folder: Path) -> None:
+    """A rehearsal asks, and leaves no trace."""
+    assert holder(folder) is None
+    assert not folder.parent.exists()
+
+    with another_run(folder) as process:
+        before = (folder / "run.lock").stat()
+        assert holder(folder) == process.pid
+        after = (folder / "run.lock").stat()
+
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_folder_and_file_are_private(folder: Path) -> None:
+    """Nobody else can hold up a run, or read what it is called."""
+    with RunLock(folder):
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert (folder / "run.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_is_used_or_was_there_stays(folder: Path, tmp_path: Path) -> None:
+    """Only what the lock made and nobody filled goes away."""
+    with RunLock(folder):
+        (folder / "set").mkdir()
+    with RunLock(tmp_path):
+        pass
+
+    assert [path.name for path in folder.iterdir()] == ["set"]
+    assert tmp_path.exists()
+
+
+def test_a_link_in_place_of_the_lock_file_is_not_followed(folder: Path) -> None:
+    """Nobody can have us write into another file."""
+    folder.mkdir(parents=True)
+    (folder / "run.lock").symlink_to("victim")
+
+    with pytest.raises(Refused, match="cannot be made"), RunLock(folder):
+        pass
+    with pytest.raises(EngineError, match="cannot be read"):
+        holder(folder)
+
+    assert not (folder / "victim").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
+    """Bad places are said in words."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(Refused, match="cannot be made"), RunLock(tmp_path / "file" / "backups"):
+        pass
+
+    assert holder(tmp_path / "file" / "backups") is None
+
+
+def test_a_failing_run_gives_the_lock_back(folder: Path) -> None:
+    """An error passes through, and the next run can start."""
+    with pytest.raises(ZeroDivisionError), RunLock(folder):
+        _ = 1 / 0
+
+    assert holder(folder) is None
+    assert not folder.exists()
+
+
+def test_a_forked_child_does_not_give_the_lock_back(folder: Path) -> None:
+    """A child that leaves the context by accident leaves its parent's lock alone."""
+    with RunLock(folder) as lock:
+        child = os.fork()
+        if not child:
+            lock.__exit__(None, None, None)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+        assert is_refused_elsewhere(folder)
+
+
+def test_of_many_that_start_together_one_runs_at_a_time(folder: Path) -> None:
+    """The file may be removed and made anew under their hands: two never hold the lock together."""
+    code = """
+import sys, os, pathlib
+from migration.engine.runlock import RunLock
+from migration.plan.problem import Refused
+folder, mark = map(pathlib.Path, sys.argv[1:])
+runs = 0
+while runs < 200:
+    try:
+        with RunLock(folder):
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))  # fails if somebody else is in here
+            mark.unlink()
+            runs += 1
+    except Refused as refused:
+        assert "another run is under way" in str(refused)
+"""
+    command = [sys.executable, "-c", code, str(folder), str(folder.parent.parent / "in here")]
+
+    with subprocess.Popen(command) as first, subprocess.Popen(command) as second:
+        ended = (first.wait(), second.wait())
+
+    assert ended == (0, 0)
+
+
+def test_a_lock_on_a_removed_file_is_none(folder: Path) -> None:
+    """If the first run ends and removes its file just before the second locks it, the second locks a new one."""
+    code = """
+import sys, pathlib
+from migration.engine.runlock import RunLock
+file = pathlib.Path(sys.argv[1], "run.lock")
+removed = []
+def remove_once(event, arguments):
+    if event == "fcntl.lockf" and not removed:
+        removed.append(file)
+        file.unlink()
+sys.addaudithook(remove_once)
+with RunLock(file.parent):
+    print(len(removed), file.exists())
+"""
+
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "1 True\n"
+
+
+def is_refused_elsewhere(folder: Path) -> bool:
+    """Tell whether another process cannot get the lock."""
+    done = subprocess.run(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    return done.returncode != 0 and "another run is under way" in done.stderr

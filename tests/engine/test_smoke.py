@@ -1,0 +1,231 @@
+"""Smoke tests of a plan: what runs, in which surroundings, how it is ended, and what is said about it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.smoke import SmokeResult, observe, run_smoke
+from migration.plan.model import Expect, Smoke
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
+
+# Locks the file ./lock until its process ends, and says so; the lock goes with the process, however that ends.
+HOLD = "import fcntl, signal; f = open('lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print('locked', flush=True)"
+
+
+def is_free(lock: Path) -> bool:
+    """Tell whether no living process holds the lock."""
+    with lock.open("w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def smoke(**fields: object) -> Smoke:
+    """Read a smoke test as a plan has it."""
+    return Smoke.model_validate({"name": "it works", **fields})
+
+
+def test_source_text_imports_from_root_and_from_the_path_of_the_plan(tmp_path: Path) -> None:
+    """A test finds modules of the folder it runs in, and of the folders that the plan names."""
+    (tmp_path / "here.py").write_text("rows = 80")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "there.py").write_text("rows = 5")
+
+    result = run_smoke(
+        smoke(python="import here, there; print(here.rows + there.rows)", path=["src"]),
+        root=tmp_path,
+        live_root=tmp_path,
+    )
+
+    assert (result.stdout, result.stderr, result.exit) == ("85\n", "", 0)
+
+
+def test_python_as_a_command_is_the_interpreter_that_runs_pytest(tmp_path: Path) -> None:
+    """``python3 -m module`` does not depend on what PATH calls python3."""
+    (tmp_path / "tool.py").write_text("import sys; print(sys.executable, sys.argv[1:])")
+
+    result = run_smoke(smoke(run=["python3", "-m", "tool", "--limit", "5"]), root=tmp_path, live_root=tmp_path)
+
+    assert result.stdout == f"{sys.executable} ['--limit', '5']\n"
+
+
+def test_the_plans_interpreter_is_taken_from_the_live_workspace(tmp_path: Path) -> None:
+    """A rehearsal works on copies, with the virtual environment that was not copied."""
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    for folder in (live, copy):
+        folder.mkdir()
+    interpreter = live / "python"
+    interpreter.write_text('#!/bin/sh\necho "$0 in $PWD"\n')
+    interpreter.chmod(0o700)
+
+    result = run_smoke(smoke(python="pass", interpreter="python"), root=copy, live_root=live)
+
+    assert result.stdout == f"{interpreter} in {copy}\n"
+
+
+def test_the_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What steers Python, or is secret, in the caller's environment does not reach the application."""
+    for name in ("PYTHONSAFEPATH", "PYTHONSTARTUP", "WORKSPACE_ROOT", "API_TOKEN"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("LC_TIME", "C")
+
+    result = run_smoke(smoke(run=["env"]), root=tmp_path, live_root=tmp_path)
+
+    names = {line.partition("=")[0] for line in result.stdout.splitlines()}
+    assert {"PATH", "LC_TIME", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"} <= names
+    assert not {"PYTHONSAFEPATH", "PYTHONSTARTUP", "WORKSPACE_ROOT", "API_TOKEN"} & names
+
+
+def test_importing_writes_nothing_into_the_workspace(tmp_path: Path) -> None:
+    """No ``__pycache__`` is left where an application was imported from."""
+    (tmp_path / "app.py").write_text("rows = 85")
+
+    run_smoke(smoke(python="import app"), root=tmp_path, live_root=tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["app.py"]
+
+
+def test_the_deadline_ends_the_test_and_its_children(tmp_path: Path) -> None:
+    """Neither the process that hangs nor the one it started is left, even if they ignore the polite signal."""
+    stubborn = f"{HOLD}; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {stubborn!r}])"
+
+    result = run_smoke(smoke(python=parent, timeout=1.5), root=tmp_path, live_root=tmp_path)
+
+    assert (result.timed_out, result.exit, result.stdout) == (True, None, "locked\n")
+    assert is_free(tmp_path / "lock")
+
+
+def test_a_child_left_behind_is_ended(tmp_path: Path) -> None:
+    """An application that ends well but leaves a process in the background cannot write on later."""
+    child = f"{HOLD}; import os; os.close(1); signal.pause()"
+    parent = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE)\n"
+        "print(child.stdout.read().decode())"
+    )
+
+    result = run_smoke(smoke(python=parent), root=tmp_path, live_root=tmp_path)
+
+    assert (result.exit, result.stdout.strip()) == (0, "locked")
+    assert is_free(tmp_path / "lock")
+
+
+def test_an_interruption_ends_the_test_before_it_is_passed_on(tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C does not leave an application running."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_smoke(
+                smoke(python=f"{HOLD}; import os; os.kill(os.getppid(), signal.SIGUSR1); signal.pause()"),
+                root=tmp_path,
+                live_root=tmp_path,
+            )
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert (tmp_path / "lock").exists()
+    assert is_free(tmp_path / "lock")
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"python": "pass", "interpreter": ".venv/bin/python"}, ".venv/bin/python: No such file or directory"),
+        ({"run": ["./no-such-program"]}, "./no-such-program: No such file or directory"),
+        ({"run": ["./data.txt"]}, "./data.txt: Permission denied"),
+        ({"python": "print('\0')"}, "embedded null byte"),
+        ({"python": "pass", "path": ["a:b"]}, "PYTHONPATH cannot hold a folder with ':' in its name"),
+    ],
+)
+def test_what_cannot_be_started_is_a_result_with_a_problem(
+    tmp_path: Path, fields: dict[str, object], problem: str
+) -> None:
+    """A missing interpreter or program fails that smoke test, in words, and no other."""
+    (tmp_path / "data.txt").write_text("no program")
+    test = smoke(**fields)
+
+    result = run_smoke(test, root=tmp_path, live_root=tmp_path)
+
+    [observation] = observe(test, result)
+    assert result.exit is None
+    assert result.problem.endswith(problem)
+    assert not observation.holds
+
+
+def test_endless_output_is_read_from_its_end(tmp_path: Path) -> None:
+    """A megabyte is kept, and the line at the cut cannot pass for a whole one."""
+    source = "print('1' * 2_000_000, end=''); print(85); import sys; sys.stderr.buffer.write(b'caf\\xe9')"
+    test = smoke(python=source, expect={"stdout": "^1+85$"})
+
+    result = run_smoke(test, root=tmp_path, live_root=tmp_path)
+
+    assert len(result.stdout) < 1_000_100
+    assert result.stdout.endswith("185\n")
+    assert result.stderr == "caf\N{REPLACEMENT CHARACTER}"
+    assert [one.holds for one in observe(test, result)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("expect", "result", "failing"),
+    [
+        (Expect(), {"exit": 0}, []),
+        (Expect(exit=3), {"exit": 3}, []),
+        (Expect(stdout="^85$"), {"exit": 0, "stdout": "ready\n85\n"}, []),
+        (Expect(), {"exit": 2, "stderr": "no such option: --limit"}, ["exit status 2: no such option: --limit"]),
+        (Expect(), {"exit": -signal.SIGSEGV}, ["ended by signal SIGSEGV: (no output)"]),
+        (Expect(stdout="^85$"), {"exit": 0, "stdout": "6\n"}, ["6"]),
+        (Expect(stdout="^85$"), {"exit": 0, "stdout": "185\n"}, ["185"]),
+        (Expect(stdout="."), {"exit": 0}, ["(no output)"]),
+        (
+            Expect(stdout="^85$"),
+            {"timed_out": True, "stdout": "85"},
+            ["still running, ended with its children; its last output: 85"],
+        ),
+    ],
+)
+def test_each_expectation_that_fails_is_stated(expect: Expect, result: dict[str, object], failing: list[str]) -> None:
+    """Exit status, output and deadline are judged apart; all of them have to hold."""
+    test = Smoke(name="it works", python="pass", expect=expect)
+    fields = {"name": test.name, "command": ("python",), **result}
+
+    observations = observe(test, SmokeResult(**fields))  # type: ignore[arg-type]  # values of several types in one table
+
+    assert [one.observed for one in observations if not one.holds] == failing
+    assert all(one.todo for one in observations if not one.holds)
+
+
+def test_the_command_and_its_output_are_shown_short_and_harmless() -> None:
+    """An application cannot clear the reader's screen or fill the report."""
+    test = smoke(python="print('\x1b[2J')\n" * 50)
+    result = SmokeResult(test.name, ("python",), exit=1, stderr="\x1b[2J\n" + "x" * 1000)
+
+    failing = observe(test, result)[-1]
+
+    assert failing.subject.startswith("python -c ")
+    assert len(failing.subject) == 120
+    assert len(failing.observed) < 330
+    assert "\x1b" not in failing.subject + failing.observed
+    assert "\n" not in failing.subject + failing.observed
+
+
+def test_every_test_has_a_group_of_its_own(tmp_path: Path) -> None:
+    """What ends a smoke test's group cannot reach the process that runs it."""
+    result = run_smoke(smoke(python="import os; print(os.getpgrp())"), root=tmp_path, live_root=tmp_path)
+
+    assert int(result.stdout) != os.getpgrp()
