@@ -1,0 +1,144 @@
+"""One answer: what a code file of the workspace says as text, and which bytes changed text becomes again."""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import tokenize
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from migration.plan.problem import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE_END = re.compile(r"\r\n|\r|\n")
+
+_PYTHON = frozenset({".py", ".pyi"})
+# Archived sources keep their database suffix in the middle of the name: "task_queue.db.archived_20250131_120000".
+_DATABASE = re.compile(r"\.(db|db3|sqlite|sqlite3)(-wal|-shm|-journal)?(\.archived_.*)?$", re.IGNORECASE)
+
+
+class Span(NamedTuple):
+    """A stretch of text: offsets in characters, ``end`` not included."""
+
+    start: int
+    end: int
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether the two have a character in common."""
+        return self.start < other.end and other.start < self.end
+
+    def inside(self, other: Span) -> bool:
+        """Whether this one lies within ``other``, or is the same."""
+        return other.start <= self.start and self.end <= other.end
+
+
+@dataclass(frozen=True)
+class CodeFile:
+    """A file that was read.
+
+    Attributes:
+        file: Its real place, relative to the workspace, "/"-separated.
+        data: Its bytes.
+        text: The same as text: line endings as they are, without a byte order mark.
+        encoding: What turns the one into the other, exactly, both ways.
+    """
+
+    file: str
+    data: bytes
+    text: str
+    encoding: str
+
+
+def is_python(file: str) -> bool:
+    """Tell whether a file is Python source, by its name."""
+    return PurePosixPath(file).suffix.lower() in _PYTHON
+
+
+def is_database(file: str) -> bool:
+    """Tell whether a file is a SQLite database, a sidecar or an archive of one, by its name alone.
+
+    By name, because to open such a file and close it again drops the locks that SQLite holds on it in this process.
+    """
+    return bool(_DATABASE.search(file))
+
+
+def line_of(text: str, offset: int) -> int:
+    """Return the number of the line, from 1, that holds the character at ``offset``."""
+    return len(LINE_END.findall(text, 0, offset)) + 1
+
+
+def line_starts(text: str) -> list[int]:
+    """Return the offset at which each line begins, the first at 0."""
+    return [0, *(found.end() for found in LINE_END.finditer(text))]
+
+
+def newline_of(text: str) -> str:
+    """Return the line ending that the text uses first; a newline if it has none."""
+    found = LINE_END.search(text)
+    return found.group() if found else "\n"
+
+
+def read(root: Path, file: str) -> CodeFile | Problem:
+    """Return the file as bytes and text, or the problem that keeps it from being rewritten.
+
+    Args:
+        root: The workspace.
+        file: Path relative to it.
+    """
+    problem = _misplaced(root, file)
+    if problem:
+        return problem
+    where = (root / file).resolve()
+    try:
+        data = where.read_bytes()
+    except OSError as error:
+        return _problem(file, f"it cannot be read: {error.strerror}.", "Make it readable for this user.")
+    encoding = encoding_of(file, data)
+    if isinstance(encoding, Problem):
+        return encoding
+    return CodeFile(where.relative_to(root.resolve()).as_posix(), data, data.decode(encoding), encoding)
+
+
+def encoding_of(file: str, data: bytes) -> str | Problem:
+    """Return the encoding in which the bytes survive being read and written, or the problem that there is none."""
+    if not is_python(file):
+        return "utf-8" if _survives(data, "utf-8") else "latin-1"
+    try:
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    except SyntaxError as error:
+        return _problem(file, f"its encoding is unclear: {error.msg}.", "Correct its coding line.")
+    if not _survives(data, encoding):
+        what = f"its bytes are not {encoding}, which it says it is."
+        return _problem(file, what, "Correct its coding line, or save it again.")
+    return encoding
+
+
+def _misplaced(root: Path, file: str) -> Problem | None:
+    path = root / file
+    if path.is_symlink():
+        return _problem(file, "it is a symbolic link.", "Name the file that it points at, inside the workspace.")
+    if not path.exists():
+        return _problem(file, "there is no such file.", "Correct `file`, or take the entry out of the plan.")
+    if not path.resolve().is_relative_to(root.resolve()):
+        return _problem(file, "a link leads it outside the workspace.", "Only files inside the workspace are changed.")
+    if is_database(path.name):
+        return _problem(file, "it is a database, not code.", "Name the code that opens it.")
+    if not stat.S_ISREG(path.stat().st_mode):
+        return _problem(file, "it is not a regular file.", "Name a file that holds code.")
+    return None
+
+
+def _survives(data: bytes, encoding: str) -> bool:
+    try:
+        return data.decode(encoding).encode(encoding) == data
+    except (UnicodeError, LookupError):
+        return False
+
+
+def _problem(file: str, what: str, todo: str) -> Problem:
+    return Problem("references-found", file, what, todo)

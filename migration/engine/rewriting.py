@@ -1,0 +1,167 @@
+"""One answer: how one file reads once its references are replaced and its definitions added, or why it cannot."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from migration.engine.code_files import is_python, line_of
+from migration.engine.syntax import PlainText, PythonCode, Unfit, compiled
+from migration.engine.syntax_imports import import_statement, with_import
+from migration.engine.syntax_inserts import with_definitions
+from migration.plan.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from migration.engine.code_files import CodeFile, Span
+    from migration.plan.model import Insert, Reference
+
+
+def source_of(code: CodeFile) -> PythonCode | PlainText:
+    """Return the file's text in the form in which places are found in it."""
+    return PythonCode(code.text) if is_python(code.file) else PlainText(code.text)
+
+
+def not_replaced(old: Sequence[Span], new: Sequence[Span]) -> list[Span]:
+    """Return the old places that lie in no new one: ``logs()`` is still there in ``logs().parent``, but replaced."""
+    return [span for span in old if not any(span.inside(other) for other in new)]
+
+
+def check_syntax(file: str, data: bytes) -> None:
+    """Return if the file compiles, or is not Python at all.
+
+    Raises:
+        Unfit: It does not compile.
+    """
+    if is_python(file):
+        try:
+            compiled(data)
+        except SyntaxError as error:
+            what = f"it is not valid Python: {error.msg}."
+            raise Unfit(what, "Correct the file, or what the plan puts into it.", error.lineno or 0) from None
+
+
+class Rewriting:
+    """One file on its way from what it is to what it is to be; whatever does not fit is collected, nothing is raised.
+
+    Attributes:
+        text: The text so far.
+        problems: In the order in which they were met.
+    """
+
+    def __init__(self, code: CodeFile) -> None:
+        self.code = code
+        self.text = code.text
+        self.problems: list[Problem] = []
+        self._source: PythonCode | PlainText | None = None
+        with self._noting():
+            check_syntax(code.file, code.data)
+            self._source = source_of(code)
+
+    def replace(self, references: Sequence[Reference]) -> None:
+        """Put every replacement into the text, and the imports that they need."""
+        if not self._source:
+            return
+        places = self._places(self._source, references)
+        for span, reference in reversed(places):
+            with self._noting():
+                self.text = self._source.put(self.text, span, reference.replace)
+        for _, reference in places:
+            if reference.import_ and not self.problems:
+                self.text = with_import(self.text, reference.import_, before=places[0][0].start)
+
+    def insert(self, inserts: Sequence[Insert]) -> None:
+        """Add every definition that is not there yet."""
+        for insert in inserts if self._source else ():
+            with self._noting("`code` "):
+                self._only_python()
+                self.text = with_definitions(self.text, insert.code)
+
+    def result(self) -> bytes:
+        """Return the bytes that are to be written: those that were read if there is any problem."""
+        after = self.code.data
+        if not self.problems:
+            with self._noting("rewritten, "):
+                after = self._encoded()
+                if after != self.code.data:
+                    check_syntax(self.code.file, after)
+        return self.code.data if self.problems else after
+
+    def _places(self, source: PythonCode | PlainText, references: Sequence[Reference]) -> list[tuple[Span, Reference]]:
+        """Return where each reference that is still to be replaced stands, in the order of the text."""
+        places: list[tuple[Span, Reference]] = []
+        done: Counter[str] = Counter()
+        for reference in references:
+            self._check_import(reference)
+            found = self._spans(source, "`find` ", reference.find)
+            new = self._spans(source, "`replace` ", reference.replace)
+            if found is None or new is None:
+                continue
+            old = not_replaced(found, new)
+            done[reference.replace] += not old
+            with self._noting():
+                if len(old) != 1 and (old or done[reference.replace] > len(new)):
+                    raise _not_once(self.text, reference, old)
+                places += [(span, reference) for span in old if self._is_free(span, reference, places)]
+        return sorted(places, key=lambda place: place[0])
+
+    def _spans(self, source: PythonCode | PlainText, subject: str, code: str) -> list[Span] | None:
+        """Return where an expression of the plan stands; None, and a problem noted, if it is no expression."""
+        with self._noting(subject):
+            return source.spans(code)
+        return None
+
+    def _is_free(self, span: Span, reference: Reference, places: Sequence[tuple[Span, Reference]]) -> bool:
+        clash = [other.find for taken, other in places if span.overlaps(taken)]
+        if clash:
+            what = f"{reference.find} and {clash[0]} are found in the same place."
+            raise Unfit(what, "Keep one of the two references.", line_of(self.text, span.start))
+        return True
+
+    def _check_import(self, reference: Reference) -> None:
+        if reference.import_:
+            with self._noting("`import` "):
+                self._only_python()
+                import_statement(reference.import_)
+
+    def _only_python(self) -> None:
+        if not is_python(self.code.file):
+            raise Unfit("is for Python files only.", "Take it out of the plan.")
+
+    def _encoded(self) -> bytes:
+        try:
+            # The byte order mark of utf-8-sig is not part of the text: encoding brings it back.
+            return self.text.encode(self.code.encoding)
+        except UnicodeEncodeError as error:
+            what = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} has not."
+            raise Unfit(what, "Write it as an escape, or save the file as UTF-8.") from None
+
+    @contextmanager
+    def _noting(self, subject: str = "") -> Iterator[None]:
+        """Note whatever does not fit as a problem; ``subject`` begins its sentence."""
+        try:
+            yield
+        except Unfit as error:
+            where = f"{self.code.file}:{error.line}" if error.line else self.code.file
+            self.problems.append(Problem("references-found", where, subject + error.what, error.todo))
+
+
+def _not_once(text: str, reference: Reference, found: Sequence[Span]) -> Unfit:
+    """Return why a reference has no place: found nowhere, nor replaced; or found more than once."""
+    lines = [line_of(text, span.start) for span in found]
+    if len(lines) > 1:
+        what = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
+        return Unfit(what, "Make `find` more specific: take in more of the expression around the one meant.", lines[0])
+    what = f"{reference.find} is not found, and neither is {reference.replace}."
+    near = _nearest(text, reference.find)
+    return Unfit(what, "Correct `find` to what the file says here." if near else "Correct `find` or `file`.", near)
+
+
+def _nearest(text: str, find: str) -> int:
+    """Return the number of the first line that has the longest quoted part of the expression; 0 if none has."""
+    quoted = re.findall(r"""["']([^"']+)["']""", find)
+    at = text.find(max(quoted, key=len)) if quoted else -1
+    return line_of(text, at) if at >= 0 else 0

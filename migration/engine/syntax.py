@@ -1,0 +1,224 @@
+"""One answer: where an expression stands in source text, and what the text is with another one in its place."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from migration.engine.code_files import Span, line_of, line_starts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import CodeType
+
+    import libcst
+
+_BY_HAND = "Change this file by hand, and take it out of the plan."
+_MARK = "_sqlite_consolidate_place_{}_"
+
+
+class Unfit(Exception):  # noqa: N818 -- it is the plan that does not fit the code; nothing went wrong here
+    """Something that the plan says does not fit the code.
+
+    Attributes:
+        what: One sentence of fact.
+        todo: One sentence that says what to do next.
+        line: The line it is about, from 1; 0 for none.
+    """
+
+    def __init__(self, what: str, todo: str, line: int = 0) -> None:
+        super().__init__(f"{what} {todo}")
+        self.what = what
+        self.todo = todo
+        self.line = line
+
+
+def compiled(source: str | bytes) -> CodeType:
+    """Return the code object of a module; nothing is executed.
+
+    Raises:
+        SyntaxError: It is not valid Python, or nothing that this interpreter can take in.
+    """
+    code: CodeType = _compile(source, "exec", 0)
+    return code
+
+
+@overload
+def tree(source: str, mode: Literal["exec"] = "exec") -> ast.Module: ...
+@overload
+def tree(source: str, mode: Literal["eval"]) -> ast.Expression: ...
+def tree(source: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module | ast.Expression:
+    """Return the syntax tree of a module, or of one expression.
+
+    Raises:
+        SyntaxError: As for :func:`compiled`.
+    """
+    parsed: ast.Module | ast.Expression = _compile(source, mode, ast.PyCF_ONLY_AST)
+    return parsed
+
+
+def meaning(node: ast.AST) -> str:
+    """Return a text that two pieces of code share when they differ in nothing but spacing, quotes, or parentheses."""
+    for constant in ast.walk(node):
+        if isinstance(constant, ast.Constant):
+            constant.kind = None  # the u of u"..." changes nothing
+    return ast.dump(node)
+
+
+def expression(code: str) -> ast.Expression:
+    """Return the tree of an expression that a plan states.
+
+    Raises:
+        Unfit: It is not one.
+    """
+    try:
+        return tree(code.strip(), "eval")
+    except SyntaxError as error:
+        what = f"is not a Python expression ({error.msg}): {code.strip()}"
+        raise Unfit(what, "Put parentheses around what spans several lines.") from None
+
+
+class PlainText:
+    """Text in which a place is found letter by letter: YAML, TOML, INI, shell, JSON, environment files."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def spans(self, find: str) -> list[Span]:
+        """Return every place where the text is exactly ``find``, in order, without overlaps."""
+        return [Span(*found.span()) for found in re.finditer(re.escape(find), self.text)]
+
+    @staticmethod
+    def put(text: str, span: Span, code: str) -> str:
+        """Return ``text`` with ``code`` in place of the span."""
+        return text[: span.start] + code + text[span.end :]
+
+
+class PythonCode:
+    """Python source in which a place is found by its syntax.
+
+    Raises:
+        Unfit: When it is made from a text that libcst cannot read.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._expressions = _expressions(text)
+
+    def spans(self, find: str) -> list[Span]:
+        """Return every place where the expression ``find`` is evaluated, in order; parentheses around it excluded.
+
+        Raises:
+            Unfit: ``find`` is not an expression.
+        """
+        wanted = meaning(expression(find))
+        kinds = _kinds(find.strip())
+        found = [span for span, node in self._expressions if isinstance(node, kinds) and self._means(span, wanted)]
+        return self._evaluated(found)
+
+    @staticmethod
+    def put(text: str, span: Span, code: str) -> str:
+        """Return ``text`` with ``code`` in place of the span, in parentheses where it needs them to mean the same.
+
+        Raises:
+            Unfit: The code cannot stand there.
+        """
+        plain = PlainText.put(text, span, code.strip())
+        in_parentheses = PlainText.put(text, span, f"({code.strip()})")
+        try:
+            intended = meaning(tree(in_parentheses))
+        except SyntaxError as error:
+            line = line_of(text, span.start)
+            what = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
+            raise Unfit(what, "Write `replace` with other quotes, or without a comment.", line) from None
+        try:
+            return plain if meaning(tree(plain)) == intended else in_parentheses
+        except SyntaxError:
+            return in_parentheses
+
+    def _means(self, span: Span, wanted: str) -> bool:
+        try:
+            return meaning(tree(f"({self.text[span.start : span.end]}\n)", "eval")) == wanted
+        except SyntaxError:  # a name that stands where no expression may: def name, import name, keyword=
+            return False
+
+    def _evaluated(self, spans: list[Span]) -> list[Span]:
+        """Keep the places whose value is read: put a name of its own into each, and see which ones Python would load.
+
+        What is assigned to, defined, imported, deleted or a keyword falls out, by Python's own rules.
+        """
+        text = self.text
+        for number, span in reversed(list(enumerate(spans))):
+            glued = re.match(r"\w", text[max(span.start - 1, 0) : span.start])  # return"x"
+            text = PlainText.put(text, span, f"{' ' if glued else ''}{_MARK.format(number)} ")
+        names = [node for node in ast.walk(tree(text)) if isinstance(node, ast.Name)]
+        read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
+        return [span for number, span in enumerate(spans) if _MARK.format(number) in read]
+
+
+def _expressions(text: str) -> list[tuple[Span, libcst.CSTNode]]:
+    """Every node of the tree with its place, in the order of the text; the halves of "a" "b" are no expressions."""
+    import libcst as cst
+    from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+
+    try:
+        wrapper = MetadataWrapper(_module(text), unsafe_skip_copy=True)
+        places = wrapper.resolve(ByteSpanPositionProvider)
+    except RecursionError:
+        raise Unfit("it is nested too deeply to be read.", _BY_HAND) from None
+    joined = [node for node in places if isinstance(node, cst.ConcatenatedString)]
+    halves = {half for node in joined for half in (node.left, node.right)}
+    characters = _character_offsets(text)
+    nodes = [
+        (Span(characters[place.start], characters[place.start + place.length]), node)
+        for node, place in places.items()
+        if isinstance(node, cst.BaseExpression) and node not in halves
+    ]
+    return sorted(nodes, key=lambda one: one[0])
+
+
+def _module(text: str) -> libcst.Module:
+    """Return the concrete tree of the text up to its last statement, each node as long as its stretch of the text."""
+    import libcst as cst
+
+    # libcst forgets form feeds and lone carriage returns; what stands for them here is as long, and never written.
+    flat = re.sub(r"\r(?!\n)", "\n", text).replace("\f", " ")
+    try:
+        body = tree(text).body
+        code = flat[: [*line_starts(text), len(text)][body[-1].end_lineno or 0]] if body else ""
+        module = cst.parse_module(code)
+    except SyntaxError as error:
+        raise Unfit(f"it is not valid Python: {error.msg}.", _BY_HAND, error.lineno or 0) from None
+    except cst.ParserSyntaxError as error:
+        raise Unfit(f"libcst cannot read it ({error.message}).", _BY_HAND, error.raw_line) from None
+    if module.code != code:  # it drops a few blanks in rare places, and every position after them would be wrong
+        raise Unfit("it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND)
+    return module
+
+
+def _kinds(find: str) -> tuple[type[libcst.CSTNode], ...]:
+    """Return the kinds of nodes that can mean the same as the expression."""
+    import libcst as cst
+
+    strings = (cst.SimpleString, cst.ConcatenatedString, cst.FormattedString)
+    node = cst.parse_expression(f"({find}\n)")
+    return strings if isinstance(node, strings) else (type(node),)
+
+
+def _character_offsets(text: str) -> Sequence[int]:
+    """Return, for every offset into the UTF-8 bytes of the text and for their end, the offset in characters."""
+    if text.isascii():
+        return range(len(text) + 1)
+    offsets = [at for at, character in enumerate(text) for _ in character.encode()]
+    return [*offsets, len(text)]
+
+
+def _compile(source: str | bytes, mode: str, flags: int) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd escape in somebody's string is not ours to report, or to fail on
+            return compile(source, "<code>", mode, flags, dont_inherit=True)
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL; nested deeper than the parser can go
+        raise SyntaxError(str(error) or "too deeply nested") from None

@@ -1,0 +1,63 @@
+"""The diff of the code is what `git apply` makes of it."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.diff import unified
+from migration.engine.references import Rewrite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LONG = b"".join(b"line %d\n" % number for number in range(40))
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("pkg/code.py", LONG + b"old\n" + LONG, LONG + b"new\n" + LONG + b"more\n"),
+        ("no newline.py", b"a\nold", b"a\nnew"),
+        ("newline gained.py", b"a", b"a\nb\n"),
+        ("newline lost.py", b"a\nb\n", b"a"),
+        ("crlf.py", b"a\r\nold\r\nc\r\n", b"a\r\nnew\r\nc\r\n"),
+        ("mixed.py", b"a\r\nold\rb\n\x0c\x1c\xe2\x80\xa8\n", b"a\r\nnew\rb\n\x0c\x1c\xe2\x80\xa8\n"),
+        ("latin.ini", b"caf\xe9 old\n\xff", b"caf\xe9 new\n\xff"),
+        ("empty.py", b"", b"def f(): ...\n"),
+        ('odd "name"\t\\é.py', b"old\n", b"new\n"),
+    ],
+)
+def test_git_apply_makes_the_same_bytes(tmp_path: Path, file: str, before: bytes, after: bytes) -> None:
+    """Line endings, encodings, missing last newlines and odd names survive; beside another file, and backwards."""
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(before)
+    (tmp_path / "other.py").write_bytes(b"1\n")
+
+    diff = unified([Rewrite(file, before, after), Rewrite("other.py", b"1\n", b"2\n")])
+    git_apply(tmp_path, diff)
+    applied = path.read_bytes(), (tmp_path / "other.py").read_bytes()
+    git_apply(tmp_path, diff, "--reverse")
+
+    assert applied == (after, b"2\n")
+    assert path.read_bytes() == before
+
+
+def test_no_rewrites_are_an_empty_diff() -> None:
+    """Nothing to do, nothing to read."""
+    assert unified([]) == ""
+
+
+def git_apply(folder: Path, diff: str, *options: str) -> None:
+    """Apply the diff with git itself, from its bytes."""
+    done = subprocess.run(
+        ["git", "apply", "--whitespace=nowarn", *options],
+        cwd=folder,
+        input=diff.encode("utf-8", "surrogateescape"),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()

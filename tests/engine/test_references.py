@@ -1,0 +1,283 @@
+"""The code that names an old database is rewritten: what was meant, once, and nothing beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.references import Rewrite, compile_observations, plan_rewrites, updated_observations
+from migration.plan.model import Insert, Reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIND = 'get_logs_dir() / "proposals.db"'
+REPLACE = 'get_workspace_root() / "workspace.db"'
+IMPORT = "from meridian.paths import get_workspace_root"
+HELPER = "def one():\n    return 1\n"
+
+
+def reference(file: str = "code.py", find: str = FIND, replace: str = REPLACE, import_: str = "") -> Reference:
+    """Return an entry of a plan."""
+    return Reference(file=file, find=find, replace=replace, import_=import_)
+
+
+def rewritten(root: Path, content: str | bytes, *references: Reference, insert: str = "") -> bytes:
+    """Write code.py, plan its rewrite, and return the bytes it would have; there must be no problem."""
+    data = content.encode() if isinstance(content, str) else content
+    (root / "code.py").write_bytes(data)
+    inserts = [Insert(file="code.py", code=insert)] if insert else []
+
+    rewrites, problems = plan_rewrites(root, references or [reference()], inserts)
+
+    assert problems == ()
+    assert all(rewrite.before == data for rewrite in rewrites)
+    assert (root / "code.py").read_bytes() == data, "planning writes nothing"
+    return rewrites[0].after if rewrites else data
+
+
+def problem(root: Path, content: str | bytes, *references: Reference) -> str:
+    """Write code.py, plan its rewrite, and return the one problem in the way."""
+    (root / "code.py").write_bytes(content.encode() if isinstance(content, str) else content)
+
+    rewrites, problems = plan_rewrites(root, references or [reference()], [])
+
+    assert rewrites == ()
+    assert [one.criterion for one in problems] == ["references-found"]
+    assert problems[0].todo
+    return str(problems[0])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('x = get_logs_dir() / "proposals.db"\n', f"x = {REPLACE}\n"),
+        ("x = get_logs_dir( )/'proposals.db'  # old\n", f"x = {REPLACE}  # old\n"),
+        ("x = get_logs_dir() / \"propo\" 'sals.db'\n", f"x = {REPLACE}\n"),
+        ('x = get_logs_dir() / r"""proposals.db"""\n', f"x = {REPLACE}\n"),
+        ('x = get_logs_dir() / "proposals\\x2edb"\n', f"x = {REPLACE}\n"),
+        ('x = (\n    get_logs_dir()\n    / "proposals.db"\n)\n', f"x = (\n    {REPLACE}\n)\n"),
+        ('x = get_logs_dir() \\\n  / ("proposals.db")\n', f"x = {REPLACE}\n"),
+        ('x = str((get_logs_dir()) / "proposals.db")\n', f"x = str({REPLACE})\n"),
+        ('def f(p=get_logs_dir()/"proposals.db"): return p\n', f"def f(p={REPLACE}): return p\n"),
+        ("x = f\"sqlite:///{get_logs_dir() / 'proposals.db'}?mode=ro\"\n", None),
+        ('x = get_logs_dir() / "proposals.db" / "é"\n', f'x = {REPLACE} / "é"\n'),
+    ],
+)
+def test_expression_is_found_whatever_its_layout(tmp_path: Path, before: str, after: str | None) -> None:
+    """Spacing, quotes, escapes, line breaks, and parentheses make no difference."""
+    # Quotes inside an f-string must differ from its own before Python 3.12.
+    replace = REPLACE if after else REPLACE.replace('"', "'")
+    after = after or f'x = f"sqlite:///{{{replace}}}?mode=ro"\n'
+
+    result = rewritten(tmp_path, before, reference(replace=replace))
+
+    assert result.decode() == after
+
+
+def test_everything_else_stays_byte_for_byte(tmp_path: Path) -> None:
+    """Odd spacing, comments, tabs, form feeds and trailing blanks are not ours to tidy."""
+    head = (
+        b'"""Doc."""\n\x0c\nimport os ;  import sys\t# why\n\n\ndef  f( a,b ) :\n\treturn  {1 : 2}   \n# x\n\nx =   ('
+    )
+    tail = b")   # get_logs_dir() / 'proposals.db'\n\n\n   # end  \n\x0c\n"
+
+    result = rewritten(tmp_path, head + FIND.encode() + tail)
+
+    assert result == head + REPLACE.encode() + tail
+
+
+@pytest.mark.parametrize(
+    ("encoding", "head"),
+    [
+        ("latin-1", "# -*- coding: latin-1 -*-\n"),
+        ("cp1252", "#!python\n# vim: fileencoding=cp1252\n"),
+        ("utf-8-sig", ""),
+    ],
+)
+def test_encoding_and_byte_order_mark_stay(tmp_path: Path, encoding: str, head: str) -> None:
+    """A file comes out in the encoding that it states."""
+    template = head + 'name = "Grüße"; x = {}\n'
+
+    result = rewritten(tmp_path, template.format(FIND).encode(encoding))
+
+    assert result == template.format(REPLACE).encode(encoding)
+
+
+def test_line_endings_and_missing_last_newline_stay(tmp_path: Path) -> None:
+    """What is added has the file's own line endings; a file without a last newline still has none."""
+    before = b'"""Doc."""\r\nimport os\r\n\r\nx = get_logs_dir() / "proposals.db"'
+
+    result = rewritten(tmp_path, before, reference(import_=IMPORT), insert=HELPER)
+
+    assert result == (
+        b'"""Doc."""\r\nimport os\r\nfrom meridian.paths import get_workspace_root\r\n\r\n'
+        b'x = get_workspace_root() / "workspace.db"\r\n\r\n\r\ndef one():\r\n    return 1'
+    )
+
+
+def test_several_references_and_inserts_in_one_file_are_one_rewrite(tmp_path: Path) -> None:
+    """Two spellings of one path are one file, too; an import that two of them need is added once."""
+    (tmp_path / "pkg").mkdir()
+    before = 'x = logs() / "a.db"\ny = logs() / "b.db"\n'
+    (tmp_path / "pkg/code.py").write_text(before, encoding="utf-8")
+    references = [
+        reference("pkg/code.py", 'logs() / "b.db"', "root()", "from m import root"),
+        reference("pkg/../pkg/code.py", 'logs() / "a.db"', "root()", "from m import root"),
+    ]
+
+    rewrites, problems = plan_rewrites(tmp_path, references, [Insert(file="./pkg/code.py", code="def f(): ...")])
+
+    after = "from m import root\n\nx = root()\ny = root()\n\n\ndef f(): ...\n"
+    assert problems == ()
+    assert rewrites == (Rewrite("pkg/code.py", before.encode(), after.encode()),)
+
+
+def test_what_was_rewritten_before_needs_nothing(tmp_path: Path) -> None:
+    """Planning again on the result finds neither work nor problem, even if the old expression is part of the new."""
+    grown = reference(find="logs()", replace="logs().parent")
+    first = rewritten(tmp_path, f"x = {FIND}\ny = logs()\n", reference(import_=IMPORT), grown, insert=HELPER)
+
+    second = rewritten(tmp_path, first, reference(import_=IMPORT), grown, insert=HELPER)
+
+    assert second == first
+    assert b"y = logs().parent\n" in first
+
+
+def test_reference_never_there_is_not_taken_for_done(tmp_path: Path) -> None:
+    """The replacement that another reference brings, or brought, proves nothing about this one."""
+    other = reference(find='get_logs_dir() / "never.db"')
+
+    before = problem(tmp_path, f"x = {FIND}\n", reference(), other)
+    after = problem(tmp_path, f"x = {REPLACE}\n", reference(), other)
+
+    assert before.startswith('code.py: get_logs_dir() / "never.db" is not found, and neither is')
+    assert after.startswith('code.py: get_logs_dir() / "never.db" is not found, and neither is')
+
+
+def test_not_found_names_the_line_that_comes_nearest(tmp_path: Path) -> None:
+    """Somebody changed the expression since the plan was written: the problem points at it."""
+    said = problem(tmp_path, '\nx = get_log_dir() / "proposals.db"\n')
+
+    assert said.startswith("code.py:2: ")
+    assert "is not found" in said
+
+
+def test_found_more_than_once_names_the_lines(tmp_path: Path) -> None:
+    """The one that is meant must be clear."""
+    said = problem(tmp_path, f"x = {FIND}\n\ny = ({FIND})\n")
+
+    assert said.startswith("code.py:1: ")
+    assert "is found 2 times (lines 1, 3)" in said
+    assert "more specific" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "references", "expected"),
+    [
+        ("x = (\n\n1", [reference()], "code.py:1: it is not valid Python: '(' was never closed."),
+        ("x\n\nreturn 1\n", [reference()], "code.py:3: it is not valid Python: 'return' outside function."),
+        ("x", [reference(find="a b")], "code.py: `find` is not a Python expression (invalid syntax): a b"),
+        ("x", [reference(find="x", replace="y = 1")], "code.py: `replace` is not a Python expression"),
+        ("x", [reference(find="x", import_="y")], "code.py: `import` is not one import of named things: y"),
+        ("x", [reference(find="x", import_="from y import *")], "code.py: `import` is not one import of named"),
+        ("x", [reference(find="x", import_="import")], "code.py: `import` is not an import statement"),
+        ("x", [reference(find="x", replace="y  # why")], "code.py:1: the replacement cannot stand here"),
+        ("x.y", [reference(find="x", replace="a"), reference(find="x.y", replace="b")], "found in the same place"),
+        ("x", [reference(find="x", replace="a"), reference(find="x", replace="b")], "found in the same place"),
+        (b"x = '\xe9'\n", [reference()], "code.py: its encoding is unclear"),
+        (b"# coding: ascii\nx = '\xe9'\n", [reference()], "code.py: its bytes are not ascii, which it says it is."),
+        (b"# coding: latin-1\nx\n", [reference(find="x", replace="'\u2014'")], "iso-8859-1 has not."),
+        ("x = 0", [reference(find="x")], "x is not found"),
+        ("try:\n    x\nexcept (OSError) :\n    y\n", [reference(find="x")], "it has blanks that libcst loses"),
+        ("x = " + "1 + " * 600 + "1", [reference(find="x")], "nested too deeply"),
+    ],
+)
+def test_what_does_not_fit_is_a_problem_with_its_place(
+    tmp_path: Path, content: str | bytes, references: list[Reference], expected: str
+) -> None:
+    """Nothing is rewritten, and the problem says where and why."""
+    said = problem(tmp_path, content, *references)
+
+    assert expected in said
+
+
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
+    """Of every file and every entry, not only the first."""
+    (tmp_path / "code.py").write_text("x = 1\n", encoding="utf-8")
+    references = [
+        reference("absent.py"),
+        reference("code.py", find="a b", replace="c d", import_="e f"),
+        reference("code.py", find="missing"),
+    ]
+
+    rewrites, problems = plan_rewrites(tmp_path, references, [Insert(file="code.py", code="x = 2")])
+
+    assert rewrites == ()
+    assert [str(one).split(" (")[0] for one in problems[:4]] == [
+        "absent.py: there is no such file. Correct `file`, or take the entry out of the plan.",
+        "code.py: `import` is not an import statement",
+        "code.py: `find` is not a Python expression",
+        "code.py: `replace` is not a Python expression",
+    ]
+    assert "missing is not found" in str(problems[4])
+    assert "`code` has something else than a definition in line 1." in str(problems[5])
+
+
+def test_other_files_are_matched_letter_by_letter(tmp_path: Path) -> None:
+    """Configuration is replaced as text, once, whatever its bytes; an import or a definition has no place in it."""
+    (tmp_path / "app.ini").write_bytes(b"; caf\xe9\r\ndb = logs/tasks.db\r\n")
+    (tmp_path / "two.env").write_bytes(b"A=tasks.db\nB=tasks.db\n")
+    (tmp_path / "app.sh").write_bytes(b"db=tasks.db")
+    references = [
+        reference("app.ini", "logs/tasks.db", "new/logs/tasks.db"),
+        reference("two.env", "tasks.db", "workspace.db"),
+        reference("app.sh", "tasks.db", "workspace.db", IMPORT),
+    ]
+
+    rewrites, problems = plan_rewrites(tmp_path, references, [Insert(file="app.sh", code=HELPER)])
+
+    assert [rewrite.after for rewrite in rewrites] == [b"; caf\xe9\r\ndb = new/logs/tasks.db\r\n"]
+    assert [f"{one.subject} {one.what}" for one in problems] == [
+        "two.env:1 tasks.db is found 2 times (lines 1, 2).",
+        "app.sh `import` is for Python files only.",
+        "app.sh `code` is for Python files only.",
+    ]
+    (tmp_path / "app.ini").write_bytes(rewrites[0].after)
+    assert plan_rewrites(tmp_path, references[:1], []) == ((), ())
+
+
+def test_compile_observations_name_the_line_and_run_nothing(tmp_path: Path) -> None:
+    """Files are compiled from their bytes; what they would do is not done."""
+    (tmp_path / "good.py").write_bytes(b"# coding: latin-1\nopen('made', 'w'); x = '\xe9\\d'\n")
+    (tmp_path / "bad.py").write_bytes(b"x = 1\ny = = 2\n")
+
+    seen = compile_observations(tmp_path, ["good.py", "bad.py", "absent.py", "config.yaml"])
+    none = compile_observations(tmp_path, ["config.yaml"])
+
+    assert [(one.subject, one.holds) for one in seen] == [("good.py", True), ("bad.py:2", False), ("absent.py", False)]
+    assert "invalid syntax" in seen[1].observed
+    assert [one.holds for one in none] == [True]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.py", "good.py"]
+
+
+def test_updated_observations_tell_old_from_new(tmp_path: Path) -> None:
+    """A reference is updated when the old expression is gone and the new one is there; both are looked for."""
+    (tmp_path / "done.py").write_text(f"\nx = {REPLACE}\n", encoding="utf-8")
+    (tmp_path / "both.py").write_text(f"x = {REPLACE}\ny = {FIND}\n", encoding="utf-8")
+    (tmp_path / "none.py").write_text("x = 1\n", encoding="utf-8")
+    (tmp_path / "broken.py").write_text("x = (\n", encoding="utf-8")
+    files = ["done.py", "both.py", "none.py", "broken.py", "absent.py"]
+
+    seen = updated_observations(tmp_path, [reference(file) for file in files])
+
+    assert [(one.subject, one.holds) for one in seen] == [
+        ("done.py", True),
+        ("both.py:2", False),
+        ("none.py", False),
+        ("broken.py", False),
+        ("absent.py", False),
+    ]
+    assert seen[0].observed == "replaced (line 2)"
+    assert [one.holds for one in updated_observations(tmp_path, [])] == [True]

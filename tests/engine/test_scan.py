@@ -1,0 +1,243 @@
+"""No mention of an old database is overlooked, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.scan import Mention, mentions, stale_observations
+from migration.engine.scan_files import LARGEST
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATABASES = ["logs/task_queue.db", "logs/tasks.db"]
+
+
+def write(root: Path, file: str, content: str | bytes) -> Path:
+    """Write one file below the root, with its folders."""
+    path = root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def found(root: Path, *paths: str) -> list[tuple[str, int, str, str]]:
+    """Scan, and return file, line, database and kind of each mention."""
+    result = mentions(root, paths or ["."], DATABASES)
+    return [(one.file, one.line, one.database, one.kind) for one in result.mentions]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        '"task_queue.db"',
+        "b'logs/task_queue.db'",
+        '"sqlite:///logs/task_queue.db?mode=ro"',
+        'r"logs\\task_queue.db"',
+        'f"{folder}/task_queue.db"',
+        "f\"{folder}/{'task_queue'}.db\"",
+        'f"{folder}task_queue.db-wal"',
+        '"logs/task_queue." "db"',
+        '"logs/task_queue" ".db"',
+        '"logs/task_queue" + ".db"',
+        '"%s/task_queue.db" % folder',
+        '"{}/task_queue.db".format(folder)',
+        'Path("logs") / "task_queue" ".db"',
+        'os.path.join(folder, "task_queue" + ".db")',
+        'Path(folder, "task_queue.db")',
+        'Path("logs").joinpath(("task_queue") + ".db")',
+        '(Path("logs") / "task_queue.tmp").with_suffix(".db")',
+        '{"url": ["task_queue.db"]}',
+        'lambda path="task_queue.db": path',
+    ],
+)
+def test_python_mention_is_found_however_it_is_put_together(tmp_path: Path, expression: str) -> None:
+    """Strings, f-strings, joins and defaults are code, and in use."""
+    write(tmp_path, "src/a.py", f"import os\nx = {expression}\n")
+
+    assert found(tmp_path, "src") == [("src/a.py", 2, "task_queue.db", "code")]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '"old_task_queue.db"',
+        '"task_queue.db.bak"',
+        '"task_queue.db.archived_20250131_120000"',
+        '"task_queue.dbx"',
+        '"task_queue.db-backup"',
+        '"my-task_queue.db"',
+        '"task_queue"',
+        "task_queue.db.execute(1)",
+        'f"{task_queue.db}"',
+        'f"{x}_task_queue.db"',
+        '"task_queue", ".db"',
+        '"task_queue" / ".db"',
+    ],
+)
+def test_longer_names_and_attributes_are_no_mention(tmp_path: Path, code: str) -> None:
+    """A name counts only as a whole, and only as text."""
+    write(tmp_path, "a.py", f"x = {code}\n")
+    write(tmp_path, "a.yaml", f"x: {code.strip(chr(34))}\n" if code.startswith('"') and "," not in code else "")
+
+    assert found(tmp_path) == []
+
+
+def test_comments_and_docstrings_are_documentation(tmp_path: Path) -> None:
+    """They are listed, at their own line, and no failure; the string beside a comment still is one."""
+    head = '"""Doc.\n\nOnce in task_queue.db.\n"""\n# tasks.db\n'
+    write(tmp_path, "a.py", head + 'def f():\n    "see tasks.db"\n    x = "tasks.db"  # not task_queue.db\n')
+
+    assert found(tmp_path) == [
+        ("a.py", 3, "task_queue.db", "documentation"),
+        ("a.py", 5, "tasks.db", "documentation"),
+        ("a.py", 7, "tasks.db", "documentation"),
+        ("a.py", 8, "tasks.db", "code"),
+        ("a.py", 8, "task_queue.db", "documentation"),
+    ]
+
+
+def test_mention_stands_at_its_own_line_with_its_text(tmp_path: Path) -> None:
+    """Inside a long string the line of the name counts; a long line is cut around it."""
+    write(tmp_path, "a.py", 'x = """\nINSERT\n  FROM tasks.db;\n"""\ny = (\n  "a"\n  / "tasks"\n    ".db")\n')
+    write(tmp_path, "b.json", "1" * 900 + ' "tasks.db" ' + "2" * 900)
+
+    result = mentions(tmp_path, ["."], DATABASES)
+
+    assert result.mentions[:2] == (
+        Mention("a.py", 3, "FROM tasks.db;", "tasks.db", "code"),
+        Mention("a.py", 7, '/ "tasks"', "tasks.db", "code"),
+    )
+    assert len(result.mentions[2].text) == 120
+    assert '"tasks.db"' in result.mentions[2].text
+
+
+def test_other_text_files_are_read_line_by_line(tmp_path: Path) -> None:
+    """Configuration and scripts are in use, prose is documentation; any encoding will do."""
+    write(tmp_path, ".env", "DB=logs/tasks.db\n")
+    write(tmp_path, "README.md", "the `tasks.db`\n")
+    write(tmp_path, "app.ini", b"; caf\xe9\r\nurl = sqlite:///tasks.db\r\n")
+    write(tmp_path, "app.yaml", "a: tasks.db, tasks.db, task_queue.db\n")
+    write(tmp_path, "broken.py", "x = {{ 'tasks.db' }\n")
+    write(tmp_path, "latin.py", b"# coding: latin-1\nx = '\xe9/tasks.db'\n")
+    write(tmp_path, "run.sh", "#!/bin/sh\n\nsqlite3 $HOME/tasks.db .dump")
+
+    assert found(tmp_path) == [
+        (".env", 1, "tasks.db", "config"),
+        ("README.md", 1, "tasks.db", "documentation"),
+        ("app.ini", 2, "tasks.db", "config"),
+        ("app.yaml", 1, "tasks.db", "config"),
+        ("app.yaml", 1, "task_queue.db", "config"),
+        ("broken.py", 1, "tasks.db", "code"),
+        ("latin.py", 2, "tasks.db", "code"),
+        ("run.sh", 3, "tasks.db", "code"),
+    ]
+
+
+def test_what_is_not_the_applications_text_is_not_read(tmp_path: Path) -> None:
+    """Binary files, caches, environments, other people's packages, and links are left out without a word."""
+    write(tmp_path, "image.bin", b"\0tasks.db")
+    write(tmp_path, ".git/config", "tasks.db")
+    write(tmp_path, "pkg/__pycache__/a.py", "'tasks.db'")
+    write(tmp_path, "web/node_modules/a.js", "tasks.db")
+    write(tmp_path, "env/pyvenv.cfg", "")
+    write(tmp_path, "env/lib/a.py", "'tasks.db'")
+    write(tmp_path / "outside", "a.py", "'tasks.db'")
+    write(tmp_path, "tree/seen.py", "1")
+    (tmp_path / "tree/folder").symlink_to(tmp_path / "outside")
+    (tmp_path / "tree/link.py").symlink_to(tmp_path / "outside/a.py")
+    os.mkfifo(tmp_path / "tree/pipe")
+
+    result = mentions(tmp_path, [".git/..", "tree", "pkg", "web", "env", "image.bin"], DATABASES)
+    inside = [one.file for one in result.mentions]
+
+    assert inside == ["outside/a.py"]
+    assert result.files_read == 2
+    assert result.not_scanned == ()
+
+
+def test_no_database_is_opened(tmp_path: Path) -> None:
+    """To open one, and close it, would drop the locks that SQLite holds on it in this process."""
+    for name in ["a.db", "a.db-wal", "b.sqlite3", "c.db.archived_20250131_120000", "c.sqlite-journal", "d.DB3"]:
+        write(tmp_path, name, "tasks.db")
+    forbidden = write(tmp_path, "no-suffix", "tasks.db").stat()
+    folder = write(tmp_path, "backups/manifest.json", "tasks.db").parent.stat()
+    never_open = frozenset({(forbidden.st_dev, forbidden.st_ino), (folder.st_dev, folder.st_ino)})
+
+    result = mentions(tmp_path, ["."], DATABASES, never_open)
+
+    assert (result.mentions, result.files_read, result.not_scanned) == ((), 0, ())
+    assert len(mentions(tmp_path, ["."], DATABASES).mentions) == 2
+
+
+def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
+    """A file too large is listed; a path that is not there, or is a link, is a failure: nothing was shown."""
+    with (tmp_path / "large.json").open("wb") as large:
+        large.truncate(LARGEST + 1)
+    write(tmp_path, "real/a.py", "1")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    result = mentions(tmp_path, ["large.json", "absent", "link", "link/a.py"], DATABASES)
+    seen = stale_observations(result)
+
+    assert [(one.file, one.kind) for one in result.not_scanned] == [
+        ("large.json", "not scanned"),
+        ("absent", "unreadable"),
+        ("link", "unreadable"),
+    ]
+    assert [(one.subject, one.holds) for one in seen] == [("absent", False), ("link", False)]
+
+
+def test_what_git_ignores_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But neither an environment file, nor what git tracks all the same, nor a path that the plan names itself."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    write(tmp_path, ".gitignore", "build/\n.env\n*.gen.py\n/app/sample\n")
+    for file in ["app/a.py", "app/b.gen.py", "app/c.gen.py", "app/build/d.py", "app/sample/e.py"]:
+        write(tmp_path, file, "'tasks.db'")
+    write(tmp_path, "app/.env", "tasks.db")
+    subprocess.run(["git", "-C", str(tmp_path), "add", "-f", "app/c.gen.py"], check=True)
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")  # as in a hook: it is about another repository
+
+    app = [one[0] for one in found(tmp_path, "app")]
+    sample = [one[0] for one in found(tmp_path / "app/sample", ".")]
+
+    assert app == ["app/.env", "app/a.py", "app/c.gen.py"]
+    assert sample == ["e.py"]
+
+
+def test_each_mention_in_use_is_an_observation_that_fails(tmp_path: Path) -> None:
+    """With file and line, what was seen, unable to steer a terminal, and what to do."""
+    write(tmp_path, "a.py", "x = 'tasks.db'  # \x1b[2J\n" + "y = 'task_queue.db'" + " " * 200 + "# end\n")
+    write(tmp_path, "b.md", "tasks.db")
+
+    seen = stale_observations(mentions(tmp_path, ["."], DATABASES))
+
+    assert [(one.subject, one.expected, one.observed[:26], one.holds) for one in seen] == [
+        ("a.py:1", "no mention of tasks.db", "x = 'tasks.db'  # \\x1b[2J", False),
+        ("a.py:2", "no mention of task_queue.db", "y = 'task_queue.db'       ", False),
+    ]
+    assert all(one.todo and len(one.observed) <= 120 for one in seen)
+
+
+def test_clean_trees_are_one_observation_that_counts_the_files(tmp_path: Path) -> None:
+    """That nothing was found says something only together with how much was read."""
+    write(tmp_path, "a.py", "x = 'workspace.db'\n")
+    write(tmp_path, "b.md", "tasks.db and task_queue.db")
+
+    seen = stale_observations(mentions(tmp_path, ["."], DATABASES))
+
+    assert [one.holds for one in seen] == [True]
+    assert seen[0].observed == "2 files read, none does; 2 mentions in documentation"
+
+
+def test_without_old_databases_nothing_is_found(tmp_path: Path) -> None:
+    """No name is no pattern that matches everything."""
+    write(tmp_path, "a.py", "x = 'tasks.db'\n")
+
+    result = mentions(tmp_path, ["."], [])
+
+    assert (result.mentions, result.files_read) == ((), 1)

@@ -1,0 +1,120 @@
+"""What a plan states is put into source text where it belongs, by Python's own rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from migration.engine.syntax import PythonCode, Unfit
+from migration.engine.syntax_imports import with_import
+from migration.engine.syntax_inserts import with_definitions
+
+NAME = "get_workspace_root"
+FROM = "from meridian.paths import"
+IMPORT = f"{FROM} {NAME}"
+
+
+@pytest.mark.parametrize(
+    ("before", "find", "replace", "after"),
+    [
+        ("x = logs().name\n", "logs()", "a / b", "x = (a / b).name\n"),
+        ("x = (logs()).name\n", "logs()", "a / b", "x = (a / b).name\n"),
+        ('def f(): return"x.db"\n', '"x.db"', "where()", "def f(): return(where())\n"),
+        ("x = -logs() ** 2\n", "logs()", "a or b", "x = -(a or b) ** 2\n"),
+        ("x = f'{logs()}'\n", "logs()", "{1: 2}", "x = f'{({1: 2})}'\n"),
+        ("x = logs()\n", "logs()", "(\n    a\n    / b\n)", "x = (\n    a\n    / b\n)\n"),
+    ],
+)
+def test_replacement_gets_parentheses_only_where_it_needs_them(
+    before: str, find: str, replace: str, after: str
+) -> None:
+    """What the replacement means does not depend on its neighbours."""
+    (place,) = PythonCode(before).spans(find)
+
+    assert PythonCode.put(before, place, replace) == after
+
+
+def test_name_is_replaced_only_where_it_is_read() -> None:
+    """Definitions, imports, attributes, keywords, and assignments of the same name are other things."""
+    text = "from a import OLD as OLD\nOLD = 1\nc.OLD = f(OLD=2)\ndef OLD(OLD): global OLD_\nprint(OLD)\ndel OLD\n"
+
+    places = PythonCode(text).spans("OLD")
+
+    assert places == [(text.index("(OLD)\ndel") + 1, text.index(")\ndel"))]
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("import os\n", f"import os\n{IMPORT}\n"),
+        ("from __future__ import annotations\n", f"from __future__ import annotations\n{IMPORT}\n"),
+        ('"""Doc."""\nfrom a import b\n\n', f'"""Doc."""\nfrom a import b\n{IMPORT}\n\n'),
+        ('"""Doc."""\n\n', f'"""Doc."""\n\n{IMPORT}\n\n'),
+        ("#!/usr/bin/env python\n# coding: utf-8\n\n", f"#!/usr/bin/env python\n# coding: utf-8\n\n{IMPORT}\n\n"),
+        ('import a; s = """\n"""\n', f'import a; s = """\n"""\n{IMPORT}\n'),
+        (f"{FROM} other\n", f"{FROM} other, {NAME}\n"),
+        (f"{FROM} other as {NAME}\n", f"{FROM} other as {NAME}, {NAME}\n"),
+        (f"{FROM} (\n    a,\n    b,\n)\n", f"{FROM} (\n    a,\n    b,\n    {NAME},\n)\n"),
+        (f"{FROM} (\n    a,  # why\n    b\n)\n", f"{FROM} (\n    a,  # why\n    b,\n    {NAME}\n)\n"),
+        (f"{FROM} (\n    a,\n)\n", f"{FROM} (\n    a,\n    {NAME},\n)\n"),
+        (f"{FROM} (\n    a,  # why\n)\n", f"{FROM} (\n    a,  # why\n)\n{IMPORT}\n"),
+        (f"{FROM} (a)\n", f"{FROM} (a, {NAME})\n"),
+        (f"{FROM} a, \\\n    b\n", f"{FROM} a, \\\n    b, \\\n    {NAME}\n"),
+        (f"{FROM} *\n", f"{FROM} *\n{IMPORT}\n"),
+        ("from .paths import get_logs_dir\n", f"from .paths import get_logs_dir\n{IMPORT}\n"),
+        (f"{FROM} x, {NAME}\n", f"{FROM} x, {NAME}\n"),
+        (f"def f():\n    {IMPORT}\n", f"{IMPORT}\n\ndef f():\n    {IMPORT}\n"),
+        (f"@a\ndef f():\n    {IMPORT}\n", f"{IMPORT}\n\n@a\ndef f():\n    {IMPORT}\n"),
+    ],
+)
+def test_import_is_added_once_in_its_place(head: str, expected: str) -> None:
+    """Below the last import or joined to one of the same module; not if the name is imported already."""
+    result = with_import(f"{head}x = 1\n", IMPORT, before=len(head))
+
+    assert result == f"{expected}x = 1\n"
+
+
+def test_import_stands_above_the_first_place_that_needs_it() -> None:
+    """An import further down would come too late for code that runs while the module is loaded."""
+    result = with_import("import a\nx = 1\nimport b\n", IMPORT, before=len("import a\n"))
+
+    assert result == f"import a\n{IMPORT}\nx = 1\nimport b\n"
+
+
+def test_insert_adds_what_the_module_lacks_at_its_end() -> None:
+    """With two blank lines before each, and whatever comments and decorators belong to it."""
+    code = "# first\n@cache\ndef one():\n    return 'x'\n\nclass Two:\n    pass  # second\n"
+    added = "# first\n@cache\ndef one():\n    return 'x'\n\n\nclass Two:\n    pass  # second\n"
+
+    assert with_definitions("", code) == added
+    assert with_definitions("x = 1\n", code) == "x = 1\n\n\n" + added
+    assert with_definitions("x = 1\n\n\n\n", code) == "x = 1\n\n\n\n" + added
+    assert with_definitions("x = 1", code) == "x = 1\n\n\n" + added.removesuffix("\n")
+
+
+def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
+    """Only what is missing is added; a second time nothing is."""
+    code = "def one():\n    return 'x'\nclass Two: ...\n"
+
+    once = with_definitions('def one( ):\n  return "x"\none = cache(one)\n', code)
+
+    assert once == 'def one( ):\n  return "x"\none = cache(one)\n\n\nclass Two: ...\n'
+    assert with_definitions(once, code) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "what"),
+    [
+        ("\ndef one():\n    return 2\n", "def one():\n    return 1\n", 2, '"one" is already defined, with other code.'),
+        ("from a import one\n", "def one(): ...", 0, 'the name "one" already stands for something else.'),
+        ("x\n", "def one(:", 0, "is not a definition (line 1 of it: "),
+        ("x\n", "def one(): ...\nx = 2", 0, "has something else than a definition in line 2."),
+        ("x\n", "# nothing\n", 0, "defines nothing."),
+    ],
+)
+def test_insert_that_does_not_fit_is_refused(text: str, code: str, line: int, what: str) -> None:
+    """Other code under the same name stays, and the person decides."""
+    with pytest.raises(Unfit) as refused:
+        with_definitions(text, code)
+
+    assert (refused.value.line, refused.value.what[: len(what)]) == (line, what)
+    assert refused.value.todo
