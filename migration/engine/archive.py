@@ -1,0 +1,79 @@
+"""Archive: a source gets its archived name, once nobody else has it open and nothing stands beside it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.engine.backup import file_content_digest
+from migration.engine.durable import move
+from migration.engine.errors import EngineError
+from migration.engine.observation import Observation, equal
+
+if TYPE_CHECKING:
+    from migration.engine.guard import Guard
+    from migration.engine.ledger import Ledger
+    from migration.engine.manifest import Manifest
+
+_SIDECARS = ("-wal", "-shm", "-journal")
+
+
+def archived_name(file: str, stamp: str) -> str:
+    """Return the name a source is archived under: ``<file>.archived_YYYYMMDD_HHMMSS``."""
+    return f"{file}.archived_{stamp}"
+
+
+def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
+    """Rename one source while holding it exclusively; the guard's connections are closed afterwards.
+
+    Raises:
+        EngineError: Somebody has it open, or wrote to it since the guard was taken, or something lies beside it.
+    """
+    con = guard.alone()
+    left = [s for s in _SIDECARS if guard.path.with_name(guard.path.name + s).exists()]
+    if left:
+        raise EngineError(
+            f"{file} still has its {' and '.join(left)} beside it.",
+            left="It has not been renamed.",
+            todo="Find out which process keeps it, stop it and run again.",
+        )
+    ledger.note("archiving", file=file, archive=archived.name)
+    move(guard.path, archived)
+    ledger.note("archived", file=file, archive=archived.name)
+    con.execute("ROLLBACK")
+    guard.release()
+
+
+def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
+    """The old names are free, the archives are there, and nothing lies beside either."""
+    seen = []
+    for file, archived in manifest.archive.items():
+        old, new = root / file, root / archived
+        beside = [p.name for s in _SIDECARS for p in (_with(old, s), _with(new, s)) if os.path.lexists(p)]
+        facts = [
+            f"{old.name} is {'there' if os.path.lexists(old) else 'gone'}",
+            f"{new.name} is {'there' if new.is_file() else 'missing'}",
+            f"beside them: {', '.join(beside) or 'nothing'}",
+        ]
+        expected = [f"{old.name} is gone", f"{new.name} is there", "beside them: nothing"]
+        seen.append(equal(file, "; ".join(expected), "; ".join(facts)))
+    return seen or [Observation("sources", "archived", "there was no source to archive", holds=True)]
+
+
+def restorable_observations(root: Path, manifest: Manifest) -> list[Observation]:
+    """Each archive, copied to a scratch folder under its old name, opens and has the content of the source."""
+    seen: list[Observation] = []
+    with tempfile.TemporaryDirectory(prefix="consolidate-restore-") as folder:
+        for file, archived in manifest.archive.items():
+            copy = manifest.database(file)
+            restored = Path(folder) / f"{len(seen)}.db"
+            restored.write_bytes((root / archived).read_bytes())
+            seen.append(equal(archived, copy.digest if copy else "in the manifest", file_content_digest(restored)))
+            restored.unlink()
+    return seen or [Observation("archives", "restorable", "there was no source to archive", holds=True)]
+
+
+def _with(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

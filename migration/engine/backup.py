@@ -1,0 +1,144 @@
+"""Backup: copies of databases, SQL dumps and code files in one set, each read again before it counts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import open_new, open_readonly
+from migration.engine.digest import digest_database, digest_file, digest_tables
+from migration.engine.dump import load_dump, marks, write_dump
+from migration.engine.durable import make_private_folder, sync_folder, write_new
+from migration.engine.errors import EngineError
+from migration.engine.guard import looking
+from migration.engine.manifest import CodeCopy, DatabaseCopy
+from migration.engine.schema import read
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from migration.engine.survey import Facts
+
+
+def open_set(folder: Path) -> None:
+    """Make the backup set's folders, private to the user; nothing of an earlier set is touched.
+
+    Raises:
+        FileExistsError: A set of that name is there already.
+    """
+    folder.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
+    make_private_folder(folder)
+    make_private_folder(folder / "databases")
+    make_private_folder(folder / "code")
+
+
+def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
+    """Copy one guarded database with SQLite's backup API, and read the copy again.
+
+    The guard keeps writers out, so one pass copies one state (https://sqlite.org/backup.html). The copy is taken out of
+    WAL mode: it is one file that needs nothing beside it.
+
+    Raises:
+        EngineError: The copy does not have the content of the original.
+    """
+    final = folder / "databases" / f"{facts.name}.db"
+    part = final.with_name(final.name + ".part")
+    con = open_new(part)
+    try:
+        facts.guard.reader.backup(con)
+        con.execute("PRAGMA journal_mode=DELETE").fetchone()
+        digest = content_digest(con)
+    finally:
+        con.close()
+    if digest != facts.digest:
+        raise EngineError(
+            f"the backup of {facts.file} has another content than the database.",
+            left="Nothing was changed.",
+            todo="Check the disk, and run again.",
+        )
+    _settle(part, final)
+    live = facts.guard.path.stat()
+    return DatabaseCopy(
+        role="target" if facts.name == "target" else "source",
+        name=facts.name,
+        file=facts.file,
+        copy=f"databases/{final.name}",
+        size=final.stat().st_size,
+        sha256=digest_file(final),
+        digest=digest,
+        tables={name: [one.rows, one.sha256] for name, one in facts.digests.items()},
+        mode=live.st_mode & 0o777,
+        journal_mode=facts.schema.header["journal_mode"],
+    )
+
+
+def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
+    """Write the SQL dump of a copy, load it into an empty database, and note the content digest of that.
+
+    Raises:
+        sqlite3.Error: The dump cannot be loaded.
+    """
+    path = folder / "databases" / f"{copy.name}.sql"
+    part = path.with_name(path.name + ".part")
+    con = open_readonly(folder / copy.copy)
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
+            write_dump(con, out)
+    finally:
+        con.close()
+    _settle(part, path)
+    digest = reloaded_digest(path)
+    return replace(copy, dump=f"databases/{path.name}", dump_sha256=digest_file(path), dump_digest=digest)
+
+
+def reloaded_digest(dump: Path) -> str:
+    """Load a dump into a scratch database beside it and return the content digest; the scratch is gone afterwards."""
+    scratch = dump.with_name(dump.name + ".reloaded")
+    con = open_new(scratch)
+    try:
+        con.execute("PRAGMA synchronous=OFF")
+        con.execute("PRAGMA journal_mode=OFF").fetchone()
+        with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+            load_dump(con, lines)
+        return content_digest(con)
+    finally:
+        con.close()
+        scratch.unlink()
+
+
+def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...]:
+    """Copy the code files that the run will rewrite, bytes and mode."""
+    copies = []
+    for at, file in enumerate(files):
+        data = (root / file).read_bytes()
+        name = f"code/{at:03d}-{Path(file).name}"
+        write_new(folder / name, data)
+        mode = (root / file).stat().st_mode & 0o777
+        copies.append(CodeCopy(file, name, len(data), digest_file(folder / name), mode))
+    return tuple(copies)
+
+
+def content_digest(con: sqlite3.Connection) -> str:
+    """Return the content digest of the database that ``con`` has open."""
+    schema = read(con)
+    return digest_database(schema, digest_tables(con, schema), marks(con))
+
+
+def file_content_digest(path: Path) -> str:
+    """Return the content digest of a database file, read through a new connection that cannot write."""
+    with looking(path) as con:
+        return content_digest(con)
+
+
+def _settle(part: Path, final: Path) -> None:
+    """Give a finished file its final name; its bytes are on disk before the name is."""
+    handle = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    part.rename(final)
+    sync_folder(final.parent)

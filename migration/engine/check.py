@@ -1,0 +1,91 @@
+"""Check: is a finished consolidation still right? Read-only; rows changed since are counted, not blamed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine import history
+from migration.engine.backup import file_content_digest
+from migration.engine.digest import digest_tables
+from migration.engine.guard import looking
+from migration.engine.observation import Observation, equal
+from migration.engine.schema import read
+from migration.engine.sql import folded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.engine.digest import TableDigest
+    from migration.engine.manifest import Manifest
+    from migration.engine.schema import Schema
+
+
+@dataclass(frozen=True)
+class TargetNow:
+    """The target as it is now, beside what was committed into it."""
+
+    schema: Schema
+    digests: dict[str, TableDigest]
+    damage: tuple[str, ...]
+    row: history.Row | None
+
+    def changed(self) -> list[str]:
+        """Say which tables have other rows than at COMMIT: changes since, to be read and not to be failed."""
+        said = []
+        for name, (rows, sha256) in (self.row.tables if self.row else {}).items():
+            now = self.digests.get(name)
+            if now is not None and now.sha256 != sha256:
+                said.append(f"{name}: changed since the migration: {rows} rows then, {now.rows} now.")
+        return said
+
+
+def target_now(root: Path, sealed: Manifest) -> TargetNow:
+    """Read the target through a connection that cannot write.
+
+    Raises:
+        sqlite3.DatabaseError: It is gone, or no database.
+    """
+    with looking(root / sealed.target) as con:
+        schema = read(con)
+        damage = tuple(str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall())
+        row = next((one for one in history.read(con) if one.run == sealed.run), None)
+        return TargetNow(schema, digest_tables(con, schema), damage, row)
+
+
+def archives_unchanged(root: Path, sealed: Manifest) -> list[Observation]:
+    """Every archive is there and has the content that its source had."""
+    seen = []
+    for file, archived in sealed.archive.items():
+        copy = sealed.database(file)
+        path = root / archived
+        found = file_content_digest(path) if path.is_file() else "no such file"
+        seen.append(equal(archived, copy.digest if copy else "in the manifest", found))
+    return seen or [Observation("archives", "unchanged", "this consolidation archived nothing", holds=True)]
+
+
+def target_right(now: TargetNow, sealed: Manifest) -> list[Observation]:
+    """The target is intact, has the run's row of history, and has every table it had at COMMIT."""
+    seen = [
+        equal(f"{sealed.target}: integrity_check", "ok", "; ".join(now.damage)),
+        equal(
+            f"{sealed.target}: row of history",
+            sealed.run,
+            now.row.run if now.row else "none: the target was replaced, or put back",
+        ),
+    ]
+    there = {folded(name) for name in now.digests}
+    return seen + [
+        equal(f"{sealed.target}: {name}", "there", "there" if folded(name) in there else "missing")
+        for name in (now.row.tables if now.row else ())
+    ]
+
+
+def no_old_database(root: Path, sealed: Manifest) -> list[Observation]:
+    """Nothing has been created under an archived source's old name."""
+    seen = [
+        equal(file, "no such file", "created again" if os.path.lexists(root / file) else "no such file")
+        for file in sealed.archive
+    ]
+    return seen or [Observation("sources", "not there", "this consolidation archived nothing", holds=True)]

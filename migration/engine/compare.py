@@ -1,0 +1,285 @@
+"""Compare: what was moved against what arrived, and the target's neighbours against themselves; observations only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from migration.engine import history
+from migration.engine.digest import TableDigest, digest_table, digest_tables
+from migration.engine.keys import keys_of
+from migration.engine.observation import Observation, equal
+from migration.engine.schema import read
+from migration.engine.sql import folded, quoted
+from migration.engine.survey import orphans
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from migration.engine.future import Future, Statement
+    from migration.engine.schema import Schema, Table
+    from migration.engine.survey import Survey
+    from migration.engine.transfer import Transferred
+    from migration.plan.model import Plan
+
+
+def tables_created(actual: Schema, future: Future, plan: Plan) -> list[Observation]:
+    """Every table the plan names is in the target, and is the table that was foretold."""
+    named = [table_map.into for source in plan.in_order for table_map in source.tables]
+    named += [table.name for table in plan.tables]
+    seen = []
+    for name in dict.fromkeys(named):
+        expected, there = future.schema.table(name), actual.table(name)
+        if expected is not None:
+            seen.append(equal(name, _shape(expected), _shape(there) if there else "no such table"))
+    return seen
+
+
+def indexes_created(actual: Schema, early: Iterable[Statement]) -> list[Observation]:
+    """Every planned index is there, on its own table, with the statement that was planned."""
+    there = {
+        (folded(table.name), folded(index.name)): index.sql
+        for table in actual.tables.values()
+        for index in table.indexes
+    }
+    seen = []
+    for one in early:
+        if one.kind == "index":
+            found = there.get((folded(one.table), folded(one.name)))
+            observed = "no such index on this table" if found is None else found
+            seen.append(equal(f"{one.table}: {one.name}", one.sql, observed))
+    return seen or [Observation("target", "the indexes of the plan", "the plan has no index to create", holds=True)]
+
+
+def schema_as_foretold(actual: Schema, future: Future) -> list[Observation]:
+    """The target has the tables that were foretold and no other, column by column as foretold."""
+    ours = folded(history.TABLE)
+    expected = {folded(t.name): t for t in future.schema.movable if folded(t.name) != ours}
+    there = {folded(t.name): t for t in actual.movable if folded(t.name) != ours}
+    unplanned = sorted(set(there) - set(expected))
+    seen = [equal("target: tables", len(expected), len(there))]
+    seen += [Observation(name, "not in the target", "an unplanned table", holds=False) for name in unplanned]
+    for name, table in expected.items():
+        found = there.get(name)
+        if found is None:
+            seen.append(Observation(table.name, "in the target", "no such table", holds=False))
+        elif found.sql != table.sql or found.columns != table.columns:
+            seen.append(Observation(table.name, _columns(table), _columns(found), holds=False))
+    return seen
+
+
+def rows_counted(
+    con: sqlite3.Connection, own: dict[str, TableDigest], done: Sequence[Transferred]
+) -> list[Observation]:
+    """The target's tables have grown by exactly the rows that were to be inserted, 100 %."""
+    seen = []
+    for one in done:
+        settled = (
+            f" ({one.skipped} not moved, {one.replaced} replaced, as the plan says)"
+            if one.skipped + one.replaced
+            else ""
+        )
+        subject = f"{one.move.subject} -> {one.move.into.name}"
+        seen.append(
+            Observation(
+                subject,
+                f"{one.rows} rows{settled}",
+                f"{one.inserted} rows arrived in {one.seconds:.2f} s",
+                holds=one.inserted + one.skipped == one.rows,
+            )
+        )
+    for name, expected in _expected_rows(own, done).items():
+        count = con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
+        seen.append(equal(f"target: {name}", f"{expected} rows", f"{count} rows"))
+    return seen
+
+
+def rows_expected(done: Sequence[Transferred]) -> list[Observation]:
+    """The counts are those that the plan states, where it states one."""
+    seen = [
+        equal(one.move.subject, f"{one.move.map.rows} rows", f"{one.rows} rows")
+        for one in done
+        if one.move.map.rows is not None
+    ]
+    return seen or [Observation("plan", "the counts that the plan states", "the plan states none", holds=True)]
+
+
+def rows_exact(con: sqlite3.Connection, own: dict[str, TableDigest], done: Sequence[Transferred]) -> list[Observation]:
+    """Each table's digest is its digest before plus that of the rows that were moved into it."""
+    schema = read(con)
+    seen = []
+    for name, moves in _by_table(done).items():
+        table = schema.table(name)
+        if table is None:
+            seen.append(Observation(name, "in the target", "no such table", holds=False))
+            continue
+        expected = own.get(name, TableDigest())
+        for one in moves:
+            expected = expected + one.change
+        found = digest_table(con, table, with_rowid=moves[0].move.rowid_counts)
+        subject = f"{name} <- {', '.join(one.move.subject for one in moves)}"
+        seen.append(equal(subject, f"{expected.rows} rows, {expected.sha256}", f"{found.rows} rows, {found.sha256}"))
+    return seen or [Observation("target", "every row of the sources", "the sources bring no table", holds=True)]
+
+
+def no_duplicates(
+    con: sqlite3.Connection, own: dict[str, TableDigest], done: Sequence[Transferred]
+) -> list[Observation]:
+    """No key is there twice; where no key is declared, equal rows are as many as the sources have."""
+    schema = read(con)
+    seen = []
+    for name in _by_table(done):
+        table = schema.table(name)
+        if table is None:
+            continue
+        keys = keys_of(table)
+        for key in keys:
+            columns = ", ".join(f"{quoted(column)} COLLATE {quoted(collation)}" for column, collation in key)
+            whole = " AND ".join(f"{quoted(column)} IS NOT NULL" for column, _ in key)
+            twice = con.execute(
+                f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(name)} NOT INDEXED"
+                f" WHERE {whole} GROUP BY {columns} HAVING count(*) > 1)"
+            ).fetchone()[0]
+            seen.append(
+                equal(f"{name} ({', '.join(column for column, _ in key)})", "0 keys twice", f"{twice} keys twice")
+            )
+        if not keys:
+            expected = _expected_rows(own, done)[name]
+            count = con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
+            seen.append(
+                equal(
+                    f"{name} (no key declared)",
+                    f"{expected} rows, equal ones as often as before",
+                    f"{count} rows, equal ones as often as before",
+                )
+            )
+    return seen or [Observation("target", "no row twice", "the sources bring no table", holds=True)]
+
+
+def foreign_keys(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
+    """No foreign key points at nothing that did not point at nothing before."""
+    before: dict[str, int] = defaultdict(int)
+    for facts in [*survey.sources.values(), *([survey.target] if survey.target else [])]:
+        into = {folded(m.table.name): m.into.name for m in survey.moves if m.source.name == facts.name}
+        for (child, _), count in facts.orphans.items():
+            name = child if facts.name == "target" else into.get(folded(child))
+            if name:
+                before[folded(name)] += count
+    now: dict[str, int] = defaultdict(int)
+    for (child, _), count in orphans(con).items():
+        now[folded(child)] += count
+    seen = [
+        Observation(
+            child,
+            f"at most {before[child]} rows without a parent, as before",
+            f"{count} rows without a parent",
+            holds=count <= before[child],
+        )
+        for child, count in now.items()
+    ]
+    return seen or [equal("target: foreign_key_check", "0 rows without a parent", "0 rows without a parent")]
+
+
+def integrity(con: sqlite3.Connection) -> list[Observation]:
+    """SQLite's integrity_check, the full one, of the target."""
+    lines = [str(row[0]) for row in con.execute("PRAGMA main.integrity_check(20)").fetchall()]
+    return [equal("target: integrity_check", "ok", "; ".join(lines))]
+
+
+def neighbours(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
+    """Every table that the target had before, and that nothing was moved into, has the digest it had."""
+    if survey.target is None:
+        return [Observation("target", "unchanged tables", "there was no target before this run", holds=True)]
+    receiving = {folded(move.into.name) for move in survey.moves} | {folded(history.TABLE)}
+    schema = read(con)
+    seen = []
+    for name, digest in survey.target.digests.items():
+        if folded(name) in receiving:
+            continue
+        table, was = schema.table(name), survey.target.schema.table(name)
+        found = digest_table(con, table) if table else TableDigest()
+        same = table is not None and was is not None and table.sql == was.sql and found == digest
+        seen.append(
+            Observation(name, f"{digest.rows} rows, {digest.sha256}", f"{found.rows} rows, {found.sha256}", same)
+        )
+    return seen + [
+        equal(f"target: {name}", survey.target.schema.header[name], schema.header[name])
+        for name in ("user_version", "application_id", "encoding")
+    ]
+
+
+def triggers_in_place(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
+    """The target's triggers and views are those it had, to the letter, and those that were to come."""
+    actual = read(con)
+    there = {folded(named.name): named.sql for named in (*actual.triggers, *actual.views)}
+    expected = {folded(named.name): named for named in (*survey.future.schema.triggers, *survey.future.schema.views)}
+    seen = [equal(named.name, named.sql, there.get(name, "missing")) for name, named in expected.items()]
+    seen += [
+        Observation(name, "not in the target", "an unplanned trigger or view", holds=False)
+        for name in there.keys() - expected.keys()
+    ]
+    return seen or [Observation("target", "the planned triggers and views", "there are none", holds=True)]
+
+
+def size_reasonable(size: int, survey: Survey) -> list[Observation]:
+    """The target has grown by no more than the sources' size, and some pages; it has not shrunk below what it was."""
+    before = survey.target.size if survey.target else 0
+    brought = sum(facts.size for facts in survey.sources.values())
+    limit = before + 2 * brought + 64 * 65536
+    return [
+        Observation(
+            "target",
+            f"at most {limit} bytes ({before} before, {brought} in the sources)",
+            f"{size} bytes",
+            holds=size <= limit,
+        )
+    ]
+
+
+def final(con: sqlite3.Connection, verified: dict[str, TableDigest]) -> list[Observation]:
+    """Read through another connection, every table still has the digest that was verified before COMMIT."""
+    schema = read(con)
+    found = digest_tables(con, schema)
+    return [
+        equal(
+            f"target: {name}",
+            f"{d.rows} rows, {d.sha256}",
+            f"{found[name].rows} rows, {found[name].sha256}" if name in found else "no such table",
+        )
+        for name, d in verified.items()
+    ]
+
+
+def _by_table(done: Sequence[Transferred]) -> dict[str, list[Transferred]]:
+    tables: dict[str, list[Transferred]] = {}
+    for one in done:
+        tables.setdefault(one.move.into.name, []).append(one)
+    return tables
+
+
+def _expected_rows(own: dict[str, TableDigest], done: Sequence[Transferred]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for one in done:
+        name = one.move.into.name
+        counts[name] = counts.get(name, own.get(name, TableDigest()).rows) + one.change.rows
+    return counts
+
+
+def _shape(table: Table) -> str:
+    extra = [word for word, is_so in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_so]
+    return f"{len(table.columns)} columns: {_columns(table)}" + "".join(f", {word}" for word in extra)
+
+
+def _columns(table: Table) -> str:
+    parts = []
+    for column in table.columns:
+        words = [
+            column.name,
+            column.type,
+            "NOT NULL" if column.notnull else "",
+            f"key {column.key}" if column.key else "",
+        ]
+        words.append(f"default {column.default}" if column.default is not None else "")
+        parts.append(" ".join(word for word in words if word))
+    return ", ".join(parts)

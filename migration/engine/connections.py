@@ -1,0 +1,134 @@
+"""Connections: every way in which this project opens a SQLite database, and what holds for each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+from migration.engine.errors import EngineError
+from migration.engine.sql import quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+else:
+    # The stdlib's module or pysqlite3, whichever sqlite-utils takes: never two SQLite libraries in one process, for
+    # closing a file in one drops the POSIX locks of the other (https://sqlite.org/howtocorrupt.html, section 2.2).
+    from sqlite_utils.utils import sqlite3
+
+INTERRUPTED = threading.Event()
+"""Set by whoever wants long statements to end; every connection opened here looks at it while a statement runs."""
+
+BUSY_SECONDS = 5.0
+"""How long a lock is waited for before the run says who holds it."""
+
+_STEPS = 20_000  # virtual machine instructions between two looks at INTERRUPTED: about a millisecond
+
+
+def uri(path: Path, mode: str) -> str:
+    """Return the URI that opens exactly ``path``, whatever characters its name has (https://sqlite.org/uri.html)."""
+    return f"{path.absolute().as_uri()}?mode={mode}"
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """Open an existing database that this connection can never write to."""
+    return _open(path, "ro")
+
+
+def open_existing(path: Path) -> sqlite3.Connection:
+    """Open an existing database for writing; a missing file is an error and is not created."""
+    return _open(path, "rw")
+
+
+def open_new(path: Path) -> sqlite3.Connection:
+    """Create a database file with mode 0600 and open it; an existing file is an error."""
+    path.touch(mode=0o600, exist_ok=False)
+    return _open(path, "rw")
+
+
+def open_memory() -> sqlite3.Connection:
+    """Open an empty database in memory."""
+    con = sqlite3.connect(":memory:", isolation_level=None, cached_statements=0)
+    _harden(con)
+    return con
+
+
+def attach(con: sqlite3.Connection, path: Path, alias: str) -> None:
+    """Attach ``path`` read-only as ``alias``; the file name is bound, never part of the SQL text."""
+    con.execute(f"ATTACH ? AS {quoted(alias)}", (uri(path, "ro"),))
+
+
+@contextlib.contextmanager
+def attached(con: sqlite3.Connection, path: Path, alias: str) -> Iterator[str]:
+    """Attach a source for as long as it is needed, and yield the name it is attached under.
+
+    SQLite does not detach what the open transaction has read; it then stays until the connection is closed.
+    """
+    attach(con, path, alias)
+    try:
+        yield alias
+    finally:
+        with contextlib.suppress(sqlite3.OperationalError):
+            con.execute(f"DETACH {quoted(alias)}")
+
+
+def pragma(con: sqlite3.Connection, name: str, database: str = "main") -> object:
+    """Return the single value of a pragma."""
+    row = con.execute(f"PRAGMA {quoted(database)}.{name}").fetchone()
+    return row[0] if row else None
+
+
+def exact_text(con: sqlite3.Connection) -> None:
+    """From now on text arrives as str even where it is not UTF-8; what cannot be decoded becomes lone surrogates.
+
+    The mapping is one to one, so two texts are equal exactly when their bytes are.
+    """
+    con.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+
+
+def leave_wal(con: sqlite3.Connection, path: Path) -> str:
+    """Leave WAL mode, which needs to be alone, and return the journal mode that was.
+
+    Afterwards no ``-wal`` is left to strand, and a connection that another process still had open would have been
+    noticed: SQLite refuses to leave WAL while anyone else has the database open (https://sqlite.org/wal.html).
+
+    Raises:
+        EngineError: Somebody else has the database open.
+    """
+    before = str(pragma(con, "journal_mode"))
+    if before != "wal":
+        return before
+    try:
+        after = con.execute("PRAGMA main.journal_mode=DELETE").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        after = str(error)
+    if after != "delete":
+        raise EngineError(
+            f"{path.name} is open in another process ({after}).",
+            left="Its rows were not touched.",
+            todo="Stop the process that uses it and run again.",
+        )
+    return before
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    con = sqlite3.connect(
+        uri(path, mode),
+        uri=True,
+        isolation_level=None,
+        cached_statements=0,
+        timeout=BUSY_SECONDS,
+        check_same_thread=True,
+    )
+    _harden(con)
+    return con
+
+
+def _harden(con: sqlite3.Connection) -> None:
+    """Trust nothing in the file (https://sqlite.org/security.html, section 1.2), and let long statements end."""
+    con.execute("PRAGMA trusted_schema=OFF")
+    con.execute("PRAGMA cell_size_check=ON")
+    con.execute("PRAGMA mmap_size=0")
+    con.set_progress_handler(INTERRUPTED.is_set, _STEPS)

@@ -1,0 +1,161 @@
+r"""Digest: one number for the rows of a table that tells values, storage classes, bytes and multiplicity apart.
+
+Format 1, for whoever wants to compute it elsewhere:
+
+* A row is a sequence of values, in the order of the columns sorted by name (as SQLite compares names); generated and
+  hidden columns are left out. Where the implicit rowid is the row's only identity, it comes first.
+* A row is written as ``(`` and the number of values as 4 bytes, then each value; all numbers are little-endian:
+  NULL ``N``; an integer of 32 bits ``i`` and 4 bytes, a larger one ``l``, its signed number of 15-bit digits as 4 bytes
+  and each digit as 2 bytes, lowest first; a real ``g`` and the 8 bytes of its IEEE 754 double (-0.0 is not 0.0); a text
+  ``u``, its length in bytes as 4 bytes, and its UTF-8; a blob ``s``, its length as 4 bytes, and its bytes. In a text
+  that is not UTF-8 each byte that does not decode is written as the three bytes of the code point U+DC00 + byte.
+  (This is version 2 of Python's ``marshal`` for these types.)
+* The digest is the sum of the SHA-256 of all rows, each read as a little-endian number, modulo 2**256, printed as 64
+  hex digits. A sum does not depend on the order in which rows are stored, counts equal rows as often as they are
+  there, and the sum over two tables is the sum of their digests: the target's is its own before plus the sources'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import exact_text
+from migration.engine.sql import folded, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from migration.engine.schema import Schema, Table
+else:
+    from sqlite_utils.utils import sqlite3
+
+_MODULUS = 1 << 256
+_MARSHAL_VERSION = 2
+
+
+@dataclass(frozen=True)
+class TableDigest:
+    """Number of rows, and the sum of their hashes; digests add and subtract like the sets of rows they stand for."""
+
+    rows: int = 0
+    total: int = 0
+
+    @property
+    def sha256(self) -> str:
+        """The digest as 64 hex digits."""
+        return f"{self.total:064x}"
+
+    def __add__(self, other: TableDigest) -> TableDigest:
+        return TableDigest(self.rows + other.rows, (self.total + other.total) % _MODULUS)
+
+    def __sub__(self, other: TableDigest) -> TableDigest:
+        return TableDigest(self.rows - other.rows, (self.total - other.total) % _MODULUS)
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows, {self.sha256[:16]}"
+
+
+def digest_query(con: sqlite3.Connection, query: str) -> TableDigest:
+    """Digest the rows of a query, in whatever order they come.
+
+    Raises:
+        sqlite3.Error: The query cannot be run, or the database is damaged where it reads.
+    """
+    try:
+        return _sum(con, query)
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+    before = con.text_factory
+    exact_text(con)
+    try:
+        return _sum(con, query)
+    finally:
+        con.text_factory = before
+
+
+def _sum(con: sqlite3.Connection, query: str) -> TableDigest:
+    dumps, sha256, from_bytes = marshal.dumps, hashlib.sha256, int.from_bytes
+    rows, total = 0, 0
+    for row in con.execute(query):
+        rows += 1
+        total += from_bytes(sha256(dumps(row, _MARSHAL_VERSION)).digest(), "little")
+    return TableDigest(rows, total % _MODULUS)
+
+
+def values(
+    table: Table, *, with_rowid: bool, renamed: dict[str, str] | None = None, constant: dict[str, str] | None = None
+) -> list[str]:
+    """Return the SQL expressions of a table's row in digest order.
+
+    Args:
+        table: The table that is read.
+        with_rowid: Whether the implicit rowid comes first.
+        renamed: Column to its name in the target, where that is another one; the order is by those names.
+        constant: Further columns of the target to the SQL of their default, which every moved row gets.
+    """
+    by_name = {(renamed or {}).get(column.name, column.name): quoted(column.name) for column in table.stored}
+    by_name.update({name: f"({default})" for name, default in (constant or {}).items()})
+    ordered = [by_name[name] for name in sorted(by_name, key=lambda name: (folded(name), name))]
+    return ([quoted(table.rowid)] if with_rowid and table.rowid else []) + ordered
+
+
+def digest_table(
+    con: sqlite3.Connection,
+    table: Table,
+    database: str = "main",
+    *,
+    renamed: dict[str, str] | None = None,
+    constant: dict[str, str] | None = None,
+    with_rowid: bool | None = None,
+) -> TableDigest:
+    """Digest all rows of a table, read from the table itself and not from an index.
+
+    Args:
+        con: Open connection; only read from.
+        table: The table, as :func:`migration.engine.schema.read` found it.
+        database: ``main``, or the name it is attached under.
+        renamed: Column names to digest under, for columns that have another name in the target.
+        constant: Further columns of the target, with the SQL of the default that a moved row gets.
+        with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
+    """
+    counts = (table.rowid_is_identity or table.kind == "virtual") if with_rowid is None else with_rowid
+    expressions = ", ".join(values(table, renamed=renamed, constant=constant, with_rowid=counts))
+    return digest_query(con, f"SELECT {expressions} FROM {quoted(database)}.{quoted(table.name)} NOT INDEXED")
+
+
+def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main") -> dict[str, TableDigest]:
+    """Digest every table that holds a user's rows, by name."""
+    return {table.name: digest_table(con, table, database) for table in schema.movable}
+
+
+def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[str, int]) -> str:
+    """Digest a whole database: every object's statement, every table's digest, AUTOINCREMENT marks, header versions.
+
+    Page layout, journal mode and free pages do not count: a backup, a reloaded dump and a vacuumed file have the
+    digest of their original.
+
+    Returns:
+        64 hex digits.
+    """
+    statements = [table.sql for table in schema.tables.values() if table.kind != "shadow"]
+    statements += [index.sql for table in schema.tables.values() for index in table.indexes if index.sql]
+    statements += [named.sql for named in (*schema.triggers, *schema.views)]
+    header = [schema.header[name] for name in ("user_version", "application_id", "encoding")]
+    parts = (
+        tuple(sorted(statements)),
+        tuple((name, digest.rows, digest.sha256) for name, digest in sorted(tables.items())),
+        tuple(sorted(marks.items())),
+        tuple(header),
+    )
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """Digest the bytes of a file that no connection of this process has open: SHA-256 as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,142 @@
+"""Guard: keeps writers out of one live database for the length of a run, and leaves its files as they were."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import leave_wal, open_existing, open_readonly, pragma
+from migration.engine.errors import EngineError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+# The bytes SQLite locks to read or to write (https://sqlite.org/lockingv3.html; SHARED_FIRST and SHARED_SIZE of os.h).
+_SHARED_FIRST = 0x4000_0002
+_SHARED_SIZE = 510
+
+
+class Guard:
+    """Holds the write lock of a live database; readers may go on reading.
+
+    The read-only connection is opened first and closed last: a WAL database is checkpointed and its ``-wal`` deleted by
+    the last connection that closes, unless that one cannot write. So a run that only looked leaves every byte alone.
+
+    Attributes:
+        path: The live file.
+        reader: Read-only connection, for looking, copying and digests.
+        writer: The connection that holds the write lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock, or say in one sentence why not.
+
+        Raises:
+            EngineError: The database is locked by somebody else, or cannot be written.
+            sqlite3.DatabaseError: The file is no database.
+        """
+        self.path = path
+        self._were = _sidecars(path)
+        self.reader = open_readonly(path)
+        try:
+            self.reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            self.writer = open_existing(path)
+            self.writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self.release()
+            raise _in_words(path, error) from error
+        except BaseException:
+            self.release()
+            raise
+        self._version = pragma(self.writer, "data_version")
+
+    def alone(self) -> sqlite3.Connection:
+        """Become the only connection to the database and hold it exclusively; afterwards it is out of WAL mode.
+
+        Returns:
+            The writer, inside a transaction that nobody else can read or write beside.
+
+        Raises:
+            EngineError: Somebody has the database open, or has written to it since the guard was taken.
+        """
+        self.reader.close()
+        self.writer.execute("ROLLBACK")
+        leave_wal(self.writer, self.path)
+        self.writer.execute("BEGIN EXCLUSIVE")
+        if pragma(self.writer, "data_version") != self._version:
+            raise EngineError(
+                f"{self.path.name} was written to by another process while the run held it.",
+                left="The write is kept where it was made.",
+                todo="Stop the process that writes to it and run again.",
+            )
+        return self.writer
+
+    def release(self) -> None:
+        """Give the lock back; nothing that was not beside the database before is left there."""
+        for con in (getattr(self, "writer", None), self.reader):
+            if con is not None:
+                with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
+                    if con.in_transaction:
+                        con.execute("ROLLBACK")
+                    con.close()
+        _tidy(self.path, self._were)
+
+
+@contextlib.contextmanager
+def looking(path: Path) -> Iterator[sqlite3.Connection]:
+    """Lend a connection that cannot write; afterwards nothing lies beside the database that did not before."""
+    were = _sidecars(path)
+    con = open_readonly(path)
+    try:
+        yield con
+    finally:
+        con.close()
+        _tidy(path, were)
+
+
+def _sidecars(path: Path) -> set[str]:
+    return {suffix for suffix in ("-wal", "-shm") if _beside(path, suffix).exists()}
+
+
+def _tidy(path: Path, were: set[str]) -> None:
+    """Remove the sidecars that our own opening made, while holding the lock that keeps every other opener out."""
+    ours = [_beside(path, suffix) for suffix in sorted(_sidecars(path) - were)]
+    if not ours or not path.exists():
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+        for sidecar in ours:
+            if sidecar.name.endswith("-shm") or sidecar.stat().st_size == 0:
+                sidecar.unlink()
+    except OSError:
+        pass  # somebody else has it open by now: the sidecars are theirs
+    finally:
+        os.close(handle)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _in_words(path: Path, error: sqlite3.Error) -> Exception:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return EngineError(
+            f"{path.name} is locked by another process.",
+            left="Nothing was changed.",
+            todo="Stop the process that uses it and run again.",
+        )
+    if "readonly" in text:
+        return EngineError(
+            f"{path.name} cannot be written ({text}).",
+            left="Nothing was changed.",
+            todo="Give the user who runs this write permission on the file and its folder.",
+        )
+    return error

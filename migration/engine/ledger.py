@@ -1,0 +1,59 @@
+"""Ledger: the append-only history of a run's steps, on disk before each step is taken."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from migration.engine.durable import sync_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "ledger.jsonl"
+
+Event = dict[str, Any]
+
+
+class Ledger:
+    """One file of JSON lines; a line that :meth:`note` returned from survives a power cut."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+
+    def note(self, event: str, **facts: object) -> None:
+        """Append one event and wait until it is on disk."""
+        line = json.dumps({"event": event, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **facts})
+        new = not self.path.exists()
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(handle, line.encode("ascii") + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if new:
+            sync_folder(self.path.parent)
+
+    def events(self) -> list[Event]:
+        """Return all events, oldest first; a last line that was cut off while it was written does not count."""
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_text("ascii", errors="replace").splitlines(keepends=True):
+            if not line.endswith("\n"):
+                break
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                break
+        return found
+
+    def has(self, *events: str) -> bool:
+        """Whether one of these events was noted."""
+        return any(event["event"] in events for event in self.events())
+
+    def all(self, event: str) -> list[Event]:
+        """Return every event of one kind, oldest first."""
+        return [one for one in self.events() if one["event"] == event]

@@ -1,0 +1,181 @@
+"""Move: one table map with the facts of both its ends; what transfer copies and compare compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine.sql import folded
+from migration.plan.problem import Problem
+
+if TYPE_CHECKING:
+    from migration.engine.schema import Column, Schema, Table
+    from migration.plan.model import Source, TableMap
+
+
+@dataclass(frozen=True)
+class Move:
+    """One source table on its way into one target table.
+
+    Attributes:
+        source: The plan's source.
+        map: The plan's table map.
+        table: The table in the source.
+        into: The table in the target, as it will be.
+        new: Whether the run creates the target table.
+        columns: Pairs of source and target column, both spelled as declared; every stored source column is in it.
+    """
+
+    source: Source
+    map: TableMap
+    table: Table
+    into: Table
+    new: bool
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def subject(self) -> str:
+        """``file:table``, as evidence names it."""
+        return f"{self.source.file}:{self.table.name}"
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Source column to target column."""
+        return dict(self.columns)
+
+    @property
+    def constant(self) -> dict[str, str]:
+        """Target columns that no source column feeds, to the SQL of the default that moved rows get."""
+        fed = {folded(new) for _, new in self.columns}
+        return {c.name: c.default or "NULL" for c in self.into.stored if folded(c.name) not in fed}
+
+    @property
+    def rowid_counts(self) -> bool:
+        """Whether the implicit rowid is part of what must arrive: at both ends nothing else identifies a row."""
+        if self.table.kind == "virtual":
+            return True
+        both = self.table.rowid_is_identity and self.into.rowid_is_identity
+        return both and self.map.rowids == "keep"
+
+    @property
+    def carries_rowid(self) -> bool:
+        """Whether the copy names the rowid: into a new table always, else only where it counts."""
+        named = bool(self.table.rowid and self.into.rowid and not self.into.alias)
+        return named and self.map.rowids == "keep" and (self.new or self.rowid_counts)
+
+
+def fit(source: Source, table_map: TableMap, table: Table, into: Table, *, new: bool) -> tuple[Move, list[Problem]]:
+    """Match the columns of both ends by name, and list every one that has no place."""
+    subject = f"{source.file}:{table.name}"
+    wanted = {folded(old): name for old, name in table_map.columns.items()}
+    problems = [
+        Problem("values-fit", subject, f"has no column {old}, which the plan renames.", "Correct columns = {...}.")
+        for old in table_map.columns
+        if table.column(old) is None
+    ]
+    pairs = []
+    for column in table.columns:
+        if column.hidden:
+            continue
+        name = wanted.get(folded(column.name), column.name)
+        there = into.column(name)
+        if there is None or there.generated != column.generated:
+            problems.append(_no_place(subject, column, there, into))
+        elif not column.generated:
+            pairs.append((column.name, there.name))
+    problems += _unfed(subject, into, {folded(name) for _, name in pairs})
+    return Move(source, table_map, table, into, new, tuple(pairs)), problems
+
+
+def _no_place(subject: str, column: Column, there: Column | None, into: Table) -> Problem:
+    reason = "has no such column" if there is None else "declares it differently (generated at one end only)"
+    return Problem(
+        "values-fit",
+        subject,
+        f"column {column.name} has no place: {into.name} in the target {reason}; the schemas differ.",
+        'Rename it (columns = { old = "new" }), add it to the target, or move the table as another (into = "...").',
+    )
+
+
+def _unfed(subject: str, into: Table, fed: set[str]) -> list[Problem]:
+    moving = [
+        Problem(
+            "values-fit",
+            subject,
+            f"brings no value for {column.name} of {into.name}, and its default {column.default} is not constant.",
+            "Give the column a constant default in the target, or move the table under another name.",
+        )
+        for column in into.stored
+        if folded(column.name) not in fed and "current_" in folded(column.default or "")
+    ]
+    return moving + [
+        Problem(
+            "values-fit",
+            subject,
+            f"brings no value for column {column.name} of {into.name}, which must not be NULL and has no default.",
+            "Give the column a default in the target, or move the table under another name.",
+        )
+        for column in into.stored
+        if folded(column.name) not in fed and column.notnull and column.default is None and column.name != into.alias
+    ]
+
+
+def differences(move: Move) -> list[str]:
+    """Say, column by column, where the target's declaration differs from the source's."""
+    found = []
+    for old, new in move.columns:
+        a, b = move.table.column(old), move.into.column(new)
+        if a is None or b is None:
+            continue
+        label = old if old == new else f"{old} -> {new}"
+        for what, was, becomes in (
+            ("type", a.type or "none", b.type or "none"),
+            ("NOT NULL", _yes(a.notnull), _yes(b.notnull)),
+            ("default", a.default or "none", b.default or "none"),
+            ("place in primary key", str(a.key or "none"), str(b.key or "none")),
+        ):
+            if was != becomes:
+                found.append(f"{move.subject} column {label}: {what} was {was}, is {becomes} in the target.")
+    found += [
+        f"{move.subject}: {move.into.name} in the target has a further column {column.name}, filled by default."
+        for column in move.into.stored
+        if folded(column.name) not in {folded(new) for _, new in move.columns}
+    ]
+    return found + _lost_indexes(move)
+
+
+def _lost_indexes(move: Move) -> list[str]:
+    kept = {(index.unique, tuple(folded(t[0] or "") for t in index.terms)) for index in move.into.indexes}
+    return [
+        f"{move.subject}: index {index.name} has no counterpart in the target (the plan's create has none)."
+        for index in move.table.indexes
+        if index.sql
+        and (index.unique, tuple(folded(move.renamed.get(t[0] or "", t[0] or "")) for t in index.terms)) not in kept
+    ]
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 -- a word for a fact
+    return "yes" if value else "no"
+
+
+def table_or_problem(source: Source, table_map: TableMap, schema: Schema) -> Table | Problem:
+    """Find the table that a map names, or say why it cannot be moved."""
+    subject = f"{source.file}:{table_map.name}"
+    table = schema.table(table_map.name)
+    if table is None:
+        if any(folded(view.name) == folded(table_map.name) for view in schema.views):
+            what = "is a view, not a table: the rows it is made from would be left behind."
+            return Problem(
+                "sources-readable", subject, what, "Move the tables it reads; the view comes along by itself."
+            )
+        here = (
+            ", ".join(sorted(table.name for table in schema.movable)[:12]) or "no table at all (the database is empty)"
+        )
+        return Problem("sources-readable", subject, "no such table.", f"The database has: {here}.")
+    if table.kind == "shadow":
+        what = "belongs to a virtual table and holds its inner state, not rows."
+        return Problem("sources-readable", subject, what, "Move the virtual table instead.")
+    if table.kind == "virtual" and (table.module not in ("fts5", "rtree") or "content" in folded(table.sql)):
+        what = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
+        return Problem("values-fit", subject, what, "Leave it behind with a reason and build it anew in the target.")
+    return table

@@ -1,0 +1,374 @@
+"""Run: one consolidation, a method for each step; steps are taken in order, and every way out leads back."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import migration
+from migration.engine import archive as archives
+from migration.engine import history, logs, manifest, rollback
+from migration.engine.backup import copy_code, copy_database, dump_database, open_set
+from migration.engine.connections import open_existing, open_new
+from migration.engine.diff import unified
+from migration.engine.digest import TableDigest, digest_tables
+from migration.engine.durable import replace, write_new
+from migration.engine.errors import EngineError
+from migration.engine.ledger import Ledger
+from migration.engine.processes import holders
+from migration.engine.references import Rewrite, plan_rewrites
+from migration.engine.rehearse import copy_workspace
+from migration.engine.schema import read
+from migration.engine.sql import folded, quoted
+from migration.engine.survey import Survey, survey
+from migration.engine.transfer import Transferred, copy, own_digest, raise_mark, source_digest
+from migration.plan.problem import Problem
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from migration.engine.manifest import Manifest
+    from migration.engine.survey import Facts
+    from migration.plan.model import Plan
+
+STEPS = ("survey", "back up", "create schema", "transfer", "verify", "commit", "rewrite", "smoke", "archive", "finish")
+
+
+@dataclass
+class Run:
+    """A consolidation under way.
+
+    Attributes:
+        plan: What is to be done; ``plan_file`` is kept in the backup set.
+        root: The workspace, or its copy in a rehearsal.
+        stamp: ``YYYYMMDD_HHMMSS`` of the run's start; backup set and archives are named by it.
+        live: The real workspace; the same as ``root`` in a migration.
+        say: Called with a few words before each part of a long step.
+        sql: Statements that were run on the target, names and no values.
+    """
+
+    plan: Plan
+    plan_file: Path
+    plan_sha256: str
+    root: Path
+    stamp: str
+    live: Path
+    say: Callable[[str], None]
+    found: Survey = field(default_factory=Survey)
+    rewrites: tuple[Rewrite, ...] = ()
+    sealed: Manifest | None = None
+    target: sqlite3.Connection | None = None
+    own: dict[str, TableDigest] = field(default_factory=dict)
+    done: list[Transferred] = field(default_factory=list)
+    verified: dict[str, TableDigest] = field(default_factory=dict)
+    log_marks: logs.LogMarks = field(default_factory=lambda: logs.LogMarks(()))
+    sql: list[str] = field(default_factory=list)
+    committed: bool = False
+    finished: bool = False
+    _taken: list[str] = field(default_factory=list)
+    _resources: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether this happens on a copy."""
+        return self.root != self.live
+
+    @property
+    def folder(self) -> Path:
+        """The backup set."""
+        return self.root / self.plan.backups / f"{self.plan.name}-{self.stamp}"
+
+    @property
+    def ledger(self) -> Ledger:
+        """The run's ledger, in the backup set."""
+        return Ledger(self.folder)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The one connection that writes to the target.
+
+        Raises:
+            EngineError: There is none open at this point of the run.
+        """
+        if self.target is None:
+            raise EngineError("there is no open transaction on the target.", todo="Run the stages in order.")
+        return self.target
+
+    def survey(self) -> Survey:
+        """Look at everything and take the guards; nothing is changed.
+
+        In a rehearsal the copies are made first.
+
+        """
+        self._step("survey")
+        if self.rehearsal:
+            self.say("copying what the plan names")
+            try:
+                copy_workspace(self.plan, self.live, self.root, also=(self.plan_file,))
+            except EngineError as error:
+                self.found.problems.append(Problem("no-other-process", self.plan.name, error.what, error.todo))
+                return self.found
+        in_use = self._in_use()
+        self.log_marks = logs.mark(self.root, self.plan.logs.files, never_open=self.databases())
+        self.say("reading everything")
+        self.found = survey(self.plan, self.root, self._resources)
+        self.rewrites, problems = plan_rewrites(self.root, self.plan.references, self.plan.inserts)
+        self.found.problems += [*in_use, *problems]
+        return self.found
+
+    def back_up(self) -> Manifest:
+        """Copy databases, dumps and code files into a new backup set, and seal it."""
+        self._step("back up")
+        open_set(self.folder)
+        self.ledger.note("started", run=self.stamp, plan=self.plan.name, plan_sha256=self.plan_sha256)
+        copies = []
+        for facts in [*([self.found.target] if self.found.target else []), *self.found.sources.values()]:
+            self.say(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
+            one = copy_database(facts, self.folder)
+            if self.plan.dump:
+                self.say(f"dumping {facts.file} and loading the dump again")
+                one = dump_database(one, self.folder)
+            copies.append(one)
+        sources = [facts.file for facts in self.found.sources.values()]
+        write_new(self.folder / "plan.toml", self.plan_file.read_bytes())
+        self.sealed = manifest.Manifest(
+            run=self.stamp,
+            plan=self.plan.name,
+            plan_sha256=self.plan_sha256,
+            target=self.plan.target,
+            target_existed=self.found.target is not None,
+            databases=tuple(copies),
+            code=copy_code(self.root, [rewrite.file for rewrite in self.rewrites], self.folder),
+            archive={file: archives.archived_name(file, self.stamp) for file in sources},
+        )
+        manifest.write(self.folder, self.sealed)
+        self.ledger.note("sealed")
+        return self.sealed
+
+    def create_schema(self) -> None:
+        """Open the one transaction on the target and create tables and indexes in it."""
+        self._step("create schema")
+        if self.found.target is None:
+            self.ledger.note("creating-target", file=self.plan.target)
+            self.target = open_new(self.root / self.plan.target)
+            (self.root / self.plan.target).chmod(self._strictest_mode())
+            self.target.execute("BEGIN EXCLUSIVE")
+        else:
+            self.target = self.found.target.guard.alone()
+        self.connection.execute("ROLLBACK")
+        # Inside a transaction this does nothing (https://sqlite.org/pragma.html#pragma_foreign_keys): off before it, so
+        # that the child may come first; foreign_key_check judges the result.
+        self.connection.execute("PRAGMA foreign_keys=OFF")
+        self.connection.execute("BEGIN EXCLUSIVE")
+        receiving = {folded(move.into.name) for move in self.found.moves if not move.new}
+        for trigger in self.found.target.schema.triggers if self.found.target else ():
+            if folded(trigger.table) in receiving:  # created again, to the letter, after the rows
+                self._do(f"DROP TRIGGER {quoted(trigger.name)}")
+        for statement in self.found.future.early:
+            self._do(statement.sql)
+
+    def sources(self) -> list[Facts]:
+        """Return the sources that bring a table, in plan order."""
+        bring = {move.source.name for move in self.found.moves}
+        return [self.found.sources[source.name] for source in self.plan.in_order if source.name in bring]
+
+    def transfer(self, source: Facts, alias: str) -> None:
+        """Copy all tables of one source, which is attached under ``alias``."""
+        con = self.connection
+        for move in self.found.moves:
+            if move.source.name != source.name:
+                continue
+            if not move.new and move.into.name not in self.own:
+                self.own[move.into.name] = own_digest(con, move)
+            rows = source.digests[move.table.name].rows
+            self.say(f"copying {move.subject} ({rows} rows)")
+            self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
+            self.done.append(copy(con, move, source_digest(con, move, alias), alias))
+            raise_mark(con, move, source.marks.get(move.table.name, 0))
+
+    def finish_schema(self) -> None:
+        """Create triggers and views, now that no row can make one fire."""
+        self._step("transfer")
+        receiving = {folded(move.into.name) for move in self.found.moves if not move.new}
+        for trigger in self.found.target.schema.triggers if self.found.target else ():
+            if folded(trigger.table) in receiving:
+                self._do(trigger.sql)
+        for statement in self.found.future.late:
+            self._do(statement.sql)
+
+    def verify(self) -> sqlite3.Connection:
+        """Lend the connection for the comparisons before COMMIT, and remember what they will have seen."""
+        self._step("verify")
+        self.say("reading the target again")
+        self.verified = digest_tables(self.connection, read(self.connection))
+        self.verified.pop(history.TABLE, None)
+        return self.connection
+
+    def commit(self) -> None:
+        """Write the row of history and COMMIT; then read that row through a new connection.
+
+        Raises:
+            EngineError: The data is not in; the transaction was taken back.
+        """
+        self._step("commit")
+        tables = {name: (digest.rows, digest.sha256) for name, digest in self.verified.items()}
+        sources = {facts.file: facts.digest for facts in self.found.sources.values()}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        row = history.Row(
+            self.stamp,
+            self.plan.name,
+            self.plan_sha256,
+            now,
+            self._relative(self.folder),
+            migration.__version__,
+            sources,
+            tables,
+        )
+        history.write(self.connection, row)
+        self.ledger.note("committing", tables=tables)
+        try:
+            self.connection.execute("COMMIT")
+        finally:
+            self.close_target()
+            # An error from COMMIT does not say that it did not happen, nor does its absence: the row does.
+            path = self.root / self.plan.target
+            self.committed = any(one.run == self.stamp for one in history.read_file(path))
+        if not self.committed:
+            raise EngineError("COMMIT returned, but a new connection does not find the run's row of history.")
+        self.ledger.note("committed")
+        if self.found.target and self.found.target.schema.header["journal_mode"] == "wal":
+            con = open_existing(self.root / self.plan.target)
+            con.execute("PRAGMA journal_mode=WAL").fetchone()
+            con.close()
+
+    def rewrite_code(self) -> str:
+        """Rewrite the code files, each noted in the ledger before; return the unified diff."""
+        self._step("rewrite")
+        for rewrite in self.rewrites:
+            path = self.root / rewrite.file
+            if path.read_bytes() != rewrite.before:
+                raise EngineError(
+                    f"{rewrite.file} has changed while the run went on.",
+                    left="It was not rewritten.",
+                    todo="Find out who edits it, and run again.",
+                )
+            self.ledger.note("rewriting", file=rewrite.file, after=_sha256(rewrite.after))
+            replace(path, rewrite.after, path.stat().st_mode & 0o777)
+        return unified(self.rewrites)
+
+    def begin_smoke(self) -> dict[str, TableDigest]:
+        """Return the target's digests right before the applications run."""
+        self._step("smoke")
+        return self.verified
+
+    def databases(self) -> frozenset[tuple[int, int]]:
+        """Return device and inode of every database of the plan.
+
+        Whoever reads files must not open these: closing them would drop the locks that this process has on them.
+        """
+        files = [self.root / self.plan.target, *(self.root / source.file for source in self.plan.sources)]
+        return frozenset((path.stat().st_dev, path.stat().st_ino) for path in files if path.exists())
+
+    def archive(self) -> Manifest:
+        """Rename every source, each while it is held exclusively."""
+        self._step("archive")
+        sealed = self._manifest()
+        for facts in self.found.sources.values():
+            self.say(f"archiving {facts.file}")
+            archives.archive(facts.guard, self.root / sealed.archive[facts.file], self.ledger, file=facts.file)
+        return sealed
+
+    def finish(self, record: bytes, instructions: bytes) -> None:
+        """Write the record and the rollback instructions into the backup set; from here on the run counts as done."""
+        self._step("finish")
+        write_new(self.folder / "record.json", record)
+        write_new(self.folder / "ROLLBACK.md", instructions)
+        self.ledger.note("finished")
+        self.finished = True
+
+    def put_back(self) -> rollback.PutBack:
+        """Undo whatever this run has changed; the guards stay until it is done, the lock until :meth:`close`."""
+        self.close_target()
+        for facts in [*self.found.sources.values(), *([self.found.target] if self.found.target else [])]:
+            facts.guard.release()
+        if self.sealed is None:
+            self.discard_unsealed()
+            return rollback.PutBack()
+        return rollback.put_back(self.root, self.folder)
+
+    def close_target(self) -> None:
+        """Take back the transaction if there is one, and close the connection; it never commits."""
+        if self.target is not None:
+            if self.target.in_transaction:
+                self.target.execute("ROLLBACK")
+            self.target.close()
+            self.target = None
+
+    def discard_unsealed(self) -> None:
+        """Remove the backup set if it was never sealed: nothing had been changed, and it is no backup yet."""
+        if self.folder.exists() and not (self.folder / manifest.NAME).exists():
+            shutil.rmtree(self.folder)
+
+    def close(self) -> None:
+        """Give back every lock; nothing is undone by this."""
+        self._resources.close()
+
+    def _in_use(self) -> list[Problem]:
+        """Name the processes that have a database open: a migration needs them stopped, a rehearsal notes them."""
+        files = [self.live / self.plan.target, *(self.live / source.file for source in self.plan.sources)]
+        seen = holders(files)
+        if self.rehearsal:
+            self.found.findings += [
+                f"{self._of_live(h.file)} is open in process {h.pid} ({h.command}): stop it before pytest -m migrate."
+                for h in seen.found
+            ]
+            return []
+        return [
+            Problem(
+                "no-other-process",
+                self._of_live(holder.file),
+                f"is open, in use by process {holder.pid} ({holder.command}).",
+                "Stop it and run again; nothing was changed.",
+            )
+            for holder in seen.found
+        ]
+
+    def _of_live(self, path: Path) -> str:
+        return path.relative_to(self.live).as_posix() if path.is_relative_to(self.live) else path.name
+
+    def _strictest_mode(self) -> int:
+        modes = [facts.guard.path.stat().st_mode & 0o777 for facts in self.found.sources.values()]
+        mode = 0o666
+        for one in modes:
+            mode &= one
+        return mode | 0o600
+
+    def _do(self, statement: str) -> None:
+        self.sql.append(statement)
+        self.connection.execute(statement)
+
+    def _manifest(self) -> Manifest:
+        if self.sealed is None:
+            raise EngineError("there is no sealed backup set.", todo="Run the stages in order.")
+        return self.sealed
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _step(self, step: str) -> None:
+        if STEPS[len(self._taken)] != step:
+            raise EngineError(
+                f"{step!r} cannot be done now: the next step is {STEPS[len(self._taken)]!r}.",
+                todo="Run the stages in order.",
+            )
+        self._taken.append(step)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,208 @@
+"""Schema: the facts about tables, columns, indexes, triggers and views of one database; no opinion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from migration.engine.sql import folded, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as declared.
+
+    Attributes:
+        type: Declared type, upper case, empty when there is none.
+        default: The default's SQL text, or None.
+        key: 1-based place in the primary key, 0 outside it.
+        generated: True for a generated column, virtual or stored: nothing is inserted into it.
+        hidden: True for a hidden column of a virtual table.
+    """
+
+    name: str
+    type: str
+    notnull: bool
+    default: str | None
+    key: int
+    generated: bool
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class Index:
+    """One index; ``terms`` are (column or None for an expression, descending, collation) of its key part.
+
+    Attributes:
+        origin: ``c`` made by CREATE INDEX, ``u`` by a UNIQUE constraint, ``pk`` by a PRIMARY KEY.
+        sql: The CREATE INDEX statement, empty for an automatic index.
+    """
+
+    name: str
+    table: str
+    unique: bool
+    origin: str
+    partial: bool
+    sql: str
+    terms: tuple[tuple[str | None, bool, str], ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A trigger or a view: its name, the table it belongs to (its own name for a view), its statement."""
+
+    name: str
+    table: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Attributes:
+        kind: ``table``, ``virtual`` or ``shadow`` (as PRAGMA table_list says).
+        rowid: A name under which the implicit rowid can be read and written, or empty when there is none.
+        alias: The INTEGER PRIMARY KEY column, which is the rowid, or empty.
+        module: Of a virtual table: ``fts5``, ``rtree``, ...; else empty.
+    """
+
+    name: str
+    kind: str
+    sql: str
+    without_rowid: bool
+    strict: bool
+    columns: tuple[Column, ...]
+    indexes: tuple[Index, ...]
+    rowid: str
+    alias: str
+    module: str
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that rows are inserted into, in declared order."""
+        return tuple(column for column in self.columns if not column.generated and not column.hidden)
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """Names of the primary key's columns in key order; empty without one."""
+        return tuple(column.name for column in sorted(self.columns, key=lambda c: c.key) if column.key)
+
+    @property
+    def autoincrement(self) -> bool:
+        """Whether SQLite keeps a mark for it in sqlite_sequence."""
+        return bool(self.alias) and "autoincrement" in folded(self.sql)
+
+    @property
+    def rowid_is_identity(self) -> bool:
+        """Whether the implicit rowid is all that tells two equal rows apart: no key, nor unique index, is declared."""
+        keyed = self.without_rowid or self.alias or any(index.unique and not index.partial for index in self.indexes)
+        return bool(self.rowid) and not keyed and self.kind == "table"
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name as SQLite compares names, or None."""
+        return next((column for column in self.columns if folded(column.name) == folded(name)), None)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All objects of one database, by their own spelling of the name, and the facts of its header."""
+
+    tables: dict[str, Table]
+    triggers: tuple[Named, ...]
+    views: tuple[Named, ...]
+    header: dict[str, str] = field(default_factory=dict)
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name as SQLite compares names, or None."""
+        wanted = folded(name)
+        return next((table for table in self.tables.values() if folded(table.name) == wanted), None)
+
+    @property
+    def movable(self) -> tuple[Table, ...]:
+        """The tables that hold the user's rows: ordinary and virtual ones, not shadows, not SQLite's own."""
+        return tuple(table for table in self.tables.values() if table.kind in ("table", "virtual"))
+
+
+HEADER = ("user_version", "application_id", "encoding", "journal_mode", "page_size")
+
+
+def read(con: sqlite3.Connection, database: str = "main") -> Schema:
+    """Read the schema of an open or attached database.
+
+    Raises:
+        sqlite3.DatabaseError: The file is no database, or its schema is malformed.
+    """
+    con.execute(f"SELECT count(*) FROM {quoted(database)}.sqlite_schema").fetchone()
+    masters = con.execute(
+        f"SELECT type, name, tbl_name, coalesce(sql, '') FROM {quoted(database)}.sqlite_schema ORDER BY rowid"
+    ).fetchall()
+    sqls = {(kind, name): sql for kind, name, _, sql in masters}
+    tables = {}
+    for _, name, kind, _, without_rowid, strict in con.execute(f"PRAGMA {quoted(database)}.table_list").fetchall():
+        if kind in ("table", "virtual", "shadow") and not folded(name).startswith("sqlite_"):
+            sql = sqls.get(("table", name), "")
+            tables[name] = _table(con, database, name, kind, sql, without=bool(without_rowid), strict=bool(strict))
+    order = {name: at for at, (kind, name, _, _) in enumerate(masters) if kind == "table"}
+    return Schema(
+        tables=dict(sorted(tables.items(), key=lambda item: order.get(item[0], len(order)))),
+        triggers=tuple(Named(name, of, sql) for kind, name, of, sql in masters if kind == "trigger"),
+        views=tuple(Named(name, name, sql) for kind, name, _, sql in masters if kind == "view"),
+        header={name: str(con.execute(f"PRAGMA {quoted(database)}.{name}").fetchone()[0]) for name in HEADER},
+    )
+
+
+def _table(
+    con: sqlite3.Connection, database: str, name: str, kind: str, sql: str, *, without: bool, strict: bool
+) -> Table:
+    columns = tuple(
+        Column(column, kind_.upper(), bool(notnull), default, key, generated=hidden in (2, 3), hidden=hidden == 1)
+        for _, column, kind_, notnull, default, key, hidden in con.execute(
+            f"PRAGMA {quoted(database)}.table_xinfo({quoted(name)})"
+        ).fetchall()
+    )
+    indexes = _indexes(con, database, name)
+    taken = {folded(column.name) for column in columns}
+    rowid = "" if without else next((n for n in ("rowid", "_rowid_", "oid") if n not in taken), "")
+    keys = [column for column in columns if column.key]
+    is_alias = (
+        len(keys) == 1 and keys[0].type == "INTEGER" and not without and not any(i.origin == "pk" for i in indexes)
+    )
+    return Table(
+        name=name,
+        kind=kind,
+        sql=sql,
+        without_rowid=without,
+        strict=strict,
+        columns=columns,
+        indexes=indexes,
+        rowid=rowid,
+        alias=keys[0].name if is_alias and kind == "table" else "",
+        module=_module(sql) if kind == "virtual" else "",
+    )
+
+
+def _indexes(con: sqlite3.Connection, database: str, table: str) -> tuple[Index, ...]:
+    found = []
+    listed = con.execute(f"PRAGMA {quoted(database)}.index_list({quoted(table)})").fetchall()
+    for _, name, unique, origin, partial in sorted(listed):
+        terms = tuple(
+            (column, bool(descending), collation)
+            for _, _, column, descending, collation, is_key in con.execute(
+                f"PRAGMA {quoted(database)}.index_xinfo({quoted(name)})"
+            ).fetchall()
+            if is_key
+        )
+        sql = con.execute(
+            f"SELECT sql FROM {quoted(database)}.sqlite_schema WHERE type = 'index' AND name = ?", (name,)
+        ).fetchone()
+        found.append(Index(name, table, bool(unique), origin, bool(partial), (sql and sql[0]) or "", terms))
+    return tuple(found)
+
+
+def _module(sql: str) -> str:
+    after = folded(sql).split(" using ", 1)[-1] if " using " in folded(" ".join(sql.split())) else ""
+    return after.strip().split("(")[0].strip()

@@ -1,0 +1,101 @@
+"""Snapshot: a live database copied for a rehearsal, without a byte or a name of the workspace being changed."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import open_new, open_readonly
+from migration.engine.errors import EngineError
+from migration.engine.files import MAGIC, has_hot_journal
+from migration.engine.processes import lock_owner
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+_WAL_FORMAT = 2
+_READ_VERSION = 19
+_HEADER_BYTES = 100
+_TRIES = 5
+
+
+def snapshot(live: Path, copy: Path) -> None:
+    """Copy one database as a reader would see it; the copy has the mode of the original.
+
+    A database that nobody has open and that has rows in its ``-wal``, or a hot journal, is copied with these files:
+    opening it in place would change the folder. One that is in use is read through SQLite, which also changes nothing
+    then, its sidecars being there already. A file that is no database is copied as it is.
+
+    Raises:
+        EngineError: It is locked, or written so fast that no copy of one state could be made.
+    """
+    if _copied_with_files(live):
+        _copy_files(live, copy)
+    else:
+        _copy_through_sqlite(live, copy)
+    copy.chmod(live.stat().st_mode & 0o777 | 0o600)
+
+
+def _copied_with_files(live: Path) -> bool:
+    with live.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    if not head.startswith(MAGIC) or len(head) < _HEADER_BYTES:
+        return True
+    if has_hot_journal(live):
+        return lock_owner(live) is None
+    return head[_READ_VERSION] == _WAL_FORMAT and lock_owner(live) is None
+
+
+def _copy_files(live: Path, copy: Path) -> None:
+    names = ["", "-wal", "-journal"]
+    for _ in range(_TRIES):
+        before = _stats(live, names)
+        for suffix in names:
+            _with(copy, suffix).unlink(missing_ok=True)
+            if _with(live, suffix).exists():
+                shutil.copyfile(_with(live, suffix), _with(copy, suffix))
+        if _stats(live, names) == before:
+            return
+    raise EngineError(
+        f"{live.name} is being written to by another process.",
+        left="Nothing was changed.",
+        todo="Rehearse when it is quiet, or stop the process.",
+    )
+
+
+def _copy_through_sqlite(live: Path, copy: Path) -> None:
+    source, con = open_readonly(live), open_new(copy)
+    try:
+        # A read transaction first: Connection.backup() would wait for a lock without end.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        source.backup(con)
+    except sqlite3.OperationalError as error:
+        raise EngineError(
+            f"{live.name} is locked by another process ({error}).",
+            left="Nothing was changed.",
+            todo="Stop the process that uses it and run again.",
+        ) from error
+    except sqlite3.DatabaseError:
+        _copy_files(live, copy)  # damaged: let the rehearsal look at the damage
+    finally:
+        con.close()
+        source.close()
+
+
+def _stats(path: Path, suffixes: list[str]) -> list[tuple[int, int, int] | None]:
+    found: list[tuple[int, int, int] | None] = []
+    for suffix in suffixes:
+        try:
+            status = _with(path, suffix).stat()
+            found.append((status.st_size, status.st_mtime_ns, status.st_ino))
+        except FileNotFoundError:
+            found.append(None)
+    return found
+
+
+def _with(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

@@ -1,0 +1,285 @@
+"""Survey: reads everything, changes nothing, and lists at once all that stands in the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from migration.engine.digest import TableDigest, digest_database, digest_tables
+from migration.engine.dump import marks
+from migration.engine.errors import EngineError
+from migration.engine.files import file_problems, has_hot_journal, present, size_with_sidecars
+from migration.engine.future import Foretelling, Future, planned_statements
+from migration.engine.guard import Guard
+from migration.engine.keys import Party, collisions
+from migration.engine.move import Move, differences, fit, table_or_problem
+from migration.engine.schema import Schema, Table, read
+from migration.engine.sql import folded
+from migration.engine.trial import value_problems
+from migration.plan.problem import Problem
+
+if TYPE_CHECKING:
+    import sqlite3
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from migration.plan.model import Plan, Source, TableMap
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One live database as it was found; its guard keeps it so.
+
+    Attributes:
+        name: The source's name in the plan, or ``target``.
+        file: Path relative to the workspace.
+        size: Bytes, ``-wal`` included.
+        digests: Table to digest, for every table that holds a user's rows.
+        digest: Content digest of the whole database.
+        orphans: Rows of foreign_key_check: child table, parent table, to their number.
+    """
+
+    name: str
+    file: str
+    guard: Guard
+    schema: Schema
+    digests: dict[str, TableDigest]
+    marks: dict[str, int]
+    digest: str
+    size: int
+    orphans: dict[tuple[str, str], int]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows per table."""
+        return {name: digest.rows for name, digest in self.digests.items()}
+
+
+@dataclass
+class Survey:
+    """All that is known before the run touches anything."""
+
+    sources: dict[str, Facts] = field(default_factory=dict)
+    target: Facts | None = None
+    moves: list[Move] = field(default_factory=list)
+    future: Future = field(default_factory=Future)
+    problems: list[Problem] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+
+
+def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
+    """Look at everything that the plan names.
+
+    Args:
+        plan: The plan.
+        root: The workspace.
+        guards: Gets the guard of every database that could be opened; they keep writers out from now on.
+
+    Returns:
+        Facts, moves and the future schema, as far as they could be found, with every problem.
+    """
+    found = Survey(problems=file_problems(plan, root))
+    bad = {problem.subject.removeprefix("target ") for problem in found.problems}
+    if (root / plan.target).exists() and plan.target not in bad:
+        found.target = _facts("target", plan.target, root, guards, found)
+    for source in plan.in_order:
+        if source not in present(plan, root):
+            found.findings.append(f"{source.file}: absent, and optional in the plan; nothing is moved from it.")
+        elif source.file not in bad:
+            facts = _facts(source.name, source.file, root, guards, found)
+            if facts:
+                found.sources[source.name] = facts
+    _foretell(plan, found)
+    for move in found.moves:
+        found.problems += value_problems(move, root / move.source.file)
+    _look_for_collisions(plan, root, found)
+    found.problems += _left_behind(plan, found)
+    found.problems += _room(plan, root, found)
+    return found
+
+
+def _facts(name: str, file: str, root: Path, guards: ExitStack, found: Survey) -> Facts | None:
+    path = root / file
+    if has_hot_journal(path):
+        what = "has a hot journal: a process died, or is still busy, in the middle of a transaction."
+        todo = f'Let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
+        found.problems.append(Problem("sources-readable", file, what, todo))
+        return None
+    try:
+        guard = Guard(path)
+        guards.callback(guard.release)
+        return _read_facts(name, file, guard, found)
+    except EngineError as error:
+        found.problems.append(Problem("no-other-process", file, error.what, error.todo))
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        found.problems.append(_unreadable(file, error))
+    return None
+
+
+def _read_facts(name: str, file: str, guard: Guard, found: Survey) -> Facts | None:
+    con = guard.reader
+    damage = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
+    if damage != ["ok"]:
+        what = f"is corrupt: integrity_check says: {damage[0]}"
+        todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
+        found.problems.append(Problem("integrity-before", file, what, todo))
+        return None
+    schema = read(con)
+    digests = digest_tables(con, schema)
+    of_tables = marks(con)
+    return Facts(
+        name=name,
+        file=file,
+        guard=guard,
+        schema=schema,
+        digests=digests,
+        marks=of_tables,
+        digest=digest_database(schema, digests, of_tables),
+        size=size_with_sidecars(guard.path),
+        orphans=orphans(con),
+    )
+
+
+def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """Count rows whose foreign key points at nothing, by child and parent table."""
+    counts: dict[tuple[str, str], int] = {}
+    for child, _, parent, _ in con.execute("PRAGMA main.foreign_key_check"):
+        counts[child, parent] = counts.get((child, parent), 0) + 1
+    return counts
+
+
+def _unreadable(file: str, error: Exception) -> Problem:
+    text = str(error)
+    if "collation" in text:
+        what = f"uses a collation that only its application has ({text})."
+        return Problem("sources-readable", file, what, "Move its tables by the application, or leave the source out.")
+    if "malformed" in text or "corrupt" in text:
+        what = f"is corrupt ({text})."
+        return Problem("integrity-before", file, what, "Restore it from a backup; never merge damage.")
+    return Problem("sources-readable", file, f"cannot be read ({text}).", "Correct the plan, or mend the file.")
+
+
+def _foretell(plan: Plan, found: Survey) -> None:
+    """Fill in the future schema, and the moves into it."""
+    if (found.target is None) and any(p.subject.endswith(plan.target) for p in found.problems):
+        return
+    telling = Foretelling(plan, found.target.schema if found.target else None)
+    tables: list[tuple[Source, int, Table]] = []
+    for source in plan.in_order:
+        facts = found.sources.get(source.name)
+        if facts is None:
+            continue
+        for at, table_map in enumerate(source.tables):
+            table = table_or_problem(source, table_map, facts.schema)
+            if isinstance(table, Problem):
+                found.problems.append(table)
+                continue
+            try:
+                telling.move(source, table_map, planned_statements(_with_create(plan, table_map), facts.schema))
+                tables.append((source, at, table))
+            except sqlite3.Error as error:
+                found.problems.append(_unreadable(f"{source.file}:{table_map.name}", error))
+    for required in plan.tables:
+        telling.require(required.name, required.create)
+    for source in plan.in_order:
+        for view in found.sources[source.name].schema.views if source.name in found.sources else ():
+            telling.view(source, view.name, view.sql)
+    found.future = telling.finish()
+    found.problems += found.future.problems
+    found.findings += found.future.findings
+    _make_moves(found, tables)
+
+
+def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
+    """A table that the plan requires anyway has one declaration: that of its [[table]]."""
+    required = next((table.create for table in plan.tables if folded(table.name) == folded(table_map.into)), "")
+    return table_map.model_copy(update={"create": required}) if required and not table_map.create else table_map
+
+
+def _make_moves(found: Survey, tables: list[tuple[Source, int, Table]]) -> None:
+    for source, at, table in tables:
+        table_map = source.tables[at]
+        into = found.future.schema.table(table_map.into)
+        if into is None:
+            continue  # its creation is a problem of its own
+        new = folded(table_map.into) in found.future.made
+        move, problems = fit(source, table_map, table, into, new=new)
+        found.problems += problems
+        if not problems:
+            found.moves.append(move)
+            found.findings += differences(move)
+        rows = found.sources[source.name].digests[table.name].rows
+        if table_map.rows is not None and table_map.rows != rows:
+            what = f"the plan expects {table_map.rows} rows, the source has {rows}."
+            found.problems.append(
+                Problem("rows-as-stated", move.subject, what, "Find out why, and correct rows in the plan.")
+            )
+
+
+def _look_for_collisions(plan: Plan, root: Path, found: Survey) -> None:
+    for into in {move.into.name: move.into for move in found.moves}.values():
+        moves = [move for move in found.moves if move.into.name == into.name]
+        parties = [
+            Party(m.subject, root / m.source.file, m.table.name, m.table.rowid, _by_target(m), m.map.on_conflict)
+            for m in moves
+            if found.sources[m.source.name].digests[m.table.name].rows
+        ]
+        own = found.target.digests.get(into.name) if found.target else None
+        if own and own.rows:
+            columns = {folded(column.name): column.name for column in into.stored}
+            subject = f"{plan.target}:{into.name}"
+            parties.insert(0, Party(subject, root / plan.target, into.name, into.rowid, columns, "refuse"))
+        try:
+            found.problems += collisions(into, moves, parties)
+        except sqlite3.Error as error:
+            subject = ", ".join(move.subject for move in moves)
+            found.problems.append(_unreadable(subject, error))
+
+
+def _by_target(move: Move) -> dict[str, str]:
+    return {folded(new): old for old, new in move.columns}
+
+
+def _left_behind(plan: Plan, found: Survey) -> list[Problem]:
+    problems = []
+    for source in plan.sources:
+        facts = found.sources.get(source.name)
+        if facts is None:
+            continue
+        moved = {folded(table_map.name) for table_map in source.tables}
+        for name, rows in facts.rows.items():
+            reason = next((one.reason for one in source.leave if any(fnmatchcase(name, p) for p in one.tables)), None)
+            if folded(name) in moved:
+                continue
+            if reason is not None:
+                found.findings.append(f"{source.file}:{name}: {rows} rows left behind: {reason}")
+            elif rows:
+                what = f"{rows} rows are in no table map: they would be left behind."
+                todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
+                problems.append(Problem("nothing-left-behind", f"{source.file}:{name}", what, todo))
+    return problems
+
+
+def _room(plan: Plan, root: Path, found: Survey) -> list[Problem]:
+    databases = [*found.sources.values(), *([found.target] if found.target else [])]
+    size = sum(facts.size for facts in databases)
+    growth = sum(facts.size for facts in found.sources.values())
+    needed = size * (2 if plan.dump else 1) + growth
+    free = shutil.disk_usage(root).free
+    problems = []
+    if free < needed:
+        what = f"{needed / 1e6:.1f} MB are needed for backups, dumps and growth, {free / 1e6:.1f} MB are free."
+        problems.append(Problem("space", plan.backups, what, "Free some space and run again."))
+    folders = {root / facts.file for facts in databases} | {root / plan.backups, root / plan.target}
+    for folder in sorted({path.parent for path in folders}):
+        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+            what = "is read-only for the user who runs this: no permission to write there."
+            problems.append(
+                Problem("space", str(folder.relative_to(root)), what, "Give write permission and run again.")
+            )
+    return problems
