@@ -72,6 +72,7 @@ CRITERIA = (
         "values-fit", "10-preflight", "Columns fit by name, and no value would be changed by the target's types."
     ),
     Criterion("keys-free", "10-preflight", "No two rows claim the same key, or the plan says which one stays."),
+    Criterion("rows-as-stated", "10-preflight", "The sources hold the numbers of rows that the plan states."),
     Criterion("references-found", "10-preflight", "Every reference in the plan is in the code exactly as stated."),
     Criterion("backup-complete", "20-backup", "All original databases and code files are backed up."),
     Criterion("backup-digest", "20-backup", "Each backup, read again, has the content of its original."),

@@ -1,0 +1,90 @@
+"""The bundle: everything that one run leaves in its folder under reports, and the list of it with digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+from migration.audit.evidence_file import to_json
+from migration.audit.private_file import write_private
+from migration.audit.summary import summary
+from migration.plan.printable import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.audit.evidence import Record
+
+MANIFEST = "manifest.json"
+
+
+def write_bundle(folder: Path, record: Record, *, plan_text: str) -> None:
+    """Leave the run's files in ``folder``, readable by their owner only, and last a manifest of all of them.
+
+    Files of others that are already there (``audit.html``, ``junit.xml``) become private and are listed too, so this
+    is called after they are written.
+
+    Args:
+        folder: The run's folder; created if it is not there.
+        record: The finished run.
+        plan_text: The plan file's text, kept as ``plan.toml``.
+
+    Raises:
+        OSError: Something cannot be written.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)  # also where it was there before, or the umask had another opinion
+
+    texts = {
+        "evidence.json": to_json(record),
+        "summary.txt": summary(record),
+        "plan.toml": plan_text,
+        "code.diff": record.diff,
+        "sql.log": _sql_log(record.sql),
+    }
+    for name, text in texts.items():
+        write_private(folder / name, _encoded(text))
+    write_private(folder / MANIFEST, _encoded(json.dumps(_manifest(folder, record.run), indent=2) + "\n"))
+
+
+def update_latest(reports: Path, run: str) -> None:
+    """Make ``latest`` in ``reports`` a relative link to the run's folder, in one step.
+
+    Something else of that name, which is no link, belongs to somebody: it stays.
+
+    Raises:
+        OSError: The link cannot be made.
+    """
+    latest = reports / "latest"
+    if latest.exists() and not latest.is_symlink():
+        return
+    fresh = reports / f".latest-{os.getpid()}"
+    fresh.unlink(missing_ok=True)  # left by a killed process that had the same id
+    fresh.symlink_to(run, target_is_directory=True)
+    fresh.replace(latest)
+
+
+def _manifest(folder: Path, run: str) -> dict[str, Any]:
+    """Close every plain file of the folder to others, and list it; links are nobody's evidence."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.name == MANIFEST or not stat.S_ISREG(path.lstat().st_mode):
+            continue
+        path.chmod(0o600)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        files[path.relative_to(folder).as_posix()] = {"sha256": digest, "size": path.stat().st_size}
+    return {"schema": 1, "run": run, "files": files}
+
+
+def _sql_log(statements: tuple[str, ...]) -> str:
+    """Write one statement after the other; printable, because a log is looked at in a terminal."""
+    return "".join(f"{printable(one).rstrip().removesuffix(';')};\n" for one in statements)
+
+
+def _encoded(text: str) -> bytes:
+    """Encode as UTF-8; a lone surrogate, which has no encoding, becomes its escape."""
+    return text.encode("utf-8", "backslashreplace")

@@ -1,0 +1,86 @@
+"""``evidence.json``, schema 1: the record of a run in the form that other programs may rely on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from migration.plan.printable import printable
+
+if TYPE_CHECKING:
+    from migration.audit.evidence import DatabaseRecord, Evidence, Record, StageRecord
+
+SCHEMA = 1
+
+
+def to_json(record: Record) -> str:
+    """Return the record as JSON: ASCII only, indented, with a newline at its end.
+
+    A criterion that was demanded but not shown is listed among the criteria, with the verdict ``"not shown"``.
+    """
+    document = {
+        "schema": SCHEMA,
+        "run": record.run,
+        "mode": record.mode,
+        "verdict": record.verdict,
+        "headline": record.headline,
+        "exit_code": record.exit_code,
+        "already": record.already,
+        "started": record.started,
+        "finished": record.finished,
+        "host": record.host,
+        "user": record.user,
+        "versions": record.versions,
+        "plan": record.plan,
+        "change": record.change,
+        "sources": [_database(source) for source in record.sources],
+        "target": _database(record.target) if record.target else None,
+        "stages": [_stage(stage) for stage in record.stages],
+        "criteria": [*map(_criterion, record.criteria), *map(_missing, record.not_shown)],
+        "not_shown": list(record.not_shown),
+        "findings": list(record.findings),
+        "backup_set": record.backup_set,
+        "archive": record.archive,
+        "rollback": record.rollback,
+        "put_back": record.put_back,
+    }
+    return json.dumps(_printable(document), indent=2) + "\n"
+
+
+def _database(database: DatabaseRecord) -> dict[str, Any]:
+    return {
+        "name": database.name,
+        "file": database.file,
+        "before": {"size": database.size, "digest": database.digest, "rows": database.rows},
+        "after": {"size": database.size_after, "digest": database.digest_after, "rows": database.rows_after},
+        "versions": database.versions,
+    }
+
+
+def _stage(stage: StageRecord) -> dict[str, Any]:
+    return {"id": stage.id, "outcome": stage.outcome, "seconds": stage.seconds, "estimate": stage.estimate}
+
+
+def _criterion(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "id": evidence.criterion,
+        "subject": evidence.subject,
+        "verdict": "shown" if evidence.holds else "failed",
+        "expected": evidence.expected,
+        "observed": evidence.observed,
+    }
+
+
+def _missing(criterion: str) -> dict[str, Any]:
+    return {"id": criterion, "subject": "", "verdict": "not shown", "expected": "", "observed": ""}
+
+
+def _printable(value: Any) -> Any:
+    """Make every text printable: a lone surrogate is no JSON that all readers accept, an ESC none they should show."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(str(key)): _printable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return value

@@ -1,0 +1,92 @@
+"""The record in at most twenty lines of plain text, to paste into a ticket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.audit.answers import counts
+from migration.audit.words import duration, elapsed, moment, shortened, size, verdict_word
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from migration.audit.evidence import DatabaseRecord, Record
+
+_NAMED = 3
+_WIDTH = 240
+
+
+def summary(record: Record) -> str:
+    """Return the summary: printable text, at most 20 lines, with a newline at its end."""
+    lines = [
+        f"sqlite-consolidate: {verdict_word(record).upper()}  (verdict: {record.verdict}, run {record.run})",
+        record.headline,
+        f"Change:    {_or_dash(record.change.get('id'))}  {record.change.get('reason', '')}",
+        f"People:    {_people(record)}",
+        f"When:      {_when(record)}",
+        f"Plan:      {_or_dash(record.plan.get('path'))}  sha256 {_or_dash(record.plan.get('sha256'))}",
+        f"Sources:   {_or_dash(', '.join(source.file for source in record.sources))}",
+        f"Target:    {_target(record.target)}",
+        f"Criteria:  {_criteria(record)}",
+        *_failures(record),
+        *_findings(record),
+        f"Backups:   {_or_dash(record.backup_set)}",
+    ]
+    # The command is there to be copied: it is never shortened.
+    return "\n".join([*(shortened(one_line(line).rstrip(), _WIDTH) for line in lines), _rollback(record)]) + "\n"
+
+
+def _or_dash(text: str | None) -> str:
+    return text or "—"
+
+
+def _people(record: Record) -> str:
+    asked, approved = (_or_dash(record.change.get(field)) for field in ("requested_by", "approved_by"))
+    return f"requested by {asked}, approved by {approved}, run by {record.user} on {record.host}"
+
+
+def _when(record: Record) -> str:
+    if not record.finished:
+        return f"{moment(record.started)}, not finished"
+    estimates = [stage.estimate for stage in record.stages if stage.estimate]
+    estimate = f", estimated {duration(sum(estimates))}" if estimates else ""
+    return f"{moment(record.started)} to {moment(record.finished)}, took {duration(elapsed(record))}{estimate}"
+
+
+def _target(target: DatabaseRecord | None) -> str:
+    if target is None:
+        return "—"
+    rows = f"{sum(target.rows.values())} rows before, {sum(target.rows_after.values())} after"
+    return f"{target.file}: {rows}; {_or_dash(size(target.size))} before, {_or_dash(size(target.size_after))} after"
+
+
+def _criteria(record: Record) -> str:
+    return ", ".join(f"{count} {standing}" for standing, count in counts(record).items())
+
+
+def _failures(record: Record) -> list[str]:
+    """Name the first failures, and say how many more there are: at most four lines, and one for what was not shown."""
+    failed = [one for one in record.criteria if not one.holds]
+    lines = [
+        f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: expected {shortened(one.expected, 60)}, "
+        f"observed {shortened(one.observed, 60)}"
+        for one in failed[:_NAMED]
+    ]
+    if len(failed) > _NAMED:
+        lines.append(f"  and {len(failed) - _NAMED} more failures")
+    if record.not_shown:
+        lines.append(f"  NOT SHOWN: {', '.join(record.not_shown)}")
+    return lines
+
+
+def _findings(record: Record) -> list[str]:
+    if not record.findings:
+        return []
+    more = f" (and {len(record.findings) - 1} more)" if len(record.findings) > 1 else ""
+    return [f"Findings:  {record.findings[0]}{more}"]
+
+
+def _rollback(record: Record) -> str:
+    drilled = record.rollback.get("drilled")
+    when = f"drilled {moment(drilled)}" if drilled else "not drilled"
+    command = record.rollback.get("command")
+    return one_line(f"Rollback:  {command}  ({when})" if command else "Rollback:  —")

@@ -1,0 +1,106 @@
+"""How the values of a record are said to people: verdict, time, size, and the sentence of a criterion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from migration.audit.criteria import CRITERIA, SMOKE_SENTENCE, STAGES
+
+if TYPE_CHECKING:
+    from migration.audit.criteria import Mode
+    from migration.audit.evidence import Record
+
+SMOKE = "smoke:"
+Tone = Literal["good", "bad", "open"]
+
+_ACCEPTED = {"migrate": "Accepted", "rehearsal": "Rehearsal passed", "check": "Still right", "rollback": "Put back"}
+_INTERRUPTED = (2, 143)
+_CRITERIA = {criterion.id: criterion for criterion in CRITERIA}
+_STAGES = {stage.id: stage for stage in STAGES}
+
+
+def verdict_word(record: Record) -> str:
+    """Return the verdict in one to three words, such as ``"Accepted"``, ``"Rehearsal passed"`` or ``"Interrupted"``."""
+    if not record.finished:
+        return "Unfinished"
+    if record.verdict == "accepted":
+        return "Already consolidated" if record.already else _ACCEPTED[record.mode]
+    if record.exit_code in _INTERRUPTED:
+        return "Interrupted"
+    return "Refused" if record.verdict == "refused" else "Not shown"
+
+
+def tone(record: Record) -> Tone:
+    """Return how the verdict is to be felt: ``good`` only for an acceptance, ``open`` where nothing was decided."""
+    if record.verdict == "accepted" and record.finished:
+        return "good"
+    return "bad" if record.verdict == "refused" else "open"
+
+
+def sentence(criterion: str) -> str:
+    """Return what holds when the criterion is shown; empty for an id that nobody knows."""
+    if criterion.startswith(SMOKE):
+        return SMOKE_SENTENCE
+    return _CRITERIA[criterion].sentence if criterion in _CRITERIA else ""
+
+
+def stage_of(criterion: str, mode: Mode) -> str:
+    """Return the id of the stage that judges the criterion; empty for an id that nobody knows."""
+    if criterion.startswith(SMOKE):
+        return "98-check" if mode == "check" else "80-smoke"
+    return _CRITERIA[criterion].stage if criterion in _CRITERIA else ""
+
+
+def stage_does(stage: str) -> str:
+    """Return what the stage does, in half a sentence; empty for an id that nobody knows."""
+    return _STAGES[stage].does if stage in _STAGES else ""
+
+
+def moment(iso: str) -> str:
+    """Return an ISO 8601 time as ``2026-11-22 12:06:03 UTC``; a text that is none comes back as it is."""
+    try:
+        when = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    return when.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def elapsed(record: Record) -> float | None:
+    """Return the seconds from start to end of the run, or None while it goes on."""
+    try:
+        return (datetime.fromisoformat(record.finished) - datetime.fromisoformat(record.started)).total_seconds()
+    except (ValueError, TypeError):  # TypeError: one of them names no offset
+        return None
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as ``0.42 s``, ``12 s``, ``5 min 3 s`` or ``1 h 35 min``; None as an empty text."""
+    if seconds is None:
+        return ""
+    if seconds < 10:  # noqa: PLR2004 -- below ten seconds hundredths are worth reading
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{value} {unit}" for value, unit in parts if value)
+
+
+def size(count: int | None) -> str:
+    """Return bytes as ``512 B``, ``400.0 KiB``, ``1.5 GiB``; None (no such file) as an empty text."""
+    if count is None:
+        return ""
+    value, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:  # noqa: PLR2004 -- the step between two units
+            break
+        value, unit = value / 1024, larger
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def shortened(text: str, limit: int, whole: str = "evidence.json") -> str:
+    """Return at most ``limit`` characters of the text, and then how many more there are and which file has them."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} … ({len(text) - limit} more characters: see {whole})"

@@ -1,0 +1,115 @@
+"""The bundle: the files of a run, private and listed with their digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from typing import TYPE_CHECKING
+
+from migration.audit.bundle import update_latest, write_bundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.audit.evidence import Record
+
+
+def test_the_manifest_lists_every_file_with_its_digest_and_size(tmp_path: Path, accepted: Record) -> None:
+    """Also the files that others have written before."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "audit.html").write_text("<html>")
+    (folder / "junit.xml").write_text("<testsuites/>")
+
+    write_bundle(folder, accepted, plan_text="format = 1\n")
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["run"] == accepted.run
+    assert set(manifest["files"]) == {
+        "audit.html", "junit.xml", "evidence.json", "summary.txt", "plan.toml", "code.diff", "sql.log",
+    }  # fmt: skip
+    for name, listed in manifest["files"].items():
+        data = (folder / name).read_bytes()
+        assert listed == {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+
+
+def test_the_files_hold_plan_diff_and_sql(tmp_path: Path, accepted: Record) -> None:
+    """The plan and the diff to the letter; the SQL one statement after the other."""
+    write_bundle(tmp_path, accepted, plan_text="name = 'plän'\r\n")
+
+    assert (tmp_path / "plan.toml").read_bytes() == "name = 'plän'\r\n".encode()
+    assert (tmp_path / "code.diff").read_text() == accepted.diff
+    assert (tmp_path / "sql.log").read_text().splitlines() == [
+        "BEGIN IMMEDIATE;",
+        "CREATE TABLE tasks (id TEXT PRIMARY KEY);",
+        "COMMIT;",
+    ]
+
+
+def test_nobody_else_can_read_a_bundle(tmp_path: Path, accepted: Record) -> None:
+    """The folder is 0700 and every file 0600, also where both were open before."""
+    folder = tmp_path / "reports" / "run"
+    folder.mkdir(parents=True, mode=0o755)
+    (folder / "audit.html").write_text("<html>")
+    (folder / "audit.html").chmod(0o644)
+
+    write_bundle(folder, accepted, plan_text="")
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_writing_again_replaces_and_leaves_nothing_beside(tmp_path: Path, accepted: Record, refused: Record) -> None:
+    """The files are replaced whole; no temporary file stays."""
+    write_bundle(tmp_path, accepted, plan_text="a")
+    before = {path.name for path in tmp_path.iterdir()}
+
+    write_bundle(tmp_path, refused, plan_text="b")
+
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert json.loads((tmp_path / "evidence.json").read_text())["verdict"] == "refused"
+    assert "manifest.json" not in json.loads((tmp_path / "manifest.json").read_text())["files"]
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path: Path, accepted: Record) -> None:
+    """What somebody has put there leads the writer nowhere."""
+    outside = tmp_path / "outside"
+    outside.write_text("untouched")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "summary.txt").symlink_to(outside)
+
+    write_bundle(folder, accepted, plan_text="")
+
+    assert outside.read_text() == "untouched"
+    assert not (folder / "summary.txt").is_symlink()
+
+
+def test_hostile_texts_can_be_written(tmp_path: Path, hostile: Record) -> None:
+    """A lone surrogate, which has no encoding, is written as its escape; the log is printable."""
+    write_bundle(tmp_path, hostile, plan_text="\ud800")
+
+    assert (tmp_path / "plan.toml").read_text() == "\\ud800"
+    assert "\x1b" not in (tmp_path / "sql.log").read_text()
+
+
+def test_latest_points_at_the_newest_run(tmp_path: Path) -> None:
+    """It is a relative link, so that the folder of reports can be moved."""
+    for run in ("one", "two"):
+        (tmp_path / run).mkdir()
+
+        update_latest(tmp_path, run)
+
+        assert (tmp_path / "latest").readlink().as_posix() == run
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "latest"}
+
+
+def test_something_else_that_is_called_latest_stays(tmp_path: Path) -> None:
+    """A folder of that name belongs to somebody."""
+    (tmp_path / "latest").mkdir()
+    (tmp_path / "latest" / "file").write_text("mine")
+
+    update_latest(tmp_path, "run")
+
+    assert (tmp_path / "latest" / "file").read_text() == "mine"

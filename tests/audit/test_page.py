@@ -1,0 +1,246 @@
+"""The page of a run: static, escaped, and answering what an auditor asks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.audit.evidence import Evidence, Record
+from migration.audit.page import CSS, page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ELEMENTS = {
+    "main", "section", "h2", "h3", "p", "ul", "li", "b", "strong", "dl", "div", "dt", "dd", "code", "pre", "table",
+    "caption", "thead", "tbody", "tr", "th", "td", "br", "span", "a", "details", "summary", "svg", "rect",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "class", "id", "href", "scope", "role", "tabindex", "open", "aria-label", "aria-labelledby", "aria-hidden",
+    "viewbox", "preserveaspectratio", "width", "height", "y",
+}  # fmt: skip
+_VOID = {"br", "rect"}
+
+
+@dataclass
+class _Parsed(HTMLParser):
+    """A page, taken apart."""
+
+    html: str
+    elements: list[str] = field(default_factory=list)
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        """What a reader sees, on one line."""
+        return " ".join(" ".join(self.texts).split())
+
+    def all(self, name: str) -> list[str]:
+        """Return the values of an attribute, wherever it stands."""
+        return [value for attribute, value in self.attributes if attribute == name]
+
+
+@pytest.fixture(params=["accepted", "refused", "unfinished", "hostile"])
+def any_record(request: pytest.FixtureRequest) -> Record:
+    """Each of the records, one after the other."""
+    record: Record = request.getfixturevalue(request.param)
+    return record
+
+
+def test_nothing_but_the_templates_own_elements_and_attributes_is_in_a_page(any_record: Record) -> None:
+    """No text of a record becomes an element, an attribute or an event handler, and every element is closed."""
+    parsed = _Parsed(page(any_record))
+
+    assert set(parsed.elements) <= _ELEMENTS
+    assert {name for name, _ in parsed.attributes} <= _ATTRIBUTES
+    assert parsed.open == []
+
+
+def test_a_page_loads_nothing_and_links_only_to_itself(any_record: Record) -> None:
+    """Every link leads to a row of the same page, which is there once."""
+    parsed = _Parsed(page(any_record))
+
+    ids = parsed.all("id")
+    assert len(ids) == len(set(ids))
+    assert {href.removeprefix("#") for href in parsed.all("href")} <= set(ids)
+    assert all(href.startswith("#") for href in parsed.all("href"))
+
+
+def test_a_hostile_text_is_shown_as_text(hostile: Record) -> None:
+    """What was written by others is read by the reader, and by nobody else."""
+    html = page(hostile)
+    parsed = _Parsed(html)
+
+    assert "<script>alert(1)</script>" in parsed.text
+    assert "{{7*7}}{% raw %}" in parsed.text
+    assert "\\x1b[2J" in parsed.text
+    assert "\\u202egnp.exe" in parsed.text
+    assert "\\ud800\\udcff" in parsed.text
+    html.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "tone"),
+    [("accepted", "Accepted", "good"), ("refused", "Refused", "bad"), ("unfinished", "Unfinished", "open")],
+)
+def test_the_verdict_is_the_first_heading_and_has_a_word_and_a_colour(
+    request: pytest.FixtureRequest, name: str, word: str, tone: str
+) -> None:
+    """Nobody has to look for the verdict, and nobody needs to see colours."""
+    record: Record = request.getfixturevalue(name)
+
+    html = page(record)
+
+    assert re.search(r"<h2[^>]*>(.*?)</h2>", html).group(1) == word  # type: ignore[union-attr]  # a page has a heading
+    assert f'class="verdict {tone}"' in html
+    assert record.headline in html
+
+
+def test_an_interrupted_run_says_so(unfinished: Record) -> None:
+    """A run that ended by a signal is neither accepted nor refused."""
+    interrupted = replace(unfinished, finished="2026-11-22T12:07:00+00:00", exit_code=143, headline="Interrupted.")
+
+    assert "Interrupted" in _Parsed(page(interrupted)).text
+
+
+def test_page_one_answers_who_what_when_and_how_back(accepted: Record) -> None:
+    """Change record, times in UTC, people, plan, backup set and the way back are there; empty shows as empty."""
+    text = _Parsed(page(accepted)).text
+
+    for expected in (
+        "Change CHG-1042",
+        "Approved by —",
+        "Started 2026-11-22 12:06:03 UTC",
+        "Took 6.00 s",
+        "Estimated 1 h 5 min",
+        "Run by operator",
+        "On host db-host",
+        "ab" * 32,
+        "backups/db-consolidation-20261122_120603",
+        "pytest -m rollback --workspace /srv/workspace",
+        "drilled 2026-11-21 09:00:00 UTC",
+        "tasks_idx_tasks_status",
+        "logs/task_queue.db.archived_20261122_120603",
+        "workspace_tasks 62 62 0",
+        "task_queue_metadata — 5 +5 (new)",
+        "400.0 KiB → 452.0 KiB",
+        'get_workspace_root() / "workspace.db"',
+        "sqlite 3.53.0",
+    ):
+        assert expected in text, expected
+
+
+def test_failed_criteria_come_first_with_what_to_do(refused: Record) -> None:
+    """The reader meets the failure before what was not shown, and that before what was shown."""
+    text = _Parsed(page(refused)).text
+    criteria = text[text.index("Failed or not shown") :]
+
+    failed, missing, shown = (criteria.index(one) for one in ("84 rows, 1 missing", "foreign-keys", "plan-valid"))
+
+    assert failed < missing < shown
+    assert "To do: Look at row t-17." in criteria
+    assert "Every row arrived with its values" in criteria
+
+
+def test_stages_show_time_against_estimate_and_why_they_did_not_run(refused: Record) -> None:
+    """A later stage is "not run", never skipped, and says which stage failed."""
+    text = _Parsed(page(refused)).text
+    stages = text[text.index("Time against estimate") :]
+
+    assert "20-backup copies databases, dumps and code files into a backup set passed 0.50 s 5 min" in stages
+    assert "60-commit commits: the one point of no return for data not run 50-verify failed — —" in stages
+
+
+def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> None:
+    """Each question has its answer, and the ids of the criteria that gave it."""
+    text = _Parsed(page(refused)).text
+    answers = text[text.index("Success criteria, answered") :]
+
+    assert "All original databases backed up shown backup-complete , backup-digest , dump-reloads" in answers
+    assert "No data loss or corruption failed" in answers
+    assert "Old databases archived not shown" in answers
+
+
+def test_headings_descend_one_level_at_a_time_and_tables_have_headers(any_record: Record) -> None:
+    """A reader who listens can find the way."""
+    html = page(any_record)
+
+    levels = [int(level) for level in re.findall(r"<h([1-6])", html)]
+    assert levels[0] == 2
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert len(re.findall("<th ", html)) == len(re.findall('<th scope="(?:col|row)"', html))
+    assert html.count("<table") == html.count("<caption")
+
+
+def test_a_long_text_is_shortened_and_says_so(accepted: Record) -> None:
+    """A page stays small whatever a command has printed."""
+    long = Evidence("smoke:WMS CLI", "command", "x", "y" * 100_000, holds=True)
+
+    html = page(replace(accepted, criteria=(long,)))
+
+    assert "99400 more characters: see evidence.json" in html
+    assert len(html) < 50_000
+
+
+def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
+    """A plan of many tables leaves a page that can be overlooked; small stages stay open."""
+    many = tuple(Evidence("rows-exact", f"table {n}", "1", "1", holds=True) for n in range(300))
+
+    html = page(replace(accepted, criteria=(*accepted.criteria, *many)))
+
+    assert re.search(r"<details>\s*<summary><code>50-verify</code>: 30\d shown", html)
+    assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 shown", html)
+
+
+def test_text_is_readable_on_its_paper_in_light_and_dark() -> None:
+    """Every pair of ink and paper that the style uses has a contrast of at least 4.5 to 1."""
+    pairs = [
+        (ink, paper)
+        for paper in ("paper", "shade")
+        for ink in ("ink", "quiet", "link", "good", "bad", "open")
+    ] + [(ink, f"{tone}-paper") for tone in ("good", "bad", "open") for ink in (tone, "ink")]  # fmt: skip
+
+    for palette in _palettes():
+        for ink, paper in pairs:
+            assert _contrast(palette[ink], palette[paper]) >= 4.5, (ink, paper, palette)
+
+
+def _palettes() -> Iterator[dict[str, str]]:
+    for block in re.findall(r":root \{(.*?)\}", CSS.read_text("utf-8"), re.DOTALL):
+        yield dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
+
+
+def _contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
