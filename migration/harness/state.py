@@ -1,9 +1,10 @@
-"""The state of one run, as the harness itself knows it; exit code and verdict come from here, not from pytest's counts."""
+"""The state of one run, as the harness knows it: exit code and verdict come from here, not from pytest's counts."""
 
 from __future__ import annotations
 
 import getpass
 import platform
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.plan.model import Plan
+    from migration.plan.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ class RunState:
         mode: What that means here: a ``verify`` is a ``rehearsal`` before and a ``check`` after a migration.
         started: UTC; the stamp of the run's names derives from it, nothing reads the clock a second time for that.
         plan: The loaded plan, or None while (or because) it could not be loaded.
+        plan_problems: Why the plan could not be loaded.
+        act_failed: The stage that failed could not even be performed; its criteria are not run.
+        touched: True from the moment on from which there may be something to put back.
         committed: True once COMMIT returned and the history row was read through a new connection.
         failed: Id of the first stage that failed, or empty.
         ended: Exit code that an interruption asks for (2, 143), or None.
+        resources: What is given back when pytest ends: the run's lock, the scratch folder of a rehearsal.
     """
 
     verb: str
@@ -57,6 +63,7 @@ class RunState:
     settings: Settings
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     plan: Plan | None = None
+    plan_problems: tuple[Problem, ...] = ()
     plan_sha256: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     stages: dict[str, StageRecord] = field(default_factory=dict)
@@ -66,6 +73,8 @@ class RunState:
     target: DatabaseRecord | None = None
     committed: bool = False
     already: bool = False
+    touched: bool = False
+    act_failed: bool = False
     failed: str = ""
     ended: int | None = None
     finished: str = ""
@@ -77,6 +86,7 @@ class RunState:
     rollback: dict[str, str] = field(default_factory=dict)
     diff: str = ""
     sql: list[str] = field(default_factory=list)
+    resources: ExitStack = field(default_factory=ExitStack)
 
     @property
     def stamp(self) -> str:

@@ -1,0 +1,117 @@
+"""Begin: from a verb to the state of a run: what the verb means here, and whether it may start at all."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+import migration
+from migration.engine.errors import EngineError
+from migration.harness import report
+from migration.harness.options import settings
+from migration.harness.state import RunState, Settings
+from migration.plan.problem import Refused
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from migration.audit.criteria import Mode
+    from migration.plan.model import Plan
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+def begin(config: pytest.Config, verb: str) -> RunState:
+    """Return the state of a run of ``verb``; a run that was cut short before has been put back first.
+
+    A plan with mistakes begins a run too: its preflight shows them all, and the report with them.
+
+    Raises:
+        pytest.UsageError: Nothing can be begun here; nothing was touched.
+    """
+    said = settings(config)
+    try:
+        state = _begun(said, verb)
+    except Refused as refused:
+        raise pytest.UsageError(f"refused; nothing was changed:\n{refused}") from None
+    except EngineError as error:
+        raise pytest.UsageError(str(error)) from None
+    except OSError as error:
+        raise pytest.UsageError(f"refused; nothing was changed: {error}") from None
+    config.add_cleanup(state.resources.close)
+    while state.folder.exists():  # two runs in one second: each has its own names
+        state.started += timedelta(seconds=1)
+    report.prepare(config, state)
+    return state
+
+
+def _begun(said: Settings, verb: str) -> RunState:
+    from migration.plan.file import load, sha256
+
+    if said.sample and not said.workspace.exists() and verb != "rollback":
+        from migration.sample.build import build
+
+        build(said.workspace)
+    if not said.workspace.is_dir():
+        raise pytest.UsageError(f"there is no workspace folder {said.workspace}. Name it: --workspace DIR")
+    state = RunState(verb=verb, mode=_LISTED[verb], settings=said, versions=_versions())
+    try:
+        state.plan = load(said.plan)
+        state.plan_sha256 = sha256(said.plan)
+    except Refused as refused:
+        if verb == "rollback":
+            raise
+        state.plan_problems = refused.problems
+        return state
+    _look_around(state, state.plan)
+    return state
+
+
+def _look_around(state: RunState, plan: Plan) -> None:
+    """Take the lock, put back what was cut short, and see whether the workspace is consolidated already."""
+    from migration.engine.runlock import RunLock, holder
+    from migration.engine.sets import already_consolidated, cut_short, last_finished, recover
+
+    root = state.settings.workspace
+    if state.verb == "verify":
+        pid = holder(root / plan.backups)
+        if pid is not None:
+            raise pytest.UsageError(f"a run is under way (process {pid}): wait for it to end, then verify.")
+        if cut_short(root, plan):
+            raise pytest.UsageError(
+                "a run was cut short here: pytest -m migrate or pytest -m rollback puts it back first."
+            )
+    else:
+        state.resources.enter_context(RunLock(root / plan.backups))
+        state.findings += recover(root, plan)
+    try:
+        if state.verb == "migrate":
+            state.already = already_consolidated(root, plan) is not None
+        elif state.verb == "verify" and last_finished(root, plan) is not None:
+            state.mode = "check"
+    except sqlite3.Error as error:
+        raise pytest.UsageError(f"{plan.target} cannot be read: {error}. Nothing was changed.") from None
+    if state.verb == "rollback" and last_finished(root, plan) is None:
+        said = " ".join(state.findings) or "there is no consolidation of this plan to undo."
+        raise pytest.UsageError(f"nothing to roll back: {said}")
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    names = ("pytest", "pytest-order", "pytest-html", "sqlite-utils", "pydantic", "libcst")
+    return {
+        "sqlite-consolidate": migration.__version__,
+        "SQLite": sqlite3.sqlite_version,
+        "SQLite module": sqlite3.__name__,
+        "Python": sys.version.split()[0],
+        "platform": platform.platform(),
+        **{name: version(name) for name in names},
+    }
+
+
+_LISTED: dict[str, Mode] = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback"}

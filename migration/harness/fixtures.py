@@ -1,0 +1,233 @@
+"""Fixtures of the stages: what a run works with, and how what a criterion saw becomes evidence."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.audit.evidence import DatabaseRecord, Evidence
+from migration.harness.state import STATE, RunState
+from migration.plan.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from migration.engine.applications import Applications
+    from migration.engine.manifest import Manifest
+    from migration.engine.observation import Observation
+    from migration.engine.run import Run
+    from migration.engine.survey import Facts
+    from migration.harness.way_back import WayBack
+    from migration.plan.model import Plan, Smoke
+    from migration.plan.problem import Problem
+
+
+class Recorder:
+    """Records what a criterion saw, and says what of it does not hold."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+
+    def __call__(self, criterion: str, seen: Sequence[Observation]) -> str:
+        """Record observations as evidence of one criterion.
+
+        Returns:
+            One line for each that does not hold; empty when all hold. A criterion that saw nothing does not hold.
+        """
+        self._state.evidence += [
+            Evidence(criterion, one.subject, one.expected, one.observed, one.holds, one.todo) for one in seen
+        ]
+        if not seen:
+            return f"{criterion}: nothing was looked at."
+        return printable(
+            "\n".join(
+                f"{criterion} {one.subject}: expected {one.expected}, observed {one.observed}. {one.todo}".rstrip()
+                for one in seen
+                if not one.holds
+            )
+        )
+
+    def problems(self, criterion: str, found: Sequence[Problem], looked_at: str) -> str:
+        """Record the problems of a preflight criterion, or that there is none.
+
+        Args:
+            criterion: Id of the criterion.
+            found: All problems of the survey; those of other criteria are passed over.
+            looked_at: What was looked at, for the evidence when there is no problem.
+        """
+        mine = [one for one in found if one.criterion == criterion]
+        self._state.evidence += [
+            Evidence(criterion, one.subject, "no problem", one.what, holds=False, todo=one.todo) for one in mine
+        ] or [Evidence(criterion, looked_at, "no problem", "no problem", holds=True)]
+        return "\n".join(str(one) for one in mine)
+
+
+@pytest.fixture(scope="session")
+def state(pytestconfig: pytest.Config) -> RunState:
+    """The run's state; without the gate there is none, and no stage can do anything."""
+    found = pytestconfig.stash.get(STATE, None)
+    if found is None:
+        pytest.fail("a stage runs only as part of a run: pytest -m migrate, -m verify or -m rollback", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def evidence(state: RunState) -> Recorder:
+    """Records what a criterion saw."""
+    return Recorder(state)
+
+
+@pytest.fixture(scope="session")
+def plan(state: RunState) -> Plan:
+    """The plan, once it is valid."""
+    if state.plan is None:
+        pytest.fail("not run: the plan is not valid", pytrace=False)
+    return state.plan
+
+
+@pytest.fixture(scope="session")
+def workspace(state: RunState) -> Iterator[Path]:
+    """The folder that the run works on: the workspace, or a private scratch folder for the copies of a rehearsal."""
+    if state.mode != "rehearsal":
+        yield state.settings.workspace
+        return
+    scratch = Path(tempfile.mkdtemp(prefix="consolidate-rehearsal-")).resolve()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def run(state: RunState, plan: Plan, workspace: Path, pytestconfig: pytest.Config) -> Iterator[Run]:
+    """The consolidation; at the end its locks are given back, and what it did without acceptance is undone."""
+    from migration.engine.run import Run
+    from migration.harness.outcome import settle
+    from migration.harness.progress import teller
+
+    one = Run(
+        plan=plan,
+        plan_file=state.settings.plan,
+        plan_sha256=state.plan_sha256,
+        root=workspace,
+        stamp=state.stamp,
+        live=state.settings.workspace,
+        say=teller(pytestconfig),
+    )
+    try:
+        yield one
+    finally:
+        settle(state, one)
+
+
+@pytest.fixture(scope="session")
+def backup_set(run: Run) -> Iterator[Path]:
+    """The folder of the run's backup set; one that was never sealed is cleared away, for it is no backup."""
+    try:
+        yield run.folder
+    finally:
+        run.discard_unsealed()
+
+
+@pytest.fixture(scope="session")
+def target(run: Run) -> Iterator[Run]:
+    """The one connection and transaction on the target; its teardown only ever takes the transaction back."""
+    try:
+        yield run
+    finally:
+        run.close_target()
+
+
+@pytest.fixture
+def attached(target: Run) -> Callable[[Facts], AbstractContextManager[str]]:
+    """Attaches a source, read-only and by a bound name, for as long as it is needed."""
+    from migration.engine.connections import attached as attach
+
+    def _attached(source: Facts) -> AbstractContextManager[str]:
+        return attach(target.connection, target.root / source.file, f"source {source.name}")
+
+    return _attached
+
+
+@pytest.fixture(scope="session")
+def applications(run: Run) -> Applications:
+    """The plan's applications, in the workspace or in its copy."""
+    from migration.engine.applications import Applications
+
+    return Applications(run.plan, run.root, run.live, held=run.databases(), marks=run.log_marks, say=run.say)
+
+
+@pytest.fixture(scope="session")
+def sealed(state: RunState, plan: Plan) -> Manifest:
+    """The manifest of the consolidation that stands."""
+    from migration.engine.sets import last_finished
+
+    last = last_finished(state.settings.workspace, plan)
+    if last is None or last.sealed is None:
+        pytest.fail("there is no consolidation of this plan to check", pytrace=False)
+    return last.sealed
+
+
+@pytest.fixture(scope="session")
+def copied_applications(state: RunState, plan: Plan, pytestconfig: pytest.Config) -> Iterator[Applications]:
+    """The plan's applications in a private copy of target and code, gone afterwards."""
+    from migration.engine.applications import Applications
+    from migration.engine.logs import LogMarks
+    from migration.engine.rehearse import copy_workspace
+    from migration.harness.progress import teller
+
+    live = state.settings.workspace
+    with tempfile.TemporaryDirectory(prefix="consolidate-check-") as folder:
+        scratch = Path(folder).resolve()
+        copy_workspace(plan, live, scratch, also=(state.settings.plan,))
+        yield Applications(plan, scratch, live, held=frozenset(), marks=LogMarks(()), say=teller(pytestconfig))
+
+
+@pytest.fixture(scope="session")
+def way_back(state: RunState, plan: Plan, request: pytest.FixtureRequest) -> WayBack:
+    """The way back: of the rehearsal's own run, or of the consolidation that stands."""
+    from migration.harness.way_back import WayBack
+
+    run: Run | None = request.getfixturevalue("run") if state.mode == "rehearsal" else None
+    return WayBack(state, plan, run)
+
+
+def database_record(facts: Facts) -> DatabaseRecord:
+    """Return what the report says of a database before the run."""
+    return DatabaseRecord(
+        name=facts.name,
+        file=facts.file,
+        size=facts.size,
+        digest=facts.digest,
+        rows=facts.rows,
+        versions=dict(facts.schema.header),
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for ``smoke_test`` is there once for each smoke test of the plan, each with its own place."""
+    if "smoke_test" not in metafunc.fixturenames:
+        return
+    found = metafunc.config.stash.get(STATE, None)
+    tests: list[Smoke] = found.plan.smoke if found and found.plan else []
+    first = _FIRST_SMOKE[str(next(mark.args[0] for mark in metafunc.definition.iter_markers("stage")))]
+    metafunc.parametrize(
+        "smoke_test",
+        [
+            pytest.param(
+                one,
+                id=f"smoke-{at + 1}",
+                marks=[pytest.mark.order(first + at), pytest.mark.criterion(f"smoke:{one.name}")],
+            )
+            for at, one in enumerate(tests)
+        ]
+        or [pytest.param(None, id="none", marks=pytest.mark.order(first))],
+    )
+
+
+_FIRST_SMOKE = {"80-smoke": 8020, "98-check": 9850}

@@ -1,0 +1,183 @@
+"""The gate: stages run only when the verb was said in so many words, then all of them, in order, each once.
+
+Five layers, each for what the one before cannot see: the command line (before anything is opened), the folders that
+are collected, the final list of tests, the moment before each test, and the fixtures, which ask for the run's state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.audit.criteria import Mode
+from migration.harness.lineup import is_of_stage, lineup_problems, stages_of
+from migration.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
+from migration.harness.state import STATE, RunState
+from migration.plan.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# What a verb means when nothing is opened to find out: a verify is a rehearsal until there has been a migration.
+_LISTED: dict[str, Mode] = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback"}
+# Options that only show something: with the first no run is begun, with the others nothing is even collected.
+_LISTING = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
+_TELLING = ("help", "version", "markers")
+
+_CLOSED = "The stages run only as a whole: say pytest -m migrate, pytest -m verify or pytest -m rollback, and no path."
+
+_MODE = pytest.StashKey[Mode]()
+_COLLECTED = pytest.StashKey[set[str]]()
+_TURNS = pytest.StashKey[deque[pytest.Item]]()
+
+
+def gate_mode(config: pytest.Config) -> Mode | None:
+    """Return the mode of the run that was asked for, or None while the gate is closed."""
+    return config.stash.get(_MODE, None)
+
+
+def listing(config: pytest.Config) -> bool:
+    """Tell whether pytest was only asked to show what it would do: nothing may be opened or written for that."""
+    return _any_of(_LISTING, config)
+
+
+def open_run(config: pytest.Config, verb: str) -> RunState:
+    """Begin a run and return its state.
+
+    Raises:
+        pytest.UsageError: The run is refused; nothing was touched.
+    """
+    from migration.harness.begin import begin
+
+    return begin(config, verb)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """The gate is open for exactly one of the verbs, with options that leave the run whole; else it is closed.
+
+    The text decides, not the expression: ``migrate and not slow`` is just as explicit, and half a migration.
+    """
+    if _any_of(_TELLING, config):
+        return
+    verb = config.option.markexpr.strip()
+    if verb not in _LISTED:
+        _refuse(_CLOSED, named_stages(config))
+        return
+    _refuse(f"The run ({verb}) was not started; nothing was touched:", refusals(config, verb))
+    if listing(config):
+        config.stash[_MODE] = _LISTED[verb]
+    else:
+        config.stash[STATE] = state = open_run(config, verb)
+        config.stash[_MODE] = state.mode
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """The header says how to start a run when the expression looks as if one was meant."""
+    if gate_mode(config) is not None:
+        return None
+    words = re.findall(r"\w+", config.option.markexpr.lower())
+    return "\n".join(f"to run it, say exactly: pytest -m {verb}" for verb in _LISTED if verb in words) or None
+
+
+class Closed(pytest.Directory):
+    """A folder in which nothing is to be found."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        """Yield nothing; no module of it is imported."""
+        yield from ()
+
+
+class WayToStages(pytest.Directory):
+    """A folder above the stages, while the gate is open: only the way to them is there."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        """Yield the next folder on the way, so that a broken test elsewhere cannot stop a migration."""
+        stages = stage_folder(self.config)
+        step = next(folder for folder in (stages, *stages.parents) if folder.parent == self.path)
+        yield self.ihook.pytest_collect_directory(path=step, parent=self)
+
+
+class Stages(pytest.Directory):
+    """The folder of the stages, while the gate is open."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        """Yield the files of the mode's stages, in order."""
+        mode = gate_mode(self.config)
+        for stage in stages_of(mode) if mode else ():
+            if (file := self.path / stage.file).is_file():
+                yield from self.ihook.pytest_collect_file(file_path=file, parent=self)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Stages are collected only behind the open gate, and nothing else is collected there."""
+    if gate_mode(parent.config) is None:
+        return Closed.from_parent(parent, path=path) if is_stage_folder(path) else None
+    stages = stage_folder(parent.config)
+    kind = Stages if path == stages else WayToStages if path in stages.parents else Closed
+    return kind.from_parent(parent, path=path)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What is collected is remembered, so that what is deselected afterwards shows."""
+    item.config.stash.setdefault(_COLLECTED, set()).add(item.nodeid)
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest itself reports the collection from this hook, and could fail before us
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The final list is the whole run in order, or has nothing of it.
+
+    Raises:
+        pytest.UsageError: It is anything between; nothing was run.
+    """
+    config = session.config
+    mode = gate_mode(config)
+    if mode is None:
+        strays = [item.nodeid for item in session.items if is_of_stage(item)]
+        _refuse(_CLOSED, strays)
+        return
+    collected = config.stash.get(_COLLECTED, set[str]())
+    problems = lineup_problems(session.items, collected, mode)
+    _refuse(f"This is not the whole run ({mode}), every test once and in order; nothing of it was run:", problems)
+    config.stash[_TURNS] = deque(session.items)
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """A mere listing shows what the stages do."""
+    mode = gate_mode(config)
+    if mode is None or not config.option.collectonly:
+        return []
+    # A file's tests are counted by its name: after the check above there is one file a stage.
+    files = [item.path.name for item in items]
+    return [
+        f"{number:2}. {stage.id:<14} {stage.does} ({files.count(stage.file)} tests)"
+        for number, stage in enumerate(stages_of(mode), start=1)
+    ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test of a stage runs only in its turn; once one is out of turn, none runs any more."""
+    config = item.config
+    if not is_of_stage(item) or (gate_mode(config) is not None and listing(config)):
+        return
+    if STATE not in config.stash:
+        pytest.fail(_CLOSED, pytrace=False)
+    turns = config.stash.get(_TURNS, deque())
+    if not turns or turns.popleft() is not item:
+        turns.clear()
+        pytest.fail("This test is out of turn: something repeats or reorders the stages.", pytrace=False)
+
+
+def _any_of(options: tuple[str, ...], config: pytest.Config) -> bool:
+    return any(getattr(config.option, name, False) for name in options)
+
+
+def _refuse(sentence: str, reasons: list[str]) -> None:
+    if reasons:
+        raise pytest.UsageError(printable("\n- ".join([sentence, *reasons])))

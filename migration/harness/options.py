@@ -1,0 +1,83 @@
+"""What can be said about a run: the options, the keys of the configuration, the marks, and what they amount to."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from migration.harness.state import Settings
+
+GATE = "migration.harness.gate"
+
+_MARKS = (
+    "migrate: consolidate for real, all or nothing; say exactly: pytest -m migrate",
+    "verify: rehearse on copies before a migration, or check the result after it; say exactly: pytest -m verify",
+    "rollback: put everything back as it was before the last migration; say exactly: pytest -m rollback",
+    "stage(id): the stage of a run that a test belongs to, such as '40-transfer'; it is the name of its file",
+    "criterion(*ids): the criteria that a test of a stage judges, such as 'rows-counted'",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options and configuration keys of the same names are known to pytest."""
+    group = parser.getgroup("sqlite-consolidate", "consolidation of SQLite databases (-m migrate, verify or rollback)")
+    for name, metavar, what in (
+        ("workspace", "DIR", "Folder that holds target, sources and code (default: the bundled sample workspace)"),
+        ("plan", "FILE", "What is to be consolidated (default: consolidation.toml in the workspace)"),
+        ("reports", "DIR", "Where every run writes a folder of its own (default: reports in the root folder)"),
+    ):
+        # No default here: None tells "not said" from every path, so that the configuration gets its turn.
+        group.addoption(f"--{name}", dest=f"consolidate_{name}", metavar=metavar, type=_named, help=what)
+        parser.addini(name, f"{what}; relative to the root folder", default="")
+    group.addoption(
+        "--discard-changes",
+        dest="consolidate_discard_changes",
+        action="store_true",
+        help="Let a rollback discard what was changed in the target since the migration",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marks of stages are registered, and the gate stands.
+
+    Raises:
+        pytest.UsageError: The gate was switched off (``-p no:...``); without it nothing holds a stage back.
+    """
+    for mark in _MARKS:
+        config.addinivalue_line("markers", mark)
+    if not config.pluginmanager.has_plugin(GATE):
+        raise pytest.UsageError(f"{GATE} is switched off: stages are only safe behind it. Leave out -p no:{GATE}.")
+
+
+def settings(config: pytest.Config) -> Settings:
+    """Return where workspace, plan and reports are: the command line wins, then the configuration, then the defaults.
+
+    A path of the command line is relative to the folder pytest was started in, one of the configuration to the root
+    folder. All paths returned are absolute, with symbolic links resolved; none is required to exist.
+    """
+    named = _said(config, "workspace")
+    workspace = named or (config.rootpath / "reports" / "sample-workspace").resolve()
+    return Settings(
+        workspace=workspace,
+        plan=_said(config, "plan") or workspace / "consolidation.toml",
+        reports=_said(config, "reports") or (config.rootpath / "reports").resolve(),
+        discard_changes=bool(config.getoption("consolidate_discard_changes")),
+        sample=named is None,
+    )
+
+
+def _said(config: pytest.Config, name: str) -> Path | None:
+    option: Path | None = config.getoption(f"consolidate_{name}")
+    if option is not None:
+        return (config.invocation_params.dir / option).resolve()
+    key = str(config.getini(name)).strip()
+    return (config.rootpath / Path(key).expanduser()).resolve() if key else None
+
+
+def _named(value: str) -> Path:
+    """Refuse the empty path of an unset shell variable: it would mean the current folder."""
+    if not value.strip():
+        raise argparse.ArgumentTypeError("the path is empty (an unset variable?); name a path or leave the option out")
+    return Path(value).expanduser()

@@ -1,0 +1,164 @@
+"""Why a run is refused before anything is touched: every option, plugin or place that would make it less than whole."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.audit.criteria import STAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+@dataclass(frozen=True)
+class Incompatible:
+    """An option that cannot go with a verb.
+
+    Attributes:
+        dest: Name under which pytest keeps its value; a plugin that is absent has none.
+        spelled: As the user writes it.
+        why: What it would do to the run.
+        harmless: Values, beside the empty ones, that change nothing.
+    """
+
+    dest: str
+    spelled: str
+    why: str
+    harmless: tuple[object, ...] = ()
+
+
+_PART = "it would leave out tests of the run"
+_ORDER = "it would change the order of the stages"
+_AGAIN = "it would run stages more than once"
+_SPLIT = "it would spread the stages over several processes"
+_BLIND = "it would let a failed check pass"
+
+_INCOMPATIBLE = (
+    Incompatible("keyword", "-k", _PART),
+    Incompatible("deselect", "--deselect", _PART),
+    Incompatible("ignore", "--ignore", _PART),
+    Incompatible("ignore_glob", "--ignore-glob", _PART),
+    Incompatible("lf", "--lf, --last-failed", _PART),
+    Incompatible("stepwise", "--sw, --stepwise", _PART),
+    Incompatible("stepwise_skip", "--sw-skip, --stepwise-skip", _PART),
+    Incompatible("stepwise_reset", "--sw-reset, --stepwise-reset", _PART),
+    Incompatible("failedfirst", "--ff, --failed-first", _ORDER),
+    Incompatible("newfirst", "--nf, --new-first", _ORDER),
+    Incompatible("indulgent_ordering", "--indulgent-ordering", _ORDER),
+    Incompatible("sparse_ordering", "--sparse-ordering", _ORDER),
+    Incompatible("order_scope", "--order-scope", _ORDER, harmless=("session",)),
+    Incompatible("order_scope_level", "--order-scope-level", _ORDER),
+    Incompatible("order_group_scope", "--order-group-scope", _ORDER, harmless=("session",)),
+    Incompatible("order_marker_prefix", "--order-marker-prefix", _ORDER),
+    Incompatible("looponfail", "-f, --looponfail", _AGAIN),
+    Incompatible("reruns", "--reruns", _AGAIN),
+    Incompatible("retries", "--retries", _AGAIN),
+    Incompatible("force_flaky", "--force-flaky", _AGAIN),
+    Incompatible("flake_finder_enable", "--flake-finder", _AGAIN),
+    Incompatible("count", "--count", _AGAIN, harmless=(1,)),
+    Incompatible("numprocesses", "-n, --numprocesses", _SPLIT),
+    Incompatible("distload", "-d", _SPLIT),
+    Incompatible("dist", "--dist", _SPLIT, harmless=("no",)),
+    Incompatible("tx", "--tx", _SPLIT),
+    Incompatible("setuponly", "--setup-only", "it would open databases for nothing (--setup-plan does not)"),
+    Incompatible("runxfail", "--runxfail", _BLIND),
+    Incompatible("assertmode", "--assert=plain", _BLIND, harmless=("rewrite",)),
+)
+
+
+def stage_folder(config: pytest.Config) -> Path:
+    """Return the folder of the project's stages."""
+    return config.rootpath / "tests" / "stages"
+
+
+def is_stage_folder(folder: Path) -> bool:
+    """Tell a folder of stages by its name: a root folder moved by ``-c`` or ``--rootdir`` must not hide it."""
+    return folder.parts[-2:] == ("tests", "stages")
+
+
+def named_stages(config: pytest.Config) -> list[str]:
+    """Return the arguments of the command line that name the folder of stages or something in it."""
+    if config.args_source is not config.ArgsSource.ARGS:
+        return []
+    return [arg for arg in config.args if any(map(is_stage_folder, (path := _path(config, arg), path.parent)))]
+
+
+def refusals(config: pytest.Config, verb: str) -> list[str]:
+    """Return every reason why this run must not be started, one line each with what to do; empty when it may be."""
+    return [
+        *(f"{option.spelled}: {option.why}. Leave it out." for option in _INCOMPATIBLE if _given(config, option)),
+        *_process(config),
+        *_plugins(config),
+        *_place(config, verb),
+        *_files(config),
+    ]
+
+
+def _given(config: pytest.Config, option: Incompatible) -> bool:
+    value = getattr(config.option, option.dest, None)
+    return bool(value) and value not in option.harmless
+
+
+def _process(config: pytest.Config) -> list[str]:
+    reasons = []
+    if sys.flags.optimize:
+        reasons.append("python -O: it takes assertions away. Leave out -O and unset PYTHONOPTIMIZE.")
+    if hasattr(config, "workerinput"):
+        reasons.append("this is a worker of pytest-xdist: a run is one process. Leave out -n, --dist and --tx.")
+    return reasons
+
+
+def _plugins(config: pytest.Config) -> list[str]:
+    reasons = []
+    if not hasattr(config.option, "order_scope"):
+        reasons.append(
+            "pytest-order is missing or switched off: nothing would keep the stages in order. "
+            "Install it; leave out -p no:order and PYTEST_DISABLE_PLUGIN_AUTOLOAD."
+        )
+    said: list[str] = getattr(config.option, "plugins", None) or []
+    off = [f"-p {name}" for name in said if name.startswith("no:migration")]
+    if off:
+        reasons.append(f"{', '.join(off)}: without it the verdict could be wrong. Leave it out.")
+    return reasons
+
+
+def _place(config: pytest.Config, verb: str) -> list[str]:
+    """A run is asked for in so many words, and as a whole: not by an environment variable, not by a path."""
+    reasons = []
+    if not any(arg.strip().endswith(verb) for arg in config.invocation_params.args):
+        reasons.append(
+            f"{verb!r} stands in PYTEST_ADDOPTS or in the configuration, not on the command line: a bare pytest "
+            f"would start it. Take it away there, and say: pytest -m {verb}"
+        )
+    if config.args_source is config.ArgsSource.ARGS:
+        reasons.append(
+            f"{' '.join(config.args)}: a run has all its stages or none, so it takes no path. Leave it out; "
+            "the workspace is named by --workspace DIR."
+        )
+    elif not any(_covers(_path(config, arg), stage_folder(config)) for arg in config.args):
+        reasons.append(
+            f"{' '.join(config.args)}: the stages are not there. Start pytest in the project's root folder, "
+            "without -c, --rootdir and -o testpaths."
+        )
+    return reasons
+
+
+def _files(config: pytest.Config) -> list[str]:
+    known = {stage.file for stage in STAGES} | {"conftest.py"}
+    return [
+        f"{file.relative_to(config.rootpath)}: this file belongs to no stage. Move it out of the folder of stages."
+        for file in sorted(stage_folder(config).glob("*.py"))
+        if file.name not in known
+    ]
+
+
+def _path(config: pytest.Config, arg: str) -> Path:
+    return config.invocation_params.dir / arg.partition("::")[0]
+
+
+def _covers(path: Path, folder: Path) -> bool:
+    return folder.is_dir() and folder.resolve().is_relative_to(path.resolve())

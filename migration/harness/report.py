@@ -1,0 +1,193 @@
+"""How a run's record gets into pytest-html's report, and what that report is mended of.
+
+The page is put above pytest-html's own table and drawn anew before every write of the file, so that a file left by a
+killed run says how far that run was. pytest-html 4.2 does not escape test ids and environment values, and loses the
+texts of failing subtests; both is mended through its public hooks.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import defaultdict
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from migration.audit.page import CSS, page
+from migration.audit.private_file import write_private
+from migration.plan.printable import one_line, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from migration.harness.state import RunState
+
+_NAME = "sqlite-consolidate-report"
+_BELOW = (
+    '<h2 class="test-by-test">Test by test</h2>'
+    "<noscript><p>The table of tests is drawn by a script. Everything that matters is above.</p></noscript>"
+)
+
+
+def prepare(config: pytest.Config, state: RunState) -> None:
+    """Let pytest-html and junitxml write into the run's folder, which now exists, and put the run's page on top.
+
+    Must be called before pytest-html is configured: from ``pytest_cmdline_main`` or a first ``pytest_configure``. A
+    path that was given with ``--html`` or ``--junitxml`` is kept.
+
+    Raises:
+        OSError: The folder cannot be made.
+    """
+    state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state.folder.chmod(0o700)
+
+    option = config.option
+    ours = None
+    if not getattr(option, "htmlpath", None):
+        ours = state.folder / "audit.html"
+        option.htmlpath = str(ours)
+        option.self_contained_html = True
+    option.css = [*getattr(option, "css", []), str(CSS)]
+    if not getattr(option, "xmlpath", None):
+        option.xmlpath = str(state.folder / "junit.xml")
+    config.pluginmanager.register(AuditReport(state, ours), _NAME)
+
+
+def finish(config: pytest.Config) -> None:
+    """Draw the page from the run's state as it is now; nothing happens where there is no run.
+
+    To be called when the verdict is known and before pytest-html writes, thus from a ``pytest_sessionfinish`` that is
+    not the last.
+    """
+    report = config.pluginmanager.get_plugin(_NAME)
+    if isinstance(report, AuditReport):
+        report.draw()
+
+
+def finalise_html(path: Path) -> None:
+    """Harden the file that pytest-html has written, if there is one; mode 0600. Doing it twice changes nothing."""
+    if path.is_file():
+        text = path.read_text("utf-8")
+        write_private(path, hardened(text).encode("utf-8"))
+
+
+def hardened(text: str) -> str:
+    """Return pytest-html's page with a language, a strict content policy, and without what that policy forbids.
+
+    Only the one script that pytest-html has put there runs, known by its hash: no other script, no event handler, and
+    nothing is loaded from anywhere.
+    """
+    if "<html>" not in text:  # not pytest-html's page, or hardened already
+        return text
+    text = text.replace(' onclick="location.reload()"', "")
+    text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names a path of this machine
+    head = (
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(text)}"/>\n'
+        '    <meta name="viewport" content="width=device-width, initial-scale=1"/>'
+    )
+    text = text.replace("<html>", '<html lang="en">', 1)
+    return text.replace('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>\n    {head}', 1)
+
+
+def _policy(text: str) -> str:
+    script = text[text.rfind("<script>") + len("<script>") : text.rfind("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+class AuditReport:
+    """The hooks of one run's report; registered by :func:`prepare`, so that without a run there are none.
+
+    Attributes:
+        path: The file that is hardened after each write; None when the user has it written elsewhere.
+    """
+
+    def __init__(self, state: RunState, path: Path | None) -> None:
+        self.state = state
+        self.path = path
+        self._above: list[str] = []
+        self._environment: dict[str, Any] = {}
+        self._subtests: dict[str, list[pytest.SubtestReport]] = defaultdict(list)
+
+    def draw(self) -> None:
+        """Bring page and environment table, which pytest-html holds by reference, to the state as it is now."""
+        record = self.state.record()
+        self._above[:] = [page(record), _BELOW]
+        self._environment.clear()
+        self._environment.update({name: escape(one_line(value)) for name, value in record.versions.items()})
+
+    @pytest.hookimpl(optionalhook=True, trylast=True)
+    def pytest_metadata(self, metadata: dict[str, Any]) -> None:
+        """Empty the environment table: it knows paths, users and mail addresses of a CI system. Ours goes in."""
+        self._environment = metadata
+        metadata.clear()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        """Name the report, and prime it with the page of an unfinished run."""
+        report.title = one_line(f"sqlite-consolidate: {self.state.mode} {self.state.run_id}")
+        self._above = report.additional_summary["prefix"]
+        self.draw()
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionstart(self) -> Generator[None, object, object]:
+        """Harden the first file."""
+        return self._hardening((yield))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """Harden the file that was written after a test."""
+        return self._hardening((yield))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Harden the last file, before other wrappers of this hook see it."""
+        return self._hardening((yield))
+
+    def _hardening(self, result: object) -> object:
+        if self.path:
+            finalise_html(self.path)
+        return result
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Draw the page after others have noted the report in the state, and before pytest-html writes."""
+        if isinstance(report, pytest.SubtestReport):
+            self._subtests[report.nodeid].append(report)
+        elif report.when == "teardown":
+            self.draw()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        """Drop the column of links: a run has none, and pytest-html would not escape them."""
+        del cells[3:]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        """Escape the test id, and keep one row a test: rows of subtests overwrite each other."""
+        if isinstance(report, pytest.SubtestReport):
+            cells.clear()
+            return
+        test = report.nodeid if report.when == "call" else f"{report.nodeid}::{report.when}"
+        cells[1] = f'<td class="col-testId">{escape(one_line(test))}</td>'
+        del cells[3:]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
+        """Make the log printable, and put the texts of the test's subtests, which have no row, in front of it."""
+        data[:] = [printable(part) for part in data]
+        if report.when == "call":
+            data[:0] = [escape(printable(_told(subtest))) for subtest in self._subtests.pop(report.nodeid, [])]
+
+
+def _told(subtest: pytest.SubtestReport) -> str:
+    values = ", ".join(f"{name}={value}" for name, value in subtest.context.kwargs.items())
+    named = " ".join(part for part in (subtest.context.msg, values) if part)
+    return f"[{subtest.outcome}] {named}\n{subtest.longreprtext}"

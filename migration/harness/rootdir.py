@@ -1,0 +1,58 @@
+"""Rootdir: ``--workspace DIR`` must not make pytest take DIR for the root folder, nor read the configuration there.
+
+pytest looks for its configuration before it knows our options, and takes every argument that exists as a path for
+something to test (https://docs.pytest.org/en/stable/reference/customize.html, "Finding the rootdir"). With
+``--workspace ../shop`` it would then read the shop's pytest.ini and never see our conftest; ``--workspace=../shop`` is
+safe. This module is the only one that every pytest run of the environment loads (entry point ``pytest11``); it does
+nothing unless a path of ours was given and the folder pytest was started in belongs to a harness, and then starts the
+same command once more with the equals sign.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+_PATHS = ("--workspace", "--plan", "--reports", "--originals", "--bundle")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest's own wrapper, which redirects the output
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Start again where pytest could be led astray by a path of ours.
+
+    Raises:
+        pytest.UsageError: It cannot be started again because it was not started from a command line.
+    """
+    said = list(early_config.invocation_params.args)
+    joined = with_equals_signs(said)
+    if joined != said and _is_of_harness(early_config.invocation_params.dir):
+        if sys.orig_argv[-len(said) :] != said:
+            raise pytest.UsageError("write the paths with an equals sign: --workspace=DIR --plan=FILE --reports=DIR")
+        sys.stdout.flush()
+        command = [*sys.orig_argv[: -len(said)], *joined]
+        os.execv(sys.executable, command)  # noqa: S606 -- the very command that runs now
+    return (yield)
+
+
+def with_equals_signs(args: Sequence[str]) -> list[str]:
+    """Return arguments with each path of ours joined to its option: ``--workspace DIR`` as ``--workspace=DIR``."""
+    joined: list[str] = []
+    for arg in args:
+        if joined and joined[-1] in _PATHS:
+            joined[-1] = f"{joined[-1]}={arg}"
+        else:
+            joined.append(str(arg))
+    return joined
+
+
+def _is_of_harness(folder: Path) -> bool:
+    """Tell whether a conftest in ``folder`` or above it names our gate."""
+    conftests = [parent / "conftest.py" for parent in (folder, *folder.parents)]
+    return any("migration.harness.gate" in one.read_text("utf-8", "replace") for one in conftests if one.is_file())

@@ -1,0 +1,151 @@
+"""A tiny project behind the real gate: its stages are named like the real ones, and only write down that they ran."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import migration
+from migration.audit.criteria import CRITERIA, STAGES, Mode, Stage
+from migration.harness import gate
+
+if TYPE_CHECKING:
+    import pytest
+    from _pytest.pytester import RunResult  # pytest has no public name for it
+
+# Options of plugins that need not be installed, with their default values: these must not stop a run.
+CONFTEST = """
+from pathlib import Path
+import pytest
+from migration.harness import gate
+from migration.harness.options import settings
+from migration.harness.state import STATE, RunState
+
+pytest_plugins = ["migration.harness.options", "migration.harness.gate"]
+MODES = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback"}
+
+def begin(config, verb):
+    (config.rootpath / "begun.log").write_text(verb)
+    mode = "check" if (config.rootpath / "consolidated").exists() else MODES[verb]
+    return RunState(verb=verb, mode=mode, settings=settings(config))
+
+gate.open_run = begin
+
+def pytest_addoption(parser):
+    parser.addoption("--reruns", type=int, default=0)
+    parser.addoption("--count", type=int, default=1)
+    parser.addoption("--random-order-bucket", default="module")
+
+@pytest.fixture
+def run(pytestconfig):
+    return pytestconfig.stash[STATE]
+"""
+
+INI = """
+[pytest]
+strict_markers = true
+testpaths = tests
+addopts = -ra
+markers =
+    slow: a mark of the project's own
+    flaky: as pytest-rerunfailures and flaky have it
+"""
+
+STAGE = """
+from pathlib import Path
+import pytest
+
+pytestmark = [{marks}]
+
+def note(test):
+    with (Path(__file__).parents[2] / "ran.log").open("a") as log:
+        print(Path(__file__).name, test, file=log)
+"""
+
+TEST = """
+@pytest.mark.order({index})
+{criterion}
+def {name}(run):
+    note("{name}")
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one pytest run did: its exit code, the tests of stages that ran, in order, and everything it printed."""
+
+    exit: int
+    tests: list[str]
+    begun: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class StagedProject:
+    """The project's folder, and the way to start pytest in it."""
+
+    pytester: pytest.Pytester
+
+    @property
+    def root(self) -> Path:
+        """Its root folder."""
+        return self.pytester.path
+
+    def stage(self, id_: str) -> Path:
+        """Return the file of a stage."""
+        return next(self.root / "tests" / "stages" / stage.file for stage in STAGES if stage.id == id_)
+
+    def pytest(self, *args: str) -> Ran:
+        """Run pytest in this process, which is quick (but not with hypothesis, which would be loaded every time)."""
+        return self._ran(self.pytester.runpytest_inprocess("-p", "no:hypothesispytest", *args))
+
+    def python(self, *args: str) -> Ran:
+        """Run pytest in an interpreter of its own."""
+        return self._ran(self.pytester.run(sys.executable, *args))
+
+    def _ran(self, result: RunResult) -> Ran:
+        log = self.root / "ran.log"
+        tests = log.read_text().splitlines() if log.exists() else []
+        text = "\n".join(result.outlines + result.errlines)
+        return Ran(int(result.ret), tests, (self.root / "begun.log").exists(), text)
+
+
+def staged_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
+    """Write the project; its conftest replaces the beginning of a run, and that is undone after the test."""
+    monkeypatch.setattr(gate, "open_run", gate.open_run)
+    monkeypatch.setenv("PYTHONPATH", str(Path(migration.__file__).parents[1]))
+    pytester.makeconftest(CONFTEST)
+    pytester.makeini(INI)
+    for folder in ("tests/stages", "tests/plan"):
+        (pytester.path / folder).mkdir(parents=True)
+    (pytester.path / "tests/plan/test_own.py").write_text("def test_own():\n    pass\n")
+    for stage in STAGES:
+        (pytester.path / "tests/stages" / stage.file).write_text(_source(stage))
+    return StagedProject(pytester)
+
+
+def whole(mode: Mode) -> list[str]:
+    """Return what the log says after a whole run."""
+    return [f"{stage.file} {name}" for stage in STAGES if mode in stage.modes for name, _ in _tests(stage)]
+
+
+def _tests(stage: Stage) -> list[tuple[str, str]]:
+    judged = [criterion.id for criterion in CRITERIA if criterion.stage == stage.id]
+    return [
+        ("test_performed", ""),
+        *((f"test_{id_.replace('-', '_')}", f'@pytest.mark.criterion("{id_}")') for id_ in judged),
+    ]
+
+
+def _source(stage: Stage) -> str:
+    """The functions stand in the file the wrong way round: only their marks put them in order."""
+    verbs = {"migrate": "migrate", "rehearsal": "verify", "check": "verify", "rollback": "rollback"}
+    marks = [f'pytest.mark.stage("{stage.id}")', *(f"pytest.mark.{verbs[mode]}" for mode in stage.modes)]
+    number = int(stage.id[:2]) * 100
+    tests = [
+        TEST.format(index=number + 10 * place, criterion=criterion, name=name)
+        for place, (name, criterion) in enumerate(_tests(stage), start=1)
+    ]
+    return STAGE.format(marks=", ".join(marks)) + "".join(reversed(tests))

@@ -1,0 +1,218 @@
+"""The gate: what must not start, not even in part, and what must run whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from staged_project import StagedProject, staged_project, whole
+
+if TYPE_CHECKING:
+    from migration.audit.criteria import Mode
+
+TRANSFER = "tests/stages/test_40_transfer.py"
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
+    """A project with the stages of the real one, in which nothing has run yet."""
+    return staged_project(pytester, monkeypatch)
+
+
+@pytest.mark.parametrize(("verb", "mode"), [("migrate", "migrate"), ("verify", "rehearsal"), ("rollback", "rollback")])
+def test_the_exact_verb_runs_every_stage_of_its_mode_in_order(project: StagedProject, verb: str, mode: Mode) -> None:
+    """All of them, each test once, although the files have the tests the wrong way round."""
+    ran = project.pytest("-m", verb)
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == whole(mode)
+
+
+def test_verify_runs_the_check_when_the_run_says_so(project: StagedProject) -> None:
+    """Which of its two meanings a verify has is found out when it begins."""
+    (project.root / "consolidated").touch()
+
+    ran = project.pytest("-m", "verify")
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == whole("check")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["-m", " migrate "],
+        ["-mmigrate"],
+        ["-o", "addopts=", "-m", "migrate"],
+        ["-c", "tox.ini", "-m", "migrate"],
+        ["-m", "not slow", "-m", "migrate"],
+        ["-x", "--maxfail=3", "--setup-show", "-n", "0", "-p", "no:cacheprovider", "-m", "migrate"],
+        ["-o", "testpaths=tests/stages", "-m", "migrate"],
+        ["-o", "testpaths=", "-m", "migrate"],
+        ["--order-scope=session", "--order-after-ff", "--continue-on-collection-errors", "-m", "migrate"],
+    ],
+    ids=" ".join,
+)
+def test_what_leaves_the_run_whole_is_let_through(project: StagedProject, args: list[str]) -> None:
+    """Other spellings and harmless options do not stop a migration, nor weaken it."""
+    ran = project.pytest(*args)
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == whole("migrate")
+
+
+def test_a_broken_test_of_the_project_cannot_stop_a_migration(project: StagedProject) -> None:
+    """Behind the open gate nothing but the stages is collected."""
+    (project.root / "tests/plan/test_broken.py").write_text("this is no Python")
+    (project.root / "tests/test_broken.py").write_text("this is no Python")
+
+    ran = project.pytest("-m", "migrate")
+
+    assert ran.exit == 0, ran.text
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["tests"],
+        ["-k", "rows"],
+        ["-m", ""],
+        ["-m", "not slow"],
+        ["-m", "migrate or slow"],
+        ["-m", "migrate or verify"],
+        ["-m", "migrate and not slow"],
+        ["-m", "(migrate)"],
+        ["-m", "Migrate"],
+        ["-o", "addopts="],
+        ["-o", "addopts=", "-m", "not slow"],
+        ["-o", "testpaths=tests/stages"],
+        ["-p", "no:cacheprovider", "-c", "../other.ini"],
+        ["-p", "no:cacheprovider", "-c", "../other.ini", "-m", "migrate or verify"],
+        ["-p", "no:cacheprovider", "--rootdir", "..", "-m", "not slow"],
+        ["--doctest-modules"],
+        ["-p", "no:order"],
+        ["--lf"],
+    ],
+    ids=" ".join,
+)
+def test_anything_but_the_exact_verb_runs_no_stage(project: StagedProject, args: list[str]) -> None:
+    """The gate is closed: nothing of the stages is collected, whatever the expression would select."""
+    (project.root.parent / "other.ini").write_text("[pytest]\n")
+
+    ran = project.pytest(*args)
+
+    assert ran.tests == []
+    assert not ran.begun
+    assert ran.exit in (0, 4, 5), ran.text
+    assert "test_40_transfer" not in ran.text
+
+
+def test_no_expression_in_the_environment_runs_a_stage(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``PYTEST_ADDOPTS="-m slow"`` once ran the last stage alone."""
+    for stage in ("10-preflight", "60-commit"):
+        file = project.stage(stage)
+        file.write_text(file.read_text().replace("pytestmark = [", "pytestmark = [pytest.mark.slow, "))
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-m slow")
+
+    ran = project.pytest()
+
+    assert ran.exit == 5, ran.text
+    assert ran.tests == []
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["tests/stages"],
+        [TRANSFER],
+        ["tests/plan", f"{TRANSFER}::test_rows_counted[a/b]"],
+        ["-m", "migrate or slow", TRANSFER],
+        ["-p", "no:cacheprovider", "-c", "../other.ini", "tests/stages"],
+    ],
+    ids=" ".join,
+)
+def test_a_stage_named_on_the_command_line_is_refused(project: StagedProject, args: list[str]) -> None:
+    """Editors and watchers run single tests by their path: of a stage they get one sentence."""
+    (project.root.parent / "other.ini").write_text("[pytest]\n")
+
+    ran = project.pytest(*args)
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert "say pytest -m migrate" in ran.text
+
+
+def test_a_stage_reached_around_its_folder_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By module name, or through a symbolic link, the folders are not asked; the final list is."""
+    monkeypatch.syspath_prepend(str(project.root / "tests/stages"))
+    (project.root / "link").symlink_to(project.root / "tests/stages")
+    unmarked = project.stage("60-commit")
+    unmarked.write_text(unmarked.read_text().replace("pytest.mark.stage", "pytest.mark.criterion"))
+
+    by_name = project.pytest("--pyargs", "test_40_transfer")
+    by_name_unmarked = project.pytest("--pyargs", "test_60_commit")
+    by_link = project.pytest("link")
+
+    assert (by_name.exit, by_name_unmarked.exit, by_link.exit) == (4, 4, 4), by_name_unmarked.text
+    assert by_link.tests == []
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--co"], ["--co", "-q"], ["--setup-plan"], ["--fixtures"], ["--cache-show"], ["--markers"], ["--help"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("verb", ["migrate", "verify"])
+def test_a_listing_begins_no_run(project: StagedProject, verb: str, args: list[str]) -> None:
+    """What only shows something neither opens nor writes."""
+    ran = project.pytest("-m", verb, *args)
+
+    assert ran.exit == 0, ran.text
+    assert (ran.tests, ran.begun) == ([], False)
+
+
+def test_collect_only_numbers_the_stages_and_says_what_they_do(project: StagedProject) -> None:
+    """The plan of a run for nothing; a bare pytest has none."""
+    preflight = sum("test_10_preflight" in test for test in whole("rehearsal"))
+
+    listed = project.pytest("-m", "verify", "--co", "-q")
+    bare = project.pytest("--co")
+    run = project.pytest("-m", "verify")
+
+    assert f" 1. 10-preflight   reads everything, changes nothing ({preflight} tests)" in listed.text
+    assert "11. 97-rollback    puts everything back, and proves it (2 tests)" in listed.text
+    assert "98-check" not in listed.text
+    assert "10-preflight" not in bare.text + run.text
+
+
+@pytest.mark.parametrize(("said", "hinted"), [("migrate or verify", True), ("not slow", False), ("migrate", False)])
+def test_an_expression_around_a_verb_gets_a_hint(project: StagedProject, said: str, hinted: bool) -> None:
+    """Exit 5 alone would leave somebody wondering."""
+    ran = project.pytest("-m", said)
+
+    assert ("say exactly: pytest -m migrate" in ran.text) is hinted
+
+
+def test_without_the_conftest_no_stage_can_run(project: StagedProject) -> None:
+    """No gate, but no fixture either."""
+    ran = project.python("-m", "pytest", "-m", "migrate", "--noconftest")
+
+    assert ran.exit != 0
+    assert ran.tests == []
+
+
+def test_workers_run_the_projects_own_tests_only(project: StagedProject) -> None:
+    """Each worker stands behind a closed gate of its own."""
+    ran = project.python("-m", "pytest", "-n", "1", "-m", "not slow")
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == []
+
+
+def test_a_run_of_its_own_process_is_whole(project: StagedProject) -> None:
+    """The command as it is typed."""
+    ran = project.python("-m", "pytest", "-m", "migrate")
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == whole("migrate")

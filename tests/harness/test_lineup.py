@@ -1,0 +1,201 @@
+"""Behind the open gate: whatever other plugins or a careless edit do to the stages, they run whole or not at all."""
+
+from __future__ import annotations
+
+import pytest
+from staged_project import StagedProject, staged_project, whole
+
+# Stand-ins for pytest-randomly, -random-order, -reverse, -split, -repeat and -rerunfailures: what each does to the
+# list, and at which place of the hook.
+PLACES = {
+    "first": "@pytest.hookimpl(tryfirst=True)\ndef {hook}(items):\n    {what}\n",
+    "plain": "def {hook}(items):\n    {what}\n",
+    "last": "@pytest.hookimpl(trylast=True)\ndef {hook}(items):\n    {what}\n",
+    "around": "@pytest.hookimpl(wrapper=True, tryfirst=True)\ndef {hook}(items):\n    yield\n    {what}\n",
+}
+TWICE = """
+import pytest
+from _pytest.runner import runtestprotocol
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    for _ in range(2):
+        for report in runtestprotocol(item, nextitem=nextitem, log=False):
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+BACKWARDS = """
+import pytest
+@pytest.hookimpl({position})
+def {hook}(session):
+    session.items.reverse()
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
+    """A project with the stages of the real one, in which nothing has run yet; its root folder can be imported from."""
+    pytester.syspathinsert()
+    return staged_project(pytester, monkeypatch)
+
+
+def meddler(project: StagedProject, source: str) -> tuple[str, str]:
+    """Write a plugin, and return the option that loads it."""
+    (project.root / "meddler.py").write_text(source)
+    return ("-p", "meddler")
+
+
+@pytest.mark.parametrize(("place", "exit_"), [("first", 0), ("plain", 0), ("last", 0), ("around", 4)])
+def test_a_plugin_that_shuffles_is_overruled_or_the_run_refused(project: StagedProject, place: str, exit_: int) -> None:
+    """pytest-order has the last word over most; over those that come after it, the gate has."""
+    source = PLACES[place].format(hook="pytest_collection_modifyitems", what="items.reverse()")
+
+    ran = project.pytest("-m", "migrate", *meddler(project, f"import pytest\n{source}"))
+
+    assert ran.exit == exit_, ran.text
+    assert ran.tests == (whole("migrate") if exit_ == 0 else [])
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        *((place, what) for place in PLACES for what in ("del items[3]", "del items[-2:]", "items.clear()")),
+        # Not "first": pytest's own regrouping, which comes later, takes a double out again.
+        *((place, "items.append(items[3])") for place in ("plain", "last", "around")),
+    ],
+)
+def test_a_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject, place: str, what: str) -> None:
+    """Half a migration is none, and one and a half neither."""
+    source = PLACES[place].format(hook="pytest_collection_modifyitems", what=what)
+
+    ran = project.pytest("-m", "migrate", *meddler(project, f"import pytest\n{source}"))
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+
+
+def test_a_plugin_that_adds_a_test_of_its_own_is_refused(project: StagedProject) -> None:
+    """Nothing but the stages runs while databases are open."""
+    source = """
+import pytest
+class Extra(pytest.Item):
+    def runtest(self):
+        pass
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(session, items):
+    yield
+    items.append(Extra.from_parent(session, name="extra"))
+"""
+
+    ran = project.pytest("-m", "migrate", *meddler(project, source))
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert "belongs to no stage" in ran.text
+
+
+@pytest.mark.parametrize(
+    ("hook", "position"), [("pytest_collection_finish", "trylast=True"), ("pytest_runtestloop", "tryfirst=True")]
+)
+def test_stages_reordered_after_the_check_do_not_run(project: StagedProject, hook: str, position: str) -> None:
+    """The turn of each test is looked at once more when it begins."""
+    source = BACKWARDS.format(hook=hook, position=position)
+
+    ran = project.pytest("-m", "migrate", *meddler(project, source))
+
+    assert ran.exit == 1, ran.text
+    assert ran.tests == []
+    assert "out of turn" in ran.text
+
+
+def test_a_test_that_is_run_again_stops_the_run(project: StagedProject) -> None:
+    """A repetition was set in the configuration, where no option shows it."""
+    ran = project.pytest("-m", "migrate", *meddler(project, TWICE))
+
+    assert ran.exit == 1, ran.text
+    assert ran.tests == whole("migrate")[:1]
+
+
+def test_a_stage_slipped_past_the_closed_gate_fails(project: StagedProject) -> None:
+    """A plugin that adds its stage after the last look at the list gets a failure, not a migration."""
+    source = """
+import pytest
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    for item in session.items:
+        item.add_marker(pytest.mark.stage("60-commit"))
+"""
+
+    ran = project.pytest(*meddler(project, source))
+
+    assert ran.exit == 1, ran.text
+    assert "only as a whole" in ran.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("@pytest.mark.order(4020)\n", "", "it needs one mark order(n)"),
+        ("order(4020)", "order('first')", "it needs one mark order(n)"),
+        ("order(4020)", "order(4020.5)", "it needs one mark order(n)"),
+        ("order(4020)", "order(after='test_performed')", "it needs one mark order(n)"),
+        ("order(4020)", "order(4020, after='test_performed')", "it needs one mark order(n)"),
+        ("pytestmark = [", "pytestmark = [pytest.mark.order(4000), ", "it needs one mark order(n)"),
+        ("order(4020)", "order(4010)", "(order 4010): it comes after"),
+        ("order(4020)", "order(1015)", "(order 1015)"),
+        ("order(4020)", "order(-1)", "(order -1)"),
+        ("@pytest.mark.order(4020)", "@pytest.mark.order(4020)\n@pytest.mark.order(4025)", "it runs 2 times"),
+        ("@pytest.mark.order(4020)", "@pytest.mark.skip\n@pytest.mark.order(4020)", "takes no mark 'skip'"),
+        ("@pytest.mark.order(4020)", "@pytest.mark.xfail\n@pytest.mark.order(4020)", "takes no mark 'xfail'"),
+        ("@pytest.mark.order(4020)", "@pytest.mark.flaky\n@pytest.mark.order(4020)", "takes no mark 'flaky'"),
+        (
+            "@pytest.mark.order(4020)",
+            "@pytest.mark.skipif(True, reason='x')\n@pytest.mark.order(4020)",
+            "takes no mark 'skipif'",
+        ),
+        (
+            "@pytest.mark.order(4020)",
+            "@pytest.mark.usefixtures('run')\n@pytest.mark.order(4020)",
+            "takes no mark 'usefixtures'",
+        ),
+        ('stage("40-transfer")', 'stage("60-commit")', "it needs one mark, stage('40-transfer')"),
+        ('pytest.mark.stage("40-transfer"), ', "", "it needs one mark, stage('40-transfer')"),
+        ("pytest.mark.migrate", "pytest.mark.slow", "it was deselected"),
+        ('@pytest.mark.criterion("rows-counted")', "", "no test judges the criterion 'rows-counted'"),
+        ("rows-counted", "rows-cuonted", "has no criterion 'rows-cuonted'"),
+        ("rows-counted", "smoke:WMS CLI", "no test judges the criterion 'rows-counted'"),
+        ("def test_rows_counted", "def rows_counted", "no test judges the criterion 'rows-counted'"),
+        ("import pytest", "import pytest, nothing_of_that_name", "could not be collected"),
+    ],
+)
+def test_a_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: str, new: str, says: str) -> None:
+    """The message names the test and what is wrong with it; nothing of the run has run."""
+    stage = project.stage("40-transfer")
+    stage.write_text(stage.read_text().replace(old, new))
+
+    ran = project.pytest("-m", "migrate", "--continue-on-collection-errors")
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert says in ran.text
+
+
+def test_a_smoke_test_may_be_named_by_its_plan(project: StagedProject) -> None:
+    """The plan adds criteria to the stage of smoke tests, so their names are not known beforehand."""
+    stage = project.stage("80-smoke")
+    added = '\n@pytest.mark.order(8005)\n@pytest.mark.criterion("smoke:*")\ndef test_applications():\n    pass\n'
+    stage.write_text(stage.read_text() + added)
+
+    ran = project.pytest("-m", "migrate")
+
+    assert ran.exit == 0, ran.text
+
+
+def test_a_missing_stage_is_refused(project: StagedProject) -> None:
+    """A run without its backup is no run."""
+    project.stage("20-backup").unlink()
+
+    ran = project.pytest("-m", "migrate")
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert "20-backup: it has no test" in ran.text

@@ -1,0 +1,112 @@
+"""What the options and the configuration amount to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.harness.options import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLUGINS = ("-p", "migration.harness.options", "-p", "migration.harness.gate")
+
+
+@pytest.fixture
+def root(pytester: pytest.Pytester) -> Path:
+    """A root folder whose configuration is still empty."""
+    pytester.makeini("[pytest]\n")
+    return pytester.path.resolve()
+
+
+def configure(root: Path, ini: str) -> None:
+    """Write the configuration."""
+    (root / "tox.ini").write_text(f"[pytest]\n{ini}\n")
+
+
+def test_without_any_word_the_sample_workspace_stands_in(pytester: pytest.Pytester, root: Path) -> None:
+    """One command on a fresh machine works, and says that it is a sample."""
+    said = settings(pytester.parseconfig(*PLUGINS))
+
+    assert said.workspace == root / "reports/sample-workspace"
+    assert said.plan == root / "reports/sample-workspace/consolidation.toml"
+    assert said.reports == root / "reports"
+    assert (said.sample, said.discard_changes) == (True, False)
+
+
+def test_options_are_relative_to_the_folder_pytest_was_started_in(
+    pytester: pytest.Pytester, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every other program on the command line has it."""
+    (root / "below").mkdir()
+    monkeypatch.chdir(root / "below")
+
+    said = settings(
+        pytester.parseconfig(*PLUGINS, "--workspace=../shop", "--plan", "p.toml", "--reports=out", "--discard-changes")
+    )
+
+    assert said.workspace == root / "shop"
+    assert said.plan == root / "below/p.toml"
+    assert said.reports == root / "below/out"
+    assert (said.sample, said.discard_changes) == (False, True)
+
+
+def test_keys_of_the_configuration_are_relative_to_the_root_folder(
+    pytester: pytest.Pytester, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever pytest is started, they mean the same."""
+    (root / "below").mkdir()
+    monkeypatch.chdir(root / "below")
+    configure(root, "workspace = shop\nplan = plans/shop.toml\nreports = /var/tmp/out")
+
+    said = settings(pytester.parseconfig(*PLUGINS))
+
+    assert said.workspace == root / "shop"
+    assert said.plan == root / "plans/shop.toml"
+    assert str(said.reports) == "/var/tmp/out"
+    assert not said.sample
+
+
+def test_the_command_line_wins_over_the_configuration(pytester: pytest.Pytester, root: Path) -> None:
+    """Option by option: what it does not say stays as configured."""
+    configure(root, "workspace = shop\nreports = out")
+
+    said = settings(pytester.parseconfig(*PLUGINS, "--workspace", "other"))
+
+    assert said.workspace == root / "other"
+    assert said.plan == root / "other/consolidation.toml"
+    assert said.reports == root / "out"
+
+
+def test_the_configuration_may_be_native_toml(pytester: pytest.Pytester) -> None:
+    """Both kinds of table that pytest 9 reads mean the same."""
+    pytester.makepyprojecttoml('[tool.pytest]\nworkspace = "shop"\n')
+
+    assert settings(pytester.parseconfig(*PLUGINS)).workspace == pytester.path.resolve() / "shop"
+
+
+@pytest.mark.parametrize("option", ["--workspace", "--plan", "--reports"])
+def test_an_empty_path_is_refused(pytester: pytest.Pytester, root: Path, option: str) -> None:
+    """``--workspace "$UNSET"`` must not mean the current folder."""
+    result = pytester.runpytest_inprocess(*PLUGINS, f"--rootdir={root}", option, "")
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*the path is empty*"])
+
+
+def test_every_mark_of_a_stage_is_known(pytester: pytest.Pytester, root: Path) -> None:
+    """With strict marks an unknown one would stop the collection."""
+    result = pytester.runpytest_inprocess(*PLUGINS, f"--rootdir={root}", "--markers")
+
+    for mark in ("migrate", "verify", "rollback", "stage(id)", "criterion(*ids)"):
+        result.stdout.fnmatch_lines([f"@pytest.mark.{mark.replace('*', '[*]')}:*"])
+
+
+def test_without_the_gate_nothing_starts(pytester: pytest.Pytester, root: Path) -> None:
+    """Options alone would let ``-m "not slow"`` run stages."""
+    result = pytester.runpytest_inprocess(*PLUGINS[:2], f"--rootdir={root}")
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*migration.harness.gate is switched off*"])

@@ -1,0 +1,150 @@
+"""Before anything is touched: what a verb cannot be combined with, and where it cannot be said."""
+
+from __future__ import annotations
+
+import pytest
+from staged_project import StagedProject, staged_project, whole
+
+TRANSFER = "tests/stages/test_40_transfer.py"
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
+    """A project with the stages of the real one, in which nothing has run yet."""
+    return staged_project(pytester, monkeypatch)
+
+
+@pytest.mark.parametrize("where", ["environment", "configuration"])
+def test_a_verb_that_nobody_typed_is_refused(
+    project: StagedProject, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """A variable left over in a shell must not turn a bare pytest into a migration."""
+    if where == "environment":
+        monkeypatch.setenv("PYTEST_ADDOPTS", "-m migrate")
+    else:
+        ini = project.root / "tox.ini"
+        ini.write_text(ini.read_text().replace("-ra", "-m migrate"))
+
+    ran = project.pytest()
+
+    assert ran.exit == 4, ran.text
+    assert (ran.tests, ran.begun) == ([], False)
+    assert "PYTEST_ADDOPTS" in ran.text
+
+
+@pytest.mark.parametrize(
+    ("spelled", "args"),
+    [
+        ("--lf", ["--lf"]),
+        ("--ff", ["--ff"]),
+        ("--nf", ["--nf"]),
+        ("--sw", ["--sw"]),
+        ("--sw-skip", ["--sw-skip"]),
+        ("-k", ["-k", "rows"]),
+        ("--deselect", ["--deselect", f"{TRANSFER}::test_rows_counted"]),
+        ("--ignore", ["--ignore", TRANSFER]),
+        ("--ignore-glob", ["--ignore-glob", "*transfer*"]),
+        ("-n", ["-n", "2"]),
+        ("-n", ["-n", "1"]),
+        ("-n", ["-n", "auto"]),
+        ("-n", ["-n", "2", "--dist", "loadgroup"]),
+        ("--tx", ["--tx", "popen"]),
+        ("-d", ["-d"]),
+        ("--looponfail", ["-f"]),
+        ("--setup-only", ["--setup-only"]),
+        ("--reruns", ["--reruns", "2"]),
+        ("--count", ["--count", "2"]),
+        ("--order-scope", ["--order-scope", "module"]),
+        ("--order-scope-level", ["--order-scope-level", "2"]),
+        ("--order-group-scope", ["--order-group-scope", "module"]),
+        ("--indulgent-ordering", ["--indulgent-ordering", "--random-order-bucket=global"]),
+        ("--sparse-ordering", ["--sparse-ordering"]),
+        ("--runxfail", ["--runxfail"]),
+        ("--assert=plain", ["--assert=plain"]),
+        ("takes no path", ["tests"]),
+        ("takes no path", ["."]),
+        ("takes no path", [f"{TRANSFER}::test_rows_counted"]),
+        ("the stages are not there", ["-o", f"testpaths={TRANSFER}"]),
+        ("the stages are not there", ["-o", "testpaths=tests/plan"]),
+        ("the stages are not there", ["-p", "no:cacheprovider", "-c", "../other.ini"]),
+        ("the stages are not there", ["-p", "no:cacheprovider", "--rootdir", ".."]),
+        ("pytest-order is missing", ["-p", "no:order"]),
+        ("gate is switched off", ["-p", "no:migration.harness.gate"]),
+        ("verdict could be wrong", ["-p", "no:migration.harness.outcome"]),
+        ("it was not collected", ["-o", "python_functions=test_p* test_r*"]),
+        ("it has no test", ["-o", "python_files=check_*.py"]),
+    ],
+    ids=str,
+)
+def test_what_would_make_a_run_less_than_whole_is_refused(
+    project: StagedProject, spelled: str, args: list[str]
+) -> None:
+    """Exit 4, no test has run, and the message names the reason."""
+    (project.root.parent / "other.ini").write_text("[pytest]\n")
+
+    ran = project.pytest("-m", "migrate", *args)
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert spelled in ran.text
+
+
+def test_all_reasons_are_in_one_message_and_no_run_is_begun(project: StagedProject) -> None:
+    """Nobody has to find them out one by one."""
+    (project.root / "tests/stages/test_45_extra.py").write_text("def test_extra():\n    pass\n")
+
+    ran = project.pytest("-m", "rollback", "--lf", "--reruns=2", "-n", "2", "tests/plan")
+
+    assert ran.exit == 4
+    assert not ran.begun
+    for reason in ("--lf", "--reruns", "-n,", "tests/plan", "test_45_extra.py: this file belongs to no stage"):
+        assert reason in ran.text
+
+
+def test_a_folder_below_the_root_is_refused_as_a_place_to_start(
+    project: StagedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From there pytest would collect only that folder; from the folder of stages it collects them all."""
+    monkeypatch.chdir(project.root / "tests/plan")
+    elsewhere = project.pytest("-m", "migrate")
+    monkeypatch.chdir(project.root / "tests/stages")
+    closed = project.pytest()
+    there = project.pytest("-m", "migrate")
+
+    assert (elsewhere.exit, closed.exit, there.exit) == (4, 5, 0), elsewhere.text + closed.text + there.text
+    assert "root folder" in elsewhere.text
+    assert closed.tests == []
+    assert there.tests == whole("migrate")
+
+
+def test_assertions_taken_away_are_refused(project: StagedProject) -> None:
+    """``python -O --assert=plain`` once passed a failing check and committed."""
+    ran = project.python("-O", "-m", "pytest", "-m", "migrate")
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert "python -O" in ran.text
+
+
+def test_without_any_plugin_of_others_a_run_is_refused(project: StagedProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest-order is not loaded then, and nothing else would keep the order."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    ran = project.python("-m", "pytest", "-m", "migrate")
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert "pytest-order is missing" in ran.text
+
+
+def test_a_worker_of_xdist_begins_no_run(project: StagedProject) -> None:
+    """Even when the process that started it has no gate."""
+    project.pytester.syspathinsert()
+    worker = "def pytest_load_initial_conftests(early_config):\n    early_config.workerinput = {}\n"
+    (project.root / "worker.py").write_text(worker)
+
+    ran = project.pytest("-p", "worker", "-m", "migrate")
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert "one process" in ran.text

@@ -1,0 +1,237 @@
+"""The report of a run, as pytest-html writes it in a small project of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import stat
+from html import unescape
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from migration.harness.report import finalise_html, hardened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CONFTEST = """
+import os
+import pytest
+from migration.audit.evidence import Evidence
+from migration.harness import report
+from migration.harness.state import STATE, RunState, Settings
+
+pytest_plugins = ["migration.harness.report"]
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    if not os.environ.get("WITH_RUN"):
+        return
+    here = config.rootpath
+    settings = Settings(here / "workspace", here / "plan.toml", here / "reports")
+    config.stash[STATE] = state = RunState("migrate", "migrate", settings)
+    state.versions["<b>python</b>"] = "<img src=x onerror=alert(1)>"
+    report.prepare(config, state)
+
+def pytest_sessionfinish(session):
+    state = session.config.stash.get(STATE, None)
+    if state:
+        state.evidence.append(Evidence("rows-exact", "a:t", "1 row", "0 rows", holds=False))
+        state.finished = "2026-11-22T12:00:00+00:00"
+        state.put_back = "Everything was put back."
+    report.finish(session.config)
+"""
+
+_TESTS = """
+import pytest
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(2)>"])
+def test_param(name):
+    print("printed \\u202e by a test")
+
+def test_subs(subtests):
+    with subtests.test("first", table="good"):
+        pass
+    with subtests.test("second", table="<i>bad</i>"):
+        assert 1 == 2, "lost text of the second"
+    with subtests.test("third"):
+        assert 3 == 4, "lost text of the third"
+"""
+
+_SETTINGS = """
+[pytest]
+generate_report_on_test = true
+initial_sort = original
+render_collapsed = none
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project with a run: one test with a hostile id, one with subtests that fail."""
+    monkeypatch.setenv("WITH_RUN", "yes")
+    monkeypatch.setenv("GITLAB_USER_EMAIL", "someone@example.org")
+    pytester.makeconftest(_CONFTEST)
+    pytester.makepyfile(_TESTS)
+    pytester.makefile(".ini", pytest=_SETTINGS)
+    return pytester
+
+
+def _run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def _report(project: pytest.Pytester) -> Path:
+    return next((project.path / "reports").glob("*-migrate/audit.html"))
+
+
+def _data(html: str) -> dict[str, Any]:
+    """Return what pytest-html's script draws its tables from."""
+    blob = re.search(r'data-jsonblob="([^"]*)"', html)
+    assert blob
+    data: dict[str, Any] = json.loads(unescape(blob.group(1)))
+    return data
+
+
+def test_the_report_of_a_run(project: pytest.Pytester) -> None:
+    """One run, looked at from all sides: a second subprocess would tell no more."""
+    _run(project)
+    html = _report(project).read_text("utf-8")
+    static = html[: html.index("data-jsonblob")]
+    rows = [row for rows in _data(html)["tests"].values() for row in rows]
+
+    # The verdict is there without a script, in the state that the run's end has left.
+    assert '<h2 id="verdict">Refused</h2>' in static
+    assert "Refused. Everything was put back." in static
+    assert re.search(r"<title[^>]*>sqlite-consolidate: migrate \d{8}_\d{6}-migrate</title>", static)
+
+    # A test id is text.
+    cells = [row["resultsTableRow"] for row in rows]
+    assert all(len(row) == 3 for row in cells)
+    assert "&lt;img src=x onerror=alert(2)&gt;" in cells[0][1]
+    assert "<img" not in "".join("".join(row) for row in cells)
+
+    # Subtests: one row, which failed, with all their texts.
+    assert [row[0] for row in cells] == ['<td class="col-result">Passed</td>', '<td class="col-result">Failed</td>']
+    log = rows[1]["log"]
+    for expected in (
+        "[passed] first table=&#x27;good&#x27;",
+        "[failed] second table=&#x27;&lt;i&gt;bad&lt;/i&gt;&#x27;",
+        "lost text of the second",
+        "lost text of the third",
+    ):
+        assert expected in log, expected
+    assert "\\u202e" in rows[0]["log"]
+
+    # The environment holds our versions and nothing of the machine.
+    assert _data(html)["environment"] == {"<b>python</b>": "&lt;img src=x onerror=alert(1)&gt;"}
+    assert "someone@example.org" not in html
+    assert "page.css" not in html
+
+    # Hardened, private, and beside it the JUnit file.
+    assert "onclick" not in static
+    assert static.index("Content-Security-Policy") < static.index("<style")
+    assert stat.S_IMODE(_report(project).stat().st_mode) == 0o600
+    assert stat.S_IMODE(_report(project).parent.stat().st_mode) == 0o700
+    assert ET.parse(_report(project).with_name("junit.xml")).getroot().tag == "testsuites"
+
+
+def test_the_file_that_a_killed_run_leaves_says_that_it_is_unfinished(project: pytest.Pytester) -> None:
+    """Nothing can be written after ``kill -9``, so what was written before must not look like an end."""
+    project.makepyfile("""
+        import os, signal
+        def test_first(): pass
+        def test_killed(): os.kill(os.getpid(), signal.SIGKILL)
+    """)
+
+    result = _run(project)
+
+    left = _report(project).read_text("utf-8")
+    assert result.ret == -signal.SIGKILL
+    assert '<h2 id="verdict">Unfinished</h2>' in left
+    assert "Content-Security-Policy" in left
+    assert len(_data(left)["tests"]) == 1
+
+
+def test_paths_that_the_user_gives_are_kept(project: pytest.Pytester) -> None:
+    """``--html`` and ``--junitxml`` win; the page is in the report all the same."""
+    _run(project, "--html=mine.html", "--junitxml=mine.xml")
+
+    assert '<h2 id="verdict">Refused</h2>' in (project.path / "mine.html").read_text("utf-8")
+    assert (project.path / "mine.xml").exists()
+    assert [path.name for path in (project.path / "reports").rglob("*.*")] == []
+
+
+def test_without_a_run_nothing_is_touched(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain ``pytest --html`` of the project's own tests is pytest-html's business."""
+    monkeypatch.delenv("WITH_RUN")
+
+    _run(project, "--html=plain.html", "--self-contained-html")
+
+    html = (project.path / "plain.html").read_text("utf-8")
+    assert 'id="verdict"' not in html
+    assert "<html>" in html
+    assert not (project.path / "reports").exists()
+
+
+def test_without_pytest_html_a_run_still_has_its_junit_file(project: pytest.Pytester) -> None:
+    """``-p no:html`` takes the report away, and breaks nothing."""
+    result = _run(project, "-p", "no:html")
+
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    assert [path.name for path in (project.path / "reports").rglob("*.*")] == ["junit.xml"]
+
+
+_PAGE = """<!DOCTYPE html>
+<html>
+  <head>
+    <meta charset="utf-8"/>
+    <style>
+/******************************
+ * CUSTOM CSS
+ * /home/someone/secret/page.css
+ ******************************/
+body { color: red }
+</style>
+  </head>
+  <body><div onclick="location.reload()">reload</div>
+    <script>go()</script>
+  </body>
+</html>
+"""
+
+
+def test_a_hardened_page_runs_its_own_script_and_nothing_else() -> None:
+    """The policy names the script by its hash, so an event handler or a second script is refused by the browser."""
+    html = hardened(_PAGE)
+
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)
+    assert policy
+    assert "default-src 'none'" in policy.group(1)
+    assert "script-src 'sha256-5KYv+PUboo5h+0+YAtGRPbwv5d/QxzHslP4YGnUaxRw='" in policy.group(1)
+    assert "onclick" not in html
+    assert "/home/someone" not in html
+    assert "body { color: red }" in html
+
+
+def test_hardening_twice_is_hardening_once(tmp_path: Path) -> None:
+    """It is done after every write, and a write may not have happened in between."""
+    path = tmp_path / "audit.html"
+    path.write_text(_PAGE)
+
+    finalise_html(path)
+    once = path.read_text()
+    finalise_html(path)
+
+    assert path.read_text() == once != _PAGE
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_hardening_a_file_that_is_not_there_leaves_none(tmp_path: Path) -> None:
+    """A run that was refused before pytest-html wrote has no report to harden."""
+    finalise_html(tmp_path / "audit.html")
+
+    assert list(tmp_path.iterdir()) == []

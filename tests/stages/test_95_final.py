@@ -1,0 +1,56 @@
+"""Stage 95: everything is read again through new connections, and the record is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import compare
+from migration.engine.guard import looking
+from migration.engine.ledger import Ledger
+from migration.engine.observation import equal
+from migration.harness.last_words import after, instructions, record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.engine.applications import Applications
+    from migration.engine.run import Run
+    from migration.harness.fixtures import Recorder
+    from migration.harness.state import RunState
+
+pytestmark = [pytest.mark.stage("95-final"), pytest.mark.migrate, pytest.mark.verify]
+
+
+@pytest.mark.order(9510)
+@pytest.mark.criterion("final-digest")
+def test_the_target_still_is_what_was_verified(
+    run: Run, applications: Applications, evidence: Recorder, state: RunState
+) -> None:
+    """Read through a new connection, every table has the digest that was verified before COMMIT."""
+    with looking(run.root / run.plan.target) as con:
+        seen = compare.final(con, applications.after)
+    state.target = after(state, run)
+
+    wrong = evidence("final-digest", seen)
+
+    assert not wrong, wrong
+
+
+@pytest.mark.order(9520)
+@pytest.mark.criterion("record-written")
+def test_the_record_is_in_the_backup_set(run: Run, backup_set: Path, evidence: Recorder, state: RunState) -> None:
+    """Backup location, rollback procedure and the record of the run are in the backup set, and the ledger is closed."""
+    assert all(one.holds for one in state.evidence), "a criterion does not hold: the run is not finished"
+    state.rollback = {"command": instructions(state)[0], "drilled": state.rollback.get("drilled", "")}
+
+    run.finish(record(state), instructions(state)[1].encode("utf-8"))
+
+    seen = [
+        equal(f"{state.backup_set}/{name}", "written", "written" if (backup_set / name).stat().st_size else "empty")
+        for name in ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger.jsonl")
+    ]
+    seen.append(equal("ledger", "finished", Ledger(backup_set).events()[-1]["event"]))
+    wrong = evidence("record-written", seen)
+    assert not wrong, wrong
