@@ -110,9 +110,10 @@ class Rewriting:
 
     def _spans(self, source: PythonCode | PlainText, subject: str, code: str) -> list[Span] | None:
         """Return where an expression of the plan stands; None, and a problem noted, if it is no expression."""
-        with self._noting(subject):
-            return source.spans(code)
-        return None
+        spans: list[Span] | None = None
+        with self._noting(subject):  # which ends the exception that would leave it None
+            spans = source.spans(code)
+        return spans  # noqa: RET504 -- see above
 
     def _is_free(self, span: Span, reference: Reference, places: Sequence[tuple[Span, Reference]]) -> bool:
         clash = [other.find for taken, other in places if span.overlaps(taken)]
