@@ -161,7 +161,7 @@ def foreign_keys(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
     """No foreign key points at nothing that did not point at nothing before."""
     before: dict[str, int] = defaultdict(int)
     for facts in [*survey.sources.values(), *([survey.target] if survey.target else [])]:
-        into = {folded(m.table.name): m.into.name for m in survey.moves if m.source.name == facts.name}
+        into = {folded(m.map.name): m.into.name for m in survey.moves if m.source.name == facts.name}
         for (child, _), count in facts.orphans.items():
             name = child if facts.name == "target" else into.get(folded(child))
             if name:

@@ -64,14 +64,20 @@ def attach(con: sqlite3.Connection, path: Path, alias: str) -> None:
 def attached(con: sqlite3.Connection, path: Path, alias: str) -> Iterator[str]:
     """Attach a source for as long as it is needed, and yield the name it is attached under.
 
-    SQLite does not detach what the open transaction has read; it then stays until the connection is closed.
+    SQLite does not detach what the open transaction has read; it then stays until the connection is closed, and is
+    used again under the name it has.
     """
-    attach(con, path, alias)
+    there = [
+        name for _, name, file in con.execute("PRAGMA database_list") if file and name != "main" and path.samefile(file)
+    ]
+    used = there[0] if there else alias
+    if not there:
+        attach(con, path, alias)
     try:
-        yield alias
+        yield used
     finally:
         with contextlib.suppress(sqlite3.OperationalError):
-            con.execute(f"DETACH {quoted(alias)}")
+            con.execute(f"DETACH {quoted(used)}")
 
 
 def pragma(con: sqlite3.Connection, name: str, database: str = "main") -> object:

@@ -20,7 +20,7 @@ class Move:
     Attributes:
         source: The plan's source.
         map: The plan's table map.
-        table: The table in the source.
+        table: The table that rows are read from: the source's, or its likeness in a scratch database (see gather).
         into: The table in the target, as it will be.
         new: Whether the run creates the target table.
         columns: Pairs of source and target column, both spelled as declared; every stored source column is in it.
@@ -36,7 +36,7 @@ class Move:
     @property
     def subject(self) -> str:
         """``file:table``, as evidence names it."""
-        return f"{self.source.file}:{self.table.name}"
+        return f"{self.source.file}:{self.map.name}"
 
     @property
     def renamed(self) -> dict[str, str]:

@@ -178,6 +178,10 @@ class Run:
         bring = {move.source.name for move in self.found.moves}
         return [self.found.sources[source.name] for source in self.plan.in_order if source.name in bring]
 
+    def read_from(self, source: Facts) -> Path:
+        """Return the database that a source's rows are read from: itself, or the scratch database they are in."""
+        return self.found.gathered.get(source.name, self.root / source.file)
+
     def transfer(self, source: Facts, alias: str) -> None:
         """Copy all tables of one source, which is attached under ``alias``."""
         con = self.connection
@@ -186,11 +190,11 @@ class Run:
                 continue
             if not move.new and move.into.name not in self.own:
                 self.own[move.into.name] = own_digest(con, move)
-            rows = source.digests[move.table.name].rows
+            rows = self.found.rows(move)
             self.say(f"copying {move.subject} ({rows} rows)")
             self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
             self.done.append(copy(con, move, source_digest(con, move, alias), alias))
-            raise_mark(con, move, source.marks.get(move.table.name, 0))
+            raise_mark(con, move, self.found.mark(move))
 
     def finish_schema(self) -> None:
         """Create triggers and views, now that no row can make one fire."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.digest import TableDigest, digest_database, digest_tables
@@ -13,6 +15,7 @@ from migration.engine.dump import marks
 from migration.engine.errors import EngineError
 from migration.engine.files import file_problems, has_hot_journal, present, size_with_sidecars
 from migration.engine.future import Foretelling, Future, planned_statements
+from migration.engine.gather import DIRECT, Gathering
 from migration.engine.guard import Guard
 from migration.engine.keys import Party, collisions
 from migration.engine.move import Move, differences, fit, table_or_problem
@@ -24,7 +27,6 @@ from migration.plan.problem import Problem
 if TYPE_CHECKING:
     import sqlite3
     from contextlib import ExitStack
-    from pathlib import Path
 
     from migration.plan.model import Plan, Source, TableMap
 else:
@@ -62,7 +64,11 @@ class Facts:
 
 @dataclass
 class Survey:
-    """All that is known before the run touches anything."""
+    """All that is known before the run touches anything.
+
+    Attributes:
+        gathered: Source name to the scratch database that its rows are read from, where that is not the source itself.
+    """
 
     sources: dict[str, Facts] = field(default_factory=dict)
     target: Facts | None = None
@@ -70,6 +76,19 @@ class Survey:
     future: Future = field(default_factory=Future)
     problems: list[Problem] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    gathered: dict[str, Path] = field(default_factory=dict)
+
+    def rows(self, move: Move) -> int:
+        """Number of rows in the source of a move."""
+        facts = self.sources[move.source.name]
+        table = facts.schema.table(move.map.name)
+        return facts.digests[table.name].rows if table else 0
+
+    def mark(self, move: Move) -> int:
+        """The AUTOINCREMENT mark of the source of a move, 0 without one."""
+        return next(
+            (m for name, m in self.sources[move.source.name].marks.items() if folded(name) == folded(move.map.name)), 0
+        )
 
 
 def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
@@ -95,8 +114,9 @@ def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
             if facts:
                 found.sources[source.name] = facts
     _foretell(plan, found)
+    _gather(plan, root, found, guards)
     for move in found.moves:
-        found.problems += value_problems(move, root / move.source.file)
+        found.problems += value_problems(move, found.gathered.get(move.source.name, root / move.source.file))
     _look_for_collisions(plan, root, found)
     found.problems += _left_behind(plan, found)
     found.problems += _room(plan, root, found)
@@ -221,13 +241,43 @@ def _make_moves(found: Survey, tables: list[tuple[Source, int, Table]]) -> None:
             )
 
 
+def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack) -> None:
+    """Bring the rows of sources that cannot be attached into a scratch database, and let their moves read it."""
+    encoding = found.target.schema.header["encoding"] if found.target else "UTF-8"
+    bring = [found.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in found.moves)]
+    recoded = [facts for facts in bring if facts.schema.header["encoding"] != encoding]
+    attachable = [facts for facts in bring if facts not in recoded]
+    indirect = [*recoded, *attachable[DIRECT:]]
+    if not indirect:
+        return
+    folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
+    gathering = Gathering(folder / "gathered.db", encoding)
+    for facts in indirect:
+        found.gathered[facts.name] = gathering.path
+        tables = [move.table for move in found.moves if move.source.name == facts.name]
+        try:
+            gathering.add(root / facts.file, tables, prefix=facts.name, recode=facts in recoded)
+        except EngineError as error:
+            found.problems.append(Problem("values-fit", facts.file, error.what, error.todo))
+        if facts in recoded:
+            was = facts.schema.header["encoding"]
+            found.findings.append(f"{facts.file}: its text is {was}, in the target {encoding}; each code point stays.")
+    gathering.close()
+    found.moves = [
+        replace(move, table=replace(move.table, name=f"{move.source.name}.{move.table.name}"))
+        if move.source.name in found.gathered
+        else move
+        for move in found.moves
+    ]
+
+
 def _look_for_collisions(plan: Plan, root: Path, found: Survey) -> None:
     for into in {move.into.name: move.into for move in found.moves}.values():
         moves = [move for move in found.moves if move.into.name == into.name]
         parties = [
-            Party(m.subject, root / m.source.file, m.table.name, m.table.rowid, _by_target(m), m.map.on_conflict)
+            Party(m.subject, _read_from(root, found, m), m.table.name, m.table.rowid, _by_target(m), m.map.on_conflict)
             for m in moves
-            if found.sources[m.source.name].digests[m.table.name].rows
+            if found.rows(m)
         ]
         own = found.target.digests.get(into.name) if found.target else None
         if own and own.rows:
@@ -239,6 +289,10 @@ def _look_for_collisions(plan: Plan, root: Path, found: Survey) -> None:
         except sqlite3.Error as error:
             subject = ", ".join(move.subject for move in moves)
             found.problems.append(_unreadable(subject, error))
+
+
+def _read_from(root: Path, found: Survey, move: Move) -> Path:
+    return found.gathered.get(move.source.name, root / move.source.file)
 
 
 def _by_target(move: Move) -> dict[str, str]:

@@ -149,7 +149,7 @@ def attached(target: Run) -> Callable[[Facts], AbstractContextManager[str]]:
     from migration.engine.connections import attached as attach
 
     def _attached(source: Facts) -> AbstractContextManager[str]:
-        return attach(target.connection, target.root / source.file, f"source {source.name}")
+        return attach(target.connection, target.read_from(source), f"source {source.name}")
 
     return _attached
 

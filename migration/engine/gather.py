@@ -1,0 +1,102 @@
+"""Gather: rows of sources that the target's connection cannot attach, brought into one scratch database that it can.
+
+SQLite attaches ten databases at most, lets none go that the open transaction has read, and attaches none of another
+text encoding (https://sqlite.org/lang_attach.html, https://sqlite.org/limits.html#max_attached). Columns of the scratch
+tables have no type, so every value is stored as it is; implicit rowids are kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import attach, exact_text, open_new
+from migration.engine.errors import EngineError
+from migration.engine.guard import looking
+from migration.engine.sql import listed, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from migration.engine.schema import Table
+
+DIRECT = 8
+"""Sources that are attached as they are, if they can be: ten less the scratch database and one to spare."""
+
+
+class Gathering:
+    """One scratch database for all tables that have to be gathered.
+
+    Attributes:
+        path: Its file, in a private folder.
+    """
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self.path = path
+        self._con = open_new(path)
+        self._con.execute(f"PRAGMA encoding='{encoding}'")
+        self._con.execute("PRAGMA synchronous=OFF")  # it is gone after the run; nothing depends on it after a crash
+
+    def add(self, source: Path, tables: Sequence[Table], *, prefix: str, recode: bool) -> None:
+        """Copy tables of one source.
+
+        Args:
+            source: The database file; its guard keeps it as it is.
+            tables: What to copy.
+            prefix: Tables are named ``<prefix>.<name>`` here.
+            recode: The source's text encoding is another one: rows take the way through this process.
+
+        Raises:
+            EngineError: A text has no counterpart in the other encoding.
+        """
+        if recode:
+            for table in tables:
+                self._recode(source, table, f"{prefix}.{table.name}")
+            return
+        attach(self._con, source, "src")
+        for table in tables:
+            name = f"{prefix}.{table.name}"
+            columns = self._create(table, name)
+            names = listed(columns)
+            self._con.execute(f"INSERT INTO main.{quoted(name)}({names}) SELECT {names} FROM src.{quoted(table.name)}")
+        self._con.execute("DETACH src")
+
+    def close(self) -> None:
+        """Close the connection; the file stays for whoever attaches it."""
+        self._con.close()
+
+    def _create(self, table: Table, name: str) -> list[str]:
+        columns = [column.name for column in table.stored]
+        self._con.execute(f"CREATE TABLE main.{quoted(name)}({listed(columns)})")
+        return ([table.rowid] if table.rowid and not table.alias else []) + columns
+
+    def _recode(self, source: Path, table: Table, name: str) -> None:
+        columns = self._create(table, name)
+        marks = ", ".join("?" for _ in columns)
+        self._con.execute("BEGIN")
+        try:
+            self._con.executemany(
+                f"INSERT INTO main.{quoted(name)}({listed(columns)}) VALUES({marks})", _rows(source, table, columns)
+            )
+        except UnicodeError as error:
+            raise EngineError(
+                f"{source.name}:{table.name} has text that is not valid in its encoding, and would be changed.",
+                left="Nothing was changed.",
+                todo="Mend that text, or leave the table behind with a reason.",
+            ) from error
+        self._con.execute("COMMIT")
+
+
+def _rows(source: Path, table: Table, columns: list[str]) -> Iterator[tuple[object, ...]]:
+    """Yield rows with each text decoded strictly from its stored bytes: SQLite would replace what is invalid."""
+    with looking(source) as con:
+        encoding = str(con.execute("PRAGMA encoding").fetchone()[0])
+        exact_text(con)
+        raw = ", ".join(f"iif(typeof({quoted(c)}) = 'text', CAST({quoted(c)} AS BLOB), NULL)" for c in columns)
+        values = listed(columns)
+        width = len(columns)
+        for row in con.execute(f"SELECT {values}, {raw} FROM {quoted(table.name)}"):
+            yield tuple(
+                value if stored is None else stored.decode(encoding)
+                for value, stored in zip(row[:width], row[width:], strict=True)
+            )
