@@ -1,0 +1,102 @@
+"""Dependencies point down; what knows pytest is in one room; nothing here needs anything beside the project."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("plan", "engine", "audit", "harness")
+ALLOWED = {
+    "plan": {"plan"},
+    "engine": {"engine", "plan"},
+    "audit": {"audit", "plan"},
+    "harness": {"harness", "audit", "engine", "plan", "sample"},
+    "sample": {"sample", "plan"},
+}
+MODULES = sorted(path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, at the top or inside a function, type checking included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def room(name: str) -> str:
+    """The room that a module of the project is in, or an empty text."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "migration" and len(parts) > 1 and parts[1] in ALLOWED else ""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_arrow_points_up(path: Path) -> None:
+    """A room imports from itself and from the rooms below it, never from one above."""
+    own = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+    used = {room(name) for name in imports(path)} - {""}
+
+    assert used <= ALLOWED.get(own, set(ALLOWED))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_harness_knows_pytest(path: Path) -> None:
+    """The engine can be used, and understood, without pytest."""
+    knows = {name.split(".")[0] for name in imports(path)} & {"pytest", "_pytest", "pluggy"}
+
+    assert not knows or "harness" in path.parts
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
+    """sqlite3 is imported from sqlite_utils at run time: a second build would drop the first one's locks."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+
+    direct = [
+        node
+        for node in ast.walk(tree)
+        if id(node) not in for_types
+        and (
+            (isinstance(node, ast.Import) and any(alias.name in ("sqlite3", "pysqlite3") for alias in node.names))
+            or (isinstance(node, ast.ImportFrom) and node.module in ("sqlite3", "pysqlite3"))
+        )
+    ]
+
+    assert not direct
+
+
+@pytest.mark.parametrize("name", ["utils", "helpers", "managers", "common", "misc"])
+def test_no_file_is_a_drawer(name: str) -> None:
+    """A file has one answer, and its name says which."""
+    assert not [path for path in MODULES if name in path.stem.split("_")]
+
+
+def test_the_root_conftest_only_names_plugins() -> None:
+    """Hooks and fixtures have rooms; the root conftest has one assignment."""
+    body = ast.parse((ROOT / "conftest.py").read_text("utf-8")).body
+
+    assert [type(node) for node in body] == [ast.Expr, ast.Assign]
+
+
+def test_the_top_level_is_what_was_asked_for() -> None:
+    """conftest.py tests/ migration/ reports/ pyproject.toml README.md, and what a repository needs."""
+    named = {"conftest.py", "tests", "migration", "reports", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
+
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    made = {name for name in found if name.endswith(".egg-info") or name in ("build", "dist", "__pycache__", "uv.lock")}
+
+    assert found - made == named
