@@ -9,7 +9,8 @@ Format 1, for whoever wants to compute it elsewhere:
   and each digit as 2 bytes, lowest first; a real ``g`` and the 8 bytes of its IEEE 754 double (-0.0 is not 0.0); a text
   ``u``, its length in bytes as 4 bytes, and its UTF-8; a blob ``s``, its length as 4 bytes, and its bytes. In a text
   that is not UTF-8 each byte that does not decode is written as the three bytes of the code point U+DC00 + byte.
-  (This is version 2 of Python's ``marshal`` for these types.)
+  (This is version 2 of Python's ``marshal`` for these types.) Text of a UTF-16 database counts as the UTF-8 that
+  SQLite makes of it.
 * The digest is the sum of the SHA-256 of all rows, each read as a little-endian number, modulo 2**256, printed as 64
   hex digits. A sum does not depend on the order in which rows are stored, counts equal rows as often as they are
   there, and the sum over two tables is the sum of their digests: the target's is its own before plus the sources'.
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text
-from migration.engine.sql import folded, quoted
+from migration.engine.sql import folded, quoted, without_end
 
 if TYPE_CHECKING:
     import sqlite3
@@ -136,8 +137,9 @@ def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main
 def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[str, int]) -> str:
     """Digest a whole database: every object's statement, every table's digest, AUTOINCREMENT marks, header versions.
 
-    Page layout, journal mode and free pages do not count: a backup, a reloaded dump and a vacuumed file have the
-    digest of their original.
+    Page layout, journal mode, free pages and what ANALYZE gathered do not count: a backup and a reloaded dump have the
+    digest of their original. So has a vacuumed file, unless VACUUM numbered rowids anew that are all the identity
+    their rows have.
 
     Returns:
         64 hex digits.
@@ -147,12 +149,13 @@ def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[
     statements += [named.sql for named in (*schema.triggers, *schema.views)]
     header = [schema.header[name] for name in ("user_version", "application_id", "encoding")]
     parts = (
-        tuple(sorted(statements)),
+        tuple(sorted(without_end(sql) for sql in statements)),
         tuple((name, digest.rows, digest.sha256) for name, digest in sorted(tables.items())),
         tuple(sorted(marks.items())),
         tuple(header),
     )
-    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
+    # ascii() and not repr(): which characters repr() escapes differs between versions of Python.
+    return hashlib.sha256(ascii(parts).encode("ascii")).hexdigest()
 
 
 def digest_file(path: Path) -> str:

@@ -1,7 +1,8 @@
 """Dump: a database as SQL text that brings back every value exactly, and the way to load it again.
 
 Python's ``iterdump`` and the shell's ``.dump`` lose text after a NUL, -0.0, rowids of tables without a key and more;
-this writer does not. One line is one statement wherever the database's own DDL does not contain line breaks.
+this writer does not. One line is one statement wherever the database's own DDL does not contain line breaks. The last
+line is COMMIT, so that a dump that was cut somewhere brings back nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from migration.engine.connections import exact_text
 from migration.engine.schema import read
-from migration.engine.sql import listed, quoted
+from migration.engine.sql import folded, listed, quoted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,11 +26,12 @@ else:
 _BATCH_ROWS = 200
 _BATCH_CHARS = 200_000
 _EXACT_MANTISSA = 1 << 53
-_EXACT_EXPONENT = (
-    22  # powers of ten up to this one are doubles themselves: one correctly rounded step reads such a literal
-)
+_EXACT_EXPONENT = 22  # powers of ten up to this one are doubles themselves: one division or product reads a literal
+_LONG_MANTISSA = 64  # bits, in which versions of SQLite before 3.43 compute on x86 before they round to 53
 # Controls, which shells and line readers treat each in its own way, and what surrogateescape made of invalid bytes.
 _UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# How a value of a UTF-16 database is read: its text as the bytes that are stored, which UTF-8 cannot always express.
+_WIDE = "CASE typeof({0}) WHEN 'text' THEN CAST({0} AS BLOB) WHEN 'blob' THEN quote({0}) ELSE {0} END"
 _STEP = 20  # 2.0**20 and its inverse have short exact decimal literals
 
 HEADER = """-- An exact dump of one SQLite database. Load it into an empty database: sqlite3 new.db < this-file
@@ -42,25 +44,35 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
     r"""Write the whole database of ``con`` to ``out``, one consistent state of it.
 
     Args:
-        con: Open connection without an open transaction of its own, or inside one; only read from.
+        con: Open connection, inside a transaction or not; only read from.
         out: Text stream with ``errors="surrogateescape"``, newline ``"\n"``.
     """
-    before = con.text_factory
+    before, own = con.text_factory, not con.in_transaction
     exact_text(con)
+    if own:
+        con.execute("BEGIN")
     try:
         schema = read(con)
+        encoding = schema.header["encoding"]
         out.write(HEADER)
-        out.write(f"PRAGMA encoding='{schema.header['encoding']}';\nPRAGMA foreign_keys=OFF;\nBEGIN;\n")
+        # Rows may be older than the CHECK they violate; the dump brings back what is there.
+        out.write(f"PRAGMA encoding='{encoding}';\nPRAGMA foreign_keys=OFF;\nPRAGMA ignore_check_constraints=ON;\n")
+        out.write("BEGIN;\n")
         for table in schema.movable:
-            out.write(f"{table.sql};\n")
-            _write_rows(con, table, schema.header["encoding"], out)
-        _write_marks(con, out)
+            out.write(_ended(table.sql))
+            for holder in _holders(schema, table):
+                if holder is not table:
+                    out.write(f"DELETE FROM {quoted(holder.name)};\n")
+                _write_rows(con, holder, encoding, out)
+        _write_marks(con, encoding, out)
         _write_late_objects(schema, out)
-        out.write("COMMIT;\n")
         out.write(f"PRAGMA user_version={schema.header['user_version']};\n")
         out.write(f"PRAGMA application_id={schema.header['application_id']};\n")
+        out.write("COMMIT;\n")
     finally:
         con.text_factory = before
+        if own:
+            con.execute("ROLLBACK")
 
 
 def load_dump(con: sqlite3.Connection, lines: Iterator[str]) -> None:
@@ -71,23 +83,29 @@ def load_dump(con: sqlite3.Connection, lines: Iterator[str]) -> None:
         lines: The dump's lines with their line ends, decoded with ``errors="surrogateescape"``.
 
     Raises:
-        sqlite3.Error: A statement cannot be run; the dump is not a faithful one.
+        sqlite3.Error: A statement cannot be run, or the dump does not end as one does: it is not a faithful one.
     """
     statement = ""
     for line in lines:
         statement += line
-        if line.endswith(";\n") and sqlite3.complete_statement(statement):
-            con.execute(statement)
+        if line.endswith(";\n") and _is_complete(statement):
+            try:
+                con.execute(statement)
+            except UnicodeEncodeError as error:
+                message = "a statement of the schema is not UTF-8: only the sqlite3 shell can load this dump"
+                raise sqlite3.OperationalError(message) from error
             statement = ""
     if any(line and not line.startswith("--") for line in statement.splitlines()):
         raise sqlite3.OperationalError("the dump ends in the middle of a statement")
+    if con.in_transaction:
+        raise sqlite3.OperationalError("the dump ends before its COMMIT")
 
 
 def literal(value: Any, encoding: str = "UTF-8") -> str:
     """Return an SQL literal, or expression, that every SQLite since 3.35 reads as exactly this value and type.
 
     Args:
-        value: None, int, float, str (undecodable bytes as lone surrogates) or bytes.
+        value: None, int, float, str (bytes that are not UTF-8 as lone surrogates) or bytes.
         encoding: The database's encoding, as PRAGMA encoding gives it: a blob cast to text is read in that encoding.
     """
     if value is None:
@@ -104,8 +122,18 @@ def literal(value: Any, encoding: str = "UTF-8") -> str:
 def _text(value: str, encoding: str) -> str:
     if value.isprintable() or not _UNSAFE.search(value):
         return "'" + value.replace("'", "''") + "'"
-    raw = value.encode("utf-8", "surrogateescape") if encoding == "UTF-8" else value.encode(encoding, "surrogatepass")
+    raw = value.encode(encoding, "surrogateescape")
     return f"CAST(x'{raw.hex()}' AS TEXT)"
+
+
+def _wide(value: Any, encoding: str) -> str:
+    """Write one value that was read as ``_WIDE``: bytes are a text's, and a text is a blob's literal."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, bytes):
+        return literal(value)
+    text = value.decode(encoding, "ignore")
+    return _text(text, encoding) if text.encode(encoding) == value else f"CAST(x'{value.hex()}' AS TEXT)"
 
 
 def _real(value: float) -> str:
@@ -117,9 +145,24 @@ def _real(value: float) -> str:
     digits, _, exponent = text.replace("-", "", 1).partition("e") if value < 0 else text.partition("e")
     fraction = len(digits.partition(".")[2])
     scale = int(exponent or 0) - fraction
-    if int(digits.replace(".", "")) < _EXACT_MANTISSA and abs(scale) <= _EXACT_EXPONENT:
+    if _reads_alike(int(digits.replace(".", "")), scale):
         return text if exponent or "." in text else f"{text}.0"
     return _product(value)
+
+
+def _reads_alike(digits: int, scale: int) -> bool:
+    """Whether every version of SQLite reads ``digits`` times ten to ``scale`` as the nearest double.
+
+    It is one rounded step from exact numbers, so the only danger is to round twice, to 64 bits and then to 53: that
+    goes wrong where the first result lies half-way between two doubles.
+    """
+    if digits >= _EXACT_MANTISSA or abs(scale) > _EXACT_EXPONENT:
+        return False
+    ten: int = 10 ** abs(scale)
+    longer = digits * ten << _LONG_MANTISSA if scale >= 0 else (digits << 3 * _LONG_MANTISSA) // ten
+    dropped = longer.bit_length() - 53
+    from_half = abs((longer & ((1 << dropped) - 1)) - (1 << dropped - 1))
+    return from_half > 1 << longer.bit_length() - _LONG_MANTISSA
 
 
 def _product(value: float) -> str:
@@ -145,8 +188,10 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
     head = f"INSERT INTO {quoted(table.name)}({listed(names)}) VALUES"
     batch: list[str] = []
     size = 0
-    for row in con.execute(f"SELECT {listed(names)} FROM {quoted(table.name)} NOT INDEXED"):
-        batch.append(f"({','.join(literal(value, encoding) for value in row)})")
+    wide = encoding != "UTF-8"
+    read_as = ", ".join(_WIDE.format(quoted(name)) for name in names) if wide else listed(names)
+    for row in con.execute(f"SELECT {read_as} FROM {quoted(table.name)} NOT INDEXED"):
+        batch.append(f"({','.join(_wide(value, encoding) if wide else literal(value) for value in row)})")
         size += len(batch[-1])
         if len(batch) >= _BATCH_ROWS or size >= _BATCH_CHARS:
             out.write(f"{head}{','.join(batch)};\n")
@@ -155,19 +200,40 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
         out.write(f"{head}{','.join(batch)};\n")
 
 
-def _write_marks(con: sqlite3.Connection, out: TextIO) -> None:
+def _holders(schema: Schema, table: Table) -> list[Table]:
+    """Return the tables through which the rows of ``table`` are read and written: as a rule itself.
+
+    A full-text table without a ``_content`` of its own cannot give back what it has indexed: its inner tables can.
+    """
+    prefix = f"{folded(table.name)}_"
+    inner = [one for one in schema.tables.values() if one.kind == "shadow" and folded(one.name).startswith(prefix)]
+    indexes_only = table.module.startswith("fts") and not any(folded(one.name) == f"{prefix}content" for one in inner)
+    return inner if indexes_only else [table]
+
+
+def _ended(sql: str) -> str:
+    """Return a statement of the schema with its semicolon; SQLite keeps a comment at its end, even an open one."""
+    tries = (f"{sql};\n", f"{sql}\n;\n", f"{sql}*/;\n")
+    return next((text for text in tries if _is_complete(text)), tries[0])
+
+
+def _is_complete(statement: str) -> bool:
+    # Lone surrogates stand for bytes that are no part of any keyword, so it does not matter what takes their place.
+    return sqlite3.complete_statement(statement.encode("utf-8", "replace").decode())
+
+
+def _write_marks(con: sqlite3.Connection, encoding: str, out: TextIO) -> None:
     for name, mark in sorted(marks(con).items()):
-        out.write(f"DELETE FROM sqlite_sequence WHERE name={literal(name)};\n")
-        out.write(f"INSERT INTO sqlite_sequence VALUES({literal(name)},{mark});\n")
+        out.write(f"DELETE FROM sqlite_sequence WHERE name={literal(name, encoding)};\n")
+        out.write(f"INSERT INTO sqlite_sequence VALUES({literal(name, encoding)},{mark});\n")
 
 
 def _write_late_objects(schema: Schema, out: TextIO) -> None:
     for table in schema.movable:
         for index in table.indexes:
             if index.sql:
-                out.write(f"{index.sql};\n")
-    out.writelines(f"{view.sql};\n" for view in schema.views)
-    out.writelines(f"{trigger.sql};\n" for trigger in schema.triggers)
+                out.write(_ended(index.sql))
+    out.writelines(_ended(named.sql) for named in (*schema.views, *schema.triggers))
 
 
 def marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
@@ -175,5 +241,8 @@ def marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
     exists = con.execute(f"SELECT 1 FROM {quoted(database)}.sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()
     if not exists:
         return {}
-    rows = con.execute(f"SELECT name, seq FROM {quoted(database)}.sqlite_sequence").fetchall()
+    rows = con.execute(
+        f"SELECT name, seq FROM {quoted(database)}.sqlite_sequence"
+        f" WHERE name IN (SELECT name FROM {quoted(database)}.sqlite_schema WHERE type = 'table')"
+    )
     return {name: seq for name, seq in rows if isinstance(seq, int)}

@@ -19,7 +19,7 @@ _PAGE_SIZE = slice(16, 18)
 _READ_VERSION, _WRITE_VERSION = 18, 19
 _PAGE_COUNT = slice(28, 32)
 _CHANGE_COUNTER, _VALID_FOR = slice(24, 28), slice(92, 96)
-_ONE_MEANS = 65536
+_ONE_MEANS, _SMALLEST_PAGE = 65536, 512
 _NEWEST_FORMAT = 2
 _HEADER_BYTES = 100
 
@@ -41,6 +41,8 @@ def file_problems(plan: Plan, root: Path) -> list[Problem]:
         problems += _shape("target " + plan.target, target, root)
         if target.exists():
             seen[_identity(target)] = f"the target {plan.target}"
+    elif _sidecars(target):
+        problems.append(_orphaned("target " + plan.target, target))
     elif not target.parent.is_dir():
         what = f"its folder {plan.target.rpartition('/')[0]} does not exist."
         problems.append(_problem(plan.target, what, "Create the folder, or correct target in the plan."))
@@ -84,11 +86,15 @@ def _sidecars(path: Path) -> list[str]:
 def _missing(source: Source, path: Path) -> list[Problem]:
     if os.path.lexists(path):
         return []
-    beside = _sidecars(path)
-    if beside:
-        what = f"is missing, but its {' and '.join(beside)} is there: committed rows may be in it."
-        return [_problem(source.file, what, "Bring the database back beside it, or move the sidecar away.")]
+    if _sidecars(path):
+        return [_orphaned(source.file, path)]
     return [_problem(source.file, "no such file.", "Correct file in the plan, or mark the source optional = true.")]
+
+
+def _orphaned(subject: str, path: Path) -> Problem:
+    # SQLite would delete the sidecar together with what is in it as soon as a new file of this name is opened.
+    what = f"is missing, but its {' and '.join(_sidecars(path))} is there: committed rows may be in it."
+    return _problem(subject, what, "Bring the database back beside it, or move the sidecar away.")
 
 
 def _shape(subject: str, path: Path, root: Path) -> list[Problem]:
@@ -99,7 +105,7 @@ def _shape(subject: str, path: Path, root: Path) -> list[Problem]:
             f"is a symbolic link to {os.path.relpath(real, root)}: renaming the link would leave the database in use."
         )
         return [_problem(subject, what, "Name the real file in the plan (inside the workspace).")]
-    if not os.path.realpath(path.parent).startswith(os.path.realpath(root)):
+    if not path.parent.resolve().is_relative_to(root.resolve()):
         what = "lies outside the workspace: a folder on its way is a symbolic link."
         return [_problem(subject, what, "Name the real path, inside the workspace.")]
     if stat.S_ISDIR(mode):
@@ -131,7 +137,7 @@ def _header(subject: str, path: Path) -> list[Problem]:
     size = path.stat().st_size
     wal = path.with_name(path.name + "-wal")
     counted = head[_CHANGE_COUNTER] == head[_VALID_FOR] and pages > 0
-    whole = size % page == 0 and size >= page * pages
+    whole = page >= _SMALLEST_PAGE and size % page == 0 and size >= page * pages
     if counted and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):
         what = f"is truncated: {size} bytes, and its header says {page * pages}; the file is malformed."
         return [_problem(subject, what, "Restore it from a backup, or save what is left with sqlite3's .recover.")]

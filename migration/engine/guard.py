@@ -42,6 +42,9 @@ class Guard:
             sqlite3.DatabaseError: The file is no database.
         """
         self.path = path
+        if path.exists() and not os.access(path, os.W_OK):
+            # SQLite would open it all the same, and begin a transaction that locks nobody out.
+            raise _unwritable(path, "no write permission")
         self._were = _sidecars(path)
         self.reader = open_readonly(path)
         try:
@@ -68,7 +71,10 @@ class Guard:
         self.reader.close()
         self.writer.execute("ROLLBACK")
         leave_wal(self.writer, self.path)
-        self.writer.execute("BEGIN EXCLUSIVE")
+        try:
+            self.writer.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise _in_words(self.path, error) from error
         if pragma(self.writer, "data_version") != self._version:
             raise EngineError(
                 f"{self.path.name} was written to by another process while the run held it.",
@@ -109,7 +115,10 @@ def _tidy(path: Path, were: set[str]) -> None:
     ours = [_beside(path, suffix) for suffix in sorted(_sidecars(path) - were)]
     if not ours or not path.exists():
         return
-    handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return  # not ours to write to: then the sidecars are empty, and whoever may write removes them
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
         for sidecar in ours:
@@ -134,9 +143,13 @@ def _in_words(path: Path, error: sqlite3.Error) -> Exception:
             todo="Stop the process that uses it and run again.",
         )
     if "readonly" in text:
-        return EngineError(
-            f"{path.name} cannot be written ({text}).",
-            left="Nothing was changed.",
-            todo="Give the user who runs this write permission on the file and its folder.",
-        )
+        return _unwritable(path, text)
     return error
+
+
+def _unwritable(path: Path, why: str) -> EngineError:
+    return EngineError(
+        f"{path.name} cannot be written ({why}).",
+        left="Nothing was changed.",
+        todo="Give the user who runs this write permission on the file and its folder.",
+    )

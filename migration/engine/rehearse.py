@@ -40,8 +40,8 @@ def copy_workspace(plan: Plan, live: Path, scratch: Path, *, also: tuple[Path, .
     copier = _Copier(live, scratch)
     for name in dict.fromkeys(os.path.normpath(name) for name in names):
         copier.copy(Path(name))
-    for source in plan.sources:
-        copier.copy_orphaned_sidecars(Path(os.path.normpath(source.file)))
+    for name in (plan.target, *(source.file for source in plan.sources)):
+        copier.copy_orphaned_sidecars(Path(os.path.normpath(name)))
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,13 @@ class _Copier:
     def _copy_link(self, name: Path) -> None:
         if os.path.lexists(self.scratch / name):
             return
-        (self.scratch / name).symlink_to((self.live / name).readlink())
-        real = Path(os.path.realpath(self.live / name))
-        if real.is_relative_to(self.live) and real.exists():
-            self.copy(real.relative_to(self.live))
+        points = (self.live / name).readlink()
+        if points.is_absolute() and points.is_relative_to(self.live):
+            points = self.scratch / points.relative_to(self.live)  # a rehearsal must not reach the live workspace
+        (self.scratch / name).symlink_to(points)
+        real, root = (self.live / name).resolve(), self.live.resolve()
+        if real.is_relative_to(root) and real.exists():
+            self.copy(real.relative_to(root))
 
     def _copy_file(self, there: Path, copy: Path) -> None:
         status = there.stat()
@@ -106,4 +109,4 @@ def _is_database(path: Path) -> bool:
 
 
 def _is_sidecar(path: Path) -> bool:
-    return any(path.name.endswith(s) and path.with_name(path.name.removesuffix(s)).exists() for s in _SIDECARS)
+    return any(path.name.endswith(s) and _is_database(path.with_name(path.name.removesuffix(s))) for s in _SIDECARS)

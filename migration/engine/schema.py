@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migration.engine.sql import folded, quoted
+from migration.engine.connections import open_memory
+from migration.engine.sql import folded, keywords, module_of, quoted
 
 if TYPE_CHECKING:
     import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Table:
     """One table.
 
     Attributes:
-        kind: ``table``, ``virtual`` or ``shadow`` (as PRAGMA table_list says).
+        kind: ``table``, ``virtual`` or ``shadow`` (a virtual table's own, which holds its inner state).
         rowid: A name under which the implicit rowid can be read and written, or empty when there is none.
         alias: The INTEGER PRIMARY KEY column, which is the rowid, or empty.
         module: Of a virtual table: ``fts5``, ``rtree``, ...; else empty.
@@ -94,7 +97,8 @@ class Table:
     @property
     def autoincrement(self) -> bool:
         """Whether SQLite keeps a mark for it in sqlite_sequence."""
-        return bool(self.alias) and "autoincrement" in folded(self.sql)
+        # SQLite has no pragma for it; but the word can stand nowhere else, for it is no name unless it is quoted.
+        return bool(self.alias) and "autoincrement" in keywords(self.sql)
 
     @property
     def rowid_is_identity(self) -> bool:
@@ -142,9 +146,12 @@ def read(con: sqlite3.Connection, database: str = "main") -> Schema:
     ).fetchall()
     sqls = {(kind, name): sql for kind, name, _, sql in masters}
     tables = {}
-    for _, name, kind, _, without_rowid, strict in con.execute(f"PRAGMA {quoted(database)}.table_list").fetchall():
-        if kind in ("table", "virtual", "shadow") and not folded(name).startswith("sqlite_"):
+    listed = con.execute(f"PRAGMA {quoted(database)}.table_list").fetchall()
+    inner = _inner({name: sqls.get(("table", name), "") for _, name, kind, *_ in listed if kind == "virtual"}, listed)
+    for _, name, listed_as, _, without_rowid, strict in listed:
+        if listed_as in ("table", "virtual", "shadow") and not folded(name).startswith("sqlite_"):
             sql = sqls.get(("table", name), "")
+            kind = "table" if listed_as == "shadow" and folded(name) not in inner else listed_as
             tables[name] = _table(con, database, name, kind, sql, without=bool(without_rowid), strict=bool(strict))
     order = {name: at for at, (kind, name, _, _) in enumerate(masters) if kind == "table"}
     return Schema(
@@ -153,6 +160,29 @@ def read(con: sqlite3.Connection, database: str = "main") -> Schema:
         views=tuple(Named(name, name, sql) for kind, name, _, sql in masters if kind == "view"),
         header={name: str(con.execute(f"PRAGMA {quoted(database)}.{name}").fetchone()[0]) for name in HEADER},
     )
+
+
+def _inner(virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, int]]) -> set[str]:
+    """Return the folded names of the tables that virtual tables have made for themselves.
+
+    SQLite lists as a shadow whatever is named like one: a user's ``notes_content`` beside an FTS table ``notes`` that
+    indexes it. So each virtual table is made once more in memory, to see what comes with it.
+    """
+    found = {folded(name) for _, name, kind, *_ in listed if kind == "shadow"}
+    if not found:
+        return found
+    con = open_memory()
+    try:
+        made = set()
+        for name, sql in virtual.items():
+            try:
+                con.execute(sql)
+            except sqlite3.Error:  # it needs something that is not here: then its name decides
+                made |= {shadow for shadow in found if shadow.startswith(f"{folded(name)}_")}
+        made |= {folded(name) for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        return found & made
+    finally:
+        con.close()
 
 
 def _table(
@@ -181,7 +211,7 @@ def _table(
         indexes=indexes,
         rowid=rowid,
         alias=keys[0].name if is_alias and kind == "table" else "",
-        module=_module(sql) if kind == "virtual" else "",
+        module=module_of(sql) if kind == "virtual" else "",
     )
 
 
@@ -201,8 +231,3 @@ def _indexes(con: sqlite3.Connection, database: str, table: str) -> tuple[Index,
         ).fetchone()
         found.append(Index(name, table, bool(unique), origin, bool(partial), (sql and sql[0]) or "", terms))
     return tuple(found)
-
-
-def _module(sql: str) -> str:
-    after = folded(sql).split(" using ", 1)[-1] if " using " in folded(" ".join(sql.split())) else ""
-    return after.strip().split("(")[0].strip()

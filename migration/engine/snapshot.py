@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_new, open_readonly
+from migration.engine.connections import open_new
 from migration.engine.errors import EngineError
 from migration.engine.files import MAGIC, has_hot_journal
+from migration.engine.guard import looking
 from migration.engine.processes import lock_owner
 
 if TYPE_CHECKING:
@@ -27,15 +28,13 @@ def snapshot(live: Path, copy: Path) -> None:
 
     A database that nobody has open and that has rows in its ``-wal``, or a hot journal, is copied with these files:
     opening it in place would change the folder. One that is in use is read through SQLite, which also changes nothing
-    then, its sidecars being there already. A file that is no database is copied as it is.
+    then, its sidecars being there already. A file that is no database, or a damaged one, is copied as it is.
 
     Raises:
-        EngineError: It is locked, or written so fast that no copy of one state could be made.
+        EngineError: It cannot be read, or is locked, or written so fast that no copy of one state could be made.
     """
-    if _copied_with_files(live):
+    if _copied_with_files(live) or not _copied_through_sqlite(live, copy):
         _copy_files(live, copy)
-    else:
-        _copy_through_sqlite(live, copy)
     copy.chmod(live.stat().st_mode & 0o777 | 0o600)
 
 
@@ -46,7 +45,9 @@ def _copied_with_files(live: Path) -> bool:
         return True
     if has_hot_journal(live):
         return lock_owner(live) is None
-    return head[_READ_VERSION] == _WAL_FORMAT and lock_owner(live) is None
+    # SQLite reads a -wal also beside a database whose header does not mention it.
+    wal = head[_READ_VERSION] == _WAL_FORMAT or _with(live, "-wal").exists()
+    return wal and lock_owner(live) is None
 
 
 def _copy_files(live: Path, copy: Path) -> None:
@@ -66,24 +67,27 @@ def _copy_files(live: Path, copy: Path) -> None:
     )
 
 
-def _copy_through_sqlite(live: Path, copy: Path) -> None:
-    source, con = open_readonly(live), open_new(copy)
+def _copied_through_sqlite(live: Path, copy: Path) -> bool:
+    """Copy one state of a database; False when it is damaged: the rehearsal is to see the damage."""
+    con = open_new(copy)
     try:
-        # A read transaction first: Connection.backup() would wait for a lock without end.
-        source.execute("BEGIN")
-        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        source.backup(con)
+        with looking(live) as source:
+            # A read transaction first: Connection.backup() would wait for a lock without end.
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            source.backup(con)
     except sqlite3.OperationalError as error:
+        locked = "locked" in str(error) or "busy" in str(error)
         raise EngineError(
-            f"{live.name} is locked by another process ({error}).",
+            f"{live.name} {'is locked by another process' if locked else 'cannot be read'} ({error}).",
             left="Nothing was changed.",
-            todo="Stop the process that uses it and run again.",
+            todo="Stop the process that uses it and run again." if locked else "Give read permission and run again.",
         ) from error
     except sqlite3.DatabaseError:
-        _copy_files(live, copy)  # damaged: let the rehearsal look at the damage
+        return False
     finally:
         con.close()
-        source.close()
+    return True
 
 
 def _stats(path: Path, suffixes: list[str]) -> list[tuple[int, int, int] | None]:

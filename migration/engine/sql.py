@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 
 # An identifier as SQLite accepts it (https://sqlite.org/lang_keywords.html): "a", [a], `a`, 'a' or a bare word.
-_IDENTIFIER = r"""(?:"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|'(?:[^']|'')*'|[^\s("'\[`]+)"""
+_IDENTIFIER = r"""(?:"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|'(?:[^']|'')*'|(?:[A-Za-z0-9_$]|[^\x00-\x7f])+)"""
+_GAP = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"
 _NAMED = re.compile(
     rf"(?P<head>\s*CREATE\s+(?:UNIQUE\s+)?(?:INDEX|TRIGGER)\s+)(?P<name>{_IDENTIFIER})", re.IGNORECASE | re.DOTALL
+)
+
+_MODULE = re.compile(
+    rf"CREATE VIRTUAL TABLE {_GAP}*+{_IDENTIFIER}{_GAP}*+USING{_GAP}*+(?P<name>{_IDENTIFIER})",
+    re.IGNORECASE | re.DOTALL,
+)
+# What is not code: comments (the last one may be open), strings and quoted identifiers.
+_NOT_CODE = re.compile(
+    r"""--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]""", re.DOTALL
 )
 
 
@@ -24,6 +34,31 @@ def listed(names: tuple[str, ...] | list[str]) -> str:
 def folded(name: str) -> str:
     """Return ``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
     return "".join(char.lower() if char.isascii() else char for char in name)
+
+
+def keywords(sql: str) -> str:
+    """Return ``sql`` in lower case without its comments, strings and quoted identifiers."""
+    return folded(_NOT_CODE.sub(" ", sql))
+
+
+def without_end(sql: str) -> str:
+    """Return ``sql`` without space and comments behind its last word; SQLite keeps some of that, and not always."""
+    end = len(sql.rstrip())
+    for found in reversed(list(_NOT_CODE.finditer(sql))):
+        if found[0][0] in "-/" and found.end() >= end:
+            end = len(sql[: found.start()].rstrip())
+    return sql[:end]
+
+
+def module_of(create: str) -> str:
+    """Return the module, folded, of a CREATE VIRTUAL TABLE statement as sqlite_schema holds it; else an empty text."""
+    found = _MODULE.match(create)
+    if not found:
+        return ""
+    name = found["name"]
+    if name[0] not in "\"'`[":
+        return folded(name)
+    return folded(name[1:-1].replace(name[-1] * 2, name[-1]))
 
 
 def with_name(create: str, name: str) -> str:

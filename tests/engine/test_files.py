@@ -1,0 +1,294 @@
+"""What is wrong with the files themselves is found before any of them is opened, each with its words."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.connections import open_existing, open_new
+from migration.engine.files import file_problems, has_hot_journal, present, size_with_sidecars
+from migration.plan.model import Plan, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace with a target and one source, both sound."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    make(folder / "target.db")
+    make(folder / "a.db")
+    return folder
+
+
+def make(path: Path, mode: str = "DELETE") -> Path:
+    """Make a database of several pages."""
+    con = open_new(path)
+    con.execute(f"PRAGMA journal_mode={mode}")
+    con.execute("CREATE TABLE t(v)")
+    con.execute("INSERT INTO t VALUES(zeroblob(50000))")
+    con.close()
+    return path
+
+
+def plan(*files: str, target: str = "target.db", optional: bool = False) -> Plan:
+    """Return a plan with these sources."""
+    sources = [Source(name=f"s{at}", file=file, optional=optional) for at, file in enumerate(files)]
+    return Plan(format=1, name="p", target=target, sources=sources)
+
+
+def said(root: Path, *files: str, target: str = "target.db", optional: bool = False) -> list[str]:
+    """Return the problems as the user reads them."""
+    return [str(problem) for problem in file_problems(plan(*files, target=target, optional=optional), root)]
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_name("real.db"))
+    path.symlink_to("real.db")
+
+
+def _broken_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("gone.db")
+
+
+def _directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _hard_link(path: Path) -> None:
+    path.with_name("second.db").hardlink_to(path)
+
+
+def _text(path: Path) -> None:
+    path.write_text("no database at all\n" * 20)
+
+
+def _header_only(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\0")
+
+
+def _future(path: Path) -> None:
+    _patch(path, 18, b"\3\3")
+
+
+def _cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 4096)
+
+
+def _cut_in_a_page(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def _page_size_of_nothing(path: Path) -> None:
+    _patch(path, 16, b"\0\0")
+
+
+def _patch(path: Path, at: int, data: bytes) -> None:
+    content = bytearray(path.read_bytes())
+    content[at : at + len(data)] = data
+    path.write_bytes(content)
+
+
+PROBLEMS = [
+    (_link, "is a symbolic link to real.db: renaming the link would leave the database in use."),
+    (_broken_link, "is a symbolic link to gone.db: renaming the link would leave the database in use."),
+    (_directory, "is a directory, not a file."),
+    (_fifo, "is not a regular file."),
+    (_hard_link, "has 2 hard links: under another name it would stay in use."),
+    (_text, "is not a database (or it is encrypted)."),
+    (_header_only, "is not a database (or it is encrypted)."),
+    (_future, "was written by a future version of SQLite."),
+    (_cut, "is truncated: "),
+    (_cut_in_a_page, "is truncated: "),
+    (_page_size_of_nothing, "the file is malformed."),
+]
+
+
+def test_sound_files_have_no_problem(root: Path) -> None:
+    """Nor has a target that does not exist yet, nor an empty file, which is a valid, empty database."""
+    (root / "empty.db").touch()
+    make(root / "wal.db", "WAL")
+
+    assert said(root, "a.db", "wal.db", "empty.db") == []
+    assert said(root, "a.db", target="new.db") == []
+
+
+@pytest.mark.parametrize(("spoil", "words"), PROBLEMS)
+@pytest.mark.parametrize("role", ["source", "target"])
+def test_what_is_wrong_with_a_file_is_said(root: Path, spoil: Callable[[Path], None], words: str, role: str) -> None:
+    """One sentence of fact and one of advice, for a source as for the target."""
+    file = "a.db" if role == "source" else "target.db"
+    spoil(root / file)
+
+    problems = file_problems(plan("a.db"), root)
+
+    assert [problem.subject for problem in problems] == [file if role == "source" else "target target.db"]
+    assert words in problems[0].what
+    assert problems[0].todo.endswith(".")
+    assert problems[0].criterion == "sources-readable"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_cannot_be_read_is_named(root: Path) -> None:
+    """With the system's own reason."""
+    (root / "a.db").chmod(0)
+
+    assert said(root, "a.db") == ["a.db: cannot be read (Permission denied). Give read permission and run again."]
+
+
+def test_a_missing_source_is_named(root: Path) -> None:
+    """And it is said how a source may be missing; an optional one is no problem and is not present."""
+    missing = "no.db: no such file. Correct file in the plan, or mark the source optional = true."
+
+    assert said(root, "a.db", "no.db") == [missing]
+    assert said(root, "no.db", optional=True) == []
+    assert present(plan("no.db", optional=True), root) == []
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_sidecar_without_its_source_is_a_finding(root: Path, suffix: str, optional: bool) -> None:
+    """Somebody has moved the database and left committed rows behind: optional or not, that is not passed over."""
+    (root / f"no.db{suffix}").write_bytes(b"rows")
+
+    what = f"no.db: is missing, but its {suffix} is there: committed rows may be in it."
+    assert said(root, "no.db", optional=optional) == [
+        f"{what} Bring the database back beside it, or move the sidecar away."
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_a_sidecar_without_its_target_is_a_finding(root: Path, suffix: str) -> None:
+    """SQLite would delete it with the new target's first transaction, and the rows in it."""
+    (root / f"new.db{suffix}").write_bytes(b"rows")
+
+    problems = said(root, "a.db", target="new.db")
+
+    assert len(problems) == 1
+    assert f"new.db: is missing, but its {suffix} is there: committed rows may be in it." in problems[0]
+
+
+def test_a_target_needs_its_folder(root: Path) -> None:
+    """It is not made in silence: a mistyped path would hide the result."""
+    assert said(root, "a.db", target="no/such/new.db") == [
+        "no/such/new.db: its folder no/such does not exist. Create the folder, or correct target in the plan."
+    ]
+
+
+@pytest.mark.parametrize("second", ["a.db", "./a.db", "sub/../a.db"])
+def test_one_file_under_two_names_is_seen(root: Path, second: str) -> None:
+    """By what it is and not by how it is spelled: every row would arrive twice."""
+    (root / "sub").mkdir()
+    twins = said(root, "a.db", second)
+
+    expected = "is the same file as a.db (a link or another spelling): its rows would be there twice."
+    assert [expected in problem for problem in twins] == ([] if second == "a.db" else [True])
+
+
+def test_hard_links_are_one_file(root: Path) -> None:
+    """Under either name the other would stay in use, and both together would be every row twice."""
+    (root / "b.db").hardlink_to(root / "a.db")
+
+    problems = said(root, "a.db", "b.db")
+
+    assert [problem.split(":")[0] for problem in problems] == ["a.db", "b.db", "b.db"]
+    assert "is the same file as a.db" in problems[2]
+
+
+def test_the_target_is_no_source(root: Path) -> None:
+    """It would be moved into itself."""
+    problems = said(root, "./target.db")
+
+    assert len(problems) == 1
+    assert "is the same file as the target target.db" in problems[0]
+
+
+@pytest.mark.parametrize("beside", ["elsewhere", "workspace-other"])
+def test_a_folder_that_is_a_link_out_of_the_workspace_is_seen(root: Path, beside: str) -> None:
+    """Also to a folder whose name begins like the workspace's."""
+    (root.parent / beside).mkdir()
+    make(root.parent / beside / "b.db")
+    (root / "logs").symlink_to(f"../{beside}")
+
+    what = "logs/b.db: lies outside the workspace: a folder on its way is a symbolic link."
+    assert said(root, "logs/b.db") == [f"{what} Name the real path, inside the workspace."]
+
+
+def test_a_workspace_behind_a_link_is_a_workspace(root: Path) -> None:
+    """The link above it is the user's own way to it."""
+    (root.parent / "current").symlink_to("workspace")
+
+    assert said(root.parent / "current", "a.db") == []
+
+
+def test_all_problems_are_listed_at_once(root: Path) -> None:
+    """In the order of the plan, target first."""
+    _text(root / "target.db")
+    _directory(root / "a.db")
+
+    problems = file_problems(plan("a.db", "no.db"), root)
+
+    assert [problem.subject for problem in problems] == ["target target.db", "a.db", "no.db"]
+
+
+def test_a_name_cannot_steer_the_terminal(root: Path) -> None:
+    """Control characters of a file name come out as escapes."""
+    assert "\x1b" not in said(root, "no\x1b[2J.db")[0]
+    assert "no\\x1b[2J.db" in said(root, "no\x1b[2J.db")[0]
+
+
+def test_a_short_file_with_its_rows_in_the_wal_is_not_truncated(root: Path) -> None:
+    """The pages that the header counts may be in the -wal."""
+    path = make(root / "wal.db", "WAL")
+    con = open_existing(path)
+    con.execute("PRAGMA wal_autocheckpoint=0")
+    con.execute("INSERT INTO t VALUES(zeroblob(90000))")
+    crashed = path.with_name("crashed.db")
+    crashed.write_bytes(path.read_bytes())
+    path.with_name("crashed.db-wal").write_bytes(path.with_name("wal.db-wal").read_bytes())
+    con.close()
+    os.truncate(crashed, crashed.stat().st_size - 4096)
+
+    assert said(root, "crashed.db") == []
+
+
+def test_nothing_is_opened_as_a_database(root: Path) -> None:
+    """A WAL database has no new files beside it after the look."""
+    make(root / "wal.db", "WAL")
+    before = sorted(root.iterdir())
+
+    said(root, "wal.db", "a.db")
+
+    assert sorted(root.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "hot"),
+    [(b"", False), (bytes(28), False), (bytes.fromhex("d9d505f920a163d7") + bytes(20), True), (None, False)],
+)
+def test_a_journal_is_hot_when_it_has_a_header(root: Path, content: bytes | None, hot: bool) -> None:
+    """An empty one, or one with a header of zeros, is what TRUNCATE and PERSIST leave after a commit."""
+    if content is not None:
+        (root / "a.db-journal").write_bytes(content)
+
+    assert has_hot_journal(root / "a.db") is hot
+
+
+def test_the_size_of_a_database_includes_its_wal(root: Path) -> None:
+    """That is the room that its rows need."""
+    (root / "a.db-wal").write_bytes(bytes(1000))
+
+    assert size_with_sidecars(root / "a.db") == (root / "a.db").stat().st_size + 1000
+    assert size_with_sidecars(root / "no.db") == 0

@@ -1,0 +1,331 @@
+"""The guard keeps writers out and readers in, notices company, and leaves the folder as it found it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import connections
+from migration.engine.connections import open_existing, open_new, open_readonly, pragma
+from migration.engine.errors import EngineError
+from migration.engine.guard import Guard, looking
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+# Another process: runs SQL on a database, says "ready", and keeps its connection until it is told to end.
+OTHER = """
+import sqlite3, sys
+con = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)
+try:
+    for sql in sys.argv[2:]:
+        con.execute(sql).fetchall()
+    print("ready", flush=True)
+except sqlite3.OperationalError as error:
+    print(error, flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks are waited for a moment only."""
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
+
+
+@contextlib.contextmanager
+def other(path: Path, *sql: str) -> Iterator[str]:
+    """Yield what another process, which then keeps the database open, said to these statements."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER, path, *sql], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.communicate("\n")
+
+
+def make(path: Path, mode: str = "DELETE") -> Path:
+    """Make a database with one row, and close it."""
+    con = open_new(path)
+    con.execute(f"PRAGMA journal_mode={mode}")
+    con.execute("CREATE TABLE t(v)")
+    con.execute("INSERT INTO t VALUES(1)")
+    con.close()
+    return path
+
+
+def make_as_after_a_crash(path: Path) -> Path:
+    """Make a WAL database whose rows are in a ``-wal`` that nobody has open, without a ``-shm``."""
+    born = make(path.with_name("born.db"), "WAL")
+    con = open_existing(born)
+    con.execute("INSERT INTO t VALUES(2)")
+    path.write_bytes(born.read_bytes())
+    path.with_name(path.name + "-wal").write_bytes(born.with_name("born.db-wal").read_bytes())
+    con.close()
+    born.unlink()
+    return path
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Return every name in the folder with its bytes; of a ``-shm``, which readers write to as well, the name."""
+    return {path.name: b"" if path.name.endswith("-shm") else path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL", "TRUNCATE", "PERSIST"])
+def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> None:
+    """As long as the guard stands, in either journal mode; afterwards everybody may write again."""
+    path = make(tmp_path / "a.db", mode)
+    guard = Guard(path)
+
+    with other(path, "SELECT * FROM t") as reading, other(path, "INSERT INTO t VALUES(2)") as writing:
+        assert (reading, writing) == ("ready", "database is locked")
+    guard.release()
+
+    with other(path, "INSERT INTO t VALUES(2)") as writing:
+        assert writing == "ready"
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL", "PERSIST"])
+def test_who_only_looked_has_changed_nothing(tmp_path: Path, mode: str) -> None:
+    """Every byte and every file name is what it was, a closed WAL database included."""
+    path = make(tmp_path / "a.db", mode)
+    before = everything(tmp_path)
+
+    guard = Guard(path)
+    rows = guard.reader.execute("SELECT * FROM t").fetchall()
+    guard.release()
+
+    assert rows == [(1,)]
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("look", ["guard", "looking"])
+def test_what_a_crash_has_left_is_read_and_left(tmp_path: Path, look: str) -> None:
+    """Rows in a -wal without a -shm count, and the -wal is neither checkpointed nor removed."""
+    path = make_as_after_a_crash(tmp_path / "a.db")
+    before = everything(tmp_path)
+
+    if look == "guard":
+        guard = Guard(path)
+        rows = guard.reader.execute("SELECT * FROM t").fetchall()
+        guard.release()
+    else:
+        with looking(path) as con:
+            rows = con.execute("SELECT * FROM t").fetchall()
+
+    assert rows == [(1,), (2,)]
+    assert sorted(before) == ["a.db", "a.db-wal"]
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+@pytest.mark.parametrize("look", ["guard", "looking"])
+def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -> None:
+    """Beside an idle connection nothing is removed that it needs, and it can write afterwards."""
+    path = make(tmp_path / "a.db", mode)
+
+    with other(path, "INSERT INTO t VALUES(2)") as said:
+        before = everything(tmp_path)
+        if look == "guard":
+            Guard(path).release()
+        else:
+            with looking(path) as con:
+                assert con.execute("SELECT count(*) FROM t").fetchone() == (2,)
+        after = everything(tmp_path)
+
+    assert said == "ready"
+    assert after == before
+    assert ("a.db-wal" in after) == (mode == "WAL")
+
+
+def test_sidecars_that_somebody_else_came_to_need_are_left(tmp_path: Path) -> None:
+    """A process that opens the database while we look, and stays, keeps the sidecars that we made."""
+    path = make(tmp_path / "a.db", "WAL")
+    look = looking(path)
+    look.__enter__().execute("SELECT * FROM t").fetchall()
+
+    with other(path, "SELECT * FROM t") as said:
+        look.__exit__(None, None, None)
+        there = sorted(entry.name for entry in tmp_path.iterdir())
+
+    assert said == "ready"
+    assert there == ["a.db", "a.db-shm", "a.db-wal"]
+
+
+def test_looking_cannot_write(tmp_path: Path) -> None:
+    """The connection that is lent has no way to."""
+    with looking(make(tmp_path / "a.db")) as con:
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            con.execute("DELETE FROM t")
+
+
+def test_an_error_while_looking_leaves_the_folder_as_well(tmp_path: Path) -> None:
+    """The sidecars go, the error stays."""
+    path = make(tmp_path / "a.db", "WAL")
+
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), looking(path) as con:
+        con.execute("SELECT * FROM missing")
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "sql"),
+    [
+        ("DELETE", ["BEGIN EXCLUSIVE"]),
+        ("DELETE", ["BEGIN IMMEDIATE"]),
+        ("WAL", ["BEGIN IMMEDIATE"]),
+        ("WAL", ["PRAGMA locking_mode=EXCLUSIVE", "INSERT INTO t VALUES(9)"]),
+    ],
+)
+def test_a_locked_database_is_an_error_that_names_it(tmp_path: Path, mode: str, sql: list[str]) -> None:
+    """Within the time that locks are waited for; nothing of the other's is changed."""
+    path = make(tmp_path / "a.db", mode)
+
+    with other(path, *sql) as said:
+        before = sorted(entry.name for entry in tmp_path.iterdir())
+        with pytest.raises(EngineError) as caught:
+            Guard(path)
+        after = sorted(entry.name for entry in tmp_path.iterdir())
+
+    assert said == "ready"
+    assert caught.value.what == "a.db is locked by another process."
+    assert caught.value.todo
+    assert after == before
+
+
+def test_what_is_no_database_is_sqlites_own_error(tmp_path: Path) -> None:
+    """The survey has words for it."""
+    (tmp_path / "a.db").write_bytes(b"something else " * 99)
+
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        Guard(tmp_path / "a.db")
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_alone_nobody_else_can_read_or_write(tmp_path: Path, mode: str) -> None:
+    """The database is one file then, with all its rows, and whoever is alone can write to it."""
+    path = make(tmp_path / "a.db", mode)
+    guard = Guard(path)
+
+    writer = guard.alone()
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
+    assert pragma(writer, "journal_mode") == "delete"
+    with other(path, "SELECT * FROM t") as said:
+        assert said == "database is locked"
+    writer.execute("INSERT INTO t VALUES(2)")
+    writer.execute("COMMIT")
+    guard.release()
+    with other(path, "SELECT * FROM t") as said:
+        assert said == "ready"
+
+
+def test_alone_keeps_the_rows_that_a_crash_left_in_the_wal(tmp_path: Path) -> None:
+    """They are in the database before the -wal goes."""
+    path = make_as_after_a_crash(tmp_path / "a.db")
+    guard = Guard(path)
+
+    guard.alone()
+    guard.release()
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
+    con = open_readonly(path)
+    assert con.execute("SELECT v FROM t").fetchall() == [(1,), (2,)]
+    con.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "sql"),
+    [
+        ("WAL", ["SELECT * FROM t"]),
+        ("WAL", ["BEGIN", "SELECT * FROM t"]),
+        ("DELETE", ["BEGIN", "SELECT * FROM t"]),
+    ],
+)
+def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
+    """An idle connection in WAL mode, which would write on into a renamed file, and any reader in mid-transaction."""
+    path = make(tmp_path / "a.db", mode)
+    guard = Guard(path)
+
+    with other(path, *sql) as said:
+        with pytest.raises(EngineError, match=r"a\.db is (open in|locked by) another process"):
+            guard.alone()
+        guard.release()
+
+    assert said == "ready"
+    con = open_readonly(path)
+    assert con.execute("SELECT v FROM t").fetchall() == [(1,)]
+    con.close()
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
+    """Between giving back the one lock and taking the other somebody may write: then the guard does not go on."""
+    path = make(tmp_path / "a.db", mode)
+    guard = Guard(path)
+    heard = []
+
+    def write_in_the_gap(statement: str) -> None:
+        if statement == "BEGIN EXCLUSIVE":
+            with other(path, "INSERT INTO t VALUES(2)") as said:
+                heard.append(said)
+
+    guard.writer.set_trace_callback(write_in_the_gap)
+
+    with pytest.raises(EngineError, match=r"a\.db was written to by another process"):
+        guard.alone()
+
+    guard.release()
+    assert heard == ["ready"]
+    con = open_readonly(path)
+    assert con.execute("SELECT v FROM t").fetchall() == [(1,), (2,)]
+    con.close()
+
+
+def test_release_can_be_called_again(tmp_path: Path) -> None:
+    """Whoever cleans up need not know how far things went."""
+    guard = Guard(make(tmp_path / "a.db", "WAL"))
+
+    guard.release()
+    guard.release()
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
+
+
+def test_an_unfinished_transaction_is_taken_back_by_release(tmp_path: Path) -> None:
+    """What was not committed never was."""
+    path = make(tmp_path / "a.db")
+    guard = Guard(path)
+    guard.alone().execute("DELETE FROM t")
+
+    guard.release()
+
+    con = open_readonly(path)
+    assert con.execute("SELECT count(*) FROM t").fetchone() == (1,)
+    con.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """With what to do about it; looking at it works all the same."""
+    path = make(tmp_path / "a.db", "WAL")
+    path.chmod(0o400)
+
+    with looking(path) as con:
+        assert con.execute("SELECT v FROM t").fetchall() == [(1,)]
+    with pytest.raises(EngineError, match=r"a\.db cannot be written"):
+        Guard(path)

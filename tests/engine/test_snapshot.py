@@ -1,0 +1,221 @@
+"""A snapshot has all rows that a reader would see, and the workspace is byte for byte what it was."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import connections
+from migration.engine.connections import open_existing, open_new
+from migration.engine.errors import EngineError
+from migration.engine.snapshot import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Another process: runs SQL on a database, says "ready", and keeps its connection until it is told to end.
+OTHER = """
+import sqlite3, sys
+con = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)
+for sql in sys.argv[2:]:
+    con.execute(sql).fetchall()
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+# Another process that dies in mid-transaction, with half of its pages in the file and a hot journal beside it.
+DYING = """
+import os, sqlite3, sys
+con = sqlite3.connect(sys.argv[1], isolation_level=None)
+con.execute("PRAGMA cache_size=1")
+con.execute("BEGIN")
+con.execute("UPDATE t SET v = zeroblob(3000)")
+os._exit(0)
+"""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks are waited for a moment only."""
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Path:
+    """A folder for the live database."""
+    (tmp_path / "live").mkdir()
+    return tmp_path / "live" / "a.db"
+
+
+@contextlib.contextmanager
+def other(path: Path, *sql: str) -> Iterator[None]:
+    """Let another process run these statements and keep the database open."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER, path, *sql], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield
+        finally:
+            process.communicate("\n")
+
+
+def make(path: Path, mode: str = "DELETE", rows: int = 20) -> None:
+    """Make a database with rows, and close it."""
+    con = open_new(path)
+    con.execute(f"PRAGMA journal_mode={mode}")
+    con.execute("CREATE TABLE t(v)")
+    con.execute("BEGIN")
+    con.executemany("INSERT INTO t VALUES(?)", ((at,) for at in range(rows)))
+    con.execute("COMMIT")
+    con.close()
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Return every name in the folder with its bytes; of a ``-shm``, which readers write to as well, the name."""
+    return {path.name: b"" if path.name.endswith("-shm") else path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def rows(copy: Path) -> list[object]:
+    """Read the copied rows."""
+    con = open_existing(copy)
+    assert con.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    found = [value for (value,) in con.execute("SELECT v FROM t ORDER BY rowid")]
+    con.close()
+    return found
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL", "PERSIST", "TRUNCATE"])
+def test_a_closed_database_is_copied_whole(live: Path, tmp_path: Path, mode: str) -> None:
+    """In every journal mode, and nothing new lies beside the live one."""
+    make(live, mode)
+    before = everything(live.parent)
+
+    snapshot(live, tmp_path / "copy.db")
+
+    assert rows(tmp_path / "copy.db") == list(range(20))
+    assert everything(live.parent) == before
+
+
+def test_rows_that_a_crash_left_in_the_wal_are_copied(live: Path, tmp_path: Path) -> None:
+    """With the -wal, which stays where it is."""
+    make(tmp_path / "born.db", "WAL")
+    con = open_existing(tmp_path / "born.db")
+    con.execute("INSERT INTO t VALUES('late')")
+    shutil.copyfile(tmp_path / "born.db", live)
+    shutil.copyfile(tmp_path / "born.db-wal", live.with_name("a.db-wal"))
+    con.close()
+    before = everything(live.parent)
+
+    snapshot(live, tmp_path / "copy.db")
+
+    assert rows(tmp_path / "copy.db")[-1] == "late"
+    assert sorted(before) == ["a.db", "a.db-wal"]
+    assert everything(live.parent) == before
+
+
+def test_a_wal_beside_a_database_in_another_mode_is_left_alone(live: Path, tmp_path: Path) -> None:
+    """As a restored backup beside the -wal of the lost one: SQLite would read it, and write a -shm to do so."""
+    make(tmp_path / "born.db", "WAL")
+    con = open_existing(tmp_path / "born.db")
+    con.execute("INSERT INTO t VALUES('late')")
+    shutil.copyfile(tmp_path / "born.db-wal", live.with_name("a.db-wal"))
+    con.close()
+    make(tmp_path / "restored.db")
+    shutil.copyfile(tmp_path / "restored.db", live)
+    before = everything(live.parent)
+
+    snapshot(live, tmp_path / "copy.db")
+
+    assert everything(live.parent) == before
+    assert (tmp_path / "copy.db-wal").read_bytes() == before["a.db-wal"]
+
+
+def test_a_hot_journal_is_copied_and_not_played_back(live: Path, tmp_path: Path) -> None:
+    """The rehearsal sees what the crash left; the live database is not repaired behind the user's back."""
+    make(live)
+    subprocess.run([sys.executable, "-c", DYING, live], check=True)
+    before = everything(live.parent)
+
+    snapshot(live, tmp_path / "copy.db")
+
+    assert everything(live.parent) == before
+    assert sorted(before) == ["a.db", "a.db-journal"]
+    assert rows(tmp_path / "copy.db") == list(range(20))
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_a_database_in_use_is_copied_as_committed(live: Path, tmp_path: Path, mode: str) -> None:
+    """What another process has written and not committed is not in the copy; what it has committed is."""
+    make(live, mode)
+
+    with other(live, "INSERT INTO t VALUES('committed')", "BEGIN IMMEDIATE", "INSERT INTO t VALUES('not yet')"):
+        before = everything(live.parent)
+        snapshot(live, tmp_path / "copy.db")
+        after = everything(live.parent)
+
+    assert rows(tmp_path / "copy.db") == [*range(20), "committed"]
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("mode", "sql"),
+    [
+        ("DELETE", ["BEGIN EXCLUSIVE"]),
+        ("DELETE", ["BEGIN EXCLUSIVE", "PRAGMA cache_size=1", "UPDATE t SET v = zeroblob(3000)"]),
+        ("WAL", ["PRAGMA locking_mode=EXCLUSIVE", "INSERT INTO t VALUES(9)"]),
+    ],
+)
+def test_an_exclusive_lock_is_an_error_that_names_the_file(
+    live: Path, tmp_path: Path, mode: str, sql: list[str]
+) -> None:
+    """Within the time that locks are waited for, and without a change."""
+    make(live, mode)
+
+    with other(live, *sql):
+        before = everything(live.parent)
+        with pytest.raises(EngineError, match=r"a\.db is locked by another process"):
+            snapshot(live, tmp_path / "copy.db")
+        after = everything(live.parent)
+
+    assert after == before
+
+
+def test_what_is_no_database_is_copied_as_it_is(live: Path, tmp_path: Path) -> None:
+    """The preflight of the rehearsal is to say what is wrong with it."""
+    live.write_bytes(b"no database")
+
+    snapshot(live, tmp_path / "copy.db")
+
+    assert (tmp_path / "copy.db").read_bytes() == b"no database"
+
+
+def test_a_damaged_database_is_copied_with_its_damage(live: Path, tmp_path: Path) -> None:
+    """Byte for byte: the rehearsal must see the damage that the real run would."""
+    make(live)
+    data = bytearray(live.read_bytes())
+    data[100:200] = b"\xff" * 100
+    live.write_bytes(data)
+
+    snapshot(live, tmp_path / "copy.db")
+
+    assert (tmp_path / "copy.db").read_bytes() == bytes(data)
+    assert everything(live.parent) == {"a.db": bytes(data)}
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o640, 0o444])
+def test_the_copy_has_the_mode_of_the_original(live: Path, tmp_path: Path, mode: int) -> None:
+    """Only that the user can always write to a copy."""
+    make(live)
+    live.chmod(mode)
+
+    snapshot(live, tmp_path / "copy.db")
+
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == mode | 0o600

@@ -1,0 +1,134 @@
+"""Names in SQL: whatever characters they have, they stay names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from migration.engine.connections import open_memory
+from migration.engine.sql import folded, keywords, listed, module_of, quoted, with_name, without_end
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
+    lambda name: not name.lower().startswith("sqlite_")
+)
+HOSTILE = ["t", "select", 'a"b', "a'b", "a]b", "a`b", "x); DROP TABLE t; --", "line\nbreak", "", " ", "\U0001f600"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(NAMES)
+def test_a_quoted_name_is_that_name(name: str) -> None:
+    """SQLite reads back exactly the name that was given, as a table and as a column."""
+    con = open_memory()
+
+    con.execute(f"CREATE TABLE {quoted(name)}({quoted(name)})")
+
+    assert con.execute("SELECT name FROM sqlite_schema").fetchall() == [(name,)]
+    assert con.execute(f"SELECT * FROM {quoted(name)}").description[0][0] == name
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_that_name(name: str) -> None:
+    """Quotes, reserved words and whole statements are characters of a name."""
+    con = open_memory()
+
+    con.execute(f"CREATE TABLE {quoted(name)}(a)")
+
+    assert con.execute("SELECT name FROM sqlite_schema").fetchall() == [(name,)]
+
+
+def test_listed_names_are_quoted_one_by_one() -> None:
+    """A comma in a name does not make two of it."""
+    assert listed(["a,b", 'c"']) == '"a,b", "c"""'
+    assert listed(()) == ""
+
+
+@settings(max_examples=150, deadline=None)
+@given(NAMES, NAMES)
+def test_names_are_folded_as_sqlite_compares_them(one: str, other: str) -> None:
+    """Two names fold alike exactly when SQLite takes them for the same; É and é are two."""
+    con = open_memory()
+    for text in (one, other.upper(), other):
+        same = con.execute("SELECT ? = ? COLLATE NOCASE", (other, text)).fetchone()[0]
+        assert (folded(other) == folded(text)) is bool(same)
+
+
+@pytest.mark.parametrize("name", ["i", '"i"', "[i]", "`i`", "'i'", "'i''j'", "é", "i$1", '"CREATE INDEX x"', '"a\nb"'])
+@pytest.mark.parametrize("between", [" ", "/* ON */ ", "--c\n", "\n\t"])
+@pytest.mark.parametrize("unique", ["", "UNIQUE "])
+def test_an_index_gets_another_name_and_stays_the_same(name: str, between: str, unique: str) -> None:
+    """Only the name is another one, however it was written and whatever follows it."""
+    con = open_memory()
+    con.execute("CREATE TABLE t(a)")
+    con.execute(f"CREATE {unique}INDEX {name}{between}ON t(a) WHERE a <> 'INDEX i'")
+    stored = con.execute("SELECT sql FROM sqlite_schema WHERE type = 'index'").fetchone()[0]
+
+    con.execute(with_name(stored, 'an"other'))
+
+    rows = con.execute("SELECT sql FROM sqlite_schema WHERE name = 'an\"other'").fetchall()
+    assert rows == [(stored.replace(f"INDEX {name}", 'INDEX "an""other"', 1),)]
+
+
+def test_a_trigger_gets_another_name() -> None:
+    """Its body, which may hold the old name, is left alone."""
+    renamed = with_name("create trigger g after insert on t begin select 'g'; end", "h")
+
+    assert renamed == "create trigger \"h\" after insert on t begin select 'g'; end"
+
+
+@pytest.mark.parametrize("text", ["CREATE TABLE t(a)", "DROP INDEX i", "", "CREATE INDEX"])
+def test_only_an_index_or_a_trigger_can_be_given_another_name(text: str) -> None:
+    """Anything else is refused and not guessed at."""
+    with pytest.raises(ValueError, match="not a CREATE INDEX"):
+        with_name(text, "x")
+
+
+@pytest.mark.parametrize(
+    ("sql", "left"),
+    [
+        ("A 'b''c' D", "a   d"),
+        ('A "b" [c] `d` E', "a       e"),
+        ("A -- b\nC", "a  \nc"),
+        ("A /* b */ C", "a   c"),
+        ("A /* b", "a  "),
+        ("A '/*' B '*/'", "a   b  "),
+    ],
+)
+def test_only_code_is_looked_at_for_keywords(sql: str, left: str) -> None:
+    """Comments, strings and quoted names hold no keywords."""
+    assert keywords(sql) == left
+
+
+@pytest.mark.parametrize(
+    ("sql", "left"),
+    [
+        ("SELECT 1", "SELECT 1"),
+        ("SELECT 1 -- a", "SELECT 1"),
+        ("SELECT 1 -- a\n", "SELECT 1"),
+        ("SELECT 1 /* a */ -- b\n /* c", "SELECT 1"),
+        ("SELECT 1 /* a */ AS b", "SELECT 1 /* a */ AS b"),
+        ("SELECT ' -- a'", "SELECT ' -- a'"),
+        ("SELECT '/*' AS b", "SELECT '/*' AS b"),
+    ],
+)
+def test_only_what_is_behind_the_last_word_is_cut(sql: str, left: str) -> None:
+    """A comment at the end is no part of a statement; one inside is, as SQLite keeps it."""
+    assert without_end(sql) == left
+
+
+@pytest.mark.parametrize(
+    ("sql", "module"),
+    [
+        ("CREATE VIRTUAL TABLE f USING fts5(a)", "fts5"),
+        ("CREATE VIRTUAL TABLE f using FTS5(a, b)", "fts5"),
+        ("CREATE VIRTUAL TABLE f\nUSING\n\tfts5\n(a)", "fts5"),
+        ("CREATE VIRTUAL TABLE f -- using rtree\n USING /* x */ fts5(a)", "fts5"),
+        ('CREATE VIRTUAL TABLE "a using rtree"USING"FTS5"(a)', "fts5"),
+        ("CREATE VIRTUAL TABLE 'f' USING [rtree](id, a, b)", "rtree"),
+        ("CREATE VIRTUAL TABLE f USING dbstat", "dbstat"),
+        ("CREATE TABLE t(a)", ""),
+    ],
+)
+def test_the_module_of_a_virtual_table_is_found(sql: str, module: str) -> None:
+    """However the statement is written."""
+    assert module_of(sql) == module
