@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import file_content_digest
+from migration.engine.backup import content_seen
 from migration.engine.durable import move
 from migration.engine.errors import EngineError
 from migration.engine.observation import Observation, equal
@@ -32,12 +33,22 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
         EngineError: Somebody has it open, or wrote to it since the guard was taken, or something lies beside it.
     """
     con = guard.alone()
-    left = [s for s in _SIDECARS if guard.path.with_name(guard.path.name + s).exists()]
+    journal = _with(guard.path, "-journal")
+    if journal.exists():  # journal_mode PERSIST and TRUNCATE leave it; held alone, the database has no use for it
+        ledger.note("settled", file=file, removed=journal.name)
+        journal.unlink()
+    left = [s for s in _SIDECARS if os.path.lexists(_with(guard.path, s))]
     if left:
         raise EngineError(
             f"{file} still has its {' and '.join(left)} beside it.",
             left="It has not been renamed.",
             todo="Find out which process keeps it, stop it and run again.",
+        )
+    if os.path.lexists(archived):
+        raise EngineError(
+            f"{archived.name} is there already.",
+            left=f"It is as it was, and {file} has not been renamed.",
+            todo="Find out whose it is, and run again.",
         )
     ledger.note("archiving", file=file, archive=archived.name)
     move(guard.path, archived)
@@ -69,9 +80,10 @@ def restorable_observations(root: Path, manifest: Manifest) -> list[Observation]
         for file, archived in manifest.archive.items():
             copy = manifest.database(file)
             restored = Path(folder) / f"{len(seen)}.db"
-            restored.write_bytes((root / archived).read_bytes())
-            seen.append(equal(archived, copy.digest if copy else "in the manifest", file_content_digest(restored)))
-            restored.unlink()
+            if (root / archived).is_file():
+                shutil.copyfile(root / archived, restored)
+            seen.append(equal(archived, copy.digest if copy else "in the manifest", content_seen(restored)))
+            restored.unlink(missing_ok=True)
     return seen or [Observation("archives", "restorable", "there was no source to archive", holds=True)]
 
 

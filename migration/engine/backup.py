@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import sqlite3
 
     from migration.engine.survey import Facts
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 def open_set(folder: Path) -> None:
@@ -29,6 +31,7 @@ def open_set(folder: Path) -> None:
         FileExistsError: A set of that name is there already.
     """
     folder.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
+    sync_folder(folder.parent.parent)
     make_private_folder(folder)
     make_private_folder(folder / "databases")
     make_private_folder(folder / "code")
@@ -41,9 +44,15 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
     WAL mode: it is one file that needs nothing beside it.
 
     Raises:
-        EngineError: The copy does not have the content of the original.
+        EngineError: The copy does not have the content of the original, or another database has its name.
     """
     final = folder / "databases" / f"{facts.name}.db"
+    if final.exists():
+        raise EngineError(
+            f"two databases are named {facts.name!r}: the backup of one would take the place of the other's.",
+            left="Nothing was changed.",
+            todo=f"Give the source {facts.file} another name in the plan.",
+        )
     part = final.with_name(final.name + ".part")
     con = open_new(part)
     try:
@@ -58,7 +67,7 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
             left="Nothing was changed.",
             todo="Check the disk, and run again.",
         )
-    _settle(part, final)
+    settle(part, final)
     live = facts.guard.path.stat()
     return DatabaseCopy(
         role="target" if facts.name == "target" else "source",
@@ -89,7 +98,7 @@ def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
             write_dump(con, out)
     finally:
         con.close()
-    _settle(part, path)
+    settle(part, path)
     digest = reloaded_digest(path)
     return replace(copy, dump=f"databases/{path.name}", dump_sha256=digest_file(path), dump_digest=digest)
 
@@ -133,7 +142,17 @@ def file_content_digest(path: Path) -> str:
         return content_digest(con)
 
 
-def _settle(part: Path, final: Path) -> None:
+def content_seen(path: Path) -> str:
+    """Return the content digest of a database file, or in words why it has none."""
+    if not os.path.lexists(path):
+        return "no such file"
+    try:
+        return file_content_digest(path)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return f"cannot be read ({error})"
+
+
+def settle(part: Path, final: Path) -> None:
     """Give a finished file its final name; its bytes are on disk before the name is."""
     handle = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine import history
-from migration.engine.backup import file_content_digest
+from migration.engine.backup import content_seen
 from migration.engine.digest import digest_tables
 from migration.engine.guard import looking
 from migration.engine.observation import Observation, equal
@@ -15,18 +15,19 @@ from migration.engine.schema import read
 from migration.engine.sql import folded
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from migration.engine.digest import TableDigest
     from migration.engine.manifest import Manifest
-    from migration.engine.schema import Schema
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 @dataclass(frozen=True)
 class TargetNow:
     """The target as it is now, beside what was committed into it."""
 
-    schema: Schema
     digests: dict[str, TableDigest]
     damage: tuple[str, ...]
     row: history.Row | None
@@ -42,16 +43,15 @@ class TargetNow:
 
 
 def target_now(root: Path, sealed: Manifest) -> TargetNow:
-    """Read the target through a connection that cannot write.
-
-    Raises:
-        sqlite3.DatabaseError: It is gone, or no database.
-    """
-    with looking(root / sealed.target) as con:
-        schema = read(con)
-        damage = tuple(str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall())
-        row = next((one for one in history.read(con) if one.run == sealed.run), None)
-        return TargetNow(schema, digest_tables(con, schema), damage, row)
+    """Read the target through a connection that cannot write; one that is gone or no database is damage, too."""
+    try:
+        with looking(root / sealed.target) as con:
+            schema = read(con)
+            damage = tuple(str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall())
+            row = next((one for one in history.read(con) if one.run == sealed.run), None)
+            return TargetNow(digest_tables(con, schema), damage, row)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return TargetNow({}, (f"cannot be read ({error})",), None)
 
 
 def archives_unchanged(root: Path, sealed: Manifest) -> list[Observation]:
@@ -59,9 +59,7 @@ def archives_unchanged(root: Path, sealed: Manifest) -> list[Observation]:
     seen = []
     for file, archived in sealed.archive.items():
         copy = sealed.database(file)
-        path = root / archived
-        found = file_content_digest(path) if path.is_file() else "no such file"
-        seen.append(equal(archived, copy.digest if copy else "in the manifest", found))
+        seen.append(equal(archived, copy.digest if copy else "in the manifest", content_seen(root / archived)))
     return seen or [Observation("archives", "unchanged", "this consolidation archived nothing", holds=True)]
 
 

@@ -66,7 +66,8 @@ def read(con: sqlite3.Connection) -> list[Row]:
     """Return the rows of history, oldest first; none when the target never was consolidated into."""
     if not _exists(con):
         return []
-    rows = con.execute(f"SELECT * FROM {TABLE} ORDER BY run").fetchall()
+    # By rowid, the order in which they were written: a stamp is only as right as the clock was.
+    rows = con.execute(f"SELECT * FROM {TABLE} ORDER BY rowid").fetchall()
     return [
         Row(run, plan, plan_sha256, committed, backup_set, version, json.loads(sources), json.loads(tables))
         for run, plan, plan_sha256, committed, backup_set, version, sources, tables in rows

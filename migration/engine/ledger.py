@@ -24,12 +24,20 @@ class Ledger:
         self.path = folder / NAME
 
     def note(self, event: str, **facts: object) -> None:
-        """Append one event and wait until it is on disk."""
+        """Append one event and wait until it is on disk; a line that a crash has cut off is ended first.
+
+        Raises:
+            OSError: The disk is full or broken; the event does not count, and what was noted before still does.
+        """
         line = json.dumps({"event": event, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **facts})
         new = not self.path.exists()
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            os.write(handle, line.encode("ascii") + b"\n")
+            size = os.fstat(handle).st_size
+            whole = not size or os.pread(handle, 1, size - 1) == b"\n"
+            rest = memoryview((b"" if whole else b"\n") + line.encode("ascii") + b"\n")
+            while rest:  # a disk that fills up takes a part of the bytes and says so only at the next call
+                rest = rest[os.write(handle, rest) :]
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -37,17 +45,15 @@ class Ledger:
             sync_folder(self.path.parent)
 
     def events(self) -> list[Event]:
-        """Return all events, oldest first; a last line that was cut off while it was written does not count."""
+        """Return all events, oldest first; a line that was cut off while it was written does not count."""
         if not self.path.exists():
             return []
         found = []
-        for line in self.path.read_text("ascii", errors="replace").splitlines(keepends=True):
-            if not line.endswith("\n"):
-                break
+        for line in self.path.read_bytes().split(b"\n")[:-1]:
             try:
                 found.append(json.loads(line))
             except ValueError:
-                break
+                continue
         return found
 
     def has(self, *events: str) -> bool:

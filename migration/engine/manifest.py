@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.durable import write_new
+from migration.engine.durable import replace
+from migration.engine.errors import EngineError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,22 +83,42 @@ class Manifest:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Seal the backup set: the manifest is on disk, and a second one cannot be written."""
-    write_new(folder / NAME, json.dumps({"format": 1, **asdict(manifest)}, indent=1).encode("ascii") + b"\n")
+    """Seal the backup set: the manifest is on disk, whole or not at all, and a second one cannot be written.
+
+    Raises:
+        FileExistsError: The set is sealed already.
+    """
+    path = folder / NAME
+    if path.exists():
+        raise FileExistsError(f"{path} is there already: a set is sealed once.")
+    replace(path, json.dumps({"format": 1, **asdict(manifest)}, indent=1).encode("ascii") + b"\n", 0o600)
 
 
 def read(folder: Path) -> Manifest | None:
     """Return the manifest of a backup set, or None when the set was never sealed.
 
     Raises:
-        ValueError: The file is there and is no manifest of format 1.
+        EngineError: The file is there and is no manifest of format 1.
     """
     path = folder / NAME
     if not path.exists():
         return None
-    data = json.loads(path.read_bytes())
-    if data.pop("format", None) != 1:
-        raise ValueError(f"{path.name} is not a manifest of format 1")
-    databases = tuple(DatabaseCopy(**entry) for entry in data.pop("databases"))
-    code = tuple(CodeCopy(**entry) for entry in data.pop("code"))
-    return Manifest(databases=databases, code=code, **data)
+    try:
+        data = json.loads(path.read_bytes())
+        known = data.pop("format") == 1
+        databases = tuple(DatabaseCopy(**entry) for entry in data.pop("databases"))
+        code = tuple(CodeCopy(**entry) for entry in data.pop("code"))
+        sealed = Manifest(databases=databases, code=code, **data)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _unreadable(folder, repr(error)) from error
+    if not known:
+        raise _unreadable(folder, "it has another format")
+    return sealed
+
+
+def _unreadable(folder: Path, why: str) -> EngineError:
+    return EngineError(
+        f"{folder.name}/{NAME} is not a manifest of format 1 ({why}).",
+        left="Nothing was changed.",
+        todo="Bring the file back as it was, or move the whole set out of the backups folder.",
+    )

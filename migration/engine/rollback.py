@@ -1,29 +1,44 @@
-"""Rollback: the way back from any point of a run, step by step, each step looking at facts and not at flags."""
+"""Rollback: the way back from any point of a run: it looks at facts first, and acts only if nothing forbids it."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine import history, manifest
-from migration.engine.backup import file_content_digest
-from migration.engine.connections import leave_wal, open_existing, open_new, open_readonly
-from migration.engine.digest import digest_file, digest_tables
-from migration.engine.durable import move, replace, sync_folder
+from migration.engine import manifest, restore
+from migration.engine.backup import content_seen
+from migration.engine.digest import digest_file
+from migration.engine.durable import move, replace
 from migration.engine.errors import EngineError
-from migration.engine.guard import looking
 from migration.engine.ledger import Ledger
 from migration.engine.observation import Observation, equal
-from migration.engine.schema import read
+from migration.engine.processes import holders
+from migration.engine.standing import Standing, look_at
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from migration.engine.manifest import DatabaseCopy, Manifest
 
-_SIDECARS = ("-wal", "-shm", "-journal")
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to put back.
+
+    Attributes:
+        words: What is said when it is done.
+        act: How it is done.
+        alone: The database that nobody else may have open then, or None.
+    """
+
+    words: str
+    act: Callable[[], object]
+    alone: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -40,195 +55,246 @@ class PutBack:
 
 
 def changed_since(root: Path, folder: Path) -> list[str]:
-    """Name the target's tables that differ from what the run committed: what a rollback would discard.
+    """Say in what the target differs from what the run committed: what a rollback would discard.
 
     Returns:
-        Sentences, one a table; empty when the target is as committed, or was not committed.
+        Sentences, one a table; empty when the target is as committed, was not committed, or is not there.
+
+    Raises:
+        EngineError: It is locked.
     """
-    sealed = manifest.read(folder)
-    target = root / sealed.target if sealed else None
-    if sealed is None or target is None or not target.exists():
+    sealed, ledger = manifest.read(folder), Ledger(folder)
+    if sealed is None or ledger.has("put-back") or not (root / sealed.target).exists():
         return []
-    with looking(target) as con:
-        row = next((row for row in history.read(con) if row.run == sealed.run), None)
-        digests = digest_tables(con, read(con))
-    if row is None:
-        return []
-    found = []
-    for name in sorted(set(row.tables) | set(digests) - {history.TABLE}):
-        was = (row.tables[name][0], row.tables[name][1]) if name in row.tables else None
-        now = (digests[name].rows, digests[name].sha256) if name in digests else None
-        if was != now:
-            found.append(f"{name}: {_rows(was)} at the migration, {_rows(now)} now")
-    return found
+    now = look_at(root / sealed.target, sealed.run)
+    return list(now.changed) if _ours(now, ledger) and not _as_before(now, sealed) else []
 
 
 def put_back(root: Path, folder: Path) -> PutBack:
     """Undo a run: archives, code, target, in this order; each step only where the run's own result is found.
 
-    A target that has changed since is kept in the backup set first, so nothing is lost even then. Killed in the
-    middle, it can be run again.
+    Everything is looked at before the first change, so that a refusal changes nothing. A target that has changed since
+    is kept in the backup set first. Killed in the middle, it can be run again; done again, it does nothing.
 
     Args:
-        root: The workspace.
+        root: The workspace. This process has no connection open on its databases.
         folder: The run's backup set.
 
     Raises:
-        EngineError: A file is neither as it was before the run nor as the run left it; it is not touched.
+        EngineError: A file is neither as it was before the run nor as the run left it, or is in use.
+        OSError: The disk is full or broken; it can be done again when that is mended.
     """
-    sealed = manifest.read(folder)
-    ledger = Ledger(folder)
-    done = PutBack()
+    sealed, ledger, done = manifest.read(folder), Ledger(folder), PutBack()
     if sealed is None:
         return done
-    ledger.note("putting-back")
-    _restore_names(root, sealed, done)
-    _restore_code(root, folder, sealed, ledger, done)
-    _restore_target(root, folder, sealed, done)
-    _restore_modes(root, sealed)
+    if not ledger.has("put-back"):
+        looked = [
+            *_names(root, folder, sealed),
+            *_code(root, folder, sealed, ledger),
+            *_target(root, folder, sealed, ledger),
+        ]
+        steps = _unless_refused(looked)
+        for database in {step.alone for step in steps if step.alone}:
+            restore.must_be_free(database)
+        ledger.note("putting-back")
+        for step in steps:
+            step.act()
+            done.steps.append(step.words)
+        _restore_modes(root, sealed)
     done.seen.extend(restored_observations(root, sealed))
-    if done.holds:
-        ledger.note("put-back", steps=done.steps)
+    if not ledger.has("put-back"):
+        ledger.note("put-back", steps=done.steps, exact=done.holds)
     return done
 
 
 def restored_observations(root: Path, sealed: Manifest) -> list[Observation]:
     """Every database has the content, and every code file the bytes, that the manifest says; no archive is left."""
-    seen = []
-    for copy in sealed.databases:
-        live = root / copy.file
-        found = file_content_digest(live) if live.exists() else "no such file"
-        seen.append(equal(copy.file, copy.digest, found))
-    if not sealed.target_existed:
-        there = (root / sealed.target).exists()
-        seen.append(equal(sealed.target, "no such file", "there" if there else "no such file"))
+    seen = [equal(copy.file, copy.digest, content_seen(root / copy.file)) for copy in sealed.databases]
     for code in sealed.code:
         path = root / code.file
-        seen.append(equal(code.file, code.sha256, digest_file(path) if path.exists() else "no such file"))
-    for archived in sealed.archive.values():
-        there = os.path.lexists(root / archived)
-        seen.append(equal(archived, "no such file", "there" if there else "no such file"))
-    return seen
+        seen.append(equal(code.file, code.sha256, digest_file(path) if path.is_file() else "no such file"))
+    gone = [*([] if sealed.target_existed else [sealed.target]), *sealed.archive.values()]
+    return seen + [
+        equal(file, "no such file", "there" if os.path.lexists(root / file) else "no such file") for file in gone
+    ]
 
 
-def _restore_names(root: Path, sealed: Manifest, done: PutBack) -> None:
+def _names(root: Path, folder: Path, sealed: Manifest) -> Iterator[Step | EngineError]:
     for file, archived in sealed.archive.items():
-        old, new = root / file, root / archived
-        if not os.path.lexists(new):
-            continue
-        if os.path.lexists(old) and not old.samefile(new):
-            raise EngineError(
+        old, new, copy = root / file, root / archived, sealed.database(file)
+        with restore.in_words(old):
+            restore.take_back(old)
+        if os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
+            yield EngineError(
                 f"{file} has been created again beside its archive {new.name}.",
                 left="Both files are as they were found.",
                 todo=f"Move {file} away (its rows are in no backup), then roll back again.",
             )
-        move(new, old)
-        done.steps.append(f"renamed {archived} back to {file}")
-    for copy in sealed.databases:
-        live = root / copy.file
-        if copy.role == "source" and copy.journal_mode == "wal" and live.exists():
-            con = open_existing(live)
-            try:
-                con.execute("PRAGMA journal_mode=WAL").fetchone()
-            finally:
-                con.close()
+        elif os.path.lexists(new):
+            yield from _settled(new, folder, copy.digest if copy else "")
+            if not os.path.lexists(old):  # else a renaming was cut short: what lies beside the old name belongs to it
+                yield from _aside(old, folder)
+            yield Step(f"renamed {archived} back to {file}", partial(move, new, old))
+        elif copy and not os.path.lexists(old):
+            yield from _aside(old, folder)
+            yield from _placed(old, folder, copy)
 
 
-def _restore_code(root: Path, folder: Path, sealed: Manifest, ledger: Ledger, done: PutBack) -> None:
+def _settled(archive: Path, folder: Path, digest: str) -> Iterator[Step | EngineError]:
+    """What lies beside an archive came there later: rubbish, if the file itself is as it was and nobody has it open."""
+    if not restore.sidecars(archive):
+        return
+    by = [f"process {one.pid} ({one.command})" for one in holders([archive]).found]
+    with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
+        lonely = Path(scratch) / "archive.db"
+        shutil.copyfile(archive, lonely)
+        unchanged = content_seen(lonely) == digest and restore.write_version(archive) == 1  # it left WAL mode
+    if by or not unchanged:
+        names = " and ".join(one.name for one in restore.sidecars(archive))
+        yield EngineError(
+            f"{archive.name} has been opened since it was archived{': by ' + ', '.join(by) if by else ''}; {names}"
+            f" {'lies' if len(restore.sidecars(archive)) == 1 else 'lie'} beside it.",
+            left="It was not touched.",
+            todo="Close it wherever it is open, let sqlite3 open and close it once, then roll back again.",
+        )
+    yield from _aside(archive, folder)
+
+
+def _aside(database: Path, folder: Path) -> Iterator[Step]:
+    """SQLite would play a leftover sidecar into whatever file gets this name: it is kept in the backup set instead."""
+    for beside in restore.sidecars(database):
+        yield Step(f"set {beside.name} aside in {folder.name}", partial(restore.set_aside, beside, folder))
+
+
+def _placed(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | EngineError]:
+    yield from _proved(folder, copy.copy, copy.sha256)
+    words = f"restored {copy.file} from the backup set"
+    yield Step(words, partial(restore.place, path, folder / copy.copy, copy.mode))
+
+
+def _proved(folder: Path, copy: str, sha256: str) -> Iterator[EngineError]:
+    """A copy is restored only if it still has the bytes that were sealed."""
+    path = folder / copy
+    if not path.is_file() or digest_file(path) != sha256:
+        yield EngineError(
+            f"{folder.name}/{copy} is {'not as it was sealed' if path.is_file() else 'missing'}.",
+            left="Nothing was put back from it.",
+            todo="Bring this file of the backup set back from another copy of it, then roll back again.",
+        )
+
+
+def _code(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Step | EngineError]:
     written = {event["file"]: event["after"] for event in ledger.all("rewriting")}
     for code in sealed.code:
         path = root / code.file
-        now = digest_file(path) if path.exists() else ""
-        if now == code.sha256 or code.file not in written:
+        now = digest_file(path) if path.is_file() else "no such file"
+        begun = path.with_name(f".{path.name}.part").exists()  # a replacing that was cut short; replace() removes it
+        if code.file not in written or (now == code.sha256 and not begun):
             continue
-        if now != written[code.file]:
-            raise EngineError(
+        if now not in (code.sha256, written[code.file]):
+            yield EngineError(
                 f"{code.file} is neither as it was before the migration nor as the migration wrote it.",
                 left="It was not touched.",
                 todo=f"Compare it with {folder.name}/{code.copy}, settle it by hand, then roll back again.",
             )
-        replace(path, (folder / code.copy).read_bytes(), code.mode)
-        done.steps.append(f"restored {code.file}")
+        yield from _proved(folder, code.copy, code.sha256)
+        yield Step(f"restored {code.file}", partial(_restore_code, path, folder / code.copy, code.mode))
 
 
-def _restore_target(root: Path, folder: Path, sealed: Manifest, done: PutBack) -> None:
-    target = root / sealed.target
+def _restore_code(path: Path, copy: Path, mode: int) -> None:
+    replace(path, copy.read_bytes(), mode)
+
+
+def _target(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Step | EngineError]:
+    target, copy = root / sealed.target, sealed.database(sealed.target)
+    if not os.path.lexists(target):
+        if copy or ledger.has("creating-target"):
+            yield from _aside(target, folder)
+        if copy:
+            yield from _placed(target, folder, copy)
+        return
+    try:
+        now = look_at(target, sealed.run)
+    except EngineError as error:
+        yield error
+        return
+    begun = copy is None and now.empty and ledger.has("creating-target")
+    if not _as_before(now, sealed) and (begun or _ours(now, ledger)):
+        yield from _without_the_run(target, folder, copy, now, ledger)
+
+
+def _without_the_run(
+    target: Path, folder: Path, copy: DatabaseCopy | None, now: Standing, ledger: Ledger
+) -> Iterator[Step | EngineError]:
+    if now.later:
+        yield EngineError(
+            f"{target.name} has been consolidated into again since, by run {now.later}.",
+            left="Nothing was changed.",
+            todo="Roll that run back first.",
+        )
+    if now.trouble:
+        yield Step(f"set {target.name} aside in {folder.name}", partial(restore.set_aside, target, folder))
+        yield from _aside(target, folder)
+    elif now.changed and not now.empty:
+        words = f"kept {target.name} as it was in {folder.name}/databases"
+        yield Step(words, partial(restore.keep, target, folder), alone=target)
+    if copy and now.trouble:
+        yield from _placed(target, folder, copy)
+    elif copy:
+        yield from _proved(folder, copy.copy, copy.sha256)
+        act = partial(_restore_target, target, folder / copy.copy, copy.digest, ledger)
+        yield Step(f"restored {copy.file} from the backup set", act, alone=target)
+    elif not now.trouble:
+        words = f"removed {target.name}, which the run had created"
+        yield Step(words, partial(restore.remove, target), alone=target)
+
+
+def _ours(now: Standing, ledger: Ledger) -> bool:
+    """Whether the target has the run's data in it, or has lost it to somebody who replaced the file since."""
+    return now.committed or (ledger.has("committed") and not ledger.has("target-restored"))
+
+
+def _as_before(now: Standing, sealed: Manifest) -> bool:
     copy = sealed.database(sealed.target)
-    if copy is None:
-        _remove_made_target(target, folder, sealed, done)
-        return
-    committed = any(row.run == sealed.run for row in history.read_file(target)) if target.exists() else False
-    if committed or not target.exists():
-        _keep(target, folder, done)
-        _overwrite(folder / copy.copy, target, copy)
-        done.steps.append(f"restored {sealed.target} from the backup set")
-    elif copy.journal_mode == "wal":
-        con = open_existing(target)
-        try:
-            con.execute("PRAGMA journal_mode=WAL").fetchone()
-        finally:
-            con.close()
+    return copy is not None and now.digest == copy.digest
 
 
-def _remove_made_target(target: Path, folder: Path, sealed: Manifest, done: PutBack) -> None:
-    """A target that this run created goes; what was in it stays in the backup set."""
-    if not target.exists():
-        return
-    rows = history.read_file(target) if target.stat().st_size else []
-    if rows and rows[0].run != sealed.run:
-        raise EngineError(f"{sealed.target} was made by another run.", todo="Roll that run back first.")
-    if rows:
-        _keep(target, folder, done)
-    for suffix in ("", *_SIDECARS):
-        target.with_name(target.name + suffix).unlink(missing_ok=True)
-    sync_folder(target.parent)
-    done.steps.append(f"removed {sealed.target}, which the run had created")
-
-
-def _keep(target: Path, folder: Path, done: PutBack) -> None:
-    """Keep the target as it is now in the backup set: a rollback loses nothing, not even what came after."""
-    if not target.exists():
-        return
-    kept = folder / "databases" / "target-before-rollback.db"
-    kept.unlink(missing_ok=True)
-    source, con = open_readonly(target), open_new(kept)
-    try:
-        source.backup(con)
-        con.execute("PRAGMA journal_mode=DELETE").fetchone()
-    finally:
-        con.close()
-        source.close()
-    done.steps.append(f"kept the target as it was in {folder.name}/databases/{kept.name}")
-
-
-def _overwrite(backup: Path, target: Path, copy: DatabaseCopy) -> None:
-    """Restore through SQLite, in one transaction on the live file: whoever has it open sees old or new, never both."""
-    if not target.exists():
-        part = target.with_name(f".{target.name}.part")
-        shutil.copyfile(backup, part)
-        part.chmod(copy.mode)
-        for suffix in _SIDECARS:
-            target.with_name(target.name + suffix).unlink(missing_ok=True)
-        part.rename(target)
-        sync_folder(target.parent)
-    source, con = open_readonly(backup), open_existing(target)
-    try:
-        leave_wal(con, target)
-        source.backup(con)
-        if copy.journal_mode == "wal":
-            con.execute("PRAGMA journal_mode=WAL").fetchone()
-    finally:
-        con.close()
-        source.close()
+def _restore_target(target: Path, backup: Path, digest: str, ledger: Ledger) -> None:
+    restore.overwrite(target, backup)
+    found = content_seen(target)
+    if found != digest:
+        raise EngineError(
+            f"{target.name} has been restored, and does not have the content of its backup: {found}.",
+            left=f"The backup is {backup}.",
+            todo="Check the disk, and roll back again.",
+        )
+    ledger.note("target-restored")
 
 
 def _restore_modes(root: Path, sealed: Manifest) -> None:
+    """Every file has its permission bits again, and every database its journal mode."""
+    for copy in sealed.databases:
+        path, was_wal = root / copy.file, copy.journal_mode == "wal"
+        if path.is_file() and (was_wal or copy.role == "target"):  # nothing is ever written to the others
+            restore.clear_journal(path)
+        if path.is_file() and was_wal:
+            restore.back_to_wal(path)
     modes = {copy.file: copy.mode for copy in sealed.databases} | {code.file: code.mode for code in sealed.code}
     for file, mode in modes.items():
         path = root / file
-        if path.exists() and path.stat().st_mode & 0o777 != mode:
+        if path.is_file() and path.stat().st_mode & 0o777 != mode:
             path.chmod(mode)
 
 
-def _rows(found: tuple[int, str] | None) -> str:
-    return "not there" if found is None else f"{found[0]} rows ({found[1][:8]})"
+def _unless_refused(looked: list[Step | EngineError]) -> list[Step]:
+    """Return the steps, if none of what was looked at stands in the way.
+
+    Raises:
+        EngineError: Something does; all of it is said.
+    """
+    refusals = [one for one in looked if isinstance(one, EngineError)]
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise EngineError(" ".join(str(one) for one in refusals))
+    return [one for one in looked if isinstance(one, Step)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import migration
 from migration.engine import archive as archives
-from migration.engine import history, logs, manifest, rollback
+from migration.engine import history, logs, manifest, rollback, sets
 from migration.engine.backup import copy_code, copy_database, dump_database, open_set
 from migration.engine.connections import open_existing, open_new
 from migration.engine.diff import unified
@@ -71,6 +70,7 @@ class Run:
     sql: list[str] = field(default_factory=list)
     committed: bool = False
     finished: bool = False
+    _opened: bool = False
     _taken: list[str] = field(default_factory=list)
     _resources: ExitStack = field(default_factory=ExitStack)
 
@@ -117,7 +117,9 @@ class Run:
         in_use = self._in_use()
         self.log_marks = logs.mark(self.root, self.plan.logs.files, never_open=self.databases())
         self.say("reading everything")
+        noted = self.found.findings
         self.found = survey(self.plan, self.root, self._resources)
+        self.found.findings[:0] = noted
         self.rewrites, problems = plan_rewrites(self.root, self.plan.references, self.plan.inserts)
         self.found.problems += [*in_use, *problems]
         return self.found
@@ -126,6 +128,7 @@ class Run:
         """Copy databases, dumps and code files into a new backup set, and seal it."""
         self._step("back up")
         open_set(self.folder)
+        self._opened = True
         self.ledger.note("started", run=self.stamp, plan=self.plan.name, plan_sha256=self.plan_sha256)
         copies = []
         for facts in [*([self.found.target] if self.found.target else []), *self.found.sources.values()]:
@@ -137,7 +140,7 @@ class Run:
             copies.append(one)
         sources = [facts.file for facts in self.found.sources.values()]
         write_new(self.folder / "plan.toml", self.plan_file.read_bytes())
-        self.sealed = manifest.Manifest(
+        sealed = manifest.Manifest(
             run=self.stamp,
             plan=self.plan.name,
             plan_sha256=self.plan_sha256,
@@ -147,9 +150,10 @@ class Run:
             code=copy_code(self.root, [rewrite.file for rewrite in self.rewrites], self.folder),
             archive={file: archives.archived_name(file, self.stamp) for file in sources},
         )
-        manifest.write(self.folder, self.sealed)
+        manifest.write(self.folder, sealed)
+        self.sealed = sealed  # not before it is written: an unsealed set is no backup
         self.ledger.note("sealed")
-        return self.sealed
+        return sealed
 
     def create_schema(self) -> None:
         """Open the one transaction on the target and create tables and indexes in it."""
@@ -316,8 +320,8 @@ class Run:
 
     def discard_unsealed(self) -> None:
         """Remove the backup set if it was never sealed: nothing had been changed, and it is no backup yet."""
-        if self.folder.exists() and not (self.folder / manifest.NAME).exists():
-            shutil.rmtree(self.folder)
+        if self._opened and self.folder.exists() and not (self.folder / manifest.NAME).exists():
+            sets.discard(self.folder)
 
     def close(self) -> None:
         """Give back every lock; nothing is undone by this."""
@@ -366,9 +370,10 @@ class Run:
         return path.relative_to(self.root).as_posix()
 
     def _step(self, step: str) -> None:
-        if STEPS[len(self._taken)] != step:
+        due = STEPS[len(self._taken)] if len(self._taken) < len(STEPS) else "none: the run is finished"
+        if due != step:
             raise EngineError(
-                f"{step!r} cannot be done now: the next step is {STEPS[len(self._taken)]!r}.",
+                f"{step!r} cannot be done now: the next step is {due!r}.",
                 todo="Run the stages in order.",
             )
         self._taken.append(step)

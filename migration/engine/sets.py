@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine import history, manifest, rollback
+from migration.engine.errors import EngineError
+from migration.engine.ledger import NAME as LEDGER
 from migration.engine.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
     from migration.engine.manifest import Manifest
     from migration.plan.model import Plan
+
+
+_STAMP = re.compile(r"\d{8}_\d{6}")
 
 
 @dataclass(frozen=True)
@@ -24,25 +30,37 @@ class BackupSet:
         folder: Its folder.
         sealed: Its manifest, or None when the run was cut short before it was sealed: nothing had been changed then.
         finished: The run came to its end.
+        going_back: Its undoing was begun.
         put_back: It was undone, wholly.
     """
 
     folder: Path
     sealed: Manifest | None
     finished: bool
+    going_back: bool
     put_back: bool
 
 
 def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
-    """Return the plan's backup sets, oldest first; what else lies in the folder does not count."""
+    """Return the plan's backup sets, oldest first; what else lies in the folder does not count.
+
+    Raises:
+        EngineError: A set that was sealed has lost its manifest.
+    """
     found = []
-    for folder in sorted((root / plan.backups).glob(f"{plan.name}-*")):
-        ledger = Ledger(folder)
-        started = next((event for event in ledger.events() if event["event"] == "started"), None)
-        if started is None or started.get("plan") != plan.name:
+    for folder in _folders(root, plan):
+        events = Ledger(folder).events()
+        if not any(event["event"] == "started" and event.get("plan") == plan.name for event in events):
             continue
-        events = [event["event"] for event in ledger.events()]
-        found.append(BackupSet(folder, manifest.read(folder), "finished" in events, "put-back" in events))
+        noted = {event["event"] for event in events}
+        sealed = manifest.read(folder)
+        if sealed is None and "sealed" in noted and "put-back" not in noted:
+            raise EngineError(
+                f"{folder.name}/{manifest.NAME} is missing.",
+                left="Nothing was changed; the copies in that set may be the only ones.",
+                todo="Bring the file back, or move the whole set out of the backups folder.",
+            )
+        found.append(BackupSet(folder, sealed, "finished" in noted, "putting-back" in noted, "put-back" in noted))
     return found
 
 
@@ -53,14 +71,15 @@ def last_finished(root: Path, plan: Plan) -> BackupSet | None:
 
 
 def cut_short(root: Path, plan: Plan) -> list[BackupSet]:
-    """Return the sets of runs that neither came to their end nor were undone, newest first: to be undone."""
-    return [one for one in reversed(backup_sets(root, plan)) if not one.finished and not one.put_back]
+    """Return the sets of runs and of rollbacks that did not come to their end, newest first: to be undone."""
+    sets = reversed(backup_sets(root, plan))
+    return [one for one in sets if not one.put_back and (one.going_back or not one.finished)]
 
 
 def recover(root: Path, plan: Plan) -> list[str]:
-    """Undo what runs that were cut short have left, and say what was done.
+    """Undo what runs that were cut short have left, finish rollbacks that were, and say what was done.
 
-    The caller holds the run's lock.
+    The caller holds the run's lock. Killed in the middle, it can be run again.
 
     Raises:
         EngineError: A file is neither as before the run nor as the run left it.
@@ -68,13 +87,39 @@ def recover(root: Path, plan: Plan) -> list[str]:
     said = []
     for one in cut_short(root, plan):
         if one.sealed is None:
-            shutil.rmtree(one.folder)
+            discard(one.folder)
             said.append(f"{one.folder.name}: an earlier run was cut short before it changed anything; its set is gone.")
             continue
         done = rollback.put_back(root, one.folder)
+        what = "a rollback" if one.finished else "an earlier run"
         steps = "; ".join(done.steps) or "nothing had been changed"
-        said.append(f"{one.folder.name}: an earlier run was cut short; put back first: {steps}.")
+        said.append(f"{one.folder.name}: {what} was cut short; put back first: {steps}.")
+        said += [
+            f"{one.folder.name}: {seen.subject} is not as it was before that run, and not by the run: {seen.observed}."
+            for seen in done.seen
+            if not seen.holds
+        ]
+    for folder in _folders(root, plan):
+        if _barely_begun(folder):
+            discard(folder)
     return said
+
+
+def discard(folder: Path) -> None:
+    """The folder of a set that was never sealed is gone, the ledger last: killed in the middle, it can be repeated.
+
+    Raises:
+        EngineError: The set is sealed: what it holds is never deleted by a run.
+    """
+    if (folder / manifest.NAME).exists():
+        raise EngineError(f"{folder.name} is sealed: it is a backup, and stays.")
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LEDGER:
+            path.unlink()
+    (folder / LEDGER).unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
@@ -87,3 +132,18 @@ def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
     there = all((root / archived).exists() for archived in last.sealed.archive.values())
     run = last.sealed.run
     return last if there and any(row.run == run for row in history.read_file(root / plan.target)) else None
+
+
+def _folders(root: Path, plan: Plan) -> list[Path]:
+    """Every folder that is named like a set of this plan, oldest first."""
+    found = (root / plan.backups).glob(f"{plan.name}-*")
+    stamped = [path for path in found if _STAMP.fullmatch(path.name.removeprefix(f"{plan.name}-"))]
+    return sorted(path for path in stamped if path.is_dir() and not path.is_symlink())
+
+
+def _barely_begun(folder: Path) -> bool:
+    """Whether a run was killed before its first event was on disk: empty folders of ours, and nothing else."""
+    if Ledger(folder).events():
+        return False
+    left = [path for path in folder.rglob("*") if path != folder / LEDGER]
+    return all(path.is_dir() and path.name in {"databases", "code"} for path in left)

@@ -1,0 +1,209 @@
+"""Restore: the file operations that a rollback is made of; each can be killed and done again, and none loses a row."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from migration.engine.backup import settle
+from migration.engine.connections import leave_wal, open_existing, open_new, open_readonly
+from migration.engine.durable import make_private_folder, sync_folder
+from migration.engine.errors import EngineError
+from migration.engine.files import MAGIC, has_hot_journal
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+SIDECARS = ("-wal", "-shm", "-journal")
+
+_ASIDE = "set-aside"
+_WRITE_VERSION = 18  # byte of the header: 1 in rollback mode, 2 in WAL mode (https://sqlite.org/fileformat.html)
+
+
+def sidecars(path: Path) -> list[Path]:
+    """Return what lies beside a database, or beside the name of one, that SQLite would read with it."""
+    beside = [path.with_name(path.name + suffix) for suffix in SIDECARS]
+    return [one for one in beside if os.path.lexists(one)]
+
+
+def write_version(database: Path) -> int:
+    """Return 1 in rollback mode, 2 in WAL mode, 0 when the file is no database, or has no page yet."""
+    with database.open("rb") as file:
+        head = file.read(_WRITE_VERSION + 1)
+    return head[_WRITE_VERSION] if head.startswith(MAGIC) and len(head) > _WRITE_VERSION else 0
+
+
+def take_back(database: Path) -> None:
+    """No unfinished transaction of a process that died is left in the database; it may be absent.
+
+    Ours may be among them: leaving WAL mode writes the header, in a transaction like any other.
+
+    Raises:
+        sqlite3.Error: It is locked, or no database.
+    """
+    if has_hot_journal(database) and database.is_file():
+        with contextlib.closing(open_existing(database)) as con:
+            con.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+
+
+def clear_journal(database: Path) -> None:
+    """No journal is left that a transaction had only begun to write; one that a running process needs stays.
+
+    SQLite passes over such a journal, and leaves it lying. Held alone, the database has no use for one.
+    """
+    journal = database.with_name(database.name + "-journal")
+    if not journal.exists():
+        return
+    was_wal = write_version(database) != 1
+    with contextlib.suppress(EngineError):
+        with in_words(database), alone(database):
+            journal.unlink(missing_ok=True)
+        if was_wal:
+            back_to_wal(database)
+
+
+def set_aside(path: Path, folder: Path) -> None:
+    """``path`` is gone from the workspace, and kept in the backup set under the first name that is free there."""
+    kept = folder / _ASIDE
+    if not kept.exists():
+        make_private_folder(kept)
+    _copy_bytes(path, _free(kept, path.name), 0o600)
+    path.unlink()
+    sync_folder(path.parent)
+
+
+def keep(database: Path, folder: Path) -> None:
+    """A copy of the database as it is now is in the backup set; an earlier one stays there, too.
+
+    Raises:
+        EngineError: It is locked, or cannot be read.
+    """
+    kept = _free(folder / "databases", f"{database.stem}-before-rollback.db")
+    part = kept.with_name(kept.name + ".part")
+    part.unlink(missing_ok=True)
+    with in_words(database), contextlib.closing(open_readonly(database)) as source:
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the lock, before backup() waits without end
+        with contextlib.closing(open_new(part)) as con:
+            source.backup(con)
+            con.execute("PRAGMA journal_mode=DELETE").fetchone()
+    settle(part, kept)
+
+
+def overwrite(database: Path, backup: Path) -> None:
+    """The database has the content of ``backup``, in one transaction: whoever has it open sees the old or the new.
+
+    Raises:
+        EngineError: Somebody else has it open, or it could not be written; it is as it was.
+    """
+    with in_words(database), contextlib.closing(open_readonly(backup)) as source, alone(database) as con:
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        source.backup(con)
+
+
+def place(path: Path, backup: Path, mode: int) -> None:
+    """``path``, which was not there, is a copy of ``backup``; the caller has set aside what lay beside the name."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    _copy_bytes(backup, part, mode)
+    part.rename(path)
+    sync_folder(path.parent)
+
+
+def remove(database: Path) -> None:
+    """The database is gone, and nothing of it is beside its name.
+
+    Raises:
+        EngineError: Somebody else has it open; it is as it was.
+    """
+    with in_words(database), alone(database):
+        database.unlink()
+        for beside in sidecars(database):
+            beside.unlink()
+        sync_folder(database.parent)
+
+
+def back_to_wal(database: Path) -> None:
+    """The database is in WAL mode; one that is, or that is no database any more, is not opened.
+
+    Raises:
+        EngineError: Somebody else has it open.
+    """
+    if write_version(database) != 1:
+        return
+    with in_words(database), contextlib.closing(open_existing(database)) as con:
+        if con.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+            raise EngineError(
+                f"{database.name} could not be put back into WAL mode: another process has it open.",
+                left="Its rows are as they were.",
+                todo="Stop the process and roll back again.",
+            )
+
+
+@contextlib.contextmanager
+def alone(database: Path) -> Iterator[sqlite3.Connection]:
+    """Lend the only connection to a database; it holds the exclusive lock between its transactions as well.
+
+    ``Connection.backup`` waits for ever for a lock on its destination, and refuses one that is in a transaction:
+    in this locking mode a lock that was taken stays (https://sqlite.org/pragma.html#pragma_locking_mode).
+    """
+    with contextlib.closing(open_existing(database)) as con:
+        leave_wal(con, database)
+        con.execute("PRAGMA locking_mode=EXCLUSIVE").fetchone()
+        con.execute("BEGIN EXCLUSIVE")
+        con.execute("COMMIT")
+        yield con
+
+
+def must_be_free(database: Path) -> None:
+    """Nobody else has the database open in a way that would keep us from writing to it; it is as it was.
+
+    Raises:
+        EngineError: Somebody has.
+    """
+    was_wal = write_version(database) != 1
+    with in_words(database), alone(database):
+        pass
+    if was_wal:
+        back_to_wal(database)
+
+
+@contextlib.contextmanager
+def in_words(database: Path) -> Iterator[None]:
+    """An error of SQLite says which database it is about, and what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        locked = "locked" in str(error) or "busy" in str(error)
+        said = "is locked by another process" if locked else f"cannot be restored ({error})"
+        raise EngineError(
+            f"{database.name} {said}.",
+            left="It is as it was.",
+            todo="Stop the process that uses it and roll back again." if locked else "See to it and roll back again.",
+        ) from error
+
+
+def _free(folder: Path, name: str) -> Path:
+    """Return the path of that name, or of ``<name>.2``, ``<name>.3``, ...: what a set holds is never overwritten."""
+    path, number = folder / name, 1
+    while os.path.lexists(path):
+        number += 1
+        path = folder / f"{name}.{number}"
+    return path
+
+
+def _copy_bytes(path: Path, new: Path, mode: int) -> None:
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with path.open("rb") as source, os.fdopen(handle, "wb") as out:
+        shutil.copyfileobj(source, out)
+        out.flush()
+        os.fchmod(handle, mode)
+        os.fsync(handle)
+    sync_folder(new.parent)

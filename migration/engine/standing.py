@@ -1,0 +1,93 @@
+"""Standing: whether a run's data still stands in the target, and what has changed there since its COMMIT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine import history
+from migration.engine.digest import digest_database, digest_tables
+from migration.engine.dump import marks
+from migration.engine.errors import EngineError
+from migration.engine.guard import looking
+from migration.engine.restore import take_back
+from migration.engine.schema import read
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from migration.engine.digest import TableDigest
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What of a run stands in its target now.
+
+    Attributes:
+        digest: Content digest; empty when it cannot be read.
+        committed: The run's row of history is in it.
+        later: Stamp of the last run that was committed after it, or empty.
+        empty: There is no table in it.
+        changed: Sentences, one a table that differs from what the run committed.
+        trouble: Why it cannot be read, or empty.
+    """
+
+    digest: str = ""
+    committed: bool = False
+    later: str = ""
+    empty: bool = False
+    changed: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+def look_at(target: Path, run: str) -> Standing:
+    """Read a target file; the unfinished transaction of a process that died in it is taken back first.
+
+    Raises:
+        EngineError: It is locked.
+    """
+    try:
+        take_back(target)
+        with looking(target) as con:
+            return _read(con, run)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise EngineError(
+                f"{target.name} is locked by another process.",
+                left="Nothing was changed.",
+                todo="Stop the process that uses it and run again.",
+            ) from error
+        return Standing(changed=(f"the file cannot be read any more ({error})",), trouble=str(error))
+
+
+def _read(con: sqlite3.Connection, run: str) -> Standing:
+    schema = read(con)
+    digests = digest_tables(con, schema)
+    rows = history.read(con)
+    row = next((one for one in rows if one.run == run), None)
+    return Standing(
+        digest=digest_database(schema, digests, marks(con)),
+        committed=row is not None,
+        later=rows[-1].run if row and rows[-1] is not row else "",
+        empty=not con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0],
+        changed=_changed(row, digests),
+    )
+
+
+def _changed(row: history.Row | None, digests: dict[str, TableDigest]) -> tuple[str, ...]:
+    if row is None:
+        return ("the run's row of history is not in it: the file was replaced",)
+    found = []
+    for name in sorted(set(row.tables) | set(digests) - {history.TABLE}):
+        was = (row.tables[name][0], row.tables[name][1]) if name in row.tables else None
+        now = (digests[name].rows, digests[name].sha256) if name in digests else None
+        if was != now:
+            found.append(f"{name}: {_rows(was)} at the migration, {_rows(now)} now")
+    return tuple(found)
+
+
+def _rows(found: tuple[int, str] | None) -> str:
+    return "not there" if found is None else f"{found[0]} rows ({found[1][:8]})"

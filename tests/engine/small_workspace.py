@@ -1,0 +1,254 @@
+"""A workspace of a target, two sources and two code files; a run over it, and processes that die in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from migration.engine.backup import file_content_digest
+from migration.engine.connections import attached
+from migration.engine.ledger import Ledger
+from migration.engine.run import Run
+from migration.plan.file import load, sha256
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from migration.plan.model import Plan
+else:
+    from sqlite_utils.utils import sqlite3
+
+STAMP = "20250131_120000"
+SET = f"backups/small-{STAMP}"
+
+PLAN = """format = 1
+name = "small"
+target = "workspace.db"
+
+[[source]]
+name = "tasks"
+file = "logs/tasks.db"
+  [[source.table]]
+  name = "tasks"
+
+[[source]]
+name = "notes"
+file = "logs/notes.db"
+  [[source.table]]
+  name = "notes"
+
+[[reference]]
+file = "app/tasks.py"
+find = '"tasks.db"'
+replace = '"workspace.db"'
+
+[[reference]]
+file = "app/notes.py"
+find = '"notes.db"'
+replace = '"workspace.db"'
+"""
+
+CREATE_TASKS = "CREATE TABLE tasks(id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT)"
+CREATE_NOTES = "CREATE TABLE notes(id TEXT PRIMARY KEY, body TEXT)"
+TARGET_MODE, TASKS_MODE, CODE_MODE = 0o640, 0o600, 0o755
+
+
+def build(root: Path, *, target: bool = True) -> Path:
+    """Make the workspace: target and notes in WAL mode, the newest notes in the ``-wal`` only, tasks private."""
+    (root / "logs").mkdir(parents=True)
+    (root / "app").mkdir()
+    if target:
+        database(root / "workspace.db", "CREATE TABLE projects(id INTEGER PRIMARY KEY, name TEXT)", wal=True)
+        execute(root / "workspace.db", "INSERT INTO projects VALUES(1, 'ours'), (2, NULL)")
+        (root / "workspace.db").chmod(TARGET_MODE)
+    database(root / "logs/tasks.db", CREATE_TASKS)
+    execute(root / "logs/tasks.db", "INSERT INTO tasks(title) VALUES('one'), ('two'), ('three')")
+    (root / "logs/tasks.db").chmod(TASKS_MODE)
+    crashed(root / "logs/notes.db")
+    for name in ("tasks", "notes"):
+        (root / f"app/{name}.py").write_bytes(f'PATH = "{name}.db"\r\n'.encode())
+        (root / f"app/{name}.py").chmod(CODE_MODE)
+    (root / "consolidation.toml").write_text(PLAN)
+    return root
+
+
+def database(path: Path, create: str, *, wal: bool = False) -> None:
+    """Create a database with one table."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        if wal:
+            con.execute("PRAGMA journal_mode=WAL")
+        con.execute(create)
+
+
+def crashed(path: Path) -> None:
+    """Create the notes as a crash leaves them: two rows in the file, three in the ``-wal``."""
+    live = path.with_name("live.db")
+    database(live, CREATE_NOTES, wal=True)
+    execute(live, "INSERT INTO notes VALUES('a', 'first'), ('b', 'second')")
+    with closing(sqlite3.connect(live, isolation_level=None)) as con:
+        con.execute("INSERT INTO notes VALUES('c', 'third'), ('d', 'nul' || char(0)), ('e', x'00ff')")
+        for suffix in ("", "-wal"):
+            live.with_name(live.name + suffix).rename(path.with_name(path.name + suffix))
+    live.with_name(live.name + "-shm").unlink(missing_ok=True)
+
+
+def execute(path: Path, statement: str) -> list[Any]:
+    """Run a statement in autocommit on a database, and return the rows."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as con:
+        return con.execute(statement).fetchall()
+
+
+@dataclass(frozen=True)
+class State:
+    """All that must be the same before a run and after its undoing; backup sets and sidecars do not count."""
+
+    databases: dict[str, tuple[str, int, str]]
+    files: dict[str, tuple[bytes, int]]
+
+
+def state(root: Path) -> State:
+    """Read content, permission bits and journal mode of databases, bytes and bits of other files.
+
+    Nobody in this process has a connection open on them.
+    """
+    databases, files = {}, {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        whole = next((name.removesuffix(s) for s in ("-wal", "-shm") if name.endswith(s)), "")
+        if path.is_dir() or name.startswith("backups/") or (root / whole).is_file():
+            continue
+        mode = path.stat().st_mode & 0o777
+        data = path.read_bytes()
+        if data.startswith(b"SQLite format 3"):
+            databases[name] = (file_content_digest(path), mode, {1: "delete", 2: "wal"}[data[18]])
+        else:
+            files[name] = (data, mode)
+    return State(databases, files)
+
+
+def plan_of(root: Path) -> Plan:
+    """Load the workspace's plan."""
+    return load(root / "consolidation.toml")
+
+
+def a_run(root: Path, stamp: str = STAMP, kind: type[Run] = Run) -> Run:
+    """Return a run that has not begun."""
+    file = root / "consolidation.toml"
+    return kind(load(file), file, sha256(file), root, stamp, root, lambda _words: None)
+
+
+def steps(run: Run) -> dict[str, Callable[[], object]]:
+    """Return the steps of a run by name, in order."""
+    return {
+        "survey": run.survey,
+        "back up": run.back_up,
+        "create schema": run.create_schema,
+        "transfer": lambda: transfer(run),
+        "verify": run.verify,
+        "commit": run.commit,
+        "rewrite": run.rewrite_code,
+        "smoke": run.begin_smoke,
+        "archive": run.archive,
+        "finish": lambda: run.finish(b"{}", b"how to roll back"),
+    }
+
+
+def transfer(run: Run, after_each: Callable[[], None] = lambda: None) -> None:
+    """Copy every source."""
+    for at, source in enumerate(run.sources()):
+        with attached(run.connection, run.root / source.file, f"s{at}") as alias:
+            run.transfer(source, alias)
+            after_each()
+    run.finish_schema()
+
+
+def consolidate(run: Run, until: str = "finish") -> Run:
+    """Take the steps up to and including ``until``, and give back the locks."""
+    try:
+        for name, step in steps(run).items():
+            step()
+            assert not run.found.problems, run.found.problems
+            if name == until:
+                break
+    finally:
+        run.close_target()
+        run.close()
+    return run
+
+
+def consolidated(root: Path, stamp: str = STAMP) -> Path:
+    """Consolidate the workspace, and return the backup set."""
+    return consolidate(a_run(root, stamp)).folder
+
+
+class DyingLedger(Ledger):
+    """Kills its process right before the given event is noted for the n-th time."""
+
+    dies_at = ("", 0)
+
+    def note(self, event: str, **facts: object) -> None:
+        """Note the event, or die."""
+        wanted, times = self.dies_at
+        if event == wanted and len(self.all(event)) == times - 1:
+            die()
+        super().note(event, **facts)
+
+
+class MortalRun(Run):
+    """A run whose ledger may be its death."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger that kills."""
+        return DyingLedger(self.folder)
+
+
+def die() -> None:
+    """End this process as a power cut does, without a word to anybody."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_a_child(act: Callable[[], object]) -> int:
+    """Do something in a process of its own; return how it ended: 0, 1 after an exception, -9 when it was killed."""
+    child = os.fork()
+    if not child:
+        try:
+            act()
+        except BaseException:  # noqa: BLE001 -- a forked child must never return into pytest
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate"}
+
+
+def dies_at_change(act: Callable[[], object], number: int) -> bool:
+    """Do something in a process that is killed before its ``number``-th change of a file; return whether it was.
+
+    Counted are the changes Python makes: names, folders, permissions, files opened for writing. 1 is the first.
+    """
+
+    def counted() -> None:
+        left = [number]
+
+        def watch(event: str, arguments: tuple[Any, ...]) -> None:
+            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING
+            if event in _CHANGES or writes:
+                left[0] -= 1
+                if not left[0]:
+                    die()
+
+        sys.addaudithook(watch)
+        act()
+
+    ended = in_a_child(counted)
+    assert ended in (0, -signal.SIGKILL), "the child failed by itself"
+    return ended != 0

@@ -1,0 +1,186 @@
+"""The backup: one private file a database with all that is in it, proved before it counts."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.backup import (
+    content_seen,
+    copy_code,
+    copy_database,
+    dump_database,
+    file_content_digest,
+    open_set,
+    reloaded_digest,
+)
+from migration.engine.digest import digest_file
+from migration.engine.errors import EngineError
+from migration.engine.survey import survey
+from tests.engine.small_workspace import a_run, build, consolidate, execute, plan_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from migration.engine.survey import Facts
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The small workspace."""
+    return build(tmp_path / "workspace")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An open backup set."""
+    open_set(tmp_path / "backups" / "set")
+    return tmp_path / "backups" / "set"
+
+
+@pytest.fixture
+def notes(root: Path) -> Iterator[Facts]:
+    """The guarded notes, of which three of five rows are in the ``-wal`` only."""
+    with ExitStack() as guards:
+        yield survey(plan_of(root), root, guards).sources["notes"]
+
+
+def test_a_copy_is_one_file_with_everything_in_it(notes: Facts, folder: Path) -> None:
+    """Rows that were only in the -wal are in the copy, which needs nothing beside it."""
+    copy = copy_database(notes, folder)
+
+    assert [path.name for path in (folder / "databases").iterdir()] == ["notes.db"]
+    rows = execute(folder / copy.copy, "SELECT id, CAST(body AS BLOB), typeof(body) FROM notes ORDER BY id")
+    assert rows[2:] == [("c", b"third", "text"), ("d", b"nul\0", "text"), ("e", b"\x00\xff", "blob")]
+    assert execute(folder / copy.copy, "PRAGMA journal_mode") == [("delete",)]
+
+
+def test_a_copy_is_described_as_it_is(root: Path, notes: Facts, folder: Path) -> None:
+    """The manifest's entry states size, digests, rows and the live file's mode and journal mode."""
+    (root / "logs/notes.db").chmod(0o604)
+
+    copy = copy_database(notes, folder)
+
+    path = folder / copy.copy
+    assert (copy.role, copy.name, copy.file) == ("source", "notes", "logs/notes.db")
+    assert (copy.size, copy.sha256) == (path.stat().st_size, digest_file(path))
+    assert copy.digest == notes.digest == file_content_digest(path)
+    assert copy.tables == {"notes": [5, notes.digests["notes"].sha256]}
+    assert (copy.mode, copy.journal_mode) == (0o604, "wal")
+
+
+def test_backing_up_leaves_every_byte_of_a_source(root: Path) -> None:
+    """Databases, their -wal and their folder are as they were, to the byte, when the locks are given back."""
+    before = {path: path.read_bytes() for path in sorted((root / "logs").iterdir())}
+
+    consolidate(a_run(root), until="back up")
+
+    assert {path: path.read_bytes() for path in sorted((root / "logs").iterdir())} == before
+
+
+def test_everything_in_a_set_is_private(root: Path) -> None:
+    """Whatever the umask and the modes of the originals are, only the user can read the copies."""
+    before = os.umask(0)
+    run = consolidate(a_run(root), until="back up")
+    os.umask(before)
+
+    modes = {path.relative_to(run.folder).as_posix(): path.stat().st_mode & 0o777 for path in run.folder.rglob("*")}
+    assert run.folder.stat().st_mode & 0o777 == 0o700
+    assert modes.pop("databases") == modes.pop("code") == 0o700
+    assert set(modes.values()) == {0o600}, modes
+
+
+def test_a_copy_with_other_content_is_an_error(notes: Facts, folder: Path) -> None:
+    """A backup that is not the database is never given its final name."""
+    with sqlite3.connect(":memory:") as other:
+        other.execute("CREATE TABLE notes(id TEXT PRIMARY KEY, body TEXT)")
+        notes.guard.reader.close()
+        notes.guard.reader = other
+
+        with pytest.raises(EngineError, match=r"backup of logs/notes.db has another content"):
+            copy_database(notes, folder)
+
+    other.close()
+    assert not (folder / "databases/notes.db").exists()
+
+
+def test_two_databases_of_one_name_do_not_share_a_copy(notes: Facts, folder: Path) -> None:
+    """The second is refused in words, and the backup of the first stays."""
+    copy = copy_database(notes, folder)
+
+    with pytest.raises(EngineError, match="two databases are named 'notes'"):
+        copy_database(notes, folder)
+
+    assert digest_file(folder / copy.copy) == copy.sha256
+
+
+def test_a_dump_brings_back_the_content(notes: Facts, folder: Path) -> None:
+    """Loaded into an empty database it has the content digest of the original, and no scratch is left."""
+    copy = dump_database(copy_database(notes, folder), folder)
+
+    assert copy.dump_digest == copy.digest
+    assert digest_file(folder / copy.dump) == copy.dump_sha256
+    assert sorted(path.name for path in (folder / "databases").iterdir()) == ["notes.db", "notes.sql"]
+
+
+def test_a_dump_that_lost_a_row_is_noticed(notes: Facts, folder: Path) -> None:
+    """The digest of what a dump brings back is taken from the dump itself."""
+    copy = dump_database(copy_database(notes, folder), folder)
+    dump = folder / copy.dump
+    text = dump.read_bytes()
+    assert b"'first'" in text
+    dump.write_bytes(text.replace(b"'first'", b"'furst'"))
+
+    assert reloaded_digest(dump) != copy.digest
+
+
+def test_a_dump_that_was_cut_off_is_an_error(notes: Facts, folder: Path) -> None:
+    """It does not count as a smaller database, and the scratch is gone."""
+    copy = dump_database(copy_database(notes, folder), folder)
+    dump = folder / copy.dump
+    dump.write_bytes(dump.read_bytes().partition(b"INSERT INTO")[0] + b"INSERT INTO")
+
+    with pytest.raises(sqlite3.OperationalError, match="middle of a statement"):
+        reloaded_digest(dump)
+
+    assert sorted(path.name for path in dump.parent.iterdir()) == ["notes.db", "notes.sql"]
+
+
+def test_code_is_copied_byte_by_byte(root: Path, folder: Path) -> None:
+    """Two files of one name from different folders do not share a copy; line ends and modes are kept."""
+    (root / "app/sub").mkdir()
+    (root / "app/sub/tasks.py").write_bytes(b"\xef\xbb\xbfother\r")
+    (root / "app/sub/tasks.py").chmod(0o500)
+
+    first, second = copy_code(root, ["app/tasks.py", "app/sub/tasks.py"], folder)
+
+    assert (folder / first.copy).read_bytes() == (root / "app/tasks.py").read_bytes()
+    assert (folder / second.copy).read_bytes() == b"\xef\xbb\xbfother\r"
+    assert (first.mode, second.mode, second.size) == (0o755, 0o500, 9)
+    assert second.sha256 == digest_file(root / "app/sub/tasks.py")
+
+
+def test_a_set_is_new(tmp_path: Path) -> None:
+    """A folder of that name, with whatever is in it, is left alone."""
+    (tmp_path / "backups/set").mkdir(parents=True)
+    (tmp_path / "backups/set/mine").write_text("mine")
+
+    with pytest.raises(FileExistsError):
+        open_set(tmp_path / "backups/set")
+
+    assert [path.name for path in (tmp_path / "backups/set").iterdir()] == ["mine"]
+
+
+def test_what_cannot_be_digested_is_said_in_words(tmp_path: Path) -> None:
+    """A look at content never ends in a traceback."""
+    (tmp_path / "text.db").write_text("no database, though it is long enough to be one" * 20)
+
+    assert content_seen(tmp_path / "missing.db") == "no such file"
+    assert content_seen(tmp_path / "text.db") == "cannot be read (file is not a database)"

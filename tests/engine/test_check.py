@@ -1,0 +1,142 @@
+"""The check of a consolidation that stands: what must be as it was, and what may have changed since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import check, manifest
+from tests.engine.small_workspace import STAMP, build, consolidated, execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.engine.manifest import Manifest
+    from migration.engine.observation import Observation
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The small workspace, consolidated."""
+    root = build(tmp_path / "workspace")
+    consolidated(root)
+    return root
+
+
+@pytest.fixture
+def sealed(root: Path) -> Manifest:
+    """The manifest of its run."""
+    found = manifest.read(root / f"backups/small-{STAMP}")
+    assert found is not None
+    return found
+
+
+def wrong(root: Path, sealed: Manifest) -> list[Observation]:
+    """Return every observation of a check that does not hold."""
+    seen = [
+        *check.archives_unchanged(root, sealed),
+        *check.target_right(check.target_now(root, sealed), sealed),
+        *check.no_old_database(root, sealed),
+    ]
+    return [one for one in seen if not one.holds]
+
+
+def test_a_consolidation_that_stands_is_right(root: Path, sealed: Manifest) -> None:
+    """Nothing is wrong, and nothing has changed."""
+    assert wrong(root, sealed) == []
+    assert check.target_now(root, sealed).changed() == []
+
+
+def test_looking_changes_no_byte(root: Path, sealed: Manifest) -> None:
+    """The same files with the same bytes are there afterwards."""
+    before = {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+    wrong(root, sealed)
+
+    assert {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()} == before
+
+
+def test_rows_that_changed_since_are_counted_and_not_failed(root: Path, sealed: Manifest) -> None:
+    """The application goes on working: that is no fault, and it is said."""
+    execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
+    execute(root / "workspace.db", "UPDATE projects SET name = 'x' WHERE id = 1")
+
+    said = check.target_now(root, sealed).changed()
+
+    assert wrong(root, sealed) == []
+    assert said == [
+        "projects: changed since the migration: 2 rows then, 2 now.",
+        "tasks: changed since the migration: 3 rows then, 4 now.",
+    ]
+
+
+def test_a_table_that_was_dropped_is_missing(root: Path, sealed: Manifest) -> None:
+    """It is named."""
+    execute(root / "workspace.db", "DROP TABLE tasks")
+
+    [one] = wrong(root, sealed)
+
+    assert (one.subject, one.observed) == ("workspace.db: tasks", "missing")
+
+
+def test_a_target_that_was_replaced_has_no_row_of_history(root: Path, sealed: Manifest) -> None:
+    """The backup copied over it by hand is not the consolidated target."""
+    (root / "workspace.db").write_bytes((root / f"backups/small-{STAMP}/databases/target.db").read_bytes())
+
+    [one] = wrong(root, sealed)
+
+    assert (one.subject, one.expected) == ("workspace.db: row of history", STAMP)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"x" * 9000], ids=["missing", "empty", "no database"])
+def test_a_target_that_is_gone_is_evidence_and_no_traceback(
+    root: Path, sealed: Manifest, content: bytes | None
+) -> None:
+    """Missing, cut to nothing or overwritten, it is wrong in words."""
+    (root / "workspace.db").unlink()
+    if content is not None:
+        (root / "workspace.db").write_bytes(content)
+
+    subjects = [one.subject for one in wrong(root, sealed)]
+
+    assert subjects[-1] == "workspace.db: row of history"
+    assert (root / "workspace.db").exists() == (content is not None)
+
+
+def test_a_damaged_target_is_noticed(root: Path, sealed: Manifest) -> None:
+    """integrity_check has its say."""
+    data = bytearray((root / "workspace.db").read_bytes())
+    data[4096 * 2 + 8 : 4096 * 3] = b"\xff" * (4096 - 8)
+    (root / "workspace.db").write_bytes(data)
+
+    assert "workspace.db: integrity_check" in [one.subject for one in wrong(root, sealed)]
+
+
+def test_an_archive_that_changed_is_noticed(root: Path, sealed: Manifest) -> None:
+    """One value of one row is enough; the number of rows is the same."""
+    archive = f"logs/tasks.db.archived_{STAMP}"
+    execute(root / archive, "UPDATE tasks SET title = 'x' WHERE id = 1")
+
+    [one] = wrong(root, sealed)
+
+    assert one.subject == archive
+
+
+def test_an_archive_that_is_gone_is_noticed(root: Path, sealed: Manifest) -> None:
+    """The rows are in the target, but the way back has lost a piece."""
+    archive = f"logs/tasks.db.archived_{STAMP}"
+    (root / archive).unlink()
+
+    [one] = wrong(root, sealed)
+
+    assert (one.subject, one.observed) == (archive, "no such file")
+
+
+def test_an_old_database_that_was_created_again_is_noticed(root: Path, sealed: Manifest) -> None:
+    """Some application still uses the old path, and writes its rows where nobody looks."""
+    execute(root / "logs/tasks.db", "CREATE TABLE tasks(id)")
+
+    [one] = wrong(root, sealed)
+
+    assert (one.subject, one.observed) == ("logs/tasks.db", "created again")

@@ -1,0 +1,153 @@
+"""The ledger: what was noted is on disk, and what was cut off is not taken for noted."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.ledger import Ledger
+from tests.engine.small_workspace import die, in_a_child
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOTE = """
+import pathlib, sys
+from migration.engine.ledger import Ledger
+Ledger(pathlib.Path(sys.argv[1])).note("renaming")
+print("the step", flush=True)
+"""
+
+
+def names(ledger: Ledger) -> list[str]:
+    """Name the events, oldest first."""
+    return [event["event"] for event in ledger.events()]
+
+
+def test_what_was_noted_is_read_again_with_its_facts(tmp_path: Path) -> None:
+    """Events come back in their order, whatever characters are in their facts."""
+    ledger = Ledger(tmp_path)
+
+    ledger.note("started", plan="né\n\x1c\u2028\udcff")
+    ledger.note("rewriting", file="a.py")
+    ledger.note("rewriting", file="b.py")
+
+    assert names(ledger) == ["started", "rewriting", "rewriting"]
+    assert ledger.events()[0]["plan"] == "né\n\x1c\u2028\udcff"
+    assert [event["file"] for event in ledger.all("rewriting")] == ["a.py", "b.py"]
+    assert ledger.has("finished", "started")
+    assert not ledger.has("finished")
+
+
+def test_no_ledger_has_no_events(tmp_path: Path) -> None:
+    """Looking does not make one."""
+    assert Ledger(tmp_path).events() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_event_is_there_when_its_process_is_killed_right_after(tmp_path: Path) -> None:
+    """Nothing of it waits in a buffer of the process."""
+
+    def note_and_die() -> None:
+        Ledger(tmp_path).note("archiving", file="tasks.db")
+        die()
+
+    ended = in_a_child(note_and_die)
+
+    assert ended == -signal.SIGKILL
+    assert names(Ledger(tmp_path)) == ["archiving"]
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace to see the system calls")
+def test_an_event_is_on_the_disk_before_the_step(tmp_path: Path) -> None:
+    """The line is written, then synced, then its folder is synced; only then does note() return."""
+    traced = ["strace", "-y", "-o", str(tmp_path / "trace"), "-e", "trace=write,fsync"]
+
+    subprocess.run([*traced, sys.executable, "-c", NOTE, str(tmp_path)], check=True, stdout=subprocess.DEVNULL)
+
+    calls = (tmp_path / "trace").read_text()
+    order = r"write\(\d+<[^>]*ledger.jsonl>.*fsync\(\d+<[^>]*ledger.jsonl>\).*fsync\(\d+<[^>]*>\).*the step"
+    assert re.search(order, calls, re.DOTALL), calls
+
+
+def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
+    """At whatever byte the power went, the events before it are there and the cut-off one is not."""
+    ledger = Ledger(tmp_path)
+    ledger.note("sealed")
+    before = ledger.path.read_bytes()
+    ledger.note("archived", file="tasks.db")
+    whole = ledger.path.read_bytes()
+
+    for length in range(len(before), len(whole)):
+        ledger.path.write_bytes(whole[:length])
+
+        assert names(ledger) == ["sealed"]
+
+
+def test_an_event_after_a_cut_off_line_is_not_glued_to_it(tmp_path: Path) -> None:
+    """What is noted after a crash is read again, and the remains of the crash stay visible."""
+    ledger = Ledger(tmp_path)
+    ledger.note("sealed")
+    with ledger.path.open("ab") as file:
+        file.write(b'{"event": "archi')
+
+    ledger.note("putting-back")
+    ledger.note("put-back")
+
+    assert names(ledger) == ["sealed", "putting-back", "put-back"]
+    assert b'{"event": "archi\n' in ledger.path.read_bytes()
+
+
+def test_zeros_that_a_power_cut_left_do_not_count(tmp_path: Path) -> None:
+    """A file system may have grown the file before it wrote the bytes."""
+    ledger = Ledger(tmp_path)
+    ledger.note("sealed")
+    with ledger.path.open("ab") as file:
+        file.write(b"\0" * 40 + b'"}\n')
+
+    ledger.note("putting-back")
+
+    assert names(ledger) == ["sealed", "putting-back"]
+
+
+def test_a_full_disk_is_an_error_and_not_an_event(tmp_path: Path) -> None:
+    """When only a part of the line fits, note() raises, and the next event after the mending counts."""
+    ledger = Ledger(tmp_path)
+    ledger.note("sealed")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ledger.path.stat().st_size + 10, limits[1]))
+
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            ledger.note("archiving")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    ledger.note("putting-back")
+
+    assert names(ledger) == ["sealed", "putting-back"]
+
+
+def test_the_ledger_is_private_and_no_link_is_followed(tmp_path: Path) -> None:
+    """Others cannot read file names in it, nor have us write elsewhere."""
+    before = os.umask(0)
+    Ledger(tmp_path).note("started")
+    os.umask(before)
+    trap = tmp_path / "set"
+    trap.mkdir()
+    (trap / "ledger.jsonl").symlink_to("victim")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        Ledger(trap).note("started")
+
+    assert (tmp_path / "ledger.jsonl").stat().st_mode & 0o777 == 0o600
+    assert not (trap / "victim").exists()

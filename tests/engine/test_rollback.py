@@ -1,0 +1,448 @@
+"""The rollback of a consolidation that stands: everything back, or a refusal that changes nothing; nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import signal
+import sys
+from contextlib import closing
+from subprocess import PIPE, Popen
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.errors import EngineError
+from migration.engine.history import TABLE
+from migration.engine.ledger import Ledger
+from migration.engine.rollback import changed_since, put_back
+from tests.engine.small_workspace import (
+    CREATE_NOTES,
+    SET,
+    STAMP,
+    build,
+    consolidated,
+    database,
+    die,
+    execute,
+    in_a_child,
+    state,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.engine.small_workspace import State
+else:
+    from sqlite_utils.utils import sqlite3
+
+ARCHIVED = f"logs/tasks.db.archived_{STAMP}"
+
+HOLD = """
+import sys
+from sqlite_utils.utils import sqlite3
+con = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in sys.argv[2:]:
+    con.execute(statement).fetchone()
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> State:
+    """The state of the small workspace before its consolidation."""
+    return state(build(tmp_path / "workspace"))
+
+
+@pytest.fixture
+def root(tmp_path: Path, before: State) -> Path:
+    """The small workspace, consolidated."""
+    root = tmp_path / "workspace"
+    consolidated(root)
+    assert state(root) != before
+    return root
+
+
+@contextlib.contextmanager
+def another_process(path: Path, *statements: str) -> Iterator[Popen[str]]:
+    """Have the database open elsewhere, after these statements."""
+    with Popen([sys.executable, "-c", HOLD, path, *statements], stdin=PIPE, stdout=PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.communicate()
+
+
+def everything(root: Path) -> dict[str, bytes]:
+    """Return the bytes of all files, backup sets included."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def refused(root: Path, match: str) -> None:
+    """Roll back, be refused, and see that nothing at all was changed."""
+    held = everything(root)
+
+    with pytest.raises(EngineError, match=match):
+        put_back(root, root / SET)
+
+    assert everything(root) == held
+
+
+def test_everything_is_as_it_was_before(root: Path, before: State) -> None:
+    """Content, WAL mode, code bytes, names and permission bits; each step is said, and all was looked at."""
+    done = put_back(root, root / SET)
+
+    assert state(root) == before
+    assert done.holds
+    assert done.steps == [
+        f"renamed {ARCHIVED} back to logs/tasks.db",
+        f"renamed logs/notes.db.archived_{STAMP} back to logs/notes.db",
+        "restored app/tasks.py",
+        "restored app/notes.py",
+        "restored workspace.db from the backup set",
+    ]
+    assert {one.subject for one in done.seen} > {"workspace.db", "logs/tasks.db", "app/tasks.py", ARCHIVED}
+
+
+def test_nothing_lies_about_afterwards(root: Path, before: State) -> None:
+    """No part file, no sidecar of an archive, no copy beside the databases."""
+    put_back(root, root / SET)
+
+    files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and SET not in str(path)}
+    assert files == before.databases.keys() | before.files.keys()
+
+
+def test_the_set_keeps_everything(root: Path) -> None:
+    """A rollback deletes and changes nothing in the backup set; the ledger only grows."""
+    held = everything(root / SET)
+
+    put_back(root, root / SET)
+
+    after = everything(root / SET)
+    assert after.pop("ledger.jsonl").startswith(held.pop("ledger.jsonl"))
+    assert after == held
+
+
+def test_done_twice_it_does_nothing_more(root: Path, before: State) -> None:
+    """The second time there is nothing to put back, and it is seen to be so."""
+    put_back(root, root / SET)
+
+    again = put_back(root, root / SET)
+
+    assert again.steps == []
+    assert again.holds
+    assert state(root) == before
+
+
+def test_an_old_set_is_not_put_back_over_a_newer_run(root: Path) -> None:
+    """What was undone once is not undone again when a later consolidation stands."""
+    put_back(root, root / SET)
+    consolidated(root, "20250131_130000")
+    standing = state(root)
+
+    assert put_back(root, root / SET).steps == []
+
+    assert state(root) == standing
+
+
+def test_a_created_target_goes(tmp_path: Path) -> None:
+    """A target that the run made was not there before."""
+    root = build(tmp_path / "workspace", target=False)
+    before = state(root)
+    consolidated(root)
+
+    done = put_back(root, root / SET)
+
+    assert done.holds
+    assert state(root) == before
+
+
+def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> None:
+    """What a rollback discards is told before, table by table, and is in the backup set afterwards."""
+    execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
+    execute(root / "workspace.db", "CREATE TABLE extra(x)")
+    execute(root / "workspace.db", "DROP TABLE notes")
+
+    changed = changed_since(root, root / SET)
+    done = put_back(root, root / SET)
+
+    assert [one.partition(" (")[0] for one in changed] == [
+        "extra: not there at the migration, 0 rows",
+        "notes: 5 rows",
+        "tasks: 3 rows",
+    ]
+    assert changed[1].endswith("not there now")
+    assert state(root) == before
+    kept = root / SET / "databases/workspace-before-rollback.db"
+    assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps
+    assert execute(kept, "SELECT title FROM tasks WHERE id = 4") == [("new",)]
+
+
+def test_one_changed_value_is_a_change(root: Path) -> None:
+    """The number of rows alone would not tell."""
+    assert changed_since(root, root / SET) == []
+
+    execute(root / "workspace.db", "UPDATE tasks SET title = 'x' WHERE id = 1")
+
+    assert [one.partition(":")[0] for one in changed_since(root, root / SET)] == ["tasks"]
+
+
+def test_what_an_earlier_attempt_kept_is_not_overwritten(root: Path) -> None:
+    """A target that changed between two attempts is kept twice."""
+    kept = root / SET / "databases/workspace-before-rollback.db"
+    kept.write_text("the first attempt's")
+    execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
+
+    put_back(root, root / SET)
+
+    assert kept.read_text() == "the first attempt's"
+    assert execute(kept.with_name(kept.name + ".2"), "SELECT count(*) FROM tasks") == [(4,)]
+
+
+def test_a_replaced_target_is_told_and_kept(root: Path, before: State) -> None:
+    """A file without the run's row is not the committed target: said before, kept, and put back all the same."""
+    for suffix in ("", "-wal", "-shm"):
+        (root / f"workspace.db{suffix}").unlink(missing_ok=True)
+    database(root / "workspace.db", "CREATE TABLE mine(x)")
+
+    changed = changed_since(root, root / SET)
+    put_back(root, root / SET)
+
+    assert changed == ["the run's row of history is not in it: the file was replaced"]
+    assert state(root).databases["workspace.db"] == before.databases["workspace.db"]
+    assert (
+        execute(
+            root / SET / "databases/workspace-before-rollback.db", f"SELECT 1 FROM sqlite_schema WHERE name = '{TABLE}'"
+        )
+        == []
+    )
+
+
+def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
+    """What is no database any more is kept as it is, and the backup takes its place."""
+    (root / "workspace.db").write_bytes(b"x" * 9000)
+
+    [changed] = changed_since(root, root / SET)
+    put_back(root, root / SET)
+
+    assert "cannot be read any more (file is not a database)" in changed
+    assert state(root) == before
+    assert (root / SET / "set-aside/workspace.db").read_bytes() == b"x" * 9000
+
+
+def test_a_missing_target_comes_back(root: Path, before: State) -> None:
+    """With its content, mode and journal mode; nothing had to be discarded."""
+    (root / "workspace.db").unlink()
+
+    assert changed_since(root, root / SET) == []
+    put_back(root, root / SET)
+
+    assert state(root) == before
+
+
+def test_a_missing_archive_comes_back_from_the_backup(root: Path, before: State) -> None:
+    """Whoever removed the archives to save space has not removed the way back."""
+    (root / ARCHIVED).unlink()
+    (root / f"logs/notes.db.archived_{STAMP}").unlink()
+
+    done = put_back(root, root / SET)
+
+    assert done.holds
+    assert state(root) == before
+
+
+@pytest.mark.parametrize("name", ["workspace.db", "logs/tasks.db"], ids=["target", "old name"])
+def test_a_stale_wal_is_never_played_back(root: Path, before: State, tmp_path: Path, name: str) -> None:
+    """A -wal that lies under a restored database's name does not bring its rows into it; it is kept aside."""
+    backup = {"workspace.db": "target", "logs/tasks.db": "tasks"}[name]
+    stale = stale_wal(root / SET / f"databases/{backup}.db", tmp_path)
+    (root / name).unlink(missing_ok=True)
+    beside = root / f"{name}-wal"
+    beside.write_bytes(stale)
+    (root / f"{name}-journal").write_bytes(b"stale")
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert (root / SET / "set-aside" / beside.name).read_bytes() == stale
+    assert not (root / f"{name}-journal").exists()
+
+
+def stale_wal(database: Path, scratch: Path) -> bytes:
+    """Return a -wal with which SQLite would read other rows from this very database."""
+    copy = scratch / "stale.db"
+    copy.write_bytes(database.read_bytes())
+    wal = scratch / "stale.db-wal"
+    with closing(sqlite3.connect(copy, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode=WAL")
+        con.execute("CREATE TABLE bad(x)")
+        data = wal.read_bytes()
+    played = scratch / "played.db"
+    played.write_bytes(database.read_bytes())
+    played.with_name("played.db-wal").write_bytes(data)
+    assert execute(played, "SELECT 1 FROM sqlite_schema WHERE name = 'bad'") == [(1,)]  # the case is what it says
+    return data
+
+
+def test_a_stale_wal_beside_an_archive_is_not_played_back(root: Path, before: State, tmp_path: Path) -> None:
+    """The archive is as it was archived: what came to lie beside it is kept aside."""
+    stale = stale_wal(root / ARCHIVED, tmp_path)
+    (root / f"{ARCHIVED}-wal").write_bytes(stale)
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert [path.read_bytes() for path in (root / SET / "set-aside").iterdir()] == [stale]
+
+
+def test_an_archive_that_somebody_works_in_is_refused(root: Path) -> None:
+    """Its newest rows are in the sidecar: it is closed first, by whoever opened it."""
+    with another_process(root / ARCHIVED, "PRAGMA journal_mode=WAL", "DELETE FROM tasks"):
+        refused(root, rf"{STAMP} has been opened since it was archived; .*-wal and .*-shm lie beside it")
+
+
+def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path, before: State) -> None:
+    """An application that died in the middle of a transaction leaves a hot journal: SQLite takes it back first."""
+    execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
+
+    def die_in_a_transaction() -> None:
+        con = sqlite3.connect(root / "workspace.db", isolation_level=None)
+        con.execute("PRAGMA cache_size=1")
+        con.execute("BEGIN")
+        con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
+        die()
+
+    assert in_a_child(die_in_a_transaction) == -signal.SIGKILL
+    assert (root / "workspace.db-journal").stat().st_size > 512
+
+    assert changed_since(root, root / SET) == []
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert not (root / "workspace.db-journal").exists()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("SELECT count(*) FROM tasks",),
+        ("BEGIN IMMEDIATE",),
+        ("PRAGMA journal_mode=DELETE", "BEGIN EXCLUSIVE"),
+        ("PRAGMA journal_mode=DELETE", "BEGIN", "SELECT count(*) FROM tasks"),
+    ],
+    ids=["idle in WAL mode", "writing", "exclusive", "reading"],
+)
+def test_a_target_that_is_in_use_is_refused_in_words(
+    root: Path, statements: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It neither hangs nor puts half of it back: names and code stay as the migration left them."""
+    monkeypatch.setattr("migration.engine.connections.BUSY_SECONDS", 0.2)
+    with another_process(root / "workspace.db", *statements):
+        names = sorted(path.name for path in root.rglob("*"))
+        code = (root / "app/tasks.py").read_bytes()
+
+        with pytest.raises(EngineError, match=r"workspace.db is (locked by|open in) another process"):
+            put_back(root, root / SET)
+
+        assert sorted(path.name for path in root.rglob("*")) == names
+        assert (root / "app/tasks.py").read_bytes() == code
+        assert not Ledger(root / SET).has("putting-back")
+
+
+def test_an_edited_code_file_is_refused_by_name(root: Path) -> None:
+    """The edit stays, and nothing else is put back either."""
+    (root / "app/notes.py").write_text("edited since")
+
+    refused(root, "app/notes.py is neither as it was before the migration nor as the migration wrote it")
+
+
+def test_an_old_name_created_again_is_refused(root: Path) -> None:
+    """Both files stay as they were found."""
+    database(root / "logs/notes.db", CREATE_NOTES)
+
+    refused(root, "logs/notes.db has been created again beside its archive")
+
+
+def test_everything_that_stands_in_the_way_is_said_at_once(root: Path) -> None:
+    """Nobody has to mend one thing to hear of the next."""
+    database(root / "logs/notes.db", CREATE_NOTES)
+    (root / "app/notes.py").write_text("edited since")
+    (root / SET / "databases/target.db").write_bytes(b"other bytes")
+
+    refused(root, r"logs/notes.db has been created.*app/notes.py is neither.*target.db is not as it was sealed")
+
+
+@pytest.mark.parametrize("copy", ["databases/target.db", "code/000-tasks.py"])
+@pytest.mark.parametrize("gone", [True, False], ids=["missing", "changed"])
+def test_a_copy_is_restored_only_as_it_was_sealed(root: Path, copy: str, gone: bool) -> None:
+    """A backup that lost a byte since is never taken for the state before."""
+    path = root / SET / copy
+    data = path.read_bytes()
+    path.unlink()
+    if not gone:
+        path.write_bytes(data[:-1] + b"\0\0")
+
+    refused(root, f"{copy} is {'missing' if gone else 'not as it was sealed'}")
+
+
+def test_a_run_is_not_rolled_back_under_a_later_one(root: Path) -> None:
+    """The later consolidation's rows would be lost: it goes first."""
+    with closing(sqlite3.connect(root / "workspace.db", isolation_level=None)) as con:
+        con.execute(f"INSERT INTO {TABLE} SELECT '20250131_130000', plan, '', '', '', '', '{{}}', '{{}}' FROM {TABLE}")
+
+    refused(root, "consolidated into again since, by run 20250131_130000")
+
+
+def test_an_archive_changed_since_comes_back_and_is_not_called_exact(root: Path) -> None:
+    """Its rows are somebody's: they are not thrown away, and the proof says that it is not as before."""
+    execute(root / ARCHIVED, "INSERT INTO tasks(title) VALUES('late')")
+
+    done = put_back(root, root / SET)
+
+    assert [one.subject for one in done.seen if not one.holds] == ["logs/tasks.db"]
+    assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(4,)]
+
+
+def test_after_a_full_disk_it_is_done_again(root: Path, before: State) -> None:
+    """It fails in the middle, and what is left is brought back by the next attempt."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        with pytest.raises((EngineError, OSError)):
+            put_back(root, root / SET)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert Ledger(root / SET).has("putting-back")
+    assert state(root) != before
+
+    done = put_back(root, root / SET)
+
+    assert done.holds
+    assert state(root) == before
+
+
+def test_permission_bits_come_back(root: Path, before: State) -> None:
+    """Whatever was done to them since, files are as private as before."""
+    for name in ("workspace.db", ARCHIVED, "app/tasks.py"):
+        (root / name).chmod(0o666)
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+
+
+def test_a_set_that_was_not_sealed_has_nothing_to_put_back(tmp_path: Path) -> None:
+    """Before it is sealed nothing is changed."""
+    root = build(tmp_path / "workspace")
+    before = everything(root)
+    (root / SET).mkdir(parents=True)
+
+    assert put_back(root, root / SET).steps == []
+    assert changed_since(root, root / SET) == []
+
+    assert everything(root) == before

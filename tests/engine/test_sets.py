@@ -1,0 +1,459 @@
+"""Backup sets: which run stands, and how whatever a dead process has left is undone."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import rollback
+from migration.engine.backup import open_set
+from migration.engine.errors import EngineError
+from migration.engine.ledger import Ledger
+from migration.engine.sets import already_consolidated, backup_sets, cut_short, discard, last_finished, recover
+from tests.engine.small_workspace import (
+    SET,
+    STAMP,
+    DyingLedger,
+    MortalRun,
+    a_run,
+    build,
+    consolidate,
+    consolidated,
+    crashed,
+    database,
+    die,
+    dies_at_change,
+    execute,
+    in_a_child,
+    plan_of,
+    state,
+    steps,
+    transfer,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+AFTER_SEAL = [
+    ("before it is noted that the set is sealed", "sealed", 1),
+    ("before the COMMIT", "committing", 1),
+    ("after the COMMIT, before it is noted", "committed", 1),
+    ("before the first file is rewritten", "rewriting", 1),
+    ("between two rewritten files", "rewriting", 2),
+    ("before the first renaming", "archiving", 1),
+    ("after the first renaming, before it is noted", "archived", 1),
+    ("between two renamings", "archiving", 2),
+    ("after the archive, before the end", "finished", 1),
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The small workspace."""
+    return build(tmp_path / "workspace")
+
+
+def run_until_death(root: Path, event: str, times: int) -> None:
+    """Consolidate in a process that is killed right before it notes the event."""
+
+    def run() -> None:
+        DyingLedger.dies_at = (event, times)
+        consolidate(a_run(root, kind=MortalRun))
+
+    assert in_a_child(run) == -signal.SIGKILL
+
+
+def die_after(root: Path, step: str) -> None:
+    """Consolidate in a process that is killed after a step."""
+
+    def run() -> None:
+        for name, take in steps(a_run(root)).items():
+            take()
+            if name == step:
+                die()
+
+    assert in_a_child(run) == -signal.SIGKILL
+
+
+def die_in_the_transfer(root: Path) -> None:
+    """Consolidate in a process that is killed after the first source, with half of its pages in the target's file."""
+    database(root / "logs/big.db", "CREATE TABLE big(x)")
+    execute(root / "logs/big.db", "INSERT INTO big VALUES(randomblob(600000))")
+    plan = root / "consolidation.toml"
+    source = '\n[[source]]\nname = "big"\nfile = "logs/big.db"\npriority = -1\n  [[source.table]]\n  name = "big"\n'
+    plan.write_text(plan.read_text() + source)
+
+    def run() -> None:
+        one = a_run(root)
+        for name, take in steps(one).items():
+            if name == "transfer":
+                one.connection.execute("PRAGMA cache_size=5")
+                transfer(one, after_each=die)
+            take()
+
+    assert in_a_child(run) == -signal.SIGKILL
+    assert (root / "workspace.db-journal").stat().st_size > 512  # the case is what it says: a hot journal
+
+
+@pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
+@pytest.mark.parametrize(("event", "times"), [one[1:] for one in AFTER_SEAL], ids=[one[0] for one in AFTER_SEAL])
+def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times: int) -> None:
+    """Wherever it died after the backup, contents, code, names and modes are those of before, and it is said."""
+    root = build(tmp_path / "workspace", target=target)
+    before = state(root)
+    run_until_death(root, event, times)
+    assert len(cut_short(root, plan_of(root))) == 1
+
+    said = recover(root, plan_of(root))
+
+    assert state(root) == before
+    assert len(said) == 1, said
+    assert said[0].startswith(f"small-{STAMP}: an earlier run was cut short; put back first: ")
+    assert (root / SET / "manifest.json").exists()
+    assert cut_short(root, plan_of(root)) == []
+    assert recover(root, plan_of(root)) == []
+
+
+@pytest.mark.parametrize("step", ["create schema", "transfer", "verify"])
+@pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
+def test_a_run_killed_inside_its_transaction_is_undone(tmp_path: Path, step: str, target: bool) -> None:
+    """Nothing was committed: the target is as it was, or not there."""
+    root = build(tmp_path / "workspace", target=target)
+    before = state(root)
+    die_after(root, step)
+
+    recover(root, plan_of(root))
+
+    assert state(root) == before
+
+
+@pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
+def test_a_hot_journal_of_a_killed_run_is_played_back(tmp_path: Path, target: bool) -> None:
+    """Pages that had reached the target's file before COMMIT are taken out again."""
+    root = build(tmp_path / "workspace", target=target)
+    before = state(root).databases
+    die_in_the_transfer(root)
+
+    recover(root, plan_of(root))
+
+    after = state(root)
+    assert {name: after.databases[name] for name in before} == before
+    assert sorted(after.databases.keys() - before.keys()) == ["logs/big.db"]
+    assert [name for name in after.files if "workspace.db" in name] == []
+
+
+@pytest.mark.parametrize("event", ["archiving", "finished"])
+def test_a_hot_journal_of_a_source_is_played_back(root: Path, event: str) -> None:
+    """Leaving WAL mode is a transaction, too: killed in it, a source is as before without anybody's help."""
+    before = state(root)
+    run_until_death(root, event, 1)
+    [tasks] = (root / "logs").glob("tasks.db*")
+    tasks.rename(root / "logs/tasks.db")
+
+    def die_in_a_transaction() -> None:
+        con = sqlite3.connect(root / "logs/tasks.db", isolation_level=None)
+        con.execute("PRAGMA cache_size=1")
+        con.execute("BEGIN")
+        con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
+        die()
+
+    assert in_a_child(die_in_a_transaction) == -signal.SIGKILL
+    assert (root / "logs/tasks.db-journal").stat().st_size > 512
+
+    recover(root, plan_of(root))
+
+    assert state(root) == before
+
+
+@pytest.mark.parametrize("name", ["workspace.db", "logs/notes.db"])
+def test_a_journal_that_was_only_begun_goes(root: Path, name: str) -> None:
+    """Killed before its journal was synced, a transaction leaves one that SQLite passes over: no stray file stays."""
+    before = state(root)
+    run_until_death(root, "archiving", 1)
+    (root / f"{name}-journal").write_bytes(b"\0" * 4096)
+
+    recover(root, plan_of(root))
+
+    assert state(root) == before
+
+
+def test_a_run_killed_before_its_set_was_sealed_leaves_nothing(root: Path) -> None:
+    """Nothing had been changed; a set that is no backup goes, in words."""
+    before = state(root)
+
+    def run() -> None:
+        one = a_run(root)
+        one.survey()
+        open_set(one.folder)
+        one.ledger.note("started", run=STAMP, plan="small")
+        (one.folder / "databases/tasks.db.part").write_text("half")
+        die()
+
+    assert in_a_child(run) == -signal.SIGKILL
+
+    said = recover(root, plan_of(root))
+
+    assert said == [
+        f"small-{STAMP}: an earlier run was cut short before it changed anything; its set is gone.",
+    ]
+    assert state(root) == before
+    assert list((root / "backups").iterdir()) == []
+
+
+def test_killed_before_any_file_is_changed_by_python_a_run_is_undone(root: Path, tmp_path: Path) -> None:
+    """Killed before every seventh change it makes to a file or a name, the whole run is undone without remains."""
+    before = state(root)
+    number, killed, points = 1, True, 0
+    while killed:
+        copy = tmp_path / f"at-{number}"
+        shutil.copytree(root, copy, copy_function=shutil.copy2)
+        killed = dies_at_change(partial(consolidated, copy), number)
+        finished = last_finished(copy, plan_of(copy))
+
+        recover(copy, plan_of(copy))
+
+        if finished is None:
+            assert state(copy) == before, number
+            assert no_remains(copy), number
+        number, points = number + 7, points + 1
+    assert finished is not None
+    assert points > 5
+
+
+def no_remains(root: Path) -> bool:
+    """Tell whether every set is whole: sealed, or not there."""
+    return all((folder / "manifest.json").exists() for folder in (root / "backups").glob("*"))
+
+
+@pytest.mark.parametrize("event", ["rewriting", "finished"])
+def test_a_recovery_that_is_killed_is_done_again(tmp_path: Path, event: str) -> None:
+    """Killed before each change it makes to a file or a name, and run again, it still brings back everything."""
+    root = build(tmp_path / "workspace")
+    before = state(root)
+    run_until_death(root, event, 1)
+    number, killed = 0, True
+    while killed:
+        number += 1
+        copy = tmp_path / f"at-{number}"
+        shutil.copytree(root, copy, copy_function=shutil.copy2)
+        killed = dies_at_change(partial(recover, copy, plan_of(copy)), number)
+
+        recover(copy, plan_of(copy))
+
+        assert state(copy) == before, number
+        assert cut_short(copy, plan_of(copy)) == []
+    assert number > 4
+
+
+def test_a_rollback_that_was_killed_is_finished(tmp_path: Path) -> None:
+    """A consolidation that is half undone is never built upon: the next run undoes the other half first."""
+    root = build(tmp_path / "workspace")
+    before = state(root)
+    folder = consolidated(root)
+    begun, number, killed = 0, 0, True
+    while killed:
+        number += 1
+        copy = tmp_path / f"at-{number}"
+        shutil.copytree(root, copy, copy_function=shutil.copy2)
+        standing = state(copy)
+        killed = dies_at_change(partial(rollback.put_back, copy, copy / SET), number)
+        started = Ledger(copy / SET).has("putting-back")
+
+        said = recover(copy, plan_of(copy))
+
+        assert state(copy) == (before if started else standing), number
+        begun += bool(said)
+        assert all("a rollback was cut short" in one for one in said)
+    assert begun > 4
+    assert folder.exists()
+
+
+def test_a_finished_run_is_not_undone(root: Path) -> None:
+    """There is nothing to recover from, whatever the applications have written since."""
+    consolidated(root)
+    execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
+    after = state(root)
+
+    assert recover(root, plan_of(root)) == []
+
+    assert state(root) == after
+
+
+def test_what_applications_wrote_after_a_crash_is_kept(root: Path) -> None:
+    """Rows that came into sources and target between the crash and the recovery stay, and are spoken of."""
+    die_after(root, "transfer")
+    execute(root / "logs/tasks.db", "INSERT INTO tasks(title) VALUES('new')")
+    execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
+
+    said = recover(root, plan_of(root))
+
+    assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(4,)]
+    assert execute(root / "workspace.db", "SELECT count(*) FROM projects") == [(3,)]
+    assert sum("is not as it was before that run, and not by the run" in one for one in said) == 2
+    assert recover(root, plan_of(root)) == []
+
+
+def test_rows_written_into_a_committed_target_after_a_crash_are_kept_aside(root: Path) -> None:
+    """The target goes back to what it was; what it held meanwhile is in the backup set, and that is said."""
+    before = state(root)
+    run_until_death(root, "rewriting", 1)
+    execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
+
+    [said] = recover(root, plan_of(root))
+
+    assert state(root) == before
+    assert "kept workspace.db as it was" in said
+    kept = root / SET / "databases/workspace-before-rollback.db"
+    assert execute(kept, "SELECT name FROM projects WHERE id = 3") == [("new",)]
+
+
+def test_a_target_made_by_somebody_else_after_a_crash_stays(tmp_path: Path) -> None:
+    """A database that came under the target's name without the run is not the run's to remove."""
+    root = build(tmp_path / "workspace", target=False)
+    die_after(root, "back up")
+    database(root / "workspace.db", "CREATE TABLE mine(x)")
+
+    recover(root, plan_of(root))
+
+    assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema") == [("mine",)]
+
+
+def test_a_created_target_that_an_application_has_filled_stays(tmp_path: Path) -> None:
+    """The run had made an empty file; the tables in it are not the run's."""
+    root = build(tmp_path / "workspace", target=False)
+    die_after(root, "create schema")
+    database(root / "workspace.db", "CREATE TABLE mine(x)")
+
+    recover(root, plan_of(root))
+
+    assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema") == [("mine",)]
+
+
+def test_a_sealed_set_without_its_manifest_is_never_deleted(root: Path) -> None:
+    """Its copies may be the only ones: it stops everything, in words, and stays."""
+    run_until_death(root, "rewriting", 1)
+    (root / SET / "manifest.json").unlink()
+    before = sorted((root / SET).rglob("*"))
+
+    with pytest.raises(EngineError, match=r"manifest.json is missing. Nothing was changed"):
+        recover(root, plan_of(root))
+
+    assert sorted((root / SET).rglob("*")) == before
+
+
+def test_a_sealed_set_is_not_discarded(root: Path) -> None:
+    """Whoever asks."""
+    folder = consolidated(root)
+
+    with pytest.raises(EngineError, match="it is a backup, and stays"):
+        discard(folder)
+
+    assert (folder / "databases/tasks.db").exists()
+
+
+def test_a_discarding_that_is_killed_is_finished(root: Path, tmp_path: Path) -> None:
+    """No remains of a set lie around that no ledger speaks of."""
+    run_until_death(root, "sealed", 1)
+    (root / SET / "manifest.json").unlink()
+    number, killed = 0, True
+    while killed:
+        number += 1
+        copy = tmp_path / f"at-{number}"
+        shutil.copytree(root, copy, copy_function=shutil.copy2)
+        killed = dies_at_change(partial(discard, copy / SET), number)
+
+        recover(copy, plan_of(copy))
+
+        assert list((copy / "backups").iterdir()) == [], number
+    assert number > 4
+
+
+@pytest.mark.parametrize("content", ["mine", ""], ids=["a file", "a folder"])
+def test_what_else_lies_among_the_sets_is_left_alone(root: Path, content: str) -> None:
+    """Folders that are named otherwise, or hold what no run has made, are nobody's remains."""
+    backups = root / "backups"
+    names = ("small-copy", f"small-{STAMP}", f"other-{STAMP}", f"small-{STAMP}-old")
+    for name in names:
+        (backups / name).mkdir(parents=True)
+        if content:
+            (backups / name / "mine").write_text(content)
+        else:
+            (backups / name / "mine").mkdir()
+
+    assert recover(root, plan_of(root)) == []
+
+    assert all((backups / name / "mine").exists() for name in names)
+
+
+def test_sets_of_another_plan_do_not_count(root: Path) -> None:
+    """A plan whose name begins like this one's keeps its own sets to itself."""
+    folder = consolidated(root)
+    other = plan_of(root).model_copy(update={"name": "smal"})
+
+    assert backup_sets(root, other) == []
+    assert [one.folder for one in backup_sets(root, plan_of(root))] == [folder]
+
+
+def test_the_last_consolidation_that_stands_is_found(root: Path) -> None:
+    """One that was put back does not stand; the one before it does not stand in for it."""
+    plan = plan_of(root)
+    assert last_finished(root, plan) is None
+
+    first = consolidated(root)
+    standing = last_finished(root, plan)
+    assert standing is not None
+    assert standing.folder == first
+
+    rollback.put_back(root, first)
+    assert last_finished(root, plan) is None
+
+    second = consolidated(root, "20250131_130000")
+    standing = last_finished(root, plan)
+    assert standing is not None
+    assert standing.folder == second
+
+
+def spoil_nothing(_root: Path) -> None:
+    """Leave the consolidation as it is."""
+
+
+def remove_an_archive(root: Path) -> None:
+    """Take an archive away."""
+    (root / f"logs/tasks.db.archived_{STAMP}").unlink()
+
+
+def create_an_old_database(root: Path) -> None:
+    """Let an application make its old database again."""
+    crashed(root / "logs/notes.db")
+
+
+def replace_the_target(root: Path) -> None:
+    """Copy the backup over the target by hand."""
+    (root / "workspace.db").write_bytes((root / SET / "databases/target.db").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "stands"),
+    [
+        (spoil_nothing, True),
+        (remove_an_archive, False),
+        (create_an_old_database, False),
+        (replace_the_target, False),
+    ],
+)
+def test_already_consolidated_means_all_of_it(root: Path, spoil: Callable[[Path], None], stands: bool) -> None:
+    """A second run has nothing to do only if sources are archived and the data is in."""
+    assert already_consolidated(root, plan_of(root)) is None
+    consolidated(root)
+
+    spoil(root)
+
+    assert (already_consolidated(root, plan_of(root)) is not None) == stands
