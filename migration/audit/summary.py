@@ -55,7 +55,10 @@ def _when(record: Record) -> str:
 def _target(target: DatabaseRecord | None) -> str:
     if target is None:
         return "—"
-    rows = f"{sum(target.rows.values())} rows before, {sum(target.rows_after.values())} after"
+    rows = f"{sum(target.rows.values())} rows before"
+    if target.size_after is None:
+        return f"{target.file}: {rows}; {_or_dash(size(target.size))}"
+    rows += f", {sum(target.rows_after.values())} after"
     return f"{target.file}: {rows}; {_or_dash(size(target.size))} before, {_or_dash(size(target.size_after))} after"
 
 

@@ -145,7 +145,7 @@ def _read_facts(name: str, file: str, guard: Guard, found: Survey) -> Facts | No
     con = guard.reader
     damage = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
     if damage != ["ok"]:
-        what = f"is corrupt: integrity_check says: {damage[0]}"
+        what = f"is corrupt: integrity_check says: {damage[0]}."
         todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
         found.problems.append(Problem("integrity-before", file, what, todo))
         return None

@@ -14,10 +14,13 @@ from migration.engine.errors import EngineError
 from migration.harness import report
 from migration.harness.options import settings
 from migration.harness.state import RunState, Settings
+from migration.harness.way_back import to_undo
+from migration.plan.printable import printable
 from migration.plan.problem import Refused
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
     from migration.audit.criteria import Mode
     from migration.plan.model import Plan
@@ -36,13 +39,14 @@ def begin(config: pytest.Config, verb: str) -> RunState:
     said = settings(config)
     try:
         state = _begun(said, verb)
-    except Refused as refused:
-        raise pytest.UsageError(f"refused; nothing was changed:\n{refused}") from None
+    except (Refused, OSError) as error:
+        raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
     except EngineError as error:
         raise pytest.UsageError(str(error)) from None
-    except OSError as error:
-        raise pytest.UsageError(f"refused; nothing was changed: {error}") from None
+    except sqlite3.Error as error:
+        raise pytest.UsageError(printable(f"refused: a database cannot be read: {error}.")) from None
     config.add_cleanup(state.resources.close)
+    config.option.maxfail = 0  # with -x the first problem would be the only one said; a run stops by itself
     while state.folder.exists():  # two runs in one second: each has its own names
         state.started += timedelta(seconds=1)
     report.prepare(config, state)
@@ -57,7 +61,7 @@ def _begun(said: Settings, verb: str) -> RunState:
 
         build(said.workspace)
     if not said.workspace.is_dir():
-        raise pytest.UsageError(f"there is no workspace folder {said.workspace}. Name it: --workspace DIR")
+        raise pytest.UsageError(printable(f"there is no workspace folder {said.workspace}. Name it: --workspace=DIR"))
     state = RunState(verb=verb, mode=_LISTED[verb], settings=said, versions=_versions())
     try:
         state.plan = load(said.plan)
@@ -67,37 +71,43 @@ def _begun(said: Settings, verb: str) -> RunState:
             raise
         state.plan_problems = refused.problems
         return state
-    _look_around(state, state.plan)
+    try:
+        _look_around(state, state.plan)
+    except BaseException:
+        state.resources.close()
+        raise
     return state
 
 
 def _look_around(state: RunState, plan: Plan) -> None:
     """Take the lock, put back what was cut short, and see whether the workspace is consolidated already."""
-    from migration.engine.runlock import RunLock, holder
-    from migration.engine.sets import already_consolidated, cut_short, last_finished, recover
+    from migration.engine.runlock import RunLock
+    from migration.engine.sets import already_consolidated, last_finished, recover
 
     root = state.settings.workspace
     if state.verb == "verify":
-        pid = holder(root / plan.backups)
-        if pid is not None:
-            raise pytest.UsageError(f"a run is under way (process {pid}): wait for it to end, then verify.")
-        if cut_short(root, plan):
-            raise pytest.UsageError(
-                "a run was cut short here: pytest -m migrate or pytest -m rollback puts it back first."
-            )
-    else:
-        state.resources.enter_context(RunLock(root / plan.backups))
+        _refuse_between(root, plan)
+        state.mode = "rehearsal" if last_finished(root, plan) is None else "check"
+        return
+    state.resources.enter_context(RunLock(root / plan.backups))
+    if state.verb == "migrate":
         state.findings += recover(root, plan)
-    try:
-        if state.verb == "migrate":
-            state.already = already_consolidated(root, plan) is not None
-        elif state.verb == "verify" and last_finished(root, plan) is not None:
-            state.mode = "check"
-    except sqlite3.Error as error:
-        raise pytest.UsageError(f"{plan.target} cannot be read: {error}. Nothing was changed.") from None
-    if state.verb == "rollback" and last_finished(root, plan) is None:
-        said = " ".join(state.findings) or "there is no consolidation of this plan to undo."
+        state.already = already_consolidated(root, plan) is not None
+    elif to_undo(root, plan) is None:
+        said = " ".join(recover(root, plan)) or "there is no consolidation of this plan to undo."
         raise pytest.UsageError(f"nothing to roll back: {said}")
+
+
+def _refuse_between(root: Path, plan: Plan) -> None:
+    """While a run goes on, or before what it left is put back, the workspace is neither old nor new."""
+    from migration.engine.runlock import holder
+    from migration.engine.sets import cut_short
+
+    pid = holder(root / plan.backups)
+    if pid is not None:
+        raise pytest.UsageError(f"a run is under way (process {pid}): wait for it to end, then verify.")
+    if cut_short(root, plan):
+        raise pytest.UsageError("a run was cut short here: pytest -m migrate or pytest -m rollback puts it back first.")
 
 
 def _versions() -> dict[str, str]:

@@ -170,6 +170,8 @@ def sealed(state: RunState, plan: Plan) -> Manifest:
     last = last_finished(state.settings.workspace, plan)
     if last is None or last.sealed is None:
         pytest.fail("there is no consolidation of this plan to check", pytrace=False)
+    state.backup_set = last.folder.relative_to(state.settings.workspace).as_posix()
+    state.archive = dict(last.sealed.archive)
     return last.sealed
 
 
@@ -191,10 +193,11 @@ def copied_applications(state: RunState, plan: Plan, pytestconfig: pytest.Config
 @pytest.fixture(scope="session")
 def way_back(state: RunState, plan: Plan, request: pytest.FixtureRequest) -> WayBack:
     """The way back: of the rehearsal's own run, or of the consolidation that stands."""
+    from migration.harness.progress import teller
     from migration.harness.way_back import WayBack
 
     run: Run | None = request.getfixturevalue("run") if state.mode == "rehearsal" else None
-    return WayBack(state, plan, run)
+    return WayBack(state, plan, run, teller(request.config))
 
 
 def database_record(facts: Facts) -> DatabaseRecord:

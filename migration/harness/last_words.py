@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from migration.engine.digest import digest_tables
 from migration.engine.files import size_with_sidecars
 from migration.engine.guard import looking
 from migration.engine.schema import read
+from migration.harness.closing import command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,18 +68,13 @@ def record(state: RunState) -> bytes:
 
 def instructions(state: RunState) -> tuple[str, str]:
     """Return the exact rollback command, and the page that explains it."""
-    said = state.settings
-    command = "pytest -m rollback"
-    if not said.sample:
-        command += f" --workspace {shlex.quote(str(said.workspace))}"
-        if said.plan != said.workspace / "consolidation.toml":
-            command += f" --plan {shlex.quote(str(said.plan))}"
+    said = command(state, "rollback")
     names = [one.file for one in state.sources]
     target = state.target.file if state.target else ""
     by_hand = "\n".join(f"    {new}  ->  {old}" for old, new in state.archive.items())
     by_hand += f"\n    databases/target.db  ->  {target}"
-    return command, _ROLLBACK.format(
-        run=state.stamp, sources=", ".join(names) or "nothing", target=target, command=command, by_hand=by_hand
+    return said, _ROLLBACK.format(
+        run=state.stamp, sources=", ".join(names) or "nothing", target=target, command=said, by_hand=by_hand
     )
 
 

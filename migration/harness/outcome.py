@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import signal
+import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ import pytest
 from migration.audit.bundle import update_latest, write_bundle
 from migration.audit.criteria import STAGES
 from migration.audit.evidence import StageRecord
-from migration.harness import report
+from migration.harness import interruption, report
 from migration.harness.state import STATE, RunState
+from migration.plan.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,42 +23,16 @@ if TYPE_CHECKING:
     from migration.engine.run import Run
     from migration.plan.model import Plan
 
-INTERRUPTED, INTERNAL, REFUSED, TERMINATED = 2, 3, 4, 143
+INTERNAL, REFUSED = 3, 4
 
 _BEGAN = pytest.StashKey[dict[str, float]]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """SIGTERM and Ctrl-C end a run in order: pytest alone would die of the first without undoing anything."""
+    """Signals end a run in order."""
     state = session.config.stash.get(STATE, None)
-    if state is None:
-        return
-
-    def _terminate(number: int, _frame: object) -> None:
-        _interrupt()
-        state.ended = TERMINATED
-        pytest.exit(f"signal {signal.Signals(number).name}", returncode=TERMINATED)
-
-    def _stop(_number: int, _frame: object) -> None:
-        _interrupt()
-        state.ended = INTERRUPTED
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGINT, _stop)
-
-    def _as_before() -> None:
-        for number, old in before.items():
-            signal.signal(number, old)
-
-    session.config.add_cleanup(_as_before)
-
-
-def _interrupt() -> None:
-    from migration.engine.connections import INTERRUPTED as FLAG
-
-    FLAG.set()  # a long SQL statement looks at it and ends
+    if state is not None:
+        interruption.watch(session.config, state)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -67,7 +43,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     if state.already:
         pytest.skip("not run: already consolidated")
-    if state.failed and (state.failed != stage or _act_failed(state, stage)):
+    if state.failed and (state.failed != stage or state.act_failed):
         pytest.skip(f"not run: {state.failed} failed")
 
 
@@ -78,42 +54,51 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     except BaseException:
         state = item.config.stash.get(STATE, None)
-        if state is not None and state.ended == INTERRUPTED:
-            raise KeyboardInterrupt from None
-        if state is not None and state.ended == TERMINATED:
-            pytest.exit("signal SIGTERM", returncode=TERMINATED)
+        if state is not None and state.ended is not None:
+            interruption.leave(state)
         raise
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After the last test the run is settled: undone or left standing, and nothing comes between."""
+    if nextitem is None and STATE in item.config.stash:
+        interruption.ignore()
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """The stage is running from its first test on; its time is the clock's, from there to its last."""
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+    """A stage is running from its first test on, and has passed only after its last; its time is the clock's."""
     state = item.config.stash.get(STATE, None)
     stage = stage_of(item)
-    if state is not None and stage is not None and stage not in state.stages:
-        _began(item.config)[stage] = time.monotonic()
-        state.stages[stage] = StageRecord(stage, "running", estimate=_estimate(stage, state.plan))
-    return (yield)
+    if state is None or stage is None:
+        return (yield)
+    began = item.config.stash.setdefault(_BEGAN, {}).setdefault(stage, time.monotonic())
+    state.stages.setdefault(stage, StageRecord(stage, "running", estimate=_estimate(stage, state.plan)))
+    result = yield
+    now = state.stages[stage]
+    if now.outcome == "running" and (nextitem is None or stage_of(nextitem) != stage):
+        now = replace(now, outcome="passed")
+    state.stages[stage] = replace(now, seconds=0.0 if now.outcome == "not run" else time.monotonic() - began)
+    return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the outcome of each stage in our own state; what is not run says why, in its own place."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the outcome of each stage in our own state; what failed or is not run says why, in a sentence."""
     made = yield
     state = item.config.stash.get(STATE, None)
     stage = stage_of(item)
     if state is None or stage is None:
         return made
-    if made.failed and not state.failed:
-        state.failed = stage
-        if _is_act(item):
-            state.act_failed = True
+    if made.failed and call.excinfo is not None:
+        made.longrepr = _fail(state, stage, item, call.excinfo.value) or made.longrepr
     if made.skipped and isinstance(made.longrepr, tuple):
         reason = str(made.longrepr[2]).removeprefix("Skipped: ")
         made.longrepr = (str(item.path), item.location[1] or 0, reason)
-        if not reason.startswith("not run: ") and not state.failed:
-            state.failed = stage  # a stage that skips itself has shown nothing
-    _note(state, stage, made, _began(item.config))
+        _leave_out(state, stage, reason)
     return made
 
 
@@ -129,22 +114,23 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     state = session.config.stash.get(STATE, None)
     if state is None:
         return (yield)
+    interruption.ignore()
     _end(session, state, exitstatus)
     report.finish(session.config)
     try:
         return (yield)
     finally:
         session.exitstatus = state.exit_code
-        _write(state)
+        try:
+            _write(state)
+        except OSError as error:
+            session.exitstatus = INTERNAL
+            print(printable(f"the report could not be written: {error}"), file=sys.stderr)  # noqa: T201 -- last words
 
 
 def settle(state: RunState, run: Run) -> None:
     """Undo what a run did without being accepted, and give back its locks; the last word of the ``run`` fixture."""
-    from migration.engine.connections import INTERRUPTED as FLAG
-
-    FLAG.clear()  # putting back must not be ended by the signal that made it necessary
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+    interruption.ignore()
     try:
         if state.touched and not (run.finished and _accepted(state)):
             _undo(state, run)
@@ -152,6 +138,8 @@ def settle(state: RunState, run: Run) -> None:
             run.close_target()
     finally:
         run.close()
+    if not run.folder.exists():  # it was never sealed: no backup, and nothing to point at
+        state.backup_set = ""
 
 
 def stage_of(item: pytest.Item) -> str | None:
@@ -160,12 +148,29 @@ def stage_of(item: pytest.Item) -> str | None:
     return str(mark.args[0]) if mark and mark.args else None
 
 
+def _fail(state: RunState, stage: str, item: pytest.Item, error: BaseException) -> str:
+    """The stage has failed; return why, in words if it was foreseen, and keep it where no evidence says it."""
+    from migration.harness.failure import in_words
+
+    said = in_words(error)
+    if not state.failed:
+        state.failed = stage
+        # The first test of a stage performs it, and judges no criterion: when it fails, there is nothing to judge.
+        state.act_failed = state.act_failed or item.get_closest_marker("criterion") is None
+    state.stages[stage] = replace(state.stages[stage], outcome="failed")
+    judged = {id_ for mark in item.iter_markers("criterion") for id_ in mark.args}
+    if not any(one.criterion in judged and not one.holds for one in state.evidence):
+        state.errors.append(f"{stage}: {said or printable(f'{type(error).__name__}: {error}')}")
+    return said
+
+
 def _undo(state: RunState, run: Run) -> None:
+    run.say("putting everything back")
     try:
         done = run.put_back()
     except Exception as error:  # noqa: BLE001 -- whatever it is, the user must be told what is left
         state.put_back_failed = True
-        state.put_back = f"{error} The backup set is {state.backup_set}; run pytest -m rollback again."
+        state.put_back = printable(f"{error} The backup set is {state.backup_set}.")
         return
     if state.mode == "rehearsal":
         state.put_back = "The workspace was not touched."
@@ -182,14 +187,14 @@ def _accepted(state: RunState) -> bool:
 
 
 def _end(session: pytest.Session, state: RunState, exitstatus: int) -> None:
-    if exitstatus == INTERRUPTED and state.ended is None:
-        state.ended = INTERRUPTED
+    if exitstatus == interruption.INTERRUPTED and state.ended is None:
+        state.ended = interruption.INTERRUPTED
     try:
         # Semi-private in pytest 9, and tested: the verdict must come after the undoing.
         session._setupstate.teardown_exact(None)  # noqa: SLF001 -- see above
     except BaseException as error:  # noqa: BLE001 -- a broken teardown is a failure of the run, not of the report
         state.failed = state.failed or "teardown"
-        state.findings.append(f"the end of the run failed: {error}")
+        state.errors.append(f"the end of the run failed: {error}")
     for stage in STAGES:
         if state.mode in stage.modes and stage.id not in state.stages:
             state.stages[stage.id] = StageRecord(stage.id, "not run", reason=_why_not(state))
@@ -219,23 +224,15 @@ def _why_not(state: RunState) -> str:
     return f"{state.failed} failed" if state.failed else "the run ended before"
 
 
-def _note(state: RunState, stage: str, made: pytest.TestReport, began: dict[str, float]) -> None:
-    now = state.stages.get(stage)
-    if now is None:
-        return
-    reason = now.reason
-    if made.skipped and isinstance(made.longrepr, tuple):
-        reason = str(made.longrepr[2]).removeprefix("not run: ")
-    ran = time.monotonic() - began.get(stage, time.monotonic())
+def _leave_out(state: RunState, stage: str, reason: str) -> None:
+    """A test of the stage was not run; one that skips itself has shown nothing, and fails its stage."""
+    own = not reason.startswith("not run: ") and not state.failed
+    state.failed = stage if own else state.failed
+    now = state.stages[stage]
     if state.failed == stage:
-        outcome = StageRecord(stage, "failed", ran, now.estimate)
-    elif reason:
-        outcome = StageRecord(stage, "not run", 0.0, now.estimate, reason)
-    elif made.when in {"teardown", "call"}:
-        outcome = StageRecord(stage, "passed", ran, now.estimate)
+        state.stages[stage] = replace(now, outcome="failed")
     else:
-        outcome = now
-    state.stages[stage] = outcome
+        state.stages[stage] = replace(now, outcome="not run", reason=reason.removeprefix("not run: "))
 
 
 def _estimate(stage: str, plan: Plan | None) -> float | None:
@@ -252,19 +249,6 @@ def _estimate(stage: str, plan: Plan | None) -> float | None:
         "90-archive": said.archive,
     }
     return by_stage.get(stage) or None
-
-
-def _is_act(item: pytest.Item) -> bool:
-    """The first test of a stage performs it: it judges no criterion of its own."""
-    return item.get_closest_marker("criterion") is None
-
-
-def _act_failed(state: RunState, _stage: str) -> bool:
-    return state.act_failed
-
-
-def _began(config: pytest.Config) -> dict[str, float]:
-    return config.stash.setdefault(_BEGAN, {})
 
 
 def _write(state: RunState) -> None:

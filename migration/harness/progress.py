@@ -1,26 +1,22 @@
-"""Progress: a line for each stage, a sign of life in long ones, and the last words on the terminal."""
+"""Progress: a line for each stage, and what pytest shows beside them."""
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.audit.criteria import STAGES
 from migration.audit.words import duration
+from migration.audit.words import stage_of as stage_of_criterion
+from migration.harness.closing import last_lines
+from migration.harness.life import SignOfLife
 from migration.harness.outcome import stage_of
 from migration.harness.state import STATE, RunState
-from migration.plan.printable import one_line, printable
+from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-TERMINAL_SECONDS, LOG_SECONDS = 2.0, 10.0
-"""How often a long step shows that it lives: on a terminal, and in a log file."""
-
-_MOST_PROBLEMS = 50
 _NAME = "sqlite-consolidate-progress"
 
 
@@ -40,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def teller(config: pytest.Config) -> Callable[[str], None]:
     """Return what a run calls with a few words before each part of a long step."""
     lines = config.pluginmanager.get_plugin(_NAME)
-    return lines.say if isinstance(lines, StageLines) else lambda _words: None
+    return lines.life.say if isinstance(lines, StageLines) else lambda _words: None
 
 
 class StageLines:
@@ -51,20 +47,13 @@ class StageLines:
         self._terminal = terminal
         self._shown = shown
         self._stage = ""
-        self._words = ""
-        self._since = time.monotonic()
-        self._over = threading.Event()
-        self._on_terminal = bool(terminal.isatty)
-        self._thread = threading.Thread(target=self._show_life, daemon=True)
-
-    def say(self, words: str) -> None:
-        """Remember what is being done now; it is shown when it takes long."""
-        self._words, self._since = one_line(words), time.monotonic()
+        self._closed = False
+        self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=terminal._tw.fullwidth)  # noqa: SLF001 -- tested
 
     def pytest_sessionstart(self) -> None:
         """Begin to watch for long steps."""
         if self._shown:
-            self._thread.start()
+            self.life.begin()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -73,96 +62,70 @@ class StageLines:
         if stage is not None and stage != self._stage:
             self._close_line()
             self._stage = stage
-            self.say("")
         return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
-    ) -> tuple[str, str, Any] | None:
+    ) -> tuple[str, str, str] | None:
         """Write no letter for each test; the stage's line counts them."""
         if config.get_verbosity() > 0 or not isinstance(report, pytest.TestReport):
             return None
         if report.skipped:
             return "not run", "", ""
-        if report.when == "call" or report.failed:
-            return ("error" if report.failed and report.when != "call" else report.outcome), "", ""
-        return "", "", ""
+        if report.failed:
+            return ("failed", "", "FAILED") if report.when == "call" else ("error", "", "ERROR")
+        return ("passed", "", "") if report.when == "call" else ("", "", "")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Close the last line."""
-        self._over.set()
+        self.life.end()
         self._close_line()
         self._stage = ""
 
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say how it ended, where the report is, and what to do next."""
-        record = self._state.record()
-        terminalreporter.section("sqlite-consolidate", sep="=")
-        bad = [one for one in record.criteria if not one.holds]
-        for one in bad[:_MOST_PROBLEMS]:
-            terminalreporter.line(f"  {one.criterion}  {one_line(f'{one.subject}: {one.observed} {one.todo}')}")
-        if len(bad) > _MOST_PROBLEMS:
-            terminalreporter.line(f"  and {len(bad) - _MOST_PROBLEMS} more: see the report")
-        if record.findings:
-            terminalreporter.line(f"  {len(record.findings)} findings for a reader's eye are in the report")
-        good = record.verdict == "accepted"
-        terminalreporter.line(printable(record.headline), bold=True, green=good, red=not good)
-        for label, words in (
-            ("report", str(self._state.folder / "audit.html")),
-            ("backup set", record.backup_set if record.mode != "rehearsal" else ""),
-            ("next", self._next()),
-        ):
-            if words:
-                terminalreporter.line(f"  {label + ':':<12}{one_line(words)}")
+    def pytest_report_header(self) -> list[str]:
+        """Say what was done before the first stage: a run that was cut short has been put back."""
+        return [one_line(words) for words in self._state.findings]
 
-    def _next(self) -> str:
-        state = self._state
-        said = "" if state.settings.sample else f" --workspace {state.settings.workspace}"
-        good = state.verdict() == "accepted"
-        if state.mode == "rehearsal":
-            verb = "migrate" if good else "verify"
-        else:
-            verb = {"migrate": "verify" if good else "migrate", "check": "verify", "rollback": "verify"}[state.mode]
-        if good and state.mode == "check":
-            return ""
-        before = "" if good or state.put_back_failed else "settle what is listed above, then: "
-        return f"{before}pytest -m {'rollback' if state.put_back_failed else verb}{said}"
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest's own summary
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, Any, Any]:
+        """Say each reason once: pytest what was not foreseen, with its traceback; the last lines all others."""
+        stats = terminalreporter.stats
+        kept = {name: stats[name] for name in ("failed", "error") if name in stats}
+        for name, reports in kept.items():
+            stats[name] = [one for one in reports if not isinstance(one.longrepr, str)]
+        try:
+            return (yield)
+        finally:
+            stats.update(kept)
+            self._close()
+
+    def pytest_unconfigure(self) -> None:
+        """Close here where pytest has no summary: after an error of its own, or of another plugin."""
+        if self._state.finished and not self._closed:
+            self._close()
+
+    def _close(self) -> None:
+        self._closed = True
+        for words, markup in last_lines(self._state):
+            self._terminal.line(words, **markup)
 
     def _close_line(self) -> None:
         if not self._stage or not self._shown:
             return
+        self.life.rest()
         one = self._state.stages.get(self._stage)
-        if one is None:
+        if one is None or self._state.already:
             return
-        shown = [e for e in self._state.evidence if _stage_of_criterion(e.criterion) == self._stage]
+        mode = self._state.mode
+        shown = [e for e in self._state.evidence if stage_of_criterion(e.criterion, mode) == self._stage]
         held = sum(e.holds for e in shown)
         number, _, name = self._stage.partition("-")
         estimate = f"  (estimate {duration(one.estimate)})" if one.estimate else ""
         if one.outcome == "not run":
             words = f"not run: {one.reason}"
         else:
-            words = f"{one.outcome:<8}{held:>4} of {len(shown):>4} observations hold {one.seconds:8.2f} s{estimate}"
-        self._erase()
+            outcome = "interrupted" if one.outcome == "running" else one.outcome
+            words = f"{outcome:<8}{held:>4} of {len(shown):>4} observations hold {one.seconds:8.2f} s{estimate}"
         self._terminal.line(f"  {number} {name:<12}{words}", red=one.outcome == "failed")
-
-    def _show_life(self) -> None:
-        pause = TERMINAL_SECONDS if self._on_terminal else LOG_SECONDS
-        while not self._over.wait(pause):
-            passed = time.monotonic() - self._since
-            if self._stage and self._words and passed >= pause / 2:
-                text = f"  {self._stage}: {self._words}, {passed:.0f} s"
-                self._terminal.rewrite(text, erase=True) if self._on_terminal else self._terminal.line(text)
-
-    def _erase(self) -> None:
-        if self._on_terminal:
-            self._terminal.rewrite("", erase=True)
-
-
-def _stage_of_criterion(criterion: str) -> str:
-    from migration.audit.criteria import CRITERIA
-
-    if criterion.startswith("smoke:"):
-        return "80-smoke"
-    return next((one.stage for one in CRITERIA if one.id == criterion), STAGES[0].id)

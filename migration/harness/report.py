@@ -112,16 +112,22 @@ class AuditReport:
     def __init__(self, state: RunState, path: Path | None) -> None:
         self.state = state
         self.path = path
+        self._drawn: tuple[object, ...] = ()
         self._above: list[str] = []
         self._environment: dict[str, Any] = {}
         self._subtests: dict[str, list[pytest.SubtestReport]] = defaultdict(list)
 
     def draw(self) -> None:
         """Bring page and environment table, which pytest-html holds by reference, to the state as it is now."""
+        self._drawn = self._now()
         record = self.state.record()
         self._above[:] = [page(record), _BELOW]
         self._environment.clear()
         self._environment.update({name: escape(one_line(value)) for name, value in record.versions.items()})
+
+    def _now(self) -> tuple[object, ...]:
+        """What a reader of an unfinished report needs: drawing the page for each test would cost more than the run."""
+        return (self.state.failed, *((stage.id, stage.outcome) for stage in self.state.stages.values()))
 
     @pytest.hookimpl(optionalhook=True, trylast=True)
     def pytest_metadata(self, metadata: dict[str, Any]) -> None:
@@ -161,7 +167,7 @@ class AuditReport:
         """Draw the page after others have noted the report in the state, and before pytest-html writes."""
         if isinstance(report, pytest.SubtestReport):
             self._subtests[report.nodeid].append(report)
-        elif report.when == "teardown":
+        elif report.when == "teardown" and self._now() != self._drawn:
             self.draw()
 
     @pytest.hookimpl(optionalhook=True)

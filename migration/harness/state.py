@@ -50,6 +50,7 @@ class RunState:
         started: UTC; the stamp of the run's names derives from it, nothing reads the clock a second time for that.
         plan: The loaded plan, or None while (or because) it could not be loaded.
         plan_problems: Why the plan could not be loaded.
+        errors: What kept a stage from being done or judged, where no evidence says it; the first among the findings.
         act_failed: The stage that failed could not even be performed; its criteria are not run.
         touched: True from the moment on from which there may be something to put back.
         committed: True once COMMIT returned and the history row was read through a new connection.
@@ -68,6 +69,7 @@ class RunState:
     versions: dict[str, str] = field(default_factory=dict)
     stages: dict[str, StageRecord] = field(default_factory=dict)
     evidence: list[Evidence] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     sources: list[DatabaseRecord] = field(default_factory=list)
     target: DatabaseRecord | None = None
@@ -163,7 +165,7 @@ class RunState:
             stages=tuple(self.stages[stage.id] for stage in STAGES if stage.id in self.stages),
             criteria=tuple(self.evidence),
             not_shown=() if self.already else self.not_shown(),
-            findings=tuple(self.findings),
+            findings=(*self.errors, *self.findings),
             backup_set=self.backup_set,
             archive=dict(self.archive),
             rollback=dict(self.rollback),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from staged_project import StagedProject, staged_project, whole
+
+from tests.harness.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
     from migration.audit.criteria import Mode

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from staged_project import StagedProject, staged_project, whole
+
+from tests.harness.staged_project import StagedProject, staged_project, whole
 
 # Stand-ins for pytest-randomly, -random-order, -reverse, -split, -repeat and -rerunfailures: what each does to the
 # list, and at which place of the hook.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from staged_project import StagedProject, staged_project, whole
+
+from tests.harness.staged_project import StagedProject, staged_project, whole
 
 TRANSFER = "tests/stages/test_40_transfer.py"
 

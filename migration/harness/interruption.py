@@ -1,0 +1,53 @@
+"""Interruption: how Ctrl-C and SIGTERM end a run in order, and from when on they no longer may."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from migration.harness.state import RunState
+
+INTERRUPTED, TERMINATED = 2, 143
+
+_EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+
+
+def watch(config: pytest.Config, state: RunState) -> None:
+    """Both signals end the run from now on: pytest alone would die of SIGTERM without undoing anything.
+
+    A long SQL statement ends within milliseconds. When pytest ends, the signals mean what they did before.
+    """
+    from migration.engine.connections import INTERRUPTED as FLAG  # here: no import may happen inside the handler
+
+    def _end(number: int, _frame: object) -> None:
+        FLAG.set()
+        state.ended = _EXIT_CODES[signal.Signals(number)]
+        leave(state)
+
+    before = {number: signal.signal(number, _end) for number in _EXIT_CODES}
+
+    def _as_before() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    config.add_cleanup(_as_before)
+
+
+def leave(state: RunState) -> NoReturn:
+    """End the session as pytest does after Ctrl-C; the exit code is the state's."""
+    name = next(number.name for number, code in _EXIT_CODES.items() if code == state.ended)
+    # Not KeyboardInterrupt: pytest then goes on with the other finalisers of a fixture's scope
+    # (https://github.com/pytest-dev/pytest/issues/15067). 2, since pytest sums up after no other code of ours.
+    pytest.exit(f"interrupted by {name}", returncode=INTERRUPTED)
+
+
+def ignore() -> None:
+    """No signal is heard from now on: putting back must not be torn by what made it necessary."""
+    from migration.engine.connections import INTERRUPTED as FLAG
+
+    for number in _EXIT_CODES:
+        signal.signal(number, signal.SIG_IGN)
+    FLAG.clear()

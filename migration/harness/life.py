@@ -1,0 +1,86 @@
+"""Life: how a step that takes long shows that it goes on, on a terminal and in a log file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+TERMINAL_SECONDS, LOG_SECONDS = 2.0, 10.0
+"""How often a long step shows that it lives: on a terminal, where the line is written over, and in a log file."""
+
+
+class SignOfLife:
+    """Shows now and then what is being done, and for how long already.
+
+    It writes to a descriptor of its own: pytest catches whatever is written to standard output during a test.
+
+    Args:
+        on_terminal: The line is written over and over, and erased at the end; else each sign is a line.
+        width: Columns of the terminal.
+    """
+
+    def __init__(self, *, on_terminal: bool, width: int) -> None:
+        self._on_terminal, self._width = on_terminal, width - 1
+        self._out: TextIO | None = None
+        self._words = ""
+        self._since = self._last = time.monotonic()  # of these words; of the last sign, or of the stage's beginning
+        self._to_erase = False
+        self._over = threading.Event()
+        self._turn = threading.Lock()
+
+    def begin(self) -> None:
+        """Watch from now on; where there is no standard output, nothing is shown."""
+        try:
+            self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+        except (OSError, ValueError):
+            return
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def say(self, words: str) -> None:
+        """This is being done now; it is shown once it, or a row of such steps, takes long."""
+        with self._turn:
+            self._words, self._since = one_line(words), time.monotonic()
+
+    def rest(self) -> None:
+        """Nothing is being done, and no sign is left on the terminal: the line is free for others."""
+        with self._turn:
+            self._words, self._last = "", time.monotonic()
+            if self._to_erase:
+                self._write(f"\r{' ' * self._width}\r")
+                self._to_erase = False
+
+    def end(self) -> None:
+        """Nothing is shown any more."""
+        self._over.set()
+        self.rest()
+
+    def _watch(self) -> None:
+        pause = TERMINAL_SECONDS if self._on_terminal else LOG_SECONDS
+        while not self._over.wait(0.5):
+            with self._turn:
+                now = time.monotonic()
+                if self._words and now - self._last >= pause:
+                    self._sign(f"     {self._words}, {now - self._since:.0f} s")
+                    self._last = now
+
+    def _sign(self, text: str) -> None:
+        if self._on_terminal:
+            self._write("\r" + text[: self._width].ljust(self._width))
+            self._to_erase = True
+        else:
+            self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
+        if self._out is not None:
+            with contextlib.suppress(OSError):  # whoever read it has gone; the run goes on
+                self._out.write(text)
+                self._out.flush()

@@ -1,0 +1,206 @@
+"""Bad input: whatever is wrong, all of it is said at once in words, and not a byte of the workspace changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole.whole_run import Workspace, other_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that is wrong.
+
+    Attributes:
+        what: It in words.
+        criterion: Id of the preflight criterion that sees it.
+        spoil: Does it to a good workspace.
+        said: What must be in the output.
+    """
+
+    what: str
+    criterion: str
+    spoil: Callable[[Workspace], object]
+    said: tuple[str, ...]
+
+
+def _plan(old: str, new: str) -> Callable[[Workspace], None]:
+    return lambda workspace: workspace.edit("consolidation.toml", old, new)
+
+
+def _sql(file: str, sql: str) -> Callable[[Workspace], None]:
+    return lambda workspace: workspace.execute(file, sql)
+
+
+def _damage(workspace: Workspace) -> None:
+    """Overwrite an index page, as a failing disk does."""
+    path = workspace.root / "old.db"
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"three")
+    data[at : at + 5] = b"seven"
+    path.write_bytes(data)
+
+
+def _fill_the_disk(workspace: Workspace) -> None:
+    """Let a sparse file claim more than is free."""
+    page = 4096
+    os.truncate(workspace.root / "old.db", shutil.disk_usage(workspace.root).free // page * page + page)
+
+
+BAD_INPUT = (
+    Case("no plan", "plan-valid", lambda w: w.plan.unlink(), ("consolidation.toml",)),
+    Case("a malformed plan", "plan-valid", _plan("format = 1", "format = "), ("consolidation.toml:1: not valid TOML",)),
+    Case("an unknown key", "plan-valid", _plan("target =", "targte ="), ("targte", "target")),
+    Case("a missing source", "sources-readable", lambda w: (w.root / "old.db").unlink(), ("old.db: no such file",)),
+    Case(
+        "a source that is no database",
+        "sources-readable",
+        lambda w: (w.root / "old.db").write_text("some notes"),
+        ("old.db: is not a database",),
+    ),
+    Case("a table that is not there", "sources-readable", _plan('"tasks"', '"task"'), ("old.db:task: no such table",)),
+    Case("a damaged source", "integrity-before", _damage, ("old.db: is corrupt",)),
+    Case("another count", "rows-as-stated", _plan("rows = 3", "rows = 4"), ("the plan expects 4 rows", "has 3")),
+    Case(
+        "a column without a place",
+        "values-fit",
+        _sql("main.db", "CREATE TABLE tags(task TEXT)"),
+        ("old.db:tags: column tag has no place",),
+    ),
+    Case(
+        "a key that is taken",
+        "keys-free",
+        _sql(
+            "main.db",
+            "CREATE TABLE tasks(id TEXT PRIMARY KEY, title TEXT NOT NULL, hours REAL, raw BLOB);"
+            "INSERT INTO tasks VALUES ('a', 'mine', 0, NULL)",
+        ),
+        ("1 key (id) of tasks would be there twice",),
+    ),
+    Case(
+        "a table that the plan does not name",
+        "nothing-left-behind",
+        _sql("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)"),
+        ("old.db:extra: 1 rows are in no table map",),
+    ),
+    Case(
+        "a name that is taken", "names-free", _sql("main.db", "CREATE VIEW tasks AS SELECT 1"), ("a view named tasks",)
+    ),
+    Case(
+        "a reference that is not there",
+        "references-found",
+        _plan('ROOT / "old.db"\'', 'HOME / "old.db"\''),
+        ("app/store.py", "not found"),
+    ),
+    Case("too little room", "space", _fill_the_disk, ("MB are needed",)),
+)
+
+
+@pytest.mark.parametrize("case", BAD_INPUT, ids=lambda case: case.what)
+def test_bad_input_is_refused_in_words_and_nothing_is_touched(workspace: Workspace, case: Case) -> None:
+    """Exit 4, the reason and no traceback; every file is byte for byte as before, and there is no new one."""
+    case.spoil(workspace)
+    before = workspace.files()
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 4, ran.text
+    assert case.criterion in ran.failed
+    assert [words for words in case.said if words not in ran.text] == []
+    assert not ran.shows_source, ran.text
+    assert workspace.files() == before
+
+
+def test_all_mistakes_are_listed_at_once(workspace: Workspace) -> None:
+    """Whoever mends them needs one round, not five; not even -x cuts the list."""
+    mistakes = [case for case in BAD_INPUT if case.what in _TOGETHER]
+    for case in mistakes:
+        case.spoil(workspace)
+    before = workspace.files()
+
+    ran = workspace.forked("migrate", "-x")
+
+    assert ran.exit == 4, ran.text
+    assert ran.failed >= {case.criterion for case in mistakes}
+    assert [words for case in mistakes for words in case.said if ran.text.count(words) != 1] == []
+    assert workspace.files() == before
+
+
+_TOGETHER = (
+    "another count",
+    "a column without a place",
+    "a key that is taken",
+    "a table that the plan does not name",
+    "a reference that is not there",
+)
+
+
+@pytest.mark.parametrize("verb", ["migrate", "verify"])
+def test_a_missing_workspace_is_said_before_anything_is_made(workspace: Workspace, verb: str) -> None:
+    """Exit 4; neither the folder nor a report comes to be."""
+    gone = Workspace(workspace.root / "nowhere", workspace.reports)
+
+    ran = gone.forked(verb)
+
+    assert ran.exit == 4
+    assert f"there is no workspace folder {gone.root}" in ran.text
+    assert not ran.shows_source
+    assert not gone.root.exists()
+    assert ran.folder is None
+
+
+def test_nothing_to_roll_back_is_said_and_leaves_nothing(workspace: Workspace) -> None:
+    """Not even the lock's folder stays."""
+    before = workspace.files()
+
+    ran = workspace.forked("rollback")
+
+    assert ran.exit == 4
+    assert "there is no consolidation of this plan to undo" in ran.text
+    assert workspace.files() == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_refused(workspace: Workspace) -> None:
+    """The target's folder has to take journals and backups."""
+    workspace.root.chmod(0o500)
+    before = workspace.files()
+
+    ran = workspace.forked("migrate")
+    after = workspace.files()
+    workspace.root.chmod(0o700)
+
+    assert ran.exit == 4, ran.text
+    assert not ran.shows_source, ran.text
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("file", "sql"),
+    [
+        ("main.db", "SELECT * FROM people"),
+        ("old.db", "BEGIN EXCLUSIVE"),
+        ("old.db", "BEGIN IMMEDIATE"),
+    ],
+)
+def test_a_database_in_use_is_refused_and_the_process_named(workspace: Workspace, file: str, sql: str) -> None:
+    """Open and idle, locked, or being written to: the process that does it is the one to stop."""
+    before = workspace.files()
+
+    with other_process(workspace.root / file, sql) as pid:
+        ran = workspace.forked("migrate")
+        after = workspace.files()
+
+    assert ran.exit == 4, ran.text
+    assert "no-other-process" in ran.failed
+    assert f"{file}: is open, in use by process {pid}" in ran.text
+    assert not ran.shows_source, ran.text
+    assert after == before

@@ -1,0 +1,34 @@
+"""A rollback after the target was used again: nothing that was written since may be lost."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from migration.engine.backup import file_content_digest
+
+if TYPE_CHECKING:
+    from tests.whole.whole_run import Workspace
+
+
+def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace) -> None:
+    """It refuses and names the table; told to discard the change, it keeps it in the backup set."""
+    contents = workspace.contents()
+    assert workspace.forked("migrate").exit == 0
+    workspace.execute("main.db", "INSERT INTO tasks VALUES ('d', 'four', 4, NULL)")
+    before = workspace.files()
+    changed = file_content_digest(workspace.root / "main.db")
+
+    refused = workspace.forked("rollback")
+    after = workspace.files()
+    discarded = workspace.forked("rollback", "--discard-changes")
+
+    assert refused.exit == 4, refused.text
+    assert "main.db: tasks: 3 rows" in refused.text
+    assert "--discard-changes" in refused.text
+    assert not refused.shows_source
+    assert after == before
+    assert discarded.exit == 0, discarded.text
+    assert workspace.contents() == contents
+    kept = shutil.copy(next(workspace.sets()[0].glob("databases/*before-rollback*")), workspace.reports / "kept.db")
+    assert file_content_digest(workspace.reports / kept) == changed

@@ -1,0 +1,181 @@
+"""Interruption: whenever and however a run is ended, everything is put back, by itself or by the next run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from migration.engine import rollback
+from tests.whole.whole_run import REPOSITORY, Before, Workspace
+
+if TYPE_CHECKING:
+    from migration.engine.run import Run
+
+PREFLIGHT = "test_every_source_can_be_read"
+COPY = "test_all_record_counts_match"
+COMMITTED = "test_the_code_is_rewritten"
+ARCHIVED = "test_the_old_databases_are_archived"
+LAST = "test_the_record_is_in_the_backup_set"
+
+
+def _at(test: str, number: int) -> Before:
+    """Return a plugin that sends a signal to its own process before a test."""
+    return Before(test, lambda _item: os.kill(os.getpid(), number))
+
+
+def _after(test: str, number: int) -> Before:
+    """Return a plugin that sends it right after the test."""
+    return Before(test, lambda _item: lambda: os.kill(os.getpid(), number))
+
+
+def _in_a_long_statement(item: pytest.Function) -> None:
+    """Run a statement on the target that never ends, and send SIGINT while it runs."""
+    run = cast("Run", item.funcargs["target"])
+    began = threading.Event()
+    run.connection.create_function("began", 0, began.set)
+
+    def _ring() -> None:
+        began.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=_ring, daemon=True).start()
+    run.connection.execute("WITH n(i) AS (SELECT began() UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n").fetchone()
+
+
+def _die_while_putting_back(_item: pytest.Function) -> None:
+    """Let the process die after the archives have their old names, before code and target have theirs."""
+    vars(rollback)["replace"] = lambda *_args: os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "code"),
+    [
+        (_at(PREFLIGHT, signal.SIGINT), 2),
+        (_at(PREFLIGHT, signal.SIGTERM), 143),
+        (_at(COPY, signal.SIGTERM), 143),
+        (_at(COMMITTED, signal.SIGINT), 2),
+        (_at(ARCHIVED, signal.SIGTERM), 143),
+        (_after(LAST, signal.SIGINT), 2),
+    ],
+    ids=["preflight", "preflight, SIGTERM", "copy, SIGTERM", "after COMMIT", "archive, SIGTERM", "at the very end"],
+)
+def test_a_signal_ends_the_run_and_everything_is_put_back(workspace: Workspace, plugin: Before, code: int) -> None:
+    """Exit 2 or 143, a report that says so, no lock left behind, and the workspace as it was."""
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate", plugin=plugin)
+
+    assert ran.exit == code, ran.text
+    assert ran.evidence["headline"].startswith("Interrupted. ")
+    assert ran.evidence["verdict"] == "not shown"
+    assert "running" in ran.outcomes.values()
+    assert "Interrupted. " in ran.text
+    assert "pytest -m migrate" in ran.text
+    assert not ran.shows_source, ran.text
+    assert workspace.contents() == before
+    assert not (workspace.root / "backups" / "run.lock").exists()
+
+
+def test_a_statement_that_would_never_end_is_ended(workspace: Workspace) -> None:
+    """SQLite does not hold a signal up; afterwards the next migrate runs as if nothing had been."""
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate", plugin=Before(COPY, _in_a_long_statement))
+
+    assert ran.exit == 2, ran.text
+    assert ran.outcomes["40-transfer"] == "running"
+    assert workspace.contents() == before
+    assert workspace.forked("migrate").exit == 0
+
+
+def test_an_application_is_ended_with_the_run(workspace: Workspace) -> None:
+    """A smoke test that hangs does not outlive an interrupted run."""
+    note = workspace.root.parent / "pid"
+    workspace.edit(
+        "consolidation.toml",
+        "from app.store import titles; print(len(titles()))",
+        f"import os, signal; open({str(note)!r}, 'w').write(str(os.getpid())); os.kill(os.getppid(), signal.SIGINT);"
+        "signal.pause()",
+    )
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 2, ran.text
+    assert workspace.contents() == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
+def test_after_a_kill_the_next_migrate_puts_back_and_completes(workspace: Workspace) -> None:
+    """It says what it put back, and then consolidates as if there had been no first run."""
+    killed = workspace.forked("migrate", plugin=_at(ARCHIVED, signal.SIGKILL))
+    assert killed.exit == -signal.SIGKILL
+    assert not (workspace.root / "old.db").exists()
+
+    looked = workspace.forked("verify")
+    ran = workspace.forked("migrate")
+
+    assert looked.exit == 4, looked.text
+    assert "a run was cut short here" in looked.text
+    assert ran.exit == 0, ran.text
+    assert "an earlier run was cut short; put back first:" in ran.text
+    assert workspace.forked("verify").exit == 0
+
+
+@pytest.mark.parametrize(
+    "test", ["test_everything_is_backed_up", "test_a_new_connection_reads_the_row_of_history", LAST]
+)
+def test_after_a_kill_a_rollback_puts_back(workspace: Workspace, test: str) -> None:
+    """It is a rollback like any other: shown, reported, exit 0; where nothing had been changed, it says that."""
+    before = workspace.contents()
+    killed = workspace.forked("migrate", plugin=_at(test, signal.SIGKILL))
+    assert killed.exit == -signal.SIGKILL
+
+    ran = workspace.forked("rollback")
+
+    if test == "test_everything_is_backed_up":
+        assert ran.exit == 4, ran.text
+        assert "nothing to roll back" in ran.text
+    else:
+        assert ran.exit == 0, ran.text
+        assert ran.evidence["headline"] == "Put back: everything is as it was before the migration."
+    assert workspace.contents() == before
+
+
+def test_a_rollback_that_was_killed_is_finished_by_the_next(workspace: Workspace) -> None:
+    """Killed between its steps, it leaves nothing that the next one cannot finish."""
+    before = workspace.contents()
+    assert workspace.forked("migrate").exit == 0
+
+    killed = workspace.forked("rollback", plugin=Before("test_everything_is_put_back", _die_while_putting_back))
+    ran = workspace.forked("rollback")
+
+    assert killed.exit == -signal.SIGKILL
+    assert ran.exit == 0, ran.text
+    assert workspace.contents() == before
+
+
+def test_of_two_runs_at_once_one_is_refused_and_names_the_other(workspace: Workspace) -> None:
+    """The first holds a kernel lock; migrate, verify and rollback respect it, and it ends as if it were alone."""
+    fifo = workspace.root.parent / "fifo"
+    os.mkfifo(fifo)
+    workspace.edit("consolidation.toml", "from app.store", f"open({str(fifo)!r}).read(); from app.store")
+
+    with subprocess.Popen(
+        workspace.command("migrate"), cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as first:
+        with fifo.open("w"):  # opens as soon as the first run has come to its smoke test
+            second = {verb: workspace.forked(verb) for verb in ("migrate", "verify", "rollback")}
+        first.wait()
+
+    for ran in second.values():
+        assert ran.exit == 4, ran.text
+        assert f"process {first.pid}" in ran.text
+        assert not ran.shows_source
+    assert first.returncode == 0

@@ -1,0 +1,96 @@
+"""Rehearsal: the real thing on copies, so nothing of it may reach the workspace, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from tests.whole.whole_run import Before, Workspace, other_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.engine.run import Run
+
+
+def _break(item: pytest.Function) -> None:
+    run = cast("Run", item.funcargs["target"])
+    run.connection.execute("DELETE FROM main.tags WHERE tag = 'blue'")
+
+
+def _interrupt(_item: pytest.Function) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the copies are made; what is left in it was forgotten."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+def test_a_failure_in_a_rehearsal_says_that_the_workspace_was_not_touched(workspace: Workspace, scratch: Path) -> None:
+    """Exit 1 by the criterion, as the real run would; not a byte changes, and no copy stays behind."""
+    before = workspace.files()
+
+    ran = workspace.forked("verify", plugin=Before("test_all_record_counts_match", _break))
+
+    assert ran.exit == 1, ran.text
+    assert "rows-counted" in ran.failed
+    assert "Refused. The workspace was not touched." in ran.text
+    assert "backup set:" not in ran.text
+    assert workspace.files() == before
+    assert list(scratch.iterdir()) == []
+
+
+def test_an_interrupted_rehearsal_leaves_nothing(workspace: Workspace, scratch: Path) -> None:
+    """Neither in the workspace nor among the copies."""
+    before = workspace.files()
+
+    ran = workspace.forked("verify", plugin=Before("test_everything_is_put_back", _interrupt))
+
+    assert ran.exit == 143, ran.text
+    assert "Interrupted. The workspace was not touched." in ran.text
+    assert workspace.files() == before
+    assert list(scratch.iterdir()) == []
+
+
+def test_bad_input_is_found_by_a_rehearsal_too(workspace: Workspace, scratch: Path) -> None:
+    """That is what it is for: the same words, exit 4, nothing touched."""
+    workspace.edit("consolidation.toml", "rows = 3", "rows = 4")
+    workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")
+    before = workspace.files()
+
+    ran = workspace.forked("verify")
+
+    assert ran.exit == 4, ran.text
+    assert "old.db:tasks: the plan expects 4 rows, the source has 3" in ran.text
+    assert "old.db:extra: 1 rows are in no table map" in ran.text
+    assert workspace.files() == before
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_running_application_stops_a_migration_and_not_a_rehearsal(workspace: Workspace) -> None:
+    """It has the target open in WAL mode, idle: a rehearsal works beside it, a migration names its process."""
+    workspace.execute("main.db", "PRAGMA journal_mode = WAL")
+
+    with other_process(workspace.root / "main.db", "SELECT * FROM people") as pid:
+        before = workspace.files()
+        rehearsed = workspace.forked("verify")
+        after_rehearsal = workspace.files()
+        refused = workspace.forked("migrate")
+        after_refusal = workspace.files()
+
+    assert rehearsed.exit == 0, rehearsed.text
+    assert after_rehearsal == before
+    assert any(f"main.db is open in process {pid}" in finding for finding in rehearsed.evidence["findings"])
+    assert refused.exit == 4, refused.text
+    assert f"main.db: is open, in use by process {pid}" in refused.text
+    assert after_refusal == before

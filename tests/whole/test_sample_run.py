@@ -1,0 +1,97 @@
+"""The bundled sample, from end to end, with the commands of the README."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from migration.audit.criteria import CRITERIA, STAGES, Mode
+from migration.engine.guard import looking
+from migration.plan.file import load
+from migration.sample.build import build
+from tests.whole.whole_run import Ran, Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BUNDLE = {
+    "audit.html", "evidence.json", "junit.xml", "summary.txt", "plan.toml", "code.diff", "sql.log", "manifest.json"
+}  # fmt: skip
+
+
+def _sample(tmp_path: Path, *, decisions: bool = False) -> Workspace:
+    return Workspace(build(tmp_path / "workspace", decisions=decisions), tmp_path / "reports")
+
+
+def _demanded(workspace: Workspace, mode: Mode) -> set[str]:
+    stages = {stage.id for stage in STAGES if mode in stage.modes}
+    smoke = {f"smoke:{test.name}" for test in load(workspace.plan).smoke} if mode != "rollback" else set()
+    return {criterion.id for criterion in CRITERIA if criterion.stage in stages} | smoke
+
+
+def _count(database: Path, table: str) -> int:
+    with looking(database) as con:
+        return int(con.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _accepted(ran: Ran, workspace: Workspace, mode: Mode) -> None:
+    """Assert that a run was accepted, with every criterion shown, and left a whole bundle."""
+    assert ran.exit == 0, ran.text
+    assert (ran.evidence["mode"], ran.evidence["verdict"]) == (mode, "accepted")
+    shown = {one["id"] for one in ran.evidence["criteria"] if one["verdict"] == "shown"}
+    assert shown == _demanded(workspace, mode)
+    assert ran.evidence["not_shown"] == []
+    assert set(ran.outcomes.values()) == {"passed"}
+    assert ran.folder is not None
+    assert {path.name for path in ran.folder.iterdir()} == BUNDLE
+    listed = json.loads((ran.folder / "manifest.json").read_bytes())["files"]
+    for name in BUNDLE - {"manifest.json"}:
+        assert listed[name]["sha256"] == hashlib.sha256((ran.folder / name).read_bytes()).hexdigest(), name
+    assert f"report:     {ran.folder / 'audit.html'}" in ran.text
+
+
+def test_the_sample_is_rehearsed_consolidated_checked_and_put_back(tmp_path: Path) -> None:
+    """Each of the three commands ends with 0, proves what it says, and touches nothing that it should not."""
+    workspace = _sample(tmp_path)
+    files, contents = workspace.files(), workspace.contents()
+
+    rehearsal = workspace.pytest("verify")
+    _accepted(rehearsal, workspace, "rehearsal")
+    assert workspace.files() == files
+
+    migrated = workspace.pytest("migrate")
+    _accepted(migrated, workspace, "migrate")
+    consolidated = workspace.files()
+    target = workspace.root / "workspace.db"
+    assert (_count(target, "tasks"), _count(target, "task_queue_metadata"), _count(target, "proposals")) == (85, 5, 1)
+    assert _count(target, "orchestration_decisions") == 0
+    assert not (workspace.root / "meridian-core/logs/task_queue.db").exists()
+    assert migrated.evidence["rollback"]["drilled"] == rehearsal.evidence["finished"]
+
+    again = workspace.pytest("migrate")
+    assert again.exit == 0, again.text
+    assert "Already consolidated" in again.text
+    assert again.evidence["already"] is True
+    assert workspace.files() == consolidated
+
+    checked = workspace.pytest("verify")
+    _accepted(checked, workspace, "check")
+    assert workspace.files() == consolidated
+
+    undone = workspace.pytest("rollback")
+    _accepted(undone, workspace, "rollback")
+    assert workspace.contents() == contents
+
+
+def test_the_sample_with_its_optional_database(tmp_path: Path) -> None:
+    """All 72 decisions move, and come back."""
+    workspace = _sample(tmp_path, decisions=True)
+    contents = workspace.contents()
+
+    migrated = workspace.forked("migrate")
+    _accepted(migrated, workspace, "migrate")
+    assert _count(workspace.root / "workspace.db", "orchestration_decisions") == 72
+
+    assert workspace.forked("rollback").exit == 0
+    assert workspace.contents() == contents

@@ -1,0 +1,121 @@
+"""The terminal: what a person reads while a run goes on, and at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from migration.audit.criteria import STAGES
+from migration.harness import life
+from tests.whole.whole_run import Before, Workspace
+
+if TYPE_CHECKING:
+    import pytest
+
+_COUNTED = "test_all_record_counts_match"
+
+
+def _fail(_item: object) -> NoReturn:
+    raise ZeroDivisionError("nobody foresaw this")
+
+
+class BrokenReporter:
+    """A plugin whose own reporting fails after COMMIT, as somebody's dashboard might."""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Fail."""
+        if "test_70_references" in report.nodeid:
+            raise ConnectionError("the dashboard is down")
+
+
+class Impatient:
+    """A plugin that lets signs of life come as often as they can."""
+
+    def pytest_sessionstart(self) -> None:
+        """Take the pause away."""
+        life.LOG_SECONDS = 0
+
+
+def test_it_ends_with_verdict_report_backup_set_and_next_command(workspace: Workspace) -> None:
+    """The last lines are the same in every style; in the usual one each stage has one line."""
+    accepted, put_back = "Accepted: consolidated, every criterion shown.", "Put back: everything is as it was"
+    for verb, style, verdict, stages in (
+        ("migrate", "--color=no", accepted, [stage.id for stage in STAGES if "migrate" in stage.modes]),
+        ("rollback", "-q", put_back, []),
+        ("migrate", "-v", accepted, []),
+    ):
+        ran = workspace.forked(verb, style)
+
+        ending, report, backup_set, command = ran.text.rstrip().splitlines()[-5:-1]
+        assert ending.startswith(verdict)
+        assert report == f"  report:     {ran.folder}/audit.html"
+        assert backup_set == f"  backup set: backups/{workspace.sets()[-1].name}"
+        assert command == f"  next:       pytest -m verify --workspace={workspace.root}"
+        lines = [line.split()[:2] for line in ran.text.splitlines() if " observations hold " in line]
+        assert ["-".join(words) for words in lines] == stages
+
+
+def test_a_long_step_shows_that_it_lives(workspace: Workspace) -> None:
+    """The application ends only when it has read the sign itself, which pytest's capture would swallow."""
+    waits = f"while 'running the store' not in open({str(workspace.output)!r}).read(): pass"
+    workspace.edit("consolidation.toml", '"from app.store', f'"""\n{waits}\nfrom app.store')
+    workspace.edit("consolidation.toml", 'titles()))"', 'titles()))\n"""')
+
+    ran = workspace.forked("migrate", plugin=Impatient())
+
+    assert ran.exit == 0, ran.text
+    assert "     running the store reads its tasks, " in ran.text
+
+
+def test_a_failure_that_nobody_foresaw_keeps_its_traceback(workspace: Workspace) -> None:
+    """It is put back like any other; pytest shows where it came from, and the last lines name it."""
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate", plugin=Before(_COUNTED, _fail))
+
+    assert ran.exit == 1, ran.text
+    assert ran.shows_source
+    assert "  40-transfer: ZeroDivisionError: nobody foresaw this" in ran.text
+    assert "FAILED tests/stages/test_40_transfer.py" in ran.text
+    assert ran.evidence["findings"][0] == "40-transfer: ZeroDivisionError: nobody foresaw this"
+    assert workspace.contents() == before
+
+
+def test_a_plugin_that_breaks_pytest_breaks_nothing_else(workspace: Workspace) -> None:
+    """Exit 3, everything is put back, and the report says so."""
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate", plugin=BrokenReporter())
+
+    assert ran.exit == 3, ran.text
+    assert ran.evidence["verdict"] == "not shown"
+    assert "Everything was put back" in ran.evidence["headline"]
+    assert "Everything was put back" in ran.text
+    assert workspace.contents() == before
+
+
+def test_a_long_list_is_cut_and_says_so(workspace: Workspace) -> None:
+    """Fifty problems are read on a terminal, if at all; the report has the others."""
+    workspace.execute(
+        "old.db", "".join(f"CREATE TABLE extra{n}(x); INSERT INTO extra{n} VALUES (1);" for n in range(60))
+    )
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 4, ran.text
+    assert ran.text.count("are in no table map") == 50
+    assert "and 10 more: see the report" in ran.text
+    assert len([one for one in ran.evidence["criteria"] if one["verdict"] == "failed"]) == 60
+
+
+def test_hostile_names_are_escaped(workspace: Workspace) -> None:
+    """A table's name can neither steer the terminal nor forge a line, however the output is made."""
+    name = "x\x1b[2J\nAccepted: everything\u202egood"
+    workspace.execute("old.db", f'CREATE TABLE "{name}"(x); INSERT INTO "{name}" VALUES (1)')
+
+    for style in ("-v", "--color=no"):
+        ran = workspace.forked("migrate", style)
+
+        assert ran.exit == 4, ran.text
+        assert r"old.db:x\x1b[2J\nAccepted: everything\u202egood: 1 rows" in ran.text
+        assert {"\x1b", "\u202e"}.isdisjoint(ran.text)
+        assert "\nAccepted" not in ran.text

@@ -1,0 +1,299 @@
+"""A small workspace, and whole runs on it: each is pytest itself, in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import importlib
+import io
+import json
+import multiprocessing
+import os
+import signal
+import stat
+import subprocess
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import migration
+from migration.engine import connections
+from migration.engine.backup import file_content_digest
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+else:
+    from sqlite_utils.utils import sqlite3
+
+REPOSITORY = Path(migration.__file__).parents[1]
+DEADLINE = 60  # seconds after which a run that hangs is killed, so that its test fails instead of hanging too
+_HEAVY = ("jinja2", "libcst", "psutil", "migration.harness.begin", "migration.engine.run", "migration.plan.file")
+_HASHED = 10_000_000  # bytes; a larger file is a sparse one of ours, and is compared by size and time only
+
+PLAN = """\
+format = 1
+name   = "small"
+target = "main.db"
+
+[[source]]
+name = "old"
+file = "old.db"
+
+  [[source.table]]
+  name = "tasks"
+  rows = 3
+
+  [[source.table]]
+  name = "tags"
+
+[[reference]]
+file    = "app/store.py"
+find    = 'ROOT / "old.db"'
+replace = 'ROOT / "main.db"'
+
+[scan]
+paths = ["app"]
+
+[[smoke]]
+name   = "the store reads its tasks"
+python = "from app.store import titles; print(len(titles()))"
+path   = ["app/.."]
+expect = { stdout = "^3$" }
+
+[logs]
+files = ["*.log"]
+"""
+
+_STORE = """\
+import sqlite3
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def titles():
+    con = sqlite3.connect(ROOT / "old.db")  # all of them
+    try:
+        return [title for (title,) in con.execute("SELECT title FROM tasks")]
+    finally:
+        con.close()
+"""
+
+_TARGET = """
+CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK(length(name) > 0));
+CREATE INDEX people_name ON people(name);
+INSERT INTO people VALUES (1, 'Ada'), (2, 'Bob');
+"""
+
+_SOURCE = """
+CREATE TABLE tasks(id TEXT PRIMARY KEY, title TEXT NOT NULL, hours REAL, raw BLOB);
+CREATE INDEX tasks_title ON tasks(title);
+CREATE TRIGGER tasks_kept BEFORE DELETE ON tasks WHEN old.id = 'kept' BEGIN SELECT RAISE(ABORT, 'kept'); END;
+CREATE TABLE tags(task TEXT REFERENCES tasks(id), tag TEXT);
+INSERT INTO tasks VALUES ('a', 'one', 1.5, x'00ff'), ('b', 'two', 2.5, NULL), ('c', 'three', -0.0, x'');
+INSERT INTO tags VALUES ('a', 'red'), ('a', 'red'), ('b', 'blue');
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run came to: its exit code, all it printed, its ``evidence.json`` (empty if none), its report folder."""
+
+    exit: int
+    text: str
+    evidence: dict[str, Any]
+    folder: Path | None
+
+    @property
+    def failed(self) -> set[str]:
+        """Ids of the criteria that do not hold."""
+        return {one["id"] for one in self.evidence.get("criteria", ()) if one["verdict"] == "failed"}
+
+    @property
+    def shows_source(self) -> bool:
+        """Whether it printed a traceback, Python's or pytest's: nothing for a user to read."""
+        return "Traceback (most recent" in self.text or "\nE   " in self.text or "\n>   " in self.text
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """Stage to its outcome."""
+        return {stage["id"]: stage["outcome"] for stage in self.evidence.get("stages", ())}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace, and the folder of the reports of its runs."""
+
+    root: Path
+    reports: Path
+
+    @property
+    def output(self) -> Path:
+        """Where a forked run writes what it prints."""
+        return self.reports.parent / "output.txt"
+
+    @property
+    def plan(self) -> Path:
+        """Its plan file."""
+        return self.root / "consolidation.toml"
+
+    def pytest(self, verb: str, *args: str) -> Ran:
+        """Run the command that a user would, in an interpreter of its own."""
+        before = self._folders()
+        done = subprocess.run(
+            self.command(verb, *args), cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=DEADLINE
+        )
+        return self._ran(done.returncode, done.stdout + done.stderr, before)
+
+    def command(self, verb: str, *args: str) -> list[str]:
+        """Return that command."""
+        return [sys.executable, "-m", "pytest", *self._args(verb, *args)]
+
+    def forked(self, verb: str, *args: str, plugin: object = None) -> Ran:
+        """Run the same in a fork of this process, which has the imports behind it; ``plugin`` may meddle with it."""
+        for module in _HEAVY:
+            importlib.import_module(module)
+        before = self._folders()
+        child = multiprocessing.get_context("fork").Process(
+            target=_run_pytest, args=(self._args(verb, *args), self.output, plugin)
+        )
+        child.start()
+        child.join(DEADLINE)
+        if child.exitcode is None:
+            child.kill()
+            child.join()
+        return self._ran(child.exitcode or 0, self.output.read_text("utf-8", "replace"), before)
+
+    def files(self) -> dict[str, tuple[object, ...]]:
+        """Return every file and folder with mode and digest of its bytes: equal only if nothing at all has changed."""
+        return {path.relative_to(self.root).as_posix(): _bytes(path) for path in sorted(self.root.rglob("*"))}
+
+    def contents(self) -> dict[str, str]:
+        """Return what the workspace holds: databases by their rows and schema, other files by bytes; no backups."""
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            name = path.relative_to(self.root)
+            if path.is_file() and name.parts[0] != "backups" and not path.name.endswith(("-wal", "-shm")):
+                is_database = ".db" in path.suffixes[:1]
+                found[str(name)] = file_content_digest(path) if is_database else str(_bytes(path))
+        return found
+
+    def execute(self, file: str, sql: str) -> None:
+        """Change a database as another program would."""
+        execute(self.root / file, sql)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace a text in a file, in which it must be."""
+        text = (self.root / file).read_text("utf-8")
+        assert old in text, f"{old!r} is not in {file}"
+        (self.root / file).write_text(text.replace(old, new), "utf-8")
+
+    def sets(self) -> list[Path]:
+        """Return the backup sets, oldest first."""
+        return sorted(path for path in (self.root / "backups").glob("*") if path.is_dir())
+
+    def _args(self, verb: str, *args: str) -> list[str]:
+        paths = [f"--workspace={self.root}", f"--reports={self.reports}"]
+        return ["-m", verb, *paths, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *args]
+
+    def _folders(self) -> set[Path]:
+        return set(self.reports.glob("2*"))
+
+    def _ran(self, code: int, text: str, before: set[Path]) -> Ran:
+        new = sorted(self._folders() - before)
+        file = new[-1] / "evidence.json" if new else None
+        evidence = json.loads(file.read_bytes()) if file and file.exists() else {}
+        return Ran(code, text, evidence, new[-1] if new else None)
+
+
+def small_workspace(tmp_path: Path) -> Workspace:
+    """Build the small workspace: one target, one source, one file of code, one log, one smoke test."""
+    root = tmp_path / "workspace"
+    (root / "app").mkdir(parents=True)
+    execute(root / "main.db", _TARGET)
+    execute(root / "old.db", _SOURCE)
+    (root / "app" / "store.py").write_text(_STORE)
+    (root / "app.log").write_text("ERROR of long ago\n")
+    (root / "consolidation.toml").write_text(PLAN)
+    return Workspace(root, tmp_path / "reports")
+
+
+def execute(path: Path, sql: str) -> None:
+    """Run a script on a database and close it again."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.executescript(sql)
+
+
+@contextlib.contextmanager
+def other_process(path: Path, sql: str) -> Iterator[int]:
+    """Lend the id of a process that has a database open, after it has run ``sql`` on it."""
+    code = (
+        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "con.execute(sys.argv[2]).fetchall(); print('open', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(path), sql]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process.pid
+        process.communicate("")
+
+
+class Before:
+    """A plugin that does something before one test of a stage, and undoes it afterwards if it says how.
+
+    Args:
+        test: Name of the test function.
+        act: Called with the test; what it returns, if anything, is called when the test is over.
+    """
+
+    def __init__(self, test: str, act: Any) -> None:
+        self._test, self._act = test, act
+
+    @pytest.hookimpl(wrapper=True, trylast=True)  # right before the test, after everything of the harness
+    def pytest_runtest_call(self, item: pytest.Function) -> Iterator[None]:
+        """Act in time."""
+        undo = self._act(item) if item.originalname == self._test else None
+        try:
+            return (yield)
+        finally:
+            if undo:
+                undo()
+
+
+def _run_pytest(args: list[str], output: Path, plugin: object) -> None:
+    """Be pytest, as ``python -m pytest`` would be in the repository, and exit with its code."""
+    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), "utf-8", line_buffering=True)
+    sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), "utf-8", line_buffering=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    os.chdir(REPOSITORY)
+    gc.disable()  # it would look through all that this process got from its parent
+    args = [*args, "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # they were imported, and rewritten, before
+    connections.BUSY_SECONDS = 0.1  # nothing in a test releases a lock while it is waited for
+    try:
+        code = int(pytest.main(args, plugins=[plugin] if plugin else []))
+    except BaseException:  # noqa: BLE001 -- this is where a traceback would reach the user
+        traceback.print_exc()
+        code = 99
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _bytes(path: Path) -> tuple[object, ...]:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        return (stat.filemode(status.st_mode),)
+    if status.st_size > _HASHED:
+        return (stat.filemode(status.st_mode), status.st_size, status.st_mtime_ns)
+    return (stat.filemode(status.st_mode), hashlib.sha256(path.read_bytes()).hexdigest())
