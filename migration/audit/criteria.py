@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["migrate", "rehearsal", "check", "rollback"]
+Mode = Literal["migrate", "rehearsal", "check", "rollback", "originals"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ STAGES = (
     Stage("95-final", "reads everything again and writes the record", _RUN),
     Stage("97-rollback", "puts everything back, and proves it", ("rehearsal", "rollback")),
     Stage("98-check", "looks whether a finished consolidation is still right", ("check",)),
+    Stage("99-originals", "judges a consolidation made by somebody else by its originals", ("originals",)),
 )
 
 CRITERIA = (
@@ -132,5 +133,30 @@ CRITERIA = (
     Criterion("no-old-database", "98-check", "No old database has been created again under its old name."),
     Criterion("still-no-stale-references", "98-check", "Nothing in the scanned trees names an old database."),
 )
+
+JUDGED_BY_ORIGINALS = (
+    "plan-valid",
+    "tables-created",
+    "indexes-created",
+    "schema-as-planned",
+    "rows-counted",
+    "rows-exact",
+    "no-duplicates",
+    "foreign-keys",
+    "integrity",
+    "neighbours-unchanged",
+    "triggers-in-place",
+    "references-updated",
+    "no-stale-references",
+)
+"""Ids of the criteria that can be answered without having made the consolidation; the sentences are the same."""
+
+
+def criteria_of(stage: str) -> tuple[str, ...]:
+    """Return the ids of the criteria that a stage judges; smoke tests of the plan come in addition."""
+    if stage == "99-originals":
+        return JUDGED_BY_ORIGINALS
+    return tuple(criterion.id for criterion in CRITERIA if criterion.stage == stage)
+
 
 SMOKE_SENTENCE = "The application works with the consolidated database."

@@ -94,6 +94,7 @@ class Record:
         archive: Old file name to archived file name.
         rollback: ``command`` (exact), ``drilled`` (UTC or empty).
         put_back: What the run did after a failure, empty if nothing was to be put back.
+        unanswerable: Criteria that cannot be answered in this mode, and why.
         already: True when the workspace was consolidated before this run and nothing was to be done.
     """
 
@@ -121,6 +122,7 @@ class Record:
     rollback: dict[str, str] = field(default_factory=dict)
     put_back: str = ""
     already: bool = False
+    unanswerable: dict[str, str] = field(default_factory=dict)
     diff: str = ""
     sql: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)

@@ -21,7 +21,7 @@ def to_json(record: Record) -> str:
     document = {
         "schema": SCHEMA,
         "run": record.run,
-        "mode": record.mode,
+        "mode": "check" if record.mode == "originals" else record.mode,
         "verdict": record.verdict,
         "headline": record.headline,
         "exit_code": record.exit_code,
@@ -36,7 +36,10 @@ def to_json(record: Record) -> str:
         "sources": [_database(source) for source in record.sources],
         "target": _database(record.target) if record.target else None,
         "stages": [_stage(stage) for stage in record.stages],
-        "criteria": [*map(_criterion, record.criteria), *map(_missing, record.not_shown)],
+        "criteria": [
+            *map(_criterion, record.criteria),
+            *(_missing(one, record.unanswerable.get(one, "")) for one in record.not_shown),
+        ],
         "not_shown": list(record.not_shown),
         "findings": list(record.findings),
         "backup_set": record.backup_set,
@@ -71,8 +74,8 @@ def _criterion(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _missing(criterion: str) -> dict[str, Any]:
-    return {"id": criterion, "subject": "", "verdict": "not shown", "expected": "", "observed": ""}
+def _missing(criterion: str, why: str) -> dict[str, Any]:
+    return {"id": criterion, "subject": "", "verdict": "not shown", "expected": "", "observed": why}
 
 
 def _printable(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from migration.audit.criteria import CRITERIA, SMOKE_SENTENCE, STAGES
+from migration.audit.criteria import CRITERIA, JUDGED_BY_ORIGINALS, SMOKE_SENTENCE, STAGES
 
 if TYPE_CHECKING:
     from migration.audit.criteria import Mode
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 SMOKE = "smoke:"
 Tone = Literal["good", "bad", "open"]
 
-_ACCEPTED = {"migrate": "Accepted", "rehearsal": "Rehearsal passed", "check": "Still right", "rollback": "Put back"}
+_ACCEPTED = {
+    "migrate": "Accepted",
+    "rehearsal": "Rehearsal passed",
+    "check": "Still right",
+    "rollback": "Put back",
+    "originals": "Right by its originals",
+}
 _INTERRUPTED = (2, 143)
 _CRITERIA = {criterion.id: criterion for criterion in CRITERIA}
 _STAGES = {stage.id: stage for stage in STAGES}
@@ -47,6 +53,8 @@ def sentence(criterion: str) -> str:
 
 def stage_of(criterion: str, mode: Mode) -> str:
     """Return the id of the stage that judges the criterion; empty for an id that nobody knows."""
+    if mode == "originals" and (criterion.startswith(SMOKE) or criterion in JUDGED_BY_ORIGINALS):
+        return "99-originals"
     if criterion.startswith(SMOKE):
         return "98-check" if mode == "check" else "80-smoke"
     return _CRITERIA[criterion].stage if criterion in _CRITERIA else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import migration
+from migration.audit.criteria import CRITERIA, JUDGED_BY_ORIGINALS, STAGES
 from migration.engine.errors import EngineError
 from migration.harness import report
 from migration.harness.options import settings
@@ -85,6 +86,9 @@ def _look_around(state: RunState, plan: Plan) -> None:
     from migration.engine.sets import already_consolidated, last_finished, recover
 
     root = state.settings.workspace
+    if state.settings.originals is not None:
+        _judge_by(state, state.settings.originals)
+        return
     if state.verb == "verify":
         _refuse_between(root, plan)
         state.mode = "rehearsal" if last_finished(root, plan) is None else "check"
@@ -96,6 +100,18 @@ def _look_around(state: RunState, plan: Plan) -> None:
     elif to_undo(root, plan) is None:
         said = " ".join(recover(root, plan)) or "there is no consolidation of this plan to undo."
         raise pytest.UsageError(f"nothing to roll back: {said}")
+
+
+def _judge_by(state: RunState, originals: Path) -> None:
+    """Turn a verify into the judgement of a consolidation that was not ours."""
+    if state.verb != "verify":
+        raise pytest.UsageError("--originals goes with pytest -m verify: it judges, and never writes.")
+    if not originals.is_dir():
+        raise pytest.UsageError(printable(f"there is no folder {originals} with the original databases."))
+    state.mode = "originals"
+    run = [criterion.id for criterion in CRITERIA if "migrate" in _STAGE_MODES[criterion.stage]]
+    why = "only the run that makes a consolidation can show it"
+    state.unanswerable = {one: why for one in run if one not in JUDGED_BY_ORIGINALS}
 
 
 def _refuse_between(root: Path, plan: Plan) -> None:
@@ -124,4 +140,5 @@ def _versions() -> dict[str, str]:
     }
 
 
+_STAGE_MODES = {stage.id: stage.modes for stage in STAGES}
 _LISTED: dict[str, Mode] = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback"}

@@ -69,7 +69,9 @@ def _next(state: RunState) -> str:
     if state.verdict() != "accepted":
         first = "" if state.ended is not None else "settle what is listed above, then: "
         return first + command(state, state.verb)
-    after = {"rehearsal": "migrate", "migrate": "verify", "rollback": "verify", "check": ""}[state.mode]
+    after = {"rehearsal": "migrate", "migrate": "verify", "rollback": "verify", "check": "", "originals": ""}[
+        state.mode
+    ]
     return command(state, after) if after else ""
 
 

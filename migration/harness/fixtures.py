@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from migration.engine.applications import Applications
     from migration.engine.manifest import Manifest
     from migration.engine.observation import Observation
+    from migration.engine.originals import Judged
     from migration.engine.run import Run
     from migration.engine.survey import Facts
     from migration.harness.way_back import WayBack
@@ -176,6 +178,18 @@ def sealed(state: RunState, plan: Plan) -> Manifest:
 
 
 @pytest.fixture(scope="session")
+def judged(state: RunState, plan: Plan) -> Iterator[Judged]:
+    """A consolidation made by somebody else, beside the originals it was made from, both on private copies."""
+    from migration.engine import originals
+
+    with tempfile.TemporaryDirectory(prefix="consolidate-originals-") as folder, ExitStack() as stack:
+        scratch = Path(folder).resolve()
+        where = state.settings.originals or scratch
+        target = originals.lay_out(plan, where, state.settings.workspace, scratch)
+        yield originals.judge(plan, scratch, target, stack)
+
+
+@pytest.fixture(scope="session")
 def copied_applications(state: RunState, plan: Plan, pytestconfig: pytest.Config) -> Iterator[Applications]:
     """The plan's applications in a private copy of target and code, gone afterwards."""
     from migration.engine.applications import Applications
@@ -233,4 +247,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-_FIRST_SMOKE = {"80-smoke": 8020, "98-check": 9850}
+_FIRST_SMOKE = {"80-smoke": 8020, "98-check": 9850, "99-originals": 9960}

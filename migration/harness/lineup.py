@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.criteria import CRITERIA, STAGES, Mode, Stage
+from migration.audit.criteria import STAGES, Mode, Stage, criteria_of
 from migration.harness.refusals import is_stage_folder
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _is_of_plan(item: pytest.Item) -> bool:
 
 def _criteria(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:
     """The tests of a stage name its criteria, all of them and no others (a plan adds those of its smoke tests)."""
-    known = [criterion.id for criterion in CRITERIA if criterion.stage == stage.id]
+    known = criteria_of(stage.id)
     named = {str(id_): item.nodeid for item in members for mark in item.iter_markers("criterion") for id_ in mark.args}
     yield from (f"{stage.id}: no test judges the criterion {id_!r}." for id_ in known if id_ not in named)
     for id_, node in named.items():

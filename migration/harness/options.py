@@ -32,6 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--{name}", dest=f"consolidate_{name}", metavar=metavar, type=_named, help=what)
         parser.addini(name, f"{what}; relative to the root folder", default="")
     group.addoption(
+        "--originals",
+        dest="consolidate_originals",
+        metavar="DIR",
+        type=_named,
+        help="With -m verify: judge a consolidation made by others by the originals, or the backup set, in DIR",
+    )
+    group.addoption(
         "--discard-changes",
         dest="consolidate_discard_changes",
         action="store_true",
@@ -58,6 +65,7 @@ def settings(config: pytest.Config) -> Settings:
     folder. All paths returned are absolute, with symbolic links resolved; none is required to exist.
     """
     named = _said(config, "workspace")
+    originals: Path | None = config.getoption("consolidate_originals")
     workspace = named or (config.rootpath / "reports" / "sample-workspace").resolve()
     return Settings(
         workspace=workspace,
@@ -65,6 +73,7 @@ def settings(config: pytest.Config) -> Settings:
         reports=_said(config, "reports") or (config.rootpath / "reports").resolve(),
         discard_changes=bool(config.getoption("consolidate_discard_changes")),
         sample=named is None,
+        originals=(config.invocation_params.dir / originals).resolve() if originals else None,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.criteria import CRITERIA, STAGES, Mode
+from migration.audit.criteria import STAGES, Mode, criteria_of
 from migration.audit.evidence import DatabaseRecord, Evidence, Record, StageRecord, Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Settings:
         plan: The plan file.
         reports: Folder that gets one folder a run.
         discard_changes: Rollback may discard what was changed in the target since.
+        originals: Folder with the original databases of a consolidation that somebody else made, or None.
         sample: True when no workspace was named and the bundled sample stands in.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     reports: Path
     discard_changes: bool = False
     sample: bool = False
+    originals: Path | None = None
 
 
 @dataclass
@@ -56,6 +58,7 @@ class RunState:
         committed: True once COMMIT returned and the history row was read through a new connection.
         failed: Id of the first stage that failed, or empty.
         ended: Exit code that an interruption asks for (2, 143), or None.
+        unanswerable: Criteria that cannot be answered in this mode, and why; they are not demanded, and said.
         resources: What is given back when pytest ends: the run's lock, the scratch folder of a rehearsal.
     """
 
@@ -86,6 +89,7 @@ class RunState:
     backup_set: str = ""
     archive: dict[str, str] = field(default_factory=dict)
     rollback: dict[str, str] = field(default_factory=dict)
+    unanswerable: dict[str, str] = field(default_factory=dict)
     diff: str = ""
     sql: list[str] = field(default_factory=list)
     resources: ExitStack = field(default_factory=ExitStack)
@@ -107,11 +111,10 @@ class RunState:
 
     def demanded(self) -> list[str]:
         """Ids of the criteria that must be shown for acceptance in this mode, smoke tests of the plan included."""
-        stages = {stage.id for stage in STAGES if self.mode in stage.modes}
-        ids = [criterion.id for criterion in CRITERIA if criterion.stage in stages]
+        ids = [one for stage in STAGES if self.mode in stage.modes for one in criteria_of(stage.id)]
         smoke = [f"smoke:{test.name}" for test in self.plan.smoke] if self.plan else []
-        at_smoke = self.mode in ("migrate", "rehearsal", "check")
-        return ids + (smoke if at_smoke else [])
+        wanted = ids + ([] if self.mode == "rollback" else smoke)
+        return [one for one in wanted if one not in self.unanswerable]
 
     def not_shown(self) -> tuple[str, ...]:
         """Demanded criteria for which there is no evidence."""
@@ -164,13 +167,14 @@ class RunState:
             target=self.target,
             stages=tuple(self.stages[stage.id] for stage in STAGES if stage.id in self.stages),
             criteria=tuple(self.evidence),
-            not_shown=() if self.already else self.not_shown(),
+            not_shown=() if self.already else (*self.not_shown(), *self.unanswerable),
             findings=(*self.errors, *self.findings),
             backup_set=self.backup_set,
             archive=dict(self.archive),
             rollback=dict(self.rollback),
             put_back=self.put_back,
             already=self.already,
+            unanswerable=dict(self.unanswerable),
             diff=self.diff,
             sql=tuple(self.sql),
         )
@@ -182,6 +186,7 @@ _ACCEPTED = {
     "migrate": "Accepted: consolidated, every criterion shown.",
     "rehearsal": "Rehearsal passed: every criterion shown on copies, and put back; the workspace was not touched.",
     "check": "Still right: every criterion shown, nothing was written.",
+    "originals": "Right by its originals: every criterion that can be answered is shown; nothing was written.",
     "rollback": "Put back: everything is as it was before the migration.",
     "already": "Already consolidated: nothing was to be done.",
 }

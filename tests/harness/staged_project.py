@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import migration
-from migration.audit.criteria import CRITERIA, STAGES, Mode, Stage
+from migration.audit.criteria import STAGES, Mode, Stage, criteria_of
 from migration.harness import gate
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def whole(mode: Mode) -> list[str]:
 
 
 def _tests(stage: Stage) -> list[tuple[str, str]]:
-    judged = [criterion.id for criterion in CRITERIA if criterion.stage == stage.id]
+    judged = criteria_of(stage.id)
     return [
         ("test_performed", ""),
         *((f"test_{id_.replace('-', '_')}", f'@pytest.mark.criterion("{id_}")') for id_ in judged),
@@ -141,7 +141,7 @@ def _tests(stage: Stage) -> list[tuple[str, str]]:
 
 def _source(stage: Stage) -> str:
     """The functions stand in the file the wrong way round: only their marks put them in order."""
-    verbs = {"migrate": "migrate", "rehearsal": "verify", "check": "verify", "rollback": "rollback"}
+    verbs = {"migrate": "migrate", "rehearsal": "verify", "check": "verify", "originals": "verify", "rollback": "rollback"}
     marks = [f'pytest.mark.stage("{stage.id}")', *(f"pytest.mark.{verbs[mode]}" for mode in stage.modes)]
     number = int(stage.id[:2]) * 100
     tests = [

@@ -1,0 +1,185 @@
+"""A consolidation that somebody else made is judged by its originals; each of its faults is found by its criterion."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import originals
+from migration.engine.connections import open_existing
+from migration.engine.errors import EngineError
+from migration.plan.model import Plan
+from migration.sample.build import build
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from migration.engine.observation import Observation
+
+PLANNED = ("tasks", "task_queue_metadata", "proposals", "orchestration_decisions")
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A copy of the sample as it was before: the originals, kept by whoever consolidated by hand."""
+    return build(tmp_path / "kept")
+
+
+@pytest.fixture
+def plan(kept: Path) -> Plan:
+    """The sample's plan."""
+    return Plan.model_validate(tomllib.loads((kept / "consolidation.toml").read_text("utf-8")), by_alias=True)
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path, kept: Path, plan: Plan) -> Iterator[sqlite3.Connection]:
+    """The target of a consolidation that was made by hand and is right: plain ATTACH, CREATE and INSERT ... SELECT."""
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    shutil.copyfile(kept / "workspace.db", workspace / "workspace.db")
+    con = open_existing(workspace / "workspace.db")
+    creates = {m.into: m.create for s in plan.sources for m in s.tables} | {t.name: t.create for t in plan.tables}
+    for name in PLANNED:
+        for statement in creates[name].split(";"):
+            # Made by a careful hand: the two names that workspace_tasks has already are other ones here.
+            con.execute(
+                statement.replace("idx_tasks_status", "own_status").replace("idx_tasks_priority", "own_priority")
+            )
+    for at, (file, tables) in enumerate((("task_queue", PLANNED[:2]), ("proposals", PLANNED[2:3]))):
+        con.execute(f"ATTACH ? AS s{at}", (str(kept / f"meridian-core/logs/{file}.db"),))
+        for name in tables:
+            columns = ", ".join(row[1] for row in con.execute(f"PRAGMA main.table_info({name})"))
+            con.execute(f"INSERT INTO main.{name}({columns}) SELECT {columns} FROM s{at}.{name}")
+    yield con
+    con.close()
+
+
+def judged(plan: Plan, kept: Path, tmp_path: Path, stack: ExitStack) -> originals.Judged:
+    """Lay out and judge, as ``pytest -m verify --originals DIR`` does."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    target = originals.lay_out(plan, kept, tmp_path / "workspace", scratch)
+    return originals.judge(plan, scratch, target, stack)
+
+
+def wrong(seen: list[Observation]) -> list[str]:
+    """The observations that do not hold, in words."""
+    return [f"{one.subject}: {one.observed}" for one in seen if not one.holds]
+
+
+def faults(found: originals.Judged, plan: Plan) -> dict[str, list[str]]:
+    """What each criterion finds wrong."""
+    return {
+        "tables-created": wrong(originals.tables_created(found, plan)),
+        "indexes-created": wrong(originals.indexes_created(found)),
+        "schema-as-planned": wrong(originals.schema_as_planned(found)),
+        "rows-counted": wrong(originals.rows_counted(found)),
+        "rows-exact": wrong(originals.rows_exact(found)),
+        "no-duplicates": wrong(originals.no_duplicates(found)),
+        "foreign-keys": wrong(originals.foreign_keys(found)),
+        "neighbours-unchanged": wrong(originals.neighbours(found)),
+    }
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_careful_hand_is_found_right(plan: Plan, kept: Path, tmp_path: Path) -> None:
+    """Indexes may have other names; rows, columns and neighbours are as they have to be."""
+    with ExitStack() as stack:
+        found = faults(judged(plan, kept, tmp_path, stack), plan)
+
+    assert not any(found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("criterion", "statement", "says"),
+    [
+        ("indexes-created", "DROP INDEX own_status", "idx_tasks_status"),
+        ("rows-counted", "DELETE FROM tasks WHERE rowid = 7", "84 rows arrived, 1 did not"),
+        (
+            "rows-exact",
+            "UPDATE tasks SET created_by = file, file = created_by",
+            "file and created_by have changed places",
+        ),
+        ("schema-as-planned", "CREATE TABLE stray(x)", "unplanned"),
+        ("tables-created", "DROP TABLE orchestration_decisions", "no such table"),
+        ("neighbours-unchanged", "DROP TABLE bastard_reports", "no such table"),
+    ],
+)
+def test_each_fault_is_found_by_its_criterion(
+    criterion: str, statement: str, says: str, by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path
+) -> None:
+    """What a hand-made consolidation loses quietly is named, where it was lost."""
+    by_hand.execute("PRAGMA foreign_keys=OFF")
+    by_hand.execute(statement)
+
+    with ExitStack() as stack:
+        found = faults(judged(plan, kept, tmp_path, stack), plan)
+
+    assert any(says in one for one in found[criterion]), found
+
+
+def test_a_row_that_is_there_twice_is_found_where_no_key_forbids_it(
+    by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path
+) -> None:
+    """A copy that ran twice into a table whose key was forgotten doubles its rows."""
+    columns = ", ".join(row[1] for row in by_hand.execute("PRAGMA table_info(task_queue_metadata)"))
+    by_hand.execute(f"CREATE TABLE again AS SELECT {columns} FROM task_queue_metadata")
+    by_hand.execute("DROP TABLE task_queue_metadata")
+    by_hand.execute("ALTER TABLE again RENAME TO task_queue_metadata")
+    by_hand.execute("INSERT INTO task_queue_metadata SELECT * FROM task_queue_metadata LIMIT 2")
+
+    with ExitStack() as stack:
+        found = faults(judged(plan, kept, tmp_path, stack), plan)
+
+    assert any("2 rows doubled" in one for one in found["no-duplicates"])
+    assert any("2 keys twice" in one for one in found["no-duplicates"])
+
+
+def test_rows_changed_since_are_counted_and_no_fault(
+    by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path
+) -> None:
+    """A target that has been in use is not blamed for it: three changed rows are told, and nothing fails."""
+    by_hand.execute("UPDATE tasks SET status = 'done since' WHERE rowid <= 3")
+    by_hand.execute("UPDATE workspace_tasks SET title = 'edited' WHERE rowid = 1")
+
+    with ExitStack() as stack:
+        state = judged(plan, kept, tmp_path, stack)
+        found, said = faults(state, plan), originals.changed_since(state)
+
+    assert not any(found.values()), found
+    assert any("3 of the 85 rows" in one and "(status)" in one for one in said)
+    assert any("workspace_tasks" in one for one in said)
+
+
+def test_values_of_another_type_are_a_fault(
+    by_hand: sqlite3.Connection, plan: Plan, kept: Path, tmp_path: Path
+) -> None:
+    """A column declared with another type has changed its values: that is no later edit."""
+    columns = [row[1] for row in by_hand.execute("PRAGMA table_info(proposals)")]
+    declared = ", ".join(f"{name} TEXT" + (" PRIMARY KEY" if name == "id" else "") for name in columns)
+    by_hand.execute(f"CREATE TABLE again({declared})")
+    by_hand.execute(f"INSERT INTO again SELECT {', '.join(columns)} FROM proposals")
+    by_hand.execute("DROP TABLE proposals")
+    by_hand.execute("ALTER TABLE again RENAME TO proposals")
+
+    with ExitStack() as stack:
+        found = faults(judged(plan, kept, tmp_path, stack), plan)
+
+    assert any("created_at has values of another type" in one for one in found["rows-exact"])
+
+
+def test_missing_originals_are_named(plan: Plan, kept: Path, tmp_path: Path) -> None:
+    """Without a required original there is nothing to judge by."""
+    (kept / "meridian-core/logs/proposals.db").unlink()
+    (kept / "meridian-core/logs/proposals.db-wal").unlink()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    with pytest.raises(EngineError, match=r"proposals\.db is not in kept"):
+        originals.lay_out(plan, kept, tmp_path, scratch)
