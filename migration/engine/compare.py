@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 from migration.engine import history
 from migration.engine.digest import TableDigest, digest_table, digest_tables
-from migration.engine.keys import keys_of
+from migration.engine.dump import marks
 from migration.engine.observation import Observation, equal
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
 from migration.engine.survey import orphans
+from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-    from migration.engine.future import Future, Statement
+    from migration.engine.future import Future
+    from migration.engine.planned import Statement
     from migration.engine.schema import Schema, Table
     from migration.engine.survey import Survey
     from migration.engine.transfer import Transferred
@@ -31,8 +33,8 @@ def tables_created(actual: Schema, future: Future, plan: Plan) -> list[Observati
     seen = []
     for name in dict.fromkeys(named):
         expected, there = future.schema.table(name), actual.table(name)
-        if expected is not None:
-            seen.append(equal(name, _shape(expected), _shape(there) if there else "no such table"))
+        shape = _shape(expected) if expected else "a table, but none was foretold"
+        seen.append(equal(name, shape, _shape(there) if there else "no such table"))
     return seen
 
 
@@ -53,7 +55,7 @@ def indexes_created(actual: Schema, early: Iterable[Statement]) -> list[Observat
 
 
 def schema_as_foretold(actual: Schema, future: Future) -> list[Observation]:
-    """The target has the tables that were foretold and no other, column by column as foretold."""
+    """The target has the tables that were foretold and no other, each with its columns, statement and indexes."""
     ours = folded(history.TABLE)
     expected = {folded(t.name): t for t in future.schema.movable if folded(t.name) != ours}
     there = {folded(t.name): t for t in actual.movable if folded(t.name) != ours}
@@ -64,8 +66,12 @@ def schema_as_foretold(actual: Schema, future: Future) -> list[Observation]:
         found = there.get(name)
         if found is None:
             seen.append(Observation(table.name, "in the target", "no such table", holds=False))
-        elif found.sql != table.sql or found.columns != table.columns:
-            seen.append(Observation(table.name, _columns(table), _columns(found), holds=False))
+        elif found.columns != table.columns:
+            seen.append(equal(table.name, _columns(table), _columns(found)))
+        elif found.sql != table.sql:
+            seen.append(equal(table.name, table.sql, found.sql))
+        elif _indexes(found) != _indexes(table):
+            seen.append(equal(f"{table.name}: indexes", _indexes(table), _indexes(found)))
     return seen
 
 
@@ -75,23 +81,14 @@ def rows_counted(
     """The target's tables have grown by exactly the rows that were to be inserted, 100 %."""
     seen = []
     for one in done:
-        settled = (
-            f" ({one.skipped} not moved, {one.replaced} replaced, as the plan says)"
-            if one.skipped + one.replaced
-            else ""
-        )
-        subject = f"{one.move.subject} -> {one.move.into.name}"
-        seen.append(
-            Observation(
-                subject,
-                f"{one.rows} rows{settled}",
-                f"{one.inserted} rows arrived in {one.seconds:.2f} s",
-                holds=one.inserted + one.skipped == one.rows,
-            )
-        )
-    for name, expected in _expected_rows(own, done).items():
+        settled = f" ({one.skipped} not moved, {one.replaced} replaced, as the plan says)"
+        expected = f"{one.rows} rows{settled if one.skipped + one.replaced else ''}"
+        observed = f"{one.inserted} rows arrived in {one.seconds:.2f} s"
+        holds = one.inserted + one.skipped == one.rows
+        seen.append(Observation(f"{one.move.subject} -> {one.move.into.name}", expected, observed, holds))
+    for name, rows in _expected_rows(own, done).items():
         count = con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
-        seen.append(equal(f"target: {name}", f"{expected} rows", f"{count} rows"))
+        seen.append(equal(f"target: {name}", f"{rows} rows", f"{count} rows"))
     return seen
 
 
@@ -147,38 +144,35 @@ def no_duplicates(
         if not keys:
             expected = _expected_rows(own, done)[name]
             count = con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
-            seen.append(
-                equal(
-                    f"{name} (no key declared)",
-                    f"{expected} rows, equal ones as often as before",
-                    f"{count} rows, equal ones as often as before",
-                )
-            )
+            words = "rows, equal ones as often as before"
+            seen.append(equal(f"{name} (no key declared)", f"{expected} {words}", f"{count} {words}"))
     return seen or [Observation("target", "no row twice", "the sources bring no table", holds=True)]
 
 
 def foreign_keys(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
     """No foreign key points at nothing that did not point at nothing before."""
-    before: dict[str, int] = defaultdict(int)
-    for facts in [*survey.sources.values(), *([survey.target] if survey.target else [])]:
-        into = {folded(m.map.name): m.into.name for m in survey.moves if m.source.name == facts.name}
-        for (child, _), count in facts.orphans.items():
-            name = child if facts.name == "target" else into.get(folded(child))
-            if name:
-                before[folded(name)] += count
-    now: dict[str, int] = defaultdict(int)
-    for (child, _), count in orphans(con).items():
-        now[folded(child)] += count
-    seen = [
-        Observation(
-            child,
-            f"at most {before[child]} rows without a parent, as before",
-            f"{count} rows without a parent",
-            holds=count <= before[child],
+    before = _orphans_before(survey)
+    seen = []
+    for (child, parent), count in orphans(con).items():
+        known = before[folded(child), folded(parent)]
+        expected = f"at most {known} rows without a parent, as before"
+        seen.append(
+            Observation(f"{child} -> {parent}", expected, f"{count} rows without a parent", holds=count <= known)
         )
-        for child, count in now.items()
-    ]
     return seen or [equal("target: foreign_key_check", "0 rows without a parent", "0 rows without a parent")]
+
+
+def _orphans_before(survey: Survey) -> dict[tuple[str, str], int]:
+    """Count the orphans of target and sources by child and parent, under the names that they have in the target."""
+    before: dict[tuple[str, str], int] = defaultdict(int)
+    for (child, parent), count in (survey.target.orphans if survey.target else {}).items():
+        before[folded(child), folded(parent)] += count
+    for name, facts in survey.sources.items():
+        into = {folded(m.map.name): folded(m.into.name) for m in survey.moves if m.source.name == name}
+        for (child, parent), count in facts.orphans.items():
+            if folded(child) in into:
+                before[into[folded(child)], into.get(folded(parent), folded(parent))] += count
+    return before
 
 
 def integrity(con: sqlite3.Connection) -> list[Observation]:
@@ -199,10 +193,10 @@ def neighbours(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
             continue
         table, was = schema.table(name), survey.target.schema.table(name)
         found = digest_table(con, table) if table else TableDigest()
-        same = table is not None and was is not None and table.sql == was.sql and found == digest
-        seen.append(
-            Observation(name, f"{digest.rows} rows, {digest.sha256}", f"{found.rows} rows, {found.sha256}", same)
-        )
+        same = table is not None and was is not None and (table.sql, _indexes(table)) == (was.sql, _indexes(was))
+        what = "" if same else ", with another statement or other indexes"
+        expected, observed = f"{digest.rows} rows, {digest.sha256}", f"{found.rows} rows, {found.sha256}{what}"
+        seen.append(equal(name, expected, observed))
     return seen + [
         equal(f"target: {name}", survey.target.schema.header[name], schema.header[name])
         for name in ("user_version", "application_id", "encoding")
@@ -212,29 +206,43 @@ def neighbours(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
 def triggers_in_place(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
     """The target's triggers and views are those it had, to the letter, and those that were to come."""
     actual = read(con)
-    there = {folded(named.name): named.sql for named in (*actual.triggers, *actual.views)}
-    expected = {folded(named.name): named for named in (*survey.future.schema.triggers, *survey.future.schema.views)}
-    seen = [equal(named.name, named.sql, there.get(name, "missing")) for name, named in expected.items()]
+    there, expected = _late_objects(actual), _late_objects(survey.future.schema)
+    seen = [equal(f"{kind} {name}", sql, there.get((kind, name), "missing")) for (kind, name), sql in expected.items()]
     seen += [
-        Observation(name, "not in the target", "an unplanned trigger or view", holds=False)
-        for name in there.keys() - expected.keys()
+        Observation(f"{kind} {name}", "not in the target", f"an unplanned {kind}", holds=False)
+        for kind, name in sorted(there.keys() - expected.keys())
     ]
     return seen or [Observation("target", "the planned triggers and views", "there are none", holds=True)]
 
 
+def _late_objects(schema: Schema) -> dict[tuple[str, str], str]:
+    triggers = {("trigger", folded(named.name)): named.sql for named in schema.triggers}
+    return triggers | {("view", folded(named.name)): named.sql for named in schema.views}
+
+
+def marks_carried(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
+    """Every AUTOINCREMENT mark is at least the largest of those that the target and the sources had."""
+    expected = {folded(name): mark for name, mark in (survey.target.marks if survey.target else {}).items()}
+    for move in survey.moves:
+        if move.into.autoincrement:
+            expected[folded(move.into.name)] = max(survey.mark(move), expected.get(folded(move.into.name), 0))
+    found = {folded(name): mark for name, mark in marks(con).items()}
+    seen = []
+    for name, mark in expected.items():
+        observed = found.get(name, 0)
+        seen.append(Observation(f"{name}: AUTOINCREMENT", f"at least {mark}", str(observed), holds=observed >= mark))
+    return seen or [Observation("target", "no id given out again", "no table has AUTOINCREMENT", holds=True)]
+
+
 def size_reasonable(size: int, survey: Survey) -> list[Observation]:
-    """The target has grown by no more than the sources' size, and some pages; it has not shrunk below what it was."""
+    """The target has grown by no more than twice the sources' size, and a page for each of its objects."""
     before = survey.target.size if survey.target else 0
     brought = sum(facts.size for facts in survey.sources.values())
-    limit = before + 2 * brought + 64 * 65536
-    return [
-        Observation(
-            "target",
-            f"at most {limit} bytes ({before} before, {brought} in the sources)",
-            f"{size} bytes",
-            holds=size <= limit,
-        )
-    ]
+    tables = survey.future.schema.tables.values()
+    objects = len(tables) + sum(len(table.indexes) for table in tables)
+    limit = before + 2 * brought + (64 + objects) * 65536
+    expected = f"at most {limit} bytes ({before} before, {brought} in the sources)"
+    return [Observation("target", expected, f"{size} bytes", holds=size <= limit)]
 
 
 def final(con: sqlite3.Connection, verified: dict[str, TableDigest]) -> list[Observation]:
@@ -283,3 +291,7 @@ def _columns(table: Table) -> str:
         words.append(f"default {column.default}" if column.default is not None else "")
         parts.append(" ".join(word for word in words if word))
     return ", ".join(parts)
+
+
+def _indexes(table: Table) -> list[tuple[str, str]]:
+    return sorted((folded(index.name), index.sql) for index in table.indexes)

@@ -2,41 +2,33 @@
 
 The statements of the target, of the sources' moved tables and of the plan are executed on an empty database, so what
 SQLite would refuse later, it refuses here, and what it makes of the plan's DDL is read back instead of guessed.
+
+A trigger, a view or a foreign key may need a table that is not moved. A view then stays in the archive, which is a
+finding. A trigger that needs a table which is nowhere would break every later insert: the run refuses, unless the plan
+leaves that table behind with a reason; then the trigger stays with it. A foreign key cannot be left off: a refusal.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from migration.engine import uses
 from migration.engine.connections import open_memory
-from migration.engine.schema import Schema, Table, read
+from migration.engine.planned import Statement, is_same, made_by, own_statements, same_statement
+from migration.engine.schema import Schema, read
 from migration.engine.sql import folded, quoted, with_name
-from migration.plan.ddl import statements
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
+    from migration.engine.schema import Named
     from migration.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One DDL statement for the target.
-
-    Attributes:
-        kind: ``table``, ``index``, ``trigger`` or ``view``.
-        name: Name of the object it makes.
-        table: The table it belongs to.
-    """
-
-    kind: str
-    name: str
-    table: str
-    sql: str
 
 
 @dataclass
@@ -45,7 +37,7 @@ class Future:
 
     Attributes:
         early: Tables and indexes: made before the rows arrive.
-        late: Triggers and views: made after, so that nothing fires during the copy.
+        late: Views and triggers: made after, so that nothing fires during the copy.
         schema: The target's whole schema afterwards.
         made: Names of tables (folded) that the run creates; the others were there before.
     """
@@ -58,6 +50,20 @@ class Future:
     made: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """Where a statement comes from: words for messages, and the source; None for the plan's own tables."""
+
+    where: str
+    source: Source | None = None
+    schema: Schema | None = None
+
+    def leaves(self, table: str) -> str | None:
+        """The reason for which the plan leaves a table of this source behind, or None."""
+        leave = self.source.leave if self.source else ()
+        return next((one.reason for one in leave if any(fnmatchcase(table, p) for p in one.tables)), None)
+
+
 class Foretelling:
     """Builds a :class:`Future` step by step on one in-memory database."""
 
@@ -65,192 +71,227 @@ class Foretelling:
         self.plan = plan
         self.con = open_memory()
         self.future = Future()
-        self.before = target or Schema({}, (), ())
-        for subject, sql in _own_statements(self.before):
+        self._tables: set[str] = (
+            set()
+        )  # made by a statement of their own, folded; the others are virtual tables' inner ones
+        self._triggers: list[tuple[_Origin, Statement]] = []
+        self._made: list[tuple[_Origin, str]] = []
+        self._brought: dict[str, set[str]] = {}  # source name to the tables that arrive, folded, by their new name
+        self._as_is: dict[str, set[str]] = {}  # likewise, those that keep their name and their columns
+        for statement in own_statements(target or Schema({}, (), ())):
             try:
-                self.con.execute(sql)
+                self.con.execute(statement.sql)
             except sqlite3.Error as error:
-                self._problem(f"{plan.target}:{subject}", f"SQLite cannot make it again: {error}.", _FOREIGN)
+                self._problem(f"{plan.target}:{statement.name}", f"SQLite cannot make it again: {error}.", _FOREIGN)
+            if statement.kind == "table":
+                self._tables.add(folded(statement.name))
 
     def finish(self) -> Future:
-        """Return the future, with the schema that the target will have."""
+        """Return the future with the target's schema in it; triggers are looked at now, when all they use is there."""
+        for origin, statement in self._triggers:
+            self._attached_object(origin, statement)
+        for origin, table in self._made:
+            self._look_at_parents(origin, table)
         self.future.schema = read(self.con)
         self.con.close()
         return self.future
 
-    def move(self, source: Source, table_map: TableMap, planned: list[Statement]) -> None:
-        """Add one moved table with its indexes and triggers (as :func:`planned_statements` gives them)."""
-        where = f"{source.file}:{table_map.name}"
-        for statement in planned:
-            if statement.kind == "table":
-                if not self._table(where, statement):
-                    return
-            else:
-                self._attached_object(where, statement)
+    def move(
+        self, source: Source, table_map: TableMap, planned: Sequence[Statement], schema: Schema | None = None
+    ) -> None:
+        """Add one moved table with its indexes and triggers (as :func:`planned_statements` gives them).
+
+        Args:
+            source: The plan's source.
+            table_map: One of its maps.
+            planned: Its statements, the table's first.
+            schema: The source's schema; needed to tell what was missing there already.
+        """
+        origin = _Origin(f"{source.file}:{table_map.name}", source, schema)
+        self._brought.setdefault(source.name, set()).add(folded(table_map.into))
+        if not table_map.columns and not table_map.create and folded(table_map.into) == folded(table_map.name):
+            self._as_is.setdefault(source.name, set()).add(folded(table_map.name))
+        self._add(origin, planned)
+        names = {folded(statement.name) for statement in planned if statement.kind == "trigger"}
+        for trigger in schema.triggers if schema and table_map.create else ():
+            if folded(trigger.table) == folded(table_map.name) and folded(trigger.name) not in names:
+                self._finding(origin, f"trigger {trigger.name} stays in the archive: the plan's create text has none.")
 
     def require(self, name: str, sql: str) -> None:
-        """Add a table that the target must have in any case, unless a source already brought it."""
-        if self._owner(name) is not None:
-            return
-        for statement in _made_by(statements(sql)):
-            if statement.kind == "table":
-                self._table("plan", statement)
-            else:
-                self._attached_object("plan", statement)
+        """Add a table that the target must have in any case, and its indexes and triggers likewise."""
+        origin = _Origin(f"the plan's table {name}")
+        planned = made_by(sql)
+        known = self._find("table", name)
+        if known is not None and known.kind == "table" and not same_statement(known.sql, planned[0].sql):
+            self._finding(origin, "the target has this table already, and declares it in its own way.")
+        self._add(origin, planned)
 
-    def view(self, source: Source, name: str, sql: str) -> None:
-        """Let a view come along if everything it reads is in the target; otherwise it is a finding."""
-        known = self._existing(name)
-        if known and " ".join(known.split()) == " ".join(sql.split()):
-            return
-        label = f"{source.file}: view {name}"
-        if self._owner(name) is not None:
-            self.future.findings.append(f"{label} stays in the archive: the target has another object of that name.")
-            return
+    def view(self, source: Source, name: str, sql: str, triggers: Sequence[Named] = ()) -> None:
+        """Let a view come along, with its triggers, if all it reads comes from the same source, and as it is.
+
+        Otherwise it would read nothing, or what has its table's name by chance; it stays in the archive, a finding.
+        """
+        origin = _Origin(source.file, source)
+        known = self._find("view", name)
+        if known is None or not same_statement(known.sql, sql):
+            reason = self._make_view(source, name, sql)
+            if reason:
+                self._finding(origin, f"view {name} stays in the archive: {reason}.")
+                return
+        self._triggers += [(origin, Statement("trigger", one.name, name, one.sql)) for one in triggers]
+
+    def _make_view(self, source: Source, name: str, sql: str) -> str:
+        """Make a view and return an empty text, or say why it cannot be."""
+        if self._find("view", name) is not None:
+            return "the target has another object of that name"
         self.con.execute("SAVEPOINT trial")
-        try:
-            self.con.execute(sql)
-            self.con.execute(f"EXPLAIN SELECT * FROM {quoted(name)}").fetchall()
-        except sqlite3.Error as error:
+        reason = self._why_not(source, name, sql)
+        if reason:
             self.con.execute("ROLLBACK TO trial")
-            self.future.findings.append(f"{label} stays in the archive: it reads what is not moved ({error}).")
         else:
             self.future.late.append(Statement("view", name, name, sql))
-        finally:
-            self.con.execute("RELEASE trial")
+        self.con.execute("RELEASE trial")
+        return reason
 
-    def _table(self, where: str, statement: Statement) -> bool:
-        if self._owner(statement.name) is None:
-            return self._execute(where, statement, self.future.early)
-        there = self.con.execute(
-            "SELECT type, name FROM sqlite_schema WHERE name = ? COLLATE NOCASE", (statement.name,)
-        )
-        kind, name = there.fetchone()
-        if kind != "table":
-            self._problem(where, f"the target has a {kind} named {name}.", _RENAME_MAP, "names-free")
+    def _why_not(self, source: Source, name: str, sql: str) -> str:
+        try:
+            self.con.execute(sql)
+        except sqlite3.Error as error:
+            return f"it cannot be made in the target ({error})"
+        use = uses.of_view(self.con, name)
+        if use.broken:
+            return f"it reads what is not moved ({use.broken})"
+        strange = sorted(use.tables - self._as_is.get(source.name, set()))
+        return f"it reads {', '.join(strange)}, which is not moved from this source as it is" if strange else ""
+
+    def _add(self, origin: _Origin, planned: Sequence[Statement]) -> None:
+        for statement in planned:
+            if statement.kind == "trigger":
+                self._triggers.append((origin, statement))
+            elif statement.kind != "table":
+                self._attached_object(origin, statement)
+            elif not self._table(origin, statement):
+                return
+
+    def _table(self, origin: _Origin, statement: Statement) -> bool:
+        known = self._find("table", statement.name)
+        if known is None:
+            if not self._execute(origin, statement, self.future.early):
+                return False
+            self._made.append((origin, statement.name))
+            self._tables.add(folded(statement.name))
+            self.future.made.add(folded(statement.name))
+            return True
+        if known.kind != "table":
+            article = "an" if known.kind == "index" else "a"
+            what = f"the target has {article} {known.kind} named {known.name}."
+        elif known.name != statement.name:
+            what = f"the target has a table {known.name}, which differs only in case from {statement.name}."
+        else:
+            return True
+        self._problem(origin.where, what, _RENAME_MAP)
+        return False
+
+    def _attached_object(self, origin: _Origin, statement: Statement) -> None:
+        """Make an index, a trigger or a view of the plan's create text, under a free name."""
+        known = self._find(statement.kind, statement.name)
+        if known is None:
+            self._make(origin, statement)
+            return
+        if is_same(known, statement):
+            return
+        clash = f"the {statement.kind} name {statement.name} belongs to {known.table} in the target"
+        name = f"{statement.table}_{statement.name}"
+        if statement.kind == "trigger" and folded(known.table) == folded(statement.table):
+            what = f"{statement.table} has a trigger {statement.name} in the target that does something else."
+            self._problem(origin.where, what, "Say which one is wanted: give the table its create text in the plan.")
+        elif statement.kind == "view" or self.plan.index_clash == "refuse":
+            self._problem(origin.where, f"{clash}.", _RENAME_INDEX)
+        elif (other := self._find(statement.kind, name)) is None:
+            chosen = Statement(statement.kind, name, statement.table, with_name(statement.sql, name))
+            self._finding(origin, f"{clash}; for {statement.table} it is created as {name}.")
+            self._make(origin, chosen)
+        elif not is_same(other, Statement(statement.kind, name, statement.table, with_name(statement.sql, name))):
+            self._problem(origin.where, f"{clash}, and {name} is taken as well.", _RENAME_INDEX)
+
+    def _make(self, origin: _Origin, statement: Statement) -> None:
+        if statement.kind != "trigger":
+            self._execute(origin, statement, self.future.early if statement.kind == "index" else self.future.late)
+            return
+        self.con.execute("SAVEPOINT trial")
+        if self._execute(origin, statement, self.future.late) and not self._trigger_works(origin, statement):
+            self.future.late.pop()
+            self.con.execute("ROLLBACK TO trial")
+        self.con.execute("RELEASE trial")
+
+    def _trigger_works(self, origin: _Origin, statement: Statement) -> bool:
+        use = uses.of_trigger(self.con, statement.name, statement.table)
+        label = f"trigger {statement.name} of {statement.table}"
+        reason = origin.leaves(use.missing) if use.missing else None
+        if reason is not None:
+            why = f"it uses {use.missing}, which the plan leaves behind ({reason})"
+            self._finding(origin, f"{label} stays in the archive: {why}.")
             return False
-        if name != statement.name:
-            what = f"the target has a table {name}, which differs only in case from {statement.name}."
-            self._problem(where, what, _RENAME_MAP, "names-free")
+        if use.broken:
+            what = f"{label} cannot work in the target: {use.broken}. Every change that fires it would fail."
+            self._problem(origin.where, what, _MOVE_TOO, "nothing-left-behind")
             return False
+        strange = sorted(use.tables - self._brought.get(origin.source.name, set())) if origin.source else []
+        if strange:
+            self._finding(
+                origin, f"{label} now uses {', '.join(strange)} of the target, which this source does not bring."
+            )
         return True
 
-    def _attached_object(self, where: str, statement: Statement) -> None:
-        """Make an index or trigger, under a free name."""
-        if self._has_equal(statement):
-            return
-        chosen = statement
-        owner = self._owner(statement.name)
-        if owner is not None:
-            name = f"{statement.table}_{statement.name}"
-            clash = f"the {statement.kind} name {statement.name} belongs to {owner} in the target"
-            if self.plan.index_clash == "refuse" or self._owner(name) is not None:
-                self._problem(where, f"{clash}.", 'Rename it, or set index_clash = "rename" in the plan.', "names-free")
-                return
-            chosen = Statement(statement.kind, name, statement.table, with_name(statement.sql, name))
-            self.future.findings.append(f"{where}: {clash}; for {statement.table} it is created as {name}.")
-        self._execute(where, chosen, self.future.early if chosen.kind == "index" else self.future.late)
+    def _look_at_parents(self, origin: _Origin, table: str) -> None:
+        """A foreign key to a table that is not there lets no row be inserted where foreign keys are enforced."""
+        for _, _, parent, *_ in self.con.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall():
+            if self._find("table", parent) is not None:
+                continue
+            if origin.schema is not None and origin.schema.table(parent) is None:
+                self._finding(origin, f"its foreign key refers to {parent}, which the source does not have either.")
+            else:
+                what = f"its foreign key refers to {parent}, which is not moved: no row could be inserted any more."
+                self._problem(origin.where, what, _PARENT, "nothing-left-behind")
+        try:
+            self.con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})").fetchall()
+        except sqlite3.Error as error:
+            self._problem(origin.where, f"its foreign key would not work in the target: {error}.", _PARENT)
 
-    def _has_equal(self, statement: Statement) -> bool:
-        """Whether the target's table already has this very index or trigger, under the same name."""
-        if folded(self._owner(statement.name) or "") != folded(statement.table):
-            return False
-        known = self._existing(statement.name)
-        return known is not None and _same_text(known, statement.sql)
+    def _find(self, kind: str, name: str) -> Statement | None:
+        """What has this name; triggers have names of their own, tables, indexes and views share theirs."""
+        row = self.con.execute(
+            "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema"
+            " WHERE name = ? COLLATE NOCASE AND (type = 'trigger') = ?",
+            (name, kind == "trigger"),
+        ).fetchone()
+        if row is None:
+            return None
+        inner = row[0] == "table" and folded(row[1]) not in self._tables
+        return Statement("part of a virtual table" if inner else row[0], *row[1:])
 
-    def _owner(self, name: str) -> str | None:
-        """Name of the table that the object of this name belongs to, or None when the name is free."""
-        row = self.con.execute("SELECT tbl_name FROM sqlite_schema WHERE name = ? COLLATE NOCASE", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def _existing(self, name: str) -> str | None:
-        row = self.con.execute("SELECT sql FROM sqlite_schema WHERE name = ? COLLATE NOCASE", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def _execute(self, where: str, statement: Statement, order: list[Statement]) -> bool:
+    def _execute(self, origin: _Origin, statement: Statement, order: list[Statement]) -> bool:
         try:
             self.con.execute(statement.sql)
         except sqlite3.Error as error:
             what = f"{statement.kind} {statement.name} cannot be created in the target: {error}."
-            self._problem(where, what, _FOREIGN if "no such" in str(error) else _CORRECT, "names-free")
+            self._problem(origin.where, what, _FOREIGN if "no such" in str(error) else _CORRECT)
             return False
         order.append(statement)
-        if statement.kind == "table":
-            self.future.made.add(folded(statement.name))
         return True
 
     def _problem(self, subject: str, what: str, todo: str, criterion: str = "names-free") -> None:
         self.future.problems.append(Problem(criterion, subject, what, todo))
 
+    def _finding(self, origin: _Origin, what: str) -> None:
+        self.future.findings.append(f"{origin.where}: {what}")
+
 
 _FOREIGN = "It uses a collation, function or module that only the application has: move this table by the application."
 _CORRECT = "Correct the plan's create text, or leave the object behind with a reason."
 _RENAME_MAP = 'Give the table another name in the target: into = "...".'
-
-
-def planned_statements(table_map: TableMap, schema: Schema) -> list[Statement]:
-    """Return the DDL for one table map: the plan's own, or the source's with the plan's renames applied.
-
-    Raises:
-        sqlite3.Error: The source's schema needs what only its application has (a collation, a function, a module).
-    """
-    if table_map.create:
-        return _made_by(statements(table_map.create))
-    table = schema.table(table_map.name)
-    if table is None:
-        raise ValueError(f"no table {table_map.name}")
-    if table.kind == "virtual" or (table_map.into == table.name and not table_map.columns):
-        return _as_they_are(table, schema)
-    return _renamed(table_map, table, schema)
-
-
-def _as_they_are(table: Table, schema: Schema) -> list[Statement]:
-    found = [Statement("table", table.name, table.name, table.sql)]
-    found += [Statement("index", index.name, table.name, index.sql) for index in table.indexes if index.sql]
-    of_table = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(table.name)]
-    return found + [Statement("trigger", trigger.name, table.name, trigger.sql) for trigger in of_table]
-
-
-def _renamed(table_map: TableMap, table: Table, schema: Schema) -> list[Statement]:
-    """Let SQLite itself rename: ALTER TABLE rewrites indexes, triggers, checks and foreign keys with it."""
-    con = open_memory()
-    try:
-        for statement in _as_they_are(table, schema):
-            con.execute(statement.sql)
-        for old, new in table_map.columns.items():
-            con.execute(f"ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
-        if table_map.into != table.name:
-            con.execute(f"ALTER TABLE {quoted(table.name)} RENAME TO {quoted(table_map.into)}")
-        return _statements_of(con)
-    finally:
-        con.close()
-
-
-def _made_by(texts: list[str]) -> list[Statement]:
-    con = open_memory()
-    try:
-        for text in texts:
-            con.execute(text)
-        return _statements_of(con)
-    finally:
-        con.close()
-
-
-def _statements_of(con: sqlite3.Connection) -> list[Statement]:
-    rows = con.execute(
-        "SELECT type, name, tbl_name, sql FROM sqlite_schema"
-        " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-        " ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, rowid"
-    )
-    return [Statement(*row) for row in rows]
-
-
-def _own_statements(schema: Schema) -> list[tuple[str, str]]:
-    tables = [(table.name, table.sql) for table in schema.movable]
-    indexes = [(index.name, index.sql) for table in schema.movable for index in table.indexes if index.sql]
-    late = [(named.name, named.sql) for named in (*schema.views, *schema.triggers)]
-    return tables + indexes + late
-
-
-def _same_text(one: str, other: str) -> bool:
-    return " ".join(one.split()) == " ".join(other.split())
+_RENAME_INDEX = 'Rename it, or set index_clash = "rename" in the plan.'
+_MOVE_TOO = (
+    "Move what it uses as well; or leave that behind with a reason, and the trigger stays in the archive with it."
+)
+_PARENT = "Move that table as well, or give this one a create text without the reference."

@@ -79,6 +79,7 @@ class Gathering:
                 f"INSERT INTO main.{quoted(name)}({listed(columns)}) VALUES({marks})", _rows(source, table, columns)
             )
         except UnicodeError as error:
+            self._con.execute("ROLLBACK")  # the next table, and what is wrong with it, is looked at all the same
             raise EngineError(
                 f"{source.name}:{table.name} has text that is not valid in its encoding, and would be changed.",
                 left="Nothing was changed.",

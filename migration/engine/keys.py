@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import attach, open_memory
+from migration.engine.scratch import encoding_of
+from migration.engine.settle import unsettled
 from migration.engine.sql import folded, quoted
+from migration.engine.unique import computed_keys, keys_of
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
@@ -16,9 +19,7 @@ if TYPE_CHECKING:
 
     from migration.engine.move import Move
     from migration.engine.schema import Table
-
-Key = tuple[tuple[str, str], ...]
-"""Columns of a key with their collations, in the target's spelling."""
+    from migration.engine.unique import Key
 
 
 @dataclass(frozen=True)
@@ -52,31 +53,62 @@ def collisions(into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> 
     """
     if not parties:
         return []
+    if len({move.rowid_counts for move in moves}) > 1:
+        return [_mixed(into, moves)]
+    by_subject = {move.subject: move for move in moves}
+    only = by_subject.get(parties[0].subject) if len(parties) == 1 else None
     con = open_memory()
     try:
+        con.execute(f"PRAGMA encoding='{encoding_of(parties[0].path)}'")
         aliases = {path: f"p{at}" for at, path in enumerate(dict.fromkeys(party.path for party in parties))}
         for path, alias in aliases.items():
             attach(con, path, alias)
+        rows = [_Rows(party, quoted(aliases[party.path]), by_subject.get(party.subject)) for party in parties]
         found = []
         for key in keys_of(into):
-            if len(parties) == 1 and moves and _already_unique(moves[0], key):
-                continue
-            found += _claimed_twice(con, into, key, parties, aliases)
-        if len(parties) > 1 and any(move.rowid_counts and move.table.kind == "table" for move in moves):
-            found += _rowids_taken(con, into, parties, aliases)
-        return found
+            if only is None or not _already_unique(only, key):
+                found += _claimed_twice(con, into, key, rows)
+        if len(parties) > 1 and moves[0].rowid_counts:
+            found += _rowids_taken(con, into, rows)
     finally:
         con.close()
+    if _needs_trial(into, parties, only):
+        named = {problem.subject for problem in found}
+        found += [problem for problem in unsettled(into, moves, parties) if problem.subject not in named]
+    return found
 
 
-def keys_of(table: Table) -> list[Key]:
-    """Return the columns of every key a table declares: INTEGER PRIMARY KEY, and whole unique indexes on columns."""
-    keys: list[Key] = [((table.alias, "BINARY"),)] if table.alias else []
-    return keys + [
-        tuple((column or "", collation) for column, _, collation in index.terms)
-        for index in table.indexes
-        if index.unique and not index.partial and all(column is not None for column, _, _ in index.terms)
-    ]
+@dataclass(frozen=True)
+class _Rows:
+    """A party's rows as SQL reads them: ``move`` is None for the target's own."""
+
+    party: Party
+    alias: str
+    move: Move | None
+
+    @property
+    def table(self) -> str:
+        return f"{self.alias}.{quoted(self.party.table)}"
+
+    def value(self, column: str) -> str:
+        """SQL for the value that a target column will have."""
+        if folded(column) in self.party.columns:
+            return quoted(self.party.columns[folded(column)])
+        return self.move.constant[column] if self.move else "NULL"
+
+
+def _needs_trial(into: Table, parties: Sequence[Party], only: Move | None) -> bool:
+    """Whether looking up columns does not tell: keys that are computed, or more parties than one and a policy."""
+    settled = len(parties) > 1 and any(party.policy != "refuse" for party in parties)
+    kept = {index.sql for index in only.table.indexes} if only else set()
+    return settled or any(index.sql not in kept for index in computed_keys(into))
+
+
+def _mixed(into: Table, moves: Sequence[Move]) -> Problem:
+    by_rowid = " and ".join(move.subject for move in moves if move.rowid_counts)
+    what = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
+    todo = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
+    return Problem("keys-free", next(move.subject for move in moves if move.rowid_counts), what, todo)
 
 
 def _already_unique(move: Move, key: Key) -> bool:
@@ -90,19 +122,14 @@ def _already_unique(move: Move, key: Key) -> bool:
     return False
 
 
-def _claimed_twice(
-    con: sqlite3.Connection, into: Table, key: Key, parties: Sequence[Party], aliases: dict[Path, str]
-) -> list[Problem]:
-    fed = [party for party in parties if all(folded(column) in party.columns for column, _ in key)]
+def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, parties: Sequence[_Rows]) -> list[Problem]:
     names = ", ".join(column for column, _ in key)
     rows = " UNION ALL ".join(
         f"SELECT {at} AS party, "
-        + ", ".join(f"{quoted(party.columns[folded(c)])} AS k{n}" for n, (c, _) in enumerate(key))
-        + f" FROM {quoted(aliases[party.path])}.{quoted(party.table)}"
-        for at, party in enumerate(fed)
+        + ", ".join(f"{rows.value(column)} AS k{n}" for n, (column, _) in enumerate(key))
+        + f" FROM {rows.table}"
+        for at, rows in enumerate(parties)
     )
-    if not rows:
-        return []
     not_null = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(key)))
     grouping = ", ".join(f"k{n} COLLATE {quoted(collation)}" for n, (_, collation) in enumerate(key))
     query = (
@@ -112,7 +139,7 @@ def _claimed_twice(
     )
     problems = []
     for who, count in con.execute(query).fetchall():
-        involved = [fed[int(at)] for at in str(who).split(",")]
+        involved = [parties[at].party for at in sorted(int(at) for at in str(who).split(","))]
         if len(involved) > 1 and all(party.policy != "refuse" for party in involved[1:]):
             continue
         problems.append(_problem(into, names, involved, count))
@@ -130,17 +157,12 @@ def _problem(into: Table, names: str, involved: list[Party], count: int) -> Prob
     return Problem("keys-free", involved[-1].subject, what, todo)
 
 
-def _rowids_taken(
-    con: sqlite3.Connection, into: Table, parties: Sequence[Party], aliases: dict[Path, str]
-) -> list[Problem]:
-    rows = " UNION ALL ".join(
-        f"SELECT {quoted(party.rowid)} AS r FROM {quoted(aliases[party.path])}.{quoted(party.table)}"
-        for party in parties
-    )
+def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]) -> list[Problem]:
+    rows = " UNION ALL ".join(f"SELECT {quoted(rows.party.rowid)} AS r FROM {rows.table}" for rows in parties)
     count = con.execute(f"SELECT count(*) FROM (SELECT r FROM ({rows}) GROUP BY r HAVING count(*) > 1)").fetchone()[0]
     if not count:
         return []
-    both = " and ".join(party.subject for party in parties)
+    both = " and ".join(rows.party.subject for rows in parties)
     what = f"{into.name} has no key, and {count} rowids are used by rows of both {both}: a collision."
     todo = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
-    return [Problem("keys-free", parties[-1].subject, what, todo)]
+    return [Problem("keys-free", parties[-1].party.subject, what, todo)]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from migration.engine.sql import folded
+from migration.engine.affinity import default_is_constant, stored_default
+from migration.engine.sql import folded, keywords
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     from migration.engine.schema import Column, Schema, Table
     from migration.plan.model import Source, TableMap
+
+MAX_COLUMN = 2000  # of a SELECT; a table of so many has no room in it for the rowid
 
 
 @dataclass(frozen=True)
@@ -43,24 +48,26 @@ class Move:
         """Source column to target column."""
         return dict(self.columns)
 
-    @property
+    @cached_property
     def constant(self) -> dict[str, str]:
-        """Target columns that no source column feeds, to the SQL of the default that moved rows get."""
+        """Target columns that no source column feeds, to the SQL literal that moved rows have there."""
         fed = {folded(new) for _, new in self.columns}
-        return {c.name: c.default or "NULL" for c in self.into.stored if folded(c.name) not in fed}
+        unfed = [column for column in self.into.stored if folded(column.name) not in fed]
+        return {column.name: stored_default(column, strict=self.into.strict) for column in unfed}
 
     @property
     def rowid_counts(self) -> bool:
         """Whether the implicit rowid is part of what must arrive: at both ends nothing else identifies a row."""
-        if self.table.kind == "virtual":
-            return True
-        both = self.table.rowid_is_identity and self.into.rowid_is_identity
+        if self.into.module.startswith("rtree"):
+            return True  # its first column is the rowid
+        virtual = self.table.kind == "virtual" and self.into.kind == "virtual"
+        both = virtual or (self.table.rowid_is_identity and self.into.rowid_is_identity)
         return both and self.map.rowids == "keep"
 
     @property
     def carries_rowid(self) -> bool:
-        """Whether the copy names the rowid: into a new table always, else only where it counts."""
-        named = bool(self.table.rowid and self.into.rowid and not self.into.alias)
+        """Whether the copy may name the rowid: where it counts, and for the first rows of a new table."""
+        named = bool(self.table.rowid and self.into.rowid and not self.into.alias) and len(self.columns) < MAX_COLUMN
         return named and self.map.rowids == "keep" and (self.new or self.rowid_counts)
 
 
@@ -74,17 +81,22 @@ def fit(source: Source, table_map: TableMap, table: Table, into: Table, *, new: 
         if table.column(old) is None
     ]
     pairs = []
+    by_name = _by_name(into)
     for column in table.columns:
         if column.hidden:
             continue
-        name = wanted.get(folded(column.name), column.name)
-        there = into.column(name)
-        if there is None or there.generated != column.generated:
+        there = by_name.get(folded(wanted.get(folded(column.name), column.name)))
+        if there is None or there.hidden or there.generated != column.generated:
             problems.append(_no_place(subject, column, there, into))
         elif not column.generated:
             pairs.append((column.name, there.name))
+    problems += _fed_twice(subject, into, pairs)
     problems += _unfed(subject, into, {folded(name) for _, name in pairs})
     return Move(source, table_map, table, into, new, tuple(pairs)), problems
+
+
+def _by_name(table: Table) -> dict[str, Column]:
+    return {folded(column.name): column for column in table.columns}
 
 
 def _no_place(subject: str, column: Column, there: Column | None, into: Table) -> Problem:
@@ -97,36 +109,47 @@ def _no_place(subject: str, column: Column, there: Column | None, into: Table) -
     )
 
 
+def _fed_twice(subject: str, into: Table, pairs: list[tuple[str, str]]) -> list[Problem]:
+    feeding: dict[str, list[str]] = {}
+    for old, new in pairs:
+        feeding.setdefault(new, []).append(old)
+    return [
+        Problem(
+            "values-fit",
+            subject,
+            f"its columns {' and '.join(old)} would both become {new} of {into.name}.",
+            "Give each column a name of its own: columns = {...}.",
+        )
+        for new, old in feeding.items()
+        if len(old) > 1
+    ]
+
+
 def _unfed(subject: str, into: Table, fed: set[str]) -> list[Problem]:
-    moving = [
-        Problem(
-            "values-fit",
-            subject,
-            f"brings no value for {column.name} of {into.name}, and its default {column.default} is not constant.",
-            "Give the column a constant default in the target, or move the table under another name.",
-        )
-        for column in into.stored
-        if folded(column.name) not in fed and "current_" in folded(column.default or "")
-    ]
-    return moving + [
-        Problem(
-            "values-fit",
-            subject,
-            f"brings no value for column {column.name} of {into.name}, which must not be NULL and has no default.",
-            "Give the column a default in the target, or move the table under another name.",
-        )
-        for column in into.stored
-        if folded(column.name) not in fed and column.notnull and column.default is None and column.name != into.alias
-    ]
+    problems = []
+    for column in into.stored:
+        if folded(column.name) in fed:
+            continue
+        if column.name == into.alias:
+            why = "which is its key: rows would get numbers that they do not have in the source"
+        elif column.notnull and column.default is None:
+            why = "which must not be NULL and has no default"
+        elif not default_is_constant(column):
+            why = f"and its default {column.default} is not constant"
+        else:
+            continue
+        what = f"brings no value for column {column.name} of {into.name}, {why}."
+        todo = "Give the column a constant default in the target, or move the table under another name."
+        problems.append(Problem("values-fit", subject, what, todo))
+    return problems
 
 
 def differences(move: Move) -> list[str]:
     """Say, column by column, where the target's declaration differs from the source's."""
     found = []
+    here, there = _by_name(move.table), _by_name(move.into)
     for old, new in move.columns:
-        a, b = move.table.column(old), move.into.column(new)
-        if a is None or b is None:
-            continue
+        a, b = here[folded(old)], there[folded(new)]
         label = old if old == new else f"{old} -> {new}"
         for what, was, becomes in (
             ("type", a.type or "none", b.type or "none"),
@@ -137,9 +160,8 @@ def differences(move: Move) -> list[str]:
             if was != becomes:
                 found.append(f"{move.subject} column {label}: {what} was {was}, is {becomes} in the target.")
     found += [
-        f"{move.subject}: {move.into.name} in the target has a further column {column.name}, filled by default."
-        for column in move.into.stored
-        if folded(column.name) not in {folded(new) for _, new in move.columns}
+        f"{move.subject}: {move.into.name} in the target has a further column {name}, filled by default."
+        for name in move.constant
     ]
     return found + _lost_indexes(move)
 
@@ -156,6 +178,11 @@ def _lost_indexes(move: Move) -> list[str]:
 
 def _yes(value: bool) -> str:  # noqa: FBT001 -- a word for a fact
     return "yes" if value else "no"
+
+
+_MODULES = ("fts5", "rtree", "rtree_i32")
+# Of FTS5: the text is kept elsewhere, or not at all. A column may have the name content.
+_OPTION = re.compile(r"[(,]\s*content\s*=")
 
 
 def table_or_problem(source: Source, table_map: TableMap, schema: Schema) -> Table | Problem:
@@ -175,7 +202,7 @@ def table_or_problem(source: Source, table_map: TableMap, schema: Schema) -> Tab
     if table.kind == "shadow":
         what = "belongs to a virtual table and holds its inner state, not rows."
         return Problem("sources-readable", subject, what, "Move the virtual table instead.")
-    if table.kind == "virtual" and (table.module not in ("fts5", "rtree") or "content" in folded(table.sql)):
+    if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(keywords(table.sql))):
         what = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
         return Problem("values-fit", subject, what, "Leave it behind with a reason and build it anew in the target.")
     return table

@@ -106,6 +106,7 @@ def overwrite(database: Path, backup: Path) -> None:
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(con)
+    sync_folder(database.parent)  # else a power cut could bring the journal back, and with it what was overwritten
 
 
 def place(path: Path, backup: Path, mode: int) -> None:

@@ -15,7 +15,7 @@ from migration.engine.backup import copy_code, copy_database, dump_database, ope
 from migration.engine.connections import open_existing, open_new
 from migration.engine.diff import unified
 from migration.engine.digest import TableDigest, digest_tables
-from migration.engine.durable import replace, write_new
+from migration.engine.durable import replace, sync_folder, write_new
 from migration.engine.errors import EngineError
 from migration.engine.ledger import Ledger
 from migration.engine.processes import holders
@@ -249,6 +249,7 @@ class Run:
             self.committed = any(one.run == self.stamp for one in history.read_file(path))
         if not self.committed:
             raise EngineError("COMMIT returned, but a new connection does not find the run's row of history.")
+        sync_folder(path.parent)  # SQLite removes the journal and leaves it at that: a power cut could bring it back
         self.ledger.note("committed")
         if self.found.target and self.found.target.schema.header["journal_mode"] == "wal":
             con = open_existing(self.root / self.plan.target)

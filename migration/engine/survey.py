@@ -14,11 +14,12 @@ from migration.engine.digest import TableDigest, digest_database, digest_tables
 from migration.engine.dump import marks
 from migration.engine.errors import EngineError
 from migration.engine.files import file_problems, has_hot_journal, present, size_with_sidecars
-from migration.engine.future import Foretelling, Future, planned_statements
+from migration.engine.future import Foretelling, Future
 from migration.engine.gather import DIRECT, Gathering
 from migration.engine.guard import Guard
 from migration.engine.keys import Party, collisions
 from migration.engine.move import Move, differences, fit, table_or_problem
+from migration.engine.planned import planned_statements
 from migration.engine.schema import Schema, Table, read
 from migration.engine.sql import folded
 from migration.engine.trial import value_problems
@@ -200,15 +201,19 @@ def _foretell(plan: Plan, found: Survey) -> None:
                 found.problems.append(table)
                 continue
             try:
-                telling.move(source, table_map, planned_statements(_with_create(plan, table_map), facts.schema))
+                wanted = _with_create(plan, table_map)
+                planned = planned_statements(wanted, facts.schema, source.tables)
+                telling.move(source, wanted, planned, facts.schema)
                 tables.append((source, at, table))
             except sqlite3.Error as error:
                 found.problems.append(_unreadable(f"{source.file}:{table_map.name}", error))
     for required in plan.tables:
         telling.require(required.name, required.create)
     for source in plan.in_order:
-        for view in found.sources[source.name].schema.views if source.name in found.sources else ():
-            telling.view(source, view.name, view.sql)
+        schema = found.sources[source.name].schema if source.name in found.sources else Schema({}, (), ())
+        for view in schema.views:
+            triggers = [one for one in schema.triggers if folded(one.table) == folded(view.name)]
+            telling.view(source, view.name, view.sql, triggers)
     found.future = telling.finish()
     found.problems += found.future.problems
     found.findings += found.future.findings
@@ -259,6 +264,7 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack) -> None
             gathering.add(root / facts.file, tables, prefix=facts.name, recode=facts in recoded)
         except EngineError as error:
             found.problems.append(Problem("values-fit", facts.file, error.what, error.todo))
+            found.moves = [move for move in found.moves if move.source.name != facts.name]  # its rows are not there
         if facts in recoded:
             was = facts.schema.header["encoding"]
             found.findings.append(f"{facts.file}: its text is {was}, in the target {encoding}; each code point stays.")

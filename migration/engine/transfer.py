@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import marshal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migration.engine.connections import exact_text
 from migration.engine.digest import TableDigest, digest_query, digest_table, values
 from migration.engine.errors import EngineError
-from migration.engine.keys import keys_of
 from migration.engine.sql import folded, listed, quoted
+from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from migration.engine.keys import Key
     from migration.engine.move import Move
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
     Columns are matched by name on both sides. Where source and target declare the same table, ``SELECT *`` lets SQLite
     copy records whole (https://sqlite.org/lang_insert.html, "xfer"); the comparison afterwards does not trust that.
 
+    Implicit rowids are kept where they are the rows' only identity. Where a key identifies them, they are kept as well
+    in a table that the run has made, but only from the first source that brings rows: the next may use the same ones.
+
     Args:
         con: The target's connection, inside the transaction.
         move: What to copy.
@@ -53,23 +60,24 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
         alias: Name that the source is attached under.
 
     Raises:
-        EngineError: Rows under a key that the policy was to settle differ and may not, or the transaction is gone.
+        EngineError: Rows under a key that the policy was to settle differ and may not; or SQLite refuses a row.
     """
     began = time.monotonic()
     skipped, replaced = TableDigest(), TableDigest()
     where = ""
-    if move.map.on_conflict != "refuse":
-        clash = _clash(move)
-        if move.map.on_conflict == "prefer-source":
-            replaced = _remove(con, move, alias)
-        else:
-            skipped = digest_query(con, f"SELECT {_row(move)} FROM {_from(move, alias)} WHERE {clash}")
-            if move.map.on_conflict == "skip-identical":
-                _refuse_different(con, move, alias, clash, skipped)
-            where = f" WHERE NOT ({clash})"
-    inserted = con.execute(_insert(move, alias) + where).rowcount
-    if not con.in_transaction:
-        raise EngineError(f"{move.subject}: SQLite gave the transaction back (a constraint with ON CONFLICT ROLLBACK).")
+    if move.map.on_conflict == "prefer-source":
+        replaced = _remove(con, move, alias)
+    elif move.map.on_conflict != "refuse":
+        skipped = digest_query(con, _clashing(move, alias))
+        if move.map.on_conflict == "skip-identical":
+            _refuse_different(con, move, alias, skipped)
+        where = f" WHERE NOT {_clash(move)}"
+    try:
+        inserted = con.execute(_insert(con, move, alias) + where).rowcount
+    except sqlite3.IntegrityError as error:
+        left = "" if con.in_transaction else "Its ON CONFLICT ROLLBACK gave the whole transaction back."
+        what = f"{move.subject}: a row cannot stand in {move.into.name}: {error}."
+        raise EngineError(what, left=left, todo="Mend the rows, or choose another table or policy.") from error
     change = source - skipped - replaced
     return Transferred(move, source.rows, inserted, skipped.rows, replaced.rows, change, time.monotonic() - began)
 
@@ -95,22 +103,27 @@ def raise_mark(con: sqlite3.Connection, move: Move, mark: int) -> None:
         con.execute("INSERT INTO sqlite_sequence(name, seq) VALUES(?, ?)", (move.into.name, mark))
 
 
-def _insert(move: Move, alias: str) -> str:
+def _insert(con: sqlite3.Connection, move: Move, alias: str) -> str:
     into = f"main.{quoted(move.into.name)}"
     if _whole_records(move):
         return f"INSERT INTO {into} SELECT * FROM {_from(move, alias)}"
     old, new = [pair[0] for pair in move.columns], [pair[1] for pair in move.columns]
-    if move.carries_rowid:
+    if move.carries_rowid and (move.rowid_counts or _is_empty(con, move)):
         old, new = [move.table.rowid, *old], [move.into.rowid, *new]
     return f"INSERT INTO {into}({listed(new)}) SELECT {listed(old)} FROM {_from(move, alias)}"
+
+
+def _is_empty(con: sqlite3.Connection, move: Move) -> bool:
+    return con.execute(f"SELECT 1 FROM main.{quoted(move.into.name)} LIMIT 1").fetchone() is None
 
 
 def _whole_records(move: Move) -> bool:
     same = move.new and move.map.on_conflict == "refuse" and move.table.sql == move.into.sql
     plain = move.table.kind == "table" and not any(column.generated for column in move.table.columns)
+    in_place = all(old == new for old, new in move.columns)
     # Without an index SQLite's whole-record copy numbers implicit rowids anew.
     keeps_rowids = bool(move.table.alias or move.table.without_rowid)
-    return same and plain and keeps_rowids
+    return same and plain and in_place and keeps_rowids
 
 
 def _from(move: Move, alias: str) -> str:
@@ -118,47 +131,59 @@ def _from(move: Move, alias: str) -> str:
     return f"{quoted(alias)}.{quoted(move.table.name)} AS s" + ("" if move.table.kind == "virtual" else " NOT INDEXED")
 
 
-def _row(move: Move) -> str:
-    return ", ".join(values(move.table, renamed=move.renamed, constant=move.constant, with_rowid=move.rowid_counts))
-
-
-def _keys(move: Move) -> list[Key]:
-    fed = {folded(new) for _, new in move.columns}
-    return [key for key in keys_of(move.into) if all(folded(column) in fed for column, _ in key)]
+def _keys(move: Move) -> list[list[tuple[str, str, str]]]:
+    """Return each key of the target as target column, what the source ``s`` has for it, and collation."""
+    here = {folded(new): f"s.{quoted(old)}" for old, new in move.columns}
+    here |= {folded(name): value for name, value in move.constant.items()}
+    keys = [[(quoted(c), here.get(folded(c), ""), quoted(coll)) for c, coll in key] for key in keys_of(move.into)]
+    return [key for key in keys if all(value for _, value, _ in key)]
 
 
 def _same_key(move: Move) -> str:
     """SQL: the target row ``t`` claims a key that the source row ``s`` claims as well."""
-    source_column = {folded(new): old for old, new in move.columns}
-    each = [
-        " AND ".join(f"t.{quoted(c)} = s.{quoted(source_column[folded(c)])} COLLATE {quoted(coll)}" for c, coll in key)
-        for key in _keys(move)
-    ]
+    each = [" AND ".join(f"t.{c} = {value} COLLATE {coll}" for c, value, coll in key) for key in _keys(move)]
     return " OR ".join(f"({one})" for one in each) or "0"
 
 
 def _clash(move: Move) -> str:
+    """SQL: some target row claims a key of the source row ``s``; the target's own index finds it."""
     return f"EXISTS (SELECT 1 FROM main.{quoted(move.into.name)} AS t WHERE {_same_key(move)})"
+
+
+def _claimed(move: Move, alias: str) -> str:
+    """SQL: some source row claims a key of the target row ``t``; the source need not have an index for it."""
+    each = []
+    for key in _keys(move):
+        there = ", ".join(f"t.{column} COLLATE {collation}" for column, _, collation in key)
+        each.append(f"({there}) IN (SELECT {', '.join(value for _, value, _ in key)} FROM {_from(move, alias)})")
+    return " OR ".join(each) or "0"
+
+
+def _clashing(move: Move, alias: str) -> str:
+    """SQL: the source rows under a key that the target has already, as digests read them."""
+    row = values(move.table, renamed=move.renamed, constant=move.constant, with_rowid=move.rowid_counts)
+    return f"SELECT {', '.join(row)} FROM {_from(move, alias)} WHERE {_clash(move)}"
+
+
+def _claimed_rows(move: Move, alias: str) -> str:
+    """SQL: the target rows under a key that the source has as well, as digests read them."""
+    row = values(move.into, with_rowid=move.rowid_counts)
+    return f"SELECT {', '.join(row)} FROM main.{quoted(move.into.name)} AS t WHERE {_claimed(move, alias)}"
 
 
 def _remove(con: sqlite3.Connection, move: Move, alias: str) -> TableDigest:
     """Delete the target rows that source rows replace; their digest is returned, and they stay in the backup."""
-    into = quoted(move.into.name)
-    claimed = f"EXISTS (SELECT 1 FROM {quoted(alias)}.{quoted(move.table.name)} AS s WHERE {_same_key(move)})"
-    row = ", ".join(values(move.into, with_rowid=move.rowid_counts))
-    removed = digest_query(con, f"SELECT {row} FROM main.{into} AS t WHERE {claimed}")
-    con.execute(f"DELETE FROM main.{into} AS t WHERE {claimed}")
+    removed = digest_query(con, _claimed_rows(move, alias))
+    con.execute(f"DELETE FROM main.{quoted(move.into.name)} AS t WHERE {_claimed(move, alias)}")
     return removed
 
 
-def _refuse_different(con: sqlite3.Connection, move: Move, alias: str, clash: str, skipped: TableDigest) -> None:
-    same = " AND ".join(
-        f"t.{quoted(new)} IS s.{quoted(old)} COLLATE BINARY AND typeof(t.{quoted(new)}) = typeof(s.{quoted(old)})"
-        for old, new in move.columns
-    )
-    equal = f"EXISTS (SELECT 1 FROM main.{quoted(move.into.name)} AS t WHERE ({_same_key(move)}) AND {same})"
-    query = f"SELECT count(*) FROM {_from(move, alias)} WHERE {clash} AND NOT ({equal})"
-    different = con.execute(query).fetchone()[0]
+def _refuse_different(con: sqlite3.Connection, move: Move, alias: str, skipped: TableDigest) -> None:
+    """Compare the rows under equal keys as digests see them: SQL takes -0.0 for 0.0, and no chain of 2,000 terms."""
+    if digest_query(con, _claimed_rows(move, alias)) == skipped:
+        return
+    there = set(_exact_rows(con, _claimed_rows(move, alias)))
+    different = sum(row not in there for row in _exact_rows(con, _clashing(move, alias)))
     if different:
         raise EngineError(
             f'{move.subject}: on_conflict = "skip-identical", but {different} of {skipped.rows} rows under a key that'
@@ -166,3 +191,12 @@ def _refuse_different(con: sqlite3.Connection, move: Move, alias: str, clash: st
             left="Nothing was changed.",
             todo='Mend the rows, or choose "prefer-target" or "prefer-source".',
         )
+
+
+def _exact_rows(con: sqlite3.Connection, query: str) -> list[bytes]:
+    before = con.text_factory
+    exact_text(con)
+    try:
+        return [hashlib.sha256(marshal.dumps(row, 2)).digest() for row in con.execute(query)]
+    finally:
+        con.text_factory = before

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import attach, open_new
+from migration.engine.affinity import affinity
+from migration.engine.connections import attach
 from migration.engine.digest import digest_query, digest_table
-from migration.engine.sql import folded, listed, quoted
+from migration.engine.scratch import scratch
+from migration.engine.sql import folded, keywords, listed, quoted
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
     from migration.engine.move import Move
-    from migration.engine.schema import Column, Table
+    from migration.engine.schema import Table
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -29,57 +30,57 @@ def value_problems(move: Move, live: Path) -> list[Problem]:
     """
     if not could_matter(move):
         return []
-    with tempfile.TemporaryDirectory(prefix="consolidate-trial-") as folder:
-        con = open_new(Path(folder) / "trial.db")
-        try:
-            attach(con, live, "src")
-            return _try(con, move)
-        finally:
-            con.close()
+    with scratch(live) as con:
+        attach(con, live, "src")
+        return _try(con, move)
 
 
 def could_matter(move: Move) -> bool:
     """Whether any declaration of the target could change or refuse a value that the source's own accepts."""
-    if move.table.kind == "virtual" or folded(move.table.sql) == folded(move.into.sql):
+    if move.table.sql == move.into.sql:
         return False
-    if move.into.strict != move.table.strict or re.search(r"\bcheck\b", folded(move.into.sql)):
+    if move.into.kind == "virtual" or _generated(move) or move.into.strict != move.table.strict:
+        return True
+    if re.search(r"\bcheck\b", keywords(move.into.sql)):
         return True
     if move.into.alias and move.into.alias != move.renamed.get(move.table.alias):
         return True
-    pairs = [(move.table.column(old), move.into.column(new)) for old, new in move.columns]
-    return any(a and b and (affinity(a) != affinity(b) or (b.notnull and not a.notnull)) for a, b in pairs)
+    here, there = ({column.name: column for column in table.columns} for table in (move.table, move.into))
+    pairs = [(here[old], there[new]) for old, new in move.columns]
+    return any(affinity(a) != affinity(b) or (b.notnull and not a.notnull) for a, b in pairs)
 
 
-def affinity(column: Column) -> str:
-    """Return the affinity of a declared type (https://sqlite.org/datatype3.html, section 3.1)."""
-    kind = column.type
-    if "INT" in kind:
-        return "INTEGER"
-    if any(part in kind for part in ("CHAR", "CLOB", "TEXT")):
-        return "TEXT"
-    if "BLOB" in kind or not kind:
-        return "BLOB"
-    if any(part in kind for part in ("REAL", "FLOA", "DOUB")):
-        return "REAL"
-    return "NUMERIC"
+def _generated(move: Move) -> list[tuple[str, str]]:
+    """Pairs of columns that both ends compute; their expressions may differ."""
+    if folded(move.table.name) != folded(move.map.name):
+        return []  # rows that were gathered elsewhere: only what is stored came with them
+    wanted = {folded(old): new for old, new in move.map.columns.items()}
+    computed = [column.name for column in move.table.columns if column.generated]
+    pairs = [(old, move.into.column(wanted.get(folded(old), old))) for old in computed]
+    return [(old, there.name) for old, there in pairs if there is not None and there.generated]
 
 
 def _try(con: sqlite3.Connection, move: Move) -> list[Problem]:
     old, new = [pair[0] for pair in move.columns], [pair[1] for pair in move.columns]
+    source = f"src.{quoted(move.table.name)}"
     try:
-        con.execute(_bare(move.into))
+        con.execute(move.into.sql)
         con.execute("BEGIN")
-        con.execute(
-            f"INSERT INTO main.{quoted(move.into.name)}({listed(new)})"
-            f" SELECT {listed(old)} FROM src.{quoted(move.table.name)}"
-        )
+        con.execute(f"INSERT INTO main.{quoted(move.into.name)}({listed(new)}) SELECT {listed(old)} FROM {source}")
+        lost = con.execute(
+            f"SELECT (SELECT count(*) FROM {source}) - (SELECT count(*) FROM main.{quoted(move.into.name)})"
+        ).fetchone()[0]
     except sqlite3.Error as error:
         what = f"its rows do not fit {move.into.name} as the target declares it: {error}."
         return [Problem("values-fit", move.subject, what, _TODO)]
+    if lost:
+        what = f"{lost} of its rows would be dropped without a word: {move.into.name} has a clause ON CONFLICT."
+        return [Problem("values-fit", move.subject, what, "Take the clause from the target's table, or mend the rows.")]
+    pairs = _generated(move)
     expected = digest_table(con, move.table, "src", renamed=move.renamed, with_rowid=False)
-    if digest_table(con, _only(move.into, new), with_rowid=False) == expected:
-        return []
-    return [_changed(con, move, pair) for pair in move.columns if _differs(con, move, pair)]
+    if digest_table(con, _only(move.into, new), with_rowid=False) != expected:
+        pairs += move.columns
+    return [_changed(con, move, pair) for pair in pairs if _differs(con, move, pair)]
 
 
 def _differs(con: sqlite3.Connection, move: Move, pair: tuple[str, str]) -> bool:
@@ -108,11 +109,6 @@ def _counts(rows: list[tuple[str, int]]) -> str:
 
 def _only(table: Table, names: list[str]) -> Table:
     return replace(table, columns=tuple(column for column in table.columns if column.name in names))
-
-
-def _bare(table: Table) -> str:
-    """Return the table's statement; foreign keys in it are not enforced on the scratch connection."""
-    return table.sql
 
 
 _TODO = "Declare the column in the target as the source does, or move the table under another name."

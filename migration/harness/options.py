@@ -17,6 +17,7 @@ _MARKS = (
     "rollback: put everything back as it was before the last migration; say exactly: pytest -m rollback",
     "stage(id): the stage of a run that a test belongs to, such as '40-transfer'; it is the name of its file",
     "criterion(*ids): the criteria that a test of a stage judges, such as 'rows-counted'",
+    "long: runs for minutes; pytest -m long",
 )
 
 

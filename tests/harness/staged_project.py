@@ -141,7 +141,13 @@ def _tests(stage: Stage) -> list[tuple[str, str]]:
 
 def _source(stage: Stage) -> str:
     """The functions stand in the file the wrong way round: only their marks put them in order."""
-    verbs = {"migrate": "migrate", "rehearsal": "verify", "check": "verify", "originals": "verify", "rollback": "rollback"}
+    verbs = {
+        "migrate": "migrate",
+        "rehearsal": "verify",
+        "check": "verify",
+        "originals": "verify",
+        "rollback": "rollback",
+    }
     marks = [f'pytest.mark.stage("{stage.id}")', *(f"pytest.mark.{verbs[mode]}" for mode in stage.modes)]
     number = int(stage.id[:2]) * 100
     tests = [

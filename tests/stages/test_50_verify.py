@@ -28,7 +28,10 @@ def test_the_target_is_read_before_commit(target: Run) -> None:
 @pytest.mark.criterion("rows-exact")
 def test_every_row_arrived_exactly(target: Run, evidence: Recorder) -> None:
     """Values, storage classes, bytes and multiplicity are those of the sources."""
-    wrong = evidence("rows-exact", compare.rows_exact(target.connection, target.own, target.done))
+    con, found = target.connection, target.found
+    wrong = evidence(
+        "rows-exact", [*compare.rows_exact(con, target.own, target.done), *compare.marks_carried(con, found)]
+    )
 
     assert not wrong, wrong
 

@@ -1,0 +1,62 @@
+"""Affinity: what SQLite makes of a value in a column of a declared type, and so of the column's default."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import open_memory
+from migration.engine.dump import literal
+from migration.engine.sql import keywords
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from migration.engine.schema import Column
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+def affinity(column: Column) -> str:
+    """Return the affinity of a declared type (https://sqlite.org/datatype3.html, section 3.1)."""
+    kind = column.type
+    if "INT" in kind:
+        return "INTEGER"
+    if any(part in kind for part in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if "BLOB" in kind or not kind:
+        return "BLOB"
+    if any(part in kind for part in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC"
+
+
+def default_is_constant(column: Column) -> bool:
+    """Whether every row that does not name the column gets the same value: no function, no CURRENT_TIMESTAMP."""
+    code = keywords(column.default or "")
+    return "(" not in code and "current_" not in code
+
+
+def stored_default(column: Column, *, strict: bool) -> str:
+    """Return, as an SQL literal, what the column holds in a row that does not name it.
+
+    The default's text does not say: ``DEFAULT 0`` of a REAL column is stored as 0.0, ``DEFAULT "x"`` as the text x.
+
+    Args:
+        column: A column whose default is constant.
+        strict: Whether its table is STRICT; there a column of type ANY keeps every value as it is.
+    """
+    if column.default is None:
+        return "NULL"
+    kind = "BLOB" if strict and column.type == "ANY" else affinity(column)
+    con = open_memory()
+    try:
+        for text in (column.default, f"({column.default})"):  # the pragma shows DEFAULT (1+2) without its parentheses
+            with contextlib.suppress(sqlite3.Error):
+                con.execute(f"CREATE TABLE one(number, value {kind} DEFAULT {text})")
+                break
+        con.execute("INSERT INTO one(number) VALUES(1)")
+        value = con.execute("SELECT value FROM one").fetchone()[0]
+    finally:
+        con.close()
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else literal(value)

@@ -1,0 +1,173 @@
+"""Planned: the DDL statements that one table map asks the target for."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import open_memory
+from migration.engine.sql import folded, quoted
+from migration.plan.ddl import statements
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from migration.engine.schema import Schema, Table
+    from migration.plan.model import TableMap
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One DDL statement for the target.
+
+    Attributes:
+        kind: ``table``, ``index``, ``trigger`` or ``view``.
+        name: Name of the object it makes.
+        table: The table it belongs to; a view's own name.
+    """
+
+    kind: str
+    name: str
+    table: str
+    sql: str
+
+
+def planned_statements(table_map: TableMap, schema: Schema, beside: Sequence[TableMap] = ()) -> list[Statement]:
+    """Return the DDL for one table map: the plan's own, or the source's with the plan's renames applied.
+
+    Args:
+        table_map: The map.
+        schema: The source's schema.
+        beside: All maps of the source: foreign keys and triggers follow what they rename.
+
+    Raises:
+        sqlite3.Error: The source's schema needs what only its application has (a collation, a function, a module).
+    """
+    if table_map.create:
+        return made_by(table_map.create)
+    table = schema.table(table_map.name)
+    if table is None:
+        raise ValueError(f"no table {table_map.name}")
+    maps = [table_map, *(one for one in beside if folded(one.name) != folded(table_map.name))]
+    if any(one.columns or (one.target_name and one.target_name != one.name) for one in maps):
+        return _renamed(maps, table, schema)
+    return _as_they_are(table, schema)
+
+
+def made_by(text: str) -> list[Statement]:
+    """Return what a ``create`` text of the plan makes, as SQLite would hold it in its schema."""
+    con = open_memory()
+    try:
+        for statement in statements(text):
+            con.execute(statement)
+        return _statements_of(con)
+    finally:
+        con.close()
+
+
+def own_statements(schema: Schema) -> list[Statement]:
+    """Return the statements that make a database's schema again, in an order in which they can be run."""
+    tables = [Statement("table", table.name, table.name, table.sql) for table in schema.movable]
+    indexes = [Statement("index", i.name, t.name, i.sql) for t in schema.movable for i in t.indexes if i.sql]
+    views = [Statement("view", view.name, view.name, view.sql) for view in schema.views]
+    return [*tables, *indexes, *views, *(Statement("trigger", t.name, t.table, t.sql) for t in schema.triggers)]
+
+
+def is_same(known: Statement, statement: Statement) -> bool:
+    """Whether the target has this very index, trigger or view already."""
+    return (
+        known.kind == statement.kind
+        and folded(known.table) == folded(statement.table)
+        and same_statement(known.sql, statement.sql)
+    )
+
+
+def same_statement(one: str, other: str) -> bool:
+    """Whether two statements are the same but for white space, comments, quotes around names and their case."""
+    return _tokens(one) == _tokens(other)
+
+
+def _as_they_are(table: Table, schema: Schema) -> list[Statement]:
+    found = [Statement("table", table.name, table.name, table.sql)]
+    found += [Statement("index", index.name, table.name, index.sql) for index in table.indexes if index.sql]
+    of_table = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(table.name)]
+    return found + [Statement("trigger", trigger.name, table.name, trigger.sql) for trigger in of_table]
+
+
+def _renamed(maps: list[TableMap], table: Table, schema: Schema) -> list[Statement]:
+    """Let SQLite itself rename: ALTER TABLE rewrites indexes, triggers, checks and foreign keys with it.
+
+    All tables of the source are there while it does so, for a trigger may mention any of them.
+    """
+    con = open_memory()
+    try:
+        for other in schema.movable:
+            if other is not table:
+                with contextlib.suppress(sqlite3.Error):  # what this one lacks is its own map's affair
+                    con.execute(other.sql)
+        for statement in _as_they_are(table, schema):
+            con.execute(statement.sql)
+        _rename(con, maps, schema)
+        return _statements_of(con, maps[0].target_name or table.name)
+    finally:
+        con.close()
+
+
+def _rename(con: sqlite3.Connection, maps: list[TableMap], schema: Schema) -> None:
+    """Rename in two steps, through names that nobody uses: two tables, or two columns, may change places."""
+    there = [(one, table) for one in maps if (table := schema.table(one.name)) and _known(con, table.name)]
+    for at, (one, table) in enumerate(there):
+        columns = [(column.name, new) for old, new in one.columns.items() if (column := table.column(old))]
+        for n, (old, _) in enumerate(columns):
+            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "~{n}"')
+        for n, (_, new) in enumerate(columns):
+            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "~{n}" TO {quoted(new)}')
+        if (one.target_name or table.name) != table.name:
+            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME TO "~{at}"')
+    for at, (one, table) in enumerate(there):
+        new = one.target_name or table.name
+        if new == table.name:
+            continue
+        if _known(con, new):  # a table that is not moved; who mentions it must not mean this one
+            con.execute(f"ALTER TABLE {quoted(new)} RENAME TO {quoted(f'{new} (not moved)')}")
+        con.execute(f'ALTER TABLE "~{at}" RENAME TO {quoted(new)}')
+
+
+def _known(con: sqlite3.Connection, name: str) -> bool:
+    query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
+    return con.execute(query, (name,)).fetchone() is not None
+
+
+def _statements_of(con: sqlite3.Connection, table: str | None = None) -> list[Statement]:
+    rows = con.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema"
+        " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        " AND (?1 IS NULL OR tbl_name = ?1 COLLATE NOCASE)"
+        " ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, rowid",
+        (table,),
+    )
+    return [Statement(*row) for row in rows]
+
+
+_TOKEN = re.compile(
+    r"""(?P<gap>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))|(?P<text>'(?:[^']|'')*')"""
+    r"""|(?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|(?P<word>\w+|.)""",
+    re.DOTALL,
+)
+
+
+def _tokens(sql: str) -> list[str]:
+    found = []
+    for token in _TOKEN.finditer(sql):
+        if token["text"]:
+            found.append(token["text"])
+        elif token["name"]:
+            found.append(token["name"][1:-1])
+        elif token["word"]:
+            found.append(folded(token["word"]))
+    return found

@@ -1,0 +1,89 @@
+"""Uses: which tables a trigger or a view reads and writes, as SQLite's own compiler says; nothing is run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine.sql import folded, quoted
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+else:
+    from sqlite_utils.utils import sqlite3
+
+_ACTIONS = (sqlite3.SQLITE_READ, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
+# What only the application brings, or what a view without such a trigger refuses: it says nothing about the schema.
+_NOT_OURS = re.compile(r"no such (function|collation|module)|unsafe use of|cannot modify|wrong number of arguments")
+_MISSING = re.compile(r"no such table: (?:main\.)?(?P<name>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a trigger or a view needs.
+
+    Attributes:
+        tables: Names of the tables of the database that it reads or writes, folded; shadow tables are not among them.
+        broken: Why it cannot work in this database, in SQLite's words; empty when it can.
+    """
+
+    tables: frozenset[str]
+    broken: str
+
+    @property
+    def missing(self) -> str:
+        """Name of a table that it needs and that is not there; empty when that is not what is wrong."""
+        found = _MISSING.match(self.broken)
+        return found["name"] if found else ""
+
+
+def of_view(con: sqlite3.Connection, name: str) -> Use:
+    """Find out what a view of ``con`` needs."""
+    seen, error = _compile(con, [f"SELECT * FROM {quoted(name)}"], lambda _: True)
+    return Use(_tables(con, seen), error)
+
+
+def of_trigger(con: sqlite3.Connection, name: str, table: str) -> Use:
+    """Find out what a trigger on ``table``, a table or a view of ``con``, needs."""
+    columns = con.execute(f"PRAGMA main.table_xinfo({quoted(table)})").fetchall()
+    same = ", ".join(f"{quoted(column)} = {quoted(column)}" for _, column, *_, hidden in columns if hidden == 0)
+    changes = [f"INSERT INTO {quoted(table)} DEFAULT VALUES", f"DELETE FROM {quoted(table)}"]
+    changes += [f"UPDATE {quoted(table)} SET {same}"] if same else []
+    seen, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
+    return Use(_tables(con, seen) - {folded(table)}, "" if _NOT_OURS.match(error) else error)
+
+
+def _compile(
+    con: sqlite3.Connection, statements: list[str], ours: Callable[[str | None], bool]
+) -> tuple[set[str], str]:
+    """Compile statements and collect the names for which SQLite asks leave, where ``ours`` says who wants it."""
+    seen: set[str] = set()
+
+    def note(action: int, one: str | None, _: str | None, __: str | None, inside: str | None) -> int:
+        if action in _ACTIONS and one and ours(inside):
+            seen.add(folded(one))
+        return sqlite3.SQLITE_OK
+
+    con.set_authorizer(note)
+    try:
+        errors = [error for error in (_error(con, statement) for statement in statements) if error]
+    finally:
+        con.set_authorizer(None)
+    return seen, next((error for error in errors if not _NOT_OURS.match(error)), errors[0] if errors else "")
+
+
+def _error(con: sqlite3.Connection, statement: str) -> str:
+    try:
+        con.execute(f"EXPLAIN {statement}").fetchall()
+    except sqlite3.Error as error:
+        return str(error)
+    return ""
+
+
+def _tables(con: sqlite3.Connection, names: set[str]) -> frozenset[str]:
+    """Keep the tables: a view's own name, and functions such as json_each that are read like tables, are none."""
+    listed = con.execute("PRAGMA main.table_list").fetchall()
+    tables = {folded(name) for _, name, kind, *_ in listed if kind in ("table", "virtual")}
+    return frozenset(name for name in names & tables if not name.startswith("sqlite_"))

@@ -1,0 +1,165 @@
+"""Small databases in one folder, and what the engine makes of them: its survey, and a copy inside one transaction."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from migration.engine.connections import attached, open_new, open_readonly
+from migration.engine.future import Foretelling
+from migration.engine.planned import planned_statements
+from migration.engine.schema import read
+from migration.engine.survey import survey
+from migration.engine.transfer import copy, own_digest, raise_mark, source_digest
+from migration.plan.model import Leave, Plan, RequiredTable, Source, TableMap
+
+if TYPE_CHECKING:
+    import sqlite3
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from migration.engine.digest import TableDigest
+    from migration.engine.future import Future
+    from migration.engine.observation import Observation
+    from migration.engine.schema import Schema
+    from migration.engine.survey import Survey
+    from migration.engine.transfer import Transferred
+else:
+    from sqlite_utils.utils import sqlite3
+
+TARGET = "target.db"
+
+
+def table(name: str, **keys: Any) -> TableMap:
+    """Return a [[source.table]]."""
+    return TableMap(name=name, **keys)
+
+
+def source(file: str, *tables: str | TableMap, leave: dict[str, str] | None = None) -> Source:
+    """Return a [[source]] that moves ``tables``, and leaves tables behind: pattern to reason."""
+    maps = [table(one) if isinstance(one, str) else one for one in tables]
+    left = [Leave(tables=(pattern,), reason=reason) for pattern, reason in (leave or {}).items()]
+    return Source(name=file.removesuffix(".db"), file=file, tables=maps, leave=left)
+
+
+@dataclass
+class Copied:
+    """What a copy did; its transaction is still open.
+
+    Attributes:
+        con: The target's connection.
+        own: Digests of the rows that receiving tables had.
+    """
+
+    con: sqlite3.Connection
+    plan: Plan
+    found: Survey
+    own: dict[str, TableDigest] = field(default_factory=dict)
+    done: list[Transferred] = field(default_factory=list)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on the target."""
+        return self.con.execute(query).fetchall()
+
+    @property
+    def schema(self) -> Schema:
+        """The target's schema as it is now."""
+        return read(self.con)
+
+
+@dataclass
+class Bench:
+    """A folder of databases; ``target.db`` is the target."""
+
+    root: Path
+    resources: ExitStack
+
+    def database(self, file: str, *statements: str, rows: tuple[str, list[tuple[Any, ...]]] | None = None) -> Path:
+        """Make a database with statements, then one statement for each of ``rows``."""
+        path = self.root / file
+        with closing(sqlite3.connect(path, isolation_level=None)) as con:
+            con.execute("PRAGMA synchronous=OFF")
+            for statement in statements:
+                con.execute(statement)
+            if rows:
+                con.executemany(*rows)
+        return path
+
+    def schema(self, file: str) -> Schema:
+        """Return the schema of a database."""
+        with closing(open_readonly(self.root / file)) as con:
+            return read(con)
+
+    def plan(self, *sources: Source, required: dict[str, str] | None = None, **keys: Any) -> Plan:
+        """Return a plan of these sources, and of [[table]]s: name to create text."""
+        tables = [RequiredTable(name=name, create=create) for name, create in (required or {}).items()]
+        return Plan(format=1, name="bench", target=TARGET, sources=list(sources), tables=tables, **keys)
+
+    def future(self, *sources: Source, **keys: Any) -> Future:
+        """Foretell the target's schema, as the survey does."""
+        plan = self.plan(*sources, **keys)
+        target = self.schema(TARGET) if (self.root / TARGET).exists() else None
+        telling = Foretelling(plan, target)
+        for one in plan.in_order:
+            schema = self.schema(one.file)
+            for table_map in one.tables:
+                telling.move(one, table_map, planned_statements(table_map, schema, one.tables), schema)
+        for required in plan.tables:
+            telling.require(required.name, required.create)
+        for one in plan.in_order:
+            schema = self.schema(one.file)
+            for view in schema.views:
+                telling.view(one, view.name, view.sql, [t for t in schema.triggers if t.table == view.name])
+        return telling.finish()
+
+    def survey(self, *sources: Source, **keys: Any) -> Survey:
+        """Look at everything; the guards are given back when somebody looks again, or the test ends."""
+        self.resources.close()
+        return survey(self.plan(*sources, **keys), self.root, self.resources)
+
+    def problems(self, *sources: Source, **keys: Any) -> list[str]:
+        """Return what stands in the way, each as ``criterion: subject: words``."""
+        return [f"{problem.criterion}: {problem}" for problem in self.survey(*sources, **keys).problems]
+
+    def copied(self, *sources: Source, **keys: Any) -> Copied:
+        """Consolidate inside a transaction that nobody commits; there must be no problem."""
+        found = self.survey(*sources, **keys)
+        assert found.problems == []
+        con = open_new(self.root / TARGET) if found.target is None else found.target.guard.alone()
+        self.resources.callback(con.close)
+        if not con.in_transaction:
+            con.execute("BEGIN")
+        result = Copied(con, self.plan(*sources, **keys), found)
+        for statement in found.future.early:
+            con.execute(statement.sql)
+        for move in found.moves:
+            if not move.new and move.into.name not in result.own:
+                result.own[move.into.name] = own_digest(con, move)
+            path = found.gathered.get(move.source.name, self.root / move.source.file)
+            with attached(con, path, f"{move.source.name}-{len(result.done)}") as alias:
+                result.done.append(copy(con, move, source_digest(con, move, alias), alias))
+            raise_mark(con, move, found.mark(move))
+        for statement in found.future.late:
+            con.execute(statement.sql)
+        return result
+
+
+def wrong(observations: list[Observation]) -> list[str]:
+    """Return the subjects whose observation does not hold; nothing that was looked at is no answer."""
+    assert observations
+    return [one.subject for one in observations if not one.holds]
+
+
+def content(con: sqlite3.Connection, name: str, columns: list[str], rowid: str = "") -> Counter[tuple[Any, ...]]:
+    """Count the rows of a table as storage classes and bytes; the oracle, which shares nothing with the engine."""
+    types = ", ".join(f'typeof("{column}")' for column in columns)
+    values = ", ".join(f'"{column}"' for column in [*([rowid] if rowid else []), *columns])
+    before, con.text_factory = con.text_factory, bytes
+    try:
+        rows = con.execute(f"SELECT {types}, {values} FROM {name} NOT INDEXED").fetchall()
+    finally:
+        con.text_factory = before
+    return Counter(tuple(struct.pack("<d", v) if isinstance(v, float) else v for v in row) for row in rows)

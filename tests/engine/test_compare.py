@@ -1,0 +1,289 @@
+"""Every comparison can fail: one seeded difference turns its own observation red, the clean case is green."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import compare
+from migration.engine.connections import open_readonly
+from migration.engine.digest import digest_tables
+from migration.plan.model import RequiredTable
+from tests.engine.databases import TARGET, Bench, Copied, source, table, wrong
+
+if TYPE_CHECKING:
+    from migration.engine.observation import Observation
+
+OWN = (
+    "CREATE TABLE own(id INTEGER PRIMARY KEY AUTOINCREMENT, v)",
+    "CREATE INDEX own_v ON own(v)",
+    "CREATE TRIGGER own_up AFTER INSERT ON own BEGIN UPDATE own SET v = 1 WHERE 0; END",
+    "CREATE VIEW own_seen AS SELECT v FROM own",
+    "CREATE TABLE log(what)",
+    "INSERT INTO own VALUES(1, 'a'), (2, 'b')",
+    "INSERT INTO log VALUES('before')",
+    "PRAGMA user_version=7",
+)
+TASKS = (
+    "CREATE TABLE people(name TEXT PRIMARY KEY)",
+    "CREATE TABLE tasks(id INTEGER PRIMARY KEY AUTOINCREMENT, a, b, who REFERENCES people(name))",
+    "CREATE UNIQUE INDEX by_a ON tasks(a)",
+    "CREATE TRIGGER up AFTER UPDATE OF b ON tasks BEGIN SELECT 1; END",
+    "CREATE VIEW names AS SELECT name FROM people",
+    "CREATE TABLE log(what)",
+    "INSERT INTO people VALUES('x')",
+    "INSERT INTO tasks VALUES(1, 'p', 0.0, 'x'), (5, 'q', 2, 'x'), (7, 'r', NULL, NULL)",
+    "INSERT INTO log(rowid, what) VALUES(40, 'same'), (41, 'same')",
+)
+
+
+@pytest.fixture
+def copied(bench: Bench) -> Copied:
+    """A consolidation, as it is before COMMIT: tasks and people are new, log had rows, own is a neighbour."""
+    bench.database(TARGET, *OWN)
+    bench.database("a.db", *TASKS)
+    plan = source("a.db", table("people"), table("tasks", rows=3), table("log"))
+    return bench.copied(plan, required={"runs": "CREATE TABLE runs(n)"})
+
+
+def every(copied: Copied) -> dict[str, list[Observation]]:
+    """Make every comparison, by name of its function."""
+    con, found, own, done = copied.con, copied.found, copied.own, copied.done
+    schema = copied.schema
+    return {
+        "tables_created": compare.tables_created(schema, found.future, copied.plan),
+        "indexes_created": compare.indexes_created(schema, found.future.early),
+        "schema_as_foretold": compare.schema_as_foretold(schema, found.future),
+        "rows_counted": compare.rows_counted(con, own, done),
+        "rows_expected": compare.rows_expected(done),
+        "rows_exact": compare.rows_exact(con, own, done),
+        "no_duplicates": compare.no_duplicates(con, own, done),
+        "foreign_keys": compare.foreign_keys(con, found),
+        "integrity": compare.integrity(con),
+        "neighbours": compare.neighbours(con, found),
+        "triggers_in_place": compare.triggers_in_place(con, found),
+        "marks_carried": compare.marks_carried(con, found),
+    }
+
+
+def red(copied: Copied) -> dict[str, list[str]]:
+    """Return the comparisons that do not hold, with their subjects."""
+    return {name: subjects for name, seen in every(copied).items() if (subjects := wrong(seen))}
+
+
+def test_a_faithful_copy_is_green_everywhere(copied: Copied) -> None:
+    """The control: none of the comparisons cries wolf, and none has nothing to say."""
+    assert red(copied) == {}
+    assert all(one.expected and one.observed for seen in every(copied).values() for one in seen)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("DELETE FROM tasks WHERE id = 5", {"rows_counted": ["target: tasks"], "rows_exact": ["tasks"]}),
+        ("INSERT INTO tasks(a) VALUES('s')", {"rows_counted": ["target: tasks"], "rows_exact": ["tasks"]}),
+        ("UPDATE tasks SET b = '2' WHERE id = 5", {"rows_exact": ["tasks"]}),
+        ("UPDATE tasks SET b = 2.0 WHERE id = 5", {"rows_exact": ["tasks"]}),
+        ("UPDATE tasks SET b = b * -1.0 WHERE id = 1", {"rows_exact": ["tasks"]}),
+        ("UPDATE tasks SET b = x'' WHERE id = 7", {"rows_exact": ["tasks"]}),
+        ("UPDATE tasks SET a = cast(a AS BLOB) WHERE id = 1", {"rows_exact": ["tasks"]}),
+        ("UPDATE tasks SET a = b, b = a", {"rows_exact": ["tasks"]}),
+        ("UPDATE tasks SET id = 6 WHERE id = 5", {"rows_exact": ["tasks"]}),
+        ("UPDATE log SET what = 'after' WHERE rowid = 1", {"rows_exact": ["log"]}),
+        ("UPDATE log SET rowid = 42 WHERE rowid = 41", {"rows_exact": ["log"]}),
+        (
+            "INSERT INTO log VALUES('same')",
+            {"rows_counted": ["target: log"], "rows_exact": ["log"], "no_duplicates": ["log (no key declared)"]},
+        ),
+        ("DROP INDEX by_a", {"indexes_created": ["tasks: by_a"], "schema_as_foretold": ["tasks: indexes"]}),
+        ("UPDATE tasks SET who = 'y' WHERE id = 7", {"rows_exact": ["tasks"], "foreign_keys": ["tasks -> people"]}),
+        ("UPDATE own SET v = 'c' WHERE id = 2", {"neighbours": ["own"]}),
+        ("DELETE FROM own WHERE id = 2", {"neighbours": ["own"]}),
+        ("DROP INDEX own_v", {"schema_as_foretold": ["own: indexes"], "neighbours": ["own"]}),
+        ("CREATE INDEX more ON own(v, id)", {"schema_as_foretold": ["own: indexes"], "neighbours": ["own"]}),
+        ("PRAGMA user_version=8", {"neighbours": ["target: user_version"]}),
+        ("PRAGMA application_id=8", {"neighbours": ["target: application_id"]}),
+        ("CREATE TABLE extra(n)", {"schema_as_foretold": ["target: tables", "extra"]}),
+        (
+            "DROP TABLE runs",
+            {"tables_created": ["runs"], "schema_as_foretold": ["target: tables", "runs"]},
+        ),
+        ("DROP TRIGGER up", {"triggers_in_place": ["trigger up"]}),
+        ("DROP TRIGGER own_up", {"triggers_in_place": ["trigger own_up"]}),
+        ("DROP VIEW names", {"triggers_in_place": ["view names"]}),
+        ("CREATE TRIGGER names AFTER INSERT ON log BEGIN SELECT 1; END", {"triggers_in_place": ["trigger names"]}),
+        ("CREATE VIEW more AS SELECT 1", {"triggers_in_place": ["view more"]}),
+        ("UPDATE sqlite_sequence SET seq = 6 WHERE name = 'tasks'", {"marks_carried": ["tasks: AUTOINCREMENT"]}),
+        ("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'own'", {"marks_carried": ["own: AUTOINCREMENT"]}),
+    ],
+)  # fmt: skip
+def test_one_difference_turns_its_comparisons_red(copied: Copied, change: str, expected: dict[str, list[str]]) -> None:
+    """And no other: whoever reads the report is led to the fault."""
+    copied.con.execute(change)
+
+    found = red(copied)
+
+    assert {name: [s.split(" <- ")[0] for s in subjects] for name, subjects in found.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (
+            ["DROP INDEX by_a"], ["CREATE INDEX by_a ON people(name)"],
+            {"indexes_created": ["tasks: by_a"], "schema_as_foretold": ["people: indexes", "tasks: indexes"]},
+        ),
+        (
+            ["DROP INDEX by_a"], ["CREATE UNIQUE INDEX by_a ON tasks(a DESC)"],
+            {"indexes_created": ["tasks: by_a"], "schema_as_foretold": ["tasks: indexes"]},
+        ),
+        (
+            ["DROP TRIGGER own_up"],
+            ["CREATE TRIGGER own_up AFTER INSERT ON own BEGIN UPDATE own SET v = 1 WHERE 1; END"],
+            {"triggers_in_place": ["trigger own_up"]},
+        ),
+        (["DROP VIEW names"], ["CREATE VIEW names AS SELECT 1 AS name"], {"triggers_in_place": ["view names"]}),
+        (
+            ["ALTER TABLE own ADD COLUMN more"], [],
+            {"schema_as_foretold": ["own"], "neighbours": ["own"]},
+        ),
+        (
+            ["DROP TABLE runs"], ["CREATE TABLE runs(n CHECK(n > 0))"],
+            {"schema_as_foretold": ["runs"]},
+        ),
+        (
+            ["DROP TABLE runs"], ["CREATE TABLE runs(n NOT NULL)"],
+            {"tables_created": ["runs"], "schema_as_foretold": ["runs"]},
+        ),
+    ],
+)  # fmt: skip
+def test_something_else_in_its_place_is_noticed(
+    copied: Copied, before: list[str], after: list[str], expected: dict[str, list[str]]
+) -> None:
+    """An index on another table, another trigger, view or table of the same name."""
+    for statement in (*before, *after):
+        copied.con.execute(statement)
+
+    assert red(copied) == expected
+
+
+def test_a_table_that_nobody_foretold_is_not_taken_for_granted(copied: Copied) -> None:
+    """The plan names it, the future does not have it, and neither has the target."""
+    plan = copied.plan.model_copy(update={"tables": [RequiredTable(name="later", create="CREATE TABLE later(n)")]})
+
+    assert wrong(compare.tables_created(copied.schema, copied.found.future, plan)) == ["later"]
+
+
+def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
+    """The survey refuses it as well; this is the count that was moved."""
+    done = [replace(one, rows=one.rows + 1) for one in copied.done]
+
+    assert wrong(compare.rows_expected(done)) == ["a.db:tasks"]
+    assert wrong(compare.rows_counted(copied.con, copied.own, done)) == [
+        "a.db:people -> people", "a.db:tasks -> tasks", "a.db:log -> log",
+    ]  # fmt: skip
+
+
+def test_a_key_that_is_there_twice_is_noticed(bench: Bench) -> None:
+    """An index that is out of step would hide it; the table itself is read."""
+    bench.database("a.db", "CREATE TABLE t(k TEXT, v)", "CREATE UNIQUE INDEX ix ON t(k COLLATE NOCASE)")
+    copied = bench.copied(source("a.db", "t"))
+    copied.con.execute("INSERT INTO t VALUES('x', 1), (NULL, 1), (NULL, 1)")
+    assert wrong(compare.no_duplicates(copied.con, copied.own, copied.done)) == []
+
+    copied.con.execute("PRAGMA writable_schema=ON")
+    copied.con.execute("DROP INDEX ix")
+    copied.con.execute("INSERT INTO t VALUES('X', 1)")
+    copied.con.execute("CREATE INDEX ix ON t(k COLLATE NOCASE)")
+    copied.con.execute(
+        "UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX ix ON t(k COLLATE NOCASE)' WHERE name = 'ix'"
+    )
+    copied.con.execute("PRAGMA writable_schema=RESET")
+
+    assert wrong(compare.no_duplicates(copied.con, copied.own, copied.done)) == ["t (k)"]
+
+
+def test_damage_is_no_integrity(bench: Bench) -> None:
+    """A CHECK that rows do not keep is found by the full check, and not by the quick one's count."""
+    bench.database("a.db", "CREATE TABLE t(v CHECK(v > 0))", "INSERT INTO t VALUES(1)")
+    copied = bench.copied(source("a.db", "t"))
+
+    copied.con.execute("PRAGMA ignore_check_constraints=ON")
+    copied.con.execute("UPDATE t SET v = -1")
+    copied.con.execute("PRAGMA ignore_check_constraints=OFF")
+
+    assert wrong(compare.integrity(copied.con)) == ["target: integrity_check"]
+
+
+CHILD = "CREATE TABLE child(a REFERENCES one(id), b REFERENCES two(id))"
+PARENTS = ("CREATE TABLE one(id INTEGER PRIMARY KEY)", "CREATE TABLE two(id INTEGER PRIMARY KEY)")
+
+
+def test_orphans_that_were_orphans_before_are_accepted_and_no_others(bench: Bench) -> None:
+    """Counted by child and parent, under the names of the target: a new one does not hide behind an old one."""
+    bench.database("a.db", *PARENTS, CHILD, "INSERT INTO child VALUES(8, NULL)", "INSERT INTO two VALUES(1)")
+    create = CHILD.replace("child", "kids").replace("one", "first")
+    child = table("child", into="kids", create=create)
+    copied = bench.copied(source("a.db", table("one", into="first"), "two", child))
+    assert wrong(compare.foreign_keys(copied.con, copied.found)) == []
+
+    copied.con.execute("UPDATE kids SET a = NULL, b = 9")
+
+    assert wrong(compare.foreign_keys(copied.con, copied.found)) == ["kids -> two"]
+
+
+def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
+    """Its orphans are counted under the name that its table gets."""
+    bench.database("other.db", *PARENTS, CHILD, "INSERT INTO child VALUES(8, NULL)")
+    one = source("other.db", "one", "two", table("child", into="kids")).model_copy(update={"name": "target"})
+
+    copied = bench.copied(one)
+
+    assert wrong(compare.foreign_keys(copied.con, copied.found)) == []
+
+
+def test_a_target_that_has_grown_out_of_all_proportion_is_noticed(copied: Copied) -> None:
+    """Pages of one size may be many more than those of another; ten times the sources is not."""
+    (usual,) = compare.size_reasonable(50_000, copied.found)
+    (huge,) = compare.size_reasonable(50_000_000, copied.found)
+
+    assert usual.holds
+    assert not huge.holds
+
+
+def test_many_small_tables_in_large_pages_are_no_excess(bench: Bench) -> None:
+    """Every table and index takes a page at least."""
+    bench.database(TARGET, "PRAGMA page_size=65536", "CREATE TABLE own(n)")
+    bench.database("a.db", "PRAGMA page_size=512", *(f"CREATE TABLE t{at}(k UNIQUE)" for at in range(60)))
+
+    copied = bench.copied(source("a.db", *(f"t{at}" for at in range(60))))
+    pages = copied.rows("PRAGMA page_count")[0][0]
+
+    assert wrong(compare.size_reasonable(pages * 65536, copied.found)) == []
+
+
+def test_without_a_target_before_there_are_no_neighbours(bench: Bench) -> None:
+    """Which is said, not left open."""
+    bench.database("a.db", "CREATE TABLE t(n)")
+
+    copied = bench.copied(source("a.db", "t"))
+    (seen,) = compare.neighbours(copied.con, copied.found)
+
+    assert seen.observed == "there was no target before this run"
+
+
+def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) -> None:
+    """Through another connection; a row that has changed since, or a table that is gone, is noticed."""
+    verified = digest_tables(copied.con, copied.schema)
+    copied.con.execute("COMMIT")
+    with closing(open_readonly(bench.root / TARGET)) as con:
+        assert wrong(compare.final(con, verified)) == []
+
+    copied.con.execute("UPDATE tasks SET b = 3 WHERE id = 7")
+    copied.con.execute("DROP TABLE runs")
+
+    with closing(open_readonly(bench.root / TARGET)) as con:
+        assert wrong(compare.final(con, verified)) == ["target: tasks", "target: runs"]

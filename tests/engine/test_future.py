@@ -1,0 +1,476 @@
+"""The target's schema is foretold in memory: what will be made, under which names, and what stands in the way."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.databases import TARGET, Bench, source, table
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from migration.engine.future import Future
+else:
+    from sqlite_utils.utils import sqlite3
+
+TASKS = "CREATE TABLE tasks(id INTEGER PRIMARY KEY, title TEXT)"
+
+
+def made(future: Future) -> list[tuple[str, str]]:
+    """Return kind and name of all that will be made, in order; there must be no problem."""
+    assert future.problems == []
+    return [(statement.kind, statement.name) for statement in (*future.early, *future.late)]
+
+
+def refusal(future: Future) -> str:
+    """Return the one problem in the way, as words; it must say what to do."""
+    assert len(future.problems) == 1
+    assert future.problems[0].todo
+    return str(future.problems[0])
+
+
+def sql_of(future: Future, name: str) -> str:
+    """Return the statement that makes one object."""
+    return next(one.sql for one in (*future.early, *future.late) if one.name == name)
+
+
+def test_a_table_brings_its_indexes_and_triggers_and_triggers_come_last(bench: Bench) -> None:
+    """Rows are copied between the early and the late statements, so that nothing fires."""
+    trigger = "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN UPDATE tasks SET title = upper(title); END"
+    bench.database("a.db", TASKS, "CREATE INDEX by_title ON tasks(title)", trigger)
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert made(future) == [("table", "tasks"), ("index", "by_title"), ("trigger", "up")]
+    assert [one.kind for one in future.late] == ["trigger"]
+    assert sql_of(future, "up") == trigger
+    assert future.findings == []
+
+
+def test_an_index_name_that_another_table_has_taken_is_changed_and_said(bench: Bench) -> None:
+    """CREATE INDEX IF NOT EXISTS would have skipped the index without a word."""
+    bench.database(TARGET, "CREATE TABLE books(title)", "CREATE INDEX by_title ON books(title)")
+    bench.database("a.db", TASKS, "CREATE UNIQUE INDEX by_title ON tasks(title)")
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert made(future) == [("table", "tasks"), ("index", "tasks_by_title")]
+    assert sql_of(future, "tasks_by_title") == 'CREATE UNIQUE INDEX "tasks_by_title" ON tasks(title)'
+    assert "by_title belongs to books" in future.findings[0]
+
+
+def test_the_plan_can_refuse_a_taken_index_name(bench: Bench) -> None:
+    """With index_clash = "refuse" nothing is renamed."""
+    bench.database(TARGET, "CREATE TABLE books(title)", "CREATE INDEX by_title ON books(title)")
+    bench.database("a.db", TASKS, "CREATE INDEX by_title ON tasks(title)")
+
+    text = refusal(bench.future(source("a.db", "tasks"), index_clash="refuse"))
+
+    assert "a.db:tasks" in text
+    assert "the index name by_title belongs to books" in text
+
+
+def test_a_second_name_that_is_taken_as_well_is_a_refusal(bench: Bench) -> None:
+    """The name that would be chosen is looked up too."""
+    bench.database(TARGET, "CREATE TABLE books(title)", "CREATE INDEX ix ON books(title)", "CREATE TABLE tasks_ix(a)")
+    bench.database("a.db", TASKS, "CREATE INDEX ix ON tasks(title)")
+
+    assert "tasks_ix is taken as well" in refusal(bench.future(source("a.db", "tasks")))
+
+
+def test_an_index_that_was_renamed_by_an_earlier_run_is_not_made_again(bench: Bench) -> None:
+    """A second consolidation into the same table finds its index under the name that it got."""
+    bench.database(
+        TARGET, "CREATE TABLE books(title)", "CREATE INDEX ix ON books(title)", TASKS,
+        'CREATE INDEX "tasks_ix" ON tasks(title)',
+    )  # fmt: skip
+    bench.database("a.db", TASKS, "CREATE INDEX ix ON tasks(title)")
+
+    assert made(bench.future(source("a.db", "tasks"))) == []
+
+
+def test_a_trigger_name_that_another_table_has_taken_is_changed_and_said(bench: Bench) -> None:
+    """Triggers have one namespace in a database, as indexes have."""
+    bench.database(TARGET, "CREATE TABLE books(n)", "CREATE TRIGGER up AFTER INSERT ON books BEGIN SELECT 1; END")
+    bench.database("a.db", TASKS, "CREATE TRIGGER up AFTER DELETE ON tasks BEGIN SELECT 2; END")
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert made(future) == [("table", "tasks"), ("trigger", "tasks_up")]
+    assert sql_of(future, "tasks_up") == 'CREATE TRIGGER "tasks_up" AFTER DELETE ON tasks BEGIN SELECT 2; END'
+    assert "the trigger name up belongs to books" in future.findings[0]
+
+
+def test_two_versions_of_one_trigger_are_a_refusal(bench: Bench) -> None:
+    """Both would fire on every change: neither the application's nor the other's behaviour."""
+    bench.database("a.db", TASKS, "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN SELECT 1; END")
+    bench.database("b.db", TASKS, "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN SELECT 2; END")
+
+    text = refusal(bench.future(source("a.db", "tasks"), source("b.db", "tasks")))
+
+    assert "b.db:tasks" in text
+    assert "has a trigger up in the target that does something else" in text
+
+
+def test_a_trigger_may_have_the_name_of_a_table(bench: Bench) -> None:
+    """Triggers do not share the names of tables and indexes."""
+    bench.database(TARGET, "CREATE TABLE up(n)")
+    bench.database("a.db", TASKS, "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN SELECT 1; END")
+
+    assert made(bench.future(source("a.db", "tasks"))) == [("table", "tasks"), ("trigger", "up")]
+
+
+@pytest.mark.parametrize(
+    "sql", ["CREATE INDEX by_title ON tasks(title)", 'create  index "by_title" on tasks ( title )']
+)
+def test_an_equal_index_of_the_same_table_is_not_made_twice(bench: Bench, sql: str) -> None:
+    """White space, quotes around names and capitals do not make another index."""
+    bench.database(TARGET, TASKS, "CREATE INDEX by_title ON tasks(title)")
+    bench.database("a.db", TASKS, sql)
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert made(future) == []
+    assert future.findings == []
+
+
+def test_two_indexes_that_differ_inside_a_text_are_two(bench: Bench) -> None:
+    """White space counts where it is data."""
+    bench.database(TARGET, TASKS, "CREATE INDEX ix ON tasks(title) WHERE title = 'a b'")
+    bench.database("a.db", TASKS, "CREATE INDEX ix ON tasks(title) WHERE title = 'a  b'")
+
+    assert made(bench.future(source("a.db", "tasks"))) == [("index", "tasks_ix")]
+
+
+def test_two_sources_share_one_new_table(bench: Bench) -> None:
+    """The table, its index and its trigger are made once."""
+    ddl = (TASKS, "CREATE INDEX ix ON tasks(title)", "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN SELECT 1; END")
+    bench.database("a.db", *ddl)
+    bench.database("b.db", *ddl)
+
+    future = bench.future(source("a.db", "tasks"), source("b.db", "tasks"))
+
+    assert made(future) == [("table", "tasks"), ("index", "ix"), ("trigger", "up")]
+    assert future.made == {"tasks"}
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        ("CREATE VIEW tasks AS SELECT 1 AS n", "a view named tasks"),
+        ("CREATE INDEX tasks ON other(n)", "an index named tasks"),
+        ("CREATE TABLE Tasks(id INTEGER PRIMARY KEY, title TEXT)", "a table Tasks, which differs only in case"),
+        ("CREATE VIRTUAL TABLE tas USING fts5(x)", ""),
+    ],
+)
+def test_whatever_stands_in_the_way_of_a_table_is_named(bench: Bench, there: str, words: str) -> None:
+    """CREATE TABLE IF NOT EXISTS would have been content with it."""
+    bench.database(TARGET, "CREATE TABLE other(n)", there)
+    bench.database("a.db", TASKS)
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert not words or words in refusal(future)
+    assert words or made(future) == [("table", "tasks")]
+
+
+def test_a_table_named_like_an_inner_table_of_fts5_is_a_refusal(bench: Bench) -> None:
+    """Rows in it would be the index's inner state."""
+    bench.database(TARGET, "CREATE VIRTUAL TABLE docs USING fts5(body)")
+    bench.database("a.db", "CREATE TABLE docs_content(id INTEGER PRIMARY KEY, c0)")
+
+    text = refusal(bench.future(source("a.db", "docs_content")))
+
+    assert "part of a virtual table named docs_content" in text
+
+
+def test_an_fts5_table_whose_inner_tables_have_no_room_is_a_refusal(bench: Bench) -> None:
+    """The table docs_data of the target belongs to somebody else."""
+    bench.database(TARGET, "CREATE TABLE docs_data(n)")
+    bench.database("a.db", "CREATE VIRTUAL TABLE docs USING fts5(body)")
+
+    assert "table docs cannot be created in the target" in refusal(bench.future(source("a.db", "docs")))
+
+
+def test_a_virtual_table_can_be_renamed(bench: Bench) -> None:
+    """Only the virtual table itself is planned: it makes its inner tables."""
+    bench.database("a.db", "CREATE VIRTUAL TABLE docs USING fts5(body)")
+
+    future = bench.future(source("a.db", table("docs", into="papers")))
+
+    assert made(future) == [("table", "papers")]
+    assert {"papers", "papers_data"} <= set(future.schema.tables)
+
+
+def test_a_rename_is_followed_by_everything_that_mentions_the_table(bench: Bench) -> None:
+    """Indexes, triggers, CHECKs and foreign keys, also those of the source's other tables."""
+    bench.database(
+        "a.db",
+        "CREATE TABLE tasks(id INTEGER PRIMARY KEY, title TEXT CHECK(title <> ''))",
+        "CREATE INDEX by_title ON tasks(lower(title)) WHERE title IS NOT NULL",
+        "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN INSERT INTO log SELECT title FROM tasks; END",
+        "CREATE TABLE log(what TEXT)",
+        "CREATE TABLE notes(task REFERENCES tasks(id))",
+    )
+
+    future = bench.future(
+        source("a.db", table("tasks", into="jobs", columns={"TITLE": "name"}), table("log", into="journal"), "notes")
+    )
+
+    assert made(future)[0] == ("table", "jobs")
+    assert sql_of(future, "jobs") == 'CREATE TABLE "jobs"(id INTEGER PRIMARY KEY, "name" TEXT CHECK("name" <> \'\'))'
+    assert '"jobs"(lower("name")) WHERE "name" IS NOT NULL' in sql_of(future, "by_title")
+    assert 'ON "jobs" BEGIN INSERT INTO "journal" SELECT "name" FROM "jobs"' in sql_of(future, "up")
+    assert sql_of(future, "notes") == 'CREATE TABLE notes(task REFERENCES "jobs"(id))'
+
+
+def test_tables_and_columns_may_change_places(bench: Bench) -> None:
+    """Renames do not stumble over each other's names."""
+    bench.database("a.db", "CREATE TABLE one(a INTEGER, b TEXT)", "CREATE TABLE two(c)")
+
+    future = bench.future(
+        source("a.db", table("one", into="two", columns={"a": "b", "b": "a"}), table("two", into="one"))
+    )
+
+    assert made(future) == [("table", "two"), ("table", "one")]
+    assert sql_of(future, "two") == 'CREATE TABLE "two"("b" INTEGER, "a" TEXT)'
+    assert sql_of(future, "one") == 'CREATE TABLE "one"(c)'
+
+
+def test_a_name_in_other_capitals_than_the_source_has_is_the_same_table(bench: Bench) -> None:
+    """SQLite compares names without case; the source's spelling is kept unless the plan states another."""
+    bench.database("a.db", "CREATE TABLE Tasks(id)")
+
+    assert made(bench.future(source("a.db", "tasks"))) == [("table", "Tasks")]
+    assert made(bench.future(source("a.db", table("tasks", into="TASKS")))) == [("table", "TASKS")]
+
+
+def test_a_view_comes_along_with_its_triggers_if_all_it_reads_does(bench: Bench) -> None:
+    """An INSTEAD OF trigger belongs to the view."""
+    instead = "CREATE TRIGGER put INSTEAD OF INSERT ON titles BEGIN INSERT INTO tasks(title) VALUES(new.title); END"
+    bench.database("a.db", TASKS, "CREATE VIEW titles AS SELECT title FROM tasks", instead)
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert made(future) == [("table", "tasks"), ("view", "titles"), ("trigger", "put")]
+    assert sql_of(future, "put") == instead
+
+
+@pytest.mark.parametrize("view", ["SELECT * FROM people", "SELECT title FROM tasks, people", "SELECT frobnicate(1)"])
+def test_a_view_of_what_is_not_moved_stays_behind_with_a_reason(bench: Bench, view: str) -> None:
+    """Here people is not in the plan."""
+    bench.database("a.db", TASKS, "CREATE TABLE people(name)", f"CREATE VIEW seen AS {view}")
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert made(future) == [("table", "tasks")]
+    assert "a.db: view seen stays in the archive" in future.findings[0]
+
+
+def test_a_view_does_not_come_to_read_another_table_of_the_same_name(bench: Bench) -> None:
+    """The target has a table of that name; its rows are not what the view was about."""
+    bench.database(TARGET, "CREATE TABLE people(name)")
+    bench.database("a.db", TASKS, "CREATE TABLE people(name)", "CREATE VIEW names AS SELECT name FROM people")
+
+    future = bench.future(source("a.db", "tasks", table("people", into="persons")))
+
+    assert ("view", "names") not in made(future)
+    assert "it reads people, which is not moved from this source as it is" in future.findings[0]
+
+
+def test_a_view_that_the_target_has_already_is_neither_made_nor_a_finding(bench: Bench) -> None:
+    """Equal views are one."""
+    ddl = (TASKS, "CREATE VIEW titles AS SELECT title FROM tasks")
+    bench.database(TARGET, *ddl)
+    bench.database("a.db", *ddl)
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert made(future) == []
+    assert future.findings == []
+
+
+def test_the_text_of_the_plan_takes_the_place_of_the_sources_schema(bench: Bench) -> None:
+    """With all its indexes; IF NOT EXISTS is not kept, and what the source had beside it is a finding."""
+    bench.database("a.db", TASKS, "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN SELECT 1; END")
+    create = (
+        "CREATE TABLE IF NOT EXISTS tasks(id INTEGER PRIMARY KEY, title TEXT NOT NULL);"
+        " CREATE INDEX one ON tasks(title); CREATE INDEX two ON tasks(id, title) -- both\n;"
+    )
+
+    future = bench.future(source("a.db", table("tasks", create=create)))
+
+    assert made(future) == [("table", "tasks"), ("index", "one"), ("index", "two")]
+    assert sql_of(future, "tasks") == "CREATE TABLE tasks(id INTEGER PRIMARY KEY, title TEXT NOT NULL)"
+    assert "trigger up stays in the archive" in future.findings[0]
+
+
+def test_a_required_table_is_made_if_nobody_brings_it(bench: Bench) -> None:
+    """A [[table]] of the plan, with its indexes."""
+    bench.database("a.db", TASKS)
+
+    future = bench.future(
+        source("a.db", "tasks"), required={"runs": "CREATE TABLE runs(n); CREATE INDEX by_n ON runs(n)"}
+    )
+
+    assert made(future) == [("table", "tasks"), ("table", "runs"), ("index", "by_n")]
+
+
+def test_a_required_table_that_is_there_gets_its_missing_index(bench: Bench) -> None:
+    """The target must have the table as the plan requires it, as far as that needs no change of the table."""
+    bench.database(TARGET, "CREATE TABLE runs(n, m)")
+    bench.database("a.db", TASKS)
+
+    future = bench.future(
+        source("a.db", "tasks"), required={"runs": "CREATE TABLE runs(n); CREATE INDEX by_n ON runs(n)"}
+    )
+
+    assert made(future) == [("table", "tasks"), ("index", "by_n")]
+    assert "declares it in its own way" in future.findings[0]
+
+
+def test_a_required_table_is_not_satisfied_by_a_view(bench: Bench) -> None:
+    """Something of that name is there, but it is no table."""
+    bench.database(TARGET, "CREATE VIEW runs AS SELECT 1 AS n")
+    bench.database("a.db", TASKS)
+
+    text = refusal(bench.future(source("a.db", "tasks"), required={"runs": "CREATE TABLE runs(n)"}))
+
+    assert "the target has a view named runs" in text
+
+
+LOGGING = "CREATE TRIGGER note AFTER INSERT ON tasks BEGIN INSERT INTO log VALUES(new.title); END"
+
+
+def test_a_trigger_that_writes_to_a_table_nobody_moves_is_a_refusal(bench: Bench) -> None:
+    """It would come along and break every later insert into the moved table."""
+    bench.database("a.db", TASKS, "CREATE TABLE log(what)", LOGGING)
+
+    future = bench.future(source("a.db", "tasks"))
+
+    text = refusal(future)
+    assert future.problems[0].criterion == "nothing-left-behind"
+    assert "trigger note of tasks cannot work in the target: no such table: main.log" in text
+
+
+def test_a_trigger_stays_behind_with_the_table_that_the_plan_leaves(bench: Bench) -> None:
+    """The plan's reason for the table is the reason for the trigger."""
+    bench.database("a.db", TASKS, "CREATE TABLE log(what)", LOGGING)
+
+    future = bench.future(source("a.db", "tasks", leave={"lo*": "unread"}))
+
+    assert made(future) == [("table", "tasks")]
+    assert future.findings == [
+        "a.db:tasks: trigger note of tasks stays in the archive: it uses log, which the plan leaves behind (unread)."
+    ]
+
+
+def test_a_trigger_may_use_a_table_that_is_moved_later(bench: Bench) -> None:
+    """Triggers are looked at when all tables are there."""
+    bench.database("a.db", TASKS, "CREATE TABLE log(what)", LOGGING)
+
+    future = bench.future(source("a.db", "tasks", "log"))
+
+    assert ("trigger", "note") in made(future)
+    assert future.findings == []
+
+
+def test_a_trigger_that_comes_to_use_the_targets_own_table_is_a_finding(bench: Bench) -> None:
+    """It works, but on other rows than before."""
+    bench.database(TARGET, "CREATE TABLE log(what)")
+    bench.database("a.db", TASKS, "CREATE TABLE log(what)", LOGGING)
+
+    future = bench.future(source("a.db", "tasks"))
+
+    assert ("trigger", "note") in made(future)
+    assert "now uses log of the target" in future.findings[0]
+
+
+def test_a_trigger_that_the_targets_own_table_does_not_suit_is_a_refusal(bench: Bench) -> None:
+    """A table of that name is there, with another number of columns."""
+    bench.database(TARGET, "CREATE TABLE log(a, b)")
+    bench.database("a.db", TASKS, "CREATE TABLE log(what)", LOGGING)
+
+    assert "has 2 columns but 1 values were supplied" in refusal(bench.future(source("a.db", "tasks")))
+
+
+def test_a_trigger_may_use_a_function_of_its_application(bench: Bench) -> None:
+    """Only the application can say whether it is there."""
+    bench.database("a.db", TASKS, "CREATE TRIGGER up AFTER INSERT ON tasks BEGIN SELECT frobnicate(new.id); END")
+
+    assert made(bench.future(source("a.db", "tasks"))) == [("table", "tasks"), ("trigger", "up")]
+
+
+CHILD = "CREATE TABLE child(id INTEGER PRIMARY KEY, parent REFERENCES parents(id))"
+
+
+def test_a_foreign_key_to_a_table_that_is_not_moved_is_a_refusal(bench: Bench) -> None:
+    """With foreign keys enforced SQLite would refuse every insert."""
+    bench.database("a.db", CHILD, "CREATE TABLE parents(id INTEGER PRIMARY KEY)")
+
+    future = bench.future(source("a.db", "child", leave={"parents": "old"}))
+
+    assert "its foreign key refers to parents, which is not moved" in refusal(future)
+    assert future.problems[0].criterion == "nothing-left-behind"
+
+
+def test_a_child_may_come_before_its_parent(bench: Bench) -> None:
+    """Foreign keys are looked at when all tables are there."""
+    bench.database("a.db", CHILD, "CREATE TABLE parents(id INTEGER PRIMARY KEY)")
+
+    assert made(bench.future(source("a.db", "child", "parents"))) == [("table", "child"), ("table", "parents")]
+
+
+def test_a_parent_that_the_source_lacks_as_well_is_a_finding(bench: Bench) -> None:
+    """The move makes nothing worse."""
+    bench.database("a.db", CHILD)
+
+    future = bench.future(source("a.db", "child"))
+
+    assert made(future) == [("table", "child")]
+    assert "refers to parents, which the source does not have either" in future.findings[0]
+
+
+def test_a_foreign_key_to_columns_that_are_no_key_any_more_is_a_refusal(bench: Bench) -> None:
+    """foreign_key_check could not even be run."""
+    bench.database("a.db", CHILD, "CREATE TABLE parents(id INTEGER PRIMARY KEY)")
+
+    future = bench.future(source("a.db", "child", table("parents", create="CREATE TABLE parents(id INTEGER)")))
+
+    assert "foreign key mismatch" in refusal(future)
+
+
+@pytest.mark.parametrize(
+    ("ddl", "words"),
+    [
+        ("CREATE INDEX ix ON t(name COLLATE german)", "no such collation sequence: german"),
+        ("CREATE INDEX ix ON t(soundslike(name))", "no such function: soundslike"),
+        ("CREATE TABLE u(name TEXT CHECK(soundslike(name)))", "no such function: soundslike"),
+    ],
+)
+def test_what_only_the_application_has_is_refused_in_words(bench: Bench, ddl: str, words: str) -> None:
+    """A collation or a function that this process does not know."""
+    with closing(sqlite3.connect(bench.root / "a.db", isolation_level=None)) as application:
+        application.create_collation("german", lambda one, other: (one > other) - (one < other))
+        application.create_function("soundslike", 1, lambda name: name, deterministic=True)
+        application.execute("PRAGMA writable_schema=ON")
+        application.execute("CREATE TABLE t(name TEXT)")
+        application.execute(ddl)
+
+    future = bench.future(source("a.db", *(name for name in ("t", "u") if bench.schema("a.db").table(name))))
+
+    assert words in refusal(future)
+    assert "only the application has" in refusal(future)
+
+
+def test_a_module_that_only_the_application_has_is_refused_in_words(bench: Bench) -> None:
+    """The source cannot even be read."""
+    virtual = "INSERT INTO sqlite_schema VALUES('table', 'u', 'u', 0, 'CREATE VIRTUAL TABLE u USING maps(x)')"
+    bench.database("a.db", TASKS, "PRAGMA writable_schema=ON", virtual)
+
+    (problem,) = bench.problems(source("a.db", "tasks"))
+
+    assert problem.startswith("sources-readable: a.db: cannot be read (no such module: maps)")

@@ -1,0 +1,288 @@
+"""Two rows that would claim one key are found in preflight: in one source, in two, and beside the target's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from migration.engine.keys import collisions
+from tests.engine.databases import TARGET, Bench, source, table
+
+KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
+FREE = "CREATE TABLE t(k, v)"
+
+
+def values(*rows: tuple[Any, ...]) -> str:
+    """Return an INSERT of literal rows of two."""
+    return "INSERT INTO t VALUES" + ", ".join(str(row).replace("None", "NULL") for row in rows)
+
+
+def collision(bench: Bench, *sources: Any, **keys: Any) -> str:
+    """Return the one problem in the way, which says what to do."""
+    found = [problem for problem in bench.survey(*sources, **keys).problems if problem.criterion == "keys-free"]
+    assert len(found) == 1
+    assert found[0].todo
+    return str(found[0])
+
+
+def two(bench: Bench, policy: str = "refuse", other: str = "refuse") -> list[str]:
+    """Survey the sources a and b of one table."""
+    return bench.problems(source("a.db", table("t", on_conflict=policy)), source("b.db", table("t", on_conflict=other)))
+
+
+def test_sources_with_different_keys_do_not_collide(bench: Bench) -> None:
+    """NULL is no key: it may be there as often as it likes."""
+    bench.database("a.db", KEYED, values((None, 1), ("a", 1)))
+    bench.database("b.db", KEYED, values((None, 1), ("b", 1)))
+
+    assert two(bench) == []
+
+
+def test_a_key_in_two_sources_is_counted_and_both_are_named(bench: Bench) -> None:
+    """Equal content is a collision as well, unless the plan says otherwise."""
+    bench.database("a.db", KEYED, values(("x", 1), ("y", 1), ("z", 1)))
+    bench.database("b.db", KEYED, values(("x", 1), ("y", 2)))
+
+    text = collision(bench, source("a.db", "t"), source("b.db", "t"))
+
+    assert "2 keys (k) of t would be there twice: both in a.db:t and b.db:t" in text
+
+
+def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
+    """The target's own rows are a party."""
+    bench.database(TARGET, KEYED, values(("x", 1)))
+    bench.database("a.db", KEYED, values(("x", 1)))
+
+    assert "1 key (k) of t would be there twice: both in target.db:t and a.db:t" in collision(
+        bench, source("a.db", "t")
+    )
+
+
+def test_a_key_that_only_the_target_declares_is_looked_up_within_one_source(bench: Bench) -> None:
+    """The source never forbade equal values."""
+    bench.database("a.db", FREE, values(("x", 1), ("x", 2), ("y", 3)))
+
+    text = collision(bench, source("a.db", table("t", create=KEYED)))
+
+    assert "1 key (k) would stand more than once in t" in text
+
+
+@pytest.mark.parametrize(
+    ("create", "words"),
+    [
+        ("CREATE TABLE t(k TEXT PRIMARY KEY COLLATE NOCASE, v)", "1 key (k)"),
+        ("CREATE TABLE t(k, v, UNIQUE(v, k COLLATE NOCASE))", "1 key (v, k)"),
+        ("CREATE TABLE t(k TEXT COLLATE NOCASE, v, PRIMARY KEY(k, v)) WITHOUT ROWID", "1 key (k, v)"),
+        ("CREATE TABLE t(k, v); CREATE UNIQUE INDEX ix ON t(k COLLATE NOCASE DESC)", "1 key (k)"),
+        ("CREATE TABLE t(k, v); CREATE UNIQUE INDEX ix ON t(lower(k))", "UNIQUE constraint failed: index 'ix'"),
+        ("CREATE TABLE t(k, v); CREATE UNIQUE INDEX ix ON t(v) WHERE k >= 'A'", "UNIQUE constraint failed: t.v"),
+        ("CREATE TABLE t(k, v, g AS (lower(k)) UNIQUE)", "UNIQUE constraint failed: t.g"),
+        ("CREATE TABLE t(k, v, g AS (lower(k))); CREATE UNIQUE INDEX ix ON t(v, g)", "UNIQUE constraint failed: t.v"),
+    ],
+)
+@pytest.mark.parametrize("files", [["a.db"], ["a.db", "b.db"]])
+def test_every_kind_of_key_is_looked_up(bench: Bench, create: str, words: str, files: list[str]) -> None:
+    """Composite, collated, descending, expression, partial and generated; within a source and across two."""
+    rows = [("ab", 1), ("AB", 1)]
+    for at, file in enumerate(files):
+        bench.database(file, FREE, values(*(rows if len(files) == 1 else rows[at : at + 1])))
+
+    text = collision(bench, *(source(file, table("t", create=create, rowids="renumber")) for file in files))
+
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        "CREATE TABLE t(k, v); CREATE UNIQUE INDEX ix ON t(lower(k))",
+        "CREATE TABLE t(k, v); CREATE UNIQUE INDEX ix ON t(v) WHERE k > 'b'",
+        "CREATE TABLE t(k, v, UNIQUE(k, v))",
+        "CREATE TABLE t(k, v, g AS (k || v) UNIQUE)",
+    ],
+)
+def test_keys_that_no_two_rows_claim_are_free(bench: Bench, create: str) -> None:
+    """No false alarm from a key that is looked up by trial."""
+    bench.database("a.db", FREE, values(("ab", 1)))
+    bench.database("b.db", FREE, values(("b", 1)))
+
+    assert bench.problems(*(source(f, table("t", create=create, rowids="renumber")) for f in ("a.db", "b.db"))) == []
+
+
+def test_a_new_key_that_the_targets_own_rows_violate_is_found(bench: Bench) -> None:
+    """The source brings a unique index and not a single row."""
+    bench.database(TARGET, FREE, values(("x", 1), ("x", 2)))
+    bench.database("a.db", FREE, "CREATE UNIQUE INDEX ix ON t(k)")
+
+    assert "target.db:t: 1 key (k) would stand more than once" in collision(bench, source("a.db", "t"))
+
+
+def test_a_new_expression_key_that_the_targets_own_rows_violate_is_found(bench: Bench) -> None:
+    """The same, where columns do not tell."""
+    bench.database(TARGET, FREE, values(("x", 1), ("X", 2)))
+    bench.database("a.db", FREE, "CREATE UNIQUE INDEX ix ON t(lower(k))", values(("z", 1)))
+
+    assert "its own rows would not stand in t any more" in collision(bench, source("a.db", "t"))
+
+
+def test_a_key_column_that_the_source_does_not_bring_counts_with_its_default(bench: Bench) -> None:
+    """Every row of the source gets the same one."""
+    bench.database(TARGET, "CREATE TABLE t(k, v, tenant TEXT DEFAULT 5, UNIQUE(k, tenant))")
+    bench.database("a.db", FREE, values(("x", 1), ("x", 2)))
+
+    assert "1 key (k, tenant) would stand more than once" in collision(bench, source("a.db", "t"))
+
+
+def test_an_integer_key_is_a_key(bench: Bench) -> None:
+    """INTEGER PRIMARY KEY has no index of its own."""
+    for file in ("a.db", "b.db"):
+        bench.database(file, "CREATE TABLE t(id INTEGER PRIMARY KEY, v)", values((7, 1)))
+
+    assert "1 key (id) of t" in collision(bench, source("a.db", "t"), source("b.db", "t"))
+
+
+def test_rowids_that_are_the_only_identity_may_not_meet(bench: Bench) -> None:
+    """Unless the plan lets them change."""
+    for file in ("a.db", "b.db"):
+        bench.database(file, FREE, values(("x", 1)))
+
+    text = collision(bench, source("a.db", "t"), source("b.db", "t"))
+
+    assert "t has no key, and 1 rowids are used by rows of both a.db:t and b.db:t" in text
+    free = [source(file, table("t", rowids="renumber")) for file in ("a.db", "b.db")]
+    assert bench.problems(*free) == []
+
+
+@pytest.mark.parametrize(
+    ("create", "row"),
+    [
+        ("CREATE VIRTUAL TABLE t USING fts5(k, v)", "INSERT INTO t(rowid, k) VALUES(7, 'x')"),
+        ("CREATE VIRTUAL TABLE t USING rtree(k, v, w)", "INSERT INTO t VALUES(7, 1, 2)"),
+    ],
+)
+def test_rowids_of_virtual_tables_may_not_meet(bench: Bench, create: str, row: str) -> None:
+    """An FTS5 table and an R-tree refuse a second row under one rowid as well."""
+    for file in ("a.db", "b.db"):
+        bench.database(file, create, row)
+
+    assert "1 rowids are used by rows of both" in collision(bench, source("a.db", "t"), source("b.db", "t"))
+
+
+def test_sources_with_and_without_identity_do_not_mix(bench: Bench) -> None:
+    """What one calls a row's number is nothing to the other; the comparison could not hold both."""
+    bench.database(TARGET, FREE)
+    bench.database("a.db", FREE, values(("x", 1)))
+    bench.database("b.db", "CREATE TABLE t(k UNIQUE, v)", values(("y", 1)))
+    create = table("t", create=FREE)
+
+    text = collision(bench, source("a.db", create), source("b.db", create))
+
+    assert "rows of a.db:t have no identity but their rowid" in text
+
+
+def test_equal_rows_under_equal_keys_may_be_skipped(bench: Bench) -> None:
+    """skip-identical, against the target and against another source."""
+    bench.database(TARGET, KEYED, values(("x", 1)))
+    bench.database("a.db", KEYED, values(("x", 1), ("y", 2)))
+    bench.database("b.db", KEYED, values(("y", 2), ("z", 3)))
+
+    assert two(bench, "skip-identical", "skip-identical") == []
+
+
+@pytest.mark.parametrize("there", [2, "1", 1.0, None, -0.0])
+def test_different_rows_under_equal_keys_are_found_before_the_run(bench: Bench, there: Any) -> None:
+    """Also those that SQL takes for equal."""
+    here = 0.0 if there == 0 and there is not None else 1
+    for file, value in ((TARGET, there), ("a.db", here)):
+        bench.database(file, KEYED, rows=("INSERT INTO t VALUES('x', ?)", [(value,)]))
+
+    text = collision(bench, source("a.db", table("t", on_conflict="skip-identical")))
+
+    assert "1 of 1 rows under a key that t already has are different" in text
+
+
+def test_different_rows_of_two_sources_under_equal_keys_are_found_before_the_run(bench: Bench) -> None:
+    """The second source's policy meets the first source's rows."""
+    bench.database("a.db", KEYED, values(("x", 1)))
+    bench.database("b.db", KEYED, values(("x", 2)))
+
+    text = collision(bench, source("a.db", "t"), source("b.db", table("t", on_conflict="skip-identical")))
+
+    assert text.startswith("b.db:t: on_conflict")
+
+
+@pytest.mark.parametrize("policy", ["prefer-target", "prefer-source"])
+def test_a_policy_settles_different_rows(bench: Bench, policy: str) -> None:
+    """Between the target and a source, and between two sources."""
+    bench.database(TARGET, KEYED, values(("x", 1)))
+    bench.database("a.db", KEYED, values(("x", 2), ("y", 2)))
+    bench.database("b.db", KEYED, values(("x", 3), ("y", 3)))
+
+    assert two(bench, policy, policy) == []
+
+
+def test_the_policy_of_one_source_does_not_speak_for_another(bench: Bench) -> None:
+    """Source b says nothing about its collision with a."""
+    bench.database("a.db", KEYED, values(("x", 1)))
+    bench.database("b.db", KEYED, values(("x", 2)))
+
+    assert len(two(bench, "prefer-source", "refuse")) == 1
+
+
+def test_a_policy_does_not_settle_a_key_that_a_source_claims_twice(bench: Bench) -> None:
+    """Which of its own rows should stay?"""
+    bench.database(TARGET, KEYED, values(("x", 1)))
+    bench.database("a.db", FREE, values(("x", 2), ("x", 3)))
+
+    text = collision(bench, source("a.db", table("t", on_conflict="prefer-source")))
+
+    assert "UNIQUE constraint failed: t.k" in text
+
+
+def test_a_policy_does_not_settle_a_key_that_columns_do_not_tell(bench: Bench) -> None:
+    """The rows differ in their declared key, and meet in an expression."""
+    bench.database(TARGET, KEYED, "CREATE UNIQUE INDEX ix ON t(lower(k))", values(("x", 1)))
+    bench.database("a.db", KEYED, values(("X", 2)))
+
+    text = collision(bench, source("a.db", table("t", on_conflict="prefer-target")))
+
+    assert "UNIQUE constraint failed: index 'ix'" in text
+
+
+@pytest.mark.parametrize("clause", ["REPLACE", "IGNORE", "ROLLBACK", "FAIL", "ABORT"])
+def test_a_clause_of_the_table_does_not_settle_a_collision(bench: Bench, clause: str) -> None:
+    """A table declared UNIQUE ON CONFLICT REPLACE would drop rows without a word."""
+    create = f"CREATE TABLE t(k TEXT UNIQUE ON CONFLICT {clause}, v)"
+    bench.database("a.db", create, values(("x", 1)))
+    bench.database("b.db", create, values(("x", 2)))
+
+    assert "1 key (k) of t would be there twice" in collision(bench, source("a.db", "t"), source("b.db", "t"))
+
+
+@pytest.mark.parametrize("clause", ["REPLACE", "IGNORE"])
+def test_a_clause_of_a_key_that_is_tried_drops_no_row_unseen(bench: Bench, clause: str) -> None:
+    """The trial counts what arrived."""
+    create = f"CREATE TABLE t(k, v, g AS (lower(k)), UNIQUE(g) ON CONFLICT {clause})"
+    bench.database("a.db", create, "INSERT INTO t(k, v) VALUES('x', 1)")
+    bench.database("b.db", create, "INSERT INTO t(k, v) VALUES('X', 2)")
+
+    assert "would be dropped without a word" in collision(bench, source("a.db", "t"), source("b.db", "t"))
+
+
+def test_rows_of_a_utf_16_target_are_a_party(bench: Bench) -> None:
+    """What is attached to look has the target's encoding."""
+    bench.database(TARGET, "PRAGMA encoding='UTF-16'", KEYED, values(("é", 1)))
+    bench.database("a.db", KEYED, values(("é", 2)))
+
+    assert "both in target.db:t and a.db:t" in collision(bench, source("a.db", "t"))
+
+
+def test_nobody_brings_a_row(bench: Bench) -> None:
+    """Empty tables have nothing to collide."""
+    bench.database("a.db", KEYED)
+
+    found = bench.survey(source("a.db", "t"))
+
+    assert found.problems == []
+    assert collisions(found.moves[0].into, found.moves, []) == []

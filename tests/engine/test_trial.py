@@ -1,0 +1,183 @@
+"""What the target's types and constraints would do to a value is found out beforehand, on a scratch database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from migration.engine.affinity import affinity
+from migration.engine.move import Move, fit
+from migration.engine.trial import could_matter, value_problems
+from tests.engine.databases import TARGET, Bench, source, table
+
+if TYPE_CHECKING:
+    from migration.plan.problem import Problem
+
+
+def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> tuple[Move, list[Problem]]:
+    """Try the values of column v of one table in another."""
+    path = bench.database("a.db", here, rows=("INSERT INTO t(v) VALUES(?)", [(value,) for value in values]))
+    bench.database(TARGET, there)
+    one = source("a.db", table("t", **keys))
+    a, b = bench.schema("a.db").table("t"), bench.schema(TARGET).table("t")
+    assert a is not None
+    assert b is not None
+    move, problems = fit(one, one.tables[0], a, b, new=False)
+    assert problems == []
+    return move, value_problems(move, path)
+
+
+def refusal(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> str:
+    """Return the one problem of moving the values."""
+    _, problems = moved(bench, here, there, values, **keys)
+    assert [(problem.criterion, problem.subject) for problem in problems] == [("values-fit", "a.db:t")]
+    assert problems[0].todo
+    return problems[0].what
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "values", "words"),
+    [
+        ("TEXT", "INTEGER", ["01", "x"], "(2 text would become 1 integer, 1 text)"),
+        ("INTEGER", "REAL", [9007199254740993], "(1 integer would become 1 real)"),
+        ("INTEGER", "TEXT", [1, None], "(1 integer, 1 null would become 1 null, 1 text)"),
+        ("TEXT", "FLOAT", ["1.50"], "(1 text would become 1 real)"),
+        ("TEXT", "DECIMAL(9,2)", ["1.50"], "(1 text would become 1 real)"),
+        ("", "REAL", [-0.0], "(1 real would become 1 real)"),
+        ("", "CHARINT", ["7"], "(1 text would become 1 integer)"),
+    ],
+)
+def test_a_value_that_a_type_would_change_is_found(
+    bench: Bench, here: str, there: str, values: list[Any], words: str
+) -> None:
+    """Counts would be equal, and a JOIN would agree."""
+    assert words in refusal(bench, f"CREATE TABLE t(v {here})", f"CREATE TABLE t(v {there})", values)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "values"),
+    [
+        ("TEXT", "INTEGER", ["x", None, b"\x00\xff"]),
+        ("INTEGER", "NUMERIC", [1, 2**63 - 1, -(2**63)]),
+        ("VARCHAR(10)", "TEXT", ["01"]),
+        ("INT", "BIGINT", [1]),
+        ("FLOAT", "DOUBLE PRECISION", [0.1]),
+        ("TEXT", "BLOB", ["01", b"01"]),
+        ("TEXT NOT NULL", "TEXT", ["a"]),
+        ("TEXT DEFAULT 'a'", "TEXT DEFAULT 'b'", ["c"]),
+        ("TEXT", "TEXT NOT NULL", ["a"]),
+        ("TEXT", "TEXT CHECK(v <> 'b')", ["a"]),
+        ("TEXT CHECK(v <> 'b')", "TEXT", ["c"]),
+        ("TEXT", "TEXT COLLATE NOCASE", ["a", "A"]),
+    ],
+)
+def test_values_that_stay_as_they_are_are_no_problem(bench: Bench, here: str, there: str, values: list[Any]) -> None:
+    """Other declarations alone are no reason to refuse."""
+    assert moved(bench, f"CREATE TABLE t(v {here})", f"CREATE TABLE t(v {there})", values)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "there", "values", "words"),
+    [
+        ("TEXT", "CREATE TABLE t(v TEXT NOT NULL)", ["a", None], "NOT NULL constraint failed: t.v"),
+        ("TEXT", "CREATE TABLE t(v TEXT CHECK(length(v) < 3))", ["abc"], "CHECK constraint failed"),
+        ("INTEGER", "CREATE TABLE t(v INTEGER) STRICT", ["abc"], "cannot store TEXT value in INTEGER column"),
+        ("INTEGER", "CREATE TABLE t(v INTEGER PRIMARY KEY)", ["abc"], "datatype mismatch"),
+        ("INTEGER", "CREATE TABLE t(v INTEGER PRIMARY KEY)", [None], "(1 null would become 1 integer)"),
+        ("TEXT", "CREATE TABLE t(v TEXT PRIMARY KEY) WITHOUT ROWID", [None], "NOT NULL constraint failed"),
+        ("TEXT", "CREATE TABLE t(v TEXT NOT NULL ON CONFLICT IGNORE)", ["a", None], "1 of its rows would be dropped"),
+        (
+            "TEXT",
+            "CREATE TABLE t(v TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'x')",
+            [None],
+            "(1 null would become 1 text)",
+        ),
+    ],
+)
+def test_a_constraint_that_the_source_does_not_have_is_tried(
+    bench: Bench, type_: str, there: str, values: list[Any], words: str
+) -> None:
+    """NOT NULL, CHECK, STRICT, and what an INTEGER PRIMARY KEY makes of NULL; the type alone is the same."""
+    assert words in refusal(bench, f"CREATE TABLE t(v {type_})", there, values)
+
+
+def test_a_key_that_is_the_rowid_at_one_end_only_changes_nothing_by_itself(bench: Bench) -> None:
+    """INT PRIMARY KEY is no alias of the rowid, INTEGER PRIMARY KEY is; the numbers stay."""
+    move, problems = moved(
+        bench, "CREATE TABLE t(v INT PRIMARY KEY)", "CREATE TABLE t(v INTEGER PRIMARY KEY)", [3, 1, -5]
+    )
+
+    assert could_matter(move)
+    assert problems == []
+
+
+def test_a_renamed_column_is_tried_under_its_new_name(bench: Bench) -> None:
+    """The problem names the source's column."""
+    text = refusal(bench, "CREATE TABLE t(v TEXT)", "CREATE TABLE t(w INTEGER)", ["01"], columns={"v": "w"})
+
+    assert text.startswith("values of column v would change")
+
+
+@pytest.mark.parametrize(("factor", "differ"), [(3, True), (2, False)])
+def test_a_column_that_the_target_computes_in_another_way_is_found(bench: Bench, factor: int, *, differ: bool) -> None:
+    """Generated columns are not copied, and so their values come from the target's expression."""
+    there = f"CREATE TABLE t(v, more, g AS (v * {factor}))"
+
+    _, problems = moved(bench, "CREATE TABLE t(v, g AS (v * 2))", there, [1])
+
+    assert [problem.what.startswith("values of column g would change") for problem in problems] == [True] * differ
+
+
+def test_values_of_a_utf_16_database_are_tried_as_well(bench: Bench) -> None:
+    """The scratch database has the encoding of what it reads."""
+    path = bench.database(
+        "a.db", "PRAGMA encoding='UTF-16be'", "CREATE TABLE t(v TEXT)", "INSERT INTO t VALUES('01'), ('é')"
+    )
+    bench.database(TARGET, "CREATE TABLE t(v INTEGER)")
+    one = source("a.db", "t")
+    a, b = bench.schema("a.db").table("t"), bench.schema(TARGET).table("t")
+    assert a is not None
+    assert b is not None
+
+    problems = value_problems(fit(one, one.tables[0], a, b, new=False)[0], path)
+
+    assert "(2 text would become 1 integer, 1 text)" in problems[0].what
+
+
+def test_an_rtree_of_whole_numbers_would_cut_fractions(bench: Bench) -> None:
+    """Two kinds of virtual table with the same columns."""
+    bench.database(TARGET, "CREATE VIRTUAL TABLE t USING rtree_i32(id, v, w)")
+    bench.database("a.db", "CREATE VIRTUAL TABLE t USING rtree(id, v, w)", "INSERT INTO t VALUES(1, 1.5, 2.5)")
+
+    problems = [problem for problem in bench.problems(source("a.db", "t")) if problem.startswith("values-fit")]
+
+    assert "values of column v would change" in problems[0]
+
+
+def test_a_table_with_the_same_statement_is_not_copied_for_a_trial(bench: Bench) -> None:
+    """What the source accepted, the same declaration accepts."""
+    same = "CREATE TABLE t(v INTEGER CHECK(v > 0)) STRICT"
+
+    assert not could_matter(moved(bench, same, same, [1])[0])
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("INT", "INTEGER"), ("TINYINT UNSIGNED", "INTEGER"), ("FLOATING POINT", "INTEGER"), ("CHARINT", "INTEGER"),
+        ("VARCHAR(9)", "TEXT"), ("clob", "TEXT"), ("NATIONAL CHARACTER", "TEXT"), ("BLOB", "BLOB"), ("", "BLOB"),
+        ("FLOAT", "REAL"), ("DOUBLE PRECISION", "REAL"), ("REAL", "REAL"), ("DECIMAL(10,5)", "NUMERIC"),
+        ("BOOLEAN", "NUMERIC"), ("DATETIME", "NUMERIC"), ("STRING", "NUMERIC"), ("TEXTBLOB", "TEXT"),
+    ],
+)  # fmt: skip
+def test_affinity_is_what_sqlite_says(bench: Bench, declared: str, expected: str) -> None:
+    """CREATE TABLE AS shows the affinity of a declared type."""
+    bench.database("a.db", f"CREATE TABLE t(v {declared})", "CREATE TABLE b AS SELECT v FROM t")
+    names = {"INT": "INTEGER", "TEXT": "TEXT", "": "BLOB", "REAL": "REAL", "NUM": "NUMERIC"}
+    one, as_sqlite_says = bench.schema("a.db").table("t"), bench.schema("a.db").table("b")
+    assert one is not None
+    assert as_sqlite_says is not None
+
+    assert affinity(one.columns[0]) == expected
+    assert names[as_sqlite_says.columns[0].type] == expected
