@@ -66,7 +66,7 @@ class Gathering:
         self._con.close()
 
     def _create(self, table: Table, name: str) -> list[str]:
-        columns = [column.name for column in table.stored]
+        columns = [column.name for column in table.columns if not column.hidden]  # generated ones: to be compared
         self._con.execute(f"CREATE TABLE main.{quoted(name)}({listed(columns)})")
         return ([table.rowid] if table.rowid and not table.alias else []) + columns
 

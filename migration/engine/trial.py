@@ -38,7 +38,8 @@ def value_problems(move: Move, live: Path) -> list[Problem]:
 def could_matter(move: Move) -> bool:
     """Whether any declaration of the target could change or refuse a value that the source's own accepts."""
     if move.table.sql == move.into.sql:
-        return False
+        # What STORED columns hold need not be what the same expression gives here: integrity_check does not compare.
+        return bool(_generated(move))
     if move.into.kind == "virtual" or _generated(move) or move.into.strict != move.table.strict:
         return True
     if re.search(r"\bcheck\b", keywords(move.into.sql)):
@@ -51,9 +52,7 @@ def could_matter(move: Move) -> bool:
 
 
 def _generated(move: Move) -> list[tuple[str, str]]:
-    """Pairs of columns that both ends compute; their expressions may differ."""
-    if folded(move.table.name) != folded(move.map.name):
-        return []  # rows that were gathered elsewhere: only what is stored came with them
+    """Pairs of columns that both ends compute; their expressions may differ, or the text encoding that they see."""
     wanted = {folded(old): new for old, new in move.map.columns.items()}
     computed = [column.name for column in move.table.columns if column.generated]
     pairs = [(old, move.into.column(wanted.get(folded(old), old))) for old in computed]
@@ -96,6 +95,10 @@ def _changed(con: sqlite3.Connection, move: Move, pair: tuple[str, str]) -> Prob
         f"SELECT typeof({quoted(pair[1])}), count(*) FROM main.{quoted(move.into.name)} GROUP BY 1 ORDER BY 1"
     ).fetchall()
     column = move.into.column(pair[1])
+    if column and column.generated:
+        what = f"values of column {pair[0]} would change: it is generated, and the target would compute others."
+        todo = "Mend them in the source (an UPDATE computes them anew), or declare the column as an ordinary one."
+        return Problem("values-fit", move.subject, what, todo)
     what = (
         f"values of column {pair[0]} would change: the target's type is {column.type if column else ''} "
         f"({_counts(kinds)} would become {_counts(stored)})."

@@ -1,0 +1,34 @@
+"""Random run: a plan for databases just made, and the run over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine.run import Run
+from migration.plan.model import Plan, Source, TableMap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+STAMP = "20250131_120000"
+
+
+def run_over(root: Path, tables: Mapping[str, Sequence[str]], *, policy: str = "", shared: str = "shared") -> Run:
+    """Return a run that has not begun.
+
+    Args:
+        root: The workspace; the target is ``target.db``.
+        tables: Source file to the tables that are moved from it.
+        policy: ``on_conflict`` of the shared table, if it is not the default.
+        shared: The table's name.
+    """
+    sources = []
+    for file, names in tables.items():
+        policies = {name: {"on_conflict": policy} for name in names if policy and name == shared}
+        maps = [TableMap.model_validate({"name": name, **policies.get(name, {})}) for name in names]
+        sources.append(Source(name=file.removesuffix(".db"), file=file, tables=maps))
+    plan = Plan(format=1, name="random", target="target.db", sources=sources)
+    plan_file = root.with_name("plan.toml")  # beside the workspace, which is compared byte by byte
+    plan_file.write_text("# kept in the backup set\n")
+    return Run(plan, plan_file, "0" * 64, root, STAMP, root, lambda _words: None)

@@ -1,0 +1,48 @@
+"""Damaged sources: refused in words with every byte as it was, or accepted and exactly what SQLite reads."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.exactness.damage import Came, trials
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROCESSES, CHUNK = 2, 75
+
+
+def _many(number: int, folder: Path, first: int = 0) -> Came:
+    """Make trials in processes of their own: one that crashes the interpreter breaks the pool, and so the test."""
+    chunks = [range(at, min(at + CHUNK, first + number)) for at in range(first, first + number, CHUNK)]
+    came = Came()
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for one in pool.map(trials, chunks, [str(folder)] * len(chunks)):
+            came.ends += one.ends
+            came.failures += one.failures
+    return came
+
+
+def test_a_sample_of_damaged_sources_is_refused_or_exact(scratch: Path) -> None:
+    """One hundred and fifty damaged files; both ways of ending are among them."""
+    came = _many(150, scratch)
+
+    assert came.failures == []
+    assert came.ends.total() == 150
+    assert came.ends["accepted"] >= 5
+    assert came.ends["refused"] >= 50
+
+
+@pytest.mark.long
+def test_ten_thousand_damaged_sources_are_refused_or_exact(scratch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten thousand damaged files, others than in the sample."""
+    came = _many(10_000, scratch, first=1_000_000)
+
+    with capsys.disabled():
+        print(came.ends)  # noqa: T201 -- the figures are what a long run is made for
+    assert came.failures == []
+    assert came.ends.total() == 10_000

@@ -1,0 +1,139 @@
+"""A consolidated target, changed in one place: whatever the change is, a criterion turns red."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from migration.engine import compare
+from tests.exactness.accepting import OF_SCHEMA, OF_TRANSFER, OF_VERIFY, before_commit, transfer
+from tests.exactness.mutations import INDEXES, LATE, TABLES, mutate
+from tests.exactness.oracle import read
+from tests.exactness.random_run import run_over
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from migration.engine.run import Run
+    from tests.exactness.mutations import Mutation
+else:
+    from sqlite_utils.utils import sqlite3
+
+ROWS: dict[str, list[tuple[Any, ...]]] = {
+    "tasks": [
+        (1, "one", 1, 0.0), (2, "Two", "1", 1.5), (3, "drei", 1.0, -0.0), (5, "", None, float("inf")),
+        (8, "nul\0inside", b"\x00\xff", 5e-324), (9, "é\U0001f600", 2**63 - 1, 1e300), (13, "x" * 2000, -(2**63), None),
+    ],
+    "codes": [("a", 1, 1.5), ("b", None, "01"), ("B", "name ", b""), ("c", b"blob", 0), ("d", -0.0, 9007199254740993)],
+    "words": [(1, "alpha", "beta", 1), (2, "beta", "alpha", 0), (7, "same", "same", -1), (9, None, "", 2**40)],
+    "own": [(1, "ours", 1.0), (2, None, 2.5), (6, "Kept", -0.0)],
+}  # fmt: skip
+KEYLESS = [(1, "same", 1), (2, "same", 1), (7, "same", 1.0), (40, None, None), (41, "SAME", b"1"), (-5, 0.0, -0.0)]
+
+
+def _database(path: Path, *tables: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("PRAGMA user_version=7")
+        for table in tables:
+            con.execute(TABLES[table])
+            width = TABLES[table].split(" WITHOUT")[0].count(",") + 1 - TABLES[table].count("CHECK")
+            if table in ROWS:
+                con.executemany(f"INSERT INTO {table} VALUES({', '.join('?' * width)})", ROWS[table])
+            else:
+                con.executemany(f"INSERT INTO {table}(rowid, what, n) VALUES(?, ?, ?)", KEYLESS)
+        for table, sql in INDEXES.values():
+            if table in tables:
+                con.execute(sql)
+        for sql in LATE.values():
+            if any(f" ON {table} " in sql or sql.endswith(f"FROM {table}") for table in tables):
+                con.execute(sql)
+
+
+@pytest.fixture
+def run(scratch: Path) -> Iterator[Run]:
+    """A run right before COMMIT, with everything copied and read."""
+    root = scratch / "workspace"
+    root.mkdir()
+    _database(root / "target.db", "own", "mine")
+    _database(root / "s0.db", "tasks", "log")
+    _database(root / "s1.db", "codes", "words")
+    one = run_over(root, {"s0.db": ["tasks", "log"], "s1.db": ["codes", "words"]})
+    try:
+        assert one.survey().problems == []
+        one.back_up()
+        one.create_schema()
+        transfer(one)
+        one.verify()
+        yield one
+    finally:
+        one.close_target()
+        one.close()
+
+
+def _red(run: Run, mutation: Mutation) -> list[str]:
+    """Name the criteria of the mutation's moment that do not hold."""
+    criteria = OF_SCHEMA if mutation.moment == "schema" else OF_TRANSFER + OF_VERIFY
+    judge = before_commit(run)
+    return [criterion for criterion in criteria if not all(one.holds for one in judge[criterion]())]
+
+
+def _unnoticed(run: Run, number: int, seed: int) -> list[str]:
+    """Make so many single mutations, each taken back afterwards; return those that no criterion noticed."""
+    chance, con = random.Random(seed), run.connection  # noqa: S311 -- repeatable, and no secret
+    before, unnoticed, made = read(con), [], 0
+    while made < number:
+        con.execute("SAVEPOINT mutation")
+        mutation = mutate(chance, con)
+        if mutation is not None and read(con) != before:
+            made += 1
+            if not _red(run, mutation):
+                unnoticed.append(mutation.words)
+        con.execute("ROLLBACK TO mutation")
+        con.execute("RELEASE mutation")
+        con.execute("PRAGMA writable_schema=RESET")
+    assert read(con) == before
+    return unnoticed
+
+
+def test_what_is_not_changed_is_red_nowhere(run: Run) -> None:
+    """Without a mutation every criterion holds: red means something."""
+    judge = before_commit(run)
+
+    red = [criterion for criterion, look in judge.items() if not all(one.holds for one in look())]
+
+    assert red == []
+
+
+def test_a_sample_of_mutations_is_noticed(run: Run) -> None:
+    """Sixty single mutations of rows, schema and header: each turns a criterion red."""
+    assert _unnoticed(run, 60, seed=1) == []
+
+
+@pytest.mark.long
+def test_a_thousand_mutations_are_noticed(run: Run) -> None:
+    """One thousand single mutations, others than in the sample."""
+    assert _unnoticed(run, 1000, seed=2) == []
+
+
+def test_a_mutation_after_commit_is_noticed_at_the_end(run: Run) -> None:
+    """Forty single changes of rows between COMMIT and the last look: each fails the final digest."""
+    run.commit()
+    chance, unnoticed, made = random.Random(3), [], 0  # noqa: S311 -- repeatable, and no secret
+    with closing(sqlite3.connect(run.root / "target.db", isolation_level=None)) as con:
+        while made < 40:
+            con.execute("BEGIN")
+            before = read(con).tables
+            mutation = mutate(chance, con)
+            if mutation and mutation.moment == "rows" and read(con).tables != before:
+                made += 1
+                if all(one.holds for one in compare.final(con, run.verified)):
+                    unnoticed.append(mutation.words)
+            con.execute("ROLLBACK")
+            con.execute("PRAGMA writable_schema=RESET")
+
+    assert unnoticed == []

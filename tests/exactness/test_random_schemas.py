@@ -1,0 +1,83 @@
+"""Random schemas and rows: an accepted run is exact by the oracle, a refused one has changed nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.exactness.accepting import consolidate
+from tests.exactness.databases import Workspace, workspaces
+from tests.exactness.exact import differences, files
+from tests.exactness.oracle import read_copy
+from tests.exactness.random_run import run_over
+from tests.exactness.writing import build
+
+if TYPE_CHECKING:
+    from tests.exactness.accepting import Verdict
+
+
+def _one(workspace: Workspace, folder: Path) -> Verdict:
+    """Make the files, consolidate them, and compare."""
+    root = folder / "workspace"
+    root.mkdir()
+    build(workspace, root)
+    before = files(root)
+    sources = [read_copy(root / one.file) for one in workspace.sources]
+    target = read_copy(root / "target.db") if workspace.target else None
+    tables = {one.file: list(seen.tables) for one, seen in zip(workspace.sources, sources, strict=True)}
+    run = run_over(root, tables, policy=workspace.policy)
+
+    verdict = consolidate(run)
+
+    if verdict.accepted:
+        wrong = differences(target, sources, read_copy(root / "target.db"), policy=workspace.policy)
+        assert not wrong, wrong
+    else:
+        assert verdict.untouched, verdict.words
+        assert files(root) == before
+        assert verdict.problems, verdict.words
+        assert all(one.what and one.todo for one in verdict.problems)
+    return verdict
+
+
+def _many(folder: Path, examples: int, *, derandomize: bool) -> Counter[str]:
+    """Count what came of the examples: ``accepted``, or the criteria that refused."""
+    came: Counter[str] = Counter()
+
+    @settings(
+        max_examples=examples,
+        derandomize=derandomize,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(workspaces())
+    def consolidated(workspace: Workspace) -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            verdict = _one(workspace, Path(made))
+        came["accepted" if verdict.accepted else " ".join(sorted({p.criterion for p in verdict.problems}))] += 1
+
+    consolidated()
+    return came
+
+
+def test_a_sample_of_random_workspaces_is_exact_or_refused(scratch: Path) -> None:
+    """One hundred workspaces: exact where accepted, untouched where refused, and few are refused."""
+    came = _many(scratch, 100, derandomize=True)
+
+    assert came["accepted"] >= 0.7 * came.total(), came
+
+
+@pytest.mark.long
+def test_two_thousand_random_workspaces_are_exact_or_refused(scratch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two thousand workspaces, others in each run."""
+    came = _many(scratch, 2000, derandomize=False)
+
+    with capsys.disabled():
+        print(came)  # noqa: T201 -- the figures are what a long run is made for
+    assert came["accepted"] >= 0.7 * came.total(), came
