@@ -21,7 +21,7 @@ _ACCEPTED = {
     "rollback": "Put back",
     "originals": "Right by its originals",
 }
-_INTERRUPTED = (2, 143)
+_INTERRUPTED = (2, 129, 143)
 _CRITERIA = {criterion.id: criterion for criterion in CRITERIA}
 _STAGES = {stage.id: stage for stage in STAGES}
 

@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import settle
+from migration.engine.backup import content_digest, settle
 from migration.engine.connections import leave_wal, open_existing, open_new, open_readonly
 from migration.engine.durable import make_private_folder, sync_folder
 from migration.engine.errors import EngineError
@@ -37,6 +37,26 @@ def write_version(database: Path) -> int:
     with database.open("rb") as file:
         head = file.read(_WRITE_VERSION + 1)
     return head[_WRITE_VERSION] if head.startswith(MAGIC) and len(head) > _WRITE_VERSION else 0
+
+
+def is_void(path: Path) -> bool:
+    """Whether it is an empty file with nothing beside it, as SQLite makes one for whoever opens a name that is free."""
+    return path.is_file() and not path.is_symlink() and not path.stat().st_size and not sidecars(path)
+
+
+def remove_void(path: Path) -> None:
+    """The empty file is gone.
+
+    Raises:
+        EngineError: Somebody has written into it meanwhile; it is as it was.
+    """
+    if not is_void(path):
+        raise EngineError(
+            f"{path.name} is being written to.",
+            left="It is as it was found.",
+            todo="Stop the process that uses it and roll back again.",
+        )
+    path.unlink()
 
 
 def take_back(database: Path) -> None:
@@ -78,35 +98,25 @@ def set_aside(path: Path, folder: Path) -> None:
     sync_folder(path.parent)
 
 
-def keep(database: Path, folder: Path) -> None:
-    """A copy of the database as it is now is in the backup set; an earlier one stays there, too.
-
-    Raises:
-        EngineError: It is locked, or cannot be read.
-    """
-    kept = _free(folder / "databases", f"{database.stem}-before-rollback.db")
-    part = kept.with_name(kept.name + ".part")
-    part.unlink(missing_ok=True)
-    with in_words(database), contextlib.closing(open_readonly(database)) as source:
-        source.execute("BEGIN")
-        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the lock, before backup() waits without end
-        with contextlib.closing(open_new(part)) as con:
-            source.backup(con)
-            con.execute("PRAGMA journal_mode=DELETE").fetchone()
-    settle(part, kept)
-
-
-def overwrite(database: Path, backup: Path) -> None:
+def overwrite(database: Path, backup: Path, folder: Path, *, known: str) -> tuple[str, str]:
     """The database has the content of ``backup``, in one transaction: whoever has it open sees the old or the new.
+
+    What it had before is in the backup set, unless its content digest is ``known``; nobody can write in between.
+
+    Returns:
+        The content digest that it has now, and in words what was kept, or an empty text.
 
     Raises:
         EngineError: Somebody else has it open, or it could not be written; it is as it was.
     """
     with in_words(database), contextlib.closing(open_readonly(backup)) as source, alone(database) as con:
+        kept = _kept(con, database, folder, known)
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(con)
+        found = content_digest(con)
     sync_folder(database.parent)  # else a power cut could bring the journal back, and with it what was overwritten
+    return found, kept
 
 
 def place(path: Path, backup: Path, mode: int) -> None:
@@ -118,17 +128,22 @@ def place(path: Path, backup: Path, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def remove(database: Path) -> None:
-    """The database is gone, and nothing of it is beside its name.
+def remove(database: Path, folder: Path, *, known: str) -> str:
+    """The database is gone, and nothing of it is beside its name; what was in it is kept unless it is ``known``.
+
+    Returns:
+        In words what was kept, or an empty text.
 
     Raises:
         EngineError: Somebody else has it open; it is as it was.
     """
-    with in_words(database), alone(database):
+    with in_words(database), alone(database) as con:
+        kept = _kept(con, database, folder, known)
         database.unlink()
         for beside in sidecars(database):
             beside.unlink()
         sync_folder(database.parent)
+    return kept
 
 
 def back_to_wal(database: Path) -> None:
@@ -146,6 +161,7 @@ def back_to_wal(database: Path) -> None:
                 left="Its rows are as they were.",
                 todo="Stop the process and roll back again.",
             )
+    sync_folder(database.parent)
 
 
 @contextlib.contextmanager
@@ -189,6 +205,20 @@ def in_words(database: Path) -> Iterator[None]:
             left="It is as it was.",
             todo="Stop the process that uses it and roll back again." if locked else "See to it and roll back again.",
         ) from error
+
+
+def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: str) -> str:
+    """A copy of the database is in the backup set, if its content is another than the known one."""
+    if content_digest(con) == known:
+        return ""
+    kept = _free(folder / "databases", f"{database.stem}-before-rollback.db")
+    part = kept.with_name(kept.name + ".part")
+    part.unlink(missing_ok=True)
+    with contextlib.closing(open_new(part)) as copy:
+        con.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE").fetchone()
+    settle(part, kept)
+    return f"kept {database.name} as it was in {folder.name}/databases"
 
 
 def _free(folder: Path, name: str) -> Path:

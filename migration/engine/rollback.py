@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,42 +15,17 @@ from migration.engine.digest import digest_file
 from migration.engine.durable import move, replace
 from migration.engine.errors import EngineError
 from migration.engine.ledger import Ledger
-from migration.engine.observation import Observation, equal
 from migration.engine.processes import holders
 from migration.engine.standing import Standing, look_at
+from migration.engine.steps import PutBack, Step, restored_observations, unless_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from migration.engine.manifest import DatabaseCopy, Manifest
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing to put back.
-
-    Attributes:
-        words: What is said when it is done.
-        act: How it is done.
-        alone: The database that nobody else may have open then, or None.
-    """
-
-    words: str
-    act: Callable[[], object]
-    alone: Path | None = None
-
-
-@dataclass(frozen=True)
-class PutBack:
-    """What was put back, in the order in which it was done; empty when nothing had been changed."""
-
-    steps: list[str] = field(default_factory=list)
-    seen: list[Observation] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        """Whether everything, looked at afterwards, is as it was."""
-        return all(one.holds for one in self.seen)
+_ATTEMPTS = 100
 
 
 def changed_since(root: Path, folder: Path) -> list[str]:
@@ -70,7 +44,7 @@ def changed_since(root: Path, folder: Path) -> list[str]:
     return list(now.changed) if _ours(now, ledger) and not _as_before(now, sealed) else []
 
 
-def put_back(root: Path, folder: Path) -> PutBack:
+def put_back(root: Path, folder: Path, proved: Mapping[str, str] | None = None) -> PutBack:
     """Undo a run: archives, code, target, in this order; each step only where the run's own result is found.
 
     Everything is looked at before the first change, so that a refusal changes nothing. A target that has changed since
@@ -79,65 +53,73 @@ def put_back(root: Path, folder: Path) -> PutBack:
     Args:
         root: The workspace. This process has no connection open on its databases.
         folder: The run's backup set.
+        proved: Database to the content digest that the caller has just seen while holding its lock.
 
     Raises:
         EngineError: A file is neither as it was before the run nor as the run left it, or is in use.
         OSError: The disk is full or broken; it can be done again when that is mended.
     """
     sealed, ledger, done = manifest.read(folder), Ledger(folder), PutBack()
+    seen = dict(proved or {})
     if sealed is None:
         return done
     if not ledger.has("put-back"):
         looked = [
-            *_names(root, folder, sealed),
+            *_names(root, folder, sealed, seen),
             *_code(root, folder, sealed, ledger),
-            *_target(root, folder, sealed, ledger),
+            *_target(root, folder, sealed, ledger, seen),
         ]
-        steps = _unless_refused(looked)
+        steps = unless_refused(looked)
         for database in {step.alone for step in steps if step.alone}:
             restore.must_be_free(database)
         ledger.note("putting-back")
         for step in steps:
-            step.act()
-            done.steps.append(step.words)
+            done.steps.extend(words for words in (step.act(), step.words) if words)
         _restore_modes(root, sealed)
-    done.seen.extend(restored_observations(root, sealed))
+    done.seen.extend(restored_observations(root, sealed, seen))
     if not ledger.has("put-back"):
         ledger.note("put-back", steps=done.steps, exact=done.holds)
     return done
 
 
-def restored_observations(root: Path, sealed: Manifest) -> list[Observation]:
-    """Every database has the content, and every code file the bytes, that the manifest says; no archive is left."""
-    seen = [equal(copy.file, copy.digest, content_seen(root / copy.file)) for copy in sealed.databases]
-    for code in sealed.code:
-        path = root / code.file
-        seen.append(equal(code.file, code.sha256, digest_file(path) if path.is_file() else "no such file"))
-    gone = [*([] if sealed.target_existed else [sealed.target]), *sealed.archive.values()]
-    return seen + [
-        equal(file, "no such file", "there" if os.path.lexists(root / file) else "no such file") for file in gone
-    ]
-
-
-def _names(root: Path, folder: Path, sealed: Manifest) -> Iterator[Step | EngineError]:
+def _names(root: Path, folder: Path, sealed: Manifest, seen: dict[str, str]) -> Iterator[Step | EngineError]:
     for file, archived in sealed.archive.items():
         old, new, copy = root / file, root / archived, sealed.database(file)
         with restore.in_words(old):
             restore.take_back(old)
-        if os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
+        if os.path.lexists(new) and restore.is_void(old):
+            yield Step(
+                f"removed the empty file that was made under the name {file} since", partial(restore.remove_void, old)
+            )
+        elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
             yield EngineError(
                 f"{file} has been created again beside its archive {new.name}.",
                 left="Both files are as they were found.",
                 todo=f"Move {file} away (its rows are in no backup), then roll back again.",
             )
-        elif os.path.lexists(new):
+            continue
+        if os.path.lexists(new):
             yield from _settled(new, folder, copy.digest if copy else "")
             if not os.path.lexists(old):  # else a renaming was cut short: what lies beside the old name belongs to it
                 yield from _aside(old, folder)
-            yield Step(f"renamed {archived} back to {file}", partial(move, new, old))
+            yield Step(f"renamed {archived} back to {file}", partial(_rename_back, new, old, file, seen))
         elif copy and not os.path.lexists(old):
             yield from _aside(old, folder)
             yield from _placed(old, folder, copy)
+
+
+def _rename_back(archive: Path, old: Path, file: str, seen: dict[str, str]) -> None:
+    seen.setdefault(file, content_seen(archive))  # before anybody finds it under its old name
+    for left in reversed(range(_ATTEMPTS)):  # whoever opens the old name all the time makes an empty file all the time
+        if restore.is_void(old):
+            restore.remove_void(old)
+        try:
+            move(archive, old)
+        except FileExistsError:
+            if not left or not restore.is_void(old):
+                raise
+        else:
+            break
 
 
 def _settled(archive: Path, folder: Path, digest: str) -> Iterator[Step | EngineError]:
@@ -205,7 +187,9 @@ def _restore_code(path: Path, copy: Path, mode: int) -> None:
     replace(path, copy.read_bytes(), mode)
 
 
-def _target(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Step | EngineError]:
+def _target(
+    root: Path, folder: Path, sealed: Manifest, ledger: Ledger, seen: dict[str, str]
+) -> Iterator[Step | EngineError]:
     target, copy = root / sealed.target, sealed.database(sealed.target)
     if not os.path.lexists(target):
         if copy or ledger.has("creating-target"):
@@ -220,11 +204,11 @@ def _target(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Itera
         return
     begun = copy is None and now.empty and ledger.has("creating-target")
     if not _as_before(now, sealed) and (begun or _ours(now, ledger)):
-        yield from _without_the_run(target, folder, copy, now, ledger)
+        yield from _without_the_run(target, folder, copy, now, ledger, seen)
 
 
 def _without_the_run(
-    target: Path, folder: Path, copy: DatabaseCopy | None, now: Standing, ledger: Ledger
+    target: Path, folder: Path, copy: DatabaseCopy | None, now: Standing, ledger: Ledger, seen: dict[str, str]
 ) -> Iterator[Step | EngineError]:
     if now.later:
         yield EngineError(
@@ -235,18 +219,16 @@ def _without_the_run(
     if now.trouble:
         yield Step(f"set {target.name} aside in {folder.name}", partial(restore.set_aside, target, folder))
         yield from _aside(target, folder)
-    elif now.changed and not now.empty:
-        words = f"kept {target.name} as it was in {folder.name}/databases"
-        yield Step(words, partial(restore.keep, target, folder), alone=target)
+    known = "" if now.changed and not now.empty else now.digest
     if copy and now.trouble:
         yield from _placed(target, folder, copy)
     elif copy:
         yield from _proved(folder, copy.copy, copy.sha256)
-        act = partial(_restore_target, target, folder / copy.copy, copy.digest, ledger)
+        act = partial(_restore_target, target, folder, copy, known, ledger, seen)
         yield Step(f"restored {copy.file} from the backup set", act, alone=target)
     elif not now.trouble:
         words = f"removed {target.name}, which the run had created"
-        yield Step(words, partial(restore.remove, target), alone=target)
+        yield Step(words, partial(restore.remove, target, folder, known=known), alone=target)
 
 
 def _ours(now: Standing, ledger: Ledger) -> bool:
@@ -259,16 +241,19 @@ def _as_before(now: Standing, sealed: Manifest) -> bool:
     return copy is not None and now.digest == copy.digest
 
 
-def _restore_target(target: Path, backup: Path, digest: str, ledger: Ledger) -> None:
-    restore.overwrite(target, backup)
-    found = content_seen(target)
-    if found != digest:
+def _restore_target(
+    target: Path, folder: Path, copy: DatabaseCopy, known: str, ledger: Ledger, seen: dict[str, str]
+) -> str:
+    found, kept = restore.overwrite(target, folder / copy.copy, folder, known=known)
+    if found != copy.digest:
         raise EngineError(
             f"{target.name} has been restored, and does not have the content of its backup: {found}.",
-            left=f"The backup is {backup}.",
+            left=f"The backup is {folder / copy.copy}.",
             todo="Check the disk, and roll back again.",
         )
     ledger.note("target-restored")
+    seen[copy.file] = found
+    return kept
 
 
 def _restore_modes(root: Path, sealed: Manifest) -> None:
@@ -284,17 +269,3 @@ def _restore_modes(root: Path, sealed: Manifest) -> None:
         path = root / file
         if path.is_file() and path.stat().st_mode & 0o777 != mode:
             path.chmod(mode)
-
-
-def _unless_refused(looked: list[Step | EngineError]) -> list[Step]:
-    """Return the steps, if none of what was looked at stands in the way.
-
-    Raises:
-        EngineError: Something does; all of it is said.
-    """
-    refusals = [one for one in looked if isinstance(one, EngineError)]
-    if len(refusals) == 1:
-        raise refusals[0]
-    if refusals:
-        raise EngineError(" ".join(str(one) for one in refusals))
-    return [one for one in looked if isinstance(one, Step)]

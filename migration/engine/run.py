@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import migration
 from migration.engine import archive as archives
 from migration.engine import history, logs, manifest, rollback, sets
-from migration.engine.backup import copy_code, copy_database, dump_database, open_set
+from migration.engine.backup import content_digest, copy_code, copy_database, dump_database, open_set
 from migration.engine.connections import open_existing, open_new
 from migration.engine.diff import unified
 from migration.engine.digest import TableDigest, digest_tables
@@ -23,6 +23,7 @@ from migration.engine.references import Rewrite, plan_rewrites
 from migration.engine.rehearse import copy_workspace
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
+from migration.engine.steps import PutBack
 from migration.engine.survey import Survey, survey
 from migration.engine.transfer import Transferred, copy, own_digest, raise_mark, source_digest
 from migration.plan.problem import Problem
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from migration.engine.guard import Guard
     from migration.engine.manifest import Manifest
     from migration.engine.survey import Facts
     from migration.plan.model import Plan
+else:
+    from sqlite_utils.utils import sqlite3
 
 STEPS = ("survey", "back up", "create schema", "transfer", "verify", "commit", "rewrite", "smoke", "archive", "finish")
 
@@ -255,6 +259,7 @@ class Run:
             con = open_existing(self.root / self.plan.target)
             con.execute("PRAGMA journal_mode=WAL").fetchone()
             con.close()
+            sync_folder(path.parent)
 
     def rewrite_code(self) -> str:
         """Rewrite the code files, each noted in the ledger before; return the unified diff."""
@@ -301,15 +306,18 @@ class Run:
         self.ledger.note("finished")
         self.finished = True
 
-    def put_back(self) -> rollback.PutBack:
-        """Undo whatever this run has changed; the guards stay until it is done, the lock until :meth:`close`."""
+    def put_back(self) -> PutBack:
+        """Undo whatever this run has changed; the lock of the run stays until :meth:`close`."""
         self.close_target()
-        for facts in [*self.found.sources.values(), *([self.found.target] if self.found.target else [])]:
+        guarded = [*self.found.sources.values(), *([self.found.target] if self.found.target else [])]
+        # What is still under its guard is read there: as soon as that is released, others may write again.
+        proved = {one.file: content_digest(one.guard.writer) for one in guarded if _holds(one.guard)}
+        for facts in guarded:
             facts.guard.release()
         if self.sealed is None:
             self.discard_unsealed()
-            return rollback.PutBack()
-        return rollback.put_back(self.root, self.folder)
+            return PutBack()
+        return rollback.put_back(self.root, self.folder, proved)
 
     def close_target(self) -> None:
         """Take back the transaction if there is one, and close the connection; it never commits."""
@@ -378,6 +386,14 @@ class Run:
                 todo="Run the stages in order.",
             )
         self._taken.append(step)
+
+
+def _holds(guard: Guard) -> bool:
+    """Whether nobody else has been able to write since the guard was taken."""
+    try:
+        return guard.writer.in_transaction
+    except sqlite3.ProgrammingError:  # closed
+        return False
 
 
 def _sha256(data: bytes) -> str:

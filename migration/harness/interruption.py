@@ -1,4 +1,4 @@
-"""Interruption: how Ctrl-C and SIGTERM end a run in order, and from when on they no longer may."""
+"""Interruption: how Ctrl-C, SIGTERM and a closed terminal end a run in order, and from when on they no longer may."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import pytest
 if TYPE_CHECKING:
     from migration.harness.state import RunState
 
-INTERRUPTED, TERMINATED = 2, 143
+INTERRUPTED, TERMINATED, HUNG_UP = 2, 143, 129
 
-_EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+# pytest alone would die of SIGTERM, and of SIGHUP when its terminal is closed, without undoing anything.
+_EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
 
 
 def watch(config: pytest.Config, state: RunState) -> None:
-    """Both signals end the run from now on: pytest alone would die of SIGTERM without undoing anything.
+    """The three signals end the run from now on, except those that were ignored before, as under nohup.
 
     A long SQL statement ends within milliseconds. When pytest ends, the signals mean what they did before.
     """
@@ -27,7 +28,8 @@ def watch(config: pytest.Config, state: RunState) -> None:
         state.ended = _EXIT_CODES[signal.Signals(number)]
         leave(state)
 
-    before = {number: signal.signal(number, _end) for number in _EXIT_CODES}
+    heard = [number for number in _EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _end) for number in heard}
 
     def _as_before() -> None:
         for number, handler in before.items():

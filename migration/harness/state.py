@@ -57,7 +57,7 @@ class RunState:
         touched: True from the moment on from which there may be something to put back.
         committed: True once COMMIT returned and the history row was read through a new connection.
         failed: Id of the first stage that failed, or empty.
-        ended: Exit code that an interruption asks for (2, 143), or None.
+        ended: Exit code that an interruption asks for (2, 129, 143), or None.
         unanswerable: Criteria that cannot be answered in this mode, and why; they are not demanded, and said.
         resources: What is given back when pytest ends: the run's lock, the scratch folder of a rehearsal.
     """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from migration.engine.run import Run
     from migration.engine.sets import BackupSet
+    from migration.engine.steps import PutBack
     from migration.harness.state import RunState
     from migration.plan.model import Plan
 
@@ -37,7 +38,7 @@ class WayBack:
 
     def __init__(self, state: RunState, plan: Plan, run: Run | None, say: Callable[[str], None]) -> None:
         self._state, self._plan, self._run, self._say = state, plan, run, say
-        self.done: rollback.PutBack | None = None
+        self.done: PutBack | None = None
 
     def perform(self) -> None:
         """Put everything back; a target that was changed since is a refusal, unless it may be discarded."""

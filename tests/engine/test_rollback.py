@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine import restore
 from migration.engine.errors import EngineError
 from migration.engine.history import TABLE
 from migration.engine.ledger import Ledger
@@ -446,3 +447,31 @@ def test_a_set_that_was_not_sealed_has_nothing_to_put_back(tmp_path: Path) -> No
     assert changed_since(root, root / SET) == []
 
     assert everything(root) == before
+
+
+def test_an_empty_file_under_an_old_name_is_no_hindrance(root: Path, before: State) -> None:
+    """SQLite makes one for whoever opens a name that is free; nothing is in it, so it goes."""
+    (root / "logs/tasks.db").touch()
+
+    done = put_back(root, root / SET)
+
+    assert done.holds
+    assert state(root) == before
+    assert done.steps[0] == "removed the empty file that was made under the name logs/tasks.db since"
+
+
+@pytest.mark.parametrize("target", [True, False])
+def test_rows_written_between_look_and_act_are_kept(
+    tmp_path: Path, target: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes after everything was looked at loses nothing: what is overwritten is compared under the lock."""
+    root = build(tmp_path / "w", target=target)
+    consolidated(root)
+    monkeypatch.setattr(restore, "must_be_free", lambda path: execute(path, "INSERT INTO tasks(title) VALUES('late')"))
+
+    done = put_back(root, root / SET)
+
+    assert done.holds
+    assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps
+    kept = root / SET / "databases/workspace-before-rollback.db"
+    assert execute(kept, "SELECT count(*) FROM tasks WHERE title = 'late'") == [(1,)]

@@ -58,14 +58,23 @@ def _die_while_putting_back(_item: pytest.Function) -> None:
         (_at(PREFLIGHT, signal.SIGINT), 2),
         (_at(PREFLIGHT, signal.SIGTERM), 143),
         (_at(COPY, signal.SIGTERM), 143),
+        (_at(COMMITTED, signal.SIGHUP), 129),
         (_at(COMMITTED, signal.SIGINT), 2),
         (_at(ARCHIVED, signal.SIGTERM), 143),
         (_after(LAST, signal.SIGINT), 2),
     ],
-    ids=["preflight", "preflight, SIGTERM", "copy, SIGTERM", "after COMMIT", "archive, SIGTERM", "at the very end"],
+    ids=[
+        "preflight",
+        "preflight, SIGTERM",
+        "copy, SIGTERM",
+        "after COMMIT, SIGHUP",
+        "after COMMIT",
+        "archive, SIGTERM",
+        "at the very end",
+    ],
 )
 def test_a_signal_ends_the_run_and_everything_is_put_back(workspace: Workspace, plugin: Before, code: int) -> None:
-    """Exit 2 or 143, a report that says so, no lock left behind, and the workspace as it was."""
+    """Exit 2, 143 or 129, a report that says so, no lock left behind, and the workspace as it was."""
     before = workspace.contents()
 
     ran = workspace.forked("migrate", plugin=plugin)

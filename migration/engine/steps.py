@@ -1,0 +1,77 @@
+"""Steps: what a rollback is made of, whether all of them may be taken, and how they turned out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from migration.engine.backup import content_seen
+from migration.engine.digest import digest_file
+from migration.engine.errors import EngineError
+from migration.engine.observation import Observation, equal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from migration.engine.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to put back.
+
+    Attributes:
+        words: What is said when it is done.
+        act: How it is done; it may return words that come before.
+        alone: The database that nobody else may have open then, or None.
+    """
+
+    words: str
+    act: Callable[[], str | None]
+    alone: Path | None = None
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """What was put back, in the order in which it was done; empty when nothing had been changed."""
+
+    steps: list[str] = field(default_factory=list)
+    seen: list[Observation] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything, looked at afterwards, is as it was."""
+        return all(one.holds for one in self.seen)
+
+
+def unless_refused(looked: list[Step | EngineError]) -> list[Step]:
+    """Return the steps, if none of what was looked at stands in the way.
+
+    Raises:
+        EngineError: Something does; all of it is said.
+    """
+    refusals = [one for one in looked if isinstance(one, EngineError)]
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise EngineError(" ".join(str(one) for one in refusals))
+    return [one for one in looked if isinstance(one, Step)]
+
+
+def restored_observations(root: Path, sealed: Manifest, proved: Mapping[str, str]) -> list[Observation]:
+    """Every database has the content, and every code file the bytes, that the manifest says; no archive is left.
+
+    What was ``proved`` is not read again: others may use it by now.
+    """
+    seen = [
+        equal(one.file, one.digest, proved.get(one.file) or content_seen(root / one.file)) for one in sealed.databases
+    ]
+    for code in sealed.code:
+        path = root / code.file
+        seen.append(equal(code.file, code.sha256, digest_file(path) if path.is_file() else "no such file"))
+    gone = [*([] if sealed.target_existed else [sealed.target]), *sealed.archive.values()]
+    return seen + [
+        equal(file, "no such file", "there" if os.path.lexists(root / file) else "no such file") for file in gone
+    ]

@@ -1,0 +1,259 @@
+"""Beside others: a run that is not alone leaves, or goes on without losing a row of anybody's."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+from migration.engine import connections, guard
+from tests.whole.whole_run import Before, Ran, Workspace, other_process, small_workspace
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+    from multiprocessing.synchronize import Barrier
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+DEADLINE = 60  # seconds until two processes that wait for each other give up
+ARCHIVING = "test_the_sources_are_renamed"
+INTO_SOURCE = "INSERT INTO tags VALUES ('a', 'w' || ?)"
+INTO_TARGET = "INSERT INTO people(name) VALUES ('w' || ?)"
+
+_WRITER = """
+import select, sqlite3, sys
+path, sql, stays = sys.argv[1], sys.argv[2], sys.argv[3] == "stays"
+con, written = None, 0
+while not select.select([sys.stdin], [], [], 0.005)[0]:
+    try:
+        con = con or sqlite3.connect(path, isolation_level=None, timeout=0)
+        con.execute(sql, (written,))
+        written += 1
+        if written == 1:
+            print("writing", flush=True)
+    except sqlite3.OperationalError:
+        pass
+    if con and not stays:
+        con.close()
+        con = None
+print(written)
+"""
+
+
+class Writer:
+    """A process that writes a row about 200 times a second.
+
+    Attributes:
+        written: Rows that SQLite said it has taken, once the writer has ended.
+    """
+
+    def __init__(self, path: Path, sql: str, how: str) -> None:
+        self._command = [sys.executable, "-c", _WRITER, str(path), sql, how]
+        self.written = 0
+        self.pid = 0
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self._process.pid
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "writing\n"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        said, _error = self._process.communicate("\n", DEADLINE)
+        self.written = int(said)
+
+
+class _Meet:
+    """A plugin that lets a run begin when another one does, and notes its process id."""
+
+    def __init__(self, note: Path) -> None:
+        self._note = note
+
+    @pytest.hookimpl(wrapper=True)  # wrappers go before the gate, which begins the run
+    def pytest_cmdline_main(self) -> Iterator[None]:
+        self._note.write_text(str(os.getpid()))
+        _meeting[0].wait(DEADLINE)
+        return (yield)
+
+
+_meeting: list[Barrier] = []
+
+
+def _meet_at(barrier: Barrier) -> None:
+    """Be told, as a worker, where to meet the other."""
+    _meeting.append(barrier)
+
+
+def _run_with_the_other(root: Path, reports: Path) -> tuple[Ran, int]:
+    """Migrate as soon as the other worker does; return what came of it, and the id of the run's process."""
+    note = reports.with_name("pid")
+    ran = Workspace(root, reports).forked("migrate", plugin=_Meet(note))
+    return ran, int(note.read_text())
+
+
+def _start_together(folder: Path, times: int) -> Iterator[tuple[Workspace, list[tuple[Ran, int]]]]:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, spawn, initializer=_meet_at, initargs=(spawn.Barrier(2),)) as pool:
+        for number in range(times):
+            (here := folder / str(number)).mkdir()
+            workspace = small_workspace(here)
+            for name in ("one", "two"):
+                (here / name).mkdir()
+            runs = [
+                pool.submit(_run_with_the_other, workspace.root, here / name / "reports") for name in ("one", "two")
+            ]
+            yield workspace, [run.result() for run in runs]
+
+
+@pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.long)])
+def test_of_two_that_start_together_exactly_one_runs(tmp_path: Path, times: int) -> None:
+    """The other leaves with 4 and names the process of the first, each time."""
+    ended = 0
+
+    for workspace, runs in _start_together(tmp_path, times):
+        (winner, pid), (loser, _) = sorted(runs, key=lambda run: run[0].exit)
+        assert (winner.exit, loser.exit) == (0, 4), winner.text + loser.text
+        assert f"another run is under way: process {pid}" in loser.text
+        assert len(workspace.sets()) == 1
+        ended += 1
+
+    assert ended == times
+
+
+@pytest.mark.parametrize("times", [5, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("file", "sql"), [("old.db", INTO_SOURCE), ("main.db", INTO_TARGET)])
+def test_beside_a_busy_writer_every_run_is_refused(workspace: Workspace, file: str, sql: str, times: int) -> None:
+    """It names the writer; every row that was written is where it was written to."""
+    rows = _rows(workspace.root / file, sql)
+
+    with Writer(workspace.root / file, sql, "stays") as writer:
+        runs = [workspace.forked("migrate") for _ in range(times)]
+
+    assert [ran.exit for ran in runs] == [4] * times
+    assert all(f"process {writer.pid}" in ran.text for ran in runs)
+    assert _rows(workspace.root / file, sql) == rows + writer.written
+    assert not workspace.sets()
+
+
+@pytest.mark.parametrize("times", [2, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("file", "sql"), [("old.db", INTO_SOURCE), ("main.db", INTO_TARGET)])
+def test_a_writer_that_comes_and_goes_loses_no_row(tmp_path: Path, file: str, sql: str, times: int) -> None:
+    """Nobody sees it beforehand: it is locked out, or ends the run; its rows are where it wrote them, or kept."""
+    for number in range(times):
+        (here := tmp_path / str(number)).mkdir()
+        workspace = small_workspace(here)
+        rows = _rows(workspace.root / file, sql)
+
+        with Writer(workspace.root / file, sql, "comes and goes") as writer:
+            ran = workspace.forked("migrate")
+
+        assert ran.exit in (0, 1, 4), ran.text
+        there = _rows(workspace.root / ("main.db" if ran.exit == 0 else file), sql)
+        assert there + _kept_aside(workspace, sql) == rows + writer.written, ran.text
+        assert "before-rollback" not in str(list(workspace.root.rglob("*"))) or "kept main.db" in ran.text
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_a_write_between_commit_and_archive_is_noticed_and_stays(workspace: Workspace, mode: str) -> None:
+    """In the moment in which one lock is given back for another somebody writes: the run puts everything back."""
+    workspace.execute("old.db", f"PRAGMA journal_mode={mode}")
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate", plugin=Before(ARCHIVING, _write_in_the_gap))
+
+    assert ran.exit in (1, 3), ran.text
+    assert "old.db was written to by another process while the run held it" in ran.text
+    assert _rows(workspace.root / "old.db", INTO_SOURCE) == 4
+    assert {name for name, was in before.items() if workspace.contents()[name] != was} == {"old.db"}
+
+
+def _write_in_the_gap(_item: pytest.Function) -> None:
+    """Let another process write to the source as soon as its guard has given back the write lock."""
+    leave = connections.leave_wal
+
+    def _leave(con: sqlite3.Connection, path: Path) -> str:
+        with other_process(path, "INSERT INTO tags VALUES ('a', 'late')"):
+            pass
+        return leave(con, path)
+
+    vars(guard)["leave_wal"] = _leave
+
+
+@pytest.mark.parametrize(
+    ("mode", "sql"),
+    [("DELETE", "BEGIN; SELECT * FROM tags"), ("WAL", "BEGIN; SELECT * FROM tags"), ("WAL", "SELECT * FROM tags")],
+    ids=["reading", "reading in WAL mode", "idle in WAL mode"],
+)
+def test_a_reader_that_comes_in_the_middle_ends_the_run(workspace: Workspace, mode: str, sql: str) -> None:
+    """It would go on with a file that has another name by then: everything is put back."""
+    workspace.execute("old.db", f"PRAGMA journal_mode={mode}")
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate", plugin=Before(ARCHIVING, lambda _item: _visit(workspace.root / "old.db", sql)))
+
+    assert ran.exit == 1, ran.text
+    assert "old.db is " in ran.text
+    assert workspace.contents() == before
+    assert workspace.forked("migrate").exit == 0
+
+
+def _visit(path: Path, sql: str) -> Callable[[], object]:
+    """Let another process open a database and stay, until what is returned is called."""
+    code = (
+        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "con.executescript(sys.argv[2]); print('open', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(path), sql]
+    visitor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert visitor.stdout is not None
+    assert visitor.stdout.readline() == "open\n"
+    return visitor.communicate
+
+
+@pytest.mark.parametrize("file", ["old.db", "main.db"])
+@pytest.mark.parametrize("sql", ["PRAGMA journal_mode=WAL", "BEGIN EXCLUSIVE"])
+def test_whoever_is_there_first_is_named(workspace: Workspace, file: str, sql: str) -> None:
+    """Idle in WAL mode, or with the exclusive lock: refused within the deadline, and nothing is touched."""
+    with other_process(workspace.root / file, sql) as pid:
+        before = workspace.files()
+        ran = workspace.forked("migrate")
+        after = workspace.files()
+
+    assert ran.exit == 4, ran.text
+    assert f"{file}: is open, in use by process {pid}" in ran.text
+    assert after == before
+
+
+def test_the_lock_file_of_a_dead_process_keeps_nobody_out(workspace: Workspace) -> None:
+    """The kernel's lock counts, and it is gone with its process."""
+    lock = workspace.root / "backups" / "run.lock"
+    lock.parent.mkdir(mode=0o700)
+    lock.write_text("1\npytest -m migrate\n")
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert not lock.exists()
+
+
+def _rows(path: Path, sql: str) -> int:
+    """Count the rows of the table that a statement writes to."""
+    table = re.findall(r"INTO (\w+)", sql)[0]
+    with contextlib.closing(sqlite3.connect(path)) as con:
+        return int(con.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _kept_aside(workspace: Workspace, sql: str) -> int:
+    """Count the rows of that table that a rollback has kept aside, and that its backup does not have."""
+    kept = list(workspace.root.glob("backups/*/databases/main-before-rollback.db"))
+    return sum(_rows(path, sql) - _rows(path.with_name("target.db"), sql) for path in kept)
