@@ -250,6 +250,12 @@ FAULTS = (
         _late_sql("UPDATE tasks SET hours = 9.5 WHERE id = 'c'"),
     ),
     Fault(
+        "final-digest",
+        "test_the_target_still_is_what_was_verified",
+        "a table is made after COMMIT",
+        _late_sql("CREATE TABLE late (x)"),
+    ),
+    Fault(
         "record-written", "test_the_record_is_in_the_backup_set", "the instructions are empty", _empty_the_instructions
     ),
 )
