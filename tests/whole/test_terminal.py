@@ -30,7 +30,7 @@ class BrokenReporter:
 class Impatient:
     """A plugin that lets signs of life come as often as they can."""
 
-    def pytest_sessionstart(self) -> None:
+    def pytest_configure(self) -> None:
         """Take the pause away."""
         life.LOG_SECONDS = 0
 
