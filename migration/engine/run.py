@@ -22,6 +22,7 @@ from migration.engine.processes import holders
 from migration.engine.references import Rewrite, plan_rewrites
 from migration.engine.rehearse import copy_workspace
 from migration.engine.schema import read
+from migration.engine.settled import list_settled
 from migration.engine.sql import folded, quoted
 from migration.engine.steps import PutBack
 from migration.engine.survey import Survey, survey
@@ -53,6 +54,7 @@ class Run:
         stamp: ``YYYYMMDD_HHMMSS`` of the run's start; backup set and archives are named by it.
         live: The real workspace; the same as ``root`` in a migration.
         say: Called with a few words before each part of a long step.
+        settled: Sentences about rows that a conflict policy kept from arriving, or took away.
         sql: Statements that were run on the target, names and no values.
     """
 
@@ -72,6 +74,7 @@ class Run:
     verified: dict[str, TableDigest] = field(default_factory=dict)
     log_marks: logs.LogMarks = field(default_factory=lambda: logs.LogMarks(()))
     sql: list[str] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
     committed: bool = False
     finished: bool = False
     _opened: bool = False
@@ -201,6 +204,8 @@ class Run:
             rows = self.found.rows(move)
             self.say(f"copying {move.subject} ({rows} rows)")
             self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
+            if said := list_settled(con, move, alias, self.folder):
+                self.settled.append(said)
             self.done.append(copy(con, move, source_digest(con, move, alias), alias))
             raise_mark(con, move, self.found.mark(move))
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text
 from migration.engine.digest import TableDigest, digest_query, digest_table, values
+from migration.engine.dump import literal
 from migration.engine.errors import EngineError
 from migration.engine.sql import folded, listed, quoted
 from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
 
     from migration.engine.move import Move
 else:
@@ -80,6 +82,29 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
         raise EngineError(what, left=left, todo="Mend the rows, or choose another table or policy.") from error
     change = source - skipped - replaced
     return Transferred(move, source.rows, inserted, skipped.rows, replaced.rows, change, time.monotonic() - began)
+
+
+def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[list[str]]:
+    """Yield the key of each row that the conflict policy settles, as SQL literals; to be asked before the copy.
+
+    With ``prefer-source`` these are the target's rows that make place, else the source's rows that stay behind.
+    """
+    keys = _keys(move)
+    if move.map.on_conflict == "refuse" or not keys:
+        return
+    if move.map.on_conflict == "prefer-source":
+        names = ", ".join(f"t.{column}" for column, _, _ in keys[0])
+        query = f"SELECT {names} FROM main.{quoted(move.into.name)} AS t WHERE {_claimed(move, alias)}"
+    else:
+        names = ", ".join(value for _, value, _ in keys[0])
+        query = f"SELECT {names} FROM {_from(move, alias)} WHERE {_clash(move)}"
+    before = con.text_factory
+    exact_text(con)
+    try:
+        for row in con.execute(query):
+            yield [literal(value) for value in row]
+    finally:
+        con.text_factory = before
 
 
 def source_digest(con: sqlite3.Connection, move: Move, alias: str) -> TableDigest:

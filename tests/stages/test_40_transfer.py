@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from migration.engine.run import Run
     from migration.engine.survey import Facts
     from migration.harness.fixtures import Recorder
+    from migration.harness.state import RunState
 
 pytestmark = [pytest.mark.stage("40-transfer"), pytest.mark.migrate, pytest.mark.verify]
 
 
 @pytest.mark.order(4010)
 def test_each_source_is_attached_and_copied(
-    target: Run, attached: Callable[[Facts], AbstractContextManager[str]]
+    target: Run, attached: Callable[[Facts], AbstractContextManager[str]], state: RunState
 ) -> None:
     """Each source is attached in plan order and its tables are copied; triggers and views come after the rows."""
     for source in target.sources():
@@ -29,6 +30,7 @@ def test_each_source_is_attached_and_copied(
             target.transfer(source, alias)
 
     target.finish_schema()
+    state.findings += target.settled
 
     assert len(target.done) == len(target.found.moves)
 

@@ -1,0 +1,58 @@
+"""A conflict policy does what it says, and each row that it settles is counted and listed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.guard import looking
+from tests.whole.whole_run import Workspace, execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAN = """
+format = 1
+name = "merge"
+target = "main.db"
+[[source]]
+name = "old"
+file = "old.db"
+[[source.table]]
+name = "t"
+on_conflict = "{policy}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "rows", "listed"),
+    [
+        ("prefer-target", [("a", "target"), ("b", "target"), ("c", "old")], ["'a'", "'b'"]),
+        ("prefer-source", [("a", "old"), ("b", "old"), ("c", "old")], ["'a'", "'b'"]),
+    ],
+)
+def test_each_settled_row_is_listed_by_its_key(
+    policy: str, rows: list[tuple[str, str]], listed: list[str], tmp_path: Path
+) -> None:
+    """The keys stand in the backup set, readable by the owner alone; the report has the count and the place."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    (root / "consolidation.toml").write_text(PLAN.format(policy=policy), "utf-8")
+    for name, keys in (("main", "ab"), ("old", "abc")):
+        word = "target" if name == "main" else "old"
+        execute(root / f"{name}.db", "CREATE TABLE t(k TEXT PRIMARY KEY, v)")
+        for key in keys:
+            execute(root / f"{name}.db", f"INSERT INTO t VALUES ('{key}', '{word}')")
+    workspace = Workspace(root, tmp_path / "reports")
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 0, ran.text
+    with looking(root / "main.db") as con:
+        assert con.execute("SELECT k, v FROM t ORDER BY k").fetchall() == rows
+    [file] = root.glob("backups/*/settled-conflicts.jsonl")
+    assert [json.loads(line)["key"] for line in file.read_text("ascii").splitlines()] == [[key] for key in listed]
+    assert file.stat().st_mode & 0o077 == 0
+    assert any("old.db:t: 2 rows" in one and file.name in one for one in ran.evidence["findings"])
