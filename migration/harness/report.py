@@ -84,7 +84,7 @@ def hardened(text: str) -> str:
     if "<html>" not in text:  # not pytest-html's page, or hardened already
         return text
     text = text.replace(' onclick="location.reload()"', "")
-    text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names a path of this machine
+    text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names the path of a file
     head = (
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(text)}"/>\n'
         '    <meta name="viewport" content="width=device-width, initial-scale=1"/>'

@@ -115,7 +115,7 @@ def _start_together(folder: Path, times: int) -> Iterator[tuple[Workspace, list[
             yield workspace, [run.result() for run in runs]
 
 
-@pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [5, pytest.param(100, marks=pytest.mark.long)])
 def test_of_two_that_start_together_exactly_one_runs(tmp_path: Path, times: int) -> None:
     """The other leaves with 4 and names the process of the first, each time."""
     ended = 0

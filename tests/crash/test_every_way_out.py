@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no fault can be injected: {why_not()}")
 
-SAMPLE, LONG = 6, 200  # calls of each fault and way back; both commands make 12 of each fault
+SAMPLE, LONG = 4, 200  # calls of each fault and way back; both commands make 8 of each fault
 WAYS = ("migrate", "rollback")
 AT_ONCE = min(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1
 
