@@ -153,7 +153,12 @@ def content_seen(path: Path) -> str:
 
 
 def settle(part: Path, final: Path) -> None:
-    """Give a finished file its final name; its bytes are on disk before the name is."""
+    """Give a finished file its final name; its bytes are on disk before the name is, and nothing is left beside it.
+
+    SQLite passes over an error when it takes the sidecars away that a copy in WAL mode had; they hold nothing by now.
+    """
+    for suffix in ("-wal", "-shm", "-journal"):
+        part.with_name(part.name + suffix).unlink(missing_ok=True)
     handle = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -16,6 +16,7 @@ from migration.engine.backup import (
     file_content_digest,
     open_set,
     reloaded_digest,
+    settle,
 )
 from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
@@ -184,3 +185,14 @@ def test_what_cannot_be_digested_is_said_in_words(tmp_path: Path) -> None:
 
     assert content_seen(tmp_path / "missing.db") == "no such file"
     assert content_seen(tmp_path / "text.db") == "cannot be read (file is not a database)"
+
+
+def test_a_sidecar_that_sqlite_could_not_remove_is_not_left(tmp_path: Path) -> None:
+    """A finished copy needs nothing beside it, so nothing stays there under its unfinished name."""
+    part, final = tmp_path / "notes.db.part", tmp_path / "notes.db"
+    part.write_bytes(b"pages")
+    (tmp_path / "notes.db.part-shm").write_bytes(b"index")
+
+    settle(part, final)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.db"]
