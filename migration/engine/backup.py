@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from migration.engine.survey import Facts
 else:
     from sqlite_utils.utils import sqlite3
+
+_UNFINISHED = re.compile(r"\.(?:part|sql\.reloaded)(?:-wal|-shm|-journal)?$")
 
 
 def open_set(folder: Path) -> None:
@@ -150,6 +153,16 @@ def content_seen(path: Path) -> str:
         return file_content_digest(path)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return f"cannot be read ({error})"
+
+
+def clear_scratch(folder: Path) -> None:
+    """Remove what a run that was killed had begun in a backup set and not finished: no copy, and in no manifest.
+
+    A source's name cannot make a copy look like that: the names of copies end in ``.db`` and ``.sql``.
+    """
+    for path in (folder / "databases").iterdir():
+        if _UNFINISHED.search(path.name):
+            path.unlink()
 
 
 def settle(part: Path, final: Path) -> None:

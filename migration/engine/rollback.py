@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine import manifest, restore
-from migration.engine.backup import content_seen
+from migration.engine.backup import clear_scratch, content_seen
 from migration.engine.digest import digest_file
 from migration.engine.durable import move, replace
 from migration.engine.errors import EngineError
@@ -76,6 +76,7 @@ def put_back(root: Path, folder: Path, proved: Mapping[str, str] | None = None) 
         for step in steps:
             done.steps.extend(words for words in (step.act(), step.words) if words)
         _restore_modes(root, sealed)
+        clear_scratch(folder)
     done.seen.extend(restored_observations(root, sealed, seen))
     if not ledger.has("put-back"):
         ledger.note("put-back", steps=done.steps, exact=done.holds)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.backup import (
+    clear_scratch,
     content_seen,
     copy_code,
     copy_database,
@@ -196,3 +197,16 @@ def test_a_sidecar_that_sqlite_could_not_remove_is_not_left(tmp_path: Path) -> N
     settle(part, final)
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.db"]
+
+
+def test_only_what_was_not_finished_is_cleared_away(tmp_path: Path) -> None:
+    """Copies stay, whatever their sources are called; what a killed run had begun beside them goes."""
+    copies = {"a.db", "a.sql", "b.part.db", "c.sql.reloaded.db"}
+    begun = {"a.db.part", "a.db.part-shm", "a.sql.part", "a.sql.reloaded", "a.sql.reloaded-journal"}
+    (tmp_path / "databases").mkdir()
+    for name in copies | begun:
+        (tmp_path / "databases" / name).touch()
+
+    clear_scratch(tmp_path)
+
+    assert {path.name for path in (tmp_path / "databases").iterdir()} == copies
