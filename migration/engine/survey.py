@@ -21,7 +21,7 @@ from migration.engine.keys import Party, collisions
 from migration.engine.move import Move, differences, fit, table_or_problem
 from migration.engine.planned import planned_statements
 from migration.engine.schema import Schema, Table, read
-from migration.engine.sql import folded
+from migration.engine.sql import folded, quoted
 from migration.engine.trial import value_problems
 from migration.plan.problem import Problem
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from migration.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
+
+UNCHECKABLE = "a parent without such a key"
 
 
 @dataclass(frozen=True)
@@ -167,10 +169,22 @@ def _read_facts(name: str, file: str, guard: Guard, found: Survey) -> Facts | No
 
 
 def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Count rows whose foreign key points at nothing, by child and parent table."""
+    """Count rows whose foreign key points at nothing, by child and parent table.
+
+    A foreign key whose parent has no such key cannot be checked (https://sqlite.org/foreignkeys.html, section 3); it
+    counts once, under :data:`UNCHECKABLE`, so that one which the run would make is seen, and one that was there is not
+    held against it.
+    """
     counts: dict[tuple[str, str], int] = {}
-    for child, _, parent, _ in con.execute("PRAGMA main.foreign_key_check"):
-        counts[child, parent] = counts.get((child, parent), 0) + 1
+    tables = con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid").fetchall()
+    for (table,) in tables:
+        try:
+            for child, _, parent, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
+                counts[child, parent] = counts.get((child, parent), 0) + 1
+        except sqlite3.OperationalError as error:
+            if "foreign key mismatch" not in str(error):
+                raise
+            counts[table, UNCHECKABLE] = 1
     return counts
 
 
