@@ -256,7 +256,7 @@ class Foretelling:
         try:
             self.con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})").fetchall()
         except sqlite3.Error as error:
-            self._problem(origin.where, f"its foreign key would not work in the target: {error}.", _PARENT)
+            self._problem(origin.where, f"its foreign key would not work in the target: {error}.", _NO_KEY)
 
     def _find(self, kind: str, name: str) -> Statement | None:
         """What has this name; triggers have names of their own, tables, indexes and views share theirs."""
@@ -294,4 +294,5 @@ _RENAME_INDEX = 'Rename it, or set index_clash = "rename" in the plan.'
 _MOVE_TOO = (
     "Move what it uses as well; or leave that behind with a reason, and the trigger stays in the archive with it."
 )
+_NO_KEY = "Give the table a create text whose foreign key refers to a key of its parent, or that has none."
 _PARENT = "Move that table as well, or give this one a create text without the reference."
