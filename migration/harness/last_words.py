@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from migration.engine.run import Run
     from migration.harness.state import RunState
 
+RECORD = "record.json"
+"""In the backup set: the record of the run, the same as ``evidence.json`` of its report."""
+
 _ROLLBACK = """\
 # The way back
 

@@ -13,7 +13,9 @@ import pytest
 from migration.audit.bundle import update_latest, write_bundle
 from migration.audit.criteria import STAGES
 from migration.audit.evidence import StageRecord
+from migration.audit.private_file import write_private
 from migration.harness import interruption, report
+from migration.harness.last_words import RECORD, record
 from migration.harness.state import STATE, RunState
 from migration.plan.printable import printable
 
@@ -255,4 +257,7 @@ def _write(state: RunState) -> None:
     """Write the bundle beside the report, after pytest-html and junitxml have written theirs."""
     plan_text = state.settings.plan.read_text("utf-8", errors="replace") if state.settings.plan.is_file() else ""
     write_bundle(state.folder, state.record(), plan_text=plan_text)
+    kept = state.settings.workspace / state.backup_set / RECORD
+    if state.mode == "migrate" and state.backup_set and kept.is_file():
+        write_private(kept, record(state))  # stage 95 wrote it before there was a verdict
     update_latest(state.settings.reports, state.run_id)

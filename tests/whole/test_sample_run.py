@@ -68,6 +68,8 @@ def test_the_sample_is_rehearsed_consolidated_checked_and_put_back(tmp_path: Pat
     assert _count(target, "orchestration_decisions") == 0
     assert not (workspace.root / "meridian-core/logs/task_queue.db").exists()
     assert migrated.evidence["rollback"]["drilled"] == rehearsal.evidence["finished"]
+    [record] = workspace.root.glob("backups/*/record.json")
+    assert json.loads(record.read_bytes()) == migrated.evidence
 
     again = workspace.pytest("migrate")
     assert again.exit == 0, again.text
