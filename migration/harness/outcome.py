@@ -13,7 +13,7 @@ import pytest
 from migration.audit.bundle import update_latest, write_bundle
 from migration.audit.criteria import STAGES
 from migration.audit.evidence import StageRecord
-from migration.audit.private_file import write_private
+from migration.engine import durable
 from migration.harness import interruption, report
 from migration.harness.last_words import RECORD, record
 from migration.harness.state import STATE, RunState
@@ -259,5 +259,5 @@ def _write(state: RunState) -> None:
     write_bundle(state.folder, state.record(), plan_text=plan_text)
     kept = state.settings.workspace / state.backup_set / RECORD
     if state.mode == "migrate" and state.backup_set and kept.is_file():
-        write_private(kept, record(state))  # stage 95 wrote it before there was a verdict
+        durable.replace(kept, record(state), 0o600)  # stage 95 wrote it before there was a verdict
     update_latest(state.settings.reports, state.run_id)
