@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from migration.engine.connections import open_new, open_readonly
 from migration.engine.digest import digest_database, digest_file, digest_tables
 from migration.engine.dump import load_dump, marks, write_dump
-from migration.engine.durable import make_private_folder, sync_folder, write_new
+from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
 from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.manifest import CodeCopy, DatabaseCopy
@@ -20,7 +20,7 @@ from migration.engine.schema import read
 if TYPE_CHECKING:
     import sqlite3
 
-    from migration.engine.survey import Facts
+    from migration.engine.facts import Facts
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -172,10 +172,6 @@ def settle(part: Path, final: Path) -> None:
     """
     for suffix in ("-wal", "-shm", "-journal"):
         part.with_name(part.name + suffix).unlink(missing_ok=True)
-    handle = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(part)
     part.rename(final)
     sync_folder(final.parent)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from migration.engine import history
 from migration.engine.digest import TableDigest, digest_table, digest_tables
 from migration.engine.dump import marks
+from migration.engine.facts import orphans
 from migration.engine.observation import Observation, equal
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
-from migration.engine.survey import orphans
 from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:

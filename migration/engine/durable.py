@@ -90,6 +90,19 @@ def make_private_folder(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def sync(path: Path) -> None:
+    """The bytes of the file ``path`` survive a power cut; its name does once its folder is synced.
+
+    Raises:
+        OSError: When the file cannot be opened, or the disk reports an error.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(path: Path) -> None:
     """The names in the folder ``path`` survive a power cut.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from migration.plan.model import Plan, Source
 
 MAGIC = b"SQLite format 3\0"
-_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")  # https://sqlite.org/fileformat.html, section 3
+JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")  # https://sqlite.org/fileformat.html, section 3
 _PAGE_SIZE = slice(16, 18)
 _READ_VERSION, _WRITE_VERSION = 18, 19
 _PAGE_COUNT = slice(28, 32)
@@ -64,9 +64,20 @@ def has_hot_journal(path: Path) -> bool:
     journal = path.with_name(path.name + "-journal")
     try:
         with journal.open("rb") as file:
-            return file.read(len(_JOURNAL_MAGIC)) == _JOURNAL_MAGIC
+            return file.read(len(JOURNAL_MAGIC)) == JOURNAL_MAGIC
     except OSError:
         return False
+
+
+def is_wal(path: Path) -> bool:
+    """Whether SQLite would read the database through a ``-wal``: by its header, or because one lies beside it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER_BYTES)
+    except OSError:
+        return False
+    beside = path.with_name(path.name + "-wal").exists()  # read even if the header does not mention it
+    return beside or (len(head) == _HEADER_BYTES and head[_READ_VERSION] == _NEWEST_FORMAT)
 
 
 def size_with_sidecars(path: Path) -> int:

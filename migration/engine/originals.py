@@ -15,12 +15,13 @@ from migration.engine import history, manifest
 from migration.engine.arrival import Arrival, arrival
 from migration.engine.digest import digest_table
 from migration.engine.errors import EngineError
+from migration.engine.facts import orphans
 from migration.engine.guard import looking
 from migration.engine.observation import Observation, equal
 from migration.engine.schema import Schema, read
 from migration.engine.snapshot import snapshot
 from migration.engine.sql import folded, quoted, with_name
-from migration.engine.survey import Survey, orphans, survey
+from migration.engine.survey import Survey, survey
 from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:

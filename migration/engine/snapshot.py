@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_new
 from migration.engine.errors import EngineError
-from migration.engine.files import MAGIC, has_hot_journal
+from migration.engine.files import MAGIC, has_hot_journal, is_wal
 from migration.engine.guard import looking
 from migration.engine.processes import lock_owner
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-_WAL_FORMAT = 2
-_READ_VERSION = 19
 _HEADER_BYTES = 100
 _TRIES = 5
 
@@ -45,9 +43,7 @@ def _copied_with_files(live: Path) -> bool:
         return True
     if has_hot_journal(live):
         return lock_owner(live) is None
-    # SQLite reads a -wal also beside a database whose header does not mention it.
-    wal = head[_READ_VERSION] == _WAL_FORMAT or _with(live, "-wal").exists()
-    return wal and lock_owner(live) is None
+    return is_wal(live) and lock_owner(live) is None
 
 
 def _copy_files(live: Path, copy: Path) -> None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.digest import TableDigest, digest_database, digest_tables
-from migration.engine.dump import marks
 from migration.engine.errors import EngineError
-from migration.engine.files import file_problems, has_hot_journal, present, size_with_sidecars
+from migration.engine.facts import Facts, facts_of, unreadable
+from migration.engine.files import file_problems, present
 from migration.engine.future import Foretelling, Future
 from migration.engine.gather import DIRECT, Gathering
-from migration.engine.guard import Guard
 from migration.engine.keys import Party, collisions
 from migration.engine.move import Move, differences, fit, table_or_problem
 from migration.engine.planned import planned_statements
-from migration.engine.schema import Schema, Table, read
-from migration.engine.sql import folded, quoted
+from migration.engine.schema import Schema, Table
+from migration.engine.scope import left_behind
+from migration.engine.space import room
+from migration.engine.sql import folded
 from migration.engine.trial import value_problems
 from migration.plan.problem import Problem
 
@@ -32,37 +29,6 @@ if TYPE_CHECKING:
     from migration.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
-
-UNCHECKABLE = "a parent without such a key"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """One live database as it was found; its guard keeps it so.
-
-    Attributes:
-        name: The source's name in the plan, or ``target``.
-        file: Path relative to the workspace.
-        size: Bytes, ``-wal`` included.
-        digests: Table to digest, for every table that holds a user's rows.
-        digest: Content digest of the whole database.
-        orphans: Rows of foreign_key_check: child table, parent table, to their number.
-    """
-
-    name: str
-    file: str
-    guard: Guard
-    schema: Schema
-    digests: dict[str, TableDigest]
-    marks: dict[str, int]
-    digest: str
-    size: int
-    orphans: dict[tuple[str, str], int]
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """Rows per table."""
-        return {name: digest.rows for name, digest in self.digests.items()}
 
 
 @dataclass
@@ -108,12 +74,12 @@ def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
     found = Survey(problems=file_problems(plan, root))
     bad = {problem.subject.removeprefix("target ") for problem in found.problems}
     if (root / plan.target).exists() and plan.target not in bad:
-        found.target = _facts("target", plan.target, root, guards, found)
+        found.target = _seen(found, facts_of("target", plan.target, root, guards))
     for source in plan.in_order:
         if source not in present(plan, root):
             found.findings.append(f"{source.file}: absent, and optional in the plan; nothing is moved from it.")
         elif source.file not in bad:
-            facts = _facts(source.name, source.file, root, guards, found)
+            facts = _seen(found, facts_of(source.name, source.file, root, guards))
             if facts:
                 found.sources[source.name] = facts
     _foretell(plan, found)
@@ -121,82 +87,20 @@ def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
     for move in found.moves:
         found.problems += value_problems(move, found.gathered.get(move.source.name, root / move.source.file))
     _look_for_collisions(plan, root, found)
-    found.problems += _left_behind(plan, found)
-    found.problems += _room(plan, root, found)
+    for source in plan.sources:
+        if source.name in found.sources:
+            problems, findings = left_behind(source, found.sources[source.name])
+            found.problems += problems
+            found.findings += findings
+    found.problems += room(plan, root, list(found.sources.values()), found.target)
     return found
 
 
-def _facts(name: str, file: str, root: Path, guards: ExitStack, found: Survey) -> Facts | None:
-    path = root / file
-    if has_hot_journal(path):
-        what = "has a hot journal: a process died, or is still busy, in the middle of a transaction."
-        todo = f'Let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
-        found.problems.append(Problem("sources-readable", file, what, todo))
+def _seen(found: Survey, facts: Facts | Problem) -> Facts | None:
+    if isinstance(facts, Problem):
+        found.problems.append(facts)
         return None
-    try:
-        guard = Guard(path)
-        guards.callback(guard.release)
-        return _read_facts(name, file, guard, found)
-    except EngineError as error:
-        found.problems.append(Problem("no-other-process", file, error.what, error.todo))
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        found.problems.append(_unreadable(file, error))
-    return None
-
-
-def _read_facts(name: str, file: str, guard: Guard, found: Survey) -> Facts | None:
-    con = guard.reader
-    damage = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
-    if damage != ["ok"]:
-        what = f"is corrupt: integrity_check says: {damage[0]}."
-        todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
-        found.problems.append(Problem("integrity-before", file, what, todo))
-        return None
-    schema = read(con)
-    digests = digest_tables(con, schema)
-    of_tables = marks(con)
-    return Facts(
-        name=name,
-        file=file,
-        guard=guard,
-        schema=schema,
-        digests=digests,
-        marks=of_tables,
-        digest=digest_database(schema, digests, of_tables),
-        size=size_with_sidecars(guard.path),
-        orphans=orphans(con),
-    )
-
-
-def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Count rows whose foreign key points at nothing, by child and parent table.
-
-    A foreign key whose parent has no such key cannot be checked (https://sqlite.org/foreignkeys.html, section 3); it
-    counts once, under :data:`UNCHECKABLE`, so that one which the run would make is seen, and one that was there is not
-    held against it.
-    """
-    counts: dict[tuple[str, str], int] = {}
-    tables = con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid").fetchall()
-    for (table,) in tables:
-        try:
-            for child, _, parent, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
-                counts[child, parent] = counts.get((child, parent), 0) + 1
-        except sqlite3.OperationalError as error:
-            if "foreign key mismatch" not in str(error):
-                raise
-            counts[table, UNCHECKABLE] = 1
-    return counts
-
-
-def _unreadable(file: str, error: Exception) -> Problem:
-    text = str(error)
-    if "collation" in text:
-        what = f"uses a collation that only its application has ({text})."
-        return Problem("sources-readable", file, what, "Move its tables by the application, or leave the source out.")
-    if "malformed" in text or "corrupt" in text:
-        what = f"is corrupt ({text})."
-        return Problem("integrity-before", file, what, "Restore it from a backup; never merge damage.")
-    return Problem("sources-readable", file, f"cannot be read ({text}).", "Correct the plan, or mend the file.")
+    return facts
 
 
 def _foretell(plan: Plan, found: Survey) -> None:
@@ -220,7 +124,7 @@ def _foretell(plan: Plan, found: Survey) -> None:
                 telling.move(source, wanted, planned, facts.schema)
                 tables.append((source, at, table))
             except sqlite3.Error as error:
-                found.problems.append(_unreadable(f"{source.file}:{table_map.name}", error))
+                found.problems.append(unreadable(f"{source.file}:{table_map.name}", error))
     for required in plan.tables:
         telling.require(required.name, required.create)
     for source in plan.in_order:
@@ -308,7 +212,7 @@ def _look_for_collisions(plan: Plan, root: Path, found: Survey) -> None:
             found.problems += collisions(into, moves, parties)
         except sqlite3.Error as error:
             subject = ", ".join(move.subject for move in moves)
-            found.problems.append(_unreadable(subject, error))
+            found.problems.append(unreadable(subject, error))
 
 
 def _read_from(root: Path, found: Survey, move: Move) -> Path:
@@ -317,43 +221,3 @@ def _read_from(root: Path, found: Survey, move: Move) -> Path:
 
 def _by_target(move: Move) -> dict[str, str]:
     return {folded(new): old for old, new in move.columns}
-
-
-def _left_behind(plan: Plan, found: Survey) -> list[Problem]:
-    problems = []
-    for source in plan.sources:
-        facts = found.sources.get(source.name)
-        if facts is None:
-            continue
-        moved = {folded(table_map.name) for table_map in source.tables}
-        for name, rows in facts.rows.items():
-            reason = next((one.reason for one in source.leave if any(fnmatchcase(name, p) for p in one.tables)), None)
-            if folded(name) in moved:
-                continue
-            if reason is not None:
-                found.findings.append(f"{source.file}:{name}: {rows} rows left behind: {reason}")
-            elif rows:
-                what = f"{rows} rows are in no table map: they would be left behind."
-                todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
-                problems.append(Problem("nothing-left-behind", f"{source.file}:{name}", what, todo))
-    return problems
-
-
-def _room(plan: Plan, root: Path, found: Survey) -> list[Problem]:
-    databases = [*found.sources.values(), *([found.target] if found.target else [])]
-    size = sum(facts.size for facts in databases)
-    growth = sum(facts.size for facts in found.sources.values())
-    needed = size * (2 if plan.dump else 1) + growth
-    free = shutil.disk_usage(root).free
-    problems = []
-    if free < needed:
-        what = f"{needed / 1e6:.1f} MB are needed for backups, dumps and growth, {free / 1e6:.1f} MB are free."
-        problems.append(Problem("space", plan.backups, what, "Free some space and run again."))
-    folders = {root / facts.file for facts in databases} | {root / plan.backups, root / plan.target}
-    for folder in sorted({path.parent for path in folders}):
-        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-            what = "is read-only for the user who runs this: no permission to write there."
-            problems.append(
-                Problem("space", str(folder.relative_to(root)), what, "Give write permission and run again.")
-            )
-    return problems

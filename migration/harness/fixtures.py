@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from migration.engine.applications import Applications
+    from migration.engine.facts import Facts
     from migration.engine.manifest import Manifest
     from migration.engine.observation import Observation
     from migration.engine.originals import Judged
     from migration.engine.run import Run
-    from migration.engine.survey import Facts
     from migration.harness.way_back import WayBack
     from migration.plan.model import Plan, Smoke
     from migration.plan.problem import Problem

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.engine.survey import Facts
+    from migration.engine.facts import Facts
 else:
     from sqlite_utils.utils import sqlite3
 

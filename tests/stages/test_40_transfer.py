@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from migration.engine.facts import Facts
     from migration.engine.run import Run
-    from migration.engine.survey import Facts
     from migration.harness.fixtures import Recorder
     from migration.harness.state import RunState
 

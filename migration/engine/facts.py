@@ -1,0 +1,132 @@
+"""Facts: what one live database is, read through its guard before the run touches anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine.digest import TableDigest, digest_database, digest_tables
+from migration.engine.dump import marks
+from migration.engine.errors import EngineError
+from migration.engine.files import has_hot_journal, size_with_sidecars
+from migration.engine.guard import Guard
+from migration.engine.schema import Schema, read
+from migration.engine.sql import quoted
+from migration.plan.problem import Problem
+
+if TYPE_CHECKING:
+    import sqlite3
+    from contextlib import ExitStack
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+UNCHECKABLE = "a parent without such a key"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One live database as it was found; its guard keeps it so.
+
+    Attributes:
+        name: The source's name in the plan, or ``target``.
+        file: Path relative to the workspace.
+        size: Bytes, ``-wal`` included.
+        digests: Table to digest, for every table that holds a user's rows.
+        digest: Content digest of the whole database.
+        orphans: Rows of foreign_key_check: child table, parent table, to their number.
+    """
+
+    name: str
+    file: str
+    guard: Guard
+    schema: Schema
+    digests: dict[str, TableDigest]
+    marks: dict[str, int]
+    digest: str
+    size: int
+    orphans: dict[tuple[str, str], int]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows per table."""
+        return {name: digest.rows for name, digest in self.digests.items()}
+
+
+def facts_of(name: str, file: str, root: Path, guards: ExitStack) -> Facts | Problem:
+    """Read one live database, keeping writers out from now on; or say why that cannot be.
+
+    Args:
+        name: Its name in the plan, or ``target``.
+        file: Its path relative to ``root``.
+        root: The workspace.
+        guards: Gets the guard.
+    """
+    path = root / file
+    if has_hot_journal(path):
+        what = "has a hot journal: a process is in the middle of a transaction, or died in one over several databases."
+        todo = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
+        return Problem("sources-readable", file, what, todo)
+    try:
+        guard = Guard(path)
+        guards.callback(guard.release)
+        return _read(name, file, guard)
+    except EngineError as error:
+        return Problem("no-other-process", file, error.what, error.todo)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return unreadable(file, error)
+
+
+def _read(name: str, file: str, guard: Guard) -> Facts | Problem:
+    con = guard.reader
+    damage = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
+    if damage != ["ok"]:
+        what = f"is corrupt: integrity_check says: {damage[0]}."
+        todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
+        return Problem("integrity-before", file, what, todo)
+    schema = read(con)
+    digests = digest_tables(con, schema)
+    of_tables = marks(con)
+    return Facts(
+        name=name,
+        file=file,
+        guard=guard,
+        schema=schema,
+        digests=digests,
+        marks=of_tables,
+        digest=digest_database(schema, digests, of_tables),
+        size=size_with_sidecars(guard.path),
+        orphans=orphans(con),
+    )
+
+
+def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """Count rows whose foreign key points at nothing, by child and parent table.
+
+    A foreign key whose parent has no such key cannot be checked (https://sqlite.org/foreignkeys.html, section 3); it
+    counts once, under :data:`UNCHECKABLE`, so that one which the run would make is seen, and one that was there is not
+    held against it.
+    """
+    counts: dict[tuple[str, str], int] = {}
+    tables = con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid").fetchall()
+    for (table,) in tables:
+        try:
+            for child, _, parent, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
+                counts[child, parent] = counts.get((child, parent), 0) + 1
+        except sqlite3.OperationalError as error:
+            if "foreign key mismatch" not in str(error):
+                raise
+            counts[table, UNCHECKABLE] = 1
+    return counts
+
+
+def unreadable(file: str, error: Exception) -> Problem:
+    """Say in words why SQLite could not read a database."""
+    text = str(error)
+    if "collation" in text:
+        what = f"uses a collation that only its application has ({text})."
+        return Problem("sources-readable", file, what, "Move its tables by the application, or leave the source out.")
+    if "malformed" in text or "corrupt" in text:
+        what = f"is corrupt ({text})."
+        return Problem("integrity-before", file, what, "Restore it from a backup; never merge damage.")
+    return Problem("sources-readable", file, f"cannot be read ({text}).", "Correct the plan, or mend the file.")

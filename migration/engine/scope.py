@@ -1,0 +1,30 @@
+"""Scope: every table with rows is moved, or left behind with a reason that the plan states."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from migration.engine.sql import folded
+from migration.plan.problem import Problem
+
+if TYPE_CHECKING:
+    from migration.engine.facts import Facts
+    from migration.plan.model import Source
+
+
+def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[str]]:
+    """Return the tables with rows that the plan forgets, and a finding for each that it leaves with a reason."""
+    problems, findings = [], []
+    moved = {folded(table_map.name) for table_map in source.tables}
+    for name, rows in facts.rows.items():
+        reason = next((one.reason for one in source.leave if any(fnmatchcase(name, p) for p in one.tables)), None)
+        if folded(name) in moved:
+            continue
+        if reason is not None:
+            findings.append(f"{source.file}:{name}: {rows} rows left behind: {reason}")
+        elif rows:
+            what = f"{rows} rows are in no table map: they would be left behind."
+            todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
+            problems.append(Problem("nothing-left-behind", f"{source.file}:{name}", what, todo))
+    return problems, findings
