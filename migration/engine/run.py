@@ -17,8 +17,9 @@ from migration.engine.diff import unified
 from migration.engine.digest import TableDigest, digest_tables
 from migration.engine.durable import replace, sync_folder, write_new
 from migration.engine.errors import EngineError
+from migration.engine.hot_journal import settle
+from migration.engine.in_use import in_use
 from migration.engine.ledger import Ledger
-from migration.engine.processes import holders
 from migration.engine.references import Rewrite, plan_rewrites
 from migration.engine.rehearse import copy_workspace
 from migration.engine.schema import read
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from migration.engine.facts import Facts
     from migration.engine.guard import Guard
     from migration.engine.manifest import Manifest
-    from migration.engine.survey import Facts
     from migration.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
@@ -121,14 +122,19 @@ class Run:
             except EngineError as error:
                 self.found.problems.append(Problem("no-other-process", self.plan.name, error.what, error.todo))
                 return self.found
-        in_use = self._in_use()
+        others = in_use(self.plan, self.live, rehearsal=self.rehearsal)
         self.log_marks = logs.mark(self.root, self.plan.logs.files, never_open=self.databases())
+        self.rewrites, unfit = plan_rewrites(self.root, self.plan.references, self.plan.inserts)
+        problems = [*others.problems, *unfit]
+        keep = None if self.rehearsal else self.folder.with_name(f"{self.folder.name}.hot-journals")
+        journals = settle(self.plan, self.root, keep, otherwise_fine=not problems)
+        if journals.problems:
+            self.found.problems = [*journals.problems, *problems]
+            return self.found
         self.say("reading everything")
-        noted = self.found.findings
         self.found = survey(self.plan, self.root, self._resources)
-        self.found.findings[:0] = noted
-        self.rewrites, problems = plan_rewrites(self.root, self.plan.references, self.plan.inserts)
-        self.found.problems += [*in_use, *problems]
+        self.found.findings[:0] = [*others.findings, *journals.findings]
+        self.found.problems += problems
         return self.found
 
     def back_up(self) -> Manifest:
@@ -340,29 +346,6 @@ class Run:
     def close(self) -> None:
         """Give back every lock; nothing is undone by this."""
         self._resources.close()
-
-    def _in_use(self) -> list[Problem]:
-        """Name the processes that have a database open: a migration needs them stopped, a rehearsal notes them."""
-        files = [self.live / self.plan.target, *(self.live / source.file for source in self.plan.sources)]
-        seen = holders(files)
-        if self.rehearsal:
-            self.found.findings += [
-                f"{self._of_live(h.file)} is open in process {h.pid} ({h.command}): stop it before pytest -m migrate."
-                for h in seen.found
-            ]
-            return []
-        return [
-            Problem(
-                "no-other-process",
-                self._of_live(holder.file),
-                f"is open, in use by process {holder.pid} ({holder.command}).",
-                "Stop it and run again; nothing was changed.",
-            )
-            for holder in seen.found
-        ]
-
-    def _of_live(self, path: Path) -> str:
-        return path.relative_to(self.live).as_posix() if path.is_relative_to(self.live) else path.name
 
     def _strictest_mode(self) -> int:
         modes = [facts.guard.path.stat().st_mode & 0o777 for facts in self.found.sources.values()]

@@ -1,0 +1,65 @@
+"""In use: whoever else has, or could have, a database of the plan open while the run works on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine.files import is_wal
+from migration.engine.filesystem import network, synchronized
+from migration.engine.processes import holders
+from migration.plan.problem import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.plan.model import Plan
+
+
+@dataclass(frozen=True)
+class InUse:
+    """What stands in the way of a migration, and what a reader should know."""
+
+    problems: tuple[Problem, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
+    """Name the processes that have a database open, and the places where other machines could.
+
+    A migration needs the processes stopped; a rehearsal, which works on copies, notes them.
+    """
+    problems, findings = _places(plan, live)
+    for holder in holders(_databases(plan, live)).found:
+        file, who = _relative(holder.file, live), f"process {holder.pid} ({holder.command})"
+        if rehearsal:
+            findings.append(f"{file} is open in {who}: stop it before pytest -m migrate.")
+        else:
+            todo = "Stop it and run again; nothing was changed."
+            problems.append(Problem("no-other-process", file, f"is open, in use by {who}.", todo))
+    return InUse(tuple(problems), tuple(findings))
+
+
+def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[str]]:
+    """Locks on a network file system do not reach other machines reliably, and shared memory of WAL not at all."""
+    problems, findings = [], []
+    for path in _databases(plan, live):
+        file = _relative(path, live)
+        kind = network(path)
+        if kind and is_wal(path):
+            what = f"is in WAL mode on a network file system ({kind}): who else writes to it cannot be seen."
+            todo = "Copy the workspace to a local disk and run there (https://sqlite.org/wal.html#noshm)."
+            problems.append(Problem("no-other-process", file, what, todo))
+        elif kind:
+            findings.append(f"{file} is on a network file system ({kind}): make sure that no other machine uses it.")
+        if service := synchronized(path):
+            findings.append(f"{file} is in a folder that {service} synchronizes: stop that for the time of the run.")
+    return problems, findings
+
+
+def _databases(plan: Plan, live: Path) -> list[Path]:
+    return [live / file for file in dict.fromkeys([plan.target, *(source.file for source in plan.sources)])]
+
+
+def _relative(path: Path, live: Path) -> str:
+    return path.relative_to(live).as_posix() if path.is_relative_to(live) else path.name

@@ -1,0 +1,69 @@
+"""File system: where locks do not reach everybody, a database in WAL mode is refused and any other is pointed out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from migration.engine import filesystem, in_use
+from migration.engine.filesystem import NETWORK, kind_of, network, synchronized
+from migration.plan.model import Plan
+from tests.whole.whole_run import execute
+
+MOUNTED = {"/": "ext4", "/mnt/share": "nfs4", "/mnt/share/local": "xfs", "/mnt/share2": "btrfs"}
+PLAN = {"format": 1, "name": "p", "target": "t.db", "source": [{"name": "a", "file": "a.db"}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/a.db", "ext4"),
+        ("/mnt/share/a.db", "nfs4"),
+        ("/mnt/share/deep/er/a.db", "nfs4"),
+        ("/mnt/share/local/a.db", "xfs"),
+        ("/mnt/share2/a.db", "btrfs"),
+    ],
+)
+def test_the_longest_mount_point_decides(path: str, kind: str) -> None:
+    """A folder whose name only begins like a mount point is not below it."""
+    assert kind_of(Path(path), MOUNTED) == kind
+
+
+def test_where_no_mount_table_can_be_read_nothing_is_claimed() -> None:
+    """An unknown file system is not called local or network."""
+    assert kind_of(Path("/home/a.db"), {}) == ""
+
+
+def test_the_file_system_of_this_machine_is_found(tmp_path: Path) -> None:
+    """The mount table is the real one, and some entry of it is above every path."""
+    import psutil
+
+    kind = kind_of(tmp_path.resolve(), {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)})
+
+    assert kind
+    assert network(tmp_path) == (kind if kind in NETWORK else "")
+
+
+@pytest.mark.parametrize("folder", ["Dropbox", "OneDrive - Contoso", "Google Drive", "Mobile Documents"])
+def test_a_folder_that_a_service_synchronizes_is_known_by_its_name(tmp_path: Path, folder: str) -> None:
+    """The service copies the file while it is written to."""
+    assert synchronized(tmp_path / folder / "work" / "a.db") == folder
+    assert synchronized(tmp_path / f"not{folder}" / "a.db") == ""
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_on_a_network_wal_is_refused_and_the_rest_is_pointed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """The kind is one that no test can mount everywhere: only the answer of the mount table is given."""
+    for name in ("a.db", "t.db"):
+        execute(tmp_path / name, f"PRAGMA journal_mode={mode}; CREATE TABLE x(y)")
+    monkeypatch.setattr(filesystem, "kind_of", lambda _path, _mounted: "nfs4")
+
+    seen = in_use.in_use(Plan.model_validate(PLAN), tmp_path, rehearsal=False)
+
+    said = [str(problem) for problem in seen.problems] if mode == "wal" else seen.findings
+    assert len(said) == 2
+    assert all("network file system (nfs4)" in one for one in said)
+    assert not (seen.findings if mode == "wal" else seen.problems)

@@ -1,0 +1,139 @@
+"""Hot journals: what a process that died in mid-transaction left is taken back by SQLite, kept as found, and said."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.files import JOURNAL_MAGIC, has_hot_journal
+from tests.engine.small_workspace import in_a_child
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.whole.whole_run import Ran, Workspace
+else:
+    from sqlite_utils.utils import sqlite3
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and SIGKILL")
+
+
+def die_in_a_transaction(database: Path) -> None:
+    """Let a process write half of a transaction into the database itself, and be killed there."""
+
+    def _die() -> None:
+        con = sqlite3.connect(database, isolation_level=None)
+        con.execute("PRAGMA cache_size=1")
+        con.execute("BEGIN")
+        con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_a_child(_die) == -signal.SIGKILL
+    assert has_hot_journal(database)
+
+
+def findings(ran: Ran) -> str:
+    """What the report lists for a reader's eye."""
+    return "\n".join(ran.evidence["findings"])
+
+
+@pytest.mark.parametrize("file", ["old.db", "main.db"])
+def test_a_hot_journal_is_taken_back_and_said_so(workspace: Workspace, file: str) -> None:
+    """The run is accepted with the rows of before that transaction; the files as found are kept, byte for byte."""
+    die_in_a_transaction(workspace.root / file)
+    found = {name: (workspace.root / name).read_bytes() for name in (file, f"{file}-journal")}
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert f"{file}: a process had died in mid-transaction" in findings(ran)
+    (kept,) = workspace.root.glob("backups/small-*.hot-journals")
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == found
+    assert {oct(path.stat().st_mode & 0o777) for path in kept.iterdir()} == {"0o600"}
+    assert not (workspace.root / f"{file}-journal").exists()
+
+
+def test_a_rehearsal_takes_it_back_on_the_copies_only(workspace: Workspace) -> None:
+    """It passes, and not a byte of the workspace changes."""
+    die_in_a_transaction(workspace.root / "old.db")
+    before = workspace.files()
+
+    ran = workspace.forked("verify")
+
+    assert ran.exit == 0, ran.text
+    assert "old.db: a process had died in mid-transaction" in findings(ran)
+    assert workspace.files() == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda w: w.edit("consolidation.toml", "rows = 3", "rows = 4"),
+        lambda w: w.edit("app/store.py", "old.db", "gone.db"),
+    ],
+    ids=["seen in the databases", "seen in the code"],
+)
+def test_when_something_else_is_wrong_it_is_left_alone(workspace: Workspace, spoil: object) -> None:
+    """A refusal changes nothing, not even what every opener would change; both reasons are listed."""
+    die_in_a_transaction(workspace.root / "old.db")
+    assert callable(spoil)
+    spoil(workspace)
+    before = workspace.files()
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 4, ran.text
+    assert ran.failed & {"rows-as-stated", "references-found"}
+    assert workspace.files() == before
+
+
+def test_a_journal_of_a_transaction_over_several_databases_is_refused(workspace: Workspace) -> None:
+    """Whether it is to be taken back depends on a file that the plan does not know."""
+    die_in_a_transaction(workspace.root / "old.db")
+    name = os.fsencode(workspace.root / "main.db-mj12345678")
+    with (workspace.root / "old.db-journal").open("ab") as journal:
+        journal.write(b"\0\0\0\0" + name + len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + JOURNAL_MAGIC)
+    before = workspace.files()
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 4, ran.text
+    assert "old.db: has a hot journal" in ran.text
+    assert workspace.files() == before
+
+
+def test_a_transaction_that_somebody_is_in_is_left_alone(workspace: Workspace) -> None:
+    """It looks the same on disk; the living process is named, and its transaction goes on."""
+    with in_a_transaction(workspace.root / "old.db") as process:
+        ran = workspace.forked("migrate")
+        process.communicate("commit")
+
+    assert ran.exit == 4, ran.text
+    assert str(process.pid) in ran.text
+    assert process.returncode == 0
+    assert not has_hot_journal(workspace.root / "old.db")
+
+
+@contextlib.contextmanager
+def in_a_transaction(database: Path) -> Iterator[subprocess.Popen[str]]:
+    """Lend a process that has written half of a transaction, and commits once it is told to."""
+    code = (
+        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "con.execute('PRAGMA cache_size=1'); con.execute('BEGIN');"
+        "con.execute('CREATE TABLE big AS SELECT randomblob(100000)'); print('open', flush=True);"
+        "sys.stdin.read(); con.execute('COMMIT')"
+    )
+    command = [sys.executable, "-c", code, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        assert has_hot_journal(database)
+        yield process
