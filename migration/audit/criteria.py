@@ -75,6 +75,7 @@ CRITERIA = (
     Criterion("keys-free", "10-preflight", "No two rows claim the same key, or the plan says which one stays."),
     Criterion("rows-as-stated", "10-preflight", "The sources hold the numbers of rows that the plan states."),
     Criterion("references-found", "10-preflight", "Every reference in the plan is in the code exactly as stated."),
+    Criterion("rehearsed", "10-preflight", "A rehearsal of this very plan passed, as lately as the plan demands."),
     Criterion("backup-complete", "20-backup", "All original databases and code files are backed up."),
     Criterion("backup-digest", "20-backup", "Each backup, read again, has the content of its original."),
     Criterion(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ from migration.engine.schema import read
 from migration.harness.closing import command
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from migration.audit.evidence import DatabaseRecord
     from migration.engine.run import Run
     from migration.harness.state import RunState
@@ -79,16 +76,3 @@ def instructions(state: RunState) -> tuple[str, str]:
     return said, _ROLLBACK.format(
         run=state.stamp, sources=", ".join(names) or "nothing", target=target, command=said, by_hand=by_hand
     )
-
-
-def last_drill(reports: Path, plan_sha256: str) -> str:
-    """Return when a rehearsal of this very plan last passed, rollback included; empty when none is known."""
-    found = []
-    for path in reports.glob("*-rehearsal/evidence.json"):
-        try:
-            data = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if data.get("verdict") == "accepted" and data.get("plan", {}).get("sha256") == plan_sha256:
-            found.append(str(data.get("finished", "")))
-    return max(found, default="")

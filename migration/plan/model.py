@@ -211,6 +211,8 @@ class Plan(Part):
         index_clash: What to do when an index name is taken by another table of the target: ``rename`` creates the
             index as ``<table>_<name>`` and says so; ``refuse`` refuses.
         dump: Write and prove an SQL dump beside each database backup.
+        require_rehearsal: Greatest age in seconds of the rehearsal, of this very plan on these very databases, without
+            which a migration is refused; None demands none.
     """
 
     format: Literal[1]
@@ -219,6 +221,7 @@ class Plan(Part):
     backups: PathInside = "backups"
     index_clash: Literal["rename", "refuse"] = "rename"
     dump: bool = True
+    require_rehearsal: Seconds | None = None
     change: Change = Change()
     estimates: Estimates = Estimates()
     sources: Annotated[list[Source], Field(alias="source", min_length=1)]

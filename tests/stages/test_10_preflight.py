@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.harness.fixtures import Recorder, database_record
+from migration.harness.rehearsals import standing
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
@@ -123,5 +124,14 @@ def test_the_sources_hold_what_the_plan_states(run: Run, evidence: Recorder) -> 
 def test_every_reference_is_in_the_code(run: Run, evidence: Recorder) -> None:
     """Every expression that is to be rewritten is there once, or is rewritten already."""
     wrong = evidence.problems("references-found", run.found.problems, f"{len(run.plan.references)} references")
+
+    assert not wrong, wrong
+
+
+@pytest.mark.order(1130)
+@pytest.mark.criterion("rehearsed")
+def test_it_was_rehearsed_as_the_plan_demands(state: RunState, evidence: Recorder) -> None:
+    """A rehearsal of this very plan on these very databases passed within the time that the plan states, if it does."""
+    wrong = evidence("rehearsed", [standing(state)])
 
     assert not wrong, wrong

@@ -100,6 +100,12 @@ BAD_INPUT = (
         _plan('ROOT / "old.db"\'', 'HOME / "old.db"\''),
         ("app/store.py", "not found"),
     ),
+    Case(
+        "no rehearsal",
+        "rehearsed",
+        _plan("format = 1", 'format = 1\nrequire_rehearsal = "24h"'),
+        ("no report of a rehearsal of this very plan that passed", "pytest -m verify"),
+    ),
     Case("too little room", "space", _fill_the_disk, ("MB are needed",)),
 )
 

@@ -1,0 +1,82 @@
+"""Required rehearsal: with require_rehearsal in the plan, only what was rehearsed, and lately, is migrated."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole.whole_run import Workspace, small_workspace
+
+if TYPE_CHECKING:
+    from tests.whole.whole_run import Ran
+
+
+@pytest.fixture
+def demanding(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose plan demands a rehearsal of the last day, and that was rehearsed."""
+    workspace = small_workspace(tmp_path_factory.mktemp("demanding"))
+    workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
+    ran = workspace.forked("verify")
+    assert ran.exit == 0, ran.text
+    return workspace
+
+
+def said(ran: Ran) -> str:
+    """What the report says of the rehearsal."""
+    return next(str(one["observed"]) for one in ran.evidence["criteria"] if one["id"] == "rehearsed")
+
+
+def age(workspace: Workspace, by: timedelta) -> None:
+    """Let the rehearsal have ended that much earlier."""
+    path = next(workspace.reports.glob("*-rehearsal/evidence.json"))
+    data = json.loads(path.read_bytes())
+    data["finished"] = (datetime.now(UTC) - by).isoformat()
+    path.write_text(json.dumps(data))
+
+
+def test_what_was_rehearsed_is_migrated_and_the_report_says_when(demanding: Workspace) -> None:
+    """The rehearsal is named by its id and its time; the way back was drilled then."""
+    ran = demanding.forked("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert "-rehearsal passed at 20" in said(ran)
+    assert "on these very databases" in said(ran)
+    assert ran.evidence["rollback"]["drilled"]
+
+
+@pytest.mark.parametrize(
+    ("meddle", "words"),
+    [
+        (lambda w: w.edit("consolidation.toml", 'name   = "small"', 'name = "small"'), "no report of a rehearsal"),
+        (
+            lambda w: w.execute("old.db", "UPDATE tags SET tag = 'green' WHERE tag = 'blue'"),
+            "changed since then: old.db",
+        ),
+        (lambda w: w.execute("main.db", "DELETE FROM people WHERE id = 2"), "changed since then: main.db"),
+        (lambda w: age(w, timedelta(hours=25)), "passed at"),
+    ],
+    ids=["another plan", "a changed source", "a changed target", "too long ago"],
+)
+def test_what_was_not_rehearsed_is_refused(demanding: Workspace, meddle: object, words: str) -> None:
+    """Exit 4 by its criterion, with what differs; nothing is touched."""
+    assert callable(meddle)
+    meddle(demanding)
+    before = demanding.files()
+
+    ran = demanding.forked("migrate")
+
+    assert ran.exit == 4, ran.text
+    assert ran.failed == {"rehearsed"}
+    assert words in said(ran)
+    assert demanding.files() == before
+
+
+def test_without_the_key_the_report_says_that_none_was_made(workspace: Workspace) -> None:
+    """Nothing is demanded, and a reader still learns it."""
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert said(ran) == "no report of a rehearsal of this very plan that passed"
