@@ -1,10 +1,3 @@
-"""Names the harness plugins; there is nothing else here, so that nothing can hide here."""
+"""Names the harness, and what its own tests need; there is nothing else here, so that nothing can hide here."""
 
-pytest_plugins = (
-    "migration.harness.options",
-    "migration.harness.gate",
-    "migration.harness.outcome",
-    "migration.harness.progress",
-    "migration.harness.fixtures",
-    "pytester",
-)
+pytest_plugins = ("migration.harness.plugin", "pytester")

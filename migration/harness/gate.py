@@ -14,7 +14,7 @@ import pytest
 
 from migration.audit.criteria import Mode
 from migration.harness.lineup import is_of_stage, lineup_problems, stages_of
-from migration.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
+from migration.harness.refusals import from_elsewhere, is_stage_folder, named_stages, refusals, stage_folder
 from migration.harness.state import STATE, RunState
 from migration.plan.printable import printable
 
@@ -74,6 +74,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     else:
         config.stash[STATE] = state = open_run(config, verb)
         config.stash[_MODE] = state.mode
+    if from_elsewhere(config):  # outside the folders that this project has its tests in
+        config.args = [str(stage_folder(config))]
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

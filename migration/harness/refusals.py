@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import migration
 from migration.audit.criteria import STAGES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
+
+_NAMES = (("tests", "stages"), ("migration", "stages"))
+_SHIPPED = Path(migration.__file__).parent / "stages"  # in a wheel; pyproject.toml puts them there
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,28 @@ _INCOMPATIBLE = (
 
 
 def stage_folder(config: pytest.Config) -> Path:
-    """Return the folder of the project's stages."""
-    return config.rootpath / "tests" / "stages"
+    """Return the folder of the stages: the project's own, or the one that came with this package.
+
+    Where pytest was started inside a project with stages, they are the only ones: a root folder that was moved away
+    from them is a mistake to be told, and no reason to run others.
+    """
+    own, here = config.rootpath / "tests" / "stages", config.invocation_params.dir
+    if any(is_stage_folder(place / "tests" / "stages") for place in (config.rootpath, here, *here.parents)):
+        return own
+    return _SHIPPED if is_stage_folder(_SHIPPED) else own
+
+
+def from_elsewhere(config: pytest.Config) -> bool:
+    """Tell whether the stages came with the package: then no path of this project leads to them."""
+    return stage_folder(config) != config.rootpath / "tests" / "stages"
 
 
 def is_stage_folder(folder: Path) -> bool:
-    """Tell a folder of stages by its name: a root folder moved by ``-c`` or ``--rootdir`` must not hide it."""
-    return folder.parts[-2:] == ("tests", "stages")
+    """Tell a folder of stages by names alone: a root folder moved by ``-c`` or ``--rootdir`` must not hide it.
+
+    A folder ``tests/stages`` without any file of a stage is some other project's, and none of ours.
+    """
+    return folder.parts[-2:] in _NAMES and any((folder / stage.file).is_file() for stage in STAGES)
 
 
 def named_stages(config: pytest.Config) -> list[str]:
@@ -139,7 +157,9 @@ def _place(config: pytest.Config, verb: str) -> list[str]:
             f"{' '.join(config.args)}: a run has all its stages or none, so it takes no path. Leave it out; "
             "the workspace is named by --workspace DIR."
         )
-    elif not any(_covers(_path(config, arg), stage_folder(config)) for arg in config.args):
+    elif not from_elsewhere(config) and not any(
+        _covers(_path(config, arg), stage_folder(config)) for arg in config.args
+    ):
         reasons.append(
             f"{' '.join(config.args)}: the stages are not there. Start pytest in the project's root folder, "
             "without -c, --rootdir and -o testpaths."
@@ -150,7 +170,7 @@ def _place(config: pytest.Config, verb: str) -> list[str]:
 def _files(config: pytest.Config) -> list[str]:
     known = {stage.file for stage in STAGES} | {"conftest.py"}
     return [
-        f"{file.relative_to(config.rootpath)}: this file belongs to no stage. Move it out of the folder of stages."
+        f"{'/'.join(file.parts[-3:])}: this file belongs to no stage. Move it out of the folder of stages."
         for file in sorted(stage_folder(config).glob("*.py"))
         if file.name not in known
     ]

@@ -53,6 +53,6 @@ def with_equals_signs(args: Sequence[str]) -> list[str]:
 
 
 def _is_of_harness(folder: Path) -> bool:
-    """Tell whether a conftest in ``folder`` or above it names our gate."""
+    """Tell whether a conftest in ``folder`` or above it names our harness."""
     conftests = [parent / "conftest.py" for parent in (folder, *folder.parents)]
-    return any("migration.harness.gate" in one.read_text("utf-8", "replace") for one in conftests if one.is_file())
+    return any("migration.harness" in one.read_text("utf-8", "replace") for one in conftests if one.is_file())

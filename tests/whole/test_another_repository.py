@@ -1,0 +1,66 @@
+"""Another repository runs consolidations with a conftest of three lines; its own tests go on as before."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONFTEST = '''"""Runs consolidations of databases from this repository."""
+
+pytest_plugins = ("migration.harness.plugin",)
+'''
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Somebody's repository, with tests of its own, one of them in a folder that is named like ours."""
+    root = tmp_path / "repository"
+    (root / "tests" / "stages").mkdir(parents=True)
+    (root / "conftest.py").write_text(CONFTEST)
+    (root / "tests" / "test_theirs.py").write_text("def test_theirs():\n    pass\n")
+    (root / "tests" / "stages" / "test_acts.py").write_text("def test_of_a_play():\n    pass\n")
+    return root
+
+
+def pytest_in(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run pytest there as its people would, with the package laid out as its wheel is (.ci/run builds a real one)."""
+    site = root.parent / "site"
+    passed_over = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "migration", site / "migration", ignore=passed_over)
+    shutil.copytree(REPOSITORY / "tests" / "stages", site / "migration" / "stages", ignore=passed_over)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
+    environment = os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
+
+
+def test_a_consolidation_runs_from_there(repository: Path, workspace: Workspace) -> None:
+    """The stages come with the package; the report lands in that repository."""
+    ran = pytest_in(repository, "-m", "migrate", "--workspace", str(workspace.root))
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "Accepted: consolidated, every criterion shown." in ran.stdout
+    assert len(list(repository.glob("reports/*-migrate/audit.html"))) == 1
+    assert not (workspace.root / "old.db").exists()
+
+
+def test_its_own_tests_run_and_no_stage_does(repository: Path, workspace: Workspace) -> None:
+    """A bare pytest migrates nothing, also there; a folder that is only named like ours is theirs."""
+    before = workspace.files()
+
+    ran = pytest_in(repository, f"--workspace={workspace.root}", "-q")
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "2 passed" in ran.stdout
+    assert workspace.files() == before

@@ -1,0 +1,96 @@
+"""The examples of use in docs/ do what they say, as far as that can be run here."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace
+
+DOCS = REPOSITORY / "docs"
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[Any, Any]:
+    """The example for GitHub Actions."""
+    found: dict[Any, Any] = yaml.safe_load((DOCS / "github-actions.yml").read_text("utf-8"))
+    return found
+
+
+def commands(workflow: dict[Any, Any], job: str) -> list[str]:
+    """The shell commands of a job."""
+    return [step["run"] for step in workflow["jobs"][job]["steps"] if "run" in step]
+
+
+def here(command: str, workspace: Workspace) -> subprocess.CompletedProcess[str]:
+    """Run a command of an example in the repository, with this interpreter's pytest and this workspace."""
+    pytest_here = f"{shlex.quote(sys.executable)} -m pytest -p no:cacheprovider --reports={workspace.reports}"
+    command = command.replace(".venv/bin/pytest", pytest_here).replace("--plan=consolidation.toml", "")
+    command = command.replace("/srv/shop", str(workspace.root)).replace('"$HOME/sqlite-consolidate"', ".")
+    environment = os.environ | {"WORKSPACE": str(workspace.root), "VERB": "migrate"}
+    return subprocess.run(
+        ["sh", "-c", command],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+
+
+def test_a_pull_request_only_rehearses(workflow: dict[Any, Any], workspace: Workspace) -> None:
+    """Whatever somebody proposes, nothing is migrated by it; and the command works."""
+    assert workflow[True]["pull_request"] == {"paths": ["**/consolidation.toml"]}  # YAML reads "on" as true
+    assert workflow["jobs"]["rehearse"]["if"] == "github.event_name == 'pull_request'"
+    before = workspace.files()
+
+    ran = here(commands(workflow, "rehearse")[-1], workspace)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "Rehearsal passed" in ran.stdout
+    assert workspace.files() == before
+
+
+def test_a_migration_is_started_by_hand_and_approved(workflow: dict[Any, Any], workspace: Workspace) -> None:
+    """Its environment asks for reviewers; the verb comes from a list, through a variable, never into the script."""
+    assert workflow["jobs"]["run"]["environment"] == "production"
+    assert workflow[True]["workflow_dispatch"]["inputs"]["verb"]["options"] == ["verify", "migrate", "rollback"]
+    assert "${{" not in "".join(commands(workflow, "run"))
+
+    ran = here(commands(workflow, "run")[-1], workspace)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "Accepted" in ran.stdout
+
+
+def test_the_report_is_kept_whatever_happens(workflow: dict[Any, Any]) -> None:
+    """A refused run's report is the one that is needed most."""
+    for job in workflow["jobs"].values():
+        last = job["steps"][-1]
+        assert last["uses"].startswith("actions/upload-artifact@")
+        assert last["if"] == "always()"
+        assert Path(last["with"]["path"]).parts[0] == "reports"
+
+
+@pytest.mark.parametrize("spoilt", [False, True], ids=["right", "wrong"])
+def test_cron_is_silent_unless_something_is_wrong(workspace: Workspace, *, spoilt: bool) -> None:
+    """What is printed is mailed: nothing on a good night, the reason on a bad one."""
+    line = (DOCS / "crontab").read_text("utf-8").splitlines()[-1]
+    command = line.split(maxsplit=5)[5]
+    assert workspace.forked("migrate").exit == 0
+    if spoilt:
+        workspace.execute("main.db", "DROP TABLE tags")
+
+    ran = here(command, workspace)
+
+    assert ran.stderr == ""
+    assert bool(ran.stdout) is spoilt
+    assert ("target-right" in ran.stdout) is spoilt
