@@ -7,14 +7,16 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
+from migration.engine.family import Family
+from migration.engine.live_use import LiveUse
 from migration.engine.observation import Observation
+from migration.engine.surroundings import command_of, environment_of
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
 
     from migration.plan.model import Smoke
 
-_KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT"})  # and LC_*
-_GRACE = 1.0  # seconds between the polite signal and the other one
-_MOST_READ = 1_000_000  # bytes of each output, from its end
-_LONGEST_OUTPUT = 300  # characters in an observation
+_TICK = 0.1  # seconds between two looks at a program that runs
+_MOST_WRITTEN = 100_000_000  # bytes of output; it waits on a disk, which may be a small one in memory
+_HEAD, _TAIL = 10_000, 1_000_000  # bytes of each output that are kept, when it is longer than both
+_SHOWN_HEAD, _SHOWN_TAIL = 80, 220  # characters of an output in an observation
 _LONGEST_SUBJECT = 120
+_MOST_NAMED = 5  # files
+_GRACE = 1.0  # seconds that the kernel gets to hand over the status of a process that was ended
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,14 @@ class SmokeResult:
     Attributes:
         name: Of the smoke test in the plan.
         command: As it was started, with the interpreter that was used.
-        exit: Exit status; negative: ended by that signal; None: it timed out or was never started.
-        stdout: Its output, at most the last million bytes, undecodable ones replaced; ``stderr`` likewise.
+        exit: Exit status; negative: ended by that signal; None: it was ended by us or was never started.
+        stdout: Its output, undecodable bytes replaced; of more than 1,010,000 bytes the first 10,000 and the last
+            million, with a remark between them. ``stderr`` likewise.
+        lines: Lines of ``stdout`` that are not blank, whatever was kept of them; None where the plan expects no number.
         seconds: From start to end.
-        timed_out: True when it was ended at its deadline, with its children.
+        ended: Why it was ended, with its children, before it was done, else empty.
         problem: Why it could not be started, else empty.
+        used: Files of the live workspace that it opened while it ran on a copy; None when it did not run on one.
     """
 
     name: str
@@ -49,30 +56,37 @@ class SmokeResult:
     exit: int | None = None
     stdout: str = ""
     stderr: str = ""
+    lines: int | None = None
     seconds: float = 0.0
-    timed_out: bool = False
+    ended: str = ""
     problem: str = ""
+    used: tuple[str, ...] | None = None
 
 
 def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
-    """The smoke test has run with ``root`` as its current folder, and no process of its group is left.
+    """The smoke test has run with ``root`` as its current folder, and no process that it started is left.
 
     A test that cannot be started is a result with a ``problem``. An interruption while waiting ends the test and its
     children before it is passed on.
 
     Args:
         test: From the plan.
-        root: The workspace, or the copy of it that a rehearsal works on.
+        root: The workspace, or a copy of it: then what the test opens of the workspace itself is noted.
         live_root: The workspace; a virtual environment is used from there, since it is not copied.
     """
-    command = _command(test, live_root)
-    started = time.monotonic()
-    with TemporaryFile() as out, TemporaryFile() as err:  # not pipes: a child that keeps one open would keep us, too
+    command = command_of(test, live_root)
+    with ExitStack() as stack:
+        on_copy = root.resolve() != live_root.resolve()
+        use = stack.enter_context(LiveUse(live_root, root)) if on_copy else None
+        # Not pipes: a child that keeps one open would keep us, too.
+        out, err = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
+        family = Family()
+        started = time.monotonic()
         try:
             process = subprocess.Popen(
                 command,
                 cwd=root,
-                env=_environment(test, root),
+                env=environment_of(test, root, use) | family.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -80,9 +94,47 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
             )
         except (OSError, ValueError) as error:
             return SmokeResult(test.name, command, problem=_why_not_started(error, command))
-        status = _status_within(process, test.timeout)
+        try:
+            why = _ended(process, test.timeout, (out, err), family, use)
+        finally:
+            family.end(process.pid)
+            with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not hold us
+                process.wait(timeout=_GRACE)
         seconds = time.monotonic() - started
-        return SmokeResult(test.name, command, status, _read(out), _read(err), seconds, timed_out=status is None)
+        status = None if why else process.returncode
+        return SmokeResult(
+            test.name,
+            command,
+            status,
+            _read(out),
+            _read(err),
+            _lines(out) if test.expect.lines is not None and not why else None,
+            seconds,
+            why,
+            used=use.used() if use else None,
+        )
+
+
+def _ended(
+    process: subprocess.Popen[bytes],
+    timeout: float,
+    outputs: tuple[IO[bytes], ...],
+    family: Family,
+    use: LiveUse | None,
+) -> str:
+    """Wait for the program; return why it has to be ended, empty when it ended by itself."""
+    until = time.monotonic() + timeout
+    while (left := until - time.monotonic()) > 0:
+        try:
+            process.wait(timeout=min(_TICK, left))
+        except subprocess.TimeoutExpired:
+            if use:
+                use.look(family.living(process.pid))
+        if any(os.fstat(one.fileno()).st_size > _MOST_WRITTEN for one in outputs):
+            return f"it has printed more than {_MOST_WRITTEN // 1_000_000} MB"
+        if process.returncode is not None:
+            return ""
+    return f"still running after {timeout:g} s"
 
 
 def observe(test: Smoke, result: SmokeResult) -> list[Observation]:
@@ -95,19 +147,41 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
     if result.problem:
         yield Observation(subject, "can be started", result.problem, holds=False, todo=f"Run it by hand. {_PLAN}")
         return
+    if result.used is not None:
+        yield _use_observation(subject, result.used)
     in_time = f"ends within {test.timeout:g} s"
-    if result.timed_out:
-        observed = f"still running, ended with its children; its last output: {_heard(result)}"
-        todo = f'Find out what it waits for, or give it a longer "timeout". {_PLAN}'
+    if result.ended:
+        observed = f"{result.ended}, ended with its children; its last output: {_heard(result)}"
+        todo = f'Find out what it waits for or repeats, or give it a longer "timeout". {_PLAN}'
         yield Observation(subject, in_time, observed, holds=False, todo=todo)
         return
-    yield Observation(subject, in_time, f"ended after {result.seconds:.2f} s", holds=True)
+    observed = f"ended after {result.seconds:.2f} s, started with {one_line(result.command[0])}"
+    yield Observation(subject, in_time, observed, holds=True)
     yield _exit_observation(subject, test, result)
+    compare = f"Compare what the application reads with what was moved. {_PLAN}"
+    shown = _shortened(result.stdout) or "(no output)"
     if test.expect.stdout:
         found = re.search(test.expect.stdout, result.stdout, re.MULTILINE) is not None
-        shown = _shortened(result.stdout) or "(no output)"
-        todo = "" if found else f"Compare what the application reads with what was moved. {_PLAN}"
-        yield Observation(subject, f"output matches {one_line(test.expect.stdout)}", shown, found, todo)
+        expected = f"output matches {one_line(test.expect.stdout)}"
+        yield Observation(subject, expected, shown, found, "" if found else compare)
+    if test.expect.lines is not None:
+        right = result.lines == test.expect.lines
+        observed = f"{result.lines} lines" if right else f"{result.lines} lines: {shown}"
+        yield Observation(subject, f"{test.expect.lines} lines of output", observed, right, "" if right else compare)
+
+
+def _use_observation(subject: str, used: tuple[str, ...]) -> Observation:
+    expected = "opens files of the copy, none of the workspace itself"
+    if not used:
+        observed = f"none seen (Python programs: each opening; others: a look every {_TICK:g} s)"
+        return Observation(subject, expected, observed, holds=True)
+    names = ", ".join(one_line(name) for name in used[:_MOST_NAMED])
+    more = f" and {len(used) - _MOST_NAMED} more" if len(used) > _MOST_NAMED else ""
+    todo = (
+        "Let it find its files from its own place or from the current folder, not by an absolute path, the home folder "
+        'or an installed package; code that was installed from the workspace needs its folder in "path".'
+    )
+    return Observation(subject, expected, f"opened {names}{more} of the workspace itself", holds=False, todo=todo)
 
 
 _PLAN = "If the plan is wrong, correct its [[smoke]]."
@@ -124,66 +198,25 @@ def _exit_observation(subject: str, test: Smoke, result: SmokeResult) -> Observa
     return Observation(subject, f"exit status {test.expect.exit}", observed, holds, todo)
 
 
-def _command(test: Smoke, live_root: Path) -> tuple[str, ...]:
-    # Not resolved: a virtual environment's python is a link, and what it is called is what makes it that environment's.
-    interpreter = str(live_root.absolute() / test.interpreter) if test.interpreter else sys.executable
-    if test.python:
-        return (interpreter, "-c", test.python)
-    first = interpreter if test.run[0] in ("python", "python3") else test.run[0]
-    return (first, *test.run[1:])
-
-
-def _environment(test: Smoke, root: Path) -> dict[str, str]:
-    """Keep what a program needs to run at all; what steers Python or names a workspace does not come along."""
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
-    folders = [str(root.absolute() / folder) for folder in test.path]
-    if any(os.pathsep in folder for folder in folders):
-        raise ValueError(f"PYTHONPATH cannot hold a folder with {os.pathsep!r} in its name")
-    path = {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
-    return kept | path | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-
-
-def _status_within(process: subprocess.Popen[bytes], seconds: float) -> int | None:
-    """Wait for the exit status, None at the deadline; either way, and on an interruption, the group is ended."""
-    try:
-        return process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        _end_group(process)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):  # nobody left; the second: macOS, when only zombies are
-            break
-        until = time.monotonic() + _GRACE
-        while _has_members(process.pid) and time.monotonic() < until:
-            time.sleep(0.01)
-    with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not hold us
-        process.wait(timeout=_GRACE)
-
-
-def _has_members(group: int) -> bool:
-    """Tell whether a living process is in the group; zombies are not: some containers never collect theirs."""
-    import psutil
-
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                return True
-    return False
-
-
 def _read(output: IO[bytes]) -> str:
-    """Return the end of the output; the line at the cut says so, lest half of it be taken for a line."""
+    """Return the output, of a long one its ends; half a line at the cut cannot be taken for a whole one."""
     size = output.seek(0, os.SEEK_END)
-    left_out = max(0, size - _MOST_READ)
-    output.seek(left_out)
-    text = output.read(_MOST_READ).decode("utf-8", "replace").replace("\r\n", "\n")
-    return f"(the start is left out) {text}" if left_out else text
+    output.seek(0)
+    if size <= _HEAD + _TAIL:
+        return _text(output.read(_HEAD + _TAIL))
+    head = _text(output.read(_HEAD))
+    output.seek(size - _TAIL)
+    return f"{head} … (what stands here is left out) … {_text(output.read(_TAIL))}"
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _lines(output: IO[bytes]) -> int:
+    """Count the lines that are not blank; each megabyte of a longer one counts as one."""
+    output.seek(0)
+    return sum(1 for line in iter(lambda: output.readline(_TAIL), b"") if line.strip())
 
 
 def _why_not_started(error: OSError | ValueError, command: tuple[str, ...]) -> str:
@@ -197,9 +230,10 @@ def _heard(result: SmokeResult) -> str:
 
 
 def _shortened(text: str) -> str:
-    """Return the end of the text in one printable line: results and error messages stand last."""
-    line = one_line(text.strip())
-    return line if len(line) <= _LONGEST_OUTPUT else "…" + line[1 - _LONGEST_OUTPUT :]
+    """Return the text in one printable line, of a long one its two ends: results and error messages stand last."""
+    text = text.strip()
+    line = one_line(text)
+    return line if len(line) <= _SHOWN_HEAD + _SHOWN_TAIL else f"{line[:_SHOWN_HEAD]} … {line[-_SHOWN_TAIL:]}"
 
 
 def _subject(test: Smoke) -> str:

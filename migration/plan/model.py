@@ -155,10 +155,17 @@ class Scan(Part):
 
 
 class Expect(Part):
-    """What a smoke test must show: exit status, and a regular expression its standard output must contain."""
+    """What a smoke test must show.
+
+    Attributes:
+        exit: Exit status.
+        stdout: Regular expression that its standard output must contain; ``^`` and ``$`` are ends of lines.
+        lines: Number of lines of its standard output that are not blank, or None.
+    """
 
     exit: int = 0
     stdout: Pattern = ""
+    lines: Annotated[int, Field(ge=0)] | None = None
 
 
 class Smoke(Part):
@@ -166,9 +173,10 @@ class Smoke(Part):
 
     Attributes:
         path: Folders for PYTHONPATH, inside the workspace.
-        interpreter: Python to use, relative to the workspace; empty means the one that runs pytest.
+        interpreter: Python to use, relative to the workspace; empty means that of the workspace's own ``.venv`` or
+            ``venv``, and where there is none the one that runs pytest.
         timeout: Seconds until it and its children are ended.
-        writes: True: changes of a database by this test are listed, not a failure.
+        writes: True: it runs on a copy that is thrown away; changes of a database by it are listed, not a failure.
     """
 
     name: Name

@@ -74,6 +74,43 @@ def test_the_plans_interpreter_is_taken_from_the_live_workspace(tmp_path: Path) 
     assert result.stdout == f"{interpreter} in {copy}\n"
 
 
+@pytest.mark.parametrize("folder", [".venv", "venv"])
+def test_the_workspaces_own_environment_is_used_without_being_named(tmp_path: Path, folder: str) -> None:
+    """Without a word in the plan, the applications run where they run every day; the evidence says with what."""
+    python = tmp_path / folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho own\n")
+    python.chmod(0o700)
+    test = smoke(python="pass")
+
+    result = run_smoke(test, root=tmp_path, live_root=tmp_path)
+
+    assert result.stdout == "own\n"
+    assert observe(test, result)[0].observed.endswith(f"started with {python}")
+
+
+def test_a_broken_environment_of_the_workspace_is_noticed(tmp_path: Path) -> None:
+    """It is not replaced by the interpreter that happens to run this."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to("gone")
+
+    assert run_smoke(smoke(python="pass"), root=tmp_path, live_root=tmp_path).problem.endswith(
+        "No such file or directory"
+    )
+
+
+def test_a_command_of_the_environment_is_found_from_a_copy(tmp_path: Path) -> None:
+    """``.venv/bin/app`` starts in a rehearsal, too, which has no copy of the environment."""
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    (live / ".venv" / "bin").mkdir(parents=True)
+    copy.mkdir()
+    (live / ".venv" / "pyvenv.cfg").touch()
+    (live / ".venv" / "bin" / "app").write_text("#!/bin/sh\necho 85\n")
+    (live / ".venv" / "bin" / "app").chmod(0o700)
+
+    assert run_smoke(smoke(run=[".venv/bin/app"]), root=copy, live_root=live).stdout == "85\n"
+
+
 def test_the_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What steers Python, or is secret, in the caller's environment does not reach the application."""
     for name in ("PYTHONSAFEPATH", "PYTHONSTARTUP", "WORKSPACE_ROOT", "API_TOKEN"):
@@ -103,7 +140,7 @@ def test_the_deadline_ends_the_test_and_its_children(tmp_path: Path) -> None:
 
     result = run_smoke(smoke(python=parent, timeout=1.5), root=tmp_path, live_root=tmp_path)
 
-    assert (result.timed_out, result.exit, result.stdout) == (True, None, "locked\n")
+    assert (result.ended, result.exit, result.stdout) == ("still running after 1.5 s", None, "locked\n")
     assert is_free(tmp_path / "lock")
 
 
@@ -114,6 +151,22 @@ def test_a_child_left_behind_is_ended(tmp_path: Path) -> None:
         "import subprocess, sys\n"
         f"child = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE)\n"
         "print(child.stdout.read().decode())"
+    )
+
+    result = run_smoke(smoke(python=parent), root=tmp_path, live_root=tmp_path)
+
+    assert (result.exit, result.stdout.strip()) == (0, "locked")
+    assert is_free(tmp_path / "lock")
+
+
+def test_a_descendant_in_a_session_of_its_own_is_ended(tmp_path: Path) -> None:
+    """Whoever makes itself a daemon, an orphan in another session, does not outlive the test either."""
+    daemon = f"{HOLD}; import os; os.close(1); signal.pause()"
+    between = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {daemon!r}], start_new_session=True)"
+    parent = (
+        "import subprocess, sys\n"
+        f"between = subprocess.Popen([sys.executable, '-c', {between!r}], stdout=subprocess.PIPE)\n"
+        "print(between.stdout.read().decode())"
     )
 
     result = run_smoke(smoke(python=parent), root=tmp_path, live_root=tmp_path)
@@ -168,17 +221,32 @@ def test_what_cannot_be_started_is_a_result_with_a_problem(
     assert not observation.holds
 
 
-def test_endless_output_is_read_from_its_end(tmp_path: Path) -> None:
-    """A megabyte is kept, and the line at the cut cannot pass for a whole one."""
-    source = "print('1' * 2_000_000, end=''); print(85); import sys; sys.stderr.buffer.write(b'caf\\xe9')"
-    test = smoke(python=source, expect={"stdout": "^1+85$"})
+def test_of_long_output_both_ends_are_kept(tmp_path: Path) -> None:
+    """A megabyte is kept, all lines are counted, and the line at the cut cannot pass for a whole one."""
+    source = (
+        "import sys; print('first'); sys.stdout.write('line\\n' * 5_000_000); print('1' * 2_000_000, end='');"
+        "print(85); sys.stderr.buffer.write(b'caf\\xe9')"
+    )
+    test = smoke(python=source, expect={"stdout": "^1+85$", "lines": 5_000_004})
 
     result = run_smoke(test, root=tmp_path, live_root=tmp_path)
 
-    assert len(result.stdout) < 1_000_100
+    assert len(result.stdout) < 1_010_100
+    assert result.stdout.startswith("first\nline\n")
     assert result.stdout.endswith("185\n")
     assert result.stderr == "caf\N{REPLACEMENT CHARACTER}"
-    assert [one.holds for one in observe(test, result)] == [True, True, False]
+    assert [one.holds for one in observe(test, result)] == [True, True, False, True]
+
+
+def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
+    """It is ended long before its deadline, for its output waits on a disk that others need."""
+    test = smoke(run=["yes"], timeout=600)
+
+    result = run_smoke(test, root=tmp_path, live_root=tmp_path)
+
+    [observation] = observe(test, result)
+    assert (result.exit, observation.holds) == (None, False)
+    assert observation.observed.startswith("it has printed more than 100 MB, ended with its children")
 
 
 @pytest.mark.parametrize(
@@ -192,10 +260,13 @@ def test_endless_output_is_read_from_its_end(tmp_path: Path) -> None:
         (Expect(stdout="^85$"), {"exit": 0, "stdout": "6\n"}, ["6"]),
         (Expect(stdout="^85$"), {"exit": 0, "stdout": "185\n"}, ["185"]),
         (Expect(stdout="."), {"exit": 0}, ["(no output)"]),
+        (Expect(lines=2), {"exit": 0, "stdout": "a\nb\n", "lines": 2}, []),
+        (Expect(lines=85), {"exit": 0, "stdout": "a\nb\n", "lines": 2}, ["2 lines: a\\nb"]),
+        (Expect(lines=0), {"exit": 0, "lines": 0}, []),
         (
             Expect(stdout="^85$"),
-            {"timed_out": True, "stdout": "85"},
-            ["still running, ended with its children; its last output: 85"],
+            {"ended": "still running after 30 s", "stdout": "85"},
+            ["still running after 30 s, ended with its children; its last output: 85"],
         ),
     ],
 )

@@ -1,0 +1,66 @@
+"""One answer: which processes a program has started, wherever they went, and that none of them is left."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+
+_GRACE = 1.0  # seconds between the polite signal and the other one
+_MARK = "CONSOLIDATION_FAMILY"
+
+
+class Family:
+    """A program and its descendants: those of its process group, and those that left it but kept its environment.
+
+    A process that leaves the group *and* clears its environment is not found, nor one that another program starts on
+    request (``systemd``, a container's daemon).
+    """
+
+    def __init__(self) -> None:
+        self._mark = secrets.token_hex(16)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variable by which the program's descendants are known."""
+        return {_MARK: self._mark}
+
+    def living(self, leader: int) -> list[psutil.Process]:
+        """Return those that live; zombies do not: some containers never collect theirs.
+
+        Args:
+            leader: Process id of the program, which leads a process group of its own.
+        """
+        import psutil
+
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if self._is_one(process, leader) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def end(self, leader: int) -> None:
+        """End all of them, politely at first; what the kernel cannot end is left after a second."""
+        import psutil
+
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            told: set[psutil.Process] = set()
+            until = time.monotonic() + _GRACE
+            while left := self.living(leader):
+                for process in left:  # told once: the polite signal is a question; newly born ones are told as well
+                    if process not in told:
+                        with suppress(psutil.Error):
+                            process.send_signal(number)
+                told.update(left)
+                if time.monotonic() >= until:
+                    break
+                time.sleep(0.01)
+
+    def _is_one(self, process: psutil.Process, leader: int) -> bool:
+        return os.getpgid(process.pid) == leader or process.environ().get(_MARK) == self._mark

@@ -1,0 +1,73 @@
+"""Started by Python itself before a program on a copy: opening a file of the live workspace is reported, and refused.
+
+It runs in the application's interpreter, whichever that is: standard library only, and nothing of this project.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_EVENTS = frozenset(
+    {"open", "sqlite3.connect", "os.remove", "os.rename", "os.truncate"}
+)  # docs.python.org: Audit events
+_LIBRARIES = frozenset({"site-packages", "dist-packages"})
+
+
+def _live_file(path: object, live: str, copy: str) -> str | None:
+    """Return the path if it is in the live workspace, links resolved; what belongs to an interpreter is not."""
+    if not isinstance(path, (str, bytes)):
+        return None
+    name = os.fsdecode(path)
+    if name.startswith("file:"):  # SQLite's URI form
+        name = _of_uri(name)
+    real = os.path.realpath(name)
+    python = os.path.dirname(os.__file__)
+    if not real.startswith(live + os.sep) or real.startswith((copy + os.sep, python + os.sep)):
+        return None
+    parts = real[len(live) :].split(os.sep)[1:-1]
+    folders = [os.path.join(live, *parts[: end + 1]) for end in range(len(parts))]
+    if _LIBRARIES.intersection(parts) or any(os.path.exists(os.path.join(one, "pyvenv.cfg")) for one in folders):
+        return None
+    return real
+
+
+def _of_uri(uri: str) -> str:
+    from urllib.parse import unquote
+
+    path = unquote(uri.partition("?")[0][len("file:") :])
+    return path[len("//localhost") :] if path.startswith("//localhost/") else path.replace("///", "/", 1)
+
+
+def _watch(live: str, copy: str, report: int) -> None:
+    def _hook(event: str, args: tuple[object, ...]) -> None:
+        if event not in _EVENTS:
+            return
+        for path in args[: 2 if event == "os.rename" else 1]:
+            found = _live_file(path, live, copy)
+            if found is not None:
+                if os.sep + "__pycache__" + os.sep not in found:  # refused, so its source is opened next, and reported
+                    os.write(report, os.fsencode(os.path.relpath(found, live)) + b"\0")
+                raise PermissionError(f"{found} is in the workspace itself: this program runs on a copy of it")
+
+    sys.addaudithook(_hook)
+
+
+def _let_the_real_one_follow() -> None:
+    """An environment may have a sitecustomize of its own: this one only stood before it."""
+    here = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
+    this = sys.modules.pop(__name__)
+    try:
+        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401 -- the environment's, for what it does
+    except ImportError:
+        sys.modules[__name__] = this
+
+
+if hasattr(sys, "addaudithook") and "CONSOLIDATION_LIVE" in os.environ:  # the first: Python 3.8
+    _watch(
+        os.environ["CONSOLIDATION_LIVE"],
+        os.environ["CONSOLIDATION_COPY"],
+        os.open(os.environ["CONSOLIDATION_REPORT"], os.O_WRONLY | os.O_APPEND),
+    )
+    _let_the_real_one_follow()

@@ -1,0 +1,127 @@
+"""A program on a copy that opens the live workspace: what is seen of it, and what is none of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.smoke import observe, run_smoke
+from migration.plan.model import Smoke
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Path:
+    """A workspace of one database and one module, beside a copy of it."""
+    for name in ("live", "copy"):
+        (tmp_path / name).mkdir()
+        con = sqlite3.connect(tmp_path / name / "main.db")
+        con.execute("CREATE TABLE tasks(id)")
+        con.close()
+        (tmp_path / name / "app.py").write_text("rows = 85\n")
+    return tmp_path / "live"
+
+
+def used(live: Path, python: str, **fields: object) -> tuple[str, ...] | None:
+    """Run source text on the copy and return what it used of the workspace itself; ``LIVE`` is the path of that."""
+    source = python.replace("LIVE", str(live))
+    test = Smoke.model_validate({"name": "x", "python": source, **fields})
+    return run_smoke(test, root=live.with_name("copy"), live_root=live).used
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sqlite3; sqlite3.connect('LIVE/main.db').execute('INSERT INTO tasks VALUES (1)')",
+        "import sqlite3; sqlite3.connect('file:LIVE/main.db?mode=ro', uri=True).execute('SELECT 1')",
+        "import sqlite3; sqlite3.connect('file://LIVE/./ma%69n.db', uri=True)",
+        "import sqlite3; sqlite3.connect('../live/main.db')",
+        "import os; os.close(os.open(b'LIVE/main.db', os.O_RDONLY))",
+        "from pathlib import Path; Path('LIVE/main.db').read_bytes()",
+        "import os; os.symlink('LIVE', 'link'); open('link/main.db')",
+        "import os; os.chdir('LIVE'); open('main.db')",
+        "import os; os.remove('LIVE/main.db')",
+        "import os; os.replace('app.py', 'LIVE/main.db')",
+        "try:\n    open('LIVE/main.db')\nexcept OSError:\n    pass",
+    ],
+)
+def test_whatever_way_python_opens_it(live: Path, source: str) -> None:
+    """For reading, for writing, by a link, a relative path or another folder: it is reported, and does not happen."""
+    before = (live / "main.db").read_bytes()
+
+    assert used(live, source) == ("main.db",)
+    assert (live / "main.db").read_bytes() == before
+
+
+def test_a_child_of_the_program_is_seen_as_well(live: Path) -> None:
+    """Whichever process opens it, and whether the program waits for it or not."""
+    assert used(live, "import subprocess, sys; subprocess.run([sys.executable, '-c', 'open(\"LIVE/app.py\")'])") == (
+        "app.py",
+    )
+
+
+def test_code_of_the_workspace_that_an_environment_brings_is_seen(live: Path) -> None:
+    """A package installed as editable would be tested as it was before the rewrite."""
+    assert used(live, "import sys; sys.path.insert(0, 'LIVE'); import app") == ("app.py",)
+
+
+def test_another_program_is_seen_by_what_it_has_open(live: Path) -> None:
+    """A shell does not report itself; what it keeps open is seen."""
+    test = Smoke(name="x", run=["sh", "-c", f"exec 3<{live}/main.db; kill -STOP $$"], timeout=1.0)
+
+    result = run_smoke(test, root=live.with_name("copy"), live_root=live)
+
+    assert result.used == ("main.db",)
+
+
+@pytest.mark.parametrize("source", ["import sqlite3; sqlite3.connect('main.db')", "import app; open('app.py')"])
+def test_the_copy_is_free_to_use(live: Path, source: str) -> None:
+    """What the program is meant to open is no finding."""
+    assert used(live, source, path=["."]) == ()
+
+
+def test_a_virtual_environment_in_the_workspace_is_no_use_of_it(live: Path) -> None:
+    """It is not copied, so its libraries can come from nowhere else; its own sitecustomize has its say."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", live / ".venv"], check=True)
+    [libraries] = (live / ".venv" / "lib").glob("*/site-packages")
+    (libraries / "library.py").write_text("import sitecustomize\nfound = sitecustomize.found\n")
+    (libraries / "sitecustomize.py").write_text("found = 'its own'\n")
+    source = "import library, sys; print(library.found, [one for one in sys.path if 'on_a_copy' in one])"
+
+    result = run_smoke(Smoke(name="x", python=source), root=live.with_name("copy"), live_root=live)
+
+    assert (result.stdout, result.stderr, result.used) == ("its own []\n", "", ())
+
+
+def test_in_the_workspace_itself_nothing_is_watched(live: Path) -> None:
+    """The real run is the real thing: the application gets nothing along."""
+    source = "import os, sys; open('app.py'); print('PYTHONPATH' in os.environ, 'CONSOLIDATION_LIVE' in os.environ)"
+
+    result = run_smoke(Smoke(name="x", python=source), root=live, live_root=live)
+
+    assert (result.stdout, result.used) == ("False False\n", None)
+
+
+def test_it_is_stated_with_the_files(live: Path) -> None:
+    """The reader learns which files, and what to do; where none was seen, how it was looked."""
+    test = Smoke(name="x", python=f"open({str(live / 'app.py')!r})")
+    clean = Smoke(name="x", python="pass")
+
+    [failing] = [
+        one for one in observe(test, run_smoke(test, root=live.with_name("copy"), live_root=live)) if one.todo
+    ][:1]
+    [holding] = observe(clean, run_smoke(clean, root=live.with_name("copy"), live_root=live))[:1]
+
+    assert failing.observed == "opened app.py of the workspace itself"
+    assert not failing.holds
+    assert "absolute path" in failing.todo
+    assert holding.holds
+    assert holding.observed.startswith("none seen")
