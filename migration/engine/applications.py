@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from migration.engine import bystanders, history, logs
 from migration.engine.digest import digest_tables
 from migration.engine.guard import looking
 from migration.engine.observation import Observation, equal
+from migration.engine.rehearse import copy_workspace
 from migration.engine.schema import read
 from migration.engine.smoke import SmokeResult, run_smoke
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from migration.engine.digest import TableDigest
     from migration.plan.model import Plan, Smoke
+
+Identity = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """What one database, or one table of the target, was and is now, in words."""
+
+    subject: str
+    before: str
+    after: str
 
 
 class Applications:
     """Runs applications in a workspace, or in its copy, and watches what they change.
 
+    A smoke test that may write gets a copy of the consolidated workspace for itself, which is thrown away afterwards:
+    so its first insert is tried, and taken back whatever it did, and an accepted target is to the byte what was
+    verified. The sources are not in that copy, as they will not be there once they are archived.
+
     Attributes:
         noted: Whether the state before the first application is known.
-        after: The target's digests after the last one, once side effects were looked at.
+        written: Sentences about what the tests that may write have changed on their copies.
     """
 
     def __init__(
@@ -34,75 +52,119 @@ class Applications:
         root: Path,
         live: Path,
         *,
-        held: frozenset[tuple[int, int]],
+        held: frozenset[Identity],
         marks: logs.LogMarks,
         say: Callable[[str], None],
+        plan_file: Path | None = None,
     ) -> None:
         self.noted = False
-        self.after: dict[str, TableDigest] = {}
+        self.written: list[str] = []
         self.say = say
         self._plan, self._root, self._live = plan, root, live
         self._held, self._marks = held, marks
+        self._plan_file = plan_file
         self._before: dict[str, TableDigest] = {}
         self._databases: dict[str, bystanders.Fingerprint] = {}
-        self._writers: set[str] = set()
+        self._writers: list[str] = []
+        self._logged_on_copies: list[Observation] = []
 
     def note(self, target: dict[str, TableDigest]) -> None:
         """Remember the target's digests and every database of the workspace, as they are before the applications."""
         self._before = target
-        self._databases = self._look()
+        self._databases = self._look(self._root)
         self.noted = True
 
     def run(self, test: Smoke) -> SmokeResult:
-        """Run one smoke test in a subprocess."""
+        """Run one smoke test in a subprocess; one that may write, on a copy of its own."""
         self.say(f"running {one_line(test.name)}")
-        if test.writes:
-            self._writers.add(test.name)
-        return run_smoke(test, root=self._root, live_root=self._live)
+        if not test.writes:
+            return run_smoke(test, root=self._root, live_root=self._live)
+        self._writers.append(test.name)
+        with TemporaryDirectory(prefix="consolidate-writes-") as folder:
+            return self._run_on_copy(test, Path(folder).resolve())
 
     def new_log_errors(self) -> list[Observation]:
-        """Observe lines that are new since the run began and report an error."""
+        """Observe lines that are new since the run began and report an error, on the copies as well."""
         said = self._plan.logs
-        return logs.new_errors(self._root, self._marks, said.files, said.errors, never_open=self._held)
+        seen = logs.new_errors(self._root, self._marks, said.files, said.errors, never_open=self._held)
+        return [*seen, *self._logged_on_copies]
 
-    def side_effects(self) -> tuple[list[Observation], list[str]]:
-        """Observe what the applications did to databases; what the plan allows is said, not judged.
-
-        Returns:
-            Observations, and sentences about allowed changes.
-        """
-        changes = bystanders.changes(self._databases, self._look())
-        others = [change for change in changes if change.file != self._plan.target]
-        with looking(self._root / self._plan.target) as con:
-            self.after = digest_tables(con, read(con))
-        differ = [
-            name
-            for name in sorted({*self._before, *self.after} - {history.TABLE})
-            if self._before.get(name) != self.after.get(name)
+    def side_effects(self) -> list[Observation]:
+        """Observe what the applications did to the databases of the workspace, and that others kept to their copies."""
+        seen = [
+            Observation(one.subject, one.before, one.after, holds=False, todo=_TODO)
+            for one in self._differences(self._root, self._databases, self._before)
         ]
+        tables = f"{len(self._before)} tables, {len(self._databases)} databases as before"
+        seen = seen or [equal("databases", tables, tables)]
         if self._writers:
-            who = ", ".join(sorted(self._writers))
-            said = [f"{change.file}: {change.what} by applications that may write ({who})." for change in others]
-            said += [f"{self._plan.target}: {name} changed by applications that may write ({who})." for name in differ]
-            holds = Observation(
-                "databases", "changed only as allowed", f"{len(said)} changes, allowed to {who}", holds=True
-            )
-            return [holds], said
-        seen = bystanders.observe(others, frozenset()) if others else []
-        seen += [self._changed(name) for name in differ]
-        tables = len(self._before)
-        return seen or [equal("databases", f"{tables} tables as before", f"{tables} tables as before")], []
+            changes = f"{len(self.written)} changes by {', '.join(self._writers)}, on copies that are gone"
+            seen.append(Observation("writes = true", "changes copies only", one_line(changes), holds=True))
+        return seen
 
-    def _changed(self, name: str) -> Observation:
-        before, after = self._before.get(name), self.after.get(name)
-        return Observation(
-            f"{self._plan.target}: {name}",
-            str(before) if before else "no such table",
-            str(after) if after else "no such table",
-            holds=False,
-            todo="Let the application not write in a smoke test, or say writes = true in the plan.",
-        )
+    def made(self) -> list[str]:
+        """Return the databases that the applications made: under a new name, or in the place of a source.
 
-    def _look(self) -> dict[str, bystanders.Fingerprint]:
-        skip = frozenset({self._root / self._plan.backups})
-        return bystanders.look(self._root, never_open=self._held, skip=skip)
+        What has a new name and is a source is none of them: it is an archive.
+        """
+        if not self.noted:
+            return []
+        sources = {source.file for source in self._plan.sources}
+        ours = self._databases.keys() - sources | {self._plan.target}
+        there = [change.file for change in bystanders.changes(self._databases, self._look(self._root))]
+        there = [file for file in there if file not in ours and (self._root / file).exists()]
+        return [file for file in there if _identity(self._root / file) not in self._held]
+
+    def _run_on_copy(self, test: Smoke, copy: Path) -> SmokeResult:
+        self._copy(copy)
+        said = self._plan.logs
+        marks, databases = logs.mark(copy, said.files), self._look(copy)
+        result = run_smoke(test, root=copy, live_root=self._live)
+        found = logs.new_errors(copy, marks, said.files, said.errors)
+        self._logged_on_copies += [one for one in found if not one.holds]
+        if self.noted:
+            self.written += [
+                f"{one.subject}: {one.before}, then {one.after}: by {test.name}, on its copy."
+                for one in self._differences(copy, databases, self._before)
+            ]
+        return result
+
+    def _copy(self, copy: Path) -> None:
+        also: tuple[Path, ...] = ()
+        if self._plan_file and self._plan_file.is_relative_to(self._live):
+            also = (self._root / self._plan_file.relative_to(self._live),)
+        leave = self._held - {_identity(self._root / self._plan.target)}
+        copy_workspace(self._plan, self._root, copy, also=also, leave=leave)
+
+    def _differences(
+        self, root: Path, databases: dict[str, bystanders.Fingerprint], tables: dict[str, TableDigest]
+    ) -> list[_Difference]:
+        changes = bystanders.changes(databases, self._look(root))
+        others = [
+            _Difference(one_line(change.file), "no database created, changed or removed", change.what)
+            for change in changes
+            if change.file != self._plan.target
+        ]
+        with looking(root / self._plan.target) as con:
+            now = digest_tables(con, read(con))
+        return others + [
+            _Difference(f"{self._plan.target}: {name}", _said(tables.get(name)), _said(now.get(name)))
+            for name in sorted({*tables, *now} - {history.TABLE})
+            if tables.get(name) != now.get(name)
+        ]
+
+    def _look(self, root: Path) -> dict[str, bystanders.Fingerprint]:
+        skip = frozenset({root / self._plan.backups})
+        return bystanders.look(root, never_open=self._held, skip=skip)
+
+
+_TODO = "Correct the path that the application uses; if it is meant to write, say writes = true in its [[smoke]]."
+
+
+def _said(digest: TableDigest | None) -> str:
+    return str(digest) if digest else "no such table"
+
+
+def _identity(path: Path) -> Identity:
+    status = path.stat()
+    return status.st_dev, status.st_ino

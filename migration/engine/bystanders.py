@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from migration.engine.observation import Observation
+from migration.engine.durable import make_private_folder, move
 from migration.engine.processes import SIDECARS
 from migration.plan.printable import one_line
 
@@ -84,19 +84,31 @@ def changes(before: Mapping[str, Fingerprint], after: Mapping[str, Fingerprint])
     ]
 
 
-def observe(changes: Iterable[Change], allowed: frozenset[str]) -> list[Observation]:
-    """State each change; it holds when its file is one of ``allowed``. No change is one observation that holds."""
-    observations = [_observation(change, planned=change.file in allowed) for change in changes]
-    return observations or [Observation("databases of the workspace", _EXPECTED, "none changed", holds=True)]
+def put_aside(root: Path, files: Iterable[str], folder: Path) -> list[str]:
+    """The databases are no longer where they were made but in ``folder``, with their sidecars; nothing is deleted.
 
+    Args:
+        root: The workspace.
+        files: Relative to it; what is gone meanwhile is passed over.
+        folder: Made if there is something to put into it.
 
-_EXPECTED = "no database created, changed or removed"
-_TODO = "Correct the path that the application uses, or state writes = true in its [[smoke]] if that is meant."
-
-
-def _observation(change: Change, *, planned: bool) -> Observation:
-    expected = "may change (writes = true)" if planned else _EXPECTED
-    return Observation(one_line(change.file), expected, change.what, planned, "" if planned else _TODO)
+    Returns:
+        Sentences, one a database; what could not be moved is said, and stays.
+    """
+    said = []
+    for file in files:
+        try:
+            if not (root / file).exists():
+                continue
+            if not folder.exists():
+                make_private_folder(folder)
+            for suffix in (*SIDECARS, ""):
+                if (root / (file + suffix)).exists():
+                    move(root / (file + suffix), folder / (file + suffix).replace("/", "__"))
+            said.append(f"moved {one_line(file)}, which an application made, into {folder.name} of the backup set")
+        except OSError as error:
+            said.append(f"{one_line(file)}, which an application made, is still there ({error.strerror}): remove it")
+    return said
 
 
 def _files(root: Path, passed_over: frozenset[str]) -> Iterator[os.DirEntry[str]]:

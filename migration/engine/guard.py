@@ -58,6 +58,15 @@ class Guard:
             self.release()
             raise
         self._version = pragma(self.writer, "data_version")
+        self._file = path.stat()
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file of that name still is the one that is held."""
+        try:
+            return os.path.samestat(self.path.stat(), self._file)
+        except FileNotFoundError:
+            return False
 
     def alone(self) -> sqlite3.Connection:
         """Become the only connection to the database and hold it exclusively; afterwards it is out of WAL mode.

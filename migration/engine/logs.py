@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from migration.engine.errors import EngineError
 from migration.engine.observation import Observation
@@ -91,13 +92,13 @@ def new_errors(
     root = root.resolve()
     wanted = re.compile(errors)
     expected = f"no new line matches {one_line(errors)}"
-    starts = _starts(root, marks, patterns, never_open)
+    starts, lost = _starts(root, marks, patterns, never_open)
     read = hits = 0
     failing: list[Observation] = []
     for path, start in starts.items():
-        for line in _lines(path, start):
+        for before, line in _lines(path, start):
             read += 1
-            if wanted.search(line):
+            if wanted.search(line) and (not wanted.search(before) or wanted.search(line[len(before) :])):
                 hits += 1
                 if hits <= _MOST_SHOWN:
                     failing.append(_failing(_name(path, root), expected, _shortened(line)))
@@ -105,23 +106,31 @@ def new_errors(
         failing.append(_failing(", ".join(patterns), expected, f"{hits - _MOST_SHOWN} more lines match"))
     if failing:
         return failing
-    notes = [f"{len(starts)} files and {read} new lines read, none matches", *_missing(root, marks, patterns, starts)]
+    notes = [f"{len(starts)} files and {read} new lines read, none matches", *_missing(root, lost, patterns)]
     return [Observation(", ".join(patterns), expected, "; ".join(notes), holds=True)]
 
 
-def _starts(root: Path, marks: LogMarks, patterns: Sequence[str], never_open: frozenset[Identity]) -> dict[Path, int]:
-    """Return where the new text of each file begins; files that were not there at the marks are new from the start."""
+def _starts(
+    root: Path, marks: LogMarks, patterns: Sequence[str], never_open: frozenset[Identity]
+) -> tuple[dict[Path, int], list[Path]]:
+    """Return where the new text of each file begins, and the logs whose marked text is nowhere any more.
+
+    Files that were not there at the marks are new from the start.
+    """
     matching = _matching(root, patterns, never_open)
     files = matching | _beside(marks, never_open)
     at = {identity: path for path, (identity, _) in files.items()}
     starts: dict[Path, int] = {}
+    lost = []
     for one in marks.files:
         path = at.get(one.identity)
         if path is None or not _goes_on(path, one):
             path = next((copy for copy in files if _is_copy(copy, one)), None)
-        if path is not None:
+        if path is None:
+            lost.append(one.path)
+        else:
             starts[path] = one.size
-    return dict.fromkeys(matching, 0) | starts
+    return dict.fromkeys(matching, 0) | starts, lost
 
 
 def _goes_on(path: Path, one: LogMark) -> bool:
@@ -180,16 +189,41 @@ def _tail(path: Path, size: int) -> str:
         raise _unreadable(path, error) from error
 
 
-def _lines(path: Path, start: int) -> Iterator[str]:
+def _lines(path: Path, start: int) -> Iterator[tuple[str, str]]:
+    """Yield the lines that end after ``start``, each after what there was of it already: of all but the first, nothing.
+
+    A log that grows while it is read is read as far as it reached at the beginning.
+    """
     try:
         with path.open("rb") as file:
-            file.seek(start)
-            while line := file.readline(_LONGEST_LINE):
-                yield line.decode("utf-8", "replace").rstrip("\r\n")
+            end = file.seek(0, os.SEEK_END)
+            at = _start_of_line(file, start) if start < end else end
+            file.seek(at)
+            while line := file.readline(min(_LONGEST_LINE, end - at)):
+                yield _text(line[: max(0, start - at)]), _text(line)
+                at += len(line)
     except FileNotFoundError:  # removed since it was listed
         return
     except PermissionError as error:
         raise _unreadable(path, error) from error
+
+
+def _start_of_line(file: IO[bytes], at: int) -> int:
+    """Return where the line begins that ``at`` is in; one of more than 4096 bytes before it is cut there."""
+    start = max(0, at - _TAIL)
+    file.seek(start)
+    return start + file.read(at - start).rfind(b"\n") + 1
+
+
+def _text(line: bytes) -> str:
+    """Read a line as UTF-8, else as Latin-1; without NUL bytes UTF-16 is one of them, as far as words for errors go."""
+    line = line.replace(b"\0", b"")
+    for mark in (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        line = line.removeprefix(mark)
+    try:
+        return line.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        return line.decode("latin-1").rstrip("\r\n")
 
 
 def _unreadable(path: Path, error: OSError) -> EngineError:
@@ -200,11 +234,11 @@ def _unreadable(path: Path, error: OSError) -> EngineError:
     )
 
 
-def _missing(root: Path, marks: LogMarks, patterns: Sequence[str], starts: dict[Path, int]) -> list[str]:
+def _missing(root: Path, lost: Sequence[Path], patterns: Sequence[str]) -> list[str]:
     unmet = [pattern for pattern in patterns if not any(path.is_file() for path in root.glob(pattern))]
-    gone = [one.path for one in marks.files if not one.path.exists() and one.path not in starts]
+    replaced = "was replaced, and what it got before that is not there to be read"
     return [f"no file matches {one_line(pattern)}" for pattern in unmet] + [
-        f"{_name(path, root)} is gone" for path in gone
+        f"{_name(path, root)} {replaced if path.exists() else 'is gone'}" for path in lost
     ]
 
 

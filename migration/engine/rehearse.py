@@ -14,11 +14,15 @@ from migration.engine.snapshot import snapshot
 if TYPE_CHECKING:
     from migration.plan.model import Plan
 
+Identity = tuple[int, int]
+
 _PASSED_OVER = frozenset({".git", "__pycache__", "node_modules", ".venv", ".tox", ".mypy_cache", ".pytest_cache"})
 _SIDECARS = ("-wal", "-shm", "-journal")
 
 
-def copy_workspace(plan: Plan, live: Path, scratch: Path, *, also: tuple[Path, ...] = ()) -> None:
+def copy_workspace(
+    plan: Plan, live: Path, scratch: Path, *, also: tuple[Path, ...] = (), leave: frozenset[Identity] = frozenset()
+) -> None:
     """Copy databases, code trees, code files and logs that the plan names from ``live`` to the empty ``scratch``.
 
     Links stay links and hard links stay hard links, so that the preflight of a rehearsal sees what the real one would.
@@ -28,6 +32,8 @@ def copy_workspace(plan: Plan, live: Path, scratch: Path, *, also: tuple[Path, .
         live: The workspace; nothing in it is changed.
         scratch: An empty private folder.
         also: Further files inside the workspace, such as the plan file.
+        leave: Device and inode of databases that are neither copied nor opened, because this process holds locks on
+            them, which closing them would drop.
 
     Raises:
         EngineError: A database is locked or busy.
@@ -37,7 +43,7 @@ def copy_workspace(plan: Plan, live: Path, scratch: Path, *, also: tuple[Path, .
     names += [*plan.scan.paths, *(path for test in plan.smoke for path in test.path)]
     names += [str(path.relative_to(live)) for pattern in plan.logs.files for path in live.glob(pattern)]
     names += [str(path.relative_to(live)) for path in also if path.is_relative_to(live)]
-    copier = _Copier(live, scratch)
+    copier = _Copier(live, scratch, leave)
     for name in dict.fromkeys(os.path.normpath(name) for name in names):
         copier.copy(Path(name))
     for name in (plan.target, *(source.file for source in plan.sources)):
@@ -48,7 +54,8 @@ def copy_workspace(plan: Plan, live: Path, scratch: Path, *, also: tuple[Path, .
 class _Copier:
     live: Path
     scratch: Path
-    seen: dict[tuple[int, int], Path] = field(default_factory=dict)
+    leave: frozenset[Identity]
+    seen: dict[Identity, Path] = field(default_factory=dict)
 
     def copy(self, name: Path) -> None:
         """Copy what is at ``name``, a path relative to both roots, if anything is there."""
@@ -59,7 +66,11 @@ class _Copier:
         elif there.is_dir():
             copy.mkdir(mode=0o700, exist_ok=True)
             for entry in sorted(there.iterdir()):
-                if entry.name not in _PASSED_OVER and not (entry / "pyvenv.cfg").exists() and not _is_sidecar(entry):
+                if (
+                    entry.name not in _PASSED_OVER
+                    and not (entry / "pyvenv.cfg").exists()
+                    and not self._is_sidecar(entry)
+                ):
                     self.copy(name / entry.name)
         elif there.is_file() and not os.path.lexists(copy):
             self._copy_file(there, copy)
@@ -84,6 +95,8 @@ class _Copier:
             self.copy(real.relative_to(root))
 
     def _copy_file(self, there: Path, copy: Path) -> None:
+        if self._is_left(there):
+            return
         status = there.stat()
         twin = self.seen.setdefault((status.st_dev, status.st_ino), copy)
         if twin != copy:
@@ -92,6 +105,13 @@ class _Copier:
             snapshot(there, copy)
         else:
             shutil.copy2(there, copy)
+
+    def _is_sidecar(self, path: Path) -> bool:
+        of = [path.with_name(path.name.removesuffix(suffix)) for suffix in _SIDECARS if path.name.endswith(suffix)]
+        return any(self._is_left(one) or _is_database(one) for one in of)
+
+    def _is_left(self, path: Path) -> bool:
+        return path.exists() and (path.stat().st_dev, path.stat().st_ino) in self.leave
 
     def _make_parents(self, name: Path) -> None:
         for parent in reversed(name.parents):
@@ -106,7 +126,3 @@ def _is_database(path: Path) -> bool:
             return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
-
-
-def _is_sidecar(path: Path) -> bool:
-    return any(path.name.endswith(s) and _is_database(path.with_name(path.name.removesuffix(s))) for s in _SIDECARS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import migration
 from migration.engine import archive as archives
-from migration.engine import history, logs, manifest, rollback, sets
+from migration.engine import bystanders, history, logs, manifest, rollback, sets
 from migration.engine.backup import content_digest, copy_code, copy_database, dump_database, open_set
 from migration.engine.connections import open_existing, open_new
 from migration.engine.diff import unified
@@ -56,6 +56,7 @@ class Run:
         live: The real workspace; the same as ``root`` in a migration.
         say: Called with a few words before each part of a long step.
         settled: Sentences about rows that a conflict policy kept from arriving, or took away.
+        made: Databases that applications made; they are put aside when the run is undone.
         sql: Statements that were run on the target, names and no values.
     """
 
@@ -74,6 +75,7 @@ class Run:
     done: list[Transferred] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
     log_marks: logs.LogMarks = field(default_factory=lambda: logs.LogMarks(()))
+    made: list[str] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
     committed: bool = False
@@ -328,7 +330,10 @@ class Run:
         if self.sealed is None:
             self.discard_unsealed()
             return PutBack()
-        return rollback.put_back(self.root, self.folder, proved)
+        aside = bystanders.put_aside(self.root, self.made, self.folder / "made-by-applications")
+        done = rollback.put_back(self.root, self.folder, proved)
+        done.steps[:0] = aside
+        return done
 
     def close_target(self) -> None:
         """Take back the transaction if there is one, and close the connection; it never commits."""
@@ -377,9 +382,9 @@ class Run:
 
 
 def _holds(guard: Guard) -> bool:
-    """Whether nobody else has been able to write since the guard was taken."""
+    """Whether nobody else has been able to write since the guard was taken, nor to put another file in its place."""
     try:
-        return guard.writer.in_transaction
+        return guard.writer.in_transaction and guard.in_place
     except sqlite3.ProgrammingError:  # closed
         return False
 

@@ -157,11 +157,23 @@ def attached(target: Run) -> Callable[[Facts], AbstractContextManager[str]]:
 
 
 @pytest.fixture(scope="session")
-def applications(run: Run) -> Applications:
-    """The plan's applications, in the workspace or in its copy."""
+def applications(run: Run) -> Iterator[Applications]:
+    """The plan's applications, in the workspace or in its copy; what they made is known when the run is undone."""
     from migration.engine.applications import Applications
 
-    return Applications(run.plan, run.root, run.live, held=run.databases(), marks=run.log_marks, say=run.say)
+    applications = Applications(
+        run.plan,
+        run.root,
+        run.live,
+        held=run.databases(),
+        marks=run.log_marks,
+        say=run.say,
+        plan_file=run.plan_file,
+    )
+    try:
+        yield applications
+    finally:
+        run.made = applications.made()
 
 
 @pytest.fixture(scope="session")
@@ -201,7 +213,15 @@ def copied_applications(state: RunState, plan: Plan, pytestconfig: pytest.Config
     with tempfile.TemporaryDirectory(prefix="consolidate-check-") as folder:
         scratch = Path(folder).resolve()
         copy_workspace(plan, live, scratch, also=(state.settings.plan,))
-        yield Applications(plan, scratch, live, held=frozenset(), marks=LogMarks(()), say=teller(pytestconfig))
+        yield Applications(
+            plan,
+            scratch,
+            live,
+            held=frozenset(),
+            marks=LogMarks(()),
+            say=teller(pytestconfig),
+            plan_file=state.settings.plan,
+        )
 
 
 @pytest.fixture(scope="session")

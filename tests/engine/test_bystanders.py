@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.bystanders import Change, changes, look, observe
+from migration.engine.bystanders import Change, changes, look, put_aside
 
 if TYPE_CHECKING:
     import sqlite3
@@ -148,20 +148,29 @@ def test_looking_keeps_this_process_s_locks(tmp_path: Path, journal_mode: str) -
     assert "database is locked" in writing.stderr
 
 
-def test_an_unplanned_change_does_not_hold_and_a_planned_one_is_listed() -> None:
-    """The plan's ``writes = true`` is for the databases that it is about."""
-    found = [Change("workspace.db", "changed"), Change("sub/workspace.db", "created")]
+def test_what_was_made_is_put_aside_and_not_deleted(tmp_path: Path) -> None:
+    """It goes to another folder with what is in its -wal; what is gone already is no mistake."""
+    connection = sqlite3.connect(make(tmp_path / "sub" / "second.db", "wal"), isolation_level=None)
+    connection.execute("insert into tasks values (1)")
+    aside = tmp_path / "aside"
 
-    listed, unplanned = observe(found, frozenset({"workspace.db"}))
+    [said] = put_aside(tmp_path, ["sub/second.db", "gone.db"], aside)
 
-    assert (listed.subject, listed.observed, listed.holds) == ("workspace.db", "changed", True)
-    assert (unplanned.subject, unplanned.observed, unplanned.holds) == ("sub/workspace.db", "created", False)
-    assert "writes = true" in unplanned.todo
+    connection.close()
+    assert said == "moved sub/second.db, which an application made, into aside of the backup set"
+    assert list((tmp_path / "sub").iterdir()) == []
+    with sqlite3.connect(aside / "sub__second.db") as moved:
+        assert moved.execute("select id from tasks").fetchall() == [(1,)]
+    moved.close()
 
 
-def test_no_change_is_stated() -> None:
-    """An application that changed nothing leaves evidence of that."""
-    [observation] = observe([], frozenset())
+def test_what_cannot_be_put_aside_is_said(tmp_path: Path) -> None:
+    """A name that is taken in the other folder keeps what is there."""
+    make(tmp_path / "second.db")
+    (tmp_path / "aside").mkdir()
+    (tmp_path / "aside" / "second.db").write_text("another")
 
-    assert observation.holds
-    assert observation.observed == "none changed"
+    [said] = put_aside(tmp_path, ["second.db"], tmp_path / "aside")
+
+    assert said == "second.db, which an application made, is still there (File exists): remove it"
+    assert (tmp_path / "aside" / "second.db").read_text() == "another"

@@ -172,15 +172,86 @@ def test_a_plan_without_log_files_says_so(tmp_path: Path) -> None:
     assert observation.observed == "the plan names no log files"
 
 
-def test_other_encodings_are_read(tmp_path: Path, log: Path) -> None:
-    """Bytes that are no UTF-8 do not hide an error."""
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16-le", "utf-16-be", "utf-16"])
+@pytest.mark.parametrize("old", ["", "10:01 idle\r\n"])
+def test_other_encodings_are_read(tmp_path: Path, log: Path, encoding: str, old: str) -> None:
+    """Neither what a Windows program writes nor bytes that are no UTF-8 hide an error, from the first line on."""
+    text = old + "ERROR café\r\n10:03 idle\r\n"
+    log.write_bytes(old.encode(encoding) if old else b"")
+    marks = mark(tmp_path, PATTERNS)
+    log.write_bytes(text.encode(encoding))
+
+    assert failing(new_errors(tmp_path, marks, PATTERNS, "^ERROR caf.$")) == ["logs/app.log: ERROR café"]
+
+
+def test_a_line_that_was_half_written_is_read_as_a_whole(tmp_path: Path, log: Path) -> None:
+    """The word that makes it an error may have been begun before the run."""
+    append(log, "10:02 tasks: ERR")
+    marks = mark(tmp_path, PATTERNS)
+    append(log, "OR no such table\n10:03 idle\n")
+
+    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+
+    assert found == ["logs/app.log: 10:02 tasks: ERROR no such table"]
+
+
+@pytest.mark.parametrize("more", ["", "\n", " and its end\n10:03 idle\n"])
+def test_an_error_that_was_only_ended_is_not_new(tmp_path: Path, log: Path, more: str) -> None:
+    """The last line of a log need not have an end."""
+    append(log, "10:02 ERROR an old one")
+    marks = mark(tmp_path, PATTERNS)
+    append(log, more)
+
+    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == []
+
+
+def test_a_second_error_in_the_same_line_is_new(tmp_path: Path, log: Path) -> None:
+    """Two programs may write without an end of line."""
+    append(log, "10:02 ERROR an old one")
+    marks = mark(tmp_path, PATTERNS)
+    append(log, "10:03 ERROR another one")
+
+    assert len(failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))) == 1
+
+
+def test_bytes_that_are_no_text_are_read_past(tmp_path: Path, log: Path) -> None:
+    """A line of noise does not hide the next one, nor steer the reader's terminal."""
     marks = mark(tmp_path, PATTERNS)
     with log.open("ab") as file:
-        file.write("10:02 ERROR café\r\n".encode("latin-1"))
+        file.write(bytes(range(256)) * 20 + b"\n\x1b[2JERROR\n")
 
-    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == [
-        "logs/app.log: 10:02 ERROR caf\N{REPLACEMENT CHARACTER}"
-    ]
+    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: \\x1b[2JERROR"]
+
+
+def test_what_went_away_with_a_rotation_is_said(tmp_path: Path, log: Path) -> None:
+    """A log that was compressed cannot be read on; nobody is told that it had no error."""
+    marks = mark(tmp_path, PATTERNS)
+    append(log, "10:02 ERROR before the rotation\n")
+    log.unlink()
+    log.with_name("app.log.1.gz").write_bytes(b"compressed")
+    log.write_text("10:03 idle\n")
+
+    [observation] = new_errors(tmp_path, marks, PATTERNS, ERRORS)
+
+    assert observation.observed == (
+        "1 files and 1 new lines read, none matches; "
+        "logs/app.log was replaced, and what it got before that is not there to be read"
+    )
+
+
+def test_a_log_that_never_stops_growing_is_read_as_far_as_it_was(tmp_path: Path, log: Path) -> None:
+    """A program that fills it all the time does not hold up the run."""
+    marks = mark(tmp_path, PATTERNS)
+    writer = "import sys\nwhile True: print('x' * 9999, file=open(sys.argv[1], 'a'), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", writer, log]) as endless:
+        try:
+            while log.stat().st_size < 1_000_000:
+                pass
+            [observation] = new_errors(tmp_path, marks, PATTERNS, ERRORS)
+        finally:
+            endless.kill()
+
+    assert observation.holds
 
 
 def test_links_that_lead_outside_are_not_read(tmp_path: Path) -> None:

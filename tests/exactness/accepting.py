@@ -202,7 +202,7 @@ def _code(run: Run) -> Iterator[Judged]:
         run.plan, run.root, run.live, held=run.databases(), marks=run.log_marks, say=lambda _words: None
     )
     applications.note(run.begin_smoke())
-    yield "no-side-effects", applications.side_effects()[0]
+    yield "no-side-effects", applications.side_effects()
 
 
 def _archive(run: Run) -> Iterator[Judged]:

@@ -50,10 +50,13 @@ def test_the_logs_have_no_new_error(applications: Applications, evidence: Record
 @pytest.mark.order(8920)
 @pytest.mark.criterion("no-side-effects")
 def test_the_applications_changed_no_database(applications: Applications, evidence: Recorder, state: RunState) -> None:
-    """No database was created, changed or removed, and no table of the target changed, unless the plan allows it."""
-    seen, allowed = applications.side_effects()
+    """No database of the workspace was created, changed or removed, and no table of the target changed.
 
-    state.findings += allowed
+    What a test with ``writes = true`` did, it did on a copy: that is listed.
+    """
+    seen = applications.side_effects()
+
+    state.findings += applications.written
     wrong = evidence("no-side-effects", seen)
 
     assert not wrong, wrong

@@ -16,7 +16,6 @@ from migration.harness.rehearsals import last_passed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.engine.applications import Applications
     from migration.engine.run import Run
     from migration.harness.fixtures import Recorder
     from migration.harness.state import RunState
@@ -26,19 +25,12 @@ pytestmark = [pytest.mark.stage("95-final"), pytest.mark.migrate, pytest.mark.ve
 
 @pytest.mark.order(9510)
 @pytest.mark.criterion("final-digest")
-def test_the_target_still_is_what_was_verified(
-    run: Run, applications: Applications, evidence: Recorder, state: RunState
-) -> None:
-    """Read through a new connection, rows, tables, indexes, triggers and views are those verified before COMMIT.
-
-    Where the plan lets an application write, its rows are as that left them, and the schema is its own affair.
-    """
+def test_the_target_still_is_what_was_verified(run: Run, evidence: Recorder, state: RunState) -> None:
+    """Read through a new connection, rows, tables, indexes, triggers and views are those verified before COMMIT."""
     with looking(run.root / run.plan.target) as con:
-        seen = compare.final(con, applications.after)
-        if not any(test.writes for test in run.plan.smoke):
-            now = schema.read(con)
-            seen += compare.schema_as_foretold(now, run.found.future)
-            seen += compare.triggers_in_place(con, run.found)
+        seen = compare.final(con, run.verified)
+        seen += compare.schema_as_foretold(schema.read(con), run.found.future)
+        seen += compare.triggers_in_place(con, run.found)
     state.target = after(state, run)
 
     wrong = evidence("final-digest", seen)

@@ -1,0 +1,184 @@
+"""Applications in a workspace: what a test that may write does on its copy, and what nobody may do."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.applications import Applications
+from migration.engine.digest import digest_tables
+from migration.engine.guard import Guard, looking
+from migration.engine.logs import mark
+from migration.engine.schema import read
+from migration.plan.model import Logs, Plan, Smoke, Source
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from migration.engine.observation import Observation
+else:
+    from sqlite_utils.utils import sqlite3
+
+TARGET = """
+CREATE TABLE tasks(id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL);
+INSERT INTO tasks(title) VALUES ('one'), ('two'), ('three'), ('gone'), ('gone, too');
+DELETE FROM tasks WHERE id > 3;
+CREATE TABLE seen(task INTEGER);
+CREATE TRIGGER tasks_seen AFTER INSERT ON tasks BEGIN INSERT INTO seen VALUES (new.id); END;
+"""
+INSERT = """
+import sqlite3
+con = sqlite3.connect("main.db", isolation_level=None)
+print(con.execute("INSERT INTO tasks(title) VALUES ('next')").lastrowid, con.execute("SELECT * FROM seen").fetchall())
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace as it is after COMMIT: the source is still there."""
+    folder = tmp_path / "workspace"
+    (folder / "app").mkdir(parents=True)
+    for name, sql in (("main.db", TARGET), ("app/old.db", "CREATE TABLE tasks(id)")):
+        con = sqlite3.connect(folder / name)
+        con.executescript(sql)
+        con.close()
+    (folder / "app.log").write_text("")
+    return folder
+
+
+@pytest.fixture
+def source(root: Path) -> Iterator[Guard]:
+    """The source, held by this process as it is during a run."""
+    with contextlib.closing(sqlite3.connect(root / "app/old.db")):
+        guard = Guard(root / "app/old.db")
+    yield guard
+    guard.release()
+
+
+@pytest.fixture
+def applications(root: Path, source: Guard) -> Applications:
+    """The applications of a plan, before the first of them."""
+    plan = Plan(
+        format=1,
+        name="p",
+        target="main.db",
+        sources=[Source(name="old", file="app/old.db")],
+        smoke=[Smoke(name="x", python="pass", path=["app"])],
+        logs=Logs(files=["*.log"]),
+    )
+    held = frozenset((one.stat().st_dev, one.stat().st_ino) for one in (root / "main.db", source.path))
+    one = Applications(plan, root, root, held=held, marks=mark(root, ["*.log"]), say=lambda _words: None)
+    with looking(root / "main.db") as con:
+        one.note(digest_tables(con, read(con)))
+    return one
+
+
+def writing(python: str) -> Smoke:
+    """Return a smoke test that may write."""
+    return Smoke(name="it writes", python=python, writes=True)
+
+
+def failing(seen: list[Observation]) -> list[str]:
+    """Show what does not hold."""
+    return [f"{one.subject}: {one.observed}" for one in seen if not one.holds]
+
+
+def test_the_first_insert_works_and_is_taken_back(root: Path, applications: Applications) -> None:
+    """Its key goes on from the old mark, the trigger fires, it is listed; the target is to the byte as before."""
+    before = (root / "main.db").read_bytes()
+
+    result = applications.run(writing(INSERT))
+
+    assert (result.stdout, result.stderr) == ("6 [(6,)]\n", "")
+    assert [words.partition(":")[2].partition(":")[0].strip() for words in applications.written] == ["seen", "tasks"]
+    assert failing(applications.side_effects()) == []
+    assert (root / "main.db").read_bytes() == before
+
+
+def test_a_trigger_that_needs_a_lost_table_fails_the_first_insert(root: Path, applications: Applications) -> None:
+    """Reading works, and every application would have failed with its first row."""
+    with contextlib.closing(sqlite3.connect(root / "main.db")) as con:
+        con.execute("DROP TABLE seen")
+
+    result = applications.run(writing(INSERT))
+
+    assert result.exit == 1
+    assert "no such table: main.seen" in result.stderr
+
+
+def test_each_writing_test_has_a_copy_of_its_own_without_the_sources(root: Path, applications: Applications) -> None:
+    """What one inserts, the next does not see; what they are told to open is what will be there in the end."""
+    look = f"import os; print(os.path.exists('app/old.db'), os.getcwd() == {str(root)!r})\n{INSERT}"
+
+    results = [applications.run(writing(look)) for _ in range(2)]
+
+    assert [one.stdout for one in results] == ["False False\n6 [(6,)]\n"] * 2
+
+
+def test_the_copy_is_made_without_dropping_a_lock(source: Guard, applications: Applications) -> None:
+    """The sources are neither copied nor opened: this process holds them."""
+    applications.run(writing("pass"))
+
+    writer = Smoke(
+        name="w", python="import sqlite3; sqlite3.connect('app/old.db', timeout=0).execute('BEGIN IMMEDIATE')"
+    )
+    assert "database is locked" in applications.run(writer).stderr
+    assert source.writer.in_transaction
+
+
+def test_a_test_that_may_write_does_not_allow_the_others_to(applications: Applications) -> None:
+    """Whoever has no leave is found, also in a plan in which somebody has it."""
+    applications.run(writing(INSERT))
+    applications.run(Smoke(name="reads", python=INSERT))
+
+    found = failing(applications.side_effects())
+
+    assert [one.partition(": ")[2].partition(":")[0] for one in found] == ["seen", "tasks"]
+
+
+def test_a_writing_test_that_leaves_its_copy_is_noticed(root: Path, applications: Applications) -> None:
+    """An absolute path leads into the workspace itself: it is kept out of there, and said."""
+    before = (root / "main.db").read_bytes()
+
+    result = applications.run(writing(INSERT.replace("main.db", str(root / "main.db"))))
+
+    assert result.used == ("main.db",)
+    assert (root / "main.db").read_bytes() == before
+
+
+def test_an_error_that_is_logged_on_a_copy_counts(applications: Applications) -> None:
+    """The log goes with the copy; what was in it does not."""
+    applications.run(writing("print('ERROR no such table', file=open('app.log', 'a'))"))
+
+    assert failing(applications.new_log_errors()) == ["app.log: ERROR no such table"]
+
+
+def test_what_an_orm_makes_is_found_in_the_target_and_beside_it(applications: Applications) -> None:
+    """Tables that are created on import, a second database elsewhere: each is named, and what was made is known."""
+    python = """
+import os, sqlite3
+con = sqlite3.connect("main.db", isolation_level=None)
+for number in range(20):
+    con.execute(f"CREATE TABLE orm_{number:02}(id)")
+os.mkdir("data")
+sqlite3.connect("data/main.db").execute("CREATE TABLE tasks(id)")
+"""
+    applications.run(Smoke(name="imports", python=python))
+
+    found = failing(applications.side_effects())
+
+    assert len(found) == 21
+    assert found[0] == "data/main.db: created"
+    assert all(one.startswith(f"main.db: orm_{at:02}: ") for at, one in enumerate(found[1:]))
+    assert applications.made() == ["data/main.db"]
+
+
+def test_an_archive_is_nothing_that_an_application_made(root: Path, applications: Applications) -> None:
+    """A source under its new name is still that source."""
+    (root / "app/old.db").rename(root / "app/old.db.archived_20260101_000000")
+
+    assert applications.made() == []

@@ -1,0 +1,194 @@
+"""What an application can do wrong in a run, each seen by its criterion, and what one may do that is to write."""
+
+from __future__ import annotations
+
+import fcntl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.whole.whole_run import Ran, Workspace
+
+_CLI = """\
+import argparse
+
+from app.store import titles
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--limit", type=int)
+for title in titles()[: parser.parse_args().limit]:
+    print(title)
+"""
+_HANG = """\
+import fcntl, signal, subprocess, sys
+hold = "import fcntl, signal, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(); signal.pause()"
+child = subprocess.Popen([sys.executable, "-uc", hold, "LOCK"], stdout=subprocess.PIPE, start_new_session=True)
+print("child holds the lock", child.stdout.readline())
+signal.pause()
+"""
+_ORM = """\
+import sqlite3
+con = sqlite3.connect("main.db")
+for number in range(20):
+    con.execute(f"CREATE TABLE orm_{number:02}(id INTEGER PRIMARY KEY)")
+con.commit()
+"""
+_INSERT = """\
+import sqlite3
+with sqlite3.connect("main.db") as con:
+    print(con.execute("INSERT INTO tasks VALUES ('next', 'four', 1, NULL)").rowcount)
+"""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What a smoke test of the plan does, in Python, and by which criterion and words it has to be seen."""
+
+    does: str
+    python: str
+    criterion: str
+    seen: str
+    said: str = ""
+
+
+WRONG = (
+    Wrong("prints 6 where 85 is right", "print(6)", "smoke:wrong", "6", 'expect = { stdout = "^85$" }'),
+    Wrong("prints 1 line of 3", "print('a')", "smoke:wrong", "1 lines: a", "expect = { lines = 3 }"),
+    Wrong("hangs, with a child", _HANG, "smoke:wrong", "still running after 2 s, ended with its", "timeout = 2"),
+    Wrong("makes 20 tables", _ORM, "no-side-effects", "main.db: orm_19: 0 rows"),
+    Wrong(
+        "writes to a second main.db",
+        "import sqlite3; sqlite3.connect('app/main.db').execute('CREATE TABLE tasks(id)')",
+        "no-side-effects",
+        "created",
+    ),
+    Wrong(
+        "makes an old database again",
+        "import os, sqlite3; os.remove('old.db'); sqlite3.connect('old.db').execute('CREATE TABLE tasks(id)')",
+        "no-side-effects",
+        "changed",
+    ),
+    Wrong(
+        "logs an error",
+        "print('10:02 ERROR no such table', file=open('app.log', 'a'))",
+        "logs-clean",
+        "10:02 ERROR no such table",
+    ),
+)
+
+
+def add_smoke(workspace: Workspace, python: str, said: str = "", name: str = "wrong") -> None:
+    """Add a smoke test to the plan."""
+    with workspace.plan.open("a") as plan:
+        plan.write(f"\n[[smoke]]\nname = '{name}'\npython = '''\n{python}\n'''\n{said}\n")
+
+
+def observed(ran: Ran, criterion: str) -> str:
+    """Return what was seen that does not hold."""
+    return " | ".join(
+        f"{one['subject']}: {one['observed']}"
+        for one in ran.evidence["criteria"]
+        if one["id"] == criterion and one["verdict"] == "failed"
+    )
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.does)
+def test_what_an_application_does_wrong_is_seen_and_everything_is_put_back(
+    workspace: Workspace, tmp_path: Path, wrong: Wrong
+) -> None:
+    """The run ends with 1, names the criterion and what was seen; databases, code and file names are as before."""
+    add_smoke(workspace, wrong.python.replace("LOCK", str(tmp_path / "lock")), wrong.said)
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate")
+
+    after = workspace.contents()
+    before.pop("app.log")  # what an application logged stays
+    after.pop("app.log")
+    assert ran.exit == 1, ran.text
+    assert ran.failed == {wrong.criterion}
+    assert wrong.seen in observed(ran, wrong.criterion)
+    assert after == before
+    assert not ran.shows_source, ran.text
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # no child holds it
+
+
+def test_an_option_that_does_not_exist_is_seen(workspace: Workspace) -> None:
+    """The application's own words are in the evidence."""
+    (workspace.root / "app" / "cli.py").write_text(_CLI)
+    with workspace.plan.open("a") as plan:
+        plan.write('[[smoke]]\nname = "cli"\nrun = ["python", "-m", "app.cli", "--limt", "5"]\n')
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 1, ran.text
+    assert ran.failed == {"smoke:cli"}
+    assert "unrecognized arguments: --limt" in observed(ran, "smoke:cli")
+
+
+def test_a_database_that_an_application_made_is_kept_in_the_backup_set(workspace: Workspace) -> None:
+    """It is in nobody's way when the run is repeated, and it is not deleted."""
+    add_smoke(workspace, "import sqlite3; sqlite3.connect('second.db').execute('CREATE TABLE t(id)')")
+
+    ran = workspace.forked("migrate")
+
+    assert "moved second.db, which an application made" in ran.evidence["put_back"]
+    assert not (workspace.root / "second.db").exists()
+    assert (workspace.sets()[0] / "made-by-applications" / "second.db").exists()
+
+
+@pytest.mark.parametrize(
+    "python",
+    [
+        "import sqlite3; print(sqlite3.connect('ROOT/main.db').execute('SELECT 3').fetchone()[0])",
+        "from pathlib import Path; Path.home().joinpath('workspace', 'old.db').read_bytes()",
+        "open(open('app/settings.ini').read().strip())",
+    ],
+    ids=["an absolute path", "the home folder", "a path in a configuration file"],
+)
+def test_a_rehearsal_notices_an_application_that_opens_the_workspace_itself(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, python: str
+) -> None:
+    """The rehearsal ends with 1 by that smoke test, and the workspace was not touched."""
+    monkeypatch.setenv("HOME", str(workspace.root.parent))
+    (workspace.root / "app" / "settings.ini").write_text(f"{workspace.root}/main.db\n")
+    add_smoke(workspace, python.replace("ROOT", str(workspace.root)))
+    before = workspace.files()
+
+    ran = workspace.forked("verify")
+
+    assert ran.exit == 1, ran.text
+    assert ran.failed == {"smoke:wrong"}
+    assert ".db of the workspace itself" in observed(ran, "smoke:wrong")
+    assert workspace.files() == before
+
+
+@pytest.mark.parametrize("verb", ["migrate", "verify"])
+def test_a_first_insert_is_tried_and_taken_back(workspace: Workspace, verb: str) -> None:
+    """With ``writes = true`` it happens on a copy: it is listed, and the target is what was verified."""
+    add_smoke(workspace, _INSERT, 'writes = true\nexpect = { stdout = "^1$" }', name="inserts")
+
+    ran = workspace.forked(verb)
+
+    assert ran.exit == 0, ran.text
+    assert any("main.db: tasks: " in one and "by inserts, on its copy" in one for one in ran.evidence["findings"])
+    assert [one["verdict"] for one in ran.evidence["criteria"] if one["id"] == "final-digest"] != []
+    assert ran.failed == set()
+
+
+def test_a_first_insert_that_fails_refuses_the_run(workspace: Workspace) -> None:
+    """A trigger that needs what is not there lets every reader pass."""
+    workspace.execute(
+        "old.db", "CREATE TRIGGER tasks_told AFTER INSERT ON tasks BEGIN INSERT INTO told VALUES (new.id); END"
+    )
+    add_smoke(workspace, _INSERT, "writes = true", name="inserts")
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit in {1, 4}, ran.text
+    assert "told" in ran.text
