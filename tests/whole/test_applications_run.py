@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from tests.whole.whole_run import Ran, Workspace
+else:
+    from sqlite_utils.utils import sqlite3
 
 _CLI = """\
 import argparse
@@ -170,25 +173,28 @@ def test_a_rehearsal_notices_an_application_that_opens_the_workspace_itself(
 
 @pytest.mark.parametrize("verb", ["migrate", "verify"])
 def test_a_first_insert_is_tried_and_taken_back(workspace: Workspace, verb: str) -> None:
-    """With ``writes = true`` it happens on a copy: it is listed, and the target is what was verified."""
+    """With ``writes = true`` it happens on a copy: it is listed, and the rows are those that were moved."""
     add_smoke(workspace, _INSERT, 'writes = true\nexpect = { stdout = "^1$" }', name="inserts")
 
     ran = workspace.forked(verb)
 
     assert ran.exit == 0, ran.text
     assert any("main.db: tasks: " in one and "by inserts, on its copy" in one for one in ran.evidence["findings"])
-    assert [one["verdict"] for one in ran.evidence["criteria"] if one["id"] == "final-digest"] != []
-    assert ran.failed == set()
+    if verb == "migrate":
+        con = sqlite3.connect(workspace.root / "main.db")
+        assert con.execute("SELECT id FROM tasks ORDER BY id").fetchall() == [("a",), ("b",), ("c",)]
+        con.close()
 
 
 def test_a_first_insert_that_fails_refuses_the_run(workspace: Workspace) -> None:
-    """A trigger that needs what is not there lets every reader pass."""
-    workspace.execute(
-        "old.db", "CREATE TRIGGER tasks_told AFTER INSERT ON tasks BEGIN INSERT INTO told VALUES (new.id); END"
-    )
+    """Every reader would pass; the next writer would not."""
+    workspace.execute("old.db", "CREATE TRIGGER closed BEFORE INSERT ON tasks BEGIN SELECT RAISE(ABORT, 'closed'); END")
     add_smoke(workspace, _INSERT, "writes = true", name="inserts")
+    before = workspace.contents()
 
     ran = workspace.forked("migrate")
 
-    assert ran.exit in {1, 4}, ran.text
-    assert "told" in ran.text
+    assert ran.exit == 1, ran.text
+    assert ran.failed == {"smoke:inserts"}
+    assert "IntegrityError: closed" in observed(ran, "smoke:inserts")
+    assert workspace.contents() == before
