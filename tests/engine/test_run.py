@@ -121,6 +121,23 @@ def test_after_each_step_everything_can_be_put_back(tmp_path: Path, until: str, 
     assert run.folder.exists() == (until != "survey")
 
 
+def test_a_source_in_whose_place_another_file_is_put_is_not_called_restored(root: Path) -> None:
+    """What the run still holds is not what is there under the name."""
+    run = a_run(root)
+    for name, step in steps(run).items():
+        step()
+        if name == "rewrite":
+            break
+    (root / "logs/tasks.db").unlink()
+    execute(root / "logs/tasks.db", "CREATE TABLE tasks(id)")
+
+    done = run.put_back()
+
+    run.close()
+    assert not done.holds
+    assert [one.subject for one in done.seen if not one.holds] == ["logs/tasks.db"]
+
+
 def test_a_second_run_after_a_rollback_makes_another_set(root: Path) -> None:
     """It succeeds as the first did, and the first set is as it was."""
     first = a_run(root)
