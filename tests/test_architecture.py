@@ -93,8 +93,9 @@ def test_the_root_conftest_only_names_plugins() -> None:
 
 
 def test_the_top_level_is_what_was_asked_for() -> None:
-    """conftest.py tests/ migration/ reports/ pyproject.toml README.md, and what a repository needs."""
-    named = {"conftest.py", "tests", "migration", "reports", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
+    """conftest.py tests/ migration/ reports/ pyproject.toml README.md, and what a repository needs (docs/: pictures and examples)."""
+    named = {"conftest.py", "tests", "migration", "reports", "pyproject.toml", "README.md"}
+    named |= {"LICENSE", "CHANGELOG.md", "docs"}
 
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     made = {name for name in found if name.endswith(".egg-info") or name in ("build", "dist", "__pycache__", "uv.lock")}
