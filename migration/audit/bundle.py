@@ -8,7 +8,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.evidence_file import to_json
+from migration.audit.evidence_file import printable_texts, to_json
+from migration.audit.past_runs import MANIFEST, about
 from migration.audit.private_file import write_private
 from migration.audit.summary import summary
 from migration.plan.printable import printable
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 
     from migration.audit.evidence import Record
 
-MANIFEST = "manifest.json"
+
+def prime_bundle(folder: Path, record: Record) -> None:
+    """Leave a manifest of a run that has just begun: should it be killed, it is known by having no end.
+
+    Raises:
+        OSError: The folder is not there, or cannot be written.
+    """
+    _write_manifest(folder, record, {})
 
 
 def write_bundle(folder: Path, record: Record, *, plan_text: str) -> None:
@@ -47,7 +55,7 @@ def write_bundle(folder: Path, record: Record, *, plan_text: str) -> None:
     }
     for name, text in texts.items():
         write_private(folder / name, _encoded(text))
-    write_private(folder / MANIFEST, _encoded(json.dumps(_manifest(folder, record.run), indent=2) + "\n"))
+    _write_manifest(folder, record, _listed(folder))
 
 
 def update_latest(reports: Path, run: str) -> None:
@@ -67,7 +75,12 @@ def update_latest(reports: Path, run: str) -> None:
     fresh.replace(latest)
 
 
-def _manifest(folder: Path, run: str) -> dict[str, Any]:
+def _write_manifest(folder: Path, record: Record, files: dict[str, Any]) -> None:
+    manifest = {"schema": 1, "run": record.run, "about": about(record), "files": files}
+    write_private(folder / MANIFEST, _encoded(json.dumps(printable_texts(manifest), indent=2) + "\n"))
+
+
+def _listed(folder: Path) -> dict[str, Any]:
     """Close every plain file of the folder to others, and list it; links are nobody's evidence."""
     files = {}
     for path in sorted(folder.rglob("*")):
@@ -77,7 +90,7 @@ def _manifest(folder: Path, run: str) -> dict[str, Any]:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[path.relative_to(folder).as_posix()] = {"sha256": digest, "size": path.stat().st_size}
-    return {"schema": 1, "run": run, "files": files}
+    return files
 
 
 def _sql_log(statements: tuple[str, ...]) -> str:

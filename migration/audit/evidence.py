@@ -79,6 +79,40 @@ class DatabaseRecord:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One run as its report's manifest tells of it, or, where there is no report, its backup set's ledger.
+
+    Attributes:
+        run: Its id: ``<UTC stamp>-<mode>``.
+        verdict: As it was when the run ended; ``not shown`` for a run that has no end.
+        headline: The verdict in one sentence; empty when only a backup set tells of the run.
+        exit_code: What pytest exited with, or None when that is not known.
+        started: UTC, ISO 8601; ``finished`` is empty for a run that has no end, or when that is not known.
+        already: True when there was nothing to be done.
+        plan: Name of the plan file; empty when not known.
+        workspace: Name of the workspace's folder; ``workspace_id`` tells two of the same name apart.
+        backup_set: Path relative to the workspace; empty when it made none.
+        report: Name of its folder under reports; empty when there is none.
+        cut_short: How one can tell that it was cut short; empty for a run that came to its end.
+    """
+
+    run: str
+    mode: Mode
+    verdict: Verdict
+    headline: str
+    exit_code: int | None
+    started: str
+    finished: str
+    already: bool = False
+    plan: str = ""
+    workspace: str = ""
+    workspace_id: str = ""
+    backup_set: str = ""
+    report: str = ""
+    cut_short: str = ""
+
+
+@dataclass(frozen=True)
 class Record:
     """A whole run, as ``evidence.json`` (schema 1) holds it and every report is drawn from it.
 
@@ -96,6 +130,8 @@ class Record:
         put_back: What the run did after a failure, empty if nothing was to be put back.
         unanswerable: Criteria that cannot be answered in this mode, and why.
         already: True when the workspace was consolidated before this run and nothing was to be done.
+        workspace: Name of the workspace's folder; ``workspace_id`` tells two of the same name apart, without a path.
+        attempts: Every earlier run on this workspace that is known, oldest first, failed ones too.
     """
 
     run: str
@@ -123,6 +159,8 @@ class Record:
     put_back: str = ""
     already: bool = False
     unanswerable: dict[str, str] = field(default_factory=dict)
+    workspace_id: str = ""
+    attempts: tuple[Attempt, ...] = ()
     diff: str = ""
     sql: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import DatabaseRecord, Evidence, Record, StageRecord
+    from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record, StageRecord
 
 SCHEMA = 1
 
@@ -21,7 +21,7 @@ def to_json(record: Record) -> str:
     document = {
         "schema": SCHEMA,
         "run": record.run,
-        "mode": "check" if record.mode == "originals" else record.mode,
+        "mode": _mode(record),
         "verdict": record.verdict,
         "headline": record.headline,
         "exit_code": record.exit_code,
@@ -33,6 +33,7 @@ def to_json(record: Record) -> str:
         "versions": record.versions,
         "plan": record.plan,
         "change": record.change,
+        "workspace": {"name": record.workspace, "id": record.workspace_id},
         "sources": [_database(source) for source in record.sources],
         "target": _database(record.target) if record.target else None,
         "stages": [_stage(stage) for stage in record.stages],
@@ -41,13 +42,20 @@ def to_json(record: Record) -> str:
             *(_missing(one, record.unanswerable.get(one, "")) for one in record.not_shown),
         ],
         "not_shown": list(record.not_shown),
+        "unanswerable": record.unanswerable,
         "findings": list(record.findings),
         "backup_set": record.backup_set,
         "archive": record.archive,
         "rollback": record.rollback,
         "put_back": record.put_back,
+        "attempts": [_attempt(one) for one in record.attempts],
     }
-    return json.dumps(_printable(document), indent=2) + "\n"
+    return json.dumps(printable_texts(document), indent=2) + "\n"
+
+
+def _mode(run: Record | Attempt) -> str:
+    """Judging by originals is a check, to whoever reads the evidence."""
+    return "check" if run.mode == "originals" else run.mode
 
 
 def _database(database: DatabaseRecord) -> dict[str, Any]:
@@ -78,12 +86,27 @@ def _missing(criterion: str, why: str) -> dict[str, Any]:
     return {"id": criterion, "subject": "", "verdict": "not shown", "expected": "", "observed": why}
 
 
-def _printable(value: Any) -> Any:
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "run": attempt.run,
+        "mode": _mode(attempt),
+        "verdict": attempt.verdict,
+        "headline": attempt.headline,
+        "exit_code": attempt.exit_code,
+        "started": attempt.started,
+        "finished": attempt.finished,
+        "backup_set": attempt.backup_set,
+        "report": attempt.report,
+        "cut_short": attempt.cut_short,
+    }
+
+
+def printable_texts(value: Any) -> Any:
     """Make every text printable: a lone surrogate is no JSON that all readers accept, an ESC none they should show."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, dict):
-        return {printable(str(key)): _printable(item) for key, item in value.items()}
+        return {printable(str(key)): printable_texts(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_printable(item) for item in value]
+        return [printable_texts(item) for item in value]
     return value

@@ -9,7 +9,7 @@ from migration.audit.criteria import CRITERIA, JUDGED_BY_ORIGINALS, SMOKE_SENTEN
 
 if TYPE_CHECKING:
     from migration.audit.criteria import Mode
-    from migration.audit.evidence import Record
+    from migration.audit.evidence import Attempt, Record
 
 SMOKE = "smoke:"
 Tone = Literal["good", "bad", "open"]
@@ -26,7 +26,7 @@ _CRITERIA = {criterion.id: criterion for criterion in CRITERIA}
 _STAGES = {stage.id: stage for stage in STAGES}
 
 
-def verdict_word(record: Record) -> str:
+def verdict_word(record: Record | Attempt) -> str:
     """Return the verdict in one to three words, such as ``"Accepted"``, ``"Rehearsal passed"`` or ``"Interrupted"``."""
     if not record.finished:
         return "Unfinished"
@@ -37,7 +37,7 @@ def verdict_word(record: Record) -> str:
     return "Refused" if record.verdict == "refused" else "Not shown"
 
 
-def tone(record: Record) -> Tone:
+def tone(record: Record | Attempt) -> Tone:
     """Return how the verdict is to be felt: ``good`` only for an acceptance, ``open`` where nothing was decided."""
     if record.verdict == "accepted" and record.finished:
         return "good"
@@ -75,7 +75,7 @@ def moment(iso: str) -> str:
     return when.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def elapsed(record: Record) -> float | None:
+def elapsed(record: Record | Attempt) -> float | None:
     """Return the seconds from start to end of the run, or None while it goes on."""
     try:
         return (datetime.fromisoformat(record.finished) - datetime.fromisoformat(record.started)).total_seconds()

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import migration
+from migration.audit.bundle import prime_bundle
 from migration.audit.criteria import CRITERIA, JUDGED_BY_ORIGINALS, STAGES
 from migration.engine.errors import EngineError
 from migration.harness import report
+from migration.harness.attempts import earlier
 from migration.harness.options import settings
 from migration.harness.state import RunState, Settings
 from migration.harness.way_back import to_undo
@@ -51,6 +53,7 @@ def begin(config: pytest.Config, verb: str) -> RunState:
     while state.folder.exists():  # two runs in one second: each has its own names
         state.started += timedelta(seconds=1)
     report.prepare(config, state)
+    prime_bundle(state.folder, state.record())
     return state
 
 
@@ -71,8 +74,10 @@ def _begun(said: Settings, verb: str) -> RunState:
         if verb == "rollback":
             raise
         state.plan_problems = refused.problems
+        state.attempts = earlier(said, None)
         return state
     try:
+        state.attempts = earlier(said, state.plan)
         _look_around(state, state.plan)
     except BaseException:
         state.resources.close()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.audit.criteria import STAGES, Mode, criteria_of
-from migration.audit.evidence import DatabaseRecord, Evidence, Record, StageRecord, Verdict
+from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record, StageRecord, Verdict
+from migration.audit.past_runs import workspace_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,7 @@ class RunState:
         failed: Id of the first stage that failed, or empty.
         ended: Exit code that an interruption asks for (2, 129, 143), or None.
         unanswerable: Criteria that cannot be answered in this mode, and why; they are not demanded, and said.
+        attempts: Earlier runs on this workspace, oldest first, as they were found before this one did anything.
         resources: What is given back when pytest ends: the run's lock, the scratch folder of a rehearsal.
     """
 
@@ -90,6 +92,7 @@ class RunState:
     archive: dict[str, str] = field(default_factory=dict)
     rollback: dict[str, str] = field(default_factory=dict)
     unanswerable: dict[str, str] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
     diff: str = ""
     sql: list[str] = field(default_factory=list)
     resources: ExitStack = field(default_factory=ExitStack)
@@ -163,6 +166,7 @@ class RunState:
             plan={"path": self.settings.plan.name, "sha256": self.plan_sha256},
             change=plan.change.model_dump() if plan else {},
             workspace=self.settings.workspace.name,
+            workspace_id=workspace_id(self.settings.workspace),
             sources=tuple(self.sources),
             target=self.target,
             stages=tuple(self.stages[stage.id] for stage in STAGES if stage.id in self.stages),
@@ -175,6 +179,7 @@ class RunState:
             put_back=self.put_back,
             already=self.already,
             unanswerable=dict(self.unanswerable),
+            attempts=self.attempts,
             diff=self.diff,
             sql=tuple(self.sql),
         )

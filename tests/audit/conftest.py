@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from migration.audit.criteria import CRITERIA, STAGES
-from migration.audit.evidence import DatabaseRecord, Evidence, Record, StageRecord
+from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record, StageRecord
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -50,6 +50,13 @@ def accepted() -> Record:
         plan={"path": "consolidation.toml", "sha256": "ab" * 32},
         change={"id": "CHG-1042", "reason": "one instead of four", "requested_by": "R. Asker", "approved_by": ""},
         workspace="workspace",
+        workspace_id="0123456789abcdef",
+        attempts=(
+            Attempt(
+                "20261121_090000-rehearsal", "rehearsal", "refused", "Refused. The workspace was not touched.", 1,
+                "2026-11-21T09:00:00+00:00", "2026-11-21T09:00:04+00:00", report="20261121_090000-rehearsal",
+            ),
+        ),
         sources=(
             DatabaseRecord(
                 "task_queue", "logs/task_queue.db", 94208, None, "cd" * 32, "", {"tasks": 85, "task_queue_metadata": 5}
@@ -133,6 +140,9 @@ def hostile(accepted: Record) -> Record:
         plan={"path": bad, "sha256": bad},
         change={"id": bad, "reason": bad, "requested_by": bad, "approved_by": bad},
         workspace=bad,
+        attempts=(
+            Attempt(bad, "migrate", "not shown", bad, None, bad, bad, backup_set=bad, report=bad, cut_short=bad),
+        ),
         sources=(databases,),
         target=databases,
         stages=(StageRecord("40-transfer", "not run", reason=bad), StageRecord(bad, "failed", 1.0, 2.0)),
