@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import stat
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 from migration.audit.evidence_file import printable_texts, to_json
@@ -29,8 +31,10 @@ def prime_bundle(folder: Path, record: Record) -> None:
     _write_manifest(folder, record, {})
 
 
-def write_bundle(folder: Path, record: Record, *, plan_text: str) -> None:
-    """Leave the run's files in ``folder``, readable by their owner only, and last a manifest of all of them.
+def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
+    """Leave the run's files in ``folder``, readable by their owner only, and a ``.zip`` of them beside it.
+
+    Last of the files comes a manifest of all of them.
 
     Files of others that are already there (``audit.html``, ``junit.xml``) become private and are listed too, so this
     is called after they are written.
@@ -38,7 +42,7 @@ def write_bundle(folder: Path, record: Record, *, plan_text: str) -> None:
     Args:
         folder: The run's folder; created if it is not there.
         record: The finished run.
-        plan_text: The plan file's text, kept as ``plan.toml``.
+        plan: The plan file's bytes, kept as ``plan.toml``.
 
     Raises:
         OSError: Something cannot be written.
@@ -46,16 +50,24 @@ def write_bundle(folder: Path, record: Record, *, plan_text: str) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)  # also where it was there before, or the umask had another opinion
 
-    texts = {
-        "evidence.json": to_json(record),
-        "summary.txt": summary(record),
-        "plan.toml": plan_text,
-        "code.diff": record.diff,
-        "sql.log": _sql_log(record.sql),
+    evidence = _encoded(to_json(record))
+    files = {
+        "evidence.json": evidence,
+        "summary.txt": _encoded(summary(record, hashlib.sha256(evidence).hexdigest())),
+        "plan.toml": plan,
+        "code.diff": _encoded(record.diff),
+        "sql.log": _encoded(_sql_log(record.sql)),
     }
-    for name, text in texts.items():
-        write_private(folder / name, _encoded(text))
-    _write_manifest(folder, record, _listed(folder))
+    for name, data in files.items():
+        write_private(folder / name, data)
+    listed = _listed(folder)
+    _write_manifest(folder, record, listed)
+    write_private(zip_of(folder), _zipped(folder, [*listed, MANIFEST]))
+
+
+def zip_of(folder: Path) -> Path:
+    """Return where the ``.zip`` of a run's folder is: beside it, under the same name, so that it can be attached."""
+    return folder.with_name(f"{folder.name}.zip")
 
 
 def update_latest(reports: Path, run: str) -> None:
@@ -91,6 +103,18 @@ def _listed(folder: Path) -> dict[str, Any]:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[path.relative_to(folder).as_posix()] = {"sha256": digest, "size": path.stat().st_size}
     return files
+
+
+def _zipped(folder: Path, names: list[str]) -> bytes:
+    """Pack files under the folder's name; the same files make the same bytes, whenever they are packed."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(names):
+            member = zipfile.ZipInfo(f"{folder.name}/{name}")  # of 1980, the first moment that a zip knows
+            member.external_attr = (stat.S_IFREG | 0o600) << 16
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, (folder / name).read_bytes())
+    return packed.getvalue()
 
 
 def _sql_log(statements: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["migrate", "rehearsal", "check", "rollback", "originals"]
+Mode = Literal["migrate", "rehearsal", "check", "rollback", "originals", "bundle"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ STAGES = (
     Stage("80-smoke", "runs the applications", _RUN),
     Stage("90-archive", "renames the sources", _RUN),
     Stage("95-final", "reads everything again and writes the record", _RUN),
+    Stage("96-bundle", "reads a bundle, whenever and wherever it was made, and nothing else", ("bundle",)),
     Stage("97-rollback", "puts everything back, and proves it", ("rehearsal", "rollback")),
     Stage("98-check", "looks whether a finished consolidation is still right", ("check",)),
     Stage("99-originals", "judges a consolidation made by somebody else by its originals", ("originals",)),
@@ -124,6 +125,11 @@ CRITERIA = (
         "95-final",
         "Backup location, rollback procedure and the record of the run are in the backup set.",
     ),
+    Criterion("bundle-whole", "96-bundle", "Every file is there as its run left it (sha256), and no other."),
+    Criterion("evidence-valid", "96-bundle", "The evidence is of schema 1."),
+    Criterion("verdict-follows", "96-bundle", "The verdict is the one that the criteria and the stages add up to."),
+    Criterion("counts-add-up", "96-bundle", "Rows before and rows moved make rows after, table by table."),
+    Criterion("files-agree", "96-bundle", "Manifest, summary, page, tests and plan say what the evidence says."),
     Criterion("restored-exact", "97-rollback", "Databases, code and file names are as they were before the run."),
     Criterion("archives-unchanged", "98-check", "The archives are there and unchanged."),
     Criterion(

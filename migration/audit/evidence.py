@@ -79,6 +79,30 @@ class DatabaseRecord:
 
 
 @dataclass(frozen=True)
+class MoveRecord:
+    """One table on its way from a source into the target.
+
+    Attributes:
+        source: Name of the source in the plan.
+        subject: ``file:table``.
+        table: In the source; ``into`` is the one in the target.
+        rows: In the source.
+        arrived: Rows that the target got; None as long as it was not copied.
+        skipped: Rows that stayed behind because of the plan's conflict policy.
+        replaced: Rows of the target that made place because of it.
+    """
+
+    source: str
+    subject: str
+    table: str
+    into: str
+    rows: int
+    arrived: int | None = None
+    skipped: int = 0
+    replaced: int = 0
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One run as its report's manifest tells of it, or, where there is no report, its backup set's ledger.
 
@@ -163,4 +187,5 @@ class Record:
     attempts: tuple[Attempt, ...] = ()
     diff: str = ""
     sql: tuple[str, ...] = ()
+    moves: tuple[MoveRecord, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)

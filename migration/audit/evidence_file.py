@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record, StageRecord
+    from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, MoveRecord, Record, StageRecord
 
 SCHEMA = 1
 
@@ -36,6 +36,7 @@ def to_json(record: Record) -> str:
         "workspace": {"name": record.workspace, "id": record.workspace_id},
         "sources": [_database(source) for source in record.sources],
         "target": _database(record.target) if record.target else None,
+        "moves": [_move(one) for one in record.moves],
         "stages": [_stage(stage) for stage in record.stages],
         "criteria": [
             *map(_criterion, record.criteria),
@@ -54,8 +55,8 @@ def to_json(record: Record) -> str:
 
 
 def _mode(run: Record | Attempt) -> str:
-    """Judging by originals is a check, to whoever reads the evidence."""
-    return "check" if run.mode == "originals" else run.mode
+    """Judging by originals, and judging a bundle, is a check to whoever reads the evidence."""
+    return "check" if run.mode in ("originals", "bundle") else run.mode
 
 
 def _database(database: DatabaseRecord) -> dict[str, Any]:
@@ -65,6 +66,18 @@ def _database(database: DatabaseRecord) -> dict[str, Any]:
         "before": {"size": database.size, "digest": database.digest, "rows": database.rows},
         "after": {"size": database.size_after, "digest": database.digest_after, "rows": database.rows_after},
         "versions": database.versions,
+    }
+
+
+def _move(move: MoveRecord) -> dict[str, Any]:
+    return {
+        "source": move.source,
+        "table": move.table,
+        "into": move.into,
+        "rows": move.rows,
+        "arrived": move.arrived,
+        "skipped": move.skipped,
+        "replaced": move.replaced,
     }
 
 

@@ -11,9 +11,10 @@ import json
 import platform
 import re
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from migration.audit.evidence import Attempt
+from migration.audit.criteria import Mode
+from migration.audit.evidence import Attempt, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,17 +57,32 @@ def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
         return
     for folder in sorted(reports.iterdir()):
         if _RUN.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
-            yield folder, _told_by(folder / MANIFEST)
+            yield folder, _read(folder / MANIFEST)
 
 
-def _told_by(manifest: Path) -> Attempt | None:
+def told_by(manifest: bytes, report: str) -> Attempt | None:
+    """Return the run that a manifest tells of; None when it is damaged, or not of schema 1.
+
+    Args:
+        manifest: The bytes of ``manifest.json``.
+        report: Name of the folder it lies in, empty where that is of no interest.
+    """
     try:
-        if manifest.is_symlink() or not manifest.is_file() or manifest.stat().st_size > _LARGEST:
-            return None
-        said = json.loads(manifest.read_bytes())["about"]
+        said = json.loads(manifest)["about"]
         told = {name: said[name] for name in _TOLD}
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None
     if not all(isinstance(value, _OPTIONAL.get(name, (str,))) for name, value in told.items()):
         return None
-    return Attempt(**told, report=manifest.parent.name, cut_short="" if told["finished"] else _NO_END)
+    if told["mode"] not in get_args(Mode) or told["verdict"] not in get_args(Verdict):
+        return None
+    return Attempt(**told, report=report, cut_short="" if told["finished"] else _NO_END)
+
+
+def _read(manifest: Path) -> Attempt | None:
+    try:
+        if manifest.is_symlink() or not manifest.is_file() or manifest.stat().st_size > _LARGEST:
+            return None
+        return told_by(manifest.read_bytes(), manifest.parent.name)
+    except OSError:
+        return None

@@ -9,16 +9,24 @@ from migration.audit.words import duration, elapsed, moment, shortened, size, ve
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import DatabaseRecord, Record
+    from collections.abc import Mapping
+
+    from migration.audit.answers import Standing
+    from migration.audit.evidence import Attempt, DatabaseRecord, Record
 
 _NAMED = 3
 _WIDTH = 240
 
 
-def summary(record: Record) -> str:
-    """Return the summary: printable text, at most 20 lines, with a newline at its end."""
+def summary(record: Record, evidence_sha256: str) -> str:
+    """Return the summary: printable text, at most 20 lines, with a newline at its end.
+
+    Args:
+        record: The run.
+        evidence_sha256: Digest of its ``evidence.json``: a summary that somebody keeps proves the evidence.
+    """
     lines = [
-        f"sqlite-consolidate: {verdict_word(record).upper()}  (verdict: {record.verdict}, run {record.run})",
+        first_line(record),
         record.headline,
         f"Change:    {_or_dash(record.change.get('id'))}  {record.change.get('reason', '')}",
         f"People:    {_people(record)}",
@@ -26,13 +34,34 @@ def summary(record: Record) -> str:
         f"Plan:      {_or_dash(record.plan.get('path'))}  sha256 {_or_dash(record.plan.get('sha256'))}",
         f"Sources:   {_or_dash(', '.join(source.file for source in record.sources))}",
         f"Target:    {_target(record.target)}",
-        f"Criteria:  {_criteria(record)}",
+        criteria_line(counts(record)),
         *_failures(record),
         *_findings(record),
+        evidence_line(evidence_sha256),
         f"Backups:   {_or_dash(record.backup_set)}",
     ]
     # The command is there to be copied: it is never shortened.
-    return "\n".join([*(shortened(one_line(line).rstrip(), _WIDTH) for line in lines), _rollback(record)]) + "\n"
+    return "\n".join([*map(as_line, lines), _rollback(record)]) + "\n"
+
+
+def as_line(text: str) -> str:
+    """Return a text as one line of the summary: printable, of bounded length."""
+    return shortened(one_line(text).rstrip(), _WIDTH)
+
+
+def first_line(run: Record | Attempt) -> str:
+    """Return what the summary begins with: verdict and run."""
+    return f"sqlite-consolidate: {verdict_word(run).upper()}  (verdict: {run.verdict}, run {run.run})"
+
+
+def criteria_line(found: Mapping[Standing, int]) -> str:
+    """Return how many criteria stand where."""
+    return "Criteria:  " + ", ".join(f"{count} {standing}" for standing, count in found.items())
+
+
+def evidence_line(sha256: str) -> str:
+    """Return the digest of the evidence, by which a kept summary proves it."""
+    return f"Evidence:  evidence.json  sha256 {sha256}"
 
 
 def _or_dash(text: str | None) -> str:
@@ -60,10 +89,6 @@ def _target(target: DatabaseRecord | None) -> str:
         return f"{target.file}: {rows}; {_or_dash(size(target.size))}"
     rows += f", {sum(target.rows_after.values())} after"
     return f"{target.file}: {rows}; {_or_dash(size(target.size))} before, {_or_dash(size(target.size_after))} after"
-
-
-def _criteria(record: Record) -> str:
-    return ", ".join(f"{count} {standing}" for standing, count in counts(record).items())
 
 
 def _failures(record: Record) -> list[str]:

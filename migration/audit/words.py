@@ -20,6 +20,7 @@ _ACCEPTED = {
     "check": "Still right",
     "rollback": "Put back",
     "originals": "Right by its originals",
+    "bundle": "Bundle consistent",
 }
 _INTERRUPTED = (2, 129, 143)
 _CRITERIA = {criterion.id: criterion for criterion in CRITERIA}

@@ -18,7 +18,7 @@ from migration.harness.attempts import earlier
 from migration.harness.options import settings
 from migration.harness.state import RunState, Settings
 from migration.harness.way_back import to_undo
-from migration.plan.printable import printable
+from migration.plan.printable import one_line, printable
 from migration.plan.problem import Refused
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def begin(config: pytest.Config, verb: str) -> RunState:
 def _begun(said: Settings, verb: str) -> RunState:
     from migration.plan.file import load, sha256
 
+    if said.bundle is not None:
+        return _to_be_checked(said, said.bundle, verb)
     if said.sample and not said.workspace.exists() and verb != "rollback":
         from migration.sample.build import build
 
@@ -67,6 +69,7 @@ def _begun(said: Settings, verb: str) -> RunState:
     if not said.workspace.is_dir():
         raise pytest.UsageError(printable(f"there is no workspace folder {said.workspace}. Name it: --workspace=DIR"))
     state = RunState(verb=verb, mode=_LISTED[verb], settings=said, versions=_versions())
+    state.plan_text = said.plan.read_bytes() if said.plan.is_file() else b""
     try:
         state.plan = load(said.plan)
         state.plan_sha256 = sha256(said.plan)
@@ -82,6 +85,28 @@ def _begun(said: Settings, verb: str) -> RunState:
     except BaseException:
         state.resources.close()
         raise
+    return state
+
+
+def _to_be_checked(said: Settings, bundle: Path, verb: str) -> RunState:
+    """Read a bundle; what is none, or cannot be read safely, is refused. No workspace is looked at."""
+    from migration.audit.bundle_reader import NoBundle, read_bundle
+    from migration.audit.told import tell
+
+    if verb != "verify" or said.originals is not None:
+        raise pytest.UsageError("--bundle goes with pytest -m verify, and without --originals.")
+    state = RunState(verb=verb, mode="bundle", settings=said, versions=_versions())
+    try:
+        state.told = tell(read_bundle(bundle))
+    except NoBundle as none:
+        raise pytest.UsageError(f"refused; nothing was checked: {none}") from None
+    about = state.told.about
+    if about is not None:
+        if not about.finished:
+            raise pytest.UsageError(
+                f"refused; nothing was checked: run {one_line(about.run)} has no end, and no bundle."
+            )
+        state.findings.append(f"The bundle tells of run {about.run}: {about.headline}")
     return state
 
 

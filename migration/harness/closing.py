@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from migration.audit.bundle import zip_of
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def last_lines(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
     yield one_line(state.headline()), {"bold": True, "green": good, "red": not good}
     for label, words in (
         ("report", str(state.folder / "audit.html")),
+        ("bundle", str(zip_of(state.folder))),
         ("backup set", state.backup_set if state.mode != "rehearsal" else ""),
         ("next", _next(state)),
     ):
@@ -64,14 +66,14 @@ def _not_held(state: RunState) -> list[str]:
 
 
 def _next(state: RunState) -> str:
+    if state.mode == "bundle":
+        return ""
     if state.put_back_failed:
         return command(state, "rollback")
     if state.verdict() != "accepted":
         first = "" if state.ended is not None else "settle what is listed above, then: "
         return first + command(state, state.verb)
-    after = {"rehearsal": "migrate", "migrate": "verify", "rollback": "verify", "check": "", "originals": ""}[
-        state.mode
-    ]
+    after = {"rehearsal": "migrate", "migrate": "verify", "rollback": "verify"}.get(state.mode)
     return command(state, after) if after else ""
 
 

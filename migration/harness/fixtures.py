@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.evidence import DatabaseRecord, Evidence
+from migration.audit.evidence import DatabaseRecord, Evidence, MoveRecord
 from migration.harness.state import STATE, RunState
 from migration.plan.printable import printable
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from migration.audit.told import Told
     from migration.engine.applications import Applications
     from migration.engine.facts import Facts
     from migration.engine.manifest import Manifest
     from migration.engine.observation import Observation
     from migration.engine.originals import Judged
     from migration.engine.run import Run
+    from migration.engine.transfer import Transferred
     from migration.harness.way_back import WayBack
     from migration.plan.model import Plan, Smoke
     from migration.plan.problem import Problem
@@ -52,6 +54,14 @@ class Recorder:
                 for one in seen
                 if not one.holds
             )
+        )
+
+    def keep(self, seen: Sequence[Evidence]) -> str:
+        """Record evidence as it is; return one line for each piece that does not hold."""
+        self._state.evidence += seen
+        wrong = [one for one in seen if not one.holds]
+        return printable(
+            "\n".join(f"{one.subject}: expected {one.expected}, observed {one.observed}." for one in wrong)
         )
 
     def problems(self, criterion: str, found: Sequence[Problem], looked_at: str) -> str:
@@ -190,6 +200,14 @@ def sealed(state: RunState, plan: Plan) -> Manifest:
 
 
 @pytest.fixture(scope="session")
+def told(state: RunState) -> Told:
+    """What the bundle that is checked tells of its run; nothing in it is trusted."""
+    if state.told is None:
+        pytest.fail("there is no bundle to check: pytest -m verify --bundle FILE.zip", pytrace=False)
+    return state.told
+
+
+@pytest.fixture(scope="session")
 def judged(state: RunState, plan: Plan) -> Iterator[Judged]:
     """A consolidation made by somebody else, beside the originals it was made from, both on private copies."""
     from migration.engine import originals
@@ -243,6 +261,20 @@ def database_record(facts: Facts) -> DatabaseRecord:
         digest=facts.digest,
         rows=facts.rows,
         versions=dict(facts.schema.header),
+    )
+
+
+def move_record(done: Transferred) -> MoveRecord:
+    """Return what the report says of a table that was copied."""
+    return MoveRecord(
+        source=done.move.source.name,
+        subject=done.move.subject,
+        table=done.move.table.name,
+        into=done.move.into.name,
+        rows=done.rows,
+        arrived=done.inserted,
+        skipped=done.skipped,
+        replaced=done.replaced,
     )
 
 

@@ -40,6 +40,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="With -m verify: judge a consolidation made by others by the originals, or the backup set, in DIR",
     )
     group.addoption(
+        "--bundle",
+        dest="consolidate_bundle",
+        metavar="FILE.zip",
+        type=_named,
+        help="With -m verify: check the bundle of an earlier run, or the folder it was unzipped to; needs no workspace",
+    )
+    group.addoption(
         "--discard-changes",
         dest="consolidate_discard_changes",
         action="store_true",
@@ -67,6 +74,7 @@ def settings(config: pytest.Config) -> Settings:
     """
     named = _said(config, "workspace")
     originals: Path | None = config.getoption("consolidate_originals")
+    bundle: Path | None = config.getoption("consolidate_bundle")
     workspace = named or (config.rootpath / "reports" / "sample-workspace").resolve()
     return Settings(
         workspace=workspace,
@@ -75,6 +83,7 @@ def settings(config: pytest.Config) -> Settings:
         discard_changes=bool(config.getoption("consolidate_discard_changes")),
         sample=named is None,
         originals=(config.invocation_params.dir / originals).resolve() if originals else None,
+        bundle=(config.invocation_params.dir / bundle).resolve() if bundle else None,
     )
 
 

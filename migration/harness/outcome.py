@@ -13,6 +13,7 @@ import pytest
 from migration.audit.bundle import update_latest, write_bundle
 from migration.audit.criteria import STAGES
 from migration.audit.evidence import StageRecord
+from migration.audit.index_page import write_index
 from migration.engine import durable
 from migration.harness import interruption, report
 from migration.harness.last_words import RECORD, record
@@ -196,6 +197,8 @@ def _end(session: pytest.Session, state: RunState, exitstatus: int) -> None:
         session._setupstate.teardown_exact(None)  # noqa: SLF001 -- see above
     except BaseException as error:  # noqa: BLE001 -- a broken teardown is a failure of the run, not of the report
         state.failed = state.failed or "teardown"
+        for last in list(state.stages)[-1:]:
+            state.stages[last] = replace(state.stages[last], outcome="failed")
         state.errors.append(f"the end of the run failed: {error}")
     for stage in STAGES:
         if state.mode in stage.modes and stage.id not in state.stages:
@@ -215,7 +218,7 @@ def _exit_code(state: RunState, exitstatus: int) -> int:
         return REFUSED
     if state.verdict() == "accepted":
         return 0
-    if state.mode in ("check", "originals") or state.touched:
+    if state.mode in ("check", "originals", "bundle") or state.touched:
         return 1
     return REFUSED
 
@@ -255,9 +258,9 @@ def _estimate(stage: str, plan: Plan | None) -> float | None:
 
 def _write(state: RunState) -> None:
     """Write the bundle beside the report, after pytest-html and junitxml have written theirs."""
-    plan_text = state.settings.plan.read_text("utf-8", errors="replace") if state.settings.plan.is_file() else ""
-    write_bundle(state.folder, state.record(), plan_text=plan_text)
+    write_bundle(state.folder, state.record(), plan=state.plan_text)
     kept = state.settings.workspace / state.backup_set / RECORD
     if state.mode == "migrate" and state.backup_set and kept.is_file():
         durable.replace(kept, record(state), 0o600)  # stage 95 wrote it before there was a verdict
     update_latest(state.settings.reports, state.run_id)
+    write_index(state.settings.reports)

@@ -18,6 +18,8 @@ from migration.audit.past_runs import workspace_id
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from migration.audit.evidence import MoveRecord
+    from migration.audit.told import Told
     from migration.plan.model import Plan
     from migration.plan.problem import Problem
 
@@ -32,6 +34,7 @@ class Settings:
         reports: Folder that gets one folder a run.
         discard_changes: Rollback may discard what was changed in the target since.
         originals: Folder with the original databases of a consolidation that somebody else made, or None.
+        bundle: The bundle of an earlier run that is to be checked, or None; workspace and plan do not matter then.
         sample: True when no workspace was named and the bundled sample stands in.
     """
 
@@ -41,6 +44,7 @@ class Settings:
     discard_changes: bool = False
     sample: bool = False
     originals: Path | None = None
+    bundle: Path | None = None
 
 
 @dataclass
@@ -51,6 +55,9 @@ class RunState:
         verb: What was asked for: ``migrate``, ``verify`` or ``rollback``.
         mode: What that means here: a ``verify`` is a ``rehearsal`` before and a ``check`` after a migration.
         started: UTC; the stamp of the run's names derives from it, nothing reads the clock a second time for that.
+        plan_text: The bytes of the plan file as they were when the run began.
+        told: What a bundle that is checked tells of its run.
+        moves: Each table that was copied.
         plan: The loaded plan, or None while (or because) it could not be loaded.
         plan_problems: Why the plan could not be loaded.
         errors: What kept a stage from being done or judged, where no evidence says it; the first among the findings.
@@ -71,6 +78,8 @@ class RunState:
     plan: Plan | None = None
     plan_problems: tuple[Problem, ...] = ()
     plan_sha256: str = ""
+    plan_text: bytes = b""
+    told: Told | None = None
     versions: dict[str, str] = field(default_factory=dict)
     stages: dict[str, StageRecord] = field(default_factory=dict)
     evidence: list[Evidence] = field(default_factory=list)
@@ -93,6 +102,7 @@ class RunState:
     rollback: dict[str, str] = field(default_factory=dict)
     unanswerable: dict[str, str] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
+    moves: list[MoveRecord] = field(default_factory=list)
     diff: str = ""
     sql: list[str] = field(default_factory=list)
     resources: ExitStack = field(default_factory=ExitStack)
@@ -143,15 +153,21 @@ class RunState:
             return f"NOT PUT BACK: {self.put_back}"
         verdict = self.verdict()
         if verdict == "accepted":
-            return _ACCEPTED["already" if self.already else self.mode]
+            told = self.told.about if self.told else None
+            return _ACCEPTED["already" if self.already else self.mode] + (
+                f" It tells of run {told.run}: {told.headline}" if told else ""
+            )
         if self.ended is not None:
             return f"Interrupted. {self.put_back or 'Nothing was changed.'}"
         what = "Refused" if verdict == "refused" else "Not shown"
+        if self.mode == "bundle":
+            return f"{what}. The bundle is not as a run leaves it: do not rely on it."
         return f"{what}. {self.put_back or 'Nothing was changed.'}"
 
     def record(self) -> Record:
         """Freeze what is known now into the form every report is drawn from."""
-        plan = self.plan
+        plan, said = self.plan, self.settings
+        works = said.bundle is None  # on a workspace, by a plan
         return Record(
             run=self.run_id,
             mode=self.mode,
@@ -163,10 +179,10 @@ class RunState:
             host=platform.node(),
             user=getpass.getuser(),
             versions=dict(self.versions),
-            plan={"path": self.settings.plan.name, "sha256": self.plan_sha256},
+            plan={"path": said.plan.name if works else "", "sha256": self.plan_sha256},
             change=plan.change.model_dump() if plan else {},
-            workspace=self.settings.workspace.name,
-            workspace_id=workspace_id(self.settings.workspace),
+            workspace=said.workspace.name if works else "",
+            workspace_id=workspace_id(said.workspace) if works else "",
             sources=tuple(self.sources),
             target=self.target,
             stages=tuple(self.stages[stage.id] for stage in STAGES if stage.id in self.stages),
@@ -180,6 +196,7 @@ class RunState:
             already=self.already,
             unanswerable=dict(self.unanswerable),
             attempts=self.attempts,
+            moves=tuple(self.moves),
             diff=self.diff,
             sql=tuple(self.sql),
         )
@@ -192,6 +209,7 @@ _ACCEPTED = {
     "rehearsal": "Rehearsal passed: every criterion shown on copies, and put back; the workspace was not touched.",
     "check": "Still right: every criterion shown, nothing was written.",
     "originals": "Right by its originals: every criterion that can be answered is shown; nothing was written.",
+    "bundle": "The bundle is whole and agrees with itself.",
     "rollback": "Put back: everything is as it was before the migration.",
     "already": "Already consolidated: nothing was to be done.",
 }

@@ -22,7 +22,7 @@ def test_the_manifest_lists_every_file_with_its_digest_and_size(tmp_path: Path, 
     (folder / "audit.html").write_text("<html>")
     (folder / "junit.xml").write_text("<testsuites/>")
 
-    write_bundle(folder, accepted, plan_text="format = 1\n")
+    write_bundle(folder, accepted, plan=b"format = 1\n")
 
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["run"] == accepted.run
@@ -36,7 +36,7 @@ def test_the_manifest_lists_every_file_with_its_digest_and_size(tmp_path: Path, 
 
 def test_the_files_hold_plan_diff_and_sql(tmp_path: Path, accepted: Record) -> None:
     """The plan and the diff to the letter; the SQL one statement after the other."""
-    write_bundle(tmp_path, accepted, plan_text="name = 'plän'\r\n")
+    write_bundle(tmp_path, accepted, plan="name = 'plän'\r\n".encode())
 
     assert (tmp_path / "plan.toml").read_bytes() == "name = 'plän'\r\n".encode()
     assert (tmp_path / "code.diff").read_text() == accepted.diff
@@ -54,7 +54,7 @@ def test_nobody_else_can_read_a_bundle(tmp_path: Path, accepted: Record) -> None
     (folder / "audit.html").write_text("<html>")
     (folder / "audit.html").chmod(0o644)
 
-    write_bundle(folder, accepted, plan_text="")
+    write_bundle(folder, accepted, plan=b"")
 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
@@ -62,10 +62,10 @@ def test_nobody_else_can_read_a_bundle(tmp_path: Path, accepted: Record) -> None
 
 def test_writing_again_replaces_and_leaves_nothing_beside(tmp_path: Path, accepted: Record, refused: Record) -> None:
     """The files are replaced whole; no temporary file stays."""
-    write_bundle(tmp_path, accepted, plan_text="a")
+    write_bundle(tmp_path, accepted, plan=b"a")
     before = {path.name for path in tmp_path.iterdir()}
 
-    write_bundle(tmp_path, refused, plan_text="b")
+    write_bundle(tmp_path, refused, plan=b"b")
 
     assert {path.name for path in tmp_path.iterdir()} == before
     assert json.loads((tmp_path / "evidence.json").read_text())["verdict"] == "refused"
@@ -80,17 +80,17 @@ def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path: Path, 
     folder.mkdir()
     (folder / "summary.txt").symlink_to(outside)
 
-    write_bundle(folder, accepted, plan_text="")
+    write_bundle(folder, accepted, plan=b"")
 
     assert outside.read_text() == "untouched"
     assert not (folder / "summary.txt").is_symlink()
 
 
 def test_hostile_texts_can_be_written(tmp_path: Path, hostile: Record) -> None:
-    """A lone surrogate, which has no encoding, is written as its escape; the log is printable."""
-    write_bundle(tmp_path, hostile, plan_text="\ud800")
+    """A lone surrogate, which has no encoding, is no obstacle; the log is printable, the plan is kept to the byte."""
+    write_bundle(tmp_path, hostile, plan=b"\xff")
 
-    assert (tmp_path / "plan.toml").read_text() == "\\ud800"
+    assert (tmp_path / "plan.toml").read_bytes() == b"\xff"
     assert "\x1b" not in (tmp_path / "sql.log").read_text()
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_it_has_the_verdict_the_counts_and_the_way_back(accepted: Record) -> None:
     """What a ticket needs is there."""
-    text = summary(accepted)
+    text = summary(accepted, "ab" * 32)
 
     assert text.startswith("sqlite-consolidate: ACCEPTED")
     for expected in (
@@ -31,7 +31,7 @@ def test_it_has_the_verdict_the_counts_and_the_way_back(accepted: Record) -> Non
 
 def test_a_refusal_names_what_failed_and_what_was_not_shown(refused: Record) -> None:
     """The first failures are named, with what was expected and seen."""
-    text = summary(refused)
+    text = summary(refused, "ab" * 32)
 
     assert text.startswith("sqlite-consolidate: REFUSED")
     assert "FAILED rows-exact: task_queue:tasks: expected 85 rows, observed 84 rows, 1 missing" in text
@@ -43,7 +43,7 @@ def test_it_is_never_longer_than_twenty_lines(refused: Record) -> None:
     failures = tuple(Evidence("rows-exact", f"t{n}\n" * 99, "1\n2", "3\n4", holds=False) for n in range(500))
     much = replace(refused, criteria=failures, findings=("a\nb",) * 500, headline="x\n" * 500)
 
-    text = summary(much)
+    text = summary(much, "ab" * 32)
 
     assert len(text.splitlines()) <= 20
     assert "and 497 more failures" in text
@@ -52,7 +52,7 @@ def test_it_is_never_longer_than_twenty_lines(refused: Record) -> None:
 
 def test_hostile_texts_are_printable(hostile: Record) -> None:
     """Pasting or printing it obeys nobody."""
-    text = summary(hostile)
+    text = summary(hostile, "ab" * 32)
 
     assert len(text.splitlines()) <= 20
     assert "\x1b" not in text

@@ -146,6 +146,7 @@ def _source(stage: Stage) -> str:
         "rehearsal": "verify",
         "check": "verify",
         "originals": "verify",
+        "bundle": "verify",
         "rollback": "rollback",
     }
     marks = [f'pytest.mark.stage("{stage.id}")', *(f"pytest.mark.{verbs[mode]}" for mode in stage.modes)]

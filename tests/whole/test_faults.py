@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.audit.criteria import CRITERIA, STAGES
+from migration.audit.criteria import CRITERIA, STAGES, criteria_of
 from tests.whole.test_bad_input import BAD_INPUT
 from tests.whole.whole_run import Before, Workspace, execute, small_workspace
 
@@ -333,6 +333,7 @@ def test_every_criterion_has_a_fault() -> None:
     """A criterion without one might be unable to fail."""
     planted = {fault.criterion for fault in FAULTS} | AFTERWARDS.keys() | {case.criterion for case in BAD_INPUT}
     planted |= {"no-other-process", "restored-exact"}  # with tests of their own, in test_bad_input.py and above
+    planted |= set(criteria_of("96-bundle"))  # bundles that were tampered with are in test_bundle_check.py
 
     assert planted == {criterion.id for criterion in CRITERIA} | {SMOKE}
 

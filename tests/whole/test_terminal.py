@@ -45,9 +45,10 @@ def test_it_ends_with_verdict_report_backup_set_and_next_command(workspace: Work
     ):
         ran = workspace.forked(verb, style)
 
-        ending, report, backup_set, command = ran.text.rstrip().splitlines()[-5:-1]
+        ending, report, bundle, backup_set, command = ran.text.rstrip().splitlines()[-6:-1]
         assert ending.startswith(verdict)
         assert report == f"  report:     {ran.folder}/audit.html"
+        assert bundle == f"  bundle:     {ran.folder}.zip"
         assert backup_set == f"  backup set: backups/{workspace.sets()[-1].name}"
         assert command == f"  next:       pytest -m verify --workspace={workspace.root}"
         lines = [line.split()[:2] for line in ran.text.splitlines() if " observations hold " in line]

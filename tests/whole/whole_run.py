@@ -22,6 +22,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import migration
+from migration.audit import bundle_check
+from migration.audit.bundle_reader import read_bundle
+from migration.audit.told import tell
+from migration.audit.verdict_check import adding_up, following
 from migration.engine import connections
 from migration.engine.backup import file_content_digest
 
@@ -203,12 +207,14 @@ class Workspace:
         return ["-m", verb, *paths, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *args]
 
     def _folders(self) -> set[Path]:
-        return set(self.reports.glob("2*"))
+        return {path for path in self.reports.glob("2*") if path.is_dir()}
 
     def _ran(self, code: int, text: str, before: set[Path]) -> Ran:
         new = sorted(self._folders() - before)
         file = new[-1] / "evidence.json" if new else None
         evidence = json.loads(file.read_bytes()) if file and file.exists() else {}
+        if evidence:
+            _assert_consistent(new[-1])
         return Ran(code, text, evidence, new[-1] if new else None)
 
 
@@ -265,6 +271,14 @@ class Before:
         finally:
             if undo:
                 undo()
+
+
+def _assert_consistent(folder: Path) -> None:
+    """Whatever a run came to: its evidence is of the schema, and its bundle agrees with itself."""
+    told = tell(read_bundle(folder.with_name(f"{folder.name}.zip")))
+    checks = (bundle_check.whole, bundle_check.valid, bundle_check.agreeing, following, adding_up)
+    wrong = [one for check in checks for one in check(told) if not one.holds]
+    assert not wrong, wrong
 
 
 def _run_pytest(args: list[str], output: Path, plugin: object) -> None:

@@ -1,0 +1,103 @@
+"""``index.html``: every run below a reports folder, newest first; one static file without a script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.audit.bundle import zip_of
+from migration.audit.past_runs import past_runs
+from migration.audit.private_file import write_private
+from migration.audit.words import duration, elapsed, moment, tone, verdict_word
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from migration.audit.evidence import Attempt
+
+NAME = "index.html"
+_TEMPLATE = "index.html.j2"
+_CSS = Path(__file__).with_name("page.css")
+_STANDING = {"good": "shown", "bad": "failed", "open": "not-shown"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run in the index.
+
+    Attributes:
+        run: Name of its folder.
+        attempt: What its manifest tells, or None when that cannot be read.
+        word: The verdict, or ``"Unreadable"``; ``standing`` is how it is coloured.
+        took: Seconds, or None.
+        page: Link to its report, relative to the index; empty when there is none. ``bundle`` likewise, to its zip.
+    """
+
+    run: str
+    attempt: Attempt | None
+    word: str
+    standing: str
+    took: float | None
+    page: str
+    bundle: str
+
+
+def write_index(reports: Path) -> None:
+    """Leave ``index.html`` in the reports folder, whole and readable by its owner only.
+
+    Folders that are not named like a run are not in it; one whose manifest cannot be read is listed as unreadable.
+
+    Raises:
+        OSError: It cannot be written; the one before is as it was.
+    """
+    rows = [_row(folder, attempt) for folder, attempt in past_runs(reports)]
+    write_private(reports / NAME, index(rows[::-1]).encode("utf-8"))
+
+
+def index(rows: list[Row]) -> str:
+    """Return the page for these rows, in their order; every text of a run is made printable and escaped."""
+    from markupsafe import Markup
+
+    style = _CSS.read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    # The style is our own file, and its digest is of its very characters: it must not be escaped.
+    return _template().render(rows=rows, style=Markup(style), style_digest=Markup(digest))  # noqa: S704 -- see above
+
+
+def _row(folder: Path, attempt: Attempt | None) -> Row:
+    page, bundle = folder / "audit.html", zip_of(folder)
+    return Row(
+        run=folder.name,
+        attempt=attempt,
+        word=verdict_word(attempt) if attempt else "Unreadable",
+        standing=_STANDING[tone(attempt)] if attempt else "not-shown",
+        took=elapsed(attempt) if attempt else None,
+        page=f"{folder.name}/{page.name}" if page.is_file() else "",
+        bundle=bundle.name if bundle.is_file() else "",
+    )
+
+
+def _shown(value: object) -> object:
+    """Make a text printable on its way into the page; what is markup already passes as it is."""
+    return one_line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(moment=moment, duration=duration)
+    return environment.get_template(_TEMPLATE)

@@ -1,0 +1,134 @@
+"""The index: every run below the reports folder, whatever lies there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import stat
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+from migration.audit.bundle import prime_bundle, write_bundle
+from migration.audit.index_page import write_index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.audit.evidence import Record
+
+
+class Elements(HTMLParser):
+    """Every start tag of a page with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep it."""
+        self.found.append((tag, dict(attrs)))
+
+
+def _left(reports: Path, record: Record, run: str) -> Path:
+    folder = reports / run
+    write_bundle(folder, replace(record, run=run), plan=b"")
+    (folder / "audit.html").write_text("<html>")
+    return folder
+
+
+def _index(reports: Path) -> str:
+    write_index(reports)
+    return (reports / "index.html").read_text("utf-8")
+
+
+def test_every_run_is_listed_newest_first_with_verdict_and_links(
+    tmp_path: Path, accepted: Record, refused: Record
+) -> None:
+    """Verdict, kind, workspace, plan, time, duration; links to the report and to the bundle."""
+    _left(tmp_path, accepted, "20261122_120603-migrate")
+    _left(tmp_path, refused, "20261123_120603-migrate")
+
+    text = _index(tmp_path)
+
+    rows = re.findall(r"<tr>.*?</tr>", text, re.DOTALL)[1:]
+    assert ["Refused" in row for row in rows] == [True, False]
+    for words in ("Accepted", "migrate", "workspace", "consolidation.toml", "2026-11-22 12:06:03 UTC", "6.00 s"):
+        assert words in rows[1], words
+    links = [attrs["href"] for tag, attrs in Elements(text).found if tag == "a"]
+    assert links == [
+        "20261123_120603-migrate/audit.html", "20261123_120603-migrate.zip",
+        "20261122_120603-migrate/audit.html", "20261122_120603-migrate.zip",
+    ]  # fmt: skip
+    assert all((tmp_path / str(link)).is_file() for link in links)
+
+
+def test_a_run_without_an_end_and_a_damaged_one_are_listed_as_such(tmp_path: Path, unfinished: Record) -> None:
+    """A killed run has a manifest without an end; a damaged or missing manifest does not hide its folder."""
+    for run in ("20260101_000000-migrate", "20260101_000001-migrate", "20260101_000002-migrate"):
+        (tmp_path / run).mkdir()
+    prime_bundle(tmp_path / "20260101_000000-migrate", unfinished)
+    (tmp_path / "20260101_000001-migrate" / "manifest.json").write_bytes(b'{"about": {"run": \xff')
+
+    text = _index(tmp_path)
+
+    assert text.count("Unreadable") == 2
+    assert text.count("Unfinished") == 1
+    assert not [tag for tag, _ in Elements(text).found if tag == "a"]  # there is nothing to link to
+
+
+def test_what_is_no_run_is_not_listed(tmp_path: Path, accepted: Record) -> None:
+    """The sample workspace, the link to the latest, files, links that look like a run."""
+    real = _left(tmp_path / "elsewhere", accepted, "20261122_120603-migrate")
+    for name in ("sample-workspace", "20261122_120603", "x"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "20261122_120604-migrate").write_text("a file")
+    (tmp_path / "20261122_120605-migrate").symlink_to(real)
+
+    assert "0 runs" in _index(tmp_path)
+
+
+def test_hostile_names_stay_text(tmp_path: Path, hostile: Record) -> None:
+    """No element, no attribute and no control character comes from a manifest; only the style may be used."""
+    shaped = replace(hostile, mode="migrate", verdict="accepted", started=hostile.host, finished=hostile.host)
+    folder = tmp_path / "20261122_120603-migrate"
+    write_bundle(folder, shaped, plan=b"")
+
+    text = _index(tmp_path)
+
+    found = Elements(text).found
+    assert {tag for tag, _ in found} == {
+        "html", "head", "meta", "title", "style", "body", "main", "h1", "p", "div", "table", "caption", "thead",
+        "tbody", "tr", "th", "td", "span", "a",
+    }  # fmt: skip
+    assert not [name for _, attrs in found for name in attrs if name.startswith("on")]
+    assert "alert(1)" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_the_policy_allows_the_style_and_nothing_else(tmp_path: Path) -> None:
+    """The digest in the policy is the style's."""
+    text = _index(tmp_path)
+
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'sha256-{digest}'" in text
+    assert "<script" not in text
+
+
+def test_it_is_private_and_written_anew(tmp_path: Path, accepted: Record) -> None:
+    """Mode 0600; what was there before is replaced, and nothing lies beside it."""
+    (tmp_path / "index.html").write_text("old")
+    (tmp_path / "index.html").chmod(0o644)
+    _left(tmp_path, accepted, "20261122_120603-migrate")
+
+    text = _index(tmp_path)
+
+    assert "1 run," in text
+    assert stat.S_IMODE((tmp_path / "index.html").stat().st_mode) == 0o600
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "index.html", "20261122_120603-migrate", "20261122_120603-migrate.zip",
+    }  # fmt: skip
