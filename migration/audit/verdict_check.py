@@ -124,12 +124,16 @@ def _exit(said: dict[str, Any]) -> Iterator[_Pair]:
 
 
 def _moved(said: dict[str, Any]) -> Iterator[_Pair]:
-    before = {source["name"]: source["before"]["rows"] for source in said["sources"]}
+    before = {
+        (source["name"], table.lower()): rows
+        for source in said["sources"]
+        for table, rows in source["before"]["rows"].items()
+    }
     for move in said["moves"]:
         name = f"{move['source']}: {move['table']}"
         accounted = (move["arrived"] or 0) + move["skipped"]
         yield f"{name}: rows moved or settled", str(move["rows"]), str(accounted)
-        yield f"{name}: rows in the source", str(move["rows"]), str(before.get(move["source"], {}).get(move["table"]))
+        yield f"{name}: rows in the source", str(move["rows"]), str(before.get((move["source"], move["table"].lower())))
 
 
 def _equal(said: dict[str, Any]) -> Iterator[_Pair]:

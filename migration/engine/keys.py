@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from migration.engine.connections import attach, open_memory
+from migration.engine.connections import attach, exact_text, open_memory
 from migration.engine.scratch import encoding_of
 from migration.engine.settle import unsettled
+from migration.engine.shown import shown
 from migration.engine.sql import folded, quoted
 from migration.engine.unique import computed_keys, keys_of
 from migration.plan.problem import Problem
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from migration.engine.move import Move
     from migration.engine.schema import Table
     from migration.engine.unique import Key
+
+_MOST_SHOWN = 3  # keys of one collision
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def collisions(into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> 
     con = open_memory()
     try:
         con.execute(f"PRAGMA encoding='{encoding_of(parties[0].path)}'")
+        exact_text(con)
         aliases = {path: f"p{at}" for at, path in enumerate(dict.fromkeys(party.path for party in parties))}
         for path, alias in aliases.items():
             attach(con, path, alias)
@@ -132,18 +136,25 @@ def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, parties: Sequ
     )
     not_null = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(key)))
     grouping = ", ".join(f"k{n} COLLATE {quoted(collation)}" for n, (_, collation) in enumerate(key))
-    query = (
-        f"SELECT who, count(*) FROM (SELECT group_concat(DISTINCT party) AS who, count(*) AS n,"
-        f" count(DISTINCT party) AS parties FROM ({rows}) WHERE {not_null}"
-        f" GROUP BY {grouping} HAVING n > 1) GROUP BY who"
+    key_columns = ", ".join(f"k{n}" for n in range(len(key)))
+    twice = (
+        f"(SELECT group_concat(DISTINCT party) AS who, count(*) AS n, {key_columns}"
+        f" FROM ({rows}) WHERE {not_null} GROUP BY {grouping} HAVING n > 1)"
     )
     problems = []
-    for who, count in con.execute(query).fetchall():
+    for who, count in con.execute(f"SELECT who, count(*) FROM {twice} GROUP BY who").fetchall():
         involved = [parties[at].party for at in sorted(int(at) for at in str(who).split(","))]
         if len(involved) > 1 and all(party.policy != "refuse" for party in involved[1:]):
             continue
-        problems.append(_problem(into, names, involved, count))
+        some = con.execute(f"SELECT {key_columns} FROM {twice} WHERE who = ? LIMIT {_MOST_SHOWN}", (who,)).fetchall()
+        problems.append(replace(_problem(into, names, involved, count), values=_values(key, some)))
     return problems
+
+
+def _values(key: Key, rows: list[tuple[Any, ...]]) -> str:
+    """Say which keys, for whoever asks for values."""
+    keys = [", ".join(shown(column, value) for (column, _), value in zip(key, row, strict=True)) for row in rows]
+    return "such as " + "; ".join(keys)
 
 
 def _problem(into: Table, names: str, involved: list[Party], count: int) -> Problem:

@@ -101,7 +101,7 @@ def new_errors(
             if wanted.search(line) and (not wanted.search(before) or wanted.search(line[len(before) :])):
                 hits += 1
                 if hits <= _MOST_SHOWN:
-                    failing.append(_failing(_name(path, root), expected, _shortened(line)))
+                    failing.append(_failing(_name(path, root), expected, "a new line matches", _shortened(line)))
     if hits > _MOST_SHOWN:
         failing.append(_failing(", ".join(patterns), expected, f"{hits - _MOST_SHOWN} more lines match"))
     if failing:
@@ -242,9 +242,9 @@ def _missing(root: Path, lost: Sequence[Path], patterns: Sequence[str]) -> list[
     ]
 
 
-def _failing(subject: str, expected: str, observed: str) -> Observation:
+def _failing(subject: str, expected: str, observed: str, heard: str = "") -> Observation:
     todo = 'Find out what caused it; if it is harmless, narrow "errors" in the plan\'s [logs].'
-    return Observation(subject, expected, observed, holds=False, todo=todo)
+    return Observation(subject, expected, observed, holds=False, todo=todo, heard=heard)
 
 
 def _name(path: Path, root: Path) -> str:

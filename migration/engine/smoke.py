@@ -151,9 +151,9 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
         yield _use_observation(subject, result.used)
     in_time = f"ends within {test.timeout:g} s"
     if result.ended:
-        observed = f"{result.ended}, ended with its children; its last output: {_heard(result)}"
+        observed = f"{result.ended}, ended with its children"
         todo = f'Find out what it waits for or repeats, or give it a longer "timeout". {_PLAN}'
-        yield Observation(subject, in_time, observed, holds=False, todo=todo)
+        yield Observation(subject, in_time, observed, holds=False, todo=todo, heard=_heard(result))
         return
     observed = f"ended after {result.seconds:.2f} s, started with {one_line(result.command[0])}"
     yield Observation(subject, in_time, observed, holds=True)
@@ -163,11 +163,12 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
     if test.expect.stdout:
         found = re.search(test.expect.stdout, result.stdout, re.MULTILINE) is not None
         expected = f"output matches {one_line(test.expect.stdout)}"
-        yield Observation(subject, expected, shown, found, "" if found else compare)
+        observed = f"{len(result.stdout)} characters, {'a match' if found else 'no match'}"
+        yield Observation(subject, expected, observed, found, "" if found else compare, shown)
     if test.expect.lines is not None:
         right = result.lines == test.expect.lines
-        observed = f"{result.lines} lines" if right else f"{result.lines} lines: {shown}"
-        yield Observation(subject, f"{test.expect.lines} lines of output", observed, right, "" if right else compare)
+        todo, heard = ("", "") if right else (compare, shown)
+        yield Observation(subject, f"{test.expect.lines} lines of output", f"{result.lines} lines", right, todo, heard)
 
 
 def _use_observation(subject: str, used: tuple[str, ...]) -> Observation:
@@ -192,10 +193,9 @@ def _exit_observation(subject: str, test: Smoke, result: SmokeResult) -> Observa
     observed = f"exit status {result.exit}"
     if result.exit is not None and result.exit < 0:
         observed = f"ended by signal {_signal_name(-result.exit)}"
-    if not holds:
-        observed += f": {_heard(result)}"
     todo = "" if holds else f"Run it by hand and read its error. {_PLAN}"
-    return Observation(subject, f"exit status {test.expect.exit}", observed, holds, todo)
+    heard = "" if holds else _heard(result)
+    return Observation(subject, f"exit status {test.expect.exit}", observed, holds, todo, heard)
 
 
 def _read(output: IO[bytes]) -> str:

@@ -23,7 +23,7 @@ def last_lines(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     yield "", {}
     yield " sqlite-consolidate ".center(80, "="), {"bold": True}
-    problems = [*state.errors, *_not_held(state)]
+    problems = [*state.errors, *_not_held(state), *_heard(state)]
     for words in problems[:_MOST_PROBLEMS]:
         yield f"  {one_line(words)}", {}
     if len(problems) > _MOST_PROBLEMS:
@@ -63,6 +63,11 @@ def _not_held(state: RunState) -> list[str]:
             expected = "" if one.expected == "no problem" else f" (expected: {one.expected})"
             lines.append(f"{one.criterion}: {one.subject}: {one.observed}{expected} {one.todo}".rstrip())
     return lines
+
+
+def _heard(state: RunState) -> list[str]:
+    """What applications and logs said: it is in no file, unless it was asked for, and then it is said already."""
+    return [] if state.settings.show_values else state.heard
 
 
 def _next(state: RunState) -> str:

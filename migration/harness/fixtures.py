@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,10 @@ class Recorder:
         Returns:
             One line for each that does not hold; empty when all hold. A criterion that saw nothing does not hold.
         """
+        for one in seen:
+            if one.heard and not one.holds:
+                self._state.heard.append(f"{criterion}: {one.subject}: {one.heard}")
+        seen = [self._for_the_report(one) for one in seen]
         self._state.evidence += [
             Evidence(criterion, one.subject, one.expected, one.observed, one.holds, one.todo) for one in seen
         ]
@@ -55,6 +60,17 @@ class Recorder:
                 if not one.holds
             )
         )
+
+    def _for_the_report(self, one: Observation) -> Observation:
+        """What was heard may hold values of rows: it goes into files only when they were asked for."""
+        if not one.heard:
+            return one
+        said = f": {one.heard}" if self._state.settings.show_values else " (withheld: --show-values)"
+        return replace(one, observed=one.observed + said)
+
+    def _what(self, problem: Problem) -> str:
+        values = problem.values if self._state.settings.show_values else ""
+        return f"{problem.what} {values}".rstrip()
 
     def keep(self, seen: Sequence[Evidence]) -> str:
         """Record evidence as it is; return one line for each piece that does not hold."""
@@ -74,7 +90,7 @@ class Recorder:
         """
         mine = [one for one in found if one.criterion == criterion]
         self._state.evidence += [
-            Evidence(criterion, one.subject, "no problem", one.what, holds=False, todo=one.todo) for one in mine
+            Evidence(criterion, one.subject, "no problem", self._what(one), holds=False, todo=one.todo) for one in mine
         ] or [Evidence(criterion, looked_at, "no problem", "no problem", holds=True)]
         return "\n".join(str(one) for one in mine)
 

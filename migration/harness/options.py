@@ -47,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="With -m verify: check the bundle of an earlier run, or the folder it was unzipped to; needs no workspace",
     )
     group.addoption(
+        "--show-values",
+        dest="consolidate_show_values",
+        action="store_true",
+        help="Let the report hold values of rows: colliding keys, what applications and logs say; else they stay out",
+    )
+    group.addoption(
         "--discard-changes",
         dest="consolidate_discard_changes",
         action="store_true",
@@ -82,6 +88,7 @@ def settings(config: pytest.Config) -> Settings:
         reports=_said(config, "reports") or (config.rootpath / "reports").resolve(),
         discard_changes=bool(config.getoption("consolidate_discard_changes")),
         sample=named is None,
+        show_values=bool(config.getoption("consolidate_show_values")),
         originals=(config.invocation_params.dir / originals).resolve() if originals else None,
         bundle=(config.invocation_params.dir / bundle).resolve() if bundle else None,
     )

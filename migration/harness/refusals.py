@@ -68,6 +68,7 @@ _INCOMPATIBLE = (
     Incompatible("dist", "--dist", _SPLIT, harmless=("no",)),
     Incompatible("tx", "--tx", _SPLIT),
     Incompatible("setuponly", "--setup-only", "it would open databases for nothing (--setup-plan does not)"),
+    Incompatible("showlocals", "-l, --showlocals", "it could put values of rows into the report"),
     Incompatible("runxfail", "--runxfail", _BLIND),
     Incompatible("assertmode", "--assert=plain", _BLIND, harmless=("rewrite",)),
 )

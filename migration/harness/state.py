@@ -34,6 +34,7 @@ class Settings:
         reports: Folder that gets one folder a run.
         discard_changes: Rollback may discard what was changed in the target since.
         originals: Folder with the original databases of a consolidation that somebody else made, or None.
+        show_values: The report may hold values of rows: colliding keys, what applications and logs say.
         bundle: The bundle of an earlier run that is to be checked, or None; workspace and plan do not matter then.
         sample: True when no workspace was named and the bundled sample stands in.
     """
@@ -45,6 +46,7 @@ class Settings:
     sample: bool = False
     originals: Path | None = None
     bundle: Path | None = None
+    show_values: bool = False
 
 
 @dataclass
@@ -56,6 +58,7 @@ class RunState:
         mode: What that means here: a ``verify`` is a ``rehearsal`` before and a ``check`` after a migration.
         started: UTC; the stamp of the run's names derives from it, nothing reads the clock a second time for that.
         plan_text: The bytes of the plan file as they were when the run began.
+        heard: What applications and logs said where something does not hold; for the terminal alone.
         told: What a bundle that is checked tells of its run.
         moves: Each table that was copied.
         plan: The loaded plan, or None while (or because) it could not be loaded.
@@ -85,6 +88,7 @@ class RunState:
     evidence: list[Evidence] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
     sources: list[DatabaseRecord] = field(default_factory=list)
     target: DatabaseRecord | None = None
     committed: bool = False

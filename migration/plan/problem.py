@@ -16,12 +16,14 @@ class Problem:
         subject: What it is about: a file, ``file:table``, or a place in the plan file.
         what: One sentence of fact.
         todo: One sentence that says what to do next.
+        values: Some of the rows' values that it is about; they are shown only to whoever asks for them.
     """
 
     criterion: str
     subject: str
     what: str
     todo: str
+    values: str = ""
 
     def __str__(self) -> str:
         return printable(f"{self.subject}: {self.what} {self.todo}").rstrip()

@@ -1,0 +1,41 @@
+"""How a value is shown, when values were asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from migration.engine.shown import MASKED, shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "NULL"),
+        (7, "7"),
+        ("O'Hara", "'O''Hara'"),
+        (b"\x00\xff", "x'00ff'"),
+        ("x" * 100, "'" + "x" * 38 + "…"),
+    ],
+)
+def test_a_value_is_shown_short_as_a_literal(value: object, text: str) -> None:
+    """At most 40 characters, however long it is."""
+    assert shown("title", value).lower() == text.lower()
+
+
+def test_a_value_cannot_steer_a_terminal() -> None:
+    """Its control characters are escapes."""
+    assert "\x1b" not in shown("title", "\x1b[2J\n")
+
+
+@pytest.mark.parametrize(
+    "column", ["password", "API_KEY", "accessToken", "client_secret", "ssn", "IBAN", "salt", "key"]
+)
+def test_a_column_that_sounds_like_a_secret_is_masked(column: str) -> None:
+    """Whatever its value is."""
+    assert shown(column, "anything") == MASKED
+
+
+@pytest.mark.parametrize("column", ["id", "name", "title", "panel", "keyword", "monkeys", "spinner"])
+def test_other_columns_are_not(column: str) -> None:
+    """A part of a word is no secret."""
+    assert shown(column, 7) == "7"

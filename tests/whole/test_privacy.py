@@ -1,0 +1,165 @@
+"""Privacy: no value of a row, and no path of this machine, is in any file of a bundle."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole.whole_run import Workspace, small_workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.whole.whole_run import Ran
+
+CANARY = "canary-5b1d"
+
+# Every column of every table has the canary: key, text, number-like, blob, and in rows of target and source.
+_ROWS = f"""
+CREATE TABLE secrets(id TEXT PRIMARY KEY, body TEXT, raw BLOB, parent TEXT REFERENCES secrets(id));
+INSERT INTO secrets VALUES ('{CANARY}-1', '{CANARY}', CAST('{CANARY}' AS BLOB), '{CANARY}-gone');
+CREATE TABLE loose(word TEXT);
+INSERT INTO loose VALUES ('{CANARY}'), ('{CANARY}');
+"""
+_TABLES = """
+  [[source.table]]
+  name = "secrets"
+
+  [[source.table]]
+  name = "loose"
+
+[[reference]]"""
+_TELLING = f"from app.store import titles; print(len(titles())); print('{CANARY[:6]}' + '{CANARY[6:]}')"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """The small workspace, with the canary in every column of two more tables, and an application that prints it."""
+    made = small_workspace(tmp_path)
+    made.execute("old.db", _ROWS)
+    made.edit("consolidation.toml", "\n[[reference]]", _TABLES)
+    made.edit("consolidation.toml", "from app.store import titles; print(len(titles()))", _TELLING)
+    return made
+
+
+def bundle(ran: Ran) -> dict[str, str]:
+    """Every file of the run's bundle, as it is in the zip; the text of damaged UTF-8 is of no interest."""
+    assert ran.folder is not None
+    with zipfile.ZipFile(ran.folder.with_name(f"{ran.folder.name}.zip")) as archive:
+        return {name: archive.read(name).decode("utf-8", "replace") for name in archive.namelist()}
+
+
+def leaks(ran: Ran, word: str = CANARY) -> list[str]:
+    """Names of the files that hold the word."""
+    return [name for name, text in bundle(ran).items() if word in text or word.encode().hex() in text.lower()]
+
+
+def _collide(workspace: Workspace) -> None:
+    """Let a key be claimed by target and source."""
+    workspace.execute("main.db", _ROWS.split("CREATE TABLE loose", maxsplit=1)[0])
+
+
+def _retype(workspace: Workspace) -> None:
+    """Let the target's type change a value."""
+    workspace.edit("consolidation.toml", 'name = "loose"', 'name = "loose"\n  create = "CREATE TABLE loose(word INT)"')
+    workspace.execute("old.db", "INSERT INTO loose VALUES ('7')")
+
+
+def _check(workspace: Workspace) -> None:
+    """Let a constraint of the target refuse a value."""
+    create = "CREATE TABLE loose(word TEXT CHECK(length(word) < 3))"
+    workspace.edit("consolidation.toml", 'name = "loose"', f'name = "loose"\n  create = "{create}"')
+
+
+def _undecodable(workspace: Workspace) -> None:
+    """Hold text that is no UTF-8, which SQLite's own error would quote, where it has to become UTF-16."""
+    (workspace.root / "main.db").unlink()
+    workspace.execute("main.db", "PRAGMA encoding = 'UTF-16le'; CREATE TABLE people(id INTEGER PRIMARY KEY);")
+    blob = (CANARY.encode() + b"\xff").hex()
+    workspace.execute("old.db", f"INSERT INTO loose VALUES (CAST(x'{blob}' AS TEXT))")
+
+
+def _log(workspace: Workspace) -> None:
+    """Let the application write the value into its log."""
+    words = f"open('{workspace.root}/app.log', 'a').write('ERROR {CANARY[:6]}' + '{CANARY[6:]}')"
+    workspace.edit("consolidation.toml", "print(len(titles()));", f"print(len(titles())); {words};")
+
+
+def _expect(workspace: Workspace) -> None:
+    """Expect another output of the application."""
+    workspace.edit("consolidation.toml", '"^3$"', '"^4$"')
+
+
+def test_runs_that_are_accepted_hold_no_value(workspace: Workspace) -> None:
+    """Rehearsal, migration, check and rollback of rows that point at nothing, and an application that prints them."""
+    workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "__import__('app.store').store.titles()")
+    workspace.execute("old.db", f"UPDATE tasks SET title = '{CANARY}'")
+    for verb in ("verify", "migrate", "verify", "rollback"):
+        ran = workspace.forked(verb)
+
+        assert ran.exit == 0, ran.text
+        assert leaks(ran) == []
+
+
+@pytest.mark.parametrize("spoil", [_collide, _retype, _check, _undecodable, _log, _expect])
+def test_runs_that_are_refused_hold_no_value(workspace: Workspace, spoil: object) -> None:
+    """Whatever the reason: collisions, types, constraints, text without an encoding, applications, logs."""
+    assert callable(spoil)
+    spoil(workspace)
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit in (1, 4), ran.text
+    assert leaks(ran) == []
+
+
+def test_what_an_application_said_is_in_the_terminal_and_with_show_values_in_the_report(workspace: Workspace) -> None:
+    """The person at the keyboard needs it; a record that is filed away does not, unless it was asked for."""
+    _expect(workspace)
+
+    withheld = workspace.forked("verify")
+    shown = workspace.forked("verify", "--show-values")
+
+    assert CANARY in withheld.text
+    assert leaks(withheld) == []
+    assert "withheld: --show-values" in str(withheld.evidence["criteria"])
+    assert {name.rpartition("/")[2] for name in leaks(shown)} >= {"evidence.json", "audit.html"}
+
+
+def test_with_show_values_a_collision_names_its_keys_but_no_secret_ones(workspace: Workspace) -> None:
+    """The first keys, short; a column whose name sounds like a secret stays masked."""
+    for database in ("main.db", "old.db"):
+        table = "CREATE TABLE logins(name TEXT, api_token TEXT, UNIQUE(name, api_token))"
+        workspace.execute(database, f"{table}; INSERT INTO logins VALUES ('ada', '{CANARY}')")
+    workspace.edit("consolidation.toml", 'name = "loose"', 'name = "loose"\n\n  [[source.table]]\n  name = "logins"')
+
+    withheld = workspace.forked("migrate")
+    shown = workspace.forked("migrate", "--show-values")
+
+    assert "a key collision" in withheld.text
+    assert "'ada'" not in withheld.text
+    assert "such as 'ada', (masked)" in str(shown.evidence["criteria"])
+    assert leaks(shown) == []
+
+
+def test_the_path_of_the_workspace_is_in_the_rollback_command_alone(workspace: Workspace) -> None:
+    """The command is exact, so that it can be copied; everything else is relative."""
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 0, ran.text
+    root = str(workspace.root)
+    command = ran.evidence["rollback"]["command"]
+    assert root in command
+    for name, text in bundle(ran).items():
+        assert root not in text.replace(command, ""), name
+        assert str(workspace.root.parent) not in text.replace(command, ""), name
+
+
+def test_pytest_cannot_be_told_to_show_the_local_variables_of_a_failure(workspace: Workspace) -> None:
+    """They would be rows."""
+    ran = workspace.forked("migrate", "--showlocals")
+
+    assert ran.exit == 4
+    assert "values of rows" in ran.text
