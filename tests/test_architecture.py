@@ -93,7 +93,7 @@ def test_the_root_conftest_only_names_plugins() -> None:
 
 
 def test_the_top_level_is_what_was_asked_for() -> None:
-    """conftest.py tests/ migration/ reports/ pyproject.toml README.md, and what a repository needs (docs/: pictures and examples)."""
+    """conftest.py tests/ migration/ reports/ pyproject.toml README.md, and what every repository needs."""
     named = {"conftest.py", "tests", "migration", "reports", "pyproject.toml", "README.md"}
     named |= {"LICENSE", "CHANGELOG.md", "docs"}
 
