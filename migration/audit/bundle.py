@@ -55,7 +55,7 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
         "evidence.json": evidence,
         "summary.txt": _encoded(summary(record, hashlib.sha256(evidence).hexdigest())),
         "plan.toml": plan,
-        "code.diff": _encoded(record.diff),
+        "code.diff": _diff(record.diff),
         "sql.log": _encoded(_sql_log(record.sql)),
     }
     for name, data in files.items():
@@ -120,6 +120,14 @@ def _zipped(folder: Path, names: list[str]) -> bytes:
 def _sql_log(statements: tuple[str, ...]) -> str:
     """Write one statement after the other; printable, because a log is looked at in a terminal."""
     return "".join(f"{printable(one).rstrip().removesuffix(';')};\n" for one in statements)
+
+
+def _diff(text: str) -> bytes:
+    """Encode a diff, whose lone surrogates stand for bytes that are not UTF-8: only as such does `git apply` take it."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: the diff is none of the engine's
+        return _encoded(text)
 
 
 def _encoded(text: str) -> bytes:

@@ -1,0 +1,87 @@
+"""A workspace of a real project's shape is consolidated from end to end, its code included."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole.real_project import real_project, run_git
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.whole.whole_run import Ran, Workspace
+
+CODE = ("src", "config", "scripts", ".env")
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's code as it was before the run, as somebody else has it."""
+    return real_project(tmp_path_factory.mktemp("fresh")).root
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The project, to be consolidated."""
+    return real_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def consolidated(project: Workspace) -> Ran:
+    """Its consolidation."""
+    return project.forked("migrate")
+
+
+def code(root: Path) -> dict[str, tuple[str, bytes]]:
+    """Return mode and bytes of every code file."""
+    files = [path for name in CODE for path in (root / name, *(root / name).rglob("*")) if path.is_file()]
+    return {
+        path.relative_to(root).as_posix(): (stat.filemode(path.stat().st_mode), path.read_bytes())
+        for path in files
+        if "__pycache__" not in path.parts
+    }
+
+
+def test_it_is_consolidated(consolidated: Ran) -> None:
+    """Orders and notes are in one database, and the ORM, the command and the old code read them there."""
+    assert consolidated.exit == 0, consolidated.text
+    assert consolidated.evidence["verdict"] == "accepted"
+    assert not consolidated.failed
+
+
+def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidated: Ran, fresh: Path) -> None:
+    """Windows line endings, Latin-1 and the executable bit are as they were; only the meant places differ."""
+    before, after = code(fresh), code(project.root)
+
+    assert consolidated.exit == 0
+    assert {name: mode for name, (mode, _) in after.items()} == {name: mode for name, (mode, _) in before.items()}
+    assert after["scripts/archive.sh"][0] == "-rwxr-xr-x"
+    legacy, labels = after["src/shop/legacy.py"][1], after["src/shop/labels.py"][1]
+    assert legacy.count(b"\r\n") == legacy.count(b"\n") == before["src/shop/legacy.py"][1].count(b"\n")
+    assert "Grüße".encode("latin-1") in labels
+    assert not after["scripts/archive.sh"][1].endswith(b"\n")
+
+
+def test_its_diff_applied_to_a_fresh_checkout_gives_the_same_files(
+    project: Workspace, consolidated: Ran, fresh: Path, tmp_path: Path
+) -> None:
+    """``git apply`` on a clone, whose ``.env`` is no part of the repository, makes the code what the run made it."""
+    run_git(tmp_path, "clone", "-q", str(fresh), "clone")
+    shutil.copy2(fresh / ".env", tmp_path / "clone/.env")
+    assert consolidated.folder is not None
+
+    applied = subprocess.run(
+        ["git", "apply", str(consolidated.folder / "code.diff")],
+        cwd=tmp_path / "clone",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert applied.returncode == 0, applied.stderr
+    assert code(tmp_path / "clone") == code(project.root)
