@@ -123,7 +123,7 @@ def _sql_log(statements: tuple[str, ...]) -> str:
 
 
 def _diff(text: str) -> bytes:
-    """Encode a diff, whose lone surrogates stand for bytes that are not UTF-8: only as such does `git apply` take it."""
+    """Encode a diff, whose lone surrogates stand for bytes that are not UTF-8: `git apply` needs these very bytes."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # a surrogate that stands for no byte: the diff is none of the engine's

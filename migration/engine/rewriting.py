@@ -56,6 +56,7 @@ class Rewriting:
         self.code = code
         self.text = code.text
         self.problems: list[Problem] = []
+        self._done: list[Span] = []
         self._source: PythonCode | PlainText | None = None
         with self._noting():
             check_syntax(code.file, code.data)
@@ -69,9 +70,13 @@ class Rewriting:
         for span, reference in reversed(places):
             with self._noting():
                 self.text = self._source.put(self.text, span, reference.replace)
-        for _, reference in places:
-            if reference.import_ and not self.problems:
-                self.text = with_import(self.text, reference.import_, before=places[0][0].start)
+        # What was replaced before this run, by hand perhaps, needs its import as well.
+        first = min((span.start for span in [*self._done, *(span for span, _ in places)]), default=0)
+        for statement in dict.fromkeys(reference.import_ for reference in references if reference.import_):
+            if not self.problems:
+                below = len(self.text) - first
+                self.text = with_import(self.text, statement, before=first)
+                first = len(self.text) - below
 
     def insert(self, inserts: Sequence[Insert]) -> None:
         """Add every definition that is not there yet."""
@@ -102,6 +107,7 @@ class Rewriting:
                 continue
             old = not_replaced(found, new)
             done[reference.replace] += not old
+            self._done += new
             with self._noting():
                 if len(old) != 1 and (old or done[reference.replace] > len(new)):
                     raise _not_once(self.text, reference, old)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import symtable
+from typing import TYPE_CHECKING
 
-from migration.engine.code_files import LINE_END, newline_of
+from migration.engine.code_files import LINE_END, line_starts, newline_of
 from migration.engine.syntax import Unfit, meaning, tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -37,7 +41,10 @@ def definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef 
 
 
 def with_definitions(text: str, code: str) -> str:
-    """Return the module's text with every definition of ``code`` that it lacks at its end; unchanged if it lacks none.
+    """Return the module's text with every definition of ``code`` that it lacks; unchanged if it lacks none.
+
+    They come at its end, or before the first statement that may need them while the module is loaded or run: one that
+    uses the new name, that calls what the module defines, or the guard ``if __name__ == "__main__"``.
 
     Args:
         text: Source of a module that parses.
@@ -55,7 +62,8 @@ def with_definitions(text: str, code: str) -> str:
             what = f'"{node.name}" is already defined, with other code.'
             raise Unfit(what, "Give the new code another name, or take the entry out.", different[0].lineno)
         if not same:
-            text = _appended(text, source)
+            at = _needed_at(text, node.name)
+            text = _appended(text, source) if at is None else _put_before(text, source, at)
     return text
 
 
@@ -66,6 +74,50 @@ def _is_bound(text: str, name: str) -> bool:
     except KeyError:
         return False
     return symbol.is_assigned() or symbol.is_imported()
+
+
+def _needed_at(text: str, name: str) -> int | None:
+    """Return the offset of the first statement that may run the definition, comments above it included; or None."""
+    body = tree(text).body
+    own = {name} | {node.name for node in body if isinstance(node, _Definition)}
+    for node in body:
+        if any(_may_run(one, name, own) for one in _loaded(node)):
+            line: int = min(one.lineno for one in [node, *getattr(node, "decorator_list", [])])
+            lines = LINE_END.split(text)
+            while line > 1 and lines[line - 2].startswith("#"):
+                line -= 1
+            return line_starts(text)[line - 1]
+    return None
+
+
+def _loaded(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what Python evaluates when it loads the statement: of functions nothing but decorators and defaults."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        yield from getattr(node, "decorator_list", [])
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            if default is not None:
+                yield from _loaded(default)
+        return
+    yield node
+    passed_over = {id(one) for one in getattr(node, "bases", [])} | {id(getattr(node, "annotation", None))}
+    for child in ast.iter_child_nodes(node):
+        if id(child) not in passed_over:
+            yield from _loaded(child)
+
+
+def _may_run(node: ast.AST, name: str, own: set[str]) -> bool:
+    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} if isinstance(node, ast.expr) else set()
+    is_guard = isinstance(node, ast.If) and "__name__" in {getattr(one, "id", "") for one in ast.walk(node.test)}
+    return is_guard or name in names or (isinstance(node, ast.Call) and bool(names & own))
+
+
+def _put_before(text: str, source: str, at: int) -> str:
+    """Return the text with the source before the line at ``at``, two blank lines around it."""
+    newline = newline_of(text)
+    content = text[:at].rstrip()
+    present = len(LINE_END.findall(text, len(content), at))
+    gap = newline * max(0, 3 - present) if content else ""
+    return text[:at] + gap + LINE_END.sub(newline, source) + newline * 3 + text[at:]
 
 
 def _appended(text: str, source: str) -> str:

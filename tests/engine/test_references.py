@@ -145,6 +145,18 @@ def test_what_was_rewritten_before_needs_nothing(tmp_path: Path) -> None:
     assert b"y = logs().parent\n" in first
 
 
+def test_import_is_added_where_the_replacement_was_made_before(tmp_path: Path) -> None:
+    """Somebody rewrote the expression by hand and forgot the import; a second reference of the file is still to do."""
+    other = reference(find='get_logs_dir() / "tasks.db"', replace="second()", import_="from m import second")
+    before = f'import os\nx = {REPLACE}\ny = get_logs_dir() / "tasks.db"\n'
+
+    first = rewritten(tmp_path, before, other, reference(import_=IMPORT))
+    second = rewritten(tmp_path, first, other, reference(import_=IMPORT))
+
+    assert first.decode() == f"import os\nfrom m import second\n{IMPORT}\nx = {REPLACE}\ny = second()\n"
+    assert second == first
+
+
 def test_reference_never_there_is_not_taken_for_done(tmp_path: Path) -> None:
     """The replacement that another reference brings, or brought, proves nothing about this one."""
     other = reference(find='get_logs_dir() / "never.db"')

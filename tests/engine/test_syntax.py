@@ -91,13 +91,54 @@ def test_insert_adds_what_the_module_lacks_at_its_end() -> None:
     assert with_definitions("x = 1", code) == "x = 1\n\n\n" + added.removesuffix("\n")
 
 
+HELPER = "def one():\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"),
+    [
+        ("import a\n\n\ndef main():\n    return one()\n\n\n", 'if __name__ == "__main__":\n    main()\n'),
+        ("import a\n\n\n", "# why\nX = one()\n"),
+        ("def main():\n    return one()\n\n\n", "sys.exit(main())\n"),
+        ("from __future__ import annotations\n\nimport a\n\n\n", "def f(x=one()): ...\n"),
+        ("import a\n\n\n", "@a.cached(one)\nclass Two: ...\n"),
+        ('"""Doc."""\n\n\nclass A: ...\n\n\nclass B(A):\n    x: A = None\n\n\n', "a = [A() for _ in b]\n"),
+        ("", "X = one()\n"),
+    ],
+)
+def test_insert_comes_before_what_may_run_it_while_the_module_is_loaded(head: str, tail: str) -> None:
+    """At the end it would come too late for a constant, a decorator, a default, a call of main, or a guard."""
+    assert with_definitions(head + tail, HELPER) == f"{head}{HELPER}\n\n{tail}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import a\nlog = a.get(__name__)\n\n\ndef f(x: A) -> A:\n    return one()\n",
+        "class A: ...\n\n\nclass B(A):\n    def f(self):\n        return one()\n\n\nx = lambda: one()\n",
+    ],
+)
+def test_insert_stays_at_the_end_where_nothing_runs_it_earlier(text: str) -> None:
+    """Bodies of functions run later, and what the module merely imports cannot reach the definition."""
+    assert with_definitions(text, HELPER) == f"{text}\n\n{HELPER}"
+
+
+def test_insert_before_a_guard_keeps_the_line_endings_and_the_gap() -> None:
+    """One blank line becomes two, in the file's own manner."""
+    text = 'import a\r\n\r\nif __name__ == "__main__": a.run()'
+
+    assert with_definitions(text, "def one(): ...") == (
+        'import a\r\n\r\n\r\ndef one(): ...\r\n\r\n\r\nif __name__ == "__main__": a.run()'
+    )
+
+
 def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
     """Only what is missing is added; a second time nothing is."""
     code = "def one():\n    return 'x'\nclass Two: ...\n"
 
-    once = with_definitions('def one( ):\n  return "x"\none = cache(one)\n', code)
+    once = with_definitions('def one( ):\n  return "x"\none.kept = True\n', code)
 
-    assert once == 'def one( ):\n  return "x"\none = cache(one)\n\n\nclass Two: ...\n'
+    assert once == 'def one( ):\n  return "x"\none.kept = True\n\n\nclass Two: ...\n'
     assert with_definitions(once, code) == once
 
 
