@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Kind = Literal["code", "config", "documentation", "not scanned", "unreadable"]
+Kind = Literal["code", "config", "documentation", "exempt", "not scanned", "unreadable"]
 
 SHOWN = 120
+
+_SEPARATOR = r"[/\\]+"
+_BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,9 @@ class Mention:
         text: The line without the space around it, at most 120 characters; or the reason for not looking.
         database: File name of the database; empty when it is about the whole file.
         kind: ``code`` and ``config`` are still in use; ``documentation`` (prose, comments, docstrings) is only listed,
-            and so is ``not scanned`` (too large); ``unreadable`` could not be looked at though it had to be.
+            and so are ``exempt`` (the plan says why) and ``not scanned`` (too large); ``unreadable`` could not be
+            looked at though it had to be.
+        reason: Why the plan exempts it.
     """
 
     file: str
@@ -33,35 +38,59 @@ class Mention:
     text: str
     database: str
     kind: Kind
+    reason: str = ""
 
 
 class OldNames:
     """The file names of the old databases, and how they are recognised.
 
     A name counts as a whole, or with a sidecar's ending: ``tasks.db-wal``; not ``old_tasks.db``, not ``tasks.db.bak``.
+    Where the target has the same file name, as much of the path counts as tells the two apart: ``logs/tasks.db``.
+
+    Args:
+        databases: Paths of the old databases.
+        target: Path of the new one.
     """
 
-    def __init__(self, databases: Iterable[str]) -> None:
-        self.names = tuple(dict.fromkeys(PurePosixPath(database).name for database in databases))
+    def __init__(self, databases: Iterable[str], target: str = "") -> None:
+        self.paths = {_distinct(database, target): database for database in databases}
+        self.names = tuple(self.paths)
         # A longer name first: where "tasks.db" and "tasks.db-1" are both old, each is found as itself.
-        names = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
+        longest_first = sorted(self.names, key=len, reverse=True)
+        names = "|".join(_SEPARATOR.join(map(re.escape, name.split("/"))) for name in longest_first)
         self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:-(?:wal|shm|journal))?(?![\w~]|[.-]\w)")
-        self._bytes = [name.encode() for name in self.names]
-        paths = [PurePosixPath(name) for name in self.names]
-        self._parts = [(path.stem.encode(), path.suffix.removeprefix(".").encode()) for path in paths]
+        files = [PurePosixPath(name) for name in self.names]
+        self._bytes = [file.name.encode() for file in files]
+        self._parts = [(file.stem.encode(), _ending(file.suffix.removeprefix("."))) for file in files]
 
     def find(self, text: str) -> Iterator[tuple[int, str]]:
         """Yield the offset and the name of every mention in the text."""
         for found in self._pattern.finditer(text):
-            yield found.start(), found.group(1)
+            yield found.start(), re.sub(_SEPARATOR, "/", found.group(1))
 
     def may_be_in(self, data: bytes) -> bool:
         """Tell quickly whether a file may have one of the names as it is."""
         return any(name in data for name in self._bytes)
 
     def may_be_put_together_in(self, data: bytes) -> bool:
-        """Tell quickly whether a program may put one of the names together from stem and suffix."""
-        return any(stem in data and suffix in data for stem, suffix in self._parts)
+        """Tell quickly whether a program may put one of the names together from pieces."""
+        squeezed = data.translate(None, _BETWEEN_PIECES)
+        return any(stem in squeezed and ending.search(data) for stem, ending in self._parts)
+
+
+def _ending(suffix: str) -> re.Pattern[bytes]:
+    """Return a pattern for where a suffix may stand in a program: ``.db``, or a piece of its own."""
+    end = re.escape(suffix.encode())
+    return re.compile(rb"\." + end + rb"(?!\w)|[\"']" + end + rb"[\"']" if end else b"")
+
+
+def _distinct(database: str, target: str) -> str:
+    """Return the shortest end of the path that is not an end of the target's path as well."""
+    parts, others = PurePosixPath(database).parts, PurePosixPath(target).parts
+    for count in range(1, len(parts) + 1):
+        if parts[-count:] != others[-count:]:
+            return "/".join(parts[-count:])
+    return parts[-1]
 
 
 def excerpt(line: str, name: str) -> str:

@@ -22,12 +22,14 @@ from migration.engine.in_use import in_use
 from migration.engine.ledger import Ledger
 from migration.engine.references import Rewrite, plan_rewrites
 from migration.engine.rehearse import copy_workspace
+from migration.engine.scan_files import Scope, scope_of
 from migration.engine.schema import read
 from migration.engine.settled import list_settled
 from migration.engine.sql import folded, quoted
 from migration.engine.steps import PutBack
 from migration.engine.survey import Survey, survey
 from migration.engine.transfer import Transferred, copy, own_digest, raise_mark, source_digest
+from migration.engine.version_control import noted
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
@@ -137,6 +139,7 @@ class Run:
         self.found = survey(self.plan, self.root, self._resources)
         self.found.findings[:0] = [*others.findings, *journals.findings]
         self.found.problems += problems
+        self.found.findings += noted(self.live, [rewrite.file for rewrite in self.rewrites])
         return self.found
 
     def back_up(self) -> Manifest:
@@ -301,6 +304,11 @@ class Run:
         """
         files = [self.root / self.plan.target, *(self.root / source.file for source in self.plan.sources)]
         return frozenset((path.stat().st_dev, path.stat().st_ino) for path in files if path.exists())
+
+    def scan_scope(self, reports: Path) -> Scope:
+        """Return where no old database may be named any more; plan, backup sets and reports name them by right."""
+        own = [self.plan_file, reports]
+        return scope_of(self.plan, self.root, self.live, own=own, never_open=self.databases())
 
     def archive(self) -> Manifest:
         """Rename every source, each while it is held exclusively."""

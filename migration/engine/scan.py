@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from migration.engine.code_files import encoding_of, is_python, line_starts
 from migration.engine.mention import SHOWN, Kind, Mention, OldNames, excerpt
 from migration.engine.observation import Observation
-from migration.engine.scan_files import files_in
+from migration.engine.scan_files import Scope, files_in, scope_of
 from migration.engine.scan_python import python_mentions
 from migration.plan.printable import one_line
 from migration.plan.problem import Problem
@@ -19,10 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Mention", "ScanResult", "mentions", "stale_observations"]
+    from migration.plan.model import Exemption
 
+__all__ = ["Mention", "ScanResult", "Scope", "listed", "mentions", "scope_of", "stale_observations"]
+
+_IN_USE = frozenset({"code", "config"})
+_LINES_SHOWN = 10
 _HEAD = 4096  # a NUL in the first bytes: not text
 _DOCUMENTATION = frozenset({".md", ".rst", ".txt", ".adoc", ".log"})
+_SAYS_WHAT_TO_IGNORE = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".ignore"})
 _CONFIG = frozenset({".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env", ".json", ".xml", ".properties"})
 
 
@@ -41,52 +48,73 @@ class ScanResult:
     not_scanned: tuple[Mention, ...]
 
 
-def mentions(
-    root: Path,
-    paths: Sequence[str],
-    databases: Sequence[str],
-    never_open: frozenset[tuple[int, int]] = frozenset(),
-) -> ScanResult:
-    """Return every remaining mention of an old database's file name; no database is opened.
-
-    Args:
-        root: The workspace.
-        paths: Folders and files to scan, relative to it.
-        databases: Files of the old databases; what counts is the last part of each path.
-        never_open: Device and inode of files that must not be opened, and of folders that must not be entered.
-    """
-    names = OldNames(databases)
-    trees = files_in(root, paths, never_open)
+def mentions(scope: Scope) -> ScanResult:
+    """Return every remaining mention of an old database's file name; no database is opened."""
+    names = OldNames(scope.databases, scope.target)
+    trees = files_in(scope)
     found: list[Mention] = []
     unread = list(trees.not_scanned)
     files_read = 0
     for file in trees.files:
         try:
-            data = _text_bytes(root / file)
+            data = _text_bytes(scope.root / file)
         except OSError as error:
             unread.append(Mention(file, 0, f"it cannot be read: {error.strerror}", "", "unreadable"))
             continue
         if data is not None:
             files_read += 1
             found += _mentions_in(file, data, names)
-    return ScanResult(tuple(found), files_read, tuple(unread))
+    return ScanResult(tuple(_judged(one, scope.exempt) for one in found), files_read, tuple(unread))
 
 
 def stale_observations(result: ScanResult) -> list[Observation]:
     """Observe each mention that is still in use and each place that could not be looked at.
 
-    If there is none, one observation that holds says how many files were read. Documentation is counted there.
+    If there is none, one observation that holds says how many files were read, and counts what is only listed.
     """
-    stale = [_stale(mention) for mention in result.mentions if mention.kind != "documentation"]
+    stale = [_stale(mention) for mention in result.mentions if mention.kind in _IN_USE]
     unread = [_unread(one) for one in result.not_scanned if one.kind == "unreadable"]
     if stale or unread:
         return stale + unread
     observed = f"{result.files_read} files read, none does"
-    if result.mentions:
-        observed += f"; {len(result.mentions)} mentions in documentation"
+    kinds = Counter(mention.kind for mention in result.mentions)
+    if kinds["documentation"]:
+        observed += f"; {kinds['documentation']} mentions in documentation"
+    if kinds["exempt"]:
+        observed += f"; {kinds['exempt']} mentions that the plan exempts"
     if result.not_scanned:
         observed += f"; {len(result.not_scanned)} files not read: too large"
     return [Observation("scanned files", "none names an old database", observed, holds=True)]
+
+
+def listed(result: ScanResult, exempt: Sequence[Exemption]) -> list[str]:
+    """Return a sentence for everything that is no failure and yet to be known, one a file and database.
+
+    That is documentation, what the plan exempts, what was too large to read, and an exemption that nothing needs.
+    """
+    lines: dict[tuple[str, str, str], list[int]] = {}
+    for one in result.mentions:
+        if one.kind not in _IN_USE:
+            what = f"exempt: {one.reason}" if one.kind == "exempt" else one.kind
+            lines.setdefault((one.file, one.database, what), []).append(one.line)
+    said = [f"{file}:{_numbers(at)}: names {name} ({what})." for (file, name, what), at in lines.items()]
+    said += [f"{one.file}: not scanned: {one.text}." for one in result.not_scanned if one.kind == "not scanned"]
+    needed = {one.reason for one in result.mentions if one.kind == "exempt"}
+    idle = [one for one in exempt if one.reason not in needed]
+    return said + [f"[scan] exempts {one.path}, where nothing names an old database: take it out." for one in idle]
+
+
+def _numbers(lines: Sequence[int]) -> str:
+    shown = ", ".join(map(str, lines[:_LINES_SHOWN]))
+    return shown if len(lines) <= _LINES_SHOWN else f"{shown} and {len(lines) - _LINES_SHOWN} more"
+
+
+def _judged(mention: Mention, exempt: Sequence[Exemption]) -> Mention:
+    """Return the mention; as exempt, if the plan exempts its place and it would be in the way otherwise."""
+    for one in exempt if mention.kind in _IN_USE else ():
+        if fnmatchcase(mention.file, one.path) or mention.file.startswith(one.path.rstrip("/") + "/"):
+            return replace(mention, kind="exempt", reason=one.reason)
+    return mention
 
 
 def _stale(mention: Mention) -> Observation:
@@ -95,7 +123,7 @@ def _stale(mention: Mention) -> Observation:
         f"no mention of {mention.database}",
         one_line(mention.text)[:SHOWN],
         holds=False,
-        todo="Add a [[reference]] for it to the plan, or change it by hand before the run.",
+        todo="Add a [[reference]] for it to the plan, change it by hand, or exempt it: [[scan.exempt]], with a reason.",
     )
 
 
@@ -141,6 +169,6 @@ def _decoded(file: str, data: bytes) -> str:
 
 def _kind(file: str) -> Kind:
     path = PurePosixPath(file)
-    if path.suffix.lower() in _DOCUMENTATION:
+    if path.suffix.lower() in _DOCUMENTATION or path.name in _SAYS_WHAT_TO_IGNORE:
         return "documentation"
     return "config" if path.suffix.lower() in _CONFIG or path.name.startswith(".env") else "code"

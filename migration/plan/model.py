@@ -148,10 +148,18 @@ class Insert(Part):
     code: Name
 
 
+class Exemption(Part):
+    """A place that may go on naming an old database: a file, a folder, or a pattern as in the shell (``docs/*``)."""
+
+    path: PathInside
+    reason: Name
+
+
 class Scan(Part):
-    """Trees in which no reference to an old database may remain."""
+    """Trees in which no reference to an old database may remain, and the places in them where one may."""
 
     paths: list[PathInside] = []
+    exempt: list[Exemption] = []
 
 
 class Expect(Part):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.scan import Mention, mentions, stale_observations
+from migration.engine.scan import Mention, Scope, listed, mentions, stale_observations
 from migration.engine.scan_files import LARGEST
+from migration.plan.model import Exemption
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def write(root: Path, file: str, content: str | bytes) -> Path:
 
 def found(root: Path, *paths: str) -> list[tuple[str, int, str, str]]:
     """Scan, and return file, line, database and kind of each mention."""
-    result = mentions(root, paths or ["."], DATABASES)
+    result = mentions(Scope(root, paths or ["."], DATABASES))
     return [(one.file, one.line, one.database, one.kind) for one in result.mentions]
 
 
@@ -43,6 +44,17 @@ def found(root: Path, *paths: str) -> list[tuple[str, int, str, str]]:
         'f"{folder}task_queue.db-wal"',
         '"logs/task_queue." "db"',
         '"logs/task_queue" ".db"',
+        '"logs/task_" "queue.db"',
+        '"logs/task_" + "queue" + (".db")',
+        '"{}.db".format("task_queue")',
+        '"{name}{end}".format(name="task_queue", end=".db")',
+        '"%s/%s.db" % (folder, "task_queue")',
+        '"/".join(["logs", "task_queue" + ".db"])',
+        'os.environ.get("QUEUE", "task_queue") + ".db"',
+        '(name or "task_queue") + ".db"',
+        '("task_queue" if old else "workspace") + ".db"',
+        'str(Path("logs", "task_queue").resolve()) + ".db"',
+        '[f"{name}.db" for name in ("people", "task_queue")]',
         '"logs/task_queue" + ".db"',
         '"%s/task_queue.db" % folder',
         '"{}/task_queue.db".format(folder)',
@@ -87,6 +99,44 @@ def test_longer_names_and_attributes_are_no_mention(tmp_path: Path, code: str) -
     assert found(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ('STEM = "task_queue"\nPATH = f"logs/{STEM}.db"\n', 2),
+        ('END = ".db"\ndef f(): return "task_queue" + END\n', 2),
+        ('def f(name="task_queue"):\n    return LOGS / (name + ".db")\n', 2),
+        ('class A:\n    stem: str = "task_queue"\n    def f(self): return self.stem + ".db"\n', 3),
+        (
+            'class A:\n    def __init__(self): self.stem = "task_queue"\n    def f(self): return f"{self.stem!s}.db"\n',
+            3,
+        ),
+        ('for one in ["people", "task_queue"]:\n    open(f"{one}.db")\n', 2),
+        ('NAME = "task_queue.db"\nopen(LOGS / NAME)\nopen(f"logs/{NAME}")\n', 1),
+        ("@option('--db', default='task_queue.db')\ndef f(db): ...\n", 1),
+    ],
+)
+def test_constants_of_a_module_are_followed(tmp_path: Path, code: str, line: int) -> None:
+    """A name is a mention where it comes about, once: not again wherever a constant is used."""
+    write(tmp_path, "a.py", code)
+
+    assert found(tmp_path) == [("a.py", line, "task_queue.db", "code")]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'def f(): name = "task_queue"\ndef g(name): return name + ".db"\n',
+        'x = "task_queue"\nx = x + ".tmp"\ny = x + "db"\n',
+        'a = b\nb = a\nc = a + "task_queue" + ".bak"  # db\n',
+    ],
+)
+def test_names_are_followed_within_their_scope(tmp_path: Path, code: str) -> None:
+    """Another function's variable is another one; what is made from itself is no endless search."""
+    write(tmp_path, "a.py", code)
+
+    assert found(tmp_path) == []
+
+
 def test_comments_and_docstrings_are_documentation(tmp_path: Path) -> None:
     """They are listed, at their own line, and no failure; the string beside a comment still is one."""
     head = '"""Doc.\n\nOnce in task_queue.db.\n"""\n# tasks.db\n'
@@ -106,7 +156,7 @@ def test_mention_stands_at_its_own_line_with_its_text(tmp_path: Path) -> None:
     write(tmp_path, "a.py", 'x = """\nINSERT\n  FROM tasks.db;\n"""\ny = (\n  "a"\n  / "tasks"\n    ".db")\n')
     write(tmp_path, "b.json", "1" * 900 + ' "tasks.db" ' + "2" * 900)
 
-    result = mentions(tmp_path, ["."], DATABASES)
+    result = mentions(Scope(tmp_path, ["."], DATABASES))
 
     assert result.mentions[:2] == (
         Mention("a.py", 3, "FROM tasks.db;", "tasks.db", "code"),
@@ -152,7 +202,7 @@ def test_what_is_not_the_applications_text_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "tree/link.py").symlink_to(tmp_path / "outside/a.py")
     os.mkfifo(tmp_path / "tree/pipe")
 
-    result = mentions(tmp_path, [".git/..", "tree", "pkg", "web", "env", "image.bin"], DATABASES)
+    result = mentions(Scope(tmp_path, [".git/..", "tree", "pkg", "web", "env", "image.bin"], DATABASES))
     inside = [one.file for one in result.mentions]
 
     assert inside == ["outside/a.py"]
@@ -168,10 +218,10 @@ def test_no_database_is_opened(tmp_path: Path) -> None:
     folder = write(tmp_path, "backups/manifest.json", "tasks.db").parent.stat()
     never_open = frozenset({(forbidden.st_dev, forbidden.st_ino), (folder.st_dev, folder.st_ino)})
 
-    result = mentions(tmp_path, ["."], DATABASES, never_open)
+    result = mentions(Scope(tmp_path, ["."], DATABASES, never_open=never_open))
 
     assert (result.mentions, result.files_read, result.not_scanned) == ((), 0, ())
-    assert len(mentions(tmp_path, ["."], DATABASES).mentions) == 2
+    assert len(mentions(Scope(tmp_path, ["."], DATABASES)).mentions) == 2
 
 
 def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
@@ -181,7 +231,7 @@ def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
     write(tmp_path, "real/a.py", "1")
     (tmp_path / "link").symlink_to(tmp_path / "real")
 
-    result = mentions(tmp_path, ["large.json", "absent", "link", "link/a.py"], DATABASES)
+    result = mentions(Scope(tmp_path, ["large.json", "absent", "link", "link/a.py"], DATABASES))
     seen = stale_observations(result)
 
     assert [(one.file, one.kind) for one in result.not_scanned] == [
@@ -209,12 +259,97 @@ def test_what_git_ignores_is_left_out(tmp_path: Path, monkeypatch: pytest.Monkey
     assert sample == ["e.py"]
 
 
+def test_without_git_its_own_files_say_what_it_ignores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the workspace, and those above it up to the repository's top; a nearer one goes before one above it."""
+    write(tmp_path, "repository/.git/HEAD", "ref: refs/heads/main\n")
+    write(tmp_path, "repository/.gitignore", "build/\n*.gen.py\n/work/sample\n")
+    write(tmp_path, "repository/work/.gitignore", "!kept.gen.py\n")
+    for file in ["a.py", "b.gen.py", "kept.gen.py", "build/kept.gen.py", "deep/build/c.py", "sample/d.py", ".env"]:
+        write(tmp_path, f"repository/work/{file}", "'tasks.db'")
+    monkeypatch.setenv("PATH", "")
+
+    seen = [one[0] for one in found(tmp_path / "repository/work", ".")]
+
+    assert seen == [".env", "a.py", "kept.gen.py"]
+
+
+def test_where_git_does_not_answer_for_all_its_files_do(tmp_path: Path) -> None:
+    """A workspace that is no repository but holds one, as with several checkouts side by side."""
+    write(tmp_path, "one/.gitignore", "build/\n")
+    write(tmp_path, "one/build/a.py", "'tasks.db'")
+    write(tmp_path, "one/b.py", "'tasks.db'")
+    subprocess.run(["git", "init", "-q", str(tmp_path / "one")], check=True)
+
+    assert [one[0] for one in found(tmp_path, ".")] == ["one/b.py"]
+
+
+def test_a_copy_follows_what_the_workspaces_git_ignores(tmp_path: Path) -> None:
+    """A rehearsal works on a copy, which is no repository; it must not see more than the run will."""
+    subprocess.run(["git", "init", "-q", str(tmp_path / "live")], check=True)
+    write(tmp_path, "live/.git/info/exclude", "local.py\n")
+    for root in ("live", "copy"):
+        write(tmp_path, f"{root}/local.py", "'tasks.db'")
+
+    seen = mentions(Scope(tmp_path / "copy", ["."], DATABASES, repository=tmp_path / "live"))
+
+    assert seen.mentions == ()
+
+
+def test_plan_backups_and_reports_name_old_databases_by_right(tmp_path: Path) -> None:
+    """They are about the consolidation, wherever they lie; nothing else of their names is passed over."""
+    for file in ["plan.toml", "backups/x/plan.toml", "reports/1/audit.html", "app/plan.toml"]:
+        write(tmp_path, file, "file = 'tasks.db'")
+
+    seen = mentions(Scope(tmp_path, ["."], DATABASES, own=frozenset({"plan.toml", "backups", "reports"})))
+
+    assert [one.file for one in seen.mentions] == ["app/plan.toml"]
+
+
+def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
+    """They are no failure; an exemption that nothing needs is said, for it would hide what comes later."""
+    write(tmp_path, "tools/old/import.py", "open('tasks.db')\n")
+    write(tmp_path, "tools/more.sh", "cp tasks.db x\n\ncp tasks.db y\n")
+    write(tmp_path, "tools/README.md", "tasks.db\n")
+    write(tmp_path, "app.py", "open('tasks.db')\n")
+    exempt = [
+        Exemption(path="tools/old", reason="imports what is in the archives"),
+        Exemption(path="*/more.sh", reason="nobody calls it"),
+        Exemption(path="docs/*", reason="history"),
+    ]
+
+    seen = mentions(Scope(tmp_path, ["."], DATABASES, exempt=exempt))
+
+    assert [one.subject for one in stale_observations(seen)] == ["app.py:1"]
+    assert listed(seen, exempt) == [
+        "tools/README.md:1: names tasks.db (documentation).",
+        "tools/more.sh:1, 3: names tasks.db (exempt: nobody calls it).",
+        "tools/old/import.py:1: names tasks.db (exempt: imports what is in the archives).",
+        "[scan] exempts docs/*, where nothing names an old database: take it out.",
+    ]
+
+
+def test_a_target_of_the_same_file_name_is_told_apart_by_its_folder(tmp_path: Path) -> None:
+    """As much of the path counts as differs; what may be either is no mention."""
+    write(
+        tmp_path, "a.py", "a = 'logs/tasks.db'\nb = Path('logs') / 'tasks.db'\nc = ROOT / 'tasks.db'\nd = 'tasks.db'\n"
+    )
+    write(tmp_path, "b.ini", "old = C:\\logs\\tasks.db\nnew = tasks.db\n")
+
+    seen = mentions(Scope(tmp_path, ["."], DATABASES, target="tasks.db"))
+
+    assert [(one.file, one.line, one.database) for one in seen.mentions] == [
+        ("a.py", 1, "logs/tasks.db"),
+        ("a.py", 2, "logs/tasks.db"),
+        ("b.ini", 1, "logs/tasks.db"),
+    ]
+
+
 def test_each_mention_in_use_is_an_observation_that_fails(tmp_path: Path) -> None:
     """With file and line, what was seen, unable to steer a terminal, and what to do."""
     write(tmp_path, "a.py", "x = 'tasks.db'  # \x1b[2J\n" + "y = 'task_queue.db'" + " " * 200 + "# end\n")
     write(tmp_path, "b.md", "tasks.db")
 
-    seen = stale_observations(mentions(tmp_path, ["."], DATABASES))
+    seen = stale_observations(mentions(Scope(tmp_path, ["."], DATABASES)))
 
     assert [(one.subject, one.expected, one.observed[:26], one.holds) for one in seen] == [
         ("a.py:1", "no mention of tasks.db", "x = 'tasks.db'  # \\x1b[2J", False),
@@ -228,7 +363,7 @@ def test_clean_trees_are_one_observation_that_counts_the_files(tmp_path: Path) -
     write(tmp_path, "a.py", "x = 'workspace.db'\n")
     write(tmp_path, "b.md", "tasks.db and task_queue.db")
 
-    seen = stale_observations(mentions(tmp_path, ["."], DATABASES))
+    seen = stale_observations(mentions(Scope(tmp_path, ["."], DATABASES)))
 
     assert [one.holds for one in seen] == [True]
     assert seen[0].observed == "2 files read, none does; 2 mentions in documentation"
@@ -238,6 +373,6 @@ def test_without_old_databases_nothing_is_found(tmp_path: Path) -> None:
     """No name is no pattern that matches everything."""
     write(tmp_path, "a.py", "x = 'tasks.db'\n")
 
-    result = mentions(tmp_path, ["."], [])
+    result = mentions(Scope(tmp_path, ["."], []))
 
     assert (result.mentions, result.files_read) == ((), 1)

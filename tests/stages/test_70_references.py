@@ -8,7 +8,7 @@ import pytest
 
 from migration.engine.observation import Observation
 from migration.engine.references import compile_observations, updated_observations
-from migration.engine.scan import mentions, stale_observations
+from migration.engine.scan import listed, mentions, stale_observations
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
@@ -43,15 +43,9 @@ def test_the_code_uses_the_target(run: Run, evidence: Recorder) -> None:
 @pytest.mark.criterion("no-stale-references")
 def test_nothing_names_an_old_database_any_more(run: Run, evidence: Recorder, state: RunState) -> None:
     """No code or configuration in the scanned trees names an archived database; documentation that does is listed."""
-    found = mentions(
-        run.root, run.plan.scan.paths, [source.file for source in run.plan.sources], never_open=run.databases()
-    )
+    found = mentions(run.scan_scope(state.settings.reports))
 
-    state.findings += [
-        f"{one.file}:{one.line}: {one.kind} names {one.database}."
-        for one in found.mentions
-        if one.kind in ("documentation", "not scanned")
-    ]
+    state.findings += listed(found, run.plan.scan.exempt)
     wrong = evidence("no-stale-references", stale_observations(found))
 
     assert not wrong, wrong

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from migration.engine import check, smoke
-from migration.engine.scan import mentions, stale_observations
+from migration.engine.scan import listed, mentions, scope_of, stale_observations
 
 if TYPE_CHECKING:
     from migration.engine.applications import Applications
@@ -53,8 +54,10 @@ def test_no_old_database_was_created_again(state: RunState, sealed: Manifest, ev
 @pytest.mark.criterion("still-no-stale-references")
 def test_nothing_names_an_old_database(state: RunState, plan: Plan, sealed: Manifest, evidence: Recorder) -> None:
     """No code or configuration in the scanned trees names an archived database."""
-    found = mentions(state.settings.workspace, plan.scan.paths, list(sealed.archive))
+    live, own = state.settings.workspace, [state.settings.plan, state.settings.reports]
+    found = mentions(replace(scope_of(plan, live, live, own=own), databases=list(sealed.archive)))
 
+    state.findings += listed(found, plan.scan.exempt)
     wrong = evidence("still-no-stale-references", stale_observations(found))
 
     assert not wrong, wrong

@@ -76,7 +76,7 @@ def get_project_root() -> Path:
 """
 
 [scan]
-paths = ["src", "config", "scripts", ".env"]
+paths = ["."]
 
 [[smoke]]
 name   = "the ORM counts the orders"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.real_project import real_project, run_git
+from tests.whole.real_project import REFERENCES, real_project, run_git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,51 @@ def test_it_is_consolidated(consolidated: Ran) -> None:
     assert consolidated.exit == 0, consolidated.text
     assert consolidated.evidence["verdict"] == "accepted"
     assert not consolidated.failed
+
+
+def test_its_report_lists_what_is_no_failure(consolidated: Ran) -> None:
+    """Documentation that names an old database, and a file that git does not track; what git ignores is not read."""
+    assert consolidated.evidence["findings"] == [
+        ".env is not tracked by git: where it is absent, git apply needs --exclude=.env with code.diff.",
+        "README.md:3: names orders.db (documentation).",
+    ]
+
+
+def test_it_is_rehearsed_with_edits_under_way(tmp_path: Path) -> None:
+    """The copy is no repository: what git ignores, and what is uncommitted, is asked of the workspace's own."""
+    project = real_project(tmp_path)
+    project.edit("config/settings.yaml", "debug: false", "debug: true")
+    before = project.files()
+
+    ran = project.forked("verify")
+
+    assert ran.exit == 0, ran.text
+    assert "config/settings.yaml has uncommitted edits" in ran.evidence["findings"][0]
+    assert project.files() == before
+
+
+def test_a_reference_in_an_f_string_is_noticed(tmp_path: Path) -> None:
+    """The plan forgets the connection URL: the run refuses with file and line, and every file is as it was."""
+    _, _, *others = REFERENCES.split("[[reference]]")
+    project = real_project(tmp_path, references="[[reference]]".join(["", *others]))
+    before = project.contents()
+
+    ran = project.forked("migrate")
+
+    assert ran.exit == 1, ran.text
+    assert ran.failed == {"no-stale-references"}
+    assert "no-stale-references: src/shop/store.py:9: engine = create_engine(f" in ran.text
+    assert project.contents() == before
+
+
+def test_without_git_it_is_consolidated_the_same(tmp_path: Path) -> None:
+    """No repository, no word about one; what ``.gitignore`` names is left out all the same."""
+    project = real_project(tmp_path, git=False)
+
+    ran = project.forked("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert ran.evidence["findings"] == ["README.md:3: names orders.db (documentation)."]
 
 
 def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidated: Ran, fresh: Path) -> None:

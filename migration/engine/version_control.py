@@ -1,0 +1,54 @@
+"""One answer: what git knows of the files that are to be changed, for the person who reviews the change."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from migration.engine.ignored import git
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_NOT_TRACKED = frozenset({"??", "!!"})
+
+
+def noted(root: Path, files: Sequence[str]) -> list[str]:
+    """Return a sentence for each file with uncommitted edits, and for each that git does not track.
+
+    It is no reason to refuse: the backup set keeps every file as it was found, and the way back restores just that.
+    Without git, or outside a repository, there is nothing to say. Nothing is written.
+
+    Args:
+        root: The workspace; it may be a subfolder of a repository, or hold several.
+        files: Files that are to be changed, relative to it.
+    """
+    by_folder = defaultdict(list)
+    for file in files:
+        by_folder[PurePosixPath(file).parent].append(file)
+    states = {file: state for folder, some in by_folder.items() for file, state in _states(root, folder, some).items()}
+    return [_sentence(file, states[file]) for file in files if file in states]
+
+
+def _states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str, str]:
+    """Return git's two letters for each of the files of one folder that are not as they were committed."""
+    names = {PurePosixPath(file).name: file for file in files}
+    literal = [f":(literal){name}" for name in names]
+    options = ["--porcelain", "-z", "--ignored", "--untracked-files=all", "--no-renames"]
+    answer = git(root / folder, "status", *options, "--", *literal)
+    if answer is None or answer.returncode:
+        return {}
+    lines = [os.fsdecode(line) for line in answer.stdout.split(b"\0") if line]
+    # The paths begin at the top of the repository; all of them are files of this folder, or an ignored one around it.
+    found = {PurePosixPath(line[3:]).name: line[:2] for line in lines}
+    around = any(line.startswith("!!") and line.endswith("/") for line in lines)
+    return {file: "!!" if around else found[name] for name, file in names.items() if around or name in found}
+
+
+def _sentence(file: str, state: str) -> str:
+    if state in _NOT_TRACKED:
+        return f"{file} is not tracked by git: where it is absent, git apply needs --exclude={file} with code.diff."
+    return f"{file} has uncommitted edits: commit them first if the diff of the run is to stand by itself."

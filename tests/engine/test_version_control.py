@@ -1,0 +1,75 @@
+"""What git knows of the files that are to be changed is said, and nothing is written to find it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.version_control import noted
+from tests.whole.real_project import commit, run_git
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = ["app/clean.py", "app/edited.py", "app/staged.py", "app/new.py", ".env", "build/made.py"]
+
+
+def repository(top: Path, inside: str = "") -> Path:
+    """Make a repository in which each of the files is what its name says; return the folder in it that holds them."""
+    root = top / inside
+    for folder in ("app", "build"):
+        (root / folder).mkdir(parents=True)
+    (root / ".gitignore").write_text(".env\n/build/\n")
+    for file in FILES:
+        (root / file).write_text("x = 1\n")
+    (root / "app/new.py").unlink()
+    commit(top)
+    (root / "app/new.py").write_text("x = 1\n")
+    (root / "app/edited.py").write_text("x = 2\n")
+    (root / "app/staged.py").write_text("x = 2\n")
+    run_git(root, "add", "app/staged.py")
+    return root
+
+
+@pytest.mark.parametrize("inside", ["", "a/sub folder"], ids=["workspace", "subfolder of a repository"])
+def test_uncommitted_edits_and_untracked_files_are_said(tmp_path: Path, inside: str) -> None:
+    """What is committed as it is needs no word; git's own files stay as they are."""
+    root = repository(tmp_path, inside)
+    git_files = {path: path.read_bytes() for path in (tmp_path / ".git").rglob("*") if path.is_file()}
+
+    said = noted(root, FILES)
+
+    assert [one.split(":")[0] for one in said] == [
+        "app/edited.py has uncommitted edits",
+        "app/staged.py has uncommitted edits",
+        "app/new.py is not tracked by git",
+        ".env is not tracked by git",
+        "build/made.py is not tracked by git",
+    ]
+    assert "--exclude=.env" in said[3]
+    assert {path: path.read_bytes() for path in git_files} == git_files
+
+
+def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:
+    """A workspace may hold several checkouts, and be none itself."""
+    repository(tmp_path / "one")
+    repository(tmp_path / "two")
+    run_git(tmp_path / "two", "-c", "user.name=A", "-c", "user.email=a@localhost", "commit", "-qam", "More")
+
+    said = noted(tmp_path, ["one/app/edited.py", "two/app/edited.py", "two/app/new.py"])
+
+    assert [one.split(":")[0] for one in said] == [
+        "one/app/edited.py has uncommitted edits",
+        "two/app/new.py is not tracked by git",
+    ]
+
+
+def test_without_git_or_a_repository_there_is_nothing_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no reason for a problem."""
+    (tmp_path / "a.py").write_text("x = 1\n")
+
+    outside = noted(tmp_path, ["a.py"])
+    monkeypatch.setenv("PATH", "")
+
+    assert (outside, noted(tmp_path, ["a.py"])) == ([], [])
