@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 import subprocess
@@ -9,12 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.real_project import REFERENCES, real_project, run_git
+from migration.engine.proposal import propose
+from migration.engine.scan_files import scope_of
+from migration.plan.file import load
+from migration.sample.build import build
+from tests.whole.real_project import PLAN, REFERENCES, REST, real_project, run_git
+from tests.whole.whole_run import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from tests.whole.whole_run import Ran, Workspace
+    from migration.engine.proposal import Proposed
+    from tests.whole.whole_run import Ran
 
 CODE = ("src", "config", "scripts", ".env")
 
@@ -35,6 +43,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def consolidated(project: Workspace) -> Ran:
     """Its consolidation."""
     return project.forked("migrate")
+
+
+def references_of(made: Iterable[Proposed]) -> str:
+    """Return what is proposed as the plan's own text."""
+    return "".join(
+        f"\n[[reference]]\nfile = {json.dumps(one.file)}\nfind = {json.dumps(one.find)}\n"
+        f"replace = {json.dumps(one.replace)}\n"
+        for one in made
+    )
 
 
 def code(root: Path) -> dict[str, tuple[str, bytes]]:
@@ -97,6 +114,38 @@ def test_without_git_it_is_consolidated_the_same(tmp_path: Path) -> None:
 
     assert ran.exit == 0, ran.text
     assert ran.evidence["findings"] == ["README.md:3: names orders.db (documentation)."]
+
+
+@pytest.mark.parametrize("verb", ["verify", "migrate"])
+def test_it_is_consolidated_with_the_references_that_are_proposed(tmp_path: Path, verb: str) -> None:
+    """Every mention in the project is understood, and the applications work with what is proposed."""
+    project = real_project(tmp_path, references="")
+    plan = load(project.plan)
+
+    made = propose(scope_of(plan, project.root, project.root, own=[project.plan]))
+    project.plan.write_text(PLAN + references_of(made) + REST)
+    ran = project.forked(verb)
+
+    assert [one.file for one in made if one.understood] == [one.file for one in made]
+    assert ran.exit == 0, ran.text
+
+
+def test_the_sample_is_rehearsed_with_the_references_that_are_proposed(tmp_path: Path) -> None:
+    """Without a reference of its plan, which would be refused, and with those proposed in their place."""
+    sample = Workspace(build(tmp_path / "workspace"), tmp_path / "reports")
+    head, *rest = sample.plan.read_text("utf-8").split("[[reference]]")
+    after = rest[-1].partition("# The replacements above")[2]
+    sample.plan.write_text(head + "#" + after, "utf-8")
+
+    without = sample.forked("verify")
+    made = propose(scope_of(load(sample.plan), sample.root, sample.root, own=[sample.plan]))
+    sample.plan.write_text(head + references_of(made) + "#" + after, "utf-8")
+    ran = sample.forked("verify")
+
+    assert without.failed == {"no-stale-references"}
+    assert (len(rest), len(made)) == (3, 3)
+    assert ran.exit == 0, ran.text
+    assert ran.evidence["verdict"] == "accepted"
 
 
 def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidated: Ran, fresh: Path) -> None:

@@ -1,0 +1,106 @@
+"""One answer: which references a plan needs so that no file names an old database any more."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from migration.engine.code_files import CodeFile, is_python, read
+from migration.engine.mention import OldNames
+from migration.engine.proposal_python import python_changes
+from migration.engine.proposal_text import Place, text_changes
+from migration.engine.references import plan_rewrites
+from migration.engine.scan import mentions
+from migration.plan.model import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from migration.engine.mention import Mention
+    from migration.engine.proposal_text import Change
+    from migration.engine.scan_files import Scope
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """One mention of an old database, and the reference that would settle it.
+
+    Attributes:
+        file: Path relative to the workspace.
+        line: From 1.
+        find: As in a ``[[reference]]``; the text of the line where the mention is not understood.
+        replace: As in a ``[[reference]]``; empty where it is not understood.
+        import_: As ``import`` in a ``[[reference]]``; empty where it needs none.
+        understood: Whether a plan with this reference passes its own check.
+        why: What the replacement rests on; or why there is none, and what to do.
+    """
+
+    file: str
+    line: int
+    find: str
+    replace: str
+    import_: str
+    understood: bool
+    why: str
+
+
+def propose(scope: Scope) -> tuple[Proposed, ...]:
+    """Return what is to be done about every mention in code and configuration, in the order of files and lines.
+
+    A replacement keeps the way in which the code finds its folder, and goes on from there to the target: the code
+    must have found the old database before. Nothing is written; documentation and exempt places are left out.
+    """
+    by_file: dict[str, list[Mention]] = {}
+    for one in mentions(scope).mentions:
+        if one.kind in ("code", "config"):
+            by_file.setdefault(one.file, []).append(one)
+    return tuple(one for file, some in by_file.items() for one in _in_file(scope, file, some))
+
+
+def _in_file(scope: Scope, file: str, found: Sequence[Mention]) -> list[Proposed]:
+    code = read(scope.root, file)
+    if not isinstance(code, CodeFile):
+        return [_by_hand(one, code.what) for one in found]
+    names = OldNames(scope.databases, scope.target)
+    target = posixpath.normpath(scope.target)
+    places = {name: Place(posixpath.normpath(path), target) for name, path in names.paths.items()}
+    changes = (python_changes if is_python(file) else text_changes)(code.text, names, places)
+    made = []
+    for one in found:
+        here = [change for change in changes if (change.line, change.name) == (one.line, one.database)]
+        made += [_proposed(one, change) for change in here] or [_by_hand(one, "it cannot be read as Python.")]
+    return _checked(scope.root, made)
+
+
+def _proposed(mention: Mention, change: Change) -> Proposed:
+    if not change.find:
+        return _by_hand(mention, change.why)
+    return Proposed(mention.file, mention.line, change.find, change.replace, "", understood=True, why=change.why)
+
+
+def _by_hand(mention: Mention, why: str) -> Proposed:
+    todo = "Write the reference by hand, change the code, or exempt the place."
+    return Proposed(mention.file, mention.line, mention.text, "", "", understood=False, why=f"{why} {todo}")
+
+
+def _checked(root: Path, made: list[Proposed]) -> list[Proposed]:
+    """Return the proposals of one file; those that would be a problem of the plan as not understood."""
+    kept: list[Proposed] = []
+    result = []
+    for one in made:
+        if one.understood and any((one.find, one.replace) == (other.find, other.replace) for other in kept):
+            continue  # two databases named by one expression: one replacement settles both
+        _, problems = plan_rewrites(root, [_reference(other) for other in [*kept, one] if other.understood], [])
+        if problems:
+            why = f"{problems[0].what} Write the reference by hand."
+            result.append(replace(one, replace="", understood=False, why=why))
+        else:
+            kept.append(one)
+            result.append(one)
+    return result
+
+
+def _reference(one: Proposed) -> Reference:
+    return Reference(file=one.file, find=one.find, replace=one.replace, import_=one.import_)

@@ -1,0 +1,131 @@
+"""For every mention that is understood a reference is proposed that leads to the target; the others are said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.proposal import Proposed, propose
+from migration.engine.references import plan_rewrites
+from migration.engine.scan_files import Scope
+from migration.plan.model import Exemption, Reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OLD = ["app/logs/tasks.db", "app/logs/tags.db"]
+
+
+def proposed(root: Path, file: str, text: str) -> list[Proposed]:
+    """Write one file and return what is proposed for it."""
+    (root / file).write_bytes(text.encode())
+    return list(propose(Scope(root, [file], OLD, "main.db")))
+
+
+def rewritten(root: Path, file: str, text: str) -> str:
+    """Write one file, in which every mention is understood, and return what it is with what is proposed for it."""
+    made = proposed(root, file, text)
+    assert all(one.understood for one in made), made
+    references = [Reference(file=one.file, find=one.find, replace=one.replace, import_=one.import_) for one in made]
+
+    rewrites, problems = plan_rewrites(root, references, [])
+
+    assert problems == ()
+    return rewrites[0].after.decode()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('x = logs() / "tasks.db"', 'x = logs().resolve().parents[1] / "main.db"'),
+        ("x = LOGS/'tasks.db'", "x = LOGS.resolve().parents[1] / 'main.db'"),
+        ('x = (app or here) / "logs" / "tasks.db"', 'x = (app or here).resolve().parent / "main.db"'),
+        ('x = app / "logs/tasks.db"', 'x = app.resolve().parent / "main.db"'),
+        ('x = root / "app" / "logs" / "tasks.db"', 'x = root / "main.db"'),
+        ('x = app.joinpath("logs", "tasks.db")', 'x = app.resolve().parent / "main.db"'),
+        ('x = os.path.join(app, "logs", "tasks.db")', 'x = os.path.normpath(os.path.join(app, "..", "main.db"))'),
+        ('x = join(app(), "tasks.db")', 'x = join(app(), "../../main.db")'),
+        ("x = f\"sqlite:///{LOGS / 'tasks.db'}\"", "x = f\"sqlite:///{LOGS.resolve().parents[1] / 'main.db'}\""),
+        ('x = f"{logs}/tasks.db?mode=ro"', 'x = f"{logs}/../../main.db?mode=ro"'),
+        ('x = LOGS + "/tasks.db"', 'x = LOGS + "/../../main.db"'),
+        ('x = "sqlite:///app/logs/tasks.db"', 'x = "sqlite:///main.db"'),
+        ("x = Path('logs/tasks.db')", "x = Path('../main.db')"),
+        ('x = "../logs/tasks.db"', 'x = "../../main.db"'),
+        ('def f(path="logs/tasks.db"): ...', 'def f(path="../main.db"): ...'),
+        (
+            '@option("--db", default=env("DB", LOGS / "tasks.db"))\ndef f(): ...',
+            '@option("--db", default=env("DB", LOGS.resolve().parents[1] / "main.db"))\ndef f(): ...',
+        ),
+        ('x = one(LOGS / "tasks.db")\ny = two(LOGS / "tasks.db")', None),
+    ],
+)
+def test_python_goes_on_from_its_own_folder_to_the_target(tmp_path: Path, before: str, after: str | None) -> None:
+    """Whatever finds the folder of the old database keeps doing so; an expression that is there twice is widened."""
+    new = 'LOGS.resolve().parents[1] / "main.db"'
+    after = after or f"x = one({new})\ny = two({new})"
+
+    assert rewritten(tmp_path, "a.py", f"{before}  # why\n") == f"{after}  # why\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("a.env", "URL=sqlite:///app/logs/tasks.db?x=1\r\n", "URL=sqlite:///main.db?x=1\r\n"),
+        ("a.yaml", "a: logs/tasks.db # old\nb: logs/tags.db", "a: ../main.db # old\nb: ../main.db"),
+        ("a.yaml", "a: logs/tasks.db\nb:  logs/tasks.db\n", "a: ../main.db\nb:  ../main.db\n"),
+        ("a.json", '{"path": "./app/logs/tasks.db"}', '{"path": "./main.db"}'),
+        (
+            "a.toml",
+            "a = 'logs/tasks.db'\nb = 'my/logs/tasks.db.bak'\n",
+            "a = '../main.db'\nb = 'my/logs/tasks.db.bak'\n",
+        ),
+        ("a.sh", 'cp "$(dirname "$0")/../logs/tasks.db" x', 'cp "$(dirname "$0")/../../main.db" x'),
+        ("a.sh", "cp $APP/logs/tasks.db x\ncp ${LOGS}/tags.db y", "cp $APP/../main.db x\ncp ${LOGS}/../../main.db y"),
+        ("a.sh", "mv logs/tasks.db logs/tags.db\n# logs/tasks.db", "mv ../main.db ../main.db\n# ../main.db"),
+        ("a.ini", "[db]\npath = %APP%/logs/tasks.db\n", "[db]\npath = %APP%/../main.db\n"),
+    ],
+)
+def test_other_files_go_on_from_what_stands_before_the_path(tmp_path: Path, file: str, before: str, after: str) -> None:
+    """A variable, a URL, or the folder that a program runs in; a text that is there twice takes in its line."""
+    assert rewritten(tmp_path, file, before) == after
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("a.py", 'NAME = "tasks"\nx = LOGS / f"{NAME}.db"'),
+        ("a.py", 'x = "/srv/app/logs/tasks.db"'),
+        ("a.py", 'x = "sqlite:////srv/app/logs/tasks.db"'),
+        ("a.py", 'x = other / "old" / "tasks.db"'),
+        ("a.py", 'x = "cannot open tasks.db"'),
+        ("a.py", 'x = logs / "tasks.db-wal"'),
+        ("a.py", "x = ( 'tasks.db'"),
+        ("a.py", 'x = logs / "tasks.db"; y = logs / "tasks.db"'),
+        ("a.ini", "x = C:\\app\\logs\\tasks.db"),
+        ("a.ini", "x = /srv/app/logs/tasks.db"),
+        ("a.ini", "x = old/tasks.db"),
+        ("a.sh", "rm ~/app/logs/tasks.db"),
+        ("a.sh", "rm logs/tasks.db-wal"),
+        ("a.sh", "cp logs/tasks.db x\ncp logs/tasks.db x"),
+    ],
+)
+def test_what_is_not_understood_is_returned_as_such(tmp_path: Path, file: str, text: str) -> None:
+    """With its place and its text, and nothing to be replaced; another path, or a sentence, is never guessed at."""
+    made = proposed(tmp_path, file, text + "\n")
+
+    assert made
+    assert {one.understood for one in made} == {False}
+    assert {one.replace for one in made} == {""}
+    assert all(one.find and one.find in text and one.why for one in made)
+    assert made[-1].line == text.count("\n") + 1
+
+
+def test_documentation_and_exempt_places_need_no_reference(tmp_path: Path) -> None:
+    """Only what would be a failure of the run is proposed."""
+    (tmp_path / "README.md").write_text("tasks.db\n")
+    (tmp_path / "a.py").write_text('"""tasks.db"""  # tasks.db\n')
+    (tmp_path / "old.py").write_text('x = "logs/tasks.db"\n')
+    exempt = [Exemption(path="old.py", reason="never runs")]
+
+    assert propose(Scope(tmp_path, ["."], OLD, "main.db", exempt=exempt)) == ()
