@@ -46,6 +46,20 @@ def test_git_apply_makes_the_same_bytes(tmp_path: Path, file: str, before: bytes
     assert path.read_bytes() == before
 
 
+def test_git_apply_works_in_a_workspace_that_is_a_subfolder_of_a_repository(tmp_path: Path) -> None:
+    """The paths of the diff are the workspace's: applied there, it changes the file there and no other."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    workspace = tmp_path / "services" / "shop"
+    workspace.mkdir(parents=True)
+    for folder in (tmp_path, workspace):
+        (folder / "code.py").write_bytes(b"old\n")
+
+    git_apply(workspace, unified([Rewrite("code.py", b"old\n", b"new\n")]))
+
+    assert (workspace / "code.py").read_bytes() == b"new\n"
+    assert (tmp_path / "code.py").read_bytes() == b"old\n"
+
+
 def test_no_rewrites_are_an_empty_diff() -> None:
     """Nothing to do, nothing to read."""
     assert unified([]) == ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.references import plan_rewrites
 from migration.plan.model import Plan
 from migration.sample.build import build
 
@@ -217,6 +218,29 @@ def test_the_inserted_function_finds_the_workspace_from_the_codes_own_place(work
     assert named.stdout.strip() == str(other)
     assert "MERIDIAN_WORKSPACE" in wrong.stderr.splitlines()[-1]
     assert "No workspace above" in homeless.stderr.splitlines()[-1]
+
+
+def test_the_rewritten_code_works_from_any_current_directory(workspace: Path, tmp_path: Path) -> None:
+    """Rewritten by the engine itself: it finds the target of its own workspace, or of the one that is named."""
+    plan = sample_plan(workspace)
+    move_rows(workspace, plan)
+    rewrites, problems = plan_rewrites(workspace, plan.references, plan.inserts)
+    for rewrite in rewrites:
+        (workspace / rewrite.file).write_bytes(rewrite.after)
+    other = tmp_path / "other"
+    shutil.copytree(workspace, other, ignore=shutil.ignore_patterns("logs"))
+    asked = (
+        f"import os, sys; os.chdir(sys.argv[1]); os.environ.update(a.split('=') for a in sys.argv[2:]){THE_CLASSES}"
+        "print(*[(one.db_path, len(one.load_tasks())) for one in [TaskQueueDB()]][0], ProposalManager().db_path)"
+    )
+
+    elsewhere = python(workspace, "-c", asked, "/")
+    named = python(workspace, "-c", asked, "/", f"MERIDIAN_WORKSPACE={other}")
+
+    target, other_target = workspace / "workspace.db", other / "workspace.db"
+    assert (len(rewrites), problems) == (4, ())
+    assert (elsewhere.stderr, elsewhere.stdout.split()) == ("", [str(target), "85", str(target)])
+    assert (named.stderr, named.stdout.split()) == ("", [str(other_target), "85", str(other_target)])
 
 
 def test_the_wms_command_of_the_plan_prints_five_lines(workspace: Path) -> None:
