@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import codecs
 from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -133,9 +134,11 @@ def _unread(one: Mention) -> Observation:
 
 
 def _text_bytes(path: Path) -> bytes | None:
-    """Return the file's bytes, or None if it is not text."""
+    """Return the file's bytes, as UTF-8 if they are marked as UTF-16; or None if it is not text."""
     with path.open("rb") as opened:
         head = opened.read(_HEAD)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return (head + opened.read()).decode("utf-16", "replace").encode()
         return None if b"\0" in head else head + opened.read()
 
 

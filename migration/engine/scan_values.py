@@ -15,7 +15,7 @@ UNKNOWN = "\0"  # stands for what is only known at run time; no file name holds 
 Texts = frozenset[str]
 Bound = dict[str, list[ast.expr]]
 
-_MOST = 100  # texts of one expression; what is put together from more is not looked at any further
+_MOST = 100  # texts of one expression, and names looked up for it; what is made from more is not followed to its end
 _SOMETHING: Texts = frozenset({UNKNOWN})
 _PATH_CALLS = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath", "join", "joinpath"})
 _SAME_FILE = frozenset({"str", "fspath", "abspath", "expanduser", "realpath", "normpath"})
@@ -34,6 +34,7 @@ class Values:
         self._scopes = [_bound(module, passed_over=_FUNCTIONS)]
         self._attributes = _attributes(module)
         self._under_way: set[int] = set()
+        self._left = _MOST
 
     def enter(self, function: ast.AST) -> None:
         """From here on names are looked up in this function first."""
@@ -82,6 +83,11 @@ class Values:
 
     def _named(self, values: list[ast.expr]) -> Texts:
         """Return the texts of everything that a name is bound to; one that is made from itself ends there."""
+        if not self._under_way:
+            self._left = _MOST
+        self._left -= 1
+        if self._left < 0:  # names made of names made of names: there is no end to what they could be
+            return _SOMETHING
         fresh = [value for value in values if id(value) not in self._under_way]
         self._under_way |= {id(value) for value in fresh}
         try:

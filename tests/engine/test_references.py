@@ -152,9 +152,11 @@ def test_import_is_added_where_the_replacement_was_made_before(tmp_path: Path) -
 
     first = rewritten(tmp_path, before, other, reference(import_=IMPORT))
     second = rewritten(tmp_path, first, other, reference(import_=IMPORT))
+    alone = rewritten(tmp_path, f"import os\nx = {REPLACE}\n", reference(import_=IMPORT))
 
     assert first.decode() == f"import os\nfrom m import second\n{IMPORT}\nx = {REPLACE}\ny = second()\n"
     assert second == first
+    assert alone.decode() == f"import os\n{IMPORT}\nx = {REPLACE}\n"
 
 
 def test_reference_never_there_is_not_taken_for_done(tmp_path: Path) -> None:

@@ -137,6 +137,14 @@ def test_names_are_followed_within_their_scope(tmp_path: Path, code: str) -> Non
     assert found(tmp_path) == []
 
 
+def test_names_made_of_names_without_end_do_not_hold_up_the_scan(tmp_path: Path) -> None:
+    """Each of sixty names is twice the one before: what the last could be is not worked out, the rest still is."""
+    doubling = "".join(f"x{number + 1} = x{number} + x{number}\n" for number in range(60))
+    write(tmp_path, "a.py", f'x0 = "task_queue"\n{doubling}y = x0 + ".db"\n')
+
+    assert found(tmp_path) == [("a.py", 62, "task_queue.db", "code")]
+
+
 def test_comments_and_docstrings_are_documentation(tmp_path: Path) -> None:
     """They are listed, at their own line, and no failure; the string beside a comment still is one."""
     head = '"""Doc.\n\nOnce in task_queue.db.\n"""\n# tasks.db\n'
@@ -174,6 +182,7 @@ def test_other_text_files_are_read_line_by_line(tmp_path: Path) -> None:
     write(tmp_path, "app.yaml", "a: tasks.db, tasks.db, task_queue.db\n")
     write(tmp_path, "broken.py", "x = {{ 'tasks.db' }\n")
     write(tmp_path, "latin.py", b"# coding: latin-1\nx = '\xe9/tasks.db'\n")
+    write(tmp_path, "make.ps1", "# é\n$db = 'logs\\tasks.db'\n".encode("utf-16"))
     write(tmp_path, "run.sh", "#!/bin/sh\n\nsqlite3 $HOME/tasks.db .dump")
 
     assert found(tmp_path) == [
@@ -184,6 +193,7 @@ def test_other_text_files_are_read_line_by_line(tmp_path: Path) -> None:
         ("app.yaml", 1, "task_queue.db", "config"),
         ("broken.py", 1, "tasks.db", "code"),
         ("latin.py", 2, "tasks.db", "code"),
+        ("make.ps1", 2, "tasks.db", "code"),
         ("run.sh", 3, "tasks.db", "code"),
     ]
 
