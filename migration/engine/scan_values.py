@@ -31,14 +31,16 @@ class Values:
     """
 
     def __init__(self, module: ast.Module) -> None:
-        self._scopes = [_bound(module, passed_over=_FUNCTIONS)]
-        self._attributes = _attributes(module)
+        self._scopes: list[Bound] = [{}]
+        self._of_function: dict[ast.AST, Bound] = {}
+        self._attributes: Bound = {}
+        self._collect(module, self._scopes[0], in_class=False)
         self._under_way: set[int] = set()
         self._left = _MOST
 
     def enter(self, function: ast.AST) -> None:
         """From here on names are looked up in this function first."""
-        self._scopes.append(_bound(function))
+        self._scopes.append(self._of_function[function])
 
     def leave(self) -> None:
         """The function entered last is over."""
@@ -66,6 +68,22 @@ class Values:
             case ast.Call():
                 return self._returned(node)
         return _SOMETHING
+
+    def _collect(self, node: ast.AST, scope: Bound, *, in_class: bool) -> None:
+        """Note what every name below the node is bound to, in its function or in the module, and every attribute."""
+        for child in ast.iter_child_nodes(node):
+            for target, value in _bindings(child):
+                match target:
+                    case ast.Name(id=name) | ast.arg(arg=name):
+                        scope.setdefault(name, []).append(value)
+                        if in_class:
+                            self._attributes.setdefault(name, []).append(value)
+                    case ast.Attribute(attr=name):
+                        self._attributes.setdefault(name, []).append(value)
+            if isinstance(child, _FUNCTIONS):
+                self._collect(child, self._of_function.setdefault(child, {}), in_class=False)
+            else:
+                self._collect(child, scope, in_class=in_class or isinstance(child, ast.ClassDef))
 
     def _operated(self, node: ast.BinOp) -> Texts:
         match node.op:
@@ -129,47 +147,18 @@ class Values:
         return frozenset(map(_filled, islice(product(*map(self.of, [template, *values])), _MOST)))
 
 
-def _bound(scope: ast.AST, passed_over: tuple[type[ast.AST], ...] = ()) -> Bound:
-    """Return what the names of a scope are bound to: by assignment, as default, or as variable of a loop."""
-    found: Bound = {}
-    for target, value in _bindings(scope, passed_over):
-        if isinstance(target, ast.Name | ast.arg):
-            found.setdefault(target.id if isinstance(target, ast.Name) else target.arg, []).append(value)
-    return found
-
-
-def _attributes(module: ast.Module) -> Bound:
-    """Return what ``self.x``, ``cls.x`` and ``Class.x`` are bound to, of all classes together."""
-    found: Bound = {}
-    for one in ast.walk(module):
-        if isinstance(one, ast.ClassDef):
-            for name, values in _bound(one, passed_over=_FUNCTIONS).items():
-                found.setdefault(name, []).extend(values)
-            for target, value in _bindings(one, ()):
-                if isinstance(target, ast.Attribute):
-                    found.setdefault(target.attr, []).append(value)
-    return found
-
-
-def _bindings(scope: ast.AST, passed_over: tuple[type[ast.AST], ...]) -> Iterator[tuple[ast.AST, ast.expr]]:
-    for node in _inside(scope, passed_over):
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                yield from ((target, value) for target in targets)
-            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
-                yield target, value
-            case ast.For(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values)) | (
-                ast.comprehension(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values))
-            ):
-                yield from ((target, value) for value in values)
-            case ast.arguments():
-                positional = [*node.posonlyargs, *node.args]
-                yield from zip(positional[len(positional) - len(node.defaults) :], node.defaults, strict=True)
-                yield from ((arg, value) for arg, value in zip(node.kwonlyargs, node.kw_defaults, strict=True) if value)
-
-
-def _inside(scope: ast.AST, passed_over: tuple[type[ast.AST], ...]) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(scope):
-        if not isinstance(child, passed_over):
-            yield child
-            yield from _inside(child, passed_over)
+def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
+    """Yield what one node binds: by assignment, as default, or as variable of a loop over what is written out."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            yield from ((target, value) for target in targets)
+        case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
+            yield target, value
+        case ast.For(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values)) | (
+            ast.comprehension(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values))
+        ):
+            yield from ((target, value) for value in values)
+        case ast.arguments():
+            positional = [*node.posonlyargs, *node.args]
+            yield from zip(positional[len(positional) - len(node.defaults) :], node.defaults, strict=True)
+            yield from ((arg, value) for arg, value in zip(node.kwonlyargs, node.kw_defaults, strict=True) if value)
