@@ -12,6 +12,7 @@ from migration.engine.connections import leave_wal, open_existing, open_new, ope
 from migration.engine.durable import make_private_folder, sync_folder
 from migration.engine.errors import EngineError
 from migration.engine.files import MAGIC, has_hot_journal
+from migration.engine.ledger import Ledger
 
 if TYPE_CHECKING:
     import sqlite3
@@ -90,10 +91,11 @@ def clear_journal(database: Path) -> None:
 
 def set_aside(path: Path, folder: Path) -> None:
     """``path`` is gone from the workspace, and kept in the backup set under the first name that is free there."""
-    kept = folder / _ASIDE
-    if not kept.exists():
-        make_private_folder(kept)
-    _copy_bytes(path, _free(kept, path.name), 0o600)
+    if not (folder / _ASIDE).exists():
+        make_private_folder(folder / _ASIDE)
+    kept = _free(folder / _ASIDE, path.name)
+    Ledger(folder).note("keeping", file=path.name, kept=f"{_ASIDE}/{kept.name}")
+    _copy_bytes(path, kept, 0o600)
     path.unlink()
     sync_folder(path.parent)
 
@@ -212,6 +214,7 @@ def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: str) -> 
     if content_digest(con) == known:
         return ""
     kept = _free(folder / "databases", f"{database.stem}-before-rollback.db")
+    Ledger(folder).note("keeping", file=database.name, kept=f"databases/{kept.name}")
     part = kept.with_name(kept.name + ".part")
     part.unlink(missing_ok=True)
     with contextlib.closing(open_new(part)) as copy:

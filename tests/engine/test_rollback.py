@@ -232,6 +232,7 @@ def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
     assert "cannot be read any more (file is not a database)" in changed
     assert state(root) == before
     assert (root / SET / "set-aside/workspace.db").read_bytes() == b"x" * 9000
+    assert [one["kept"] for one in Ledger(root / SET).all("keeping")] == ["set-aside/workspace.db"]
 
 
 def test_a_missing_target_comes_back(root: Path, before: State) -> None:
