@@ -1,27 +1,64 @@
-"""What takes minutes is only run when it is asked for: pytest -m long."""
+"""What takes minutes is only run when it is asked for: pytest -m crash, and pytest -m long for ten times as much."""
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.whole.whole_run import Workspace, small_workspace
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Executor
+
 _HERE = Path(__file__).parent
+_ASKED_FOR = ("crash", "long")
+_AT_ONCE = min(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1
+# A worker forks each of its runs; what it has imported, none of them imports. It is no pytest run itself.
+_WARM = (
+    *("pytest_html.plugin", "pytest_html.selfcontained_report", "pytest_order.plugin", "pdb", "_pytest.unittest"),
+    *(f"migration.harness.{name}" for name in ("gate", "fixtures", "progress", "outcome", "rootdir")),
+    *(f"migration.engine.{name}" for name in ("runlock", "compare", "scan", "smoke", "bystanders")),
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The mark of this room is known."""
+    config.addinivalue_line("markers", "crash: 40 calls of each fault, for minutes; pytest -m crash")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out this room's long tests unless the expression names their mark."""
-    if "long" in config.option.markexpr:
-        return
-    long = [item for item in items if _HERE in item.path.parents and item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    """Leave out this room's expensive tests unless the expression names their mark."""
+    left = {mark for mark in _ASKED_FOR if mark not in config.option.markexpr}
+    out = [
+        item
+        for item in items
+        if _HERE in item.path.parents and left.intersection(mark.name for mark in item.iter_markers())
+    ]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """One target, one source, one file of code, one log, one smoke test."""
     return small_workspace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Executor]:
+    """As many processes as may make trials at once; new ones, since they fork."""
+    with ProcessPoolExecutor(_AT_ONCE, multiprocessing.get_context("spawn"), initializer=_warm) as workers:
+        yield workers
+
+
+def _warm() -> None:
+    for module in _WARM:
+        importlib.import_module(module)

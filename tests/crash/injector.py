@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,8 +30,9 @@ FAULTS = {
     "disk error": "error=EIO:when={}",
     "disk full for good": "error=ENOSPC:when={}+",
     "disk error for good": "error=EIO:when={}+",
+    "power cut": "signal=SIGKILL:when={}",
 }
-"""What can happen at a call; for good: at every later call of that name as well."""
+"""What can happen at a call; for good: at every later call of that name as well. A power cut is more than its kill."""
 
 _WRITES = ("write", "pwrite64", "writev", "pwritev", "ftruncate", "truncate", "fallocate", "copy_file_range")
 _SYNCS = ("fsync", "fdatasync")
@@ -51,13 +52,16 @@ class Call:
 
     Attributes:
         name: Such as ``rename``.
-        number: Which one of that name in the process it is, counted from 1.
+        number: Which one of that name in the process it is, counted from 1. Those of ``openat`` differ from run to run
+            by some: the processes of the machine are looked at.
         paths: What it changes, relative to the workspace; the new name last.
+        arguments: All that strace shows of them; the bytes that are written are among them.
     """
 
     name: str
     number: int
     paths: tuple[str, ...]
+    arguments: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}#{self.number} {' -> '.join(self.paths)}"
@@ -86,17 +90,19 @@ def why_not() -> str:
     return f"strace may not trace here: {tried.stderr.strip()}" if tried.returncode else ""
 
 
-def calls_of(workspace: Workspace, meddle: Callable[[], None] | None = None, verb: str = "migrate") -> list[Call]:
+def calls_of(workspace: Workspace, verb: str = "migrate", spoil: Callable[[], object] | None = None) -> list[Call]:
     """Let ``verb`` run undisturbed, and return the calls that changed files in the workspace, in order."""
-    ran, log = _watched(workspace, verb, ["-e", f"trace={_KNOWN}"], meddle)
+    ran, log = _watched(workspace, verb, ["-e", f"trace={_KNOWN}"], spoil)
     assert ran.exit == 0, ran.text
     return list(_read(log, os.path.realpath(workspace.root)))
 
 
-def strike(workspace: Workspace, fault: str, call: Call, meddle: Callable[[], None] | None = None) -> tuple[bool, Ran]:
-    """Migrate a workspace with a fault at one call; return whether it came to that, and what the run came to."""
+def strike(
+    workspace: Workspace, fault: str, call: Call, verb: str = "migrate", spoil: Callable[[], object] | None = None
+) -> tuple[bool, Ran]:
+    """Let ``verb`` run with a fault at one call; return whether it came to that, and what the run came to."""
     inject = f"{call.name}:{FAULTS[fault].format(call.number)}"
-    ran, log = _watched(workspace, "migrate", ["-e", f"trace={call.name}", "-e", f"inject={inject}"], meddle)
+    ran, log = _watched(workspace, verb, ["-e", f"trace={call.name}", "-e", f"inject={inject}"], spoil)
     return "INJECTED" in log or "killed by SIGKILL" in log, ran
 
 
@@ -106,20 +112,20 @@ class Watched:
     Args:
         log: Where strace writes.
         options: What it is told.
-        meddle: Called first; it may spoil the process it is called in.
+        spoil: Called first; it may spoil the process it is called in.
     """
 
-    def __init__(self, log: Path, options: list[str], meddle: Callable[[], None] | None) -> None:
+    def __init__(self, log: Path, options: list[str], spoil: Callable[[], object] | None) -> None:
         self._command = ["strace", "-f", "-y", "-s", "4096", "-o", str(log), *options]
-        self._meddle = meddle
+        self._spoil = spoil
         self._says, self._said = os.pipe()  # what strace says; at its end when strace has ended
 
     @pytest.hookimpl(wrapper=True)  # wrappers go before the gate, which begins the run
     def pytest_cmdline_main(self) -> Iterator[None]:
         """Begin to be watched."""
         sys.dont_write_bytecode = True  # its calls would be counted the first time only
-        if self._meddle:
-            self._meddle()
+        if self._spoil:
+            self._spoil()
         ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY)  # a child may trace us; without Yama this does nothing
         self._strace = subprocess.Popen([*self._command, "-p", str(os.getpid())], stderr=self._said)
         os.close(self._said)
@@ -135,10 +141,13 @@ class Watched:
         os.close(self._says)
 
 
-def _watched(workspace: Workspace, verb: str, options: list[str], meddle: Callable[[], None] | None) -> tuple[Ran, str]:
+def _watched(
+    workspace: Workspace, verb: str, options: list[str], spoil: Callable[[], object] | None
+) -> tuple[Ran, str]:
+    """Each call of any name costs: strace stops the process for it. What only takes calls is left out."""
     log = workspace.reports.parent / "strace.log"
-    watched = Watched(log, options, meddle)
-    ran = workspace.forked(verb, plugin=watched)
+    watched = Watched(log, options, spoil)
+    ran = workspace.forked(verb, "--capture=no", "-p", "no:xdist", plugin=watched)
     watched.wait()
     return ran, log.read_text("utf-8", "replace")
 
@@ -157,7 +166,7 @@ def _read(log: str, root: str) -> Iterator[Call]:
             continue  # it changed nothing
         paths = tuple(_below(root, name, arguments))
         if paths:
-            yield Call(name, counted[name], paths)
+            yield Call(name, counted[name], paths, arguments)
 
 
 def _below(root: str, name: str, arguments: str) -> Iterator[str]:

@@ -1,20 +1,25 @@
-"""Trial: a run with a fault in it, one command to recover, and everything that is then not right."""
+"""Trial: a command with a fault in it, one command to recover, and everything that is then not right."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine import history
-from migration.engine.digest import digest_file, digest_tables
+from migration.engine.digest import digest_tables
 from migration.engine.dump import marks
+from migration.engine.files import has_hot_journal
 from migration.engine.guard import looking
 from migration.engine.restore import write_version
 from migration.engine.schema import read
-from tests.crash.injector import Call, strike
+from tests.crash.injector import Call, calls_of, strike
+from tests.crash.power_cut import Disk
+from tests.crash.sets_kept import lost
 from tests.engine.small_workspace import build
 from tests.whole.whole_run import Workspace
 
@@ -23,8 +28,88 @@ if TYPE_CHECKING:
 
 Facts = dict[str, object]
 
+MISSED = "missed"
+
 _STAMP = re.compile(r"\d{8}_\d{6}")
 _SIDECARS = ("-wal", "-shm")
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A command on a workspace.
+
+    Attributes:
+        verb: ``migrate`` or ``rollback``.
+        prepare: What is done to the workspace before, or None.
+        spoil: Called in the process of the command before it begins, or None.
+    """
+
+    verb: str = "migrate"
+    prepare: Callable[[Workspace], object] | None = None
+    spoil: Callable[[], object] | None = None
+
+    def begin(self, folder: Path) -> Workspace:
+        """Make a workspace on which the command can be given."""
+        workspace = fresh(folder)
+        if self.prepare:
+            self.prepare(workspace)
+        return workspace
+
+    def calls(self, folder: Path) -> list[Call]:
+        """Let it happen undisturbed, and return its calls in order."""
+        return calls_of(self.begin(folder), self.verb, self.spoil)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What goes wrong, and how it is mended.
+
+    Attributes:
+        fault: What happens.
+        call: Where it does.
+        way: The command that recovers.
+        again: A call at which the recovery is killed as well, before it is done anew, or None.
+        journey: The command that it happens to.
+    """
+
+    fault: str
+    call: Call
+    way: str
+    again: Call | None = None
+    journey: Journey = Journey()
+
+    def __str__(self) -> str:
+        again = f", killed at {self.again}, then {self.way}" if self.again else ""
+        return f"{self.fault} at {self.call}, then {self.way}{again}"
+
+    def wrong(self, folder: Path, good: Facts) -> str:
+        """Make it, and compare with what should be.
+
+        Returns:
+            What is wrong, in words; empty when all is well, and ``missed`` when the run never came to that call.
+        """
+        folder.mkdir()
+        with Disk(folder) if self.fault == "power cut" else contextlib.nullcontext() as disk:
+            workspace = self.journey.begin(folder)
+            if disk:
+                disk.settle()
+            struck, ran = strike(workspace, self.fault, self.call, self.journey.verb, self.journey.spoil)
+            if not struck:
+                return MISSED
+            if disk:
+                disk.cut()
+            sealed = {path.parent.name for path in workspace.root.glob("backups/*/manifest.json")}
+            if self.again:
+                strike(workspace, "kill", self.again, self.way)
+            recovered = workspace.forked(self.way)
+            wrong = [*_differences(good, facts(workspace.root)), *lost(workspace.root, sealed)]
+        if recovered.exit not in ((0,) if self.way == "migrate" else (0, 4)):
+            wrong.append(f"the recovery ended with {recovered.exit}: {recovered.text[-800:]}")
+        if ran.exit == 0 and self.fault in ("kill", "power cut"):
+            wrong.append("the run that was killed ended with 0")
+        if not wrong:
+            shutil.rmtree(folder)
+        return f"{self}: {'; '.join(wrong)} [{folder}]" if wrong else ""
 
 
 def fresh(folder: Path) -> Workspace:
@@ -36,41 +121,16 @@ def facts(root: Path) -> Facts:
     """Return every file with what counts: its mode, the rows and the schema of a database, the bytes of others.
 
     Stamps in names are masked. The row of history counts by being there, since it holds a time; backup sets do not
-    count here.
+    count here. Of a folder the mode counts.
     """
     found: Facts = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if path.is_dir() or name.startswith("backups/") or _beside_its_database(path):
+        if name.split("/")[0] == "backups" or _beside_its_database(path):
             continue
-        content = _database(path) if write_version(path) else path.read_bytes()
+        content = None if path.is_dir() else _database(path) if write_version(path) else path.read_bytes()
         found[_STAMP.sub("STAMP", name)] = (oct(path.stat().st_mode), content)
     return found
-
-
-def trial(
-    folder: Path, fault: str, call: Call, verb: str, good: Facts, meddle: Callable[[], None] | None = None
-) -> str:
-    """Let a run fail at a call, recover with ``verb``, and compare with what should be.
-
-    Returns:
-        What is wrong, in words; empty when all is well, and ``missed`` when the run never came to that call.
-    """
-    folder.mkdir()
-    workspace = fresh(folder)
-    struck, ran = strike(workspace, fault, call, meddle)
-    if not struck:
-        return "missed"
-    sealed = {path.parent.name for path in workspace.root.glob("backups/*/manifest.json")}
-    recovered = workspace.forked(verb)
-    wrong = [*_differences(good, facts(workspace.root)), *_lost(workspace, sealed)]
-    if recovered.exit not in ((0,) if verb == "migrate" else (0, 4)):
-        wrong.append(f"the recovery ended with {recovered.exit}: {recovered.text[-800:]}")
-    if ran.exit == 0 and fault == "kill":
-        wrong.append("the run that was killed ended with 0")
-    if not wrong:
-        shutil.rmtree(folder)
-    return f"{fault} at {call}, then {verb}: {'; '.join(wrong)} [{folder}]" if wrong else ""
 
 
 def _differences(good: Facts, now: Facts) -> list[str]:
@@ -81,20 +141,6 @@ def _differences(good: Facts, now: Facts) -> list[str]:
     ]
 
 
-def _lost(workspace: Workspace, sealed: set[str]) -> list[str]:
-    """No set that was sealed is gone, none is left unsealed, and every copy has its bytes."""
-    wrong = [f"backup set {name} is gone" for name in sealed if not (workspace.root / "backups" / name).is_dir()]
-    for folder in workspace.sets():
-        data = (folder / "manifest.json").read_text() if (folder / "manifest.json").exists() else ""
-        if not data:
-            wrong.append(f"backup set {folder.name} was left unsealed")
-        wrong += [
-            f"{copy.name} is in no manifest" for copy in folder.glob("databases/*") if digest_file(copy) not in data
-        ]
-    left = [path.name for path in (workspace.root / "backups").glob("*") if not path.is_dir()]
-    return wrong + [f"{name} was left among the sets" for name in left]
-
-
 def _beside_its_database(path: Path) -> bool:
     return any(
         path.name.endswith(suffix) and Path(os.fspath(path).removesuffix(suffix)).exists() for suffix in _SIDECARS
@@ -102,6 +148,8 @@ def _beside_its_database(path: Path) -> bool:
 
 
 def _database(path: Path) -> tuple[object, ...]:
+    if has_hot_journal(path):
+        return ("has a hot journal",)
     with looking(path) as con:
         schema = read(con)
         tables = {name: (one.rows, one.sha256) for name, one in digest_tables(con, schema).items()}

@@ -1,0 +1,53 @@
+"""Sets kept: what is not right about the backup sets after a recovery: something lost, left over, or open to others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine import manifest
+from migration.engine.digest import digest_file
+from migration.engine.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_OF_EACH = {"ledger.jsonl", "manifest.json", "plan.toml"}
+_NO_SET = ".hot-journals"  # databases as another process's death had left them, before SQLite took that back
+_OF_FINISHED = {"record.json", "ROLLBACK.md"}
+
+
+def lost(root: Path, sealed: set[str]) -> list[str]:
+    """Say what is not right: no set that was ``sealed`` may be gone, and each is whole, private and alone."""
+    wrong = [f"backup set {name} is gone" for name in sorted(sealed) if not (root / "backups" / name).is_dir()]
+    for path in sorted((root / "backups").glob("*")):
+        wrong += _of_set(path) if path.is_dir() else [f"{path.name} was left among the sets"]
+    return wrong
+
+
+def _of_set(folder: Path) -> Iterator[str]:
+    for path in folder.rglob("*"):
+        if path.stat().st_mode & 0o077:
+            yield f"{folder.name}: {path.name} is open to others"
+    if not folder.name.endswith(_NO_SET):
+        yield from _not_as_listed(folder)
+
+
+def _not_as_listed(folder: Path) -> Iterator[str]:
+    sealed, ledger = manifest.read(folder), Ledger(folder)
+    if sealed is None:
+        yield f"backup set {folder.name} was left unsealed"
+        return
+    copies = {one.copy: one.sha256 for one in sealed.databases}
+    copies |= {one.dump: one.dump_sha256 for one in sealed.databases}
+    copies |= {one.copy: one.sha256 for one in sealed.code}
+    for name, digest in copies.items():
+        if not (folder / name).is_file() or digest_file(folder / name) != digest:
+            yield f"backup set {folder.name}: {name} is not the copy that was sealed"
+    named = _OF_EACH | (_OF_FINISHED if ledger.has("finished") else set())
+    yield from (f"backup set {folder.name}: {name} is missing" for name in named if not (folder / name).is_file())
+    said = str(ledger.events())
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in copies.keys() | named | _OF_FINISHED and name not in said:
+            yield f"backup set {folder.name}: {name} is named neither by the manifest nor by the ledger"

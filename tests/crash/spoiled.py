@@ -1,0 +1,122 @@
+"""Spoiled builds: what makes a process take a step in a wrong way or in the wrong order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine import archive, backup, durable, manifest, rollback, run, steps
+from migration.engine.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from migration.engine.errors import EngineError
+    from migration.engine.guard import Guard
+    from migration.engine.manifest import CodeCopy, Manifest
+    from migration.engine.steps import Step
+
+
+def overwrite_in_place() -> None:
+    """Code files are overwritten, not replaced."""
+
+    def _overwrite(path: Path, data: bytes, mode: int) -> None:
+        path.write_bytes(data)
+        path.chmod(mode)
+
+    vars(run)["replace"] = _overwrite
+
+
+def rewrite_before_the_ledger_says_so() -> None:
+    """The ledger says that a code file is rewritten only when it is."""
+    note, replace = Ledger.note, durable.replace
+    held: list[Callable[[], None]] = []
+
+    def _hold(ledger: Ledger, event: str, **noted: object) -> None:
+        if event == "rewriting":
+            held.append(lambda: note(ledger, event, **noted))
+        else:
+            note(ledger, event, **noted)
+
+    def _replace(path: Path, data: bytes, mode: int) -> None:
+        replace(path, data, mode)
+        held.pop()()
+
+    type.__setattr__(Ledger, "note", _hold)
+    vars(run)["replace"] = _replace
+
+
+def seal_before_the_code_is_copied() -> None:
+    """The manifest is there before the copies that it lists."""
+    copy, write = backup.copy_code, manifest.write
+    held: dict[Path, bytes] = {}
+
+    def _copy(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...]:
+        copies = copy(root, files, folder)
+        for one in copies:
+            held[folder / one.copy] = (folder / one.copy).read_bytes()
+            (folder / one.copy).unlink()
+        return copies
+
+    def _write(folder: Path, sealed: Manifest) -> None:
+        write(folder, sealed)
+        for path, data in held.items():
+            durable.write_new(path, data)
+
+    vars(run)["copy_code"] = _copy
+    vars(manifest)["write"] = _write
+
+
+def archive_before_commit() -> None:
+    """A source loses its name while the transaction is still open."""
+    commit, archived = run.Run.commit, archive.archive
+
+    def _archive_and_commit(one: run.Run) -> None:
+        first = next(iter(one.found.sources.values()))
+        durable.move(first.guard.path, one.root / archive.archived_name(first.file, one.stamp))
+        commit(one)
+
+    def _archive_the_others(guard: Guard, name: Path, ledger: Ledger, *, file: str) -> None:
+        if name.exists():
+            guard.release()
+        else:
+            archived(guard, name, ledger, file=file)
+
+    type.__setattr__(run.Run, "commit", _archive_and_commit)
+    vars(archive)["archive"] = _archive_the_others
+
+
+def say_finished_after_commit() -> None:
+    """The ledger says that the run is finished before the sources are archived."""
+    _say_along("finished", "committed")
+
+
+def say_put_back_before() -> None:
+    """The ledger says that everything is put back before anything is."""
+    _say_along("put-back", "putting-back")
+
+
+def restore_before_the_sidecars_are_gone() -> None:
+    """A database is restored while there still is something beside its name."""
+    steps_of = steps.unless_refused
+
+    def _sidecars_last(looked: list[Step | EngineError]) -> list[Step]:
+        return sorted(steps_of(looked), key=lambda step: "aside" in step.words)
+
+    vars(rollback)["unless_refused"] = _sidecars_last
+
+
+def sync_nothing() -> None:
+    """What is written is left to the kernel."""
+    vars(durable)["_sync"] = lambda _descriptor: None
+
+
+def _say_along(early: str, event: str) -> None:
+    note = Ledger.note
+
+    def _note(ledger: Ledger, said: str, **noted: object) -> None:
+        note(ledger, said, **noted)
+        if said == event:
+            note(ledger, early)
+
+    type.__setattr__(Ledger, "note", _note)

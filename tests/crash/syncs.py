@@ -1,0 +1,90 @@
+"""Syncs: the places in the engine that wait for the disk, and a process in which one of them does not."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import migration.engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_ENGINE = Path(migration.engine.__file__).parent
+_WAITING = ("fsync", "sync_folder", "_sync", "_fill")  # os.fsync, and what in the engine calls nothing but that
+_OF_ALL = ("sync_folder", "_sync", "_fill")  # each is a place for everybody who calls it
+
+
+@dataclass(frozen=True)
+class Sync:
+    """A place where the engine waits until something is on the disk.
+
+    Attributes:
+        file: Its module.
+        line: The line of the call, from 1.
+        of: The function that it stands in.
+    """
+
+    file: str
+    line: int
+    of: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} ({self.of})"
+
+
+def syncs() -> list[Sync]:
+    """Return all of them."""
+    return [sync for path in sorted(_ENGINE.glob("*.py")) for sync in _syncs_in(path)]
+
+
+def skip(sync: Sync) -> None:
+    """Let this process pass one of them by."""
+    wait = os.fsync
+
+    def _wait(descriptor: int) -> None:
+        if not _on_the_stack(sync):
+            wait(descriptor)
+
+    vars(os)["fsync"] = _wait
+
+
+def note(file: Path) -> None:
+    """Let this process write down which of them it comes to, one a line."""
+    wait, left = os.fsync, set(syncs())
+
+    def _wait(descriptor: int) -> None:
+        for sync in {sync for sync in left if _on_the_stack(sync)}:
+            left.remove(sync)
+            with file.open("a") as out:
+                out.write(f"{sync}\n")
+        wait(descriptor)
+
+    vars(os)["fsync"] = _wait
+
+
+def _syncs_in(path: Path) -> Iterator[Sync]:
+    for function in ast.walk(ast.parse(path.read_bytes())):
+        if not isinstance(function, ast.FunctionDef) or (path.name == "durable.py" and function.name in _OF_ALL):
+            continue
+        for call in ast.walk(function):
+            if isinstance(call, ast.Call) and _name(call.func) in _WAITING:
+                yield Sync(path.name, call.lineno, function.name)
+
+
+def _name(called: ast.expr) -> str:
+    return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+
+
+def _on_the_stack(sync: Sync) -> bool:
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- the only way to the lines that led here
+    while frame is not None:
+        if frame.f_lineno == sync.line and frame.f_code.co_filename == str(_ENGINE / sync.file):
+            return True
+        frame = frame.f_back
+    return False

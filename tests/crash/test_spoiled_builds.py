@@ -1,0 +1,170 @@
+"""Spoiled builds: the tests of crashes can fail: a sync left out, or a step out of order, does not pass them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.crash import spoiled
+from tests.crash.durability import not_durable
+from tests.crash.injector import Call, calls_of, why_not
+from tests.crash.syncs import Sync, note, skip, syncs
+from tests.crash.trial import Journey, Trial, facts, fresh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from tests.whole.whole_run import Workspace
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no fault can be injected: {why_not()}")
+
+RUBBISH = bytes(512)
+
+
+def consolidated(workspace: Workspace) -> None:
+    """There was a migration."""
+    ran = workspace.forked("migrate")
+    assert ran.exit == 0, ran.text
+
+
+def target_lost(workspace: Workspace) -> None:
+    """Since the migration somebody has deleted the target; beside its name, and a source's, something has remained."""
+    workspace.execute("workspace.db", "PRAGMA journal_mode=DELETE")
+    consolidated(workspace)
+    (workspace.root / "workspace.db").unlink()
+    (workspace.root / "workspace.db-journal").write_bytes(RUBBISH)
+    (workspace.root / "logs/tasks.db-wal").write_bytes(RUBBISH)
+
+
+def target_new(workspace: Workspace) -> None:
+    """The migration has created its target."""
+    (workspace.root / "workspace.db").unlink()
+    consolidated(workspace)
+
+
+JOURNEYS = {
+    "migrate": Journey(),
+    "rollback": Journey("rollback", consolidated),
+    "rollback, target lost": Journey("rollback", target_lost),
+    "rollback, target new": Journey("rollback", target_new),
+}
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
+def test_everything_is_on_the_disk_when_it_has_to_be(tmp_path: Path, journey: str) -> None:
+    """No name comes before the bytes, no archive before everything else, and nothing stays in the cache only."""
+    assert unsynced(tmp_path, JOURNEYS[journey]) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "journey", "way", "at", "caught"),
+    [
+        (spoiled.overwrite_in_place, "migrate", "rollback", ("write", "app/tasks.py", 0), "app/tasks.py: not as it"),
+        (
+            spoiled.rewrite_before_the_ledger_says_so,
+            "migrate",
+            "rollback",
+            ("fsync", "app", 0),
+            "app/tasks.py: not as it should be",
+        ),
+        (
+            spoiled.seal_before_the_code_is_copied,
+            "migrate",
+            "rollback",
+            ("write", "code/000-tasks.py", 1),
+            "code/001-notes.py is not the copy that was sealed",
+        ),
+        (
+            spoiled.say_finished_after_commit,
+            "migrate",
+            "migrate",
+            ("rename", "app/tasks.py", 0),
+            "app/tasks.py: not as it should be",
+        ),
+        (
+            spoiled.say_put_back_before,
+            "rollback",
+            "rollback",
+            ("rename", "app/tasks.py", 0),
+            "app/tasks.py: not as it should be",
+        ),
+    ],
+)
+def test_a_step_out_of_order_does_not_survive_a_kill(
+    tmp_path: Path,
+    pool: Executor,
+    spoil: Callable[[], None],
+    journey: str,
+    way: str,
+    at: tuple[str, str, int],
+    caught: str,
+) -> None:
+    """Killed there, one command leaves what is neither as before nor as after."""
+    build = replace(JOURNEYS[journey], spoil=spoil)
+    call = _found(pool.submit(build.calls, tmp_path / "spoiled").result(), *at)
+
+    trial = Trial("kill", call, way, journey=build)
+    wrong = pool.submit(trial.wrong, tmp_path / "trial", _good(tmp_path / "good", way)).result()
+
+    assert caught in wrong
+
+
+@pytest.mark.parametrize(
+    ("spoil", "journey", "caught"),
+    [
+        (spoiled.sync_nothing, "migrate", "before its bytes were on the disk"),
+        (spoiled.archive_before_commit, "migrate", "in the middle of a transaction: workspace.db-journal"),
+        (spoiled.restore_before_the_sidecars_are_gone, "rollback, target lost", "before these were off the disk"),
+    ],
+)
+def test_a_step_out_of_order_shows_in_the_calls(
+    tmp_path: Path, spoil: Callable[[], None], journey: str, caught: str
+) -> None:
+    """A kill there may well be survived, a power cut on another file system not: the order of the calls tells."""
+    found = unsynced(tmp_path, replace(JOURNEYS[journey], spoil=spoil))
+
+    assert any(caught in words for words in found), found
+
+
+@pytest.mark.crash
+def test_no_sync_can_be_left_out(tmp_path: Path, pool: Executor) -> None:
+    """Each place in the engine that waits for the disk is come to, and missed in the calls when it does not wait."""
+    for name, journey in JOURNEYS.items():
+        assert unsynced(tmp_path / name, replace(journey, spoil=partial(note, tmp_path / f"{name}.txt"))) == []
+    come_to = {name: (tmp_path / f"{name}.txt").read_text().splitlines() for name in JOURNEYS}
+
+    tried = {
+        sync: pool.submit(notice, tmp_path / str(at), sync, [name for name in JOURNEYS if str(sync) in come_to[name]])
+        for at, sync in enumerate(syncs())
+    }
+
+    assert len(tried) > 20
+    assert [str(sync) for sync, one in tried.items() if not one.result()] == []
+
+
+def notice(folder: Path, sync: Sync, journeys: list[str]) -> bool:
+    """Tell whether the calls of one of these journeys show that a sync was left out."""
+    return any(unsynced(folder / name, replace(JOURNEYS[name], spoil=partial(skip, sync))) for name in journeys)
+
+
+def unsynced(folder: Path, journey: Journey) -> list[str]:
+    """Return what was not on the disk when it mattered, on a journey in which nothing goes wrong."""
+    workspace = journey.begin(folder)
+    were = [path.relative_to(workspace.root).as_posix() for path in workspace.root.rglob("*")]
+    return not_durable(calls_of(workspace, journey.verb, journey.spoil), were)
+
+
+def _found(calls: list[Call], name: str, path: str, which: int) -> Call:
+    return [call for call in calls if call.name == name and call.paths[-1].endswith(path)][which]
+
+
+def _good(folder: Path, way: str) -> dict[str, object]:
+    workspace = fresh(folder)
+    if way == "migrate":
+        consolidated(workspace)
+    return facts(workspace.root)
