@@ -58,9 +58,9 @@ class WayBack:
         self._refuse_when_in_use()
         changed = rollback.changed_since(root, last.folder)
         if changed and not state.settings.discard_changes:
-            said = "\n".join(f"{self._plan.target}: {one}." for one in changed)
+            said = "; ".join(f"{self._plan.target}: {one}" for one in changed)
             pytest.fail(
-                f"the target was changed since the migration; nothing was put back:\n{said}\n"
+                f"the target was changed since the migration; nothing was put back ({said}). "
                 "To put back all the same, say --discard-changes: the target as it is now is kept in the backup set.",
                 pytrace=False,
             )
@@ -77,5 +77,5 @@ class WayBack:
         files = [self._state.settings.workspace / self._plan.target]
         found = holders(files).found
         if found:
-            said = "\n".join(f"{one.file.name} is open in process {one.pid} ({one.command})" for one in found)
-            pytest.fail(f"{said}\nStop it and run again; nothing was put back.", pytrace=False)
+            said = "; ".join(f"{one.file.name} is open in process {one.pid} ({one.command})" for one in found)
+            pytest.fail(f"{said}. Stop it and run again; nothing was put back.", pytrace=False)
