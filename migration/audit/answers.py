@@ -21,43 +21,48 @@ _STAGE_ORDER = {stage.id: place for place, stage in enumerate(STAGES)}
 _ORDER = {criterion.id: place for place, criterion in enumerate(CRITERIA)}
 
 # The success criteria as they are asked, and the criteria that answer them; the later ids of a line are those of a
-# check, which asks the same of a finished consolidation.
+# check, which asks the same of a finished consolidation. The applications are asked for by the names of the plan.
+_UNDONE = "Everything is as it was before"  # asked only where something was to be undone
 _QUESTIONS = (
     ("All original databases backed up", ("backup-complete", "backup-digest", "dump-reloads")),
-    ("All tables created", ("tables-created", "indexes-created", "schema-as-planned")),
+    ("All tables created in {target}", ("tables-created", "indexes-created", "schema-as-planned")),
     ("All record counts match 100 %", ("rows-as-stated", "rows-counted", "rows-expected")),
     (
-        "Code updated",
+        "Code updated to use {target}",
         ("references-found", "references-updated", "no-stale-references", "code-compiles", "still-no-stale-references"),
     ),
-    ("Applications work", (SMOKE, "logs-clean", "no-side-effects")),
+    (SMOKE, ()),
+    ("No new errors in the logs", ("logs-clean",)),
     (
         "No data loss or corruption",
         (
             "nothing-left-behind", "values-fit", "rows-exact", "no-duplicates", "foreign-keys", "integrity",
-            "neighbours-unchanged", "triggers-in-place", "committed", "final-digest", "target-right",
+            "neighbours-unchanged", "triggers-in-place", "committed", "no-side-effects", "final-digest", "target-right",
         ),
     ),
     (
         "Old databases archived",
         ("archived", "archive-restorable", "no-late-writes", "archives-unchanged", "no-old-database"),
     ),
+    (_UNDONE, ("restored-exact",)),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One success criterion of the user, answered.
+    """One success criterion of the user, or one line of the checklist, answered.
 
     Attributes:
-        question: As it is asked: ``"All tables created"``.
+        question: As it is asked: ``"All tables created in workspace.db"``.
         standing: The worst of its criteria; ``None`` when this kind of run does not ask.
         criteria: Criterion id to where it stands, in the order of the stages.
+        section: Id of the section of the page that shows it, where no criterion does.
     """
 
     question: str
     standing: Standing | None
     criteria: dict[str, Standing]
+    section: str = ""
 
 
 def in_order(criteria: Iterable[str], mode: Mode) -> list[str]:
@@ -93,16 +98,43 @@ def counts(record: Record) -> dict[Standing, int]:
 def answers(record: Record) -> list[Answer]:
     """Return the answer to every success criterion, in the order in which they are asked."""
     known = standings(record)
-    return [_answer(question, ids, known) for question, ids in _QUESTIONS]
+    target = record.target.file if record.target else "the target"
+    found: list[Answer] = []
+    for question, ids in _QUESTIONS:
+        if question == SMOKE:
+            found += applications(record, known)
+        else:
+            found.append(answer(question.format(target=target), ids, known))
+    found = [one for one in found if one.standing or one.question != _UNDONE]
+    return [*found, tests_passing(record)]
 
 
-def _answer(question: str, ids: tuple[str, ...], known: dict[str, Standing]) -> Answer:
-    criteria = {one: standing for one, standing in known.items() if one in ids or _asked_smoke(one, ids)}
-    if SMOKE in ids and not any(_asked_smoke(one, ids) for one in criteria):
-        criteria = {}  # clean logs are no proof that an application works when none was run
+def answer(question: str, ids: Iterable[str], known: dict[str, Standing]) -> Answer:
+    """Return the answer that the criteria ``ids`` give, as far as this run knows them: the worst one counts."""
+    criteria = {one: standing for one, standing in known.items() if one in ids}
+    return Answer(question, _worst(criteria.values()), criteria)
+
+
+def applications(record: Record, known: dict[str, Standing]) -> list[Answer]:
+    """Return an answer for each application, under the name that the plan asks for it by."""
+    asked = {**{one: one.removeprefix(SMOKE) for one in known if one.startswith(SMOKE)}, **record.asked}
+    if not asked:
+        return [Answer("Applications work", None, {})]  # clean logs are no proof that one works when none was run
+    questions: dict[str, list[str]] = {}
+    for criterion, question in asked.items():
+        questions.setdefault(question, []).append(criterion)
+    return [answer(question, ids, known) for question, ids in questions.items()]
+
+
+def tests_passing(record: Record) -> Answer:
+    """Return whether every stage of the run, each a file of tests, has passed."""
+    by_outcome: dict[str, Standing] = {"failed": "failed", "passed": "shown"}
+    found = [by_outcome.get(stage.outcome, "not shown") for stage in record.stages]
+    nothing_to_do = record.already or not record.stages
+    return Answer("Tests passing", None if nothing_to_do else _worst(found), {}, section="stages")
+
+
+def _worst(found: Iterable[Standing]) -> Standing | None:
+    known = set(found)
     worst: tuple[Standing, ...] = ("failed", "not shown", "shown")
-    return Answer(question, next((one for one in worst if one in criteria.values()), None), criteria)
-
-
-def _asked_smoke(criterion: str, ids: tuple[str, ...]) -> bool:
-    return criterion.startswith(SMOKE) and SMOKE in ids
+    return next((one for one in worst if one in known), None)

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from migration.audit.criteria import Mode  # noqa: TC001 -- read at run time by whoever resolves the annotations
 
+Place = Literal["live", "backup", "dump", "archive", "after"]
+"""Where a table was read: in the live file before the run, in its copies, and in the live file after the run."""
+
 Outcome = Literal["passed", "failed", "not run", "running"]
 Verdict = Literal["accepted", "refused", "not shown"]
 
@@ -52,6 +55,14 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
+class TableContent:
+    """What one table was found to hold at one place: its rows, and their digest (64 hex digits)."""
+
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class DatabaseRecord:
     """One database before and after: what an auditor compares.
 
@@ -65,6 +76,8 @@ class DatabaseRecord:
         rows: Table to number of rows, before.
         rows_after: Table to number of rows, after.
         versions: ``user_version``, ``application_id``, ``encoding``, ``journal_mode``, ``page_size``.
+        contents: Where it was read, to table, to what that table held there.
+        about: What the plan says of it: ``priority``, ``risk``, ``reason``, ``estimate``.
     """
 
     name: str
@@ -76,6 +89,40 @@ class DatabaseRecord:
     rows: dict[str, int] = field(default_factory=dict)
     rows_after: dict[str, int] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    contents: dict[Place, dict[str, TableContent]] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SchemaDifference:
+    """One thing that the target declares otherwise than the source: ``type``, ``NOT NULL``, ``default``, key."""
+
+    subject: str
+    column: str
+    what: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class SmokeRecord:
+    """What an application did when it was run.
+
+    Attributes:
+        name: Of the smoke test in the plan; ``command`` is as it was started.
+        ended: How: ``"exit status 0"``, why it was ended, or why it could not be started.
+        lines: How many it printed; ``error_lines`` likewise.
+        stdout: Its output, if values may be shown, else empty; ``stderr`` likewise.
+    """
+
+    name: str
+    command: str
+    ended: str
+    seconds: float
+    lines: int = 0
+    error_lines: int = 0
+    stdout: str = ""
+    stderr: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,6 +203,9 @@ class Record:
         already: True when the workspace was consolidated before this run and nothing was to be done.
         workspace: Name of the workspace's folder; ``workspace_id`` tells two of the same name apart, without a path.
         attempts: Every earlier run on this workspace that is known, oldest first, failed ones too.
+        planned: The tables that are to be moved; ``moves`` are those that were copied.
+        asked: Criterion id to the success criterion that it answers by name, where the plan names one.
+        limits: Sentences about what was not looked at, because the plan does not ask for it.
     """
 
     run: str
@@ -188,4 +238,14 @@ class Record:
     diff: str = ""
     sql: tuple[str, ...] = ()
     moves: tuple[MoveRecord, ...] = ()
+    planned: tuple[MoveRecord, ...] = ()
+    differences: tuple[SchemaDifference, ...] = ()
+    smoke: tuple[SmokeRecord, ...] = ()
+    asked: dict[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def flow(self) -> tuple[MoveRecord, ...]:
+        """The tables that were copied, and before that those that are to be."""
+        return self.moves or self.planned

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 NAME = "index.html"
 _TEMPLATE = "index.html.j2"
-_CSS = Path(__file__).with_name("page.css")
+_FOLDER = Path(__file__).with_name("templates")
+_CSS = _FOLDER / "page.css"
 _STANDING = {"good": "shown", "bad": "failed", "open": "not-shown"}
 
 
@@ -92,7 +93,7 @@ def _template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,

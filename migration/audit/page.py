@@ -2,93 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.answers import answers, counts, in_order, standings
+from migration.audit.answers import answers, counts
+from migration.audit.checklist import checklist
+from migration.audit.code import diff_lines, sql_lines
+from migration.audit.contents import contents
+from migration.audit.lines import lines
+from migration.audit.pictures import bars, flow, timeline
 from migration.audit.words import (
     duration,
     elapsed,
     moment,
-    sentence,
+    outcome,
     shortened,
     size,
     stage_does,
-    stage_of,
     tone,
     verdict_word,
 )
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from jinja2 import Environment, Template
 
-    from jinja2 import Template
+    from migration.audit.answers import Answer
+    from migration.audit.evidence import Attempt, Record
 
-    from migration.audit.answers import Standing
-    from migration.audit.evidence import DatabaseRecord, Evidence, Record, StageRecord
+_FOLDER = Path(__file__).with_name("templates")
+STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))
 
-CSS = Path(__file__).with_name("page.css")
-
-_TEMPLATE = "page.html.j2"
 _OPEN_ROWS = 40  # a stage with more criteria than that starts folded
 _LONG_TEXT = 600
-_LONG_DIFF = 100_000
+_LONG_NAME = 34  # characters that fit beside a picture
+_MOST_ATTEMPTS = 200
+_LONG_OUTPUT = 400_000  # characters of all applications together
 _CHANGE_FIELDS = (
-    ("id", "Change"), ("reason", "Reason"), ("requested_by", "Requested by"), ("approved_by", "Approved by"),
+    ("id", "Change"), ("requested_by", "Requested by"), ("approved_by", "Approved by"), ("reason", "Reason"),
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Line:
-    """One row of the criteria table.
-
-    Attributes:
-        anchor: Id that links of this page lead to; empty on all but the criterion's first row.
-    """
-
-    criterion: str
-    anchor: str
-    stage: str
-    sentence: str
-    subject: str
-    expected: str
-    observed: str
-    todo: str
-    standing: Standing
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A stage's time against its estimate, both in hundredths of the longer one; None without an estimate."""
-
-    measured: float
-    estimate: float
-
-
-@dataclass(frozen=True)
-class TableRows:
-    """Rows of one table before and after; None where the table was not there."""
-
-    name: str
-    before: int | None
-    after: int | None
-
-    @property
-    def difference(self) -> str:
-        """What has changed: ``"+85 (new)"``, ``"-3"``, ``"0"``, or a dash when nothing is known of afterwards."""
-        if self.after is None:
-            return "—"
-        if self.before is None:
-            return f"+{self.after} (new)"
-        return f"{self.after - self.before:+d}" if self.after != self.before else "0"
-
-
 def page(record: Record) -> str:
-    """Return the record as one ``<main>`` element, to be put into a page that has ``page.css``.
+    """Return the record as one element of class ``record``, to be put into a page that has the ``STYLES``.
 
     Every text of the record is made printable and escaped; there is no script, no event handler, nothing remote.
     """
@@ -96,96 +54,79 @@ def page(record: Record) -> str:
 
 
 def _context(record: Record) -> dict[str, Any]:
-    """Say everything that the template shows; it decides nothing but where."""
-    lines = _lines(record)
-    shown = [line for line in lines if line.standing == "shown"]
+    """Say everything that the templates show; they decide nothing but where."""
+    all_lines = lines(record)
+    shown = [line for line in all_lines if line.standing == "shown"]
     estimates = [stage.estimate for stage in record.stages if stage.estimate]
-    answered = answers(record)
     return {
         "record": record,
-        "word": verdict_word(record),
+        "word": outcome(record),
         "tone": tone(record),
         "counts": counts(record),
         "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
         "elapsed": elapsed(record),
         "estimate": sum(estimates) if estimates else None,
-        "timeline": [(stage, stage_does(stage.id), _bar(stage)) for stage in record.stages],
-        "answers": answered if any(answer.standing for answer in answered) else [],
-        "anchors": {line.criterion: line.anchor for line in reversed(lines) if line.anchor},
-        "failed": [line for line in lines if line.standing == "failed"],
-        "urgent": [line for line in lines if line.standing != "shown"],
+        "moved": _moved(record),
+        "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
+        "answers": _asked(record),
+        "phases": [] if record.already else checklist(record),
+        "anchors": {line.criterion: line.anchor for line in reversed(all_lines) if line.anchor},
+        "failed": [line for line in all_lines if line.standing == "failed"],
+        "urgent": [line for line in all_lines if line.standing != "shown"],
         "groups": [(stage, list(group)) for stage, group in groupby(shown, key=lambda line: line.stage)],
         "open_rows": _OPEN_ROWS,
-        "databases": [(one, _tables(one)) for one in (*record.sources, record.target) if one],
-        "diff": _diff(record.diff),
+        "tables": contents(record),
+        "diff": diff_lines(record.diff),
+        "sql": sql_lines(record.sql),
+        "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
+        "attempts": [_attempt(one) for one in reversed(record.attempts)][:_MOST_ATTEMPTS],
+        **_pictures(record),
     }
 
 
-def _lines(record: Record) -> list[Line]:
-    """Return a line for each piece of evidence and each criterion without any: failed first, then by stage."""
-    order = {criterion: place for place, criterion in enumerate(standings(record))}
-    evidence = sorted(record.criteria, key=lambda one: (one.holds, order[one.criterion]))
-    failed = [one for one in evidence if not one.holds]
-    holding = [one for one in evidence if one.holds]
-    anchored: set[str] = set()
-
-    def anchor(criterion: str) -> str:
-        if criterion in anchored:
-            return ""
-        anchored.add(criterion)
-        return f"criterion-{order[criterion] + 1}"
-
-    def seen(some: Iterable[Evidence]) -> list[Line]:
-        return [_seen(one, anchor(one.criterion), stage_of(one.criterion, record.mode)) for one in some]
-
-    missing = in_order(record.not_shown, record.mode)
-    return [
-        *seen(failed),
-        *(_missing(one, anchor(one), stage_of(one, record.mode)) for one in missing),
-        *seen(holding),
-    ]
+def _pictures(record: Record) -> dict[str, Any]:
+    return {
+        "flow": flow.flow(record),
+        "timeline": timeline.timeline(record),
+        "charts": [
+            (id_, title, chart)
+            for id_, title, chart in (
+                ("rows", "Rows of the target's tables, before and after", bars.rows_chart(record)),
+                ("sizes", "Sizes of the files, before and after", bars.sizes_chart(record)),
+            )
+            if chart
+        ],
+        "draw": flow,
+        "clock": timeline,
+        "scale": bars,
+    }
 
 
-def _seen(evidence: Evidence, anchor: str, stage: str) -> Line:
-    return Line(
-        criterion=evidence.criterion,
-        anchor=anchor,
-        stage=stage,
-        sentence=sentence(evidence.criterion),
-        subject=evidence.subject,
-        expected=evidence.expected,
-        observed=evidence.observed,
-        todo="" if evidence.holds else evidence.todo,
-        standing="shown" if evidence.holds else "failed",
-    )
+def _moved(record: Record) -> str:
+    """Say what moved, or was to move, in half a sentence; empty where the record does not know."""
+    if not record.flow:
+        return ""
+    sources = len({move.source for move in record.flow})
+    rows = sum(move.rows if move.arrived is None else move.arrived for move in record.flow)
+    into = record.target.file if record.target else "the target"
+    return f"{sources} databases, {len(record.flow)} tables, {flow.counted(rows)} into {into}"
 
 
-def _missing(criterion: str, anchor: str, stage: str) -> Line:
-    return Line(criterion, anchor, stage, sentence(criterion), "", "", "nobody looked", "", "not shown")
+def _attempt(attempt: Attempt) -> dict[str, str]:
+    return {
+        "run": attempt.run,
+        "word": verdict_word(attempt),
+        "tone": tone(attempt),
+        "started": attempt.started,
+        "finished": attempt.finished,
+        "said": attempt.cut_short or attempt.headline,
+    }
 
 
-def _bar(stage: StageRecord) -> Bar | None:
-    if not stage.estimate:
-        return None
-    longer = max(stage.seconds, stage.estimate)
-    return Bar(round(100 * stage.seconds / longer, 1), round(100 * stage.estimate / longer, 1))
-
-
-def _tables(database: DatabaseRecord) -> list[TableRows]:
-    names = dict.fromkeys([*database.rows, *database.rows_after])
-    return [TableRows(name, database.rows.get(name), database.rows_after.get(name)) for name in names]
-
-
-def _diff(text: str) -> list[tuple[str, str]]:
-    """Return the lines of a diff, each with its kind: ``added``, ``removed``, ``place`` or ``same``."""
-
-    def kind(line: str) -> str:
-        if line.startswith(("@@", "+++", "---")):
-            return "place"
-        return {"+": "added", "-": "removed"}.get(line[:1], "same")
-
-    lines = shortened(text.rstrip("\n"), _LONG_DIFF, "code.diff").split("\n") if text else []
-    return [(line, kind(line)) for line in lines]
+def _asked(record: Record) -> list[Answer]:
+    found = answers(record)
+    known = any(one.standing and one.criteria for one in found)
+    return found if known and not record.already else []
 
 
 def _shown(value: object) -> object:
@@ -193,12 +134,29 @@ def _shown(value: object) -> object:
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
+def _last(text: str, limit: int) -> str:
+    """Return at most the last ``limit`` characters of an output, from the start of a line on, and say what is cut."""
+    if len(text) <= limit:
+        return text
+    kept = text[-limit:].partition("\n")[2] or text[-limit:]
+    return f"({len(text) - len(kept)} characters before are left out)\n{kept}"
+
+
+def _beside(name: str) -> str:
+    """Return a name that fits beside a picture: its end is what tells names apart."""
+    return name if len(name) <= _LONG_NAME else "…" + name[1 - _LONG_NAME :]
+
+
 @cache
 def _template() -> Template:
+    return _environment().get_template("page.html.j2")
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
@@ -209,6 +167,9 @@ def _template() -> Template:
         moment=moment,
         duration=duration,
         size=size,
+        beside=_beside,
+        last=_last,
+        counted=flow.counted,
         shortened=lambda text: shortened(text, _LONG_TEXT),
     )
-    return environment.get_template(_TEMPLATE)
+    return environment

@@ -38,6 +38,16 @@ def verdict_word(record: Record | Attempt) -> str:
     return "Refused" if record.verdict == "refused" else "Not shown"
 
 
+def outcome(record: Record) -> str:
+    """Return the verdict as the report's first words: for a migration also what became of the workspace."""
+    word = verdict_word(record)
+    if word != "Refused" or record.mode != "migrate":
+        return word
+    return {1: "Refused and put back", 3: "Refused, not put back", 4: "Refused before anything was touched"}.get(
+        record.exit_code, word
+    )
+
+
 def tone(record: Record | Attempt) -> Tone:
     """Return how the verdict is to be felt: ``good`` only for an acceptance, ``open`` where nothing was decided."""
     if record.verdict == "accepted" and record.finished:

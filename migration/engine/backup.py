@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,19 @@ from migration.engine.schema import read
 if TYPE_CHECKING:
     import sqlite3
 
+    from migration.engine.digest import TableDigest
     from migration.engine.facts import Facts
 else:
     from sqlite_utils.utils import sqlite3
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a database holds: its content digest, and that of each table that holds a user's rows."""
+
+    digest: str
+    tables: dict[str, TableDigest]
+
 
 _UNFINISHED = re.compile(r"\.(?:part|sql\.reloaded)(?:-wal|-shm|-journal)?$")
 
@@ -108,6 +118,11 @@ def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
 
 def reloaded_digest(dump: Path) -> str:
     """Load a dump into a scratch database beside it and return the content digest; the scratch is gone afterwards."""
+    return reloaded_content(dump).digest
+
+
+def reloaded_content(dump: Path) -> Content:
+    """Load a dump into a scratch database beside it and return what that holds; the scratch is gone afterwards."""
     scratch = dump.with_name(dump.name + ".reloaded")
     con = open_new(scratch)
     try:
@@ -115,7 +130,7 @@ def reloaded_digest(dump: Path) -> str:
         con.execute("PRAGMA journal_mode=OFF").fetchone()
         with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             load_dump(con, lines)
-        return content_digest(con)
+        return content(con)
     finally:
         con.close()
         scratch.unlink()
@@ -133,16 +148,27 @@ def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...
     return tuple(copies)
 
 
+def content(con: sqlite3.Connection) -> Content:
+    """Return what the database that ``con`` has open holds."""
+    schema = read(con)
+    tables = digest_tables(con, schema)
+    return Content(digest_database(schema, tables, marks(con)), tables)
+
+
 def content_digest(con: sqlite3.Connection) -> str:
     """Return the content digest of the database that ``con`` has open."""
-    schema = read(con)
-    return digest_database(schema, digest_tables(con, schema), marks(con))
+    return content(con).digest
+
+
+def file_content(path: Path) -> Content:
+    """Return what a database file holds, read through a new connection that cannot write."""
+    with looking(path) as con:
+        return content(con)
 
 
 def file_content_digest(path: Path) -> str:
     """Return the content digest of a database file, read through a new connection that cannot write."""
-    with looking(path) as con:
-        return content_digest(con)
+    return file_content(path).digest
 
 
 def content_seen(path: Path) -> str:

@@ -144,8 +144,29 @@ def _unfed(subject: str, into: Table, fed: set[str]) -> list[Problem]:
     return problems
 
 
-def differences(move: Move) -> list[str]:
-    """Say, column by column, where the target's declaration differs from the source's."""
+@dataclass(frozen=True)
+class Difference:
+    """One thing that the target declares otherwise for a column than the source.
+
+    Attributes:
+        subject: ``file:table``.
+        column: Its name, or ``old -> new``.
+        what: ``type``, ``NOT NULL``, ``default`` or ``place in primary key``.
+        source: As the source declares it, ``none`` where it says nothing; ``target`` likewise.
+    """
+
+    subject: str
+    column: str
+    what: str
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.subject} column {self.column}: {self.what} was {self.source}, is {self.target} in the target."
+
+
+def column_differences(move: Move) -> list[Difference]:
+    """Return, column by column, where the target's declaration differs from the source's."""
     found = []
     here, there = _by_name(move.table), _by_name(move.into)
     for old, new in move.columns:
@@ -158,7 +179,13 @@ def differences(move: Move) -> list[str]:
             ("place in primary key", str(a.key or "none"), str(b.key or "none")),
         ):
             if was != becomes:
-                found.append(f"{move.subject} column {label}: {what} was {was}, is {becomes} in the target.")
+                found.append(Difference(move.subject, label, what, was, becomes))
+    return found
+
+
+def differences(move: Move) -> list[str]:
+    """Say where the target's declaration differs from the source's: columns, and indexes without a counterpart."""
+    found = [str(one) for one in column_differences(move)]
     found += [
         f"{move.subject}: {move.into.name} in the target has a further column {name}, filled by default."
         for name in move.constant

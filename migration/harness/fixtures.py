@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.evidence import DatabaseRecord, Evidence, MoveRecord
+from migration.audit.evidence import Evidence
 from migration.harness.state import STATE, RunState
 from migration.plan.printable import printable
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from migration.engine.observation import Observation
     from migration.engine.originals import Judged
     from migration.engine.run import Run
-    from migration.engine.transfer import Transferred
+    from migration.engine.smoke import SmokeResult
     from migration.harness.way_back import WayBack
     from migration.plan.model import Plan, Smoke
     from migration.plan.problem import Problem
@@ -79,6 +79,14 @@ class Recorder:
         return printable(
             "\n".join(f"{one.subject}: expected {one.expected}, observed {one.observed}." for one in wrong)
         )
+
+    def application(self, test: Smoke, result: SmokeResult) -> str:
+        """Record what an application did, and judge that; return one line for each thing that does not hold."""
+        from migration.engine.smoke import observe
+        from migration.harness.facts import smoke_record
+
+        self._state.smoke.append(smoke_record(test, result, show_values=self._state.settings.show_values))
+        return self(f"smoke:{test.name}", observe(test, result))
 
     def problems(self, criterion: str, found: Sequence[Problem], looked_at: str) -> str:
         """Record the problems of a preflight criterion, or that there is none.
@@ -266,32 +274,6 @@ def way_back(state: RunState, plan: Plan, request: pytest.FixtureRequest) -> Way
 
     run: Run | None = request.getfixturevalue("run") if state.mode == "rehearsal" else None
     return WayBack(state, plan, run, teller(request.config))
-
-
-def database_record(facts: Facts) -> DatabaseRecord:
-    """Return what the report says of a database before the run."""
-    return DatabaseRecord(
-        name=facts.name,
-        file=facts.file,
-        size=facts.size,
-        digest=facts.digest,
-        rows=facts.rows,
-        versions=dict(facts.schema.header),
-    )
-
-
-def move_record(done: Transferred) -> MoveRecord:
-    """Return what the report says of a table that was copied."""
-    return MoveRecord(
-        source=done.move.source.name,
-        subject=done.move.subject,
-        table=done.move.table.name,
-        into=done.move.into.name,
-        rows=done.rows,
-        arrived=done.inserted,
-        skipped=done.skipped,
-        replaced=done.replaced,
-    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.audit.evidence_file import to_json
-from migration.engine.backup import content_digest
-from migration.engine.digest import digest_tables
+from migration.engine.backup import content
 from migration.engine.files import size_with_sidecars
 from migration.engine.guard import looking
 from migration.engine.schema import read
 from migration.harness.closing import command
+from migration.harness.facts import contents
 
 if TYPE_CHECKING:
     from migration.audit.evidence import DatabaseRecord
@@ -49,15 +49,15 @@ def after(state: RunState, run: Run) -> DatabaseRecord:
     path = run.root / run.plan.target
     before = state.target or DatabaseRecord(name="target", file=run.plan.target)
     with looking(path) as con:
-        schema = read(con)
-        digests = digest_tables(con, schema)
-        digest = content_digest(con)
+        header = read(con).header
+        found = content(con)
     return replace(
         before,
         size_after=size_with_sidecars(path),
-        digest_after=digest,
-        rows_after={name: one.rows for name, one in digests.items()},
-        versions=before.versions or dict(schema.header),
+        digest_after=found.digest,
+        rows_after={name: one.rows for name, one in found.tables.items()},
+        versions=before.versions or dict(header),
+        contents={**before.contents, "after": contents(found.tables)},
     )
 
 

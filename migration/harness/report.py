@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.audit.page import CSS, page
+from migration.audit.page import STYLES, page
 from migration.audit.private_file import write_private
 from migration.plan.printable import one_line, printable
 
@@ -51,7 +51,7 @@ def prepare(config: pytest.Config, state: RunState) -> None:
         ours = state.folder / "audit.html"
         option.htmlpath = str(ours)
         option.self_contained_html = True
-    option.css = [*getattr(option, "css", []), str(CSS)]
+    option.css = [*getattr(option, "css", []), *map(str, STYLES)]
     if not getattr(option, "xmlpath", None):
         option.xmlpath = str(state.folder / "junit.xml")
     config.pluginmanager.register(AuditReport(state, ours), _NAME)
@@ -79,18 +79,38 @@ def hardened(text: str) -> str:
     """Return pytest-html's page with a language, a strict content policy, and without what that policy forbids.
 
     Only the one script that pytest-html has put there runs, known by its hash: no other script, no event handler, and
-    nothing is loaded from anywhere.
+    nothing is loaded from anywhere. What keyboards, screen readers and printers need beyond that is there as well.
     """
     if "<html>" not in text:  # not pytest-html's page, or hardened already
         return text
     text = text.replace(' onclick="location.reload()"', "")
     text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names the path of a file
+    text = _accessible(text)
     head = (
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(text)}"/>\n'
-        '    <meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        '    <meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        f"    <style>{_running_head(text)}</style>"
     )
     text = text.replace("<html>", '<html lang="en">', 1)
     return text.replace('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>\n    {head}', 1)
+
+
+def _accessible(text: str) -> str:
+    """Give the page landmarks, a way past its head, and the names that pytest-html's controls and pictures lack."""
+    text = text.replace("<body>", '<body>\n    <a class="skip" href="#verdict">Skip to the verdict</a>', 1)
+    text = text.replace('<h1 id="title">', '<header><h1 id="title">', 1)
+    text = re.sub(r'(by <a href="[^"]*">pytest-html</a>\s*v[^<]*</p>)', r"\1</header>\n    <main>", text, count=1)
+    text = text.replace("\n  <footer>", "\n    </main>\n  <footer>", 1)
+    text = re.sub(r'(type="checkbox" data-test-result="(\w+)")', r'\1 aria-label="Show the \2"', text)
+    text = text.replace('<img src="" />', '<img src="" alt=""/>')
+    return text.replace('<table id="results-table">', '<table id="results-table" aria-label="Test by test">', 1)
+
+
+def _running_head(text: str) -> str:
+    """Return the style that prints the report's title, which has the run id, on top of every page."""
+    found = re.search(r'<title id="head-title">([^<]*)</title>', text)
+    words = re.sub(r"[^\w .:-]", "", found.group(1)) if found else ""
+    return f'@page {{ @top-left {{ content: "{words}"; font: 8pt system-ui, sans-serif; color: #444c56; }} }}'
 
 
 def _policy(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import platform
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,13 @@ import pytest
 
 from migration.audit.criteria import STAGES, Mode, criteria_of
 from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record, StageRecord, Verdict
+from migration.audit.limits import limits
 from migration.audit.past_runs import workspace_id
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.audit.evidence import MoveRecord
+    from migration.audit.evidence import MoveRecord, Place, SchemaDifference, SmokeRecord, TableContent
     from migration.audit.told import Told
     from migration.plan.model import Plan
     from migration.plan.problem import Problem
@@ -106,8 +107,11 @@ class RunState:
     rollback: dict[str, str] = field(default_factory=dict)
     unanswerable: dict[str, str] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
-    moves: list[MoveRecord] = field(default_factory=list)
     diff: str = ""
+    moves: list[MoveRecord] = field(default_factory=list)
+    planned: list[MoveRecord] = field(default_factory=list)
+    differences: list[SchemaDifference] = field(default_factory=list)
+    smoke: list[SmokeRecord] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
     resources: ExitStack = field(default_factory=ExitStack)
 
@@ -132,6 +136,15 @@ class RunState:
         smoke = [f"smoke:{test.name}" for test in self.plan.smoke] if self.plan else []
         wanted = ids + ([] if self.mode == "rollback" else smoke)
         return [one for one in wanted if one not in self.unanswerable]
+
+    def read_at(self, place: Place, file: str, tables: dict[str, TableContent]) -> None:
+        """Keep what the tables of a database of the run were found to hold at one more place."""
+
+        def known(one: DatabaseRecord) -> DatabaseRecord:
+            return replace(one, contents={**one.contents, place: tables}) if one.file == file else one
+
+        self.sources = [known(one) for one in self.sources]
+        self.target = known(self.target) if self.target else None
 
     def not_shown(self) -> tuple[str, ...]:
         """Demanded criteria for which there is no evidence."""
@@ -200,9 +213,14 @@ class RunState:
             already=self.already,
             unanswerable=dict(self.unanswerable),
             attempts=self.attempts,
-            moves=tuple(self.moves),
             diff=self.diff,
             sql=tuple(self.sql),
+            moves=tuple(self.moves),
+            planned=tuple(self.planned),
+            differences=tuple(self.differences),
+            smoke=tuple(self.smoke),
+            asked={f"smoke:{test.name}": test.answers or test.name for test in plan.smoke} if plan else {},
+            limits=limits(plan) if plan else (),
         )
 
 

@@ -185,6 +185,7 @@ class Smoke(Part):
             ``venv``, and where there is none the one that runs pytest.
         timeout: Seconds until it and its children are ended.
         writes: True: it runs on a copy that is thrown away; changes of a database by it are listed, not a failure.
+        answers: The success criterion that this test answers, in the report ("WMS CLI works"); empty: its own name.
     """
 
     name: Name
@@ -195,6 +196,7 @@ class Smoke(Part):
     timeout: Seconds = 30.0
     expect: Expect = Expect()
     writes: bool = False
+    answers: str = ""
 
     def model_post_init(self, _context: Any, /) -> None:
         """Refuse a smoke test that says how to run it twice, or not at all."""

@@ -1,161 +1,36 @@
-"""Records of runs, made by hand: accepted, refused, unfinished, and one with hostile texts everywhere."""
+"""Records of runs, made by hand."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.criteria import CRITERIA, STAGES
-from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record, StageRecord
+from tests.audit import records
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    '"onmouseover="alert(2)',
-    "'><img src=x onerror=alert(3)>",
-    "{{7*7}}{% raw %}",
-    "\x1b[2J\x1b]0;owned\x07",
-    "\u202egnp.exe",
-    "\ud800\udcff",
-    "https://evil.example/x.js",
-)
-
-_STAGES = [stage for stage in STAGES if "migrate" in stage.modes]
-_IDS = [one.id for one in CRITERIA if one.stage in {stage.id for stage in _STAGES}] + ["smoke:WMS CLI"]
-_ESTIMATES = {"20-backup": 300.0, "30-schema": 600.0, "40-transfer": 1200.0, "70-references": 1800.0}
-_DIFF = """\
---- a/src/queue.py
-+++ b/src/queue.py
-@@ -1,3 +1,3 @@
- def path():
--    return get_logs_dir() / "task_queue.db"
-+    return get_workspace_root() / "workspace.db"
-"""
+if TYPE_CHECKING:
+    from migration.audit.evidence import Record
 
 
 @pytest.fixture
 def accepted() -> Record:
     """An accepted migration with everything a record can hold."""
-    return Record(
-        run="20261122_120603-migrate",
-        mode="migrate",
-        verdict="accepted",
-        headline="Accepted: consolidated, every criterion shown.",
-        exit_code=0,
-        started="2026-11-22T12:06:03+00:00",
-        finished="2026-11-22T12:06:09+00:00",
-        host="db-host",
-        user="operator",
-        versions={"python": "3.11.7", "sqlite": "3.53.0", "sqlite-consolidate": "0.1.0"},
-        plan={"path": "consolidation.toml", "sha256": "ab" * 32},
-        change={"id": "CHG-1042", "reason": "one instead of four", "requested_by": "R. Asker", "approved_by": ""},
-        workspace="workspace",
-        workspace_id="0123456789abcdef",
-        attempts=(
-            Attempt(
-                "20261121_090000-rehearsal", "rehearsal", "refused", "Refused. The workspace was not touched.", 1,
-                "2026-11-21T09:00:00+00:00", "2026-11-21T09:00:04+00:00", report="20261121_090000-rehearsal",
-            ),
-        ),
-        sources=(
-            DatabaseRecord(
-                "task_queue", "logs/task_queue.db", 94208, None, "cd" * 32, "", {"tasks": 85, "task_queue_metadata": 5}
-            ),
-        ),
-        target=DatabaseRecord(
-            "target", "workspace.db", 409600, 462848, "ef" * 32, "01" * 32,
-            {"workspace_tasks": 62}, {"workspace_tasks": 62, "tasks": 85, "task_queue_metadata": 5},
-            {"journal_mode": "wal"},
-        ),
-        stages=tuple(StageRecord(stage.id, "passed", 0.5, _ESTIMATES.get(stage.id)) for stage in _STAGES),
-        criteria=tuple(Evidence(one, f"subject of {one}", "85", "85", holds=True) for one in _IDS),
-        findings=("Index idx_tasks_status of the target keeps its name; the new one is tasks_idx_tasks_status.",),
-        backup_set="backups/db-consolidation-20261122_120603",
-        archive={"logs/task_queue.db": "logs/task_queue.db.archived_20261122_120603"},
-        rollback={"command": "pytest -m rollback --workspace /srv/workspace", "drilled": "2026-11-21T09:00:00+00:00"},
-        diff=_DIFF,
-        sql=("BEGIN IMMEDIATE", "CREATE TABLE tasks (id TEXT PRIMARY KEY);", "COMMIT"),
-    )  # fmt: skip
+    return records.accepted()
 
 
 @pytest.fixture
-def refused(accepted: Record) -> Record:
+def refused() -> Record:
     """A migration that failed while it verified, and put everything back."""
-    failed = Evidence(
-        "rows-exact", "task_queue:tasks", "85 rows", "84 rows, 1 missing", holds=False, todo="Look at row t-17."
-    )
-    at = _IDS.index("rows-exact")
-    ran = [stage.id for stage in _STAGES].index("50-verify")
-    stages = [
-        replace(stage, outcome="failed") if place == ran
-        else StageRecord(stage.id, "not run", reason="50-verify failed", estimate=stage.estimate) if place > ran
-        else stage
-        for place, stage in enumerate(accepted.stages)
-    ]  # fmt: skip
-    return replace(
-        accepted,
-        verdict="refused",
-        headline="Refused. The transaction was rolled back: the target is as it was.",
-        exit_code=1,
-        put_back="The transaction was rolled back: the target is as it was.",
-        stages=tuple(stages),
-        criteria=(*accepted.criteria[:at], failed),
-        not_shown=tuple(_IDS[at + 1 :]),
-        archive={},
-        diff="",
-    )
+    return records.refused()
 
 
 @pytest.fixture
-def unfinished(accepted: Record) -> Record:
+def unfinished() -> Record:
     """What a killed run leaves: a stage that is running, and no end."""
-    return replace(
-        accepted,
-        verdict="not shown",
-        headline="Unfinished: the run had not ended when this was written.",
-        finished="",
-        stages=(*accepted.stages[:3], StageRecord("40-transfer", "running", 1.5, 1200.0)),
-        criteria=accepted.criteria[:16],
-        not_shown=tuple(_IDS[16:]),
-        archive={},
-        rollback={},
-        diff="",
-    )
+    return records.unfinished()
 
 
 @pytest.fixture
-def hostile(accepted: Record) -> Record:
+def hostile() -> Record:
     """A record with a hostile text in every place that can hold one."""
-    bad = " ".join(HOSTILE)
-    databases = DatabaseRecord(bad, bad, 1, 2, bad, bad, {bad: 1}, {bad: 2}, {bad: bad})
-    return replace(
-        accepted,
-        run=bad,
-        headline=bad,
-        started=bad,
-        finished=bad,
-        host=bad,
-        user=bad,
-        versions={bad: bad},
-        plan={"path": bad, "sha256": bad},
-        change={"id": bad, "reason": bad, "requested_by": bad, "approved_by": bad},
-        workspace=bad,
-        attempts=(
-            Attempt(bad, "migrate", "not shown", bad, None, bad, bad, backup_set=bad, report=bad, cut_short=bad),
-        ),
-        sources=(databases,),
-        target=databases,
-        stages=(StageRecord("40-transfer", "not run", reason=bad), StageRecord(bad, "failed", 1.0, 2.0)),
-        criteria=(
-            Evidence(f"smoke:{bad}", bad, bad, bad, holds=False, todo=bad),
-            Evidence(bad, bad, bad, bad, holds=True),
-        ),
-        not_shown=(f"smoke:{bad}2", bad * 2),
-        findings=(bad,),
-        backup_set=bad,
-        archive={bad: bad},
-        rollback={"command": bad, "drilled": bad},
-        put_back=bad,
-        diff=f"+{bad}\n-{bad}\n",
-        sql=(bad,),
-    )
+    return records.hostile()

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.evidence import Evidence, Record
-from migration.audit.page import CSS, page
+from migration.audit.evidence import Attempt, Evidence, Record
+from migration.audit.page import STYLES, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ELEMENTS = {
-    "main", "section", "h2", "h3", "p", "ul", "li", "b", "strong", "dl", "div", "dt", "dd", "code", "pre", "table",
-    "caption", "thead", "tbody", "tr", "th", "td", "br", "span", "a", "details", "summary", "svg", "rect",
+    "section", "h2", "h3", "p", "ul", "li", "b", "strong", "dl", "div", "dt", "dd", "code", "pre", "table",
+    "caption", "thead", "tbody", "tr", "th", "td", "br", "span", "a", "details", "summary", "nav", "svg", "title",
+    "desc", "rect", "path", "text",
 }  # fmt: skip
 _ATTRIBUTES = {
     "class", "id", "href", "scope", "role", "tabindex", "open", "aria-label", "aria-labelledby", "aria-hidden",
-    "viewbox", "preserveaspectratio", "width", "height", "y",
+    "viewbox", "width", "height", "x", "y", "rx", "d", "text-anchor", "colspan",
 }  # fmt: skip
-_VOID = {"br", "rect"}
+_VOID = {"br", "rect"}  # the second is closed by its own slash
 
 
 @dataclass
@@ -106,7 +107,11 @@ def test_a_hostile_text_is_shown_as_text(hostile: Record) -> None:
 
 @pytest.mark.parametrize(
     ("name", "word", "tone"),
-    [("accepted", "Accepted", "good"), ("refused", "Refused", "bad"), ("unfinished", "Unfinished", "open")],
+    [
+        ("accepted", "Accepted", "good"),
+        ("refused", "Refused and put back", "bad"),
+        ("unfinished", "Unfinished", "open"),
+    ],
 )
 def test_the_verdict_is_the_first_heading_and_has_a_word_and_a_colour(
     request: pytest.FixtureRequest, name: str, word: str, tone: str
@@ -146,8 +151,14 @@ def test_page_one_answers_who_what_when_and_how_back(accepted: Record) -> None:
         "drilled 2026-11-21 09:00:00 UTC",
         "tasks_idx_tasks_status",
         "logs/task_queue.db.archived_20261122_120603",
-        "workspace_tasks 62 62 0",
-        "task_queue_metadata — 5 +5 (new)",
+        "workspace_tasks 62 rows 3c3c3c3c3c3c3c3c same same",
+        "task_queue_metadata new — 5 rows 2b2b2b2b2b2b2b2b",
+        "tasks 85 rows 1a1a1a1a1a1a1a1a same same same tasks: 85 rows same",
+        "1 more table has no row at any of these places.",
+        "logs/task_queue.db:tasks version default none 0",
+        "t-1 open",
+        "No log was watched for new errors",
+        "1 databases, 2 tables, 90 rows into workspace.db",
         "400.0 KiB → 452.0 KiB",
         'get_workspace_root() / "workspace.db"',
         "sqlite 3.53.0",
@@ -170,20 +181,65 @@ def test_failed_criteria_come_first_with_what_to_do(refused: Record) -> None:
 def test_stages_show_time_against_estimate_and_why_they_did_not_run(refused: Record) -> None:
     """A later stage is "not run", never skipped, and says which stage failed."""
     text = _Parsed(page(refused)).text
-    stages = text[text.index("Time against estimate") :]
+    stages = text[text.index("Of the estimate") :]
 
-    assert "20-backup copies databases, dumps and code files into a backup set passed 0.50 s 5 min" in stages
-    assert "60-commit commits: the one point of no return for data not run 50-verify failed — —" in stages
+    assert "20-backup copies databases, dumps and code files into a backup set passed 0.50 s 5 min 0.2 %" in stages
+    assert "60-commit commits: the one point of no return for data not run 50-verify failed — — —" in stages
 
 
 def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> None:
     """Each question has its answer, and the ids of the criteria that gave it."""
     text = _Parsed(page(refused)).text
-    answers = text[text.index("Success criteria, answered") :]
+    answers = text[text.index("Asked Answer By these criteria") :]
 
     assert "All original databases backed up shown backup-complete , backup-digest , dump-reloads" in answers
     assert "No data loss or corruption failed" in answers
     assert "Old databases archived not shown" in answers
+    assert "Code updated to use workspace.db not shown" in answers
+    assert "WMS CLI works not shown smoke:WMS CLI" in answers
+    assert "Tests passing failed stages" in answers
+
+
+def test_the_checklist_is_ticked_by_evidence_and_leads_to_it(refused: Record) -> None:
+    """What was done before the failure is ticked, what failed and what was never reached are not."""
+    text = _Parsed(page(refused)).text
+    checklist = text[text.index("Ticked by the evidence") :]
+
+    assert "shown The SQL dumps load again, with the same content dump-reloads" in checklist
+    assert "not shown The change is approved page one" in checklist
+    assert "failed Everything is compared before COMMIT" in checklist
+    assert "not shown The transaction is committed committed (not shown)" in checklist
+    places = [checklist.index(phase) for phase in ("Pre-migration", "Migration ", "Post-migration", "Final validation")]
+    assert places == sorted(places)
+
+
+def test_the_page_has_lines_to_sign_with_the_names_that_are_known(accepted: Record) -> None:
+    """Whoever signs sees run and verdict beside the line; an unknown name is left to be written."""
+    text = _Parsed(page(accepted)).text
+
+    assert f"Run {accepted.run} , verdict: Accepted ." in text
+    assert "As Name Date Signature Requested by R. Asker Approved by Run by operator Reviewed by" in text
+
+
+def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:
+    """The runs that failed or were cut short are part of the record of those that did not."""
+    tried = Attempt("20261120_080000-migrate", "migrate", "refused", "Refused.", 1, "2026-11-20T08:00:00+00:00", "")
+    later = replace(tried, run="20261121_080000-rehearsal", mode="rehearsal", cut_short="there is no end of it")
+
+    text = _Parsed(page(replace(accepted, attempts=(tried, later)))).text
+    earlier = text[text.index("Run Verdict Started Finished What became of it") :]
+
+    assert earlier.index("20261121_080000-rehearsal") < earlier.index("20261120_080000-migrate")
+    assert "there is no end of it" in earlier
+
+
+def test_what_was_not_checked_says_why(refused: Record) -> None:
+    """A criterion without evidence names the stage that failed before it."""
+    not_run = tuple(replace(one, reason="50-verify failed") for one in refused.stages)
+
+    text = _Parsed(page(replace(refused, stages=not_run))).text
+
+    assert "archived : nobody looked: 50-verify failed" in text[text.index("Not checked, and why", 3000) :]
 
 
 def test_headings_descend_one_level_at_a_time_and_tables_have_headers(any_record: Record) -> None:
@@ -213,8 +269,8 @@ def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
 
     html = page(replace(accepted, criteria=(*accepted.criteria, *many)))
 
-    assert re.search(r"<details>\s*<summary><code>50-verify</code>: 30\d shown", html)
-    assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 shown", html)
+    assert re.search(r"<details>\s*<summary><code>50-verify</code>: \d+ lines, all shown", html)
+    assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 lines, all shown", html)
 
 
 def test_text_is_readable_on_its_paper_in_light_and_dark() -> None:
@@ -231,7 +287,7 @@ def test_text_is_readable_on_its_paper_in_light_and_dark() -> None:
 
 
 def _palettes() -> Iterator[dict[str, str]]:
-    for block in re.findall(r":root \{(.*?)\}", CSS.read_text("utf-8"), re.DOTALL):
+    for block in re.findall(r":root \{(.*?)\}", STYLES[0].read_text("utf-8"), re.DOTALL):
         yield dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.harness.fixtures import Recorder, database_record
-from migration.harness.rehearsals import standing
+from migration.harness.facts import database_record, planned_moves, schema_differences
+from migration.harness.rehearsals import last_passed, standing
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
+    from migration.harness.fixtures import Recorder
     from migration.harness.state import RunState
 
 pytestmark = [pytest.mark.stage("10-preflight"), pytest.mark.migrate, pytest.mark.verify]
@@ -31,8 +32,15 @@ def test_everything_is_read_and_nothing_is_changed(run: Run, state: RunState) ->
     """Sources, target and code are read; from now on writers are kept out of the databases."""
     found = run.survey()
 
-    state.sources = [database_record(facts) for facts in found.sources.values()]
+    state.sources = [
+        database_record(found.sources[source.name], source)
+        for source in run.plan.sources
+        if source.name in found.sources
+    ]
     state.target = database_record(found.target) if found.target else None
+    rehearsal = last_passed(state.settings.reports, state.plan_sha256)
+    state.rollback = {"drilled": rehearsal.finished.isoformat(timespec="seconds") if rehearsal else ""}
+    state.planned, state.differences = planned_moves(found), schema_differences(found)
     state.findings += found.findings
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.backup import file_content_digest, reloaded_digest
+from migration.engine.backup import file_content, reloaded_content
 from migration.engine.digest import digest_file
 from migration.engine.observation import Observation, equal
+from migration.harness.closing import command
+from migration.harness.facts import contents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,7 @@ def test_everything_is_backed_up(run: Run, backup_set: Path, state: RunState) ->
     """A new backup set is opened, filled and sealed; none of an earlier run is touched."""
     state.touched = True
     state.backup_set = backup_set.relative_to(run.root).as_posix()
+    state.rollback["command"] = command(state, "rollback")
 
     run.back_up()
 
@@ -62,7 +65,9 @@ def test_all_originals_are_in_the_backup_set(run: Run, backup_set: Path, evidenc
 
 @pytest.mark.order(2030)
 @pytest.mark.criterion("backup-digest")
-def test_each_backup_has_the_content_of_its_original(run: Run, backup_set: Path, evidence: Recorder) -> None:
+def test_each_backup_has_the_content_of_its_original(
+    run: Run, backup_set: Path, evidence: Recorder, state: RunState
+) -> None:
     """Read again through a new connection, each copy has the content digest of the live database."""
     assert run.sealed is not None
     live = {
@@ -70,27 +75,26 @@ def test_each_backup_has_the_content_of_its_original(run: Run, backup_set: Path,
         for facts in [*run.found.sources.values(), *([run.found.target] if run.found.target else [])]
     }
 
-    wrong = evidence(
-        "backup-digest",
-        [
-            equal(copy.file, live[copy.file], file_content_digest(backup_set / copy.copy))
-            for copy in run.sealed.databases
-        ],
-    )
+    seen = []
+    for copy in run.sealed.databases:
+        found = file_content(backup_set / copy.copy)
+        state.read_at("backup", copy.file, contents(found.tables))
+        seen.append(equal(copy.file, live[copy.file], found.digest))
+    wrong = evidence("backup-digest", seen)
 
     assert not wrong, wrong
 
 
 @pytest.mark.order(2040)
 @pytest.mark.criterion("dump-reloads")
-def test_each_dump_reloads_to_the_same_content(run: Run, backup_set: Path, evidence: Recorder) -> None:
+def test_each_dump_reloads_to_the_same_content(run: Run, backup_set: Path, evidence: Recorder, state: RunState) -> None:
     """Each SQL dump, loaded into an empty database, has the content digest of the live database."""
     assert run.sealed is not None
-    seen = [
-        equal(copy.dump, copy.digest, reloaded_digest(backup_set / copy.dump))
-        for copy in run.sealed.databases
-        if copy.dump
-    ]
+    seen = []
+    for copy in run.sealed.databases if run.plan.dump else ():
+        found = reloaded_content(backup_set / copy.dump)
+        state.read_at("dump", copy.file, contents(found.tables))
+        seen.append(equal(copy.dump, copy.digest, found.digest))
     if not run.plan.dump:
         seen = [Observation("SQL dumps", "as the plan says", "the plan asks for none (dump = false)", holds=True)]
 

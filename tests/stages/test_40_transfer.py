@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine import compare
-from migration.harness.fixtures import move_record
+from migration.harness.facts import done_moves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def test_each_source_is_attached_and_copied(
 
     target.finish_schema()
     state.findings += target.settled
-    state.moves = [move_record(one) for one in target.done]
+    state.moves = done_moves(target.done)
 
     assert len(target.done) == len(target.found.moves)
 

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import smoke
-
 if TYPE_CHECKING:
     from migration.engine.applications import Applications
     from migration.engine.run import Run
@@ -32,8 +30,7 @@ def test_the_application_works(applications: Applications, smoke_test: Smoke | N
         applications.say("the plan names no smoke test")
         return
 
-    seen = smoke.observe(smoke_test, applications.run(smoke_test))
-    wrong = evidence(f"smoke:{smoke_test.name}", seen)
+    wrong = evidence.application(smoke_test, applications.run(smoke_test))
 
     assert not wrong, wrong
 

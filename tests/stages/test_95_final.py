@@ -11,7 +11,6 @@ from migration.engine.guard import looking
 from migration.engine.ledger import Ledger
 from migration.engine.observation import equal
 from migration.harness.last_words import after, instructions, record
-from migration.harness.rehearsals import last_passed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,10 +42,6 @@ def test_the_target_still_is_what_was_verified(run: Run, evidence: Recorder, sta
 def test_the_record_is_in_the_backup_set(run: Run, backup_set: Path, evidence: Recorder, state: RunState) -> None:
     """Backup location, rollback procedure and the record of the run are in the backup set, and the ledger is closed."""
     assert all(one.holds for one in state.evidence), "a criterion does not hold: the run is not finished"
-    rehearsal = last_passed(state.settings.reports, state.plan_sha256)
-    drilled = rehearsal.finished.isoformat(timespec="seconds") if rehearsal else ""
-    state.rollback = {"command": instructions(state)[0], "drilled": drilled}
-
     run.finish(record(state), instructions(state)[1].encode("utf-8"))
 
     seen = [

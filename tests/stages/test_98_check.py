@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import check, smoke
+from migration.engine import check
 from migration.engine.scan import listed, mentions, scope_of, stale_observations
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ def test_the_application_still_works(
         copied_applications.say("the plan names no smoke test")
         return
 
-    seen = smoke.observe(smoke_test, copied_applications.run(smoke_test))
-    wrong = evidence(f"smoke:{smoke_test.name}", seen)
+    wrong = evidence.application(smoke_test, copied_applications.run(smoke_test))
 
     assert not wrong, wrong

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import compare, originals, smoke
+from migration.engine import compare, originals
 from migration.engine.references import updated_observations
 from migration.engine.scan import listed, mentions, scope_of, stale_observations
 
@@ -145,8 +145,7 @@ def test_the_application_works_with_the_result(
         copied_applications.say("the plan names no smoke test")
         return
 
-    seen = smoke.observe(smoke_test, copied_applications.run(smoke_test))
-    wrong = evidence(f"smoke:{smoke_test.name}", seen)
+    wrong = evidence.application(smoke_test, copied_applications.run(smoke_test))
 
     assert not wrong, wrong
 

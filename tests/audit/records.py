@@ -1,0 +1,230 @@
+"""Records of runs, made by hand: accepted, refused, unfinished, and one with hostile texts everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from migration.audit.criteria import CRITERIA, STAGES
+from migration.audit.evidence import (
+    Attempt,
+    DatabaseRecord,
+    Evidence,
+    MoveRecord,
+    Record,
+    SchemaDifference,
+    SmokeRecord,
+    StageRecord,
+    TableContent,
+)
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"onmouseover="alert(2)',
+    "'><img src=x onerror=alert(3)>",
+    "{{7*7}}{% raw %}",
+    "\x1b[2J\x1b]0;owned\x07",
+    "\u202egnp.exe",
+    "\ud800\udcff",
+    "https://evil.example/x.js",
+)
+
+_TASKS, _METADATA, _OWN = TableContent(85, "1a" * 32), TableContent(5, "2b" * 32), TableContent(62, "3c" * 32)
+_SOURCE = {"tasks": _TASKS, "task_queue_metadata": _METADATA, "drafts": TableContent(0, "00" * 32)}
+_STAGES = [stage for stage in STAGES if "migrate" in stage.modes]
+_IDS = [one.id for one in CRITERIA if one.stage in {stage.id for stage in _STAGES}] + ["smoke:WMS CLI"]
+_ESTIMATES = {"20-backup": 300.0, "30-schema": 600.0, "40-transfer": 1200.0, "70-references": 1800.0}
+_DIFF = """\
+--- a/src/queue.py
++++ b/src/queue.py
+@@ -1,3 +1,3 @@
+ def path():
+-    return get_logs_dir() / "task_queue.db"
++    return get_workspace_root() / "workspace.db"
+"""
+
+
+def accepted() -> Record:
+    """An accepted migration with everything a record can hold."""
+    return Record(
+        run="20261122_120603-migrate",
+        mode="migrate",
+        verdict="accepted",
+        headline="Accepted: consolidated, every criterion shown.",
+        exit_code=0,
+        started="2026-11-22T12:06:03+00:00",
+        finished="2026-11-22T12:06:09+00:00",
+        host="db-host",
+        user="operator",
+        versions={"python": "3.11.7", "sqlite": "3.53.0", "sqlite-consolidate": "0.1.0"},
+        plan={"path": "consolidation.toml", "sha256": "ab" * 32},
+        change={"id": "CHG-1042", "reason": "one instead of four", "requested_by": "R. Asker", "approved_by": ""},
+        workspace="workspace",
+        workspace_id="0123456789abcdef",
+        attempts=(
+            Attempt(
+                "20261121_090000-rehearsal", "rehearsal", "refused", "Refused. The workspace was not touched.", 1,
+                "2026-11-21T09:00:00+00:00", "2026-11-21T09:00:04+00:00", report="20261121_090000-rehearsal",
+            ),
+        ),
+        sources=(
+            DatabaseRecord(
+                "task_queue", "logs/task_queue.db", 94208, None, "cd" * 32, "", {"tasks": 85, "task_queue_metadata": 5},
+                contents={"live": _SOURCE, "backup": _SOURCE, "dump": _SOURCE, "archive": _SOURCE},
+                about={"risk": "medium", "reason": "the active task queue"},
+            ),
+        ),
+        target=DatabaseRecord(
+            "target", "workspace.db", 409600, 462848, "ef" * 32, "01" * 32,
+            {"workspace_tasks": 62}, {"workspace_tasks": 62, "tasks": 85, "task_queue_metadata": 5},
+            {"journal_mode": "wal"},
+            {
+                "live": {"workspace_tasks": _OWN},
+                "backup": {"workspace_tasks": _OWN},
+                "after": {"workspace_tasks": _OWN, "tasks": _TASKS, "task_queue_metadata": _METADATA},
+            },
+        ),
+        stages=tuple(StageRecord(stage.id, "passed", 0.5, _ESTIMATES.get(stage.id)) for stage in _STAGES),
+        criteria=tuple(Evidence(one, f"subject of {one}", "85", "85", holds=True) for one in _IDS),
+        findings=("Index idx_tasks_status of the target keeps its name; the new one is tasks_idx_tasks_status.",),
+        backup_set="backups/db-consolidation-20261122_120603",
+        archive={"logs/task_queue.db": "logs/task_queue.db.archived_20261122_120603"},
+        rollback={"command": "pytest -m rollback --workspace /srv/workspace", "drilled": "2026-11-21T09:00:00+00:00"},
+        diff=_DIFF,
+        sql=("BEGIN IMMEDIATE", "CREATE TABLE tasks (id TEXT PRIMARY KEY);", "COMMIT"),
+        moves=(
+            MoveRecord("task_queue", "logs/task_queue.db:tasks", "tasks", "tasks", 85, 85),
+            MoveRecord(
+                "task_queue", "logs/task_queue.db:task_queue_metadata", "task_queue_metadata", "task_queue_metadata",
+                5, 5,
+            ),
+        ),
+        differences=(SchemaDifference("logs/task_queue.db:tasks", "version", "default", "none", "0"),),
+        smoke=(SmokeRecord("WMS CLI", "python -m wms task list", "exit status 0", 0.25, 2, 0, "t-1 open\nt-2 done\n"),),
+        asked={"smoke:WMS CLI": "WMS CLI works"},
+        limits=("No log was watched for new errors: the plan names no [logs] files.",),
+    )  # fmt: skip
+
+
+def refused() -> Record:
+    """A migration that failed while it verified, and put everything back."""
+    record = accepted()
+    failed = Evidence(
+        "rows-exact", "task_queue:tasks", "85 rows", "84 rows, 1 missing", holds=False, todo="Look at row t-17."
+    )
+    at = _IDS.index("rows-exact")
+    ran = [stage.id for stage in _STAGES].index("50-verify")
+    stages = [
+        replace(stage, outcome="failed") if place == ran
+        else StageRecord(stage.id, "not run", reason="50-verify failed", estimate=stage.estimate) if place > ran
+        else stage
+        for place, stage in enumerate(record.stages)
+    ]  # fmt: skip
+    return replace(
+        record,
+        verdict="refused",
+        headline="Refused. The transaction was rolled back: the target is as it was.",
+        exit_code=1,
+        put_back="The transaction was rolled back: the target is as it was.",
+        stages=tuple(stages),
+        criteria=(*record.criteria[:at], failed),
+        not_shown=tuple(_IDS[at + 1 :]),
+        archive={},
+        diff="",
+    )
+
+
+def unfinished() -> Record:
+    """What a killed run leaves: a stage that is running, and no end."""
+    record = accepted()
+    return replace(
+        record,
+        verdict="not shown",
+        headline="Unfinished: the run had not ended when this was written.",
+        finished="",
+        stages=(*record.stages[:3], StageRecord("40-transfer", "running", 1.5, 1200.0)),
+        criteria=record.criteria[:16],
+        not_shown=tuple(_IDS[16:]),
+        archive={},
+        rollback={},
+        diff="",
+    )
+
+
+def hostile() -> Record:
+    """A record with a hostile text in every place that can hold one."""
+    record = accepted()
+    bad = " ".join(HOSTILE)
+    found = {bad: TableContent(1, bad)}
+    databases = DatabaseRecord(
+        bad, bad, 1, 2, bad, bad, {bad: 1}, {bad: 2}, {bad: bad}, {"live": found, "after": found}, {bad: bad}
+    )
+    return replace(
+        record,
+        run=bad,
+        headline=bad,
+        started=bad,
+        finished=bad,
+        host=bad,
+        user=bad,
+        versions={bad: bad},
+        plan={"path": bad, "sha256": bad},
+        change={"id": bad, "reason": bad, "requested_by": bad, "approved_by": bad},
+        workspace=bad,
+        attempts=(
+            Attempt(bad, "migrate", "not shown", bad, None, bad, bad, backup_set=bad, report=bad, cut_short=bad),
+        ),
+        sources=(databases,),
+        target=replace(databases, name=f"{bad} target"),
+        stages=(StageRecord("40-transfer", "not run", reason=bad), StageRecord(bad, "failed", 1.0, 2.0)),
+        criteria=(
+            Evidence(f"smoke:{bad}", bad, bad, bad, holds=False, todo=bad),
+            Evidence(bad, bad, bad, bad, holds=True),
+        ),
+        not_shown=(f"smoke:{bad}2", bad * 2),
+        findings=(bad,),
+        backup_set=bad,
+        archive={bad: bad},
+        rollback={"command": bad, "drilled": bad},
+        put_back=bad,
+        diff=f"+++ {bad}.py\n+{bad}\n-{bad}\n",
+        sql=(bad,),
+        moves=(MoveRecord(bad, bad, bad, bad, 1, 1), MoveRecord(bad * 2, bad, bad, bad * 2, 0)),
+        differences=(SchemaDifference(bad, bad, bad, bad, bad),),
+        smoke=(SmokeRecord(bad, bad, bad, 1.0, 1, 1, bad, bad),),
+        asked={f"smoke:{bad}": bad},
+        limits=(bad,),
+    )
+
+
+def large() -> Record:
+    """An accepted migration of a thousand tables, with an application that printed five thousand lines."""
+    record = accepted()
+    names = [f"measurements_of_station_{number:04}" for number in range(1000)]
+    found = {name: TableContent(1000 - at, f"{at:064x}") for at, name in enumerate(names)}
+    rows = {name: one.rows for name, one in found.items()}
+    source = replace(record.sources[0], rows=rows, contents=dict.fromkeys(("live", "backup", "dump", "archive"), found))
+    assert record.target is not None
+    target = replace(record.target, rows_after=rows, contents={"live": {}, "after": found})
+    per_table = (
+        "tables-created", "schema-as-planned", "rows-counted", "rows-expected", "rows-exact", "no-duplicates",
+        "final-digest",
+    )  # fmt: skip
+    seen = [
+        Evidence(one, f"target: {name}", f"{rows[name]} rows, {at:064x}", f"{rows[name]} rows, {at:064x}", holds=True)
+        for one in per_table
+        for at, name in enumerate(names)
+    ]
+    output = "".join(f"line {number}: a task with a title that is as long as titles are\n" for number in range(5000))
+    return replace(
+        record,
+        sources=(source,),
+        target=target,
+        moves=tuple(
+            MoveRecord(source.name, f"{source.file}:{name}", name, name, rows[name], rows[name]) for name in names
+        ),
+        criteria=(*record.criteria, *seen),
+        findings=tuple(f"{name} column value: NOT NULL was yes, is no in the target." for name in names),
+        differences=tuple(SchemaDifference(name, "value", "NOT NULL", "yes", "no") for name in names),
+        sql=tuple(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, value REAL NOT NULL)" for name in names),
+        smoke=(SmokeRecord("lists everything", "app list", "exit status 0", 2.5, 5000, 0, output),),
+    )

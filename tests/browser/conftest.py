@@ -1,0 +1,62 @@
+"""One browser for all tests of this room, and reports as the harness writes them: a page, hardened, in a file."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.audit import records
+from tests.browser.reports import write_reports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+_FLAGS = (
+    "--no-sandbox",  # a container's root has no user namespaces; only files of these tests are opened
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A real Chromium, headless; without one, or without its driver, the room is skipped and says why."""
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with driver.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the reports are."""
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="session")
+def reports(chromium: Browser, folder: Path) -> dict[str, Path]:
+    """The report of each kind of record, by name; none is written where there is no browser to open it."""
+    assert chromium.is_connected()
+    return write_reports(
+        folder,
+        {
+            "accepted": records.accepted(),
+            "refused": records.refused(),
+            "unfinished": records.unfinished(),
+            "hostile": records.hostile(),
+            "large": records.large(),
+        },
+    )

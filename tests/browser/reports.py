@@ -1,0 +1,81 @@
+"""Reports for the browser: each written by pytest-html in a run of its own, through the harness's own hooks."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.whole.whole_run import DEADLINE, REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.audit.evidence import Record
+
+_RUNS = """
+import os, pickle, types
+from pathlib import Path
+import pytest
+from migration.harness import report
+
+class Shown:
+    def __init__(self, record):
+        self.record = record
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config):
+        record = self.record
+        state = types.SimpleNamespace(
+            folder=Path("out"), mode=record.mode, run_id=record.run, failed="", stages={}, record=lambda: record
+        )
+        report.prepare(config, state)
+
+    def pytest_sessionfinish(self, session):
+        report.finish(session.config)
+
+top = Path.cwd()
+for name, record in pickle.loads((top / "records.pickle").read_bytes()).items():
+    os.chdir(top / name)
+    pytest.main(["-p", "no:cacheprovider", "--import-mode=importlib", "-q", "."], plugins=[Shown(record)])
+"""
+
+_TESTS = """
+import pytest
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(7)>", "'\\"--><svg onload=alert(8)>"])
+def test_named(name):
+    print("<script>alert(9)</script>")
+
+def test_with_subtests(subtests):
+    with subtests.test("<i onclick=alert(10)>table</i>"):
+        assert 84 == 85, "a row is missing"
+"""
+
+_SETTINGS = "[pytest]\ninitial_sort = original\nrender_collapsed = none\n"
+
+
+def write_reports(folder: Path, records: dict[str, Record]) -> dict[str, Path]:
+    """Leave the report of each record below ``folder``, under it pytest-html's table of tests with hostile names."""
+    (folder / "records.pickle").write_bytes(pickle.dumps(records))
+    for name in records:
+        (folder / name).mkdir()
+        (folder / name / "test_some.py").write_text(_TESTS, "utf-8")
+        (folder / name / "pytest.ini").write_text(
+            "[pytest]\ninitial_sort = original\nrender_collapsed = none\n", "utf-8"
+        )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    done = subprocess.run(
+        [sys.executable, "-c", _RUNS],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    reports = {name: folder / name / "out" / "audit.html" for name in records}
+    assert all(report.is_file() for report in reports.values()), done.stdout + done.stderr
+    return reports
