@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).with_name("templates")
 STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))
 
+_NOT_PUT_BACK = 3  # the exit code
 _OPEN_ROWS = 40  # a stage with more criteria than that starts folded
 _LONG_TEXT = 600
 _LONG_NAME = 34  # characters that fit beside a picture
@@ -64,7 +65,8 @@ def _context(record: Record) -> dict[str, Any]:
         "tone": tone(record),
         "counts": counts(record),
         "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
-        "elapsed": elapsed(record),
+        "elapsed": _took(record),
+        "way_back": _way_back(record),
         "estimate": sum(estimates) if estimates else None,
         "moved": _moved(record),
         "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
@@ -102,6 +104,18 @@ def _pictures(record: Record) -> dict[str, Any]:
     }
 
 
+def _took(record: Record) -> float | None:
+    """Return the seconds of the run: start and end are noted in whole seconds, the stages' times are finer."""
+    by_clock = elapsed(record)
+    return None if by_clock is None else max(by_clock, sum(stage.seconds for stage in record.stages))
+
+
+def _way_back(record: Record) -> str:
+    """Return the rollback command where there is, or may be, something to roll back; else an empty text."""
+    stands = record.verdict == "accepted" or not record.finished or record.exit_code == _NOT_PUT_BACK
+    return record.rollback.get("command", "") if stands else ""
+
+
 def _moved(record: Record) -> str:
     """Say what moved, or was to move, in half a sentence; empty where the record does not know."""
     if not record.flow:
@@ -109,7 +123,8 @@ def _moved(record: Record) -> str:
     sources = len({move.source for move in record.flow})
     rows = sum(move.rows if move.arrived is None else move.arrived for move in record.flow)
     into = record.target.file if record.target else "the target"
-    return f"{sources} databases, {len(record.flow)} tables, {flow.counted(rows)} into {into}"
+    counted = (flow.counted(sources, "database"), flow.counted(len(record.flow), "table"), flow.counted(rows))
+    return f"{', '.join(counted)} into {into}"
 
 
 def _attempt(attempt: Attempt) -> dict[str, str]:
@@ -126,6 +141,8 @@ def _attempt(attempt: Attempt) -> dict[str, str]:
 def _asked(record: Record) -> list[Answer]:
     found = answers(record)
     known = any(one.standing and one.criteria for one in found)
+    if record.mode == "rollback":
+        return [one for one in found if one.standing]
     return found if known and not record.already else []
 
 

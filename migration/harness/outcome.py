@@ -202,7 +202,9 @@ def _end(session: pytest.Session, state: RunState, exitstatus: int) -> None:
         state.errors.append(f"the end of the run failed: {error}")
     for stage in STAGES:
         if state.mode in stage.modes and stage.id not in state.stages:
-            state.stages[stage.id] = StageRecord(stage.id, "not run", reason=_why_not(state))
+            state.stages[stage.id] = StageRecord(
+                stage.id, "not run", reason=_why_not(state), estimate=_estimate(stage.id, state.plan)
+            )
     if not state.finished:
         state.finished = datetime.now(UTC).isoformat(timespec="seconds")
     state.exit_code = _exit_code(state, exitstatus)

@@ -158,7 +158,7 @@ def test_page_one_answers_who_what_when_and_how_back(accepted: Record) -> None:
         "logs/task_queue.db:tasks version default none 0",
         "t-1 open",
         "No log was watched for new errors",
-        "1 databases, 2 tables, 90 rows into workspace.db",
+        "1 database, 2 tables, 90 rows into workspace.db",
         "400.0 KiB → 452.0 KiB",
         'get_workspace_root() / "workspace.db"',
         "sqlite 3.53.0",
@@ -219,6 +219,26 @@ def test_the_page_has_lines_to_sign_with_the_names_that_are_known(accepted: Reco
 
     assert f"Run {accepted.run} , verdict: Accepted ." in text
     assert "As Name Date Signature Requested by R. Asker Approved by Run by operator Reviewed by" in text
+
+
+def test_the_way_back_is_shown_where_there_is_something_to_undo(accepted: Record, refused: Record) -> None:
+    """A refused run that was put back needs none; a run that has no end may."""
+    command = "pytest -m rollback --workspace /srv/workspace"
+
+    assert command in _Parsed(page(accepted)).text
+    assert command not in _Parsed(page(refused)).text
+    assert command in _Parsed(page(replace(refused, finished=""))).text
+
+
+def test_what_an_application_printed_is_counted_where_it_is_withheld(accepted: Record) -> None:
+    """Output may hold values of rows: the page has it only where the record has."""
+    withheld = tuple(replace(one, stdout="") for one in accepted.smoke)
+
+    text = _Parsed(page(replace(accepted, smoke=withheld))).text
+
+    assert "exit status 0, after 0.25 s." in text
+    assert "Output: 2 lines, withheld: they may hold values of rows" in text
+    assert "t-1 open" not in text
 
 
 def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:

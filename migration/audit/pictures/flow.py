@@ -79,13 +79,14 @@ def flow(record: Record) -> Flow | None:
     rows = sum(move.rows for move in record.flow)
     into = record.target.file if record.target else "the target"
     databases = len({move.source for move in record.flow})
-    said = f"{counted(rows)} of {len(record.flow)} tables in {databases} databases into {into}."
+    tables_of = f"{counted(len(record.flow), 'table')} in {counted(databases, 'database')}"
+    said = f"{counted(rows)} of {tables_of} into {into}."
     return Flow(height, tuple(left), tuple(right), tuple(_bands(streams, sources, tables, left, right, scale)), said)
 
 
-def counted(rows: int) -> str:
-    """Return a number of rows in words: ``"1 row"``, ``"12,000 rows"``."""
-    return f"{rows:,} row{'' if rows == 1 else 's'}"
+def counted(number: int, noun: str = "row") -> str:
+    """Return a number of things in words: ``"1 row"``, ``"12,000 rows"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _moved(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
@@ -114,7 +115,7 @@ def _there_before(record: Record) -> list[_Stream]:
     streams = [_Stream(_HAD, name, rows) for name, rows in before.items() if name in receiving and rows]
     others = [rows for name, rows in before.items() if name not in receiving]
     if others:
-        streams.append(_Stream(_HAD, f"{len(others)} tables it had before", sum(others)))
+        streams.append(_Stream(_HAD, f"{counted(len(others), 'table')} it had before", sum(others)))
     return streams
 
 
