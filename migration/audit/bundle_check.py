@@ -16,7 +16,7 @@ from migration.audit.evidence import Evidence
 from migration.audit.past_runs import MANIFEST
 from migration.audit.summary import as_line, criteria_line, evidence_line, first_line
 from migration.audit.told import EVIDENCE
-from migration.audit.words import verdict_word
+from migration.audit.words import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ def _summary(told: Told, about: Attempt) -> Iterator[_Pair]:
 def _page(told: Told, about: Attempt) -> Iterator[_Pair]:
     if PAGE in told.bundle.files:  # --html may have sent it elsewhere
         text = told.bundle.text(PAGE)
-        yield f"{PAGE}: verdict", verdict_word(about), _VerdictOf(text).word
+        yield f"{PAGE}: verdict", outcome(about), _VerdictOf(text).word
         yield f"{PAGE}: run", about.run, about.run if about.run in text else "not named"
 
 

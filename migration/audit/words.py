@@ -23,6 +23,11 @@ _ACCEPTED = {
     "bundle": "Bundle consistent",
 }
 _INTERRUPTED = (2, 129, 143)
+_REFUSED = {  # by exit code
+    1: "Refused and put back",
+    3: "Refused, not put back",
+    4: "Refused before anything was touched",
+}
 _CRITERIA = {criterion.id: criterion for criterion in CRITERIA}
 _STAGES = {stage.id: stage for stage in STAGES}
 
@@ -38,14 +43,12 @@ def verdict_word(record: Record | Attempt) -> str:
     return "Refused" if record.verdict == "refused" else "Not shown"
 
 
-def outcome(record: Record) -> str:
+def outcome(record: Record | Attempt) -> str:
     """Return the verdict as the report's first words: for a migration also what became of the workspace."""
     word = verdict_word(record)
     if word != "Refused" or record.mode != "migrate":
         return word
-    return {1: "Refused and put back", 3: "Refused, not put back", 4: "Refused before anything was touched"}.get(
-        record.exit_code, word
-    )
+    return word if record.exit_code is None else _REFUSED.get(record.exit_code, word)
 
 
 def tone(record: Record | Attempt) -> Tone:
