@@ -15,7 +15,7 @@ class Observation:
         observed: What was seen, in the same form.
         holds: Whether that is good enough.
         todo: When it is not: one sentence that says what to do next.
-        heard: What an application or a log said, which may hold values of rows: for the terminal, not for the report.
+        heard: What an application or a log said, which may hold values of rows: kept apart, to be withheld.
     """
 
     subject: str

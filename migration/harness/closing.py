@@ -66,8 +66,8 @@ def _not_held(state: RunState) -> list[str]:
 
 
 def _heard(state: RunState) -> list[str]:
-    """What applications and logs said: it is in no file, unless it was asked for, and then it is said already."""
-    return [] if state.settings.show_values else state.heard
+    """What applications and logs said, where the evidence withholds it; else it is said already."""
+    return state.heard if state.settings.withhold_output else []
 
 
 def _next(state: RunState) -> str:

@@ -73,10 +73,10 @@ def schema_differences(found: Survey) -> list[SchemaDifference]:
     ]
 
 
-def smoke_record(test: Smoke, result: SmokeResult, *, show_values: bool) -> SmokeRecord:
+def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
     """Return what an application did; its command as the plan has it, for an interpreter's path is this machine's.
 
-    What it printed may hold values of rows: it is counted, and kept only if they are to be shown.
+    What it printed may hold values of rows: where it is to be withheld, it is only counted.
     """
     command = shlex.join(["python", "-c", test.python] if test.python else test.run)
     return SmokeRecord(
@@ -86,8 +86,8 @@ def smoke_record(test: Smoke, result: SmokeResult, *, show_values: bool) -> Smok
         seconds=result.seconds,
         lines=len(result.stdout.splitlines()),
         error_lines=len(result.stderr.splitlines()),
-        stdout=result.stdout if show_values else "",
-        stderr=result.stderr if show_values else "",
+        stdout="" if withheld else result.stdout,
+        stderr="" if withheld else result.stderr,
     )
 
 

@@ -62,10 +62,10 @@ class Recorder:
         )
 
     def _for_the_report(self, one: Observation) -> Observation:
-        """What was heard may hold values of rows: it goes into files only when they were asked for."""
+        """What was heard may hold values of rows: it is kept out of files when that was asked for."""
         if not one.heard:
             return one
-        said = f": {one.heard}" if self._state.settings.show_values else " (withheld: --show-values)"
+        said = " (withheld)" if self._state.settings.withhold_output else f": {one.heard}"
         return replace(one, observed=one.observed + said)
 
     def _what(self, problem: Problem) -> str:
@@ -85,7 +85,7 @@ class Recorder:
         from migration.engine.smoke import observe
         from migration.harness.facts import smoke_record
 
-        self._state.smoke.append(smoke_record(test, result, show_values=self._state.settings.show_values))
+        self._state.smoke.append(smoke_record(test, result, withheld=self._state.settings.withhold_output))
         return self(f"smoke:{test.name}", observe(test, result))
 
     def problems(self, criterion: str, found: Sequence[Problem], looked_at: str) -> str:

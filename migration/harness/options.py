@@ -50,7 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--show-values",
         dest="consolidate_show_values",
         action="store_true",
-        help="Let the report hold values of rows: colliding keys, what applications and logs say; else they stay out",
+        help="Let the report hold values of rows, such as colliding keys (short; secret-sounding columns masked)",
+    )
+    group.addoption(
+        "--withhold-output",
+        dest="consolidate_withhold_output",
+        action="store_true",
+        help="Keep what applications print, and what their logs say, out of the report: only the terminal shows it",
     )
     group.addoption(
         "--discard-changes",
@@ -89,6 +95,7 @@ def settings(config: pytest.Config) -> Settings:
         discard_changes=bool(config.getoption("consolidate_discard_changes")),
         sample=named is None,
         show_values=bool(config.getoption("consolidate_show_values")),
+        withhold_output=bool(config.getoption("consolidate_withhold_output")),
         originals=(config.invocation_params.dir / originals).resolve() if originals else None,
         bundle=(config.invocation_params.dir / bundle).resolve() if bundle else None,
     )

@@ -35,7 +35,8 @@ class Settings:
         reports: Folder that gets one folder a run.
         discard_changes: Rollback may discard what was changed in the target since.
         originals: Folder with the original databases of a consolidation that somebody else made, or None.
-        show_values: The report may hold values of rows: colliding keys, what applications and logs say.
+        show_values: The report may hold values of rows, such as colliding keys.
+        withhold_output: What applications print, and what logs say, stays in the terminal: it may hold values of rows.
         bundle: The bundle of an earlier run that is to be checked, or None; workspace and plan do not matter then.
         sample: True when no workspace was named and the bundled sample stands in.
     """
@@ -48,6 +49,7 @@ class Settings:
     originals: Path | None = None
     bundle: Path | None = None
     show_values: bool = False
+    withhold_output: bool = False
 
 
 @dataclass
@@ -59,7 +61,7 @@ class RunState:
         mode: What that means here: a ``verify`` is a ``rehearsal`` before and a ``check`` after a migration.
         started: UTC; the stamp of the run's names derives from it, nothing reads the clock a second time for that.
         plan_text: The bytes of the plan file as they were when the run began.
-        heard: What applications and logs said where something does not hold; for the terminal alone.
+        heard: What applications and logs said where something does not hold; for the terminal, if it is withheld.
         told: What a bundle that is checked tells of its run.
         moves: Each table that was copied.
         plan: The loaded plan, or None while (or because) it could not be loaded.

@@ -1,4 +1,7 @@
-"""Privacy: no value of a row, and no path of this machine, is in any file of a bundle."""
+"""Privacy: no value of a row, and no path of this machine, is in any file of a bundle.
+
+What an application prints is the plan's own choice, and in the report unless it is withheld.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,7 @@ def test_runs_that_are_accepted_hold_no_value(workspace: Workspace) -> None:
     workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "__import__('app.store').store.titles()")
     workspace.execute("old.db", f"UPDATE tasks SET title = '{CANARY}'")
     for verb in ("verify", "migrate", "verify", "rollback"):
-        ran = workspace.forked(verb)
+        ran = workspace.forked(verb, "--withhold-output")
 
         assert ran.exit == 0, ran.text
         assert leaks(ran) == []
@@ -109,23 +112,23 @@ def test_runs_that_are_refused_hold_no_value(workspace: Workspace, spoil: object
     assert callable(spoil)
     spoil(workspace)
 
-    ran = workspace.forked("migrate")
+    ran = workspace.forked("migrate", "--withhold-output")
 
     assert ran.exit in (1, 4), ran.text
     assert leaks(ran) == []
 
 
-def test_what_an_application_said_is_in_the_terminal_and_with_show_values_in_the_report(workspace: Workspace) -> None:
-    """The person at the keyboard needs it; a record that is filed away does not, unless it was asked for."""
+def test_what_an_application_said_is_in_the_report_unless_it_is_withheld(workspace: Workspace) -> None:
+    """An auditor asks what it printed; who may not file that keeps it in the terminal."""
     _expect(workspace)
 
-    withheld = workspace.forked("verify")
-    shown = workspace.forked("verify", "--show-values")
+    shown = workspace.forked("verify")
+    withheld = workspace.forked("verify", "--withhold-output")
 
+    assert {name.rpartition("/")[2] for name in leaks(shown)} >= {"evidence.json", "audit.html"}
     assert CANARY in withheld.text
     assert leaks(withheld) == []
-    assert "withheld: --show-values" in str(withheld.evidence["criteria"])
-    assert {name.rpartition("/")[2] for name in leaks(shown)} >= {"evidence.json", "audit.html"}
+    assert "(withheld)" in str(withheld.evidence["criteria"])
 
 
 def test_with_show_values_a_collision_names_its_keys_but_no_secret_ones(workspace: Workspace) -> None:
@@ -136,7 +139,7 @@ def test_with_show_values_a_collision_names_its_keys_but_no_secret_ones(workspac
     workspace.edit("consolidation.toml", 'name = "loose"', 'name = "loose"\n\n  [[source.table]]\n  name = "logins"')
 
     withheld = workspace.forked("migrate")
-    shown = workspace.forked("migrate", "--show-values")
+    shown = workspace.forked("migrate", "--show-values", "--withhold-output")
 
     assert "a key collision" in withheld.text
     assert "'ada'" not in withheld.text
