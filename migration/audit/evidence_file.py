@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from migration.audit.words import last_of
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, MoveRecord, Record, StageRecord
+    from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, MoveRecord, Record, SmokeRecord, StageRecord
 
 SCHEMA = 1
+_LONGEST_OUTPUT = 20_000  # characters of one stream of one application
 
 
 def to_json(record: Record) -> str:
@@ -37,11 +40,13 @@ def to_json(record: Record) -> str:
         "sources": [_database(source) for source in record.sources],
         "target": _database(record.target) if record.target else None,
         "moves": [_move(one) for one in record.moves],
+        "differences": [asdict(one) for one in record.differences],
         "stages": [_stage(stage) for stage in record.stages],
         "criteria": [
             *map(_criterion, record.criteria),
             *(_missing(one, record.unanswerable.get(one, "")) for one in record.not_shown),
         ],
+        "smoke": [_application(one) for one in record.smoke],
         "not_shown": list(record.not_shown),
         "unanswerable": record.unanswerable,
         "findings": list(record.findings),
@@ -66,6 +71,9 @@ def _database(database: DatabaseRecord) -> dict[str, Any]:
         "before": {"size": database.size, "digest": database.digest, "rows": database.rows},
         "after": {"size": database.size_after, "digest": database.digest_after, "rows": database.rows_after},
         "versions": database.versions,
+        "contents": {
+            place: {table: asdict(one) for table, one in tables.items()} for place, tables in database.contents.items()
+        },
     }
 
 
@@ -79,6 +87,10 @@ def _move(move: MoveRecord) -> dict[str, Any]:
         "skipped": move.skipped,
         "replaced": move.replaced,
     }
+
+
+def _application(ran: SmokeRecord) -> dict[str, Any]:
+    return asdict(ran) | {name: last_of(getattr(ran, name), _LONGEST_OUTPUT) for name in ("stdout", "stderr")}
 
 
 def _stage(stage: StageRecord) -> dict[str, Any]:

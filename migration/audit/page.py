@@ -16,6 +16,7 @@ from migration.audit.pictures import bars, flow, timeline
 from migration.audit.words import (
     duration,
     elapsed,
+    last_of,
     moment,
     outcome,
     shortened,
@@ -151,14 +152,6 @@ def _shown(value: object) -> object:
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _last(text: str, limit: int) -> str:
-    """Return at most the last ``limit`` characters of an output, from the start of a line on, and say what is cut."""
-    if len(text) <= limit:
-        return text
-    kept = text[-limit:].partition("\n")[2] or text[-limit:]
-    return f"({len(text) - len(kept)} characters before are left out)\n{kept}"
-
-
 def _beside(name: str) -> str:
     """Return a name that fits beside a picture: its end is what tells names apart."""
     return name if len(name) <= _LONG_NAME else "…" + name[1 - _LONG_NAME :]
@@ -185,7 +178,7 @@ def _environment() -> Environment:
         duration=duration,
         size=size,
         beside=_beside,
-        last=_last,
+        last=last_of,
         counted=flow.counted,
         shortened=lambda text: shortened(text, _LONG_TEXT),
     )

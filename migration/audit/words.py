@@ -126,3 +126,11 @@ def shortened(text: str, limit: int, whole: str = "evidence.json") -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]} … ({len(text) - limit} more characters: see {whole})"
+
+
+def last_of(text: str, limit: int) -> str:
+    """Return at most the last ``limit`` characters of an output, from the start of a line on, and say what is cut."""
+    if len(text) <= limit:
+        return text
+    kept = text[-limit:].partition("\n")[2] or text[-limit:]
+    return f"({len(text) - len(kept)} characters before are left out)\n{kept}"

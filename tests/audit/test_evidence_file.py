@@ -20,7 +20,7 @@ def test_the_keys_are_exactly_those_of_schema_1(accepted: Record) -> None:
         "schema", "run", "mode", "verdict", "started", "finished", "host", "user", "versions", "plan", "change",
         "sources", "target", "stages", "criteria", "findings", "backup_set", "archive", "rollback", "headline",
         "exit_code", "not_shown", "put_back", "already", "workspace", "unanswerable", "attempts",
-        "moves",
+        "moves", "differences", "smoke",
     }  # fmt: skip
     assert set(document["plan"]) == {"path", "sha256"}
     assert set(document["target"]) == {"name", "file", "before", "after", "versions"}
