@@ -23,7 +23,7 @@ def test_the_keys_are_exactly_those_of_schema_1(accepted: Record) -> None:
         "moves", "differences", "smoke",
     }  # fmt: skip
     assert set(document["plan"]) == {"path", "sha256"}
-    assert set(document["target"]) == {"name", "file", "before", "after", "versions"}
+    assert set(document["target"]) == {"name", "file", "before", "after", "versions", "contents"}
     assert set(document["target"]["after"]) == {"size", "digest", "rows"}
     assert set(document["sources"][0]) == set(document["target"])
     assert {frozenset(stage) for stage in document["stages"]} == {frozenset(["id", "outcome", "seconds", "estimate"])}
