@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("plan", "engine", "audit", "harness")
+ROOMS = ("plan", "engine", "inventory", "audit", "harness")
 ALLOWED = {
     "plan": {"plan"},
     "engine": {"engine", "plan"},
     "audit": {"audit", "plan"},
-    "harness": {"harness", "audit", "engine", "plan", "sample"},
+    "inventory": {"inventory", "engine", "plan"},
+    "harness": {"harness", "audit", "inventory", "engine", "plan", "sample"},
     "sample": {"sample", "plan"},
 }
 MODULES = sorted(path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["migrate", "rehearsal", "check", "rollback", "originals", "bundle"]
+Mode = Literal["migrate", "rehearsal", "check", "rollback", "originals", "bundle", "inventory"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Criterion:
 _RUN: tuple[Mode, ...] = ("migrate", "rehearsal")
 
 STAGES = (
+    Stage("05-inventory", "finds the databases, and proposes a plan", ("inventory",)),
     Stage("10-preflight", "reads everything, changes nothing", _RUN),
     Stage("20-backup", "copies databases, dumps and code files into a backup set", _RUN),
     Stage("30-schema", "creates tables and indexes in the target, inside the transaction", _RUN),
@@ -63,6 +64,11 @@ STAGES = (
 )
 
 CRITERIA = (
+    Criterion("databases-found", "05-inventory", "There is at least one SQLite database in the workspace."),
+    Criterion(
+        "plan-proposed", "05-inventory", "The proposed plan passes its own check, or marks what is to be decided."
+    ),
+    Criterion("only-looked", "05-inventory", "Every database, and what lies beside it, is as it was before."),
     Criterion("plan-valid", "10-preflight", "The plan is a plan of format 1, without a mistake."),
     Criterion("sources-readable", "10-preflight", "Every source is there, is a database, and can be read."),
     Criterion("integrity-before", "10-preflight", "Sources and target are intact before anything is done."),

@@ -200,6 +200,7 @@ class Record:
         rollback: ``command`` (exact), ``drilled`` (UTC or empty).
         put_back: What the run did after a failure, empty if nothing was to be put back.
         unanswerable: Criteria that cannot be answered in this mode, and why.
+        extra: Further keys of ``evidence.json``, such as ``inventory``.
         already: True when the workspace was consolidated before this run and nothing was to be done.
         workspace: Name of the workspace's folder; ``workspace_id`` tells two of the same name apart, without a path.
         attempts: Every earlier run on this workspace that is known, oldest first, failed ones too.

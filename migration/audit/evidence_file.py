@@ -55,6 +55,7 @@ def to_json(record: Record) -> str:
         "rollback": record.rollback,
         "put_back": record.put_back,
         "attempts": [_attempt(one) for one in record.attempts],
+        **record.extra,
     }
     return json.dumps(printable_texts(document), indent=2) + "\n"
 

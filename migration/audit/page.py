@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from migration.audit import inventory
 from migration.audit.answers import answers, counts
 from migration.audit.checklist import checklist
 from migration.audit.code import diff_lines, sql_lines
@@ -84,6 +85,7 @@ def _context(record: Record) -> dict[str, Any]:
         "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
         "attempts": [_attempt(one) for one in reversed(record.attempts)][:_MOST_ATTEMPTS],
         **_pictures(record),
+        "inventory": inventory.shown(record.extra.get("inventory")),
     }
 
 

@@ -21,6 +21,7 @@ _ACCEPTED = {
     "rollback": "Put back",
     "originals": "Right by its originals",
     "bundle": "Bundle consistent",
+    "inventory": "Inventory taken",
 }
 _INTERRUPTED = (2, 129, 143)
 _REFUSED = {  # by exit code

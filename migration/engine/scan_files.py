@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LARGEST = 5_000_000
 
-_NEVER_ENTERED = frozenset(
+NEVER_ENTERED = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".tox", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
 
@@ -142,7 +142,7 @@ def _entries(scope: Scope, root: Path, file: str) -> Iterator[tuple[str, Mention
 
 def _names(folder: Path) -> list[str]:
     names = os.listdir(folder)  # noqa: PTH208 -- names as text: ten thousand Path objects take their time
-    return [] if "pyvenv.cfg" in names else [name for name in names if name not in _NEVER_ENTERED]
+    return [] if "pyvenv.cfg" in names else [name for name in names if name not in NEVER_ENTERED]
 
 
 def _stays(file: str, named: Sequence[PurePosixPath]) -> bool:

@@ -69,6 +69,8 @@ def _begun(said: Settings, verb: str) -> RunState:
     if not said.workspace.is_dir():
         raise pytest.UsageError(printable(f"there is no workspace folder {said.workspace}. Name it: --workspace=DIR"))
     state = RunState(verb=verb, mode=_LISTED[verb], settings=said, versions=_versions())
+    if verb == "inventory":  # it needs no plan, and whatever a run has left does not concern it
+        return state
     state.plan_text = said.plan.read_bytes() if said.plan.is_file() else b""
     try:
         state.plan = load(said.plan)
@@ -171,4 +173,9 @@ def _versions() -> dict[str, str]:
 
 
 _STAGE_MODES = {stage.id: stage.modes for stage in STAGES}
-_LISTED: dict[str, Mode] = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback"}
+_LISTED: dict[str, Mode] = {
+    "migrate": "migrate",
+    "verify": "rehearsal",
+    "rollback": "rollback",
+    "inventory": "inventory",
+}

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from migration.audit.bundle import zip_of
+from migration.audit.inventory import lines
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def last_lines(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     yield "", {}
     yield " sqlite-consolidate ".center(80, "="), {"bold": True}
+    for words in lines(state.extra["inventory"]) if "inventory" in state.extra else ():
+        yield f"  {one_line(words)}", {}
     problems = [*state.errors, *_not_held(state), *_heard(state)]
     for words in problems[:_MOST_PROBLEMS]:
         yield f"  {one_line(words)}", {}
@@ -78,7 +81,9 @@ def _next(state: RunState) -> str:
     if state.verdict() != "accepted":
         first = "" if state.ended is not None else "settle what is listed above, then: "
         return first + command(state, state.verb)
-    after = {"rehearsal": "migrate", "migrate": "verify", "rollback": "verify"}.get(state.mode)
+    after = {"inventory": "verify", "rehearsal": "migrate", "migrate": "verify", "rollback": "verify"}.get(state.mode)
+    if state.mode == "inventory" and not state.touched:  # there was no plan to write
+        return ""
     return command(state, after) if after else ""
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from migration.engine.run import Run
     from migration.engine.smoke import SmokeResult
     from migration.harness.way_back import WayBack
+    from migration.inventory.taking import Taking
     from migration.plan.model import Plan, Smoke
     from migration.plan.problem import Problem
 
@@ -159,6 +160,18 @@ def run(state: RunState, plan: Plan, workspace: Path, pytestconfig: pytest.Confi
         yield one
     finally:
         settle(state, one)
+
+
+@pytest.fixture(scope="session")
+def taking(state: RunState, pytestconfig: pytest.Config) -> Taking:
+    """An inventory of the workspace."""
+    from migration.harness.progress import teller
+    from migration.inventory.taking import Taking
+
+    said = state.settings
+    own = [path for path in (said.plan, said.reports) if path.is_relative_to(said.workspace)]
+    names = tuple(path.relative_to(said.workspace).as_posix() for path in own)
+    return Taking(said.workspace, said.plan, teller(pytestconfig), own=names)
 
 
 @pytest.fixture(scope="session")

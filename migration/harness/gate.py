@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # What a verb means when nothing is opened to find out: a verify is a rehearsal until there has been a migration.
-_LISTED: dict[str, Mode] = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback"}
+_LISTED: dict[str, Mode] = {
+    "migrate": "migrate",
+    "verify": "rehearsal",
+    "rollback": "rollback",
+    "inventory": "inventory",
+}
 # Options that only show something: with the first no run is begun, with the others nothing is even collected.
 _LISTING = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
 _TELLING = ("help", "version", "markers")
 
-_CLOSED = "The stages run only as a whole: say pytest -m migrate, pytest -m verify or pytest -m rollback, and no path."
+_CLOSED = "The stages run only as a whole: say pytest -m migrate, -m verify, -m rollback or -m inventory, and no path."
 
 _MODE = pytest.StashKey[Mode]()
 _COLLECTED = pytest.StashKey[set[str]]()

@@ -7,7 +7,7 @@ import platform
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -57,7 +57,7 @@ class RunState:
     """Everything that one run has shown so far.
 
     Attributes:
-        verb: What was asked for: ``migrate``, ``verify`` or ``rollback``.
+        verb: What was asked for: ``migrate``, ``verify``, ``rollback`` or ``inventory``.
         mode: What that means here: a ``verify`` is a ``rehearsal`` before and a ``check`` after a migration.
         started: UTC; the stamp of the run's names derives from it, nothing reads the clock a second time for that.
         plan_text: The bytes of the plan file as they were when the run began.
@@ -74,6 +74,7 @@ class RunState:
         ended: Exit code that an interruption asks for (2, 129, 143), or None.
         unanswerable: Criteria that cannot be answered in this mode, and why; they are not demanded, and said.
         attempts: Earlier runs on this workspace, oldest first, as they were found before this one did anything.
+        extra: Further keys of ``evidence.json``: the inventory.
         resources: What is given back when pytest ends: the run's lock, the scratch folder of a rehearsal.
     """
 
@@ -115,6 +116,7 @@ class RunState:
     differences: list[SchemaDifference] = field(default_factory=list)
     smoke: list[SmokeRecord] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
     resources: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -223,6 +225,7 @@ class RunState:
             smoke=tuple(self.smoke),
             asked={f"smoke:{test.name}": test.answers or test.name for test in plan.smoke} if plan else {},
             limits=limits(plan) if plan else (),
+            extra=dict(self.extra),
         )
 
 
@@ -234,6 +237,7 @@ _ACCEPTED = {
     "check": "Still right: every criterion shown, nothing was written.",
     "originals": "Right by its originals: every criterion that can be answered is shown; nothing was written.",
     "bundle": "The bundle is whole and agrees with itself.",
+    "inventory": "Inventory taken: nothing but the plan was written.",
     "rollback": "Put back: everything is as it was before the migration.",
     "already": "Already consolidated: nothing was to be done.",
 }

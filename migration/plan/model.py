@@ -44,7 +44,11 @@ def _pattern(value: str) -> str:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
+# As the JSON Schema tells editors: a number, or text that the validator reads.
+_Duration = Annotated[str, StringConstraints(pattern=rf"^(?=.){_DURATION.pattern}$")] | Annotated[float, Field(ge=0)]
+Seconds = Annotated[
+    float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_seconds, json_schema_input_type=_Duration)
+]
 PathInside = Annotated[str, StringConstraints(min_length=1), AfterValidator(_inside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
@@ -96,7 +100,10 @@ class TableMap(Part):
 class Leave(Part):
     """Tables of a source that stay behind on purpose; patterns as in the shell (``agent_*``)."""
 
-    tables: Annotated[tuple[Name, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
+    tables: Annotated[
+        tuple[Name, ...],
+        BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v, json_schema_input_type=list[Name]),
+    ]
     reason: Name
 
 

@@ -24,7 +24,7 @@ from migration.harness.options import settings
 from migration.harness.state import STATE, RunState
 
 pytest_plugins = ["migration.harness.options", "migration.harness.gate"]
-MODES = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback"}
+MODES = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback", "inventory": "inventory"}
 
 def begin(config, verb):
     (config.rootpath / "begun.log").write_text(verb)
@@ -148,6 +148,7 @@ def _source(stage: Stage) -> str:
         "originals": "verify",
         "bundle": "verify",
         "rollback": "rollback",
+        "inventory": "inventory",
     }
     marks = [f'pytest.mark.stage("{stage.id}")', *(f"pytest.mark.{verbs[mode]}" for mode in stage.modes)]
     number = int(stage.id[:2]) * 100

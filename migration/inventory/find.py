@@ -1,0 +1,150 @@
+"""Find: which files of a workspace are SQLite databases, by their headers, or look as if they were meant to be."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.engine.files import MAGIC
+from migration.engine.ignored import ignored
+from migration.engine.scan_files import NEVER_ENTERED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEAD = 4096  # bytes of a file that are read: enough for the header, and to tell noise from text
+_LIKE_A_DATABASE = re.compile(r"\.(s?db3?|sqlite3?|s3db)([.~-].*)?$", re.IGNORECASE)
+_SIDECAR = re.compile(r"-(wal|shm|journal)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that is a database, or is named like one.
+
+    Attributes:
+        file: Path relative to the workspace, "/"-separated.
+        size: Bytes of the file alone.
+        modified: Seconds since the epoch.
+        identity: Device and inode: equal for two names of one file.
+        head: Its first bytes; empty for an empty file, and for one that could not be read.
+        why: Why it could not be read, or is not looked at; else empty.
+    """
+
+    file: str
+    size: int
+    modified: float
+    identity: tuple[int, int]
+    head: bytes
+    why: str = ""
+
+    @property
+    def is_database(self) -> bool:
+        """Whether it has SQLite's header."""
+        return self.head.startswith(MAGIC)
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A folder that was not looked into because git ignores it.
+
+    Attributes:
+        folder: Path relative to the workspace.
+        databases: Number of files in it that are named like databases.
+    """
+
+    folder: str
+    databases: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a walk through a workspace came upon."""
+
+    candidates: tuple[Candidate, ...]
+    passed_over: tuple[PassedOver, ...]
+    files: int
+
+
+def find(root: Path) -> Finding:
+    """Walk through the workspace, and read the first bytes of every file in it.
+
+    Left out: caches, virtual environments, ``node_modules``, folders that git ignores (single files that git ignores
+    stay: databases nearly always are), and links to folders. No connection to any of the databases may be open.
+
+    Args:
+        root: The workspace, resolved.
+    """
+    folders = dict(_folders(root))
+    unwanted = _outermost(_ignored(root, list(folders)))
+    files = [file for folder, names in folders.items() if not _within(folder, unwanted) for file in names]
+    passed_over = [
+        PassedOver(top, sum(_named_like(file) for at, names in folders.items() if _within(at, [top]) for file in names))
+        for top in unwanted
+    ]
+    found = [one for file in files if (one := _candidate(root, file))]
+    return Finding(tuple(found), tuple(passed_over), len(files))
+
+
+def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield every folder that may be looked into, with its files, both relative to the root."""
+    for where, folders, names in os.walk(root):
+        if "pyvenv.cfg" in names:
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if name not in NEVER_ENTERED)
+        at = Path(where).relative_to(root).as_posix().removeprefix(".")
+        yield at, [f"{at}/{name}" if at else name for name in sorted(names)]
+
+
+def _ignored(root: Path, folders: list[str]) -> frozenset[str]:
+    """Return the folders that git ignores; none where it ignores the workspace itself, which was named on purpose."""
+    found = ignored(root, [folder or "." for folder in folders])
+    return frozenset() if "." in found else found
+
+
+def _outermost(folders: frozenset[str]) -> list[str]:
+    return [one for one in sorted(folders) if not any(one.startswith(f"{other}/") for other in folders)]
+
+
+def _within(folder: str, tops: list[str]) -> bool:
+    return any(folder == top or folder.startswith(f"{top}/") for top in tops)
+
+
+def _named_like(file: str) -> bool:
+    return bool(_LIKE_A_DATABASE.search(file)) and not _SIDECAR.search(file)
+
+
+def _candidate(root: Path, file: str) -> Candidate | None:
+    """Return the file if it is a database or is named like one."""
+    path = root / file
+    try:
+        facts = path.lstat()
+    except OSError:  # gone meanwhile
+        return None
+    one = Candidate(file, facts.st_size, facts.st_mtime, (facts.st_dev, facts.st_ino), b"")
+    if stat.S_ISLNK(facts.st_mode):
+        return _because(one, f"a symbolic link to {os.readlink(path)}") if _named_like(file) else None  # noqa: PTH115
+    if not stat.S_ISREG(facts.st_mode):
+        return None
+    try:
+        one = Candidate(one.file, one.size, one.modified, one.identity, _head(path))
+    except OSError as error:
+        return _because(one, f"it cannot be read: {error.strerror}") if _named_like(file) else None
+    return one if one.is_database or _named_like(file) else None
+
+
+def _because(one: Candidate, why: str) -> Candidate:
+    return Candidate(one.file, one.size, one.modified, one.identity, b"", why)
+
+
+def _head(path: Path) -> bytes:
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        head = os.read(handle, len(MAGIC))
+        return head + os.read(handle, HEAD - len(head)) if head == MAGIC or _named_like(path.name) else head
+    finally:
+        os.close(handle)

@@ -1,0 +1,105 @@
+"""Proposal: a plan as it is proposed, with what a reader has to know, and to decide, at each of its places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from migration.engine.proposal import Proposed
+
+
+@dataclass(frozen=True)
+class ProposedMap:
+    """One ``[[source.table]]``.
+
+    Attributes:
+        into: Name in the target; the same as ``name`` unless it has to be another.
+        rows: Its rows now, in words.
+        notes: Comments above it.
+        decide: What a person has to decide about it, each in a sentence.
+        shared: Files that bring the same table, if it is to become one with theirs.
+    """
+
+    name: str
+    into: str
+    rows: str
+    notes: tuple[str, ...] = ()
+    decide: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProposedLeave:
+    """One ``[[source.leave]]``: a table with rows that cannot be moved."""
+
+    table: str
+    reason: str
+    decide: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProposedSource:
+    """One ``[[source]]``."""
+
+    name: str
+    file: str
+    notes: tuple[str, ...]
+    maps: tuple[ProposedMap, ...]
+    leaves: tuple[ProposedLeave, ...] = ()
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is no source.
+
+    Attributes:
+        decide: True when a person has to look: it may hold rows, and nobody could read them.
+    """
+
+    file: str
+    why: str
+    decide: bool = False
+
+
+@dataclass(frozen=True)
+class ProposedSmoke:
+    """One ``[[smoke]]``: the module can still be imported.
+
+    Attributes:
+        decide: Why it is proposed as a comment only; empty when it can be run.
+    """
+
+    module: str
+    path: str
+    interpreter: str = ""
+    decide: str = ""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A whole plan.
+
+    Attributes:
+        why: What speaks for the target.
+        decide: What is to be decided about the plan as a whole.
+        scan: Trees that are scanned.
+    """
+
+    name: str
+    target: str
+    why: tuple[str, ...]
+    sources: tuple[ProposedSource, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    references: tuple[Proposed, ...] = ()
+    smoke: tuple[ProposedSmoke, ...] = ()
+    scan: tuple[str, ...] = ()
+    decide: tuple[str, ...] = ()
+
+    @property
+    def decisions(self) -> int:
+        """Number of places that are marked ``# decide:``."""
+        marked = len(self.decide) + sum(not one.understood for one in self.references)
+        for source in self.sources:
+            marked += sum(len(one.decide) for one in source.maps) + sum(len(one.decide) for one in source.leaves)
+        return marked + sum(one.decide for one in self.left_out) + sum(bool(one.decide) for one in self.smoke)

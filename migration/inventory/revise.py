@@ -1,0 +1,136 @@
+"""Revise: a proposal is tried as the preflight would try the plan, on copies, and mended where that finds a problem."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.engine.files import size_with_sidecars
+from migration.engine.references import plan_rewrites
+from migration.engine.rehearse import copy_workspace
+from migration.engine.survey import survey
+from migration.inventory.proposal import LeftOut
+from migration.inventory.propose import apart
+from migration.inventory.write import rendered
+from migration.plan.file import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from migration.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from migration.plan.problem import Problem
+
+TRIED = 300_000_000
+"""Bytes of target and sources up to which a proposal is tried on copies; above, the first rehearsal does it."""
+
+_ROUNDS = 5
+_BY_ANOTHER_NAME = ("keys-free", "values-fit", "names-free")
+
+
+@dataclass(frozen=True)
+class Revised:
+    """A proposal, and what its own check still says.
+
+    Attributes:
+        problems: What the preflight found and no other proposal avoids; each is a decision in the plan, too.
+        rounds: How often it was tried.
+        untried: Why it was not tried, or empty.
+    """
+
+    proposal: Proposal
+    problems: tuple[Problem, ...] = ()
+    rounds: int = 0
+    untried: str = ""
+
+
+def revise(root: Path, proposal: Proposal, say: Callable[[str], None]) -> Revised:
+    """Try the proposal, and mend it until the preflight has nothing against it or there is nothing left to mend.
+
+    Raises:
+        Refused: The plan itself has a mistake; that would be ours.
+        EngineError: A database is locked or busy.
+    """
+    files = [proposal.target, *(source.file for source in proposal.sources)]
+    size = sum(size_with_sidecars(root / file) for file in files)
+    if size > TRIED:
+        why = f"not tried on copies: {size / 1e6:.0f} MB; pytest -m verify does that"
+        return Revised(replace(proposal, decide=(*proposal.decide, why)), untried=why)
+    for number in range(1, _ROUNDS + 1):
+        say(f"trying the proposal on copies, round {number}")
+        problems = try_out(root, proposal)
+        mended = _mended(proposal, problems)
+        if mended == proposal:
+            return Revised(_marked(proposal, problems), tuple(problems), number)
+        proposal = mended
+    return Revised(_marked(proposal, problems), tuple(problems), _ROUNDS)
+
+
+def try_out(root: Path, proposal: Proposal) -> list[Problem]:
+    """Return what plan check and preflight have against a proposal; databases and code are read on private copies."""
+    with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as guards:
+        file = Path(folder) / "plan.toml"
+        file.write_text(rendered(proposal, "trial"), "utf-8")
+        plan = load(file)
+        copy = Path(folder).resolve() / "workspace"
+        copy.mkdir()
+        needed = plan.model_copy(update={"scan": plan.scan.model_copy(update={"paths": []}), "smoke": []})
+        copy_workspace(needed, root, copy)
+        found = survey(plan, copy, guards)
+        _, problems = plan_rewrites(copy, plan.references, plan.inserts)
+        return [*found.problems, *problems]
+
+
+def _mended(proposal: Proposal, problems: list[Problem]) -> Proposal:
+    """Return the proposal without the sources that cannot be moved, and with other names where those help."""
+    unfit = {one.subject: one for one in reversed(problems)}
+    sources = tuple(_mended_source(one, problems) for one in proposal.sources if one.file not in unfit)
+    if not sources:
+        return proposal
+    left_out = [
+        LeftOut(source.file, f"{unfit[source.file].what} {unfit[source.file].todo}", decide=True)
+        for source in proposal.sources
+        if source.file in unfit
+    ]
+    return replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
+
+
+def _mended_source(source: ProposedSource, problems: list[Problem]) -> ProposedSource:
+    maps = tuple(_mended_map(one, source, problems) for one in source.maps)
+    return replace(source, maps=maps)
+
+
+def _mended_map(one: ProposedMap, source: ProposedSource, problems: list[Problem]) -> ProposedMap:
+    """Return the map under another name, if that is what helps and it has not got one yet."""
+    subject = f"{source.file}:{one.name}"
+    for problem in problems:
+        # Of those that claim one key, each but the first is named in the sentence, and only the last in the subject.
+        meant = problem.subject == subject or (one.shared and subject in problem.what)
+        if meant and problem.criterion in _BY_ANOTHER_NAME and one.into == one.name:
+            return apart(one, source.name, problem.what.removesuffix(".").removesuffix(": a key collision"))
+    return one
+
+
+def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
+    """Return the proposal with what could not be mended as a decision: at its table, or at the top."""
+    at = {(source.file, one.name) for source in proposal.sources for one in source.maps}
+    by_map: dict[str, list[str]] = {}
+    above = []
+    for problem in problems:
+        words = f"{problem.what} {problem.todo}"
+        if tuple(problem.subject.split(":", 1)) in at:
+            by_map.setdefault(problem.subject, []).append(words)
+        else:
+            above.append(f"{problem.subject}: {words}")
+    sources = [
+        replace(
+            source,
+            maps=tuple(
+                replace(one, decide=(*one.decide, *by_map.get(f"{source.file}:{one.name}", ()))) for one in source.maps
+            ),
+        )
+        for source in proposal.sources
+    ]
+    return replace(proposal, sources=tuple(sources), decide=(*proposal.decide, *above))

@@ -1,0 +1,88 @@
+"""Write: a proposal as a plan file with comments, put where no file is yet."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.engine.durable import write_new
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jinja2 import Template
+
+    from migration.inventory.proposal import Proposal
+
+SCHEMA = "consolidation.schema.json"
+_SHIPPED = Path(__file__).parents[1] / "plan" / SCHEMA
+_TEMPLATE = "plan.toml.j2"
+
+
+def rendered(proposal: Proposal, on: str) -> str:
+    """Return the plan file's text.
+
+    Args:
+        proposal: What is proposed.
+        on: When the inventory was taken, as the first line says it.
+    """
+    return _template().render(plan=proposal, on=on, schema=f"./{SCHEMA}") + "\n"
+
+
+def write(text: str, wanted: Path) -> Path:
+    """Put the text into ``wanted``, or beside it where that name is taken, and the JSON Schema of plans beside both.
+
+    Returns:
+        The new file: ``wanted`` itself, or ``consolidation.proposed.toml``, ``consolidation.proposed-2.toml``, ...
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    data = text.encode("utf-8")
+    for path in _names(wanted):
+        try:
+            write_new(path, data)
+        except FileExistsError:
+            continue
+        schema = path.with_name(SCHEMA)
+        if not schema.exists():
+            write_new(schema, _SHIPPED.read_bytes())
+        return path
+    raise AssertionError("names do not end")
+
+
+def quoted(text: str) -> str:
+    """Return a text as a TOML string: JSON's escapes are TOML's, and DEL, which only TOML forbids, is escaped too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def pattern(name: str) -> str:
+    """Return the pattern that matches just this name, whatever characters it has (see :mod:`fnmatch`)."""
+    return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def _names(wanted: Path) -> Iterator[Path]:
+    yield wanted
+    for number in count(1):
+        more = f"-{number}" if number > 1 else ""
+        yield wanted.with_name(f"{wanted.stem}.proposed{more}{wanted.suffix}")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=False,  # noqa: S701 -- TOML, not HTML: values go through `toml`, comments through `comment`
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(toml=quoted, pattern=pattern, comment=one_line)
+    return environment.get_template(_TEMPLATE)

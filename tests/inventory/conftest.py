@@ -1,0 +1,25 @@
+"""The folder of all kinds, built once, and its inventory: to be read only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.inventory.take import Inventory, take
+from tests.inventory.folder import folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all kinds."""
+    return folder(tmp_path_factory.mktemp("inventory") / "mixed")
+
+
+@pytest.fixture(scope="session")
+def found(root: Path) -> Inventory:
+    """Its inventory."""
+    return take(root, lambda _words: None)

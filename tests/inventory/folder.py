@@ -1,0 +1,101 @@
+"""A folder as people have them: fourteen files of all kinds that are, or look like, SQLite databases, and some code."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from typing import TYPE_CHECKING
+
+from tests.whole.whole_run import execute
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+_SALES = "CREATE TABLE sales(id INTEGER PRIMARY KEY, shop TEXT NOT NULL, total REAL);"
+
+_DATABASES = {
+    "shop.db": (
+        "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE orders(id INTEGER PRIMARY KEY, user INTEGER REFERENCES users(id), total REAL);"
+        "CREATE TABLE items(id INTEGER PRIMARY KEY, name TEXT);"
+        "INSERT INTO users VALUES (1, 'Ada'), (2, 'Bob'); INSERT INTO orders VALUES (1, 1, 9.5), (2, 2, 1.0);"
+        "INSERT INTO items VALUES (1, 'hat'), (2, 'coat'), (3, 'shoe');"
+    ),
+    # A table of the same name that is another; a parent table without rows that a child needs; a view.
+    "crm/crm.sqlite3": (
+        "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, phone TEXT);"
+        "CREATE TABLE regions(id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE calls(id INTEGER PRIMARY KEY, region INTEGER REFERENCES regions(id), said TEXT);"
+        "INSERT INTO users VALUES (1, 'Cleo', '1'), (7, 'Dan', '2'); INSERT INTO calls VALUES (1, NULL, 'hello');"
+        "CREATE VIEW callers AS SELECT name FROM users;"
+    ),
+    "north.db": f"{_SALES} INSERT INTO sales VALUES (1, 'north', 1.5), (2, 'north', 2.5);",
+    "south.db": f"{_SALES} INSERT INTO sales VALUES (11, 'south', 1.5);",
+    "west.db": f"{_SALES} INSERT INTO sales VALUES (1, 'west', 7.0), (21, 'west', 8.0);",
+    "metrics": (  # no suffix: it is found by its header
+        "CREATE TABLE points(at INTEGER NOT NULL, name TEXT NOT NULL, value REAL, PRIMARY KEY(at, name))"
+        " STRICT, WITHOUT ROWID; INSERT INTO points VALUES (1, 'cpu', 0.5), (1, 'ram', 0.25);"
+    ),
+    "notes.db": (
+        "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT); CREATE VIRTUAL TABLE own USING fts5(body);"
+        "CREATE VIRTUAL TABLE found USING fts5(body, content='notes', content_rowid='id');"
+        "CREATE TRIGGER notes_ai AFTER INSERT ON notes BEGIN"
+        " INSERT INTO found(rowid, body) VALUES (new.id, new.body); END;"
+        "INSERT INTO notes VALUES (1, 'remember the milk'); INSERT INTO own VALUES ('a text of its own');"
+    ),
+    "billing.db": (
+        "PRAGMA encoding = 'UTF-16le'; CREATE TABLE invoices(id INTEGER PRIMARY KEY, text TEXT);"
+        "INSERT INTO invoices VALUES (1, 'Müller');"
+    ),
+    "templates/new_shop.db": "CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users VALUES (0, '?');",
+    "cache.db": "CREATE TABLE entries(key TEXT PRIMARY KEY, value TEXT);",
+    ".venv/lib/inside.db": "CREATE TABLE x(a); INSERT INTO x VALUES (1);",
+}
+
+_STORE = """\
+from pathlib import Path
+import sqlite3
+
+CRM = Path(__file__).resolve().parents[1] / "crm" / "crm.sqlite3"
+
+
+class Customers:
+    def __init__(self, path=CRM):
+        self.con = sqlite3.connect(path)
+"""
+
+
+def folder(root: Path) -> Path:
+    """Build the folder in ``root``, which must not exist, and return it."""
+    for file, sql in _DATABASES.items():
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        execute(root / file, sql)
+    _with_a_wal(root / "live.db")
+    (root / "backups").mkdir()
+    shutil.copy(root / "shop.db", root / "backups" / "shop-2024.db")
+    shutil.copy(root / "north.db", root / "north_again.db")
+    (root / "vault.db").write_bytes(hashlib.shake_256(b"key").digest(8192))
+    (root / "empty.db").touch()
+    (root / "Thumbs.db").write_bytes(b"no database of ours\n" * 100)
+    (root / ".venv" / "pyvenv.cfg").touch()
+    (root / "app").mkdir()
+    (root / "app" / "__init__.py").touch()
+    (root / "app" / "customers.py").write_text(_STORE)
+    return root
+
+
+def _with_a_wal(path: Path) -> None:
+    """Leave a database whose only row is in its ``-wal``, as a crash does."""
+    growing = path.with_name("growing.db")
+    with contextlib.closing(sqlite3.connect(growing, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode=WAL")
+        con.execute("CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT)")
+        con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        con.execute("INSERT INTO events VALUES (1, 'crashed')")
+        for suffix in ("", "-wal"):  # moved away under the connection: SQLite notices, and leaves the -wal
+            growing.with_name(growing.name + suffix).rename(path.with_name(path.name + suffix))
+    growing.with_name("growing.db-shm").unlink()

@@ -1,0 +1,82 @@
+"""What a database is for, by its path and its content; and which hold the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.inventory.alike import alike
+from migration.inventory.find import find
+from migration.inventory.kinds import role
+from migration.inventory.look import look
+from tests.whole.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.inventory.take import Inventory
+
+_ROWS = "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES (1, 'x'), (2, 'y');"
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("shop.db", "live"),
+        ("latest.db", "live"),
+        ("copyright.db", "live"),
+        ("old.db", "live"),
+        ("archive.db", "live"),
+        ("contest.db", "live"),
+        ("shop.db.bak", "backup"),
+        ("shop_copy.db", "backup"),
+        ("shop copy 2.db", "backup"),
+        ("shop (1).db", "backup"),
+        ("shop_old.db", "backup"),
+        ("shop.db.old", "backup"),
+        ("backups/2024/shop.db", "backup"),
+        ("shop.db.archived_20250131_120000", "backup"),
+        ("shop.db~", "backup"),
+        ("template.db", "template"),
+        ("templates/shop.db", "template"),
+        ("examples/shop.db", "template"),
+        ("tests/shop.db", "test"),
+        ("shop_test.db", "test"),
+        ("fixtures/shop.db", "test"),
+    ],
+)
+def test_the_path_says_what_it_is_for(tmp_path: Path, file: str, expected: str) -> None:
+    """As people name such files; a word counts only as a whole one."""
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    execute(tmp_path / file, _ROWS)
+    [one] = [look(tmp_path, candidate) for candidate in find(tmp_path).candidates]
+
+    assert role(one)[0] == expected
+
+
+def test_the_same_content_makes_a_copy_whatever_the_bytes_are(tmp_path: Path) -> None:
+    """A vacuumed copy, in WAL mode and with another page size, is one; one more row, and it is none."""
+    execute(tmp_path / "shop.db", _ROWS)
+    execute(tmp_path / "twin.db", f"PRAGMA page_size=8192; {_ROWS} PRAGMA journal_mode=WAL; VACUUM;")
+    execute(tmp_path / "other.db", _ROWS.replace("'y'", "'z'"))
+    execute(tmp_path / "longer.db", f"{_ROWS} INSERT INTO t VALUES (3, 'z');")
+
+    groups = alike(tmp_path, [look(tmp_path, one) for one in find(tmp_path).candidates])
+
+    assert groups == [["shop.db", "twin.db"]]
+
+
+def test_of_two_with_the_same_content_the_one_set_aside_is_the_copy(found: Inventory) -> None:
+    """A backup folder, a template, a longer path: the other is the original."""
+    assert found.duplicates == (("north.db", "north_again.db"), ("shop.db", "backups/shop-2024.db"))
+
+
+def test_overlaps_are_between_databases_that_count(found: Inventory) -> None:
+    """Neither the backup nor the copy nor the template; declared alike or not is told."""
+    shown = {one.table: (one.same, one.rows) for one in found.overlaps}
+
+    assert shown == {
+        "sales": (True, {"north.db": "2", "south.db": "1", "west.db": "2"}),
+        "users": (False, {"shop.db": "2", "crm/crm.sqlite3": "2"}),
+    }

@@ -1,0 +1,119 @@
+"""What is seen in one file, and that seeing changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.inventory import look as looks
+from migration.inventory.find import find
+from migration.inventory.look import Database, look
+from migration.inventory.take import Inventory, file_state, take
+from tests.whole.whole_run import execute, other_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def seen(root: Path, file: str) -> Database:
+    """Look into one file of a folder."""
+    return next(look(root, one) for one in find(root).candidates if one.file == file)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "features"),
+    [
+        ("shop.db", "database", []),
+        ("live.db", "database", ["WAL"]),
+        ("metrics", "database", ["STRICT", "WITHOUT ROWID"]),
+        ("notes.db", "database", ["fts5"]),
+        ("billing.db", "database", ["UTF-16le"]),
+        ("empty.db", "empty", []),
+        ("vault.db", "encrypted", []),
+        ("Thumbs.db", "no database", []),
+    ],
+)
+def test_each_kind_is_told_apart(found: Inventory, file: str, kind: str, features: list[str]) -> None:
+    """By header and content, never by name alone."""
+    one = next(entry.database for entry in found.entries if entry.file == file)
+
+    assert (one.kind, one.features) == (kind, features)
+
+
+def test_rows_that_are_only_in_the_wal_are_counted(found: Inventory) -> None:
+    """What a reader of the database would see is what counts."""
+    one = next(entry.database for entry in found.entries if entry.file == "live.db")
+
+    assert {table.name: table.rows for table in one.tables} == {"events": 1}
+    assert one.schema.header["journal_mode"] == "wal"
+
+
+def test_shadow_tables_are_not_listed(found: Inventory) -> None:
+    """An FTS index is one thing, not six."""
+    one = next(entry.database for entry in found.entries if entry.file == "notes.db")
+
+    assert [table.name for table in one.tables] == ["notes", "own", "found"]
+
+
+def test_looking_changes_nothing(root: Path) -> None:
+    """No byte, no time of change, no file beside it: not even of the database whose rows are in its -wal."""
+    before = {path: path.lstat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+
+    take(root, lambda _words: None)
+
+    assert {path: path.lstat().st_mtime_ns for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_a_table_is_not_counted_beyond_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large one takes no longer than one of a million rows."""
+    monkeypatch.setattr(looks, "COUNTED", 3)
+    execute(tmp_path / "a.db", "CREATE TABLE few(a); CREATE TABLE many(a);")
+    execute(
+        tmp_path / "a.db",
+        "INSERT INTO few VALUES (1), (2), (3); INSERT INTO many SELECT value FROM json_each('[1,2,3,4]')",
+    )
+
+    one = seen(tmp_path, "a.db")
+
+    assert [table.counted for table in one.tables] == ["3", "more than 3"]
+
+
+def test_a_table_that_cannot_be_counted_says_why(tmp_path: Path) -> None:
+    """The content of this index is gone; it may hold anything."""
+    execute(tmp_path / "a.db", "CREATE TABLE t(a); CREATE VIRTUAL TABLE f USING fts5(a, content='t'); DROP TABLE t")
+
+    [table] = seen(tmp_path, "a.db").tables
+
+    assert (table.rows, table.counted) == (None, "?")
+    assert table.why
+
+
+def test_a_hot_journal_is_reported_and_the_database_not_opened(tmp_path: Path) -> None:
+    """Opening it would roll the journal back; that is for its owner to do."""
+    execute(tmp_path / "a.db", "CREATE TABLE t(a)")
+    (tmp_path / "a.db-journal").write_bytes(bytes.fromhex("d9d505f920a163d7") + bytes(512))
+    before = file_state(tmp_path, ["a.db"])
+
+    one = seen(tmp_path, "a.db")
+
+    assert (one.kind, one.why) == (
+        "unreadable",
+        "a process died, or is still busy, in the middle of a transaction",
+    )
+    assert file_state(tmp_path, ["a.db"]) == before
+
+
+def test_damage_and_a_lock_are_reported_in_sqlites_words(tmp_path: Path) -> None:
+    """The others are looked at all the same."""
+    execute(tmp_path / "damaged.db", "CREATE TABLE t(a)")
+    with (tmp_path / "damaged.db").open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 200)
+    execute(tmp_path / "locked.db", "CREATE TABLE t(a)")
+
+    with other_process(tmp_path / "locked.db", "BEGIN EXCLUSIVE"):
+        damaged, locked = (seen(tmp_path, file) for file in ("damaged.db", "locked.db"))
+
+    assert (damaged.kind, damaged.why) == ("unreadable", "database disk image is malformed")
+    assert (locked.kind, locked.why) == ("unreadable", "database is locked")

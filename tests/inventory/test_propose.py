@@ -1,0 +1,182 @@
+"""Which plan is proposed, and that its own check has nothing against it, or says where to decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.inventory import revise as revising
+from migration.inventory.propose import propose
+from migration.inventory.revise import Revised, revise, try_out
+from migration.inventory.take import Inventory, take
+from tests.whole.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.inventory.proposal import ProposedMap, ProposedSource
+
+
+@pytest.fixture(scope="module")
+def revised(root: Path, found: Inventory) -> Revised:
+    """The proposal for the folder of all kinds."""
+    suggested = propose(found)
+    assert suggested is not None
+    return revise(root, suggested, lambda _words: None)
+
+
+def source(revised: Revised, file: str) -> ProposedSource:
+    """One of its sources."""
+    return next(one for one in revised.proposal.sources if one.file == file)
+
+
+def table(revised: Revised, file: str, name: str) -> ProposedMap:
+    """One of its table maps."""
+    return next(one for one in source(revised, file).maps if one.name == name)
+
+
+def small(tmp_path: Path, **databases: str) -> Revised:
+    """Take the inventory of a folder with these databases, and revise its proposal."""
+    for name, sql in databases.items():
+        execute(tmp_path / f"{name}.db", sql)
+    suggested = propose(take(tmp_path, lambda _words: None))
+    assert suggested is not None
+    return revise(tmp_path, suggested, lambda _words: None)
+
+
+def test_its_own_check_has_nothing_against_it(root: Path, revised: Revised) -> None:
+    """Plan check and preflight, on copies."""
+    assert revised.problems == ()
+    assert try_out(root, revised.proposal) == []
+
+
+def test_the_target_is_the_one_for_which_most_speaks(revised: Revised) -> None:
+    """And the plan says what does."""
+    assert revised.proposal.target == "shop.db"
+    assert revised.proposal.why == ("tables with rows: 3, no other has more", "no other lies further out")
+
+
+def test_a_name_that_says_main_speaks_for_a_target(tmp_path: Path) -> None:
+    """With all else equal."""
+    one = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"
+
+    revised = small(tmp_path, a=one.format("a"), main=one.format("m"), z=one.format("z"))
+
+    assert revised.proposal.target == "main.db"
+    assert revised.proposal.why == ("it is called main.db",)
+
+
+def test_every_live_database_is_a_source_and_all_others_are_left_out_with_a_reason(revised: Revised) -> None:
+    """Nothing that was found goes unmentioned."""
+    sources = {one.file for one in revised.proposal.sources}
+    left_out = {one.file: (one.decide, one.why) for one in revised.proposal.left_out}
+
+    assert sources == {
+        "billing.db",
+        "live.db",
+        "metrics",
+        "north.db",
+        "notes.db",
+        "south.db",
+        "west.db",
+        "crm/crm.sqlite3",
+    }
+    assert left_out == {
+        "Thumbs.db": (False, "it is named like a database, and has no SQLite header"),
+        "cache.db": (False, "none of its tables has a row"),
+        "empty.db": (False, "it has 0 bytes"),
+        "north_again.db": (False, "it holds the same as north.db"),
+        "vault.db": (True, "it has no SQLite header, and its bytes look encrypted"),
+        "backups/shop-2024.db": (
+            False,
+            "looks like a backup: its path says 'backups', and it holds the same as shop.db",
+        ),
+        "templates/new_shop.db": (False, "looks like a template: its path says 'templates'"),
+    }
+
+
+def test_tables_declared_alike_become_one_where_no_key_is_in_two(revised: Revised) -> None:
+    """The policy for later stands there as a comment."""
+    assert table(revised, "south.db", "sales").into == "sales"
+    assert table(revised, "south.db", "sales").shared == ("north.db",)
+    assert table(revised, "south.db", "sales").decide == ()
+
+
+def test_tables_that_claim_the_same_keys_are_kept_apart_and_are_a_decision(revised: Revised) -> None:
+    """Which of two rows is right is no question for a tool."""
+    west = table(revised, "west.db", "sales")
+
+    assert west.into == "west_sales"
+    assert west.decide[0].startswith(
+        "1 key (id) of sales would be there twice: both in north.db:sales and west.db:sales:"
+    )
+
+
+def test_tables_declared_differently_are_kept_apart_and_are_a_decision(revised: Revised) -> None:
+    """The columns that only one of them has are named."""
+    users = table(revised, "crm/crm.sqlite3", "users")
+
+    assert users.into == "crm_users"
+    assert users.decide[0].startswith("users is declared differently in shop.db (only here: phone): it is kept apart")
+
+
+def test_an_empty_table_comes_along_only_where_another_needs_it(revised: Revised) -> None:
+    """A foreign key must have its parent."""
+    assert [one.name for one in source(revised, "crm/crm.sqlite3").maps] == ["users", "regions", "calls"]
+
+
+def test_what_cannot_be_copied_is_left_with_a_reason_and_is_a_decision(revised: Revised) -> None:
+    """An index over another table is built anew."""
+    notes = source(revised, "notes.db")
+
+    assert [one.name for one in notes.maps] == ["notes", "own"]
+    assert [one.table for one in notes.leaves] == ["found"]
+    assert "cannot be copied row by row" in notes.leaves[0].reason
+    assert notes.leaves[0].decide
+
+
+def test_three_that_claim_one_key_are_all_kept_apart(tmp_path: Path) -> None:
+    """In one round: the problem names all of them."""
+    sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, who); INSERT INTO t VALUES (1, '{0}')"
+
+    revised = small(tmp_path, **{name: sql.format(name) for name in ("a", "b", "c")})
+
+    assert [one.maps[0].into for one in revised.proposal.sources] == ["b_t", "c_t"]
+    assert revised.problems == ()
+
+
+def test_a_source_that_cannot_be_moved_becomes_a_decision(tmp_path: Path) -> None:
+    """Damage further in, which only the full check sees."""
+    good = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1), (2)"
+    bad = "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a NOT NULL)'"
+    execute(tmp_path / "bad.db", f"CREATE TABLE t(a); INSERT INTO t VALUES (NULL); {bad}")
+
+    revised = small(tmp_path, one=good.format("one"), two=good.format("two"))
+
+    assert revised.problems == ()
+    assert [one.file for one in revised.proposal.sources] == ["two.db"]
+    [left] = revised.proposal.left_out
+    assert (left.file, left.decide) == ("bad.db", True)
+    assert "is corrupt" in left.why
+
+
+def test_a_large_workspace_is_not_tried_and_the_plan_says_so(
+    root: Path, found: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An inventory does not copy a hundred gigabytes; the rehearsal does."""
+    monkeypatch.setattr(revising, "TRIED", 1000)
+    suggested = propose(found)
+    assert suggested is not None
+
+    revised = revise(root, suggested, lambda _words: None)
+
+    assert revised.untried.startswith("not tried on copies:")
+    assert revised.proposal.decide == (revised.untried,)
+
+
+def test_one_database_needs_no_plan(tmp_path: Path) -> None:
+    """Nor does none."""
+    execute(tmp_path / "a.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
+
+    assert propose(take(tmp_path, lambda _words: None)) is None

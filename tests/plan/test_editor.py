@@ -1,0 +1,73 @@
+"""The JSON Schema that editors use: it is that of the models, and says of a plan what they say."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import migration.sample
+from migration.plan.editor import SCHEMA_FILE, json_schema
+
+PLANS = (
+    Path(migration.sample.__file__).parent / "tree" / "consolidation.toml",
+    Path(__file__).with_name("full.toml"),
+)
+SMALL: dict[str, Any] = {
+    "format": 1,
+    "name": "n",
+    "target": "t.db",
+    "source": [{"name": "s", "file": "s.db", "table": [{"name": "a"}]}],
+}
+
+
+def mistakes(plan: dict[str, Any]) -> list[str]:
+    """What an editor would underline, as paths in the plan."""
+    validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
+    return sorted(one.json_path for one in validator.iter_errors(plan))
+
+
+def test_the_shipped_schema_is_that_of_the_models() -> None:
+    """After a change of a model: python -m migration.plan.editor."""
+    assert SCHEMA_FILE.read_text("utf-8") == json_schema()
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.name)
+def test_a_valid_plan_has_no_mistake(path: Path) -> None:
+    """The sample's, and the one with every key."""
+    assert mistakes(tomllib.loads(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"taget": "t.db"}, "$"),
+        ({"format": 2}, "$.format"),
+        ({"source": []}, "$.source"),
+        ({"index_clash": "maybe"}, "$.index_clash"),
+        ({"estimates": {"backup": "a while"}}, "$.estimates.backup"),
+        ({"source": [{"name": "s", "file": "s.db", "table": [{"name": "a", "on_conflict": "x"}]}]},
+         "$.source[0].table[0].on_conflict"),
+        ({"source": [{"name": "s", "file": "s.db", "leave": [{"tables": "a", "reason": "r"}]}]},
+         "$.source[0].leave[0].tables"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_mistake_is_found_where_it_is(change: dict[str, Any], place: str) -> None:
+    """Keys as TOML has them; durations as text or number."""
+    assert mistakes(SMALL) == []
+
+    assert mistakes(SMALL | change) == [place]
+
+
+def test_keys_have_their_names_in_toml_and_say_what_they_mean() -> None:
+    """What the docstring of the model says of an attribute is what the editor shows."""
+    parts = json.loads(json_schema())["$defs"]
+
+    assert {"into", "rowids", "on_conflict"} <= set(parts["TableMap"]["properties"])
+    assert "import" in parts["Reference"]["properties"]
+    assert parts["Source"]["properties"]["optional"]["description"] == "True: absent is noted, not refused."

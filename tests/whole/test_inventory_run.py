@@ -1,0 +1,132 @@
+"""pytest -m inventory, as a user meets it: from a folder of databases to a plan that can be rehearsed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.inventory.folder import folder
+from tests.whole.whole_run import Before, Workspace, execute, other_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAN, SCHEMA = "consolidation.toml", "consolidation.schema.json"
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Workspace:
+    """The folder of all kinds, without a plan."""
+    return Workspace(folder(tmp_path / "workspace"), tmp_path / "reports")
+
+
+def test_a_folder_of_all_kinds_gets_a_plan_that_can_be_rehearsed(mixed: Workspace) -> None:
+    """Nothing else is written; what could not be decided is marked; the rehearsal passes once the code is seen to."""
+    before = mixed.files()
+
+    ran = mixed.forked("inventory")
+
+    assert ran.exit == 0, ran.text
+    assert (ran.evidence["mode"], ran.evidence["verdict"]) == ("inventory", "accepted")
+    after = mixed.files()
+    assert after.keys() - before.keys() == {PLAN, SCHEMA}
+    assert {file: after[file] for file in before} == before
+    assert f"next:       pytest -m verify --workspace={mixed.root}" in ran.text
+    assert "shop.db                target            3          7" in ran.text
+
+    mixed.edit("app/customers.py", '"crm" / "crm.sqlite3"', '"shop.db"')
+    rehearsal = mixed.forked("verify")
+    assert rehearsal.exit == 0, rehearsal.text
+
+
+def test_the_evidence_and_the_page_have_the_picture(mixed: Workspace) -> None:
+    """Files, tables, overlaps; and the bundle has the plan that was written."""
+    ran = mixed.forked("inventory")
+
+    assert ran.folder is not None
+    seen = ran.evidence["inventory"]
+    assert {one["file"]: one["part"] for one in seen["databases"] if one["part"]}["shop.db"] == "target"
+    assert [one["table"] for one in seen["overlaps"]] == ["sales", "users"]
+    assert seen["duplicates"] == [["north.db", "north_again.db"], ["shop.db", "backups/shop-2024.db"]]
+    assert seen["plan"] == PLAN
+    assert ran.evidence["plan"]["sha256"] == hashlib.sha256(mixed.plan.read_bytes()).hexdigest()
+    assert (ran.folder / "plan.toml").read_bytes() == mixed.plan.read_bytes()
+    html = (ran.folder / "audit.html").read_text("utf-8")
+    assert "What lies in the workspace" in html
+    assert "Tables that are in several files" in html
+
+
+def test_a_plan_that_is_there_stays(mixed: Workspace) -> None:
+    """The proposal goes beside it, and is what the next command names."""
+    mixed.plan.write_text("# mine\n")
+
+    ran = mixed.forked("inventory")
+
+    assert ran.exit == 0, ran.text
+    assert mixed.plan.read_text() == "# mine\n"
+    assert (mixed.root / "consolidation.proposed.toml").is_file()
+    assert f"--plan={mixed.root}/consolidation.proposed.toml" in ran.text
+
+
+def test_a_folder_without_a_database_is_refused(tmp_path: Path) -> None:
+    """Exit 4, with what to do; so is a folder that is none."""
+    workspace = Workspace(tmp_path / "workspace", tmp_path / "reports")
+    absent = workspace.forked("inventory")
+    workspace.root.mkdir()
+    (workspace.root / "readme.txt").write_text("nothing here")
+
+    ran = workspace.forked("inventory")
+
+    assert ran.exit == 4, ran.text
+    assert ran.failed == {"databases-found"}
+    assert "Name the folder that holds the databases: --workspace=DIR." in ran.text
+    assert list(workspace.files()) == ["readme.txt"]
+    assert absent.exit == 4
+    assert "there is no workspace folder" in absent.text
+
+
+def test_one_database_alone_gets_no_plan(tmp_path: Path) -> None:
+    """There is nothing to consolidate, and that is no failure."""
+    workspace = Workspace(tmp_path / "workspace", tmp_path / "reports")
+    workspace.root.mkdir()
+    execute(workspace.root / "only.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
+
+    ran = workspace.forked("inventory")
+
+    assert ran.exit == 0, ran.text
+    assert list(workspace.files()) == ["only.db"]
+    assert "no plan: there are not two databases to make one of" in ran.text
+    assert "next:" not in ran.text
+
+
+def test_who_has_a_database_open_is_named_and_does_not_keep_it_from_being_looked_at(mixed: Workspace) -> None:
+    """In the terminal, in the evidence, and in the plan: that process is to be ended before migrating."""
+    with other_process(mixed.root / "south.db", "SELECT 1") as pid:
+        ran = mixed.forked("inventory")
+
+    assert ran.exit == 0, ran.text
+    assert f"open in process {pid} (" in ran.text
+    [south] = [one for one in ran.evidence["inventory"]["databases"] if one["file"] == "south.db"]
+    assert [who["pid"] for who in south["open_in"]] == [pid]
+    assert f"# open in process {pid} now (" in mixed.plan.read_text("utf-8")
+
+
+FAULTS = {
+    "plan-proposed": ("test_the_plan_passes_its_own_check", PLAN, b"format = 2\n"),
+    "only-looked": ("test_the_databases_were_only_looked_at", "north.db-journal", b"left behind"),
+}
+
+
+@pytest.mark.parametrize("criterion", FAULTS)
+def test_a_fault_turns_its_criterion_red(mixed: Workspace, criterion: str) -> None:
+    """The run ends with 1 and names the criterion."""
+    test, file, data = FAULTS[criterion]
+    plant = Before(test, lambda _item: (mixed.root / file).write_bytes(data) and None)
+
+    ran = mixed.forked("inventory", plugin=plant)
+
+    assert ran.exit == 1, ran.text
+    assert ran.failed == {criterion}
+    assert ran.evidence["verdict"] == "refused"
