@@ -33,6 +33,8 @@ def listed(names: tuple[str, ...] | list[str]) -> str:
 
 def folded(name: str) -> str:
     """Return ``name`` as SQLite compares names: ASCII letters without case, all others as they are."""
+    if name.isascii():
+        return name.lower()
     return "".join(char.lower() if char.isascii() else char for char in name)
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.files import size_with_sidecars
-from migration.engine.references import plan_rewrites
 from migration.engine.rehearse import copy_workspace
 from migration.engine.survey import survey
 from migration.inventory.proposal import LeftOut
 from migration.inventory.propose import apart
 from migration.inventory.write import rendered
 from migration.plan.file import load
+from migration.plan.model import Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,18 +69,19 @@ def revise(root: Path, proposal: Proposal, say: Callable[[str], None]) -> Revise
 
 
 def try_out(root: Path, proposal: Proposal) -> list[Problem]:
-    """Return what plan check and preflight have against a proposal; databases and code are read on private copies."""
+    """Return what plan check and preflight have against a proposal; the databases are read on private copies.
+
+    References are not tried again: each was, before it was proposed as understood.
+    """
     with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as guards:
         file = Path(folder) / "plan.toml"
         file.write_text(rendered(proposal, "trial"), "utf-8")
         plan = load(file)
         copy = Path(folder).resolve() / "workspace"
         copy.mkdir()
-        needed = plan.model_copy(update={"scan": plan.scan.model_copy(update={"paths": []}), "smoke": []})
+        needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
         copy_workspace(needed, root, copy)
-        found = survey(plan, copy, guards)
-        _, problems = plan_rewrites(copy, plan.references, plan.inserts)
-        return [*found.problems, *problems]
+        return survey(plan, copy, guards).problems
 
 
 def _mended(proposal: Proposal, problems: list[Problem]) -> Proposal:

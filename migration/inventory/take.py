@@ -138,4 +138,3 @@ def _entries(
         )
         for one in databases
     )
-
