@@ -60,6 +60,19 @@ def collisions(into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> 
         return [_mixed(into, moves)]
     by_subject = {move.subject: move for move in moves}
     only = by_subject.get(parties[0].subject) if len(parties) == 1 else None
+    keys = [key for key in keys_of(into) if only is None or not _already_unique(only, key)]
+    rowids = len(parties) > 1 and moves[0].rowid_counts
+    found = _compared(into, keys, parties, by_subject, rowids=rowids) if keys or rowids else []
+    if _needs_trial(into, parties, only):
+        named = {problem.subject for problem in found}
+        found += [problem for problem in unsettled(into, moves, parties) if problem.subject not in named]
+    return found
+
+
+def _compared(
+    into: Table, keys: list[Key], parties: Sequence[Party], by_subject: dict[str, Move], *, rowids: bool
+) -> list[Problem]:
+    """Attach the databases of all parties beside each other, and look for what two rows of them claim."""
     con = open_memory()
     try:
         con.execute(f"PRAGMA encoding='{encoding_of(parties[0].path)}'")
@@ -68,18 +81,10 @@ def collisions(into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> 
         for path, alias in aliases.items():
             attach(con, path, alias)
         rows = [_Rows(party, quoted(aliases[party.path]), by_subject.get(party.subject)) for party in parties]
-        found = []
-        for key in keys_of(into):
-            if only is None or not _already_unique(only, key):
-                found += _claimed_twice(con, into, key, rows)
-        if len(parties) > 1 and moves[0].rowid_counts:
-            found += _rowids_taken(con, into, rows)
+        found = [problem for key in keys for problem in _claimed_twice(con, into, key, rows)]
+        return found + (_rowids_taken(con, into, rows) if rowids else [])
     finally:
         con.close()
-    if _needs_trial(into, parties, only):
-        named = {problem.subject for problem in found}
-        found += [problem for problem in unsettled(into, moves, parties) if problem.subject not in named]
-    return found
 
 
 @dataclass(frozen=True)
