@@ -78,7 +78,7 @@ def demanded(told: Told) -> set[str]:
     ids = {one for stage in STAGES if mode in stage.modes for one in criteria_of(stage.id)}
     # A plan with a mistake has no digest in the evidence: its run was refused, and asked for no application.
     read = told.evidence["plan"]["sha256"] or told.evidence["verdict"] == "accepted"
-    smoke = set(told.smoke) if read and mode not in ("rollback", "bundle") else set()
+    smoke = set(told.smoke) if read and mode not in ("rollback", "bundle", "inventory") else set()
     return (ids | smoke) - set(told.evidence["unanswerable"])
 
 
