@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.sample.build import build
 from tests.inventory.folder import folder
 from tests.whole.whole_run import Before, Workspace, execute, other_process
 
@@ -23,7 +24,7 @@ def mixed(tmp_path: Path) -> Workspace:
 
 
 def test_a_folder_of_all_kinds_gets_a_plan_that_can_be_rehearsed(mixed: Workspace) -> None:
-    """Nothing else is written; what could not be decided is marked; the rehearsal passes once the code is seen to."""
+    """Nothing else is written, what could not be decided is marked, and the rehearsal passes without an edit."""
     before = mixed.files()
 
     ran = mixed.forked("inventory")
@@ -36,9 +37,22 @@ def test_a_folder_of_all_kinds_gets_a_plan_that_can_be_rehearsed(mixed: Workspac
     assert f"next:       pytest -m verify --workspace={mixed.root}" in ran.text
     assert "shop.db                target            3          7" in ran.text
 
-    mixed.edit("app/customers.py", '"crm" / "crm.sqlite3"', '"shop.db"')
     rehearsal = mixed.forked("verify")
     assert rehearsal.exit == 0, rehearsal.text
+
+
+def test_the_sample_without_its_plan_gets_one_that_passes_its_rehearsal(tmp_path: Path) -> None:
+    """References, smoke tests and all, and nothing is left to decide."""
+    workspace = Workspace(build(tmp_path / "workspace", decisions=True), tmp_path / "reports")
+    workspace.plan.unlink()
+
+    ran = workspace.forked("inventory")
+    rehearsal = workspace.forked("verify")
+
+    assert ran.exit == 0, ran.text
+    assert ran.evidence["inventory"]["decisions"] == 0
+    assert rehearsal.exit == 0, rehearsal.text
+    assert "references-updated" in {one["id"] for one in rehearsal.evidence["criteria"]}
 
 
 def test_the_evidence_and_the_page_have_the_picture(mixed: Workspace) -> None:
