@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from migration.engine.mention import Mention
     from migration.engine.proposal_text import Change
     from migration.engine.scan_files import Scope
+    from migration.plan.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,16 @@ def _by_hand(mention: Mention, why: str) -> Proposed:
 
 def _checked(root: Path, made: list[Proposed]) -> list[Proposed]:
     """Return the proposals of one file; those that would be a problem of the plan as not understood."""
+    each: dict[object, Proposed] = {}
+    for one in made:  # two databases named by one expression: one replacement settles both
+        each.setdefault((one.find, one.replace) if one.understood else one, one)
+    made = list(each.values())
+    if not _problems(root, made):
+        return made
     kept: list[Proposed] = []
     result = []
     for one in made:
-        if one.understood and any((one.find, one.replace) == (other.find, other.replace) for other in kept):
-            continue  # two databases named by one expression: one replacement settles both
-        _, problems = plan_rewrites(root, [_reference(other) for other in [*kept, one] if other.understood], [])
+        problems = _problems(root, [*kept, one])
         if problems:
             why = f"{problems[0].what} Write the reference by hand."
             result.append(replace(one, replace="", understood=False, why=why))
@@ -100,6 +105,11 @@ def _checked(root: Path, made: list[Proposed]) -> list[Proposed]:
             kept.append(one)
             result.append(one)
     return result
+
+
+def _problems(root: Path, made: list[Proposed]) -> list[Problem]:
+    """Return what keeps these proposals from being made together."""
+    return plan_rewrites(root, [_reference(one) for one in made if one.understood], [])[1]
 
 
 def _reference(one: Proposed) -> Reference:

@@ -84,7 +84,7 @@ def writing(python: str) -> Smoke:
 
 def failing(seen: list[Observation]) -> list[str]:
     """Show what does not hold."""
-    return [f"{one.subject}: {one.observed}" for one in seen if not one.holds]
+    return [f"{one.subject}: {one.heard or one.observed}" for one in seen if not one.holds]
 
 
 def test_the_first_insert_works_and_is_taken_back(root: Path, applications: Applications) -> None:
