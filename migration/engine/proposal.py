@@ -107,7 +107,7 @@ def _checked(root: Path, made: list[Proposed]) -> list[Proposed]:
     return result
 
 
-def _problems(root: Path, made: list[Proposed]) -> list[Problem]:
+def _problems(root: Path, made: list[Proposed]) -> tuple[Problem, ...]:
     """Return what keeps these proposals from being made together."""
     return plan_rewrites(root, [_reference(one) for one in made if one.understood], [])[1]
 
