@@ -8,11 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from migration.engine import bystanders, history, logs
-from migration.engine.digest import digest_tables
-from migration.engine.guard import looking
+from migration.engine.content import Reader
 from migration.engine.observation import Observation, equal
 from migration.engine.rehearse import copy_workspace
-from migration.engine.schema import read
 from migration.engine.smoke import SmokeResult, run_smoke
 from migration.plan.printable import one_line
 
@@ -42,6 +40,7 @@ class Applications:
     verified. The sources are not in that copy, as they will not be there once they are archived.
 
     Attributes:
+        reader: Reads the target; whoever has one that has read it already may give it.
         noted: Whether the state before the first application is known.
         written: Sentences about what the tests that may write have changed on their copies.
     """
@@ -58,6 +57,7 @@ class Applications:
         plan_file: Path | None = None,
     ) -> None:
         self.noted = False
+        self.reader = Reader()
         self.written: list[str] = []
         self.say = say
         self._plan, self._root, self._live = plan, root, live
@@ -145,8 +145,7 @@ class Applications:
             for change in changes
             if change.file != self._plan.target
         ]
-        with looking(root / self._plan.target) as con:
-            now = digest_tables(con, read(con))
+        now = self.reader.content(root / self._plan.target).tables
         return others + [
             _Difference(f"{self._plan.target}: {name}", _said(tables.get(name)), _said(now.get(name)))
             for name in sorted({*tables, *now} - {history.TABLE})

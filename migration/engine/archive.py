@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import content_seen
+from migration.engine.backup import content_seen, file_content, likened_content
 from migration.engine.durable import move
 from migration.engine.errors import EngineError
 from migration.engine.observation import Observation, equal
@@ -73,7 +74,7 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
     return seen or [Observation("sources", "archived", "there was no source to archive", holds=True)]
 
 
-def restorable_observations(root: Path, manifest: Manifest) -> list[Observation]:
+def restorable_observations(root: Path, manifest: Manifest, backup_set: Path) -> list[Observation]:
     """Each archive, copied to a scratch folder under its old name, opens and has the content of the source."""
     seen: list[Observation] = []
     with tempfile.TemporaryDirectory(prefix="consolidate-restore-") as folder:
@@ -82,7 +83,9 @@ def restorable_observations(root: Path, manifest: Manifest) -> list[Observation]
             restored = Path(folder) / f"{len(seen)}.db"
             if (root / archived).is_file():
                 shutil.copyfile(root / archived, restored)
-            seen.append(equal(archived, copy.digest if copy else "in the manifest", content_seen(restored)))
+            look = partial(likened_content, copy=copy, folder=backup_set) if copy else file_content
+            found = content_seen(restored, look)
+            seen.append(equal(archived, copy.digest if copy else "in the manifest", found))
             restored.unlink(missing_ok=True)
     return seen or [Observation("archives", "restorable", "there was no source to archive", holds=True)]
 

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migration.engine.aside import WORTH_A_PROCESS, Aside
 from migration.engine.connections import open_new, open_readonly
-from migration.engine.digest import digest_database, digest_file, digest_tables
-from migration.engine.dump import load_dump, marks, write_dump
+from migration.engine.content import Content, content_of, has_wal, same_pages
+from migration.engine.digest import TableDigest, digest_file
+from migration.engine.dump import load_dump, write_dump
 from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
 from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.manifest import CodeCopy, DatabaseCopy
-from migration.engine.schema import read
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable, Iterable
+    from typing import TextIO
 
-    from migration.engine.digest import TableDigest
     from migration.engine.facts import Facts
 else:
     from sqlite_utils.utils import sqlite3
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a database holds: its content digest, and that of each table that holds a user's rows."""
-
-    digest: str
-    tables: dict[str, TableDigest]
 
 
 _UNFINISHED = re.compile(r"\.(?:part|sql\.reloaded)(?:-wal|-shm|-journal)?$")
@@ -71,10 +66,10 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
     try:
         facts.guard.reader.backup(con)
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
-        digest = content_digest(con)
     finally:
         con.close()
-    if digest != facts.digest:
+    sha256 = digest_file(part)  # before the proof: as long as the bytes have this digest, what was proved holds
+    if not _is_proved(facts, part):
         raise EngineError(
             f"the backup of {facts.file} has another content than the database.",
             left="Nothing was changed.",
@@ -88,32 +83,96 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
         file=facts.file,
         copy=f"databases/{final.name}",
         size=final.stat().st_size,
-        sha256=digest_file(final),
-        digest=digest,
+        sha256=sha256,
+        digest=facts.digest,
         tables={name: [one.rows, one.sha256] for name, one in facts.digests.items()},
         mode=live.st_mode & 0o777,
         journal_mode=facts.schema.header["journal_mode"],
     )
 
 
+def _is_proved(facts: Facts, copy: Path) -> bool:
+    """Whether a copy has the content of its original: the same pages, or else the same rows and statements."""
+    live = facts.guard.path
+    if facts.size >= WORTH_A_PROCESS and not has_wal(live):
+        # Not in this process: to close the live file's bytes would drop the guard's locks.
+        with Aside("same pages", live, copy) as comparison:
+            if comparison.result():
+                return True
+    return file_content_digest(copy) == facts.digest
+
+
+def copied_content(copy: DatabaseCopy, folder: Path) -> Content:
+    """Return what a copy holds: what the manifest says as long as its bytes are those that were proved.
+
+    Raises:
+        sqlite3.Error: It is missing, or no database any more.
+    """
+    path = folder / copy.copy
+    proved = path.is_file() and digest_file(path) == copy.sha256
+    return _as_proved(copy) if proved else file_content(path)
+
+
+def likened_content(path: Path, copy: DatabaseCopy, folder: Path) -> Content:
+    """Return what a database holds: what its backup does where every page is the same, else what is read.
+
+    Args:
+        path: A database that no connection of this process has open.
+        copy: The backup of it, proved when it was made.
+        folder: The backup set.
+
+    Raises:
+        sqlite3.Error: It is missing, or no database.
+    """
+    there = path.is_file() and (folder / copy.copy).is_file()
+    if there and not has_wal(path) and same_pages(path, folder / copy.copy, copy.sha256):
+        with looking(path) as con:  # it opens, too
+            con.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return _as_proved(copy)
+    return file_content(path)
+
+
+def dumped_content(copy: DatabaseCopy, folder: Path) -> Content:
+    """Return what a dump brings back into an empty database: what was proved, while it is that very dump."""
+    path = folder / copy.dump
+    proved = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
+    return _as_proved(copy) if proved else reloaded_content(path)
+
+
+def _as_proved(copy: DatabaseCopy) -> Content:
+    tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
+    return Content(copy.digest, tables)
+
+
 def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
     """Write the SQL dump of a copy, load it into an empty database, and note the content digest of that.
+
+    A large one is loaded in a second process while it is being written.
 
     Raises:
         sqlite3.Error: The dump cannot be loaded.
     """
     path = folder / "databases" / f"{copy.name}.sql"
     part = path.with_name(path.name + ".part")
-    con = open_readonly(folder / copy.copy)
-    try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
-            write_dump(con, out)
-    finally:
-        con.close()
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
+        if copy.size < WORTH_A_PROCESS:
+            _dump(folder / copy.copy, out)
+            out.flush()
+            loaded = {"sha256": digest_file(part), "digest": reloaded_digest(part)}
+        else:
+            with Aside("reload", part) as loading:
+                _dump(folder / copy.copy, out)
+                out.flush()
+                loading.is_complete()
+                loaded = loading.result()
     settle(part, path)
-    digest = reloaded_digest(path)
-    return replace(copy, dump=f"databases/{path.name}", dump_sha256=digest_file(path), dump_digest=digest)
+    return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=loaded["digest"])
+
+
+def _dump(copy: Path, out: TextIO) -> None:
+    with contextlib.closing(open_readonly(copy)) as con:
+        write_dump(con, out)
 
 
 def reloaded_digest(dump: Path) -> str:
@@ -123,14 +182,18 @@ def reloaded_digest(dump: Path) -> str:
 
 def reloaded_content(dump: Path) -> Content:
     """Load a dump into a scratch database beside it and return what that holds; the scratch is gone afterwards."""
-    scratch = dump.with_name(dump.name + ".reloaded")
+    with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+        return loaded_content(lines, dump.with_name(dump.name.removesuffix(".part") + ".reloaded"))
+
+
+def loaded_content(lines: Iterable[str], scratch: Path) -> Content:
+    """Load the lines of a dump into ``scratch`` and return what it then holds; the scratch is gone afterwards."""
     con = open_new(scratch)
     try:
         con.execute("PRAGMA synchronous=OFF")
         con.execute("PRAGMA journal_mode=OFF").fetchone()
-        with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-            load_dump(con, lines)
-        return content(con)
+        load_dump(con, lines)
+        return content_of(con)
     finally:
         con.close()
         scratch.unlink()
@@ -148,22 +211,15 @@ def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...
     return tuple(copies)
 
 
-def content(con: sqlite3.Connection) -> Content:
-    """Return what the database that ``con`` has open holds."""
-    schema = read(con)
-    tables = digest_tables(con, schema)
-    return Content(digest_database(schema, tables, marks(con)), tables)
-
-
 def content_digest(con: sqlite3.Connection) -> str:
     """Return the content digest of the database that ``con`` has open."""
-    return content(con).digest
+    return content_of(con).digest
 
 
 def file_content(path: Path) -> Content:
     """Return what a database file holds, read through a new connection that cannot write."""
     with looking(path) as con:
-        return content(con)
+        return content_of(con)
 
 
 def file_content_digest(path: Path) -> str:
@@ -171,12 +227,12 @@ def file_content_digest(path: Path) -> str:
     return file_content(path).digest
 
 
-def content_seen(path: Path) -> str:
-    """Return the content digest of a database file, or in words why it has none."""
+def content_seen(path: Path, look: Callable[[Path], Content] = file_content) -> str:
+    """Return the content digest of a database file, or in words why it has none; ``look`` says how it is read."""
     if not os.path.lexists(path):
         return "no such file"
     try:
-        return file_content_digest(path)
+        return look(path).digest
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return f"cannot be read ({error})"
 

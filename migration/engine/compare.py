@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from migration.engine import history
-from migration.engine.digest import TableDigest, digest_table, digest_tables
+from migration.engine.digest import TableDigest, digest_table
 from migration.engine.dump import marks
 from migration.engine.facts import orphans
 from migration.engine.observation import Observation, equal
@@ -16,7 +16,7 @@ from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from migration.engine.future import Future
     from migration.engine.planned import Statement
@@ -102,7 +102,12 @@ def rows_expected(done: Sequence[Transferred]) -> list[Observation]:
     return seen or [Observation("plan", "the counts that the plan states", "the plan states none", holds=True)]
 
 
-def rows_exact(con: sqlite3.Connection, own: dict[str, TableDigest], done: Sequence[Transferred]) -> list[Observation]:
+def rows_exact(
+    con: sqlite3.Connection,
+    own: dict[str, TableDigest],
+    done: Sequence[Transferred],
+    digest: Callable[..., TableDigest] = digest_table,
+) -> list[Observation]:
     """Each table's digest is its digest before plus that of the rows that were moved into it."""
     schema = read(con)
     seen = []
@@ -114,7 +119,7 @@ def rows_exact(con: sqlite3.Connection, own: dict[str, TableDigest], done: Seque
         expected = own.get(name, TableDigest())
         for one in moves:
             expected = expected + one.change
-        found = digest_table(con, table, with_rowid=moves[0].move.rowid_counts)
+        found = digest(con, table, with_rowid=moves[0].move.rowid_counts)
         subject = f"{name} <- {', '.join(one.move.subject for one in moves)}"
         seen.append(equal(subject, f"{expected.rows} rows, {expected.sha256}", f"{found.rows} rows, {found.sha256}"))
     return seen or [Observation("target", "every row of the sources", "the sources bring no table", holds=True)]
@@ -123,7 +128,11 @@ def rows_exact(con: sqlite3.Connection, own: dict[str, TableDigest], done: Seque
 def no_duplicates(
     con: sqlite3.Connection, own: dict[str, TableDigest], done: Sequence[Transferred]
 ) -> list[Observation]:
-    """No key is there twice; where no key is declared, equal rows are as many as the sources have."""
+    """No key is there twice; where no key is declared, equal rows are as many as the sources have.
+
+    Where an index brings the keys in order they are read from it, so that none has to be kept in memory; that the
+    index has every row, and in its place, is what integrity_check shows.
+    """
     schema = read(con)
     seen = []
     for name in _by_table(done):
@@ -135,7 +144,7 @@ def no_duplicates(
             columns = ", ".join(f"{quoted(column)} COLLATE {quoted(collation)}" for column, collation in key)
             whole = " AND ".join(f"{quoted(column)} IS NOT NULL" for column, _ in key)
             twice = con.execute(
-                f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(name)} NOT INDEXED"
+                f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(name)}"
                 f" WHERE {whole} GROUP BY {columns} HAVING count(*) > 1)"
             ).fetchone()[0]
             seen.append(
@@ -181,21 +190,23 @@ def integrity(con: sqlite3.Connection) -> list[Observation]:
     return [equal("target: integrity_check", "ok", "; ".join(lines))]
 
 
-def neighbours(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
+def neighbours(
+    con: sqlite3.Connection, survey: Survey, digest: Callable[..., TableDigest] = digest_table
+) -> list[Observation]:
     """Every table that the target had before, and that nothing was moved into, has the digest it had."""
     if survey.target is None:
         return [Observation("target", "unchanged tables", "there was no target before this run", holds=True)]
     receiving = {folded(move.into.name) for move in survey.moves} | {folded(history.TABLE)}
     schema = read(con)
     seen = []
-    for name, digest in survey.target.digests.items():
+    for name, before in survey.target.digests.items():
         if folded(name) in receiving:
             continue
         table, was = schema.table(name), survey.target.schema.table(name)
-        found = digest_table(con, table) if table else TableDigest()
+        found = digest(con, table) if table else TableDigest()
         same = table is not None and was is not None and (table.sql, _indexes(table)) == (was.sql, _indexes(was))
         what = "" if same else ", with another statement or other indexes"
-        expected, observed = f"{digest.rows} rows, {digest.sha256}", f"{found.rows} rows, {found.sha256}{what}"
+        expected, observed = f"{before.rows} rows, {before.sha256}", f"{found.rows} rows, {found.sha256}{what}"
         seen.append(equal(name, expected, observed))
     return seen + [
         equal(f"target: {name}", survey.target.schema.header[name], schema.header[name])
@@ -245,10 +256,8 @@ def size_reasonable(size: int, survey: Survey) -> list[Observation]:
     return [Observation("target", expected, f"{size} bytes", holds=size <= limit)]
 
 
-def final(con: sqlite3.Connection, verified: dict[str, TableDigest]) -> list[Observation]:
-    """Read through another connection, every table still has the digest that was verified before COMMIT."""
-    schema = read(con)
-    found = digest_tables(con, schema)
+def final(found: dict[str, TableDigest], verified: dict[str, TableDigest]) -> list[Observation]:
+    """Every table, as it was ``found`` through another connection, has the digest that was verified before COMMIT."""
     return [
         equal(
             f"target: {name}",

@@ -124,7 +124,7 @@ def digest_table(
         constant: Further columns of the target, with the SQL of the default that a moved row gets.
         with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
     """
-    counts = (table.rowid_is_identity or table.kind == "virtual") if with_rowid is None else with_rowid
+    counts = table.counts_rowid if with_rowid is None else with_rowid
     expressions = ", ".join(values(table, renamed=renamed, constant=constant, with_rowid=counts))
     return digest_query(con, f"SELECT {expressions} FROM {quoted(database)}.{quoted(table.name)} NOT INDEXED")
 

@@ -17,7 +17,7 @@ from migration.engine.sql import folded, listed, quoted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from migration.engine.schema import Schema, Table
 else:
@@ -75,7 +75,7 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
             con.execute("ROLLBACK")
 
 
-def load_dump(con: sqlite3.Connection, lines: Iterator[str]) -> None:
+def load_dump(con: sqlite3.Connection, lines: Iterable[str]) -> None:
     """Run a dump's statements on an empty database, a statement at a time.
 
     Args:

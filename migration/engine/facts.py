@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.digest import TableDigest, digest_database, digest_tables
+from migration.engine.aside import WORTH_A_PROCESS, Aside
+from migration.engine.content import content_of
 from migration.engine.dump import marks
 from migration.engine.errors import EngineError
 from migration.engine.files import has_hot_journal, size_with_sidecars
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     import sqlite3
     from contextlib import ExitStack
     from pathlib import Path
+
+    from migration.engine.digest import TableDigest
 else:
     from sqlite_utils.utils import sqlite3
 
+_CACHE_KB = 8_000  # the check looks up each row in each index
 UNCHECKABLE = "a parent without such a key"
 
 
@@ -78,23 +82,46 @@ def facts_of(name: str, file: str, root: Path, guards: ExitStack) -> Facts | Pro
 
 
 def _read(name: str, file: str, guard: Guard) -> Facts | Problem:
+    """Check and read a database: one after the other, or a large one in two processes at the same time."""
+    if size_with_sidecars(guard.path) < WORTH_A_PROCESS:
+        return _corrupt(file, damage(guard.reader)) or _facts(name, file, guard)
+    with Aside("integrity", guard.path) as check:
+        try:
+            found = _facts(name, file, guard)
+        except (sqlite3.Error, UnicodeDecodeError):
+            if problem := _corrupt(file, check.result()):
+                return problem
+            raise
+        return _corrupt(file, check.result()) or found
+
+
+def damage(con: sqlite3.Connection) -> list[str]:
+    """Return what SQLite's integrity_check, the full one, finds wrong; empty when it says ok."""
+    con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
+    lines = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
+    return [] if lines == ["ok"] else lines
+
+
+def _corrupt(file: str, lines: list[str]) -> Problem | None:
+    if not lines:
+        return None
+    what = f"is corrupt: integrity_check says: {lines[0]}."
+    todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
+    return Problem("integrity-before", file, what, todo)
+
+
+def _facts(name: str, file: str, guard: Guard) -> Facts:
     con = guard.reader
-    damage = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
-    if damage != ["ok"]:
-        what = f"is corrupt: integrity_check says: {damage[0]}."
-        todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
-        return Problem("integrity-before", file, what, todo)
     schema = read(con)
-    digests = digest_tables(con, schema)
-    of_tables = marks(con)
+    content = content_of(con, schema)
     return Facts(
         name=name,
         file=file,
         guard=guard,
         schema=schema,
-        digests=digests,
-        marks=of_tables,
-        digest=digest_database(schema, digests, of_tables),
+        digests=content.tables,
+        marks=marks(con),
+        digest=content.digest,
         size=size_with_sidecars(guard.path),
         orphans=orphans(con),
     )

@@ -13,13 +13,14 @@ from migration.engine import archive as archives
 from migration.engine import bystanders, history, logs, manifest, rollback, sets
 from migration.engine.backup import content_digest, copy_code, copy_database, dump_database, open_set
 from migration.engine.connections import open_existing, open_new
+from migration.engine.content import Reader
 from migration.engine.diff import unified
-from migration.engine.digest import TableDigest, digest_tables
 from migration.engine.durable import replace, sync_folder, write_new
 from migration.engine.errors import EngineError
 from migration.engine.hot_journal import settle
 from migration.engine.in_use import in_use
 from migration.engine.ledger import Ledger
+from migration.engine.reading import Reading
 from migration.engine.references import Rewrite, plan_rewrites
 from migration.engine.rehearse import copy_workspace
 from migration.engine.scan_files import Scope, scope_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from migration.engine.digest import TableDigest
     from migration.engine.facts import Facts
     from migration.engine.guard import Guard
     from migration.engine.manifest import Manifest
@@ -56,6 +58,8 @@ class Run:
         root: The workspace, or its copy in a rehearsal.
         stamp: ``YYYYMMDD_HHMMSS`` of the run's start; backup set and archives are named by it.
         live: The real workspace; the same as ``root`` in a migration.
+        digest: Digests the target's tables inside the transaction.
+        reader: Reads databases that this process has closed.
         say: Called with a few words before each part of a long step.
         settled: Sentences about rows that a conflict policy kept from arriving, or took away.
         made: Databases that applications made; they are put aside when the run is undone.
@@ -76,6 +80,8 @@ class Run:
     own: dict[str, TableDigest] = field(default_factory=dict)
     done: list[Transferred] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
+    digest: Reading = field(default_factory=Reading)
+    reader: Reader = field(default_factory=Reader)
     log_marks: logs.LogMarks = field(default_factory=lambda: logs.LogMarks(()))
     made: list[str] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
@@ -211,13 +217,14 @@ class Run:
             if move.source.name != source.name:
                 continue
             if not move.new and move.into.name not in self.own:
-                self.own[move.into.name] = own_digest(con, move)
+                self.own[move.into.name] = self.found.standing(move) or own_digest(con, move)
             rows = self.found.rows(move)
             self.say(f"copying {move.subject} ({rows} rows)")
             self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
             if said := list_settled(con, move, alias, self.folder):
                 self.settled.append(said)
-            self.done.append(copy(con, move, source_digest(con, move, alias), alias))
+            expected = self.found.arriving(move) or source_digest(con, move, alias)
+            self.done.append(copy(con, move, expected, alias))
             raise_mark(con, move, self.found.mark(move))
 
     def finish_schema(self) -> None:
@@ -234,7 +241,8 @@ class Run:
         """Lend the connection for the comparisons before COMMIT, and remember what they will have seen."""
         self._step("verify")
         self.say("reading the target again")
-        self.verified = digest_tables(self.connection, read(self.connection))
+        tables = read(self.connection).movable
+        self.verified = {table.name: self.digest(self.connection, table) for table in tables}
         self.verified.pop(history.TABLE, None)
         return self.connection
 

@@ -106,6 +106,11 @@ class Table:
         keyed = self.without_rowid or self.alias or any(index.unique and not index.partial for index in self.indexes)
         return bool(self.rowid) and not keyed and self.kind == "table"
 
+    @property
+    def counts_rowid(self) -> bool:
+        """Whether the implicit rowid is part of a row when the table is digested by itself."""
+        return self.rowid_is_identity or self.kind == "virtual"
+
     def column(self, name: str) -> Column | None:
         """The column of that name as SQLite compares names, or None."""
         return next((column for column in self.columns if folded(column.name) == folded(name)), None)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import sqlite3
     from contextlib import ExitStack
 
+    from migration.engine.digest import TableDigest
     from migration.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
@@ -52,6 +53,22 @@ class Survey:
         facts = self.sources[move.source.name]
         table = facts.schema.table(move.map.name)
         return facts.digests[table.name].rows if table else 0
+
+    def arriving(self, move: Move) -> TableDigest | None:
+        """Digest of a move's rows as they have to arrive, where the survey has read the very same; else None."""
+        facts = self.sources[move.source.name]
+        table = facts.schema.table(move.map.name)
+        renamed = any(folded(old) != folded(new) for old, new in move.columns)
+        if table is None or renamed or move.constant or move.source.name in self.gathered:
+            return None
+        return facts.digests[table.name] if move.rowid_counts == table.counts_rowid else None
+
+    def standing(self, move: Move) -> TableDigest | None:
+        """Digest of the rows that the table of a move has before, where the survey has read the same; else None."""
+        table = self.target.schema.table(move.into.name) if self.target else None
+        if self.target is None or table is None or move.rowid_counts != table.counts_rowid:
+            return None
+        return self.target.digests[table.name]
 
     def mark(self, move: Move) -> int:
         """The AUTOINCREMENT mark of the source of a move, 0 without one."""

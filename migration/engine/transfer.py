@@ -49,8 +49,8 @@ class Transferred:
 def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -> Transferred:
     """Copy the rows of one table map from the attached database ``alias``.
 
-    Columns are matched by name on both sides. Where source and target declare the same table, ``SELECT *`` lets SQLite
-    copy records whole (https://sqlite.org/lang_insert.html, "xfer"); the comparison afterwards does not trust that.
+    Columns are matched by name on both sides. Where they stand in the same order, and SQLite's own plan says that it
+    copies records whole, it may; the comparison afterwards does not trust that.
 
     Implicit rowids are kept where they are the rows' only identity. Where a key identifies them, they are kept as well
     in a table that the run has made, but only from the first source that brings rows: the next may use the same ones.
@@ -130,8 +130,9 @@ def raise_mark(con: sqlite3.Connection, move: Move, mark: int) -> None:
 
 def _insert(con: sqlite3.Connection, move: Move, alias: str) -> str:
     into = f"main.{quoted(move.into.name)}"
-    if _whole_records(move):
-        return f"INSERT INTO {into} SELECT * FROM {_from(move, alias)}"
+    whole = f"INSERT INTO {into} SELECT * FROM {_from(move, alias)}"
+    if _in_place(move) and _is_empty(con, move) and copies_records(con, whole):
+        return whole
     old, new = [pair[0] for pair in move.columns], [pair[1] for pair in move.columns]
     if move.carries_rowid and (move.rowid_counts or _is_empty(con, move)):
         old, new = [move.table.rowid, *old], [move.into.rowid, *new]
@@ -142,13 +143,25 @@ def _is_empty(con: sqlite3.Connection, move: Move) -> bool:
     return con.execute(f"SELECT 1 FROM main.{quoted(move.into.name)} LIMIT 1").fetchone() is None
 
 
-def _whole_records(move: Move) -> bool:
-    same = move.new and move.map.on_conflict == "refuse" and move.table.sql == move.into.sql
-    plain = move.table.kind == "table" and not any(column.generated for column in move.table.columns)
-    in_place = all(old == new for old, new in move.columns)
+def _in_place(move: Move) -> bool:
+    """Whether ``SELECT *`` means the same: all columns, by name, stand in one order, and rowids are not lost by it."""
+    here, there = move.table.columns, move.into.columns
+    same = [folded(one.name) for one in here] == [folded(one.name) for one in there]
+    same = same and all(folded(old) == folded(new) for old, new in move.columns)
+    plain = move.table.kind == "table" and not any(column.generated for column in (*here, *there))
     # Without an index SQLite's whole-record copy numbers implicit rowids anew.
-    keeps_rowids = bool(move.table.alias or move.table.without_rowid)
-    return same and plain and in_place and keeps_rowids
+    keeps_rowids = bool(move.into.alias or move.into.without_rowid or move.into.indexes)
+    return move.new and move.map.on_conflict == "refuse" and same and plain and keeps_rowids
+
+
+def copies_records(con: sqlite3.Connection, statement: str) -> bool:
+    """Tell whether SQLite runs an ``INSERT ... SELECT *`` by copying records, indexes included, as they are stored.
+
+    It decides that by itself, where both tables are declared alike as far as records go, and does so if the table that
+    is written to is empty. Its program then moves whole records (https://sqlite.org/opcode.html#RowCell).
+    """
+    codes = {row[1] for row in con.execute(f"EXPLAIN {statement}")}
+    return bool(codes & {"RowData", "RowCell"})
 
 
 def _from(move: Move, alias: str) -> str:

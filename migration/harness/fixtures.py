@@ -217,6 +217,7 @@ def applications(run: Run) -> Iterator[Applications]:
         say=run.say,
         plan_file=run.plan_file,
     )
+    applications.reader = run.reader
     try:
         yield applications
     finally:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.audit.evidence_file import to_json
-from migration.engine.backup import content
 from migration.engine.files import size_with_sidecars
 from migration.engine.guard import looking
 from migration.engine.schema import read
@@ -50,7 +49,7 @@ def after(state: RunState, run: Run) -> DatabaseRecord:
     before = state.target or DatabaseRecord(name="target", file=run.plan.target)
     with looking(path) as con:
         header = read(con).header
-        found = content(con)
+    found = run.reader.content(path)
     return replace(
         before,
         size_after=size_with_sidecars(path),

@@ -11,7 +11,7 @@ from migration.engine import archive, manifest
 from migration.engine.errors import EngineError
 from migration.engine.guard import Guard
 from migration.engine.ledger import Ledger
-from tests.engine.small_workspace import STAMP, build, consolidated, execute
+from tests.engine.small_workspace import SET, STAMP, build, consolidated, execute
 
 if TYPE_CHECKING:
     import sqlite3
@@ -139,7 +139,7 @@ def test_what_was_archived_is_seen(root: Path) -> None:
     sealed = manifest.read(consolidated(root))
     assert sealed is not None
 
-    seen = [*archive.archived_observations(root, sealed), *archive.restorable_observations(root, sealed)]
+    seen = [*archive.archived_observations(root, sealed), *archive.restorable_observations(root, sealed, root / SET)]
 
     assert len(seen) == 4
     assert all(one.holds for one in seen), seen
@@ -169,9 +169,9 @@ def test_an_archive_that_lost_its_content_is_not_restorable(root: Path) -> None:
     notes = root / f"logs/notes.db.archived_{STAMP}"
     notes.write_bytes(b"x" * 9000)
 
-    changed, broken = archive.restorable_observations(root, sealed)
+    changed, broken = archive.restorable_observations(root, sealed, root / SET)
     notes.unlink()
-    missing = archive.restorable_observations(root, sealed)[1]
+    missing = archive.restorable_observations(root, sealed, root / SET)[1]
 
     assert not changed.holds
     assert broken.observed == "cannot be read (file is not a database)"

@@ -113,6 +113,8 @@ def takes_whole_records(copied: Copied, statement: str) -> bool:
         "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT DEFAULT 'x')",
         "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v UNIQUE)",
         "CREATE TABLE t(k TEXT PRIMARY KEY, v) WITHOUT ROWID",
+        "CREATE TABLE t(v TEXT PRIMARY KEY)",
+        "CREATE TABLE t(v)",
     ],
 )
 def test_equal_tables_are_copied_as_whole_records(bench: Bench, create: str) -> None:
@@ -130,7 +132,8 @@ def test_equal_tables_are_copied_as_whole_records(bench: Bench, create: str) -> 
     ("create", "keys"),
     [
         ("CREATE TABLE t(v)", {}),  # whole records would be numbered anew
-        ("CREATE TABLE t(v TEXT PRIMARY KEY)", {}),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 1)"}),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER)"}),
         ("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", {"create": "CREATE TABLE t(v, id INTEGER PRIMARY KEY)"}),
         ("CREATE TABLE t(id INTEGER PRIMARY KEY, v, g AS (v))", {}),
         ("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", {"on_conflict": "prefer-target"}),
@@ -148,6 +151,34 @@ def test_other_tables_are_copied_by_the_names_of_their_columns(bench: Bench, cre
 
     assert not takes_whole_records(copied, statement)
     assert "*" not in statement
+
+
+@pytest.mark.parametrize(
+    ("create", "planned"),
+    [
+        ("CREATE TABLE t(k VARCHAR(9) PRIMARY KEY, v NOT NULL)", "CREATE TABLE t(k TEXT PRIMARY KEY, v)"),
+        ("CREATE TABLE t(k TEXT, v CHECK (v > 0), UNIQUE(k))", "CREATE TABLE T(K TEXT UNIQUE, V)"),
+    ],
+)
+def test_what_records_do_not_show_may_differ(bench: Bench, create: str, planned: str) -> None:
+    """Names of types, constraints that the target drops: the stored record is the same, and so is its rowid."""
+    bench.database("a.db", create, rows=("INSERT INTO t(rowid, k, v) VALUES(?, ?, ?)", [(7, "a", 1), (-2, "b", 2.5)]))
+
+    copied, statement = statements_of(bench, source("a.db", table("t", create=planned)))
+
+    assert takes_whole_records(copied, statement)
+    assert content(copied.con, "t", ["k", "v"], "rowid") == read(bench, "a.db", ["k", "v"], "rowid")
+
+
+def test_only_an_empty_table_gets_whole_records(bench: Bench) -> None:
+    """The rows of a second source are inserted one by one, under rowids that are free."""
+    for file, key in (("a.db", "a"), ("b.db", "b")):
+        bench.database(file, "CREATE TABLE t(k TEXT PRIMARY KEY)", f"INSERT INTO t VALUES('{key}')")
+
+    copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
+
+    assert copied.rows("SELECT rowid, k FROM t") == [(1, "a"), (2, "b")]
+    assert exact(copied)
 
 
 def test_columns_go_by_name_and_not_by_place(bench: Bench) -> None:

@@ -10,7 +10,6 @@ from migration.engine.applications import Applications
 from migration.engine.backup import file_content_digest, reloaded_digest
 from migration.engine.connections import attached, pragma
 from migration.engine.digest import digest_file
-from migration.engine.guard import looking
 from migration.engine.observation import Observation, equal
 from migration.harness.failure import in_words
 
@@ -199,8 +198,14 @@ def _code(run: Run) -> Iterator[Judged]:
     """No plan here has code or applications; what is observed of them is observed all the same."""
     run.rewrite_code()
     applications = Applications(
-        run.plan, run.root, run.live, held=run.databases(), marks=run.log_marks, say=lambda _words: None
+        run.plan,
+        run.root,
+        run.live,
+        held=run.databases(),
+        marks=run.log_marks,
+        say=lambda _words: None,
     )
+    applications.reader = run.reader
     applications.note(run.begin_smoke())
     yield "no-side-effects", applications.side_effects()
 
@@ -208,7 +213,7 @@ def _code(run: Run) -> Iterator[Judged]:
 def _archive(run: Run) -> Iterator[Judged]:
     sealed = run.archive()
     yield "archived", archive.archived_observations(run.root, sealed)
-    yield "archive-restorable", archive.restorable_observations(run.root, sealed)
+    yield "archive-restorable", archive.restorable_observations(run.root, sealed, run.folder)
     yield (
         "no-late-writes",
         [
@@ -219,7 +224,6 @@ def _archive(run: Run) -> Iterator[Judged]:
 
 
 def _final(run: Run) -> Iterator[Judged]:
-    with looking(run.root / run.plan.target) as con:
-        yield "final-digest", compare.final(con, run.verified)
+    yield "final-digest", compare.final(run.reader.content(run.root / run.plan.target).tables, run.verified)
     run.finish(b"{}", b"how to roll back")
     yield "record-written", [equal("ledger", "finished", run.ledger.events()[-1]["event"])]

@@ -30,7 +30,8 @@ def test_every_row_arrived_exactly(target: Run, evidence: Recorder) -> None:
     """Values, storage classes, bytes and multiplicity are those of the sources."""
     con, found = target.connection, target.found
     wrong = evidence(
-        "rows-exact", [*compare.rows_exact(con, target.own, target.done), *compare.marks_carried(con, found)]
+        "rows-exact",
+        [*compare.rows_exact(con, target.own, target.done, target.digest), *compare.marks_carried(con, found)],
     )
 
     assert not wrong, wrong
@@ -67,7 +68,7 @@ def test_the_target_is_intact(target: Run, evidence: Recorder) -> None:
 @pytest.mark.criterion("neighbours-unchanged")
 def test_every_table_the_target_had_before_is_unchanged(target: Run, evidence: Recorder) -> None:
     """Tables into which nothing was moved have the statement and the digest they had."""
-    wrong = evidence("neighbours-unchanged", compare.neighbours(target.connection, target.found))
+    wrong = evidence("neighbours-unchanged", compare.neighbours(target.connection, target.found, target.digest))
 
     assert not wrong, wrong
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine import archive
-from migration.engine.backup import file_content
+from migration.engine.backup import file_content, likened_content
 from migration.engine.observation import Observation, equal
 from migration.harness.facts import contents
 
@@ -45,7 +45,7 @@ def test_each_archive_can_be_restored(run: Run, evidence: Recorder) -> None:
     """Restored to a scratch folder, each archive opens and has the content of its source."""
     assert run.sealed is not None
 
-    wrong = evidence("archive-restorable", archive.restorable_observations(run.root, run.sealed))
+    wrong = evidence("archive-restorable", archive.restorable_observations(run.root, run.sealed, run.folder))
 
     assert not wrong, wrong
 
@@ -57,7 +57,8 @@ def test_nobody_wrote_between_copy_and_archive(run: Run, evidence: Recorder, sta
     assert run.sealed is not None
     seen = []
     for facts in run.found.sources.values():
-        found = file_content(run.root / run.sealed.archive[facts.file])
+        archived, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
+        found = likened_content(archived, copy, run.folder) if copy else file_content(archived)
         state.read_at("archive", facts.file, contents(found.tables))
         seen.append(equal(facts.file, facts.digest, found.digest))
 

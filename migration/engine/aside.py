@@ -1,0 +1,73 @@
+"""Aside: something that only reads, done in a second process while this one goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Self
+
+from migration.engine.connections import INTERRUPTED
+from migration.engine.errors import EngineError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+WORTH_A_PROCESS = 16_000_000
+"""Bytes of a database from which on a second process saves more time than it takes to start."""
+
+_LOOK_SECONDS = 0.05
+
+
+class Aside:
+    """A task in a second process, which ends with this one: it watches its standard input, which is closed then.
+
+    Use it as a context: whatever happens, the process is gone afterwards. A run has one at a time.
+
+    Args:
+        task: A name that :mod:`migration.engine.task` knows.
+        paths: What it is about.
+    """
+
+    def __init__(self, task: str, *paths: Path) -> None:
+        command = [sys.executable, "-m", "migration.engine.task", task, *map(str, paths)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+
+    def is_complete(self) -> None:
+        """Tell the task that the file which it reads while it is written is complete."""
+        if self._process.stdin:
+            self._process.stdin.write(b"complete\n")
+            self._process.stdin.flush()
+
+    def result(self) -> Any:
+        """Wait for the end of the task, and return what it says: a few words, as JSON has them.
+
+        Raises:
+            sqlite3.Error: SQLite said so to the task, or somebody wants the run to end.
+            EngineError: The second process did not come to its end.
+        """
+        while self._process.poll() is None:
+            if INTERRUPTED.wait(_LOOK_SECONDS):
+                raise sqlite3.OperationalError("interrupted")
+        said = self._process.stdout.read() if self._process.stdout else b""
+        try:
+            answer = json.loads(said)
+        except ValueError:
+            code = self._process.returncode
+            raise EngineError(f"a second process, which was to read, ended by itself ({code}).") from None
+        if "error" in answer:
+            raise sqlite3.DatabaseError(answer["error"])
+        return answer["said"]

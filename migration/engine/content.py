@@ -1,0 +1,111 @@
+"""Content: what a database file holds, read once for each state of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from migration.engine.digest import TableDigest, digest_database, digest_file, digest_tables
+from migration.engine.dump import marks
+from migration.engine.guard import looking
+from migration.engine.schema import Schema, read
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+    from typing import BinaryIO
+
+_CHUNK = 1 << 20
+_HEADER_BYTES = 100
+_UNLIKE = ((18, 20), (24, 28), (40, 44), (92, 100))
+"""Of the header: journal mode, change counters, schema cookie, and who wrote last (https://sqlite.org/fileformat.html).
+
+A backup differs from its original in these, and no row, no statement and no mark is in them.
+"""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a database holds: its content digest, and that of each table that holds a user's rows."""
+
+    digest: str
+    tables: dict[str, TableDigest]
+
+
+def content_of(con: sqlite3.Connection, schema: Schema | None = None) -> Content:
+    """Read all that is in the database that ``con`` has open; its schema need not be read twice."""
+    schema = schema or read(con)
+    tables = digest_tables(con, schema)
+    return Content(digest_database(schema, tables, marks(con)), tables)
+
+
+@dataclass
+class Reader:
+    """Reads a database file through a new connection; once more only when its bytes are others.
+
+    Only for files that no connection of this process has open: their bytes are read as well.
+    """
+
+    _known: dict[Path, tuple[list[str], Content]] = field(default_factory=dict)
+
+    def content(self, path: Path) -> Content:
+        """Return what is in the file now.
+
+        Raises:
+            sqlite3.Error: It is no database, or locked.
+        """
+        before = _bytes(path)
+        if path in self._known and self._known[path][0] == before:
+            return self._known[path][1]
+        with looking(path) as con:
+            found = content_of(con)
+        if _bytes(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
+            self._known[path] = before, found
+        return found
+
+
+def same_pages(path: Path, copy: Path, sha256: str = "") -> bool:
+    """Tell whether two database files hold the same, page by page; without opening them as databases.
+
+    False says only that their contents have to be read: pages may lie in another order.
+
+    Args:
+        path: A database with nothing in a ``-wal``; like ``copy``, not open in this process.
+        copy: A copy of it.
+        sha256: Digest that the bytes of ``copy`` must have, unless it is empty.
+    """
+    seen = hashlib.sha256()
+    with path.open("rb") as one, copy.open("rb") as other:
+        there = other.read(_HEADER_BYTES)
+        if _likened(one.read(_HEADER_BYTES)) != _likened(there):
+            return False
+        seen.update(there)
+        while there := other.read(_CHUNK):
+            seen.update(there)
+            if one.read(_CHUNK) != there:
+                return False
+        return not _more(one) and sha256 in ("", seen.hexdigest())
+
+
+def has_wal(path: Path) -> bool:
+    """Tell whether a ``-wal`` with something in it lies beside the file: then its own bytes are not all it holds."""
+    wal = path.with_name(path.name + "-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def _likened(header: bytes) -> bytes:
+    likened = bytearray(header)
+    for start, end in _UNLIKE:
+        likened[start:end] = bytes(end - start)
+    return bytes(likened)
+
+
+def _more(file: BinaryIO) -> bool:
+    return bool(file.read(1))
+
+
+def _bytes(path: Path) -> list[str]:
+    """Digest all files of a database; two equal answers say that nothing was written between them."""
+    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
+    return [digest_file(file) if file.exists() else "" for file in files]

@@ -1,0 +1,87 @@
+"""Task: the main program of the second process (see aside); it reads, answers in one line of JSON, and ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.engine.backup import loaded_content
+from migration.engine.connections import open_readonly
+from migration.engine.content import same_pages
+from migration.engine.facts import damage
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+else:
+    from sqlite_utils.utils import sqlite3
+
+_PAUSE_SECONDS = 0.01
+_COMPLETE = threading.Event()
+
+
+def main() -> None:
+    """Do the task that the command line names."""
+    threading.Thread(target=_watch, daemon=True).start()
+    name, *paths = sys.argv[1:]
+    try:
+        answer = {"said": _TASKS[name](*map(Path, paths))}
+    except sqlite3.Error as error:
+        answer = {"error": str(error)}
+    os.write(1, json.dumps(answer).encode())
+    os._exit(0)  # the watching thread cannot be ended otherwise, and nothing is left to be done
+
+
+def _watch() -> None:
+    """End with the process that asked: its end of the pipe closes, whatever it died of."""
+    while os.read(0, 64):
+        _COMPLETE.set()
+    os._exit(1)
+
+
+def _integrity(path: Path) -> list[str]:
+    with closing(open_readonly(path)) as con:
+        return damage(con)
+
+
+def _reload(dump: Path) -> dict[str, str]:
+    """Load a dump while it is still being written; say what bytes it had, and what content."""
+    seen = hashlib.sha256()
+
+    def lines() -> Iterator[str]:
+        for line in _growing(dump):
+            seen.update(line)
+            yield line.decode("utf-8", "surrogateescape")
+
+    found = loaded_content(lines(), dump.with_name(dump.name.removesuffix(".part") + ".reloaded"))
+    return {"sha256": seen.hexdigest(), "digest": found.digest}
+
+
+def _growing(path: Path) -> Iterator[bytes]:
+    line = b""
+    with path.open("rb") as file:
+        while True:
+            complete = _COMPLETE.is_set()  # asked first: what was written before the answer is read after it
+            line += file.readline()
+            if line.endswith(b"\n"):
+                yield line
+                line = b""
+            elif complete:
+                break
+            else:
+                time.sleep(_PAUSE_SECONDS)
+    if line:
+        yield line
+
+
+_TASKS: dict[str, Callable[..., object]] = {"integrity": _integrity, "reload": _reload, "same pages": same_pages}
+
+if __name__ == "__main__":
+    main()

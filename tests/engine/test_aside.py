@@ -1,0 +1,138 @@
+"""Two processes read what one would have read, with the same answers, and the second never outlives the first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from migration.engine import backup, connections, facts
+from migration.engine.aside import Aside
+from migration.engine.backup import dump_database, file_content_digest
+from migration.engine.digest import digest_file
+from migration.engine.errors import EngineError
+from migration.engine.manifest import read
+from tests.engine.small_workspace import a_run, build, consolidate, execute
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small workspace, in which every database counts as a large one."""
+    monkeypatch.setattr(facts, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(backup, "WORTH_A_PROCESS", 0)
+    return build(tmp_path / "workspace")
+
+
+def test_a_run_of_two_processes_proves_the_same(root: Path) -> None:
+    """Copies and dumps have the digests of their originals, and nothing is left of the second process."""
+    before = {path.name: file_content_digest(path) for path in (root / "logs/tasks.db", root / "workspace.db")}
+
+    run = consolidate(a_run(root))
+
+    sealed = read(run.folder)
+    assert sealed is not None
+    for copy in sealed.databases:
+        assert copy.digest == copy.dump_digest == file_content_digest(run.folder / copy.copy)
+        assert copy.dump_sha256 == digest_file(run.folder / copy.dump)
+        assert before.get(copy.file.rpartition("/")[2], copy.digest) == copy.digest
+    assert run.finished
+    assert psutil.Process().children() == []
+
+
+def test_damage_is_found_by_the_second_process(root: Path) -> None:
+    """An index out of step, which reading rows does not notice, is a problem of the survey."""
+    path = root / "logs/tasks.db"
+    execute(path, "CREATE INDEX by_title ON tasks(title)")
+    with sqlite3.connect(path) as con:
+        con.execute("PRAGMA writable_schema=ON")
+        con.execute(
+            "UPDATE sqlite_schema SET sql = 'CREATE INDEX by_title ON tasks(title DESC)' WHERE name = 'by_title'"
+        )
+    con.close()
+
+    run = a_run(root)
+    problems = run.survey().problems
+    run.close()
+
+    assert [(one.criterion, one.subject) for one in problems] == [("integrity-before", "logs/tasks.db")]
+
+
+def test_a_dump_that_was_not_written_to_its_end_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second process says so in SQLite's way, and its scratch database is gone."""
+    run = a_run(root)
+    run.survey()
+    monkeypatch.setattr(backup, "write_dump", lambda _con, out: out.write("BEGIN;\nCREATE TABLE"))
+
+    with pytest.raises(sqlite3.DatabaseError, match="middle of a statement"):
+        run.back_up()
+    assert not list(run.folder.rglob("*.reloaded"))
+    run.put_back()
+    run.close()
+
+
+def test_an_interruption_ends_both(root: Path) -> None:
+    """Whoever wants the run to end does not wait for the second process."""
+    (root / "endless.sql").write_text("BEGIN;\n")
+    connections.INTERRUPTED.set()
+    try:
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"), Aside("reload", root / "endless.sql") as one:
+            one.result()
+    finally:
+        connections.INTERRUPTED.clear()
+
+    assert psutil.Process().children() == []
+
+
+def test_a_second_process_that_dies_is_said(root: Path) -> None:
+    """An empty answer is no answer."""
+    (root / "endless.sql").write_text("BEGIN;\n")
+    with Aside("reload", root / "endless.sql") as one:
+        (child,) = psutil.Process().children()
+        child.kill()
+
+        with pytest.raises(EngineError, match=r"ended by itself \(-9\)"):
+            one.result()
+
+
+def test_the_second_process_ends_with_the_first(root: Path) -> None:
+    """Killed without a word, the first leaves nobody behind who still reads, or holds a lock."""
+    (root / "endless.sql").write_text("BEGIN;\n")
+    code = (
+        "import sys; from pathlib import Path; from migration.engine.aside import Aside; import psutil;"
+        "one = Aside('reload', Path(sys.argv[1])); print(psutil.Process().children()[0].pid, flush=True);"
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(root / "endless.sql")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        second = psutil.Process(int(first.stdout.readline()))
+
+        os.kill(first.pid, signal.SIGKILL)
+
+        psutil.wait_procs([second], timeout=20)
+        assert not second.is_running()
+
+
+def test_the_bytes_that_were_loaded_are_those_of_the_file(root: Path) -> None:
+    """A dump made anew from the same copy is the same, though it was loaded while it was being written."""
+    run = a_run(root)
+    run.survey()
+    sealed = run.back_up()
+    copy = next(one for one in sealed.databases if one.name == "tasks")
+    (run.folder / copy.dump).unlink()
+
+    again = dump_database(copy, run.folder)
+    run.close()
+
+    assert again == copy

@@ -1,0 +1,105 @@
+"""What a file holds is read once for each state of its bytes, and two copies are the same only if every page is."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.backup import file_content_digest
+from migration.engine.content import Reader, has_wal, same_pages
+from migration.engine.digest import digest_file
+from tests.engine.small_workspace import execute
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database of several pages."""
+    execute(tmp_path / "a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v)")
+    execute(tmp_path / "a.db", "INSERT INTO t(v) WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 999)"
+            " SELECT hex(randomblob(20)) FROM n")  # fmt: skip
+    return tmp_path / "a.db"
+
+
+def backup_of(path: Path) -> Path:
+    """Copy a database through SQLite."""
+    copy = path.with_name("copy.db")
+    with closing(sqlite3.connect(path)) as con, closing(sqlite3.connect(copy)) as to:
+        con.backup(to)
+    return copy
+
+
+def test_a_backup_has_the_same_pages(path: Path) -> None:
+    """Though its header tells of another journal mode, and of changes that were counted otherwise."""
+    execute(path, "PRAGMA journal_mode=WAL")
+    copy = backup_of(path)
+    execute(copy, "PRAGMA journal_mode=DELETE")
+
+    assert copy.read_bytes() != path.read_bytes()
+    assert same_pages(path, copy)
+    assert same_pages(path, copy, digest_file(copy))
+
+
+@pytest.mark.parametrize("at", [0, 16, 21, 28, 60, 68, 101, 4096, -1])
+def test_a_single_byte_makes_another_file(path: Path, at: int) -> None:
+    """Wherever it lies: in a page, or in the header's magic, page size, counts, user_version and application_id."""
+    copy = backup_of(path)
+    changed = bytearray(copy.read_bytes())
+    changed[at] ^= 1
+    copy.write_bytes(changed)
+
+    assert not same_pages(path, copy)
+    assert not same_pages(copy, path)
+
+
+def test_a_file_that_goes_on_is_another(path: Path) -> None:
+    """Whichever of the two is longer."""
+    copy = backup_of(path)
+    copy.write_bytes(copy.read_bytes() + b"\0")
+
+    assert not same_pages(path, copy)
+    assert not same_pages(copy, path)
+
+
+def test_a_copy_that_is_not_the_proved_one_shows_nothing(path: Path) -> None:
+    """Equal pages say nothing when the copy's own bytes are not those whose content is known."""
+    copy = backup_of(path)
+
+    assert not same_pages(path, copy, "0" * 64)
+
+
+def test_a_file_is_read_again_when_its_bytes_are_others(path: Path) -> None:
+    """Each answer is the content at that moment, and equal bytes give the very same answer."""
+    reader = Reader()
+
+    first, again = reader.content(path), reader.content(path)
+    execute(path, "UPDATE t SET v = 'x' WHERE id = 7")
+    changed = reader.content(path)
+
+    assert again is first
+    assert first.digest != changed.digest == file_content_digest(path)
+
+
+def test_rows_in_the_wal_count(path: Path) -> None:
+    """A write that is in the -wal only leaves the file's own bytes as they were, and is seen all the same."""
+    execute(path, "PRAGMA journal_mode=WAL")
+    reader = Reader()
+    first = reader.content(path)
+    live = path.with_name("live.db")
+    shutil.copyfile(path, live)
+    with closing(sqlite3.connect(live, isolation_level=None)) as con:
+        con.execute("DELETE FROM t WHERE id = 1")
+        assert has_wal(live)
+        shutil.copyfile(live.with_name("live.db-wal"), path.with_name("a.db-wal"))
+        shutil.copyfile(live, path)
+
+    assert has_wal(path)
+    assert reader.content(path).tables["t"].rows == first.tables["t"].rows - 1

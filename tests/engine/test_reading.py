@@ -1,0 +1,60 @@
+"""A table is digested once for each state of its rows: never again for nothing, and always after a change."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.connections import open_memory
+from migration.engine.digest import digest_table
+from migration.engine.reading import Reading
+from migration.engine.schema import read
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def con() -> Iterator[sqlite3.Connection]:
+    """A table of two rows, in an open transaction."""
+    with closing(open_memory()) as con:
+        con.execute("CREATE TABLE t(a UNIQUE, b)")
+        con.execute("INSERT INTO t VALUES(1, 2), (3, 4)")
+        con.execute("BEGIN")
+        yield con
+
+
+def test_a_table_is_not_read_twice_for_nothing(con: sqlite3.Connection) -> None:
+    """The second answer is the first, without a look at a row."""
+    digest, table = Reading(), read(con).tables["t"]
+    first = digest(con, table)
+    seen: list[str] = []
+    con.set_trace_callback(seen.append)
+
+    assert digest(con, table) == digest(con, table, with_rowid=False) == first
+    assert not [one for one in seen if " FROM " in one]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE t SET b = 5 WHERE a = 1",
+        "DELETE FROM t",
+        "INSERT INTO t VALUES(7, 8)",
+        "INSERT OR REPLACE INTO t VALUES(1, 3)",
+        "UPDATE t SET rowid = 9 WHERE a = 1",
+        "ALTER TABLE t ADD COLUMN c DEFAULT 1",
+    ],
+)
+def test_after_any_change_it_is_read_again(con: sqlite3.Connection, change: str) -> None:
+    """Of rows or of the schema; the rowid counts where it was asked for."""
+    digest = Reading()
+    digest(con, read(con).tables["t"], with_rowid=True)
+
+    con.execute(change)
+
+    table = read(con).tables["t"]
+    assert digest(con, table, with_rowid=True) == digest_table(con, table, with_rowid=True)
