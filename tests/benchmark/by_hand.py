@@ -1,0 +1,50 @@
+"""By hand: the same consolidation as people do it: cp, sqlite3, COUNT(*); without a proof, and without a way back."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from tests.benchmark.workloads import statements
+
+if TYPE_CHECKING:
+    from tests.benchmark.workloads import Workload
+
+SHELL = shutil.which("sqlite3")
+
+_MODULE = """\
+import sqlite3, sys
+con = sqlite3.connect(sys.argv[1], isolation_level=None)
+if sys.argv[2] == ".dump":
+    sys.stdout.writelines(line + "\\n" for line in con.iterdump())
+else:
+    for statement in sys.argv[2].split(";"):
+        print(con.execute(statement).fetchall())
+"""
+
+
+def how() -> str:
+    """Say what stands in for a person's hands."""
+    return "the sqlite3 shell" if SHELL else "the same SQL through Python's sqlite3, for there is no sqlite3 shell"
+
+
+def command(work: Workload, *, dump: bool) -> list[str]:
+    """Return the command that consolidates the workspace of a workload by hand, in its folder."""
+    run = f"{SHELL} -bail" if SHELL else f"{sys.executable} -c '{_MODULE}'"
+    sql = [
+        *statements(work),
+        "ATTACH 'source.db' AS source",
+        "BEGIN",
+        f"INSERT INTO main.{work.table} SELECT * FROM source.{work.table}",
+        "COMMIT",
+        f"SELECT count(*) FROM main.{work.table}",
+        f"SELECT count(*) FROM source.{work.table}",
+    ]
+    lines = ["set -e"]
+    for name in ("source", "target"):
+        lines.append(f"cp {name}.db {name}.backup")
+        if dump:
+            lines.append(f"{run} {name}.db .dump > {name}.sql")
+    lines.append(f'{run} target.db "{";".join(sql)}"')
+    return ["bash", "-c", "\n".join(lines)]

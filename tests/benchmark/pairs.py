@@ -1,0 +1,99 @@
+"""Pairs: our run and the one it is compared with, on the same bytes, one after the other in each round."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import migration
+from tests.benchmark.by_hand import command
+from tests.benchmark.measuring import Measured, measured
+from tests.benchmark.results import Result
+from tests.benchmark.workloads import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.benchmark.workloads import Workload
+
+REPOSITORY = Path(migration.__file__).parents[1]
+
+
+@dataclass
+class Pairs:
+    """Measures one thing against another.
+
+    Attributes:
+        folder: Scratch; what is in it is large.
+        rounds: Pairs of each measure; medians are of so many.
+        results: Gets what was measured.
+    """
+
+    folder: Path
+    rounds: int
+    results: list[Result]
+
+    def against_hands(self, work: Workload, *, dump: bool, name: str, target: float) -> Result:
+        """Measure ``pytest -m migrate`` against the same by hand."""
+        built = build(work, self.folder / "built", dump=dump)
+        return self.compare(
+            name,
+            lambda: self.ours("migrate", built),
+            f"by hand{' with dumps' if dump else ''}",
+            lambda: self._by_hand(work, built, dump=dump),
+            target,
+        )
+
+    def compare(
+        self, name: str, ours: Callable[[], Measured], against: str, theirs: Callable[[], Measured], target: float
+    ) -> Result:
+        """Measure pairs and note the result."""
+        pairs = [(theirs(), ours()) for _ in range(self.rounds)]
+        return self.note(name, [one for _, one in pairs], against, [one for one, _ in pairs], target)
+
+    def note(
+        self, name: str, ours: Sequence[Measured], against: str, theirs: Sequence[Measured], target: float
+    ) -> Result:
+        """Note the medians of pairs that were measured."""
+        result = Result(
+            measure=name,
+            ours=statistics.median(one.wall for one in ours),
+            against=against,
+            theirs=statistics.median(one.wall for one in theirs),
+            ratio=statistics.median(one.wall / other.wall for one, other in zip(ours, theirs, strict=True)),
+            target=target,
+            unit="s",
+            peak=max(one.peak for one in ours),
+            rounds=len(ours),
+        )
+        self.results.append(result)
+        return result
+
+    def ours(self, verb: str, built: Path) -> Measured:
+        """Run a verb on a copy of a workspace, as a user would."""
+        with _Copy(built, self.folder / "workspace") as root:
+            options = [f"--workspace={root}", f"--reports={self.folder / 'reports'}", "-p", "no:cacheprovider"]
+            # What pytest finds installed here beside the tool is no part of it.
+            options += ["-p", "no:hypothesispytest", "-p", "no:xdist"]
+            return measured([sys.executable, "-m", "pytest", "-m", verb, *options], REPOSITORY)
+
+    def _by_hand(self, work: Workload, built: Path, *, dump: bool) -> Measured:
+        with _Copy(built, self.folder / "workspace") as root:
+            return measured(command(work, dump=dump), root)
+
+
+class _Copy:
+    """A copy of a workspace for one run, gone afterwards."""
+
+    def __init__(self, built: Path, root: Path) -> None:
+        self._built, self._root = built, root
+
+    def __enter__(self) -> Path:
+        return Path(shutil.copytree(self._built, self._root))
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._root)

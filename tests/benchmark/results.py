@@ -1,0 +1,85 @@
+"""Results: what was measured, as a table for the terminal, as CSV and JSON for other programs, and as a plot."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_WIDTH, _ROW, _LABELS = 900, 26, 430
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measure.
+
+    Attributes:
+        measure: What was measured, at which size.
+        ours: Median of our runs, in ``unit``.
+        against: What it is compared with; ``theirs`` is the median of that, in the same unit.
+        ratio: Median of the ratios of the pairs, each measured in one round.
+        target: What the ratio is to be at most.
+        peak: Largest memory of our process tree, in MB; 0 where no process of ours was started.
+        rounds: Number of pairs.
+    """
+
+    measure: str
+    ours: float
+    against: str
+    theirs: float
+    ratio: float
+    target: float
+    unit: str
+    peak: float
+    rounds: int
+
+    @property
+    def verdict(self) -> str:
+        """In words, whether the target is met, and by how much it is missed."""
+        return "met" if self.ratio <= self.target else f"missed by {self.ratio / self.target - 1:.0%}"
+
+
+def lines(results: Sequence[Result]) -> list[str]:
+    """Return the table, a line each."""
+    head = f"{'measure':<44}{'ours':>12}{'against':>12}{'ratio':>8}{'target':>8}{'peak MB':>9}  verdict"
+    return [head] + [
+        f"{one.measure:<44}{one.ours:>9.2f} {one.unit:<2}{one.theirs:>9.2f} {one.unit:<2}{one.ratio:>8.2f}"
+        f"{one.target:>8.2f}{one.peak or '-':>9.4}  {one.verdict}"
+        for one in results
+    ]
+
+
+def write(results: Sequence[Result], folder: Path, about: dict[str, str]) -> None:
+    """Write ``benchmark.csv``, ``benchmark.json`` and ``benchmark.svg`` into a folder, in place of older ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [{**asdict(one), "verdict": one.verdict} for one in results]
+    with (folder / "benchmark.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    (folder / "benchmark.json").write_text(json.dumps({"about": about, "results": rows}, indent=1), "utf-8")
+    (folder / "benchmark.svg").write_text(_plot(results), "utf-8")
+
+
+def _plot(results: Sequence[Result]) -> str:
+    """Draw a bar for each ratio in units of its target: what ends left of the line meets it."""
+    scale = (_WIDTH - _LABELS - 60) / max(2.0, *(one.ratio / one.target for one in results))
+    parts = []
+    for at, one in enumerate(results):
+        top, width = 30 + at * _ROW, one.ratio / one.target * scale
+        colour = "#2e7d32" if one.ratio <= one.target else "#c62828"
+        label = escape(f"{one.measure} ({one.ratio:.2f}, target {one.target:.2f})")
+        parts.append(f'<text x="{_LABELS - 8}" y="{top + 15}" text-anchor="end">{label}</text>')
+        parts.append(f'<rect x="{_LABELS}" y="{top}" width="{width:.1f}" height="{_ROW - 8}" fill="{colour}"/>')
+    height = 40 + len(results) * _ROW
+    line = f'<line x1="{_LABELS + scale:.1f}" x2="{_LABELS + scale:.1f}" y1="20" y2="{height - 10}" stroke="#333"/>'
+    mark = f'<text x="{_LABELS + scale:.1f}" y="14" text-anchor="middle">target</text>'
+    size = f'width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
+    style = 'font-family="sans-serif" font-size="12"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{line}{mark}{"".join(parts)}</svg>\n'

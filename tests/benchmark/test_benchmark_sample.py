@@ -1,0 +1,40 @@
+"""The 91 rows of the sample: what is left when there is hardly anything to copy."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.sample.build import build
+from tests.benchmark.results import Result
+
+if TYPE_CHECKING:
+    from tests.benchmark.pairs import Pairs
+
+pytestmark = pytest.mark.benchmark
+
+WHOLE_SECONDS, OURS_SECONDS = 3.0, 0.7
+
+
+def test_the_sample(pairs: Pairs) -> None:
+    """The whole run takes three seconds, of which the stages without the applications take less than one."""
+    built = build(pairs.folder / "built")
+    runs, stages = [], []
+    for _ in range(pairs.rounds):
+        runs.append(pairs.ours("migrate", built))
+        (newest,) = sorted((pairs.folder / "reports").glob("*/evidence.json"))[-1:]
+        seconds = {one["id"]: one["seconds"] for one in json.loads(newest.read_bytes())["stages"]}
+        stages.append(sum(seconds.values()) - seconds["80-smoke"])
+
+    whole, ours = statistics.median(one.wall for one in runs), statistics.median(stages)
+    peak = max(one.peak for one in runs)
+    for name, taken, target in (
+        ("sample, the whole run", whole, WHOLE_SECONDS),
+        ("sample, without start and applications", ours, OURS_SECONDS),
+    ):
+        one = Result(name, taken, "limit", target, taken / target, 1.0, "s", peak, len(runs))
+        pairs.results.append(one)
+        assert one.ratio <= 2, f"{name}: {taken:.2f} s, the target is {target} s"
