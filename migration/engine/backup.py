@@ -18,6 +18,7 @@ from migration.engine.durable import make_private_folder, sync, sync_folder, wri
 from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.manifest import CodeCopy, DatabaseCopy
+from migration.engine.progress import PROGRESS, size_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,6 +64,7 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
         )
     part = final.with_name(final.name + ".part")
     con = open_new(part)
+    PROGRESS.begin(facts.size, "bytes", size_of(part))
     try:
         facts.guard.reader.backup(con)
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
@@ -154,6 +156,7 @@ def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
     """
     path = folder / "databases" / f"{copy.name}.sql"
     part = path.with_name(path.name + ".part")
+    PROGRESS.begin(sum(rows for rows, _ in copy.tables.values()))
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
         if copy.size < WORTH_A_PROCESS:

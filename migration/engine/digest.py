@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text
+from migration.engine.progress import COUNTED, PROGRESS
 from migration.engine.sql import folded, quoted, without_end
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def _sum(con: sqlite3.Connection, query: str) -> TableDigest:
     rows, total = 0, 0
     for row in con.execute(query):
         rows += 1
+        if not rows % COUNTED:
+            PROGRESS.counted += COUNTED
         total += from_bytes(sha256(dumps(row, _MARSHAL_VERSION)).digest(), "little")
     return TableDigest(rows, total % _MODULUS)
 

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, TextIO
 
 from migration.engine.connections import exact_text
+from migration.engine.progress import PROGRESS
 from migration.engine.schema import read
 from migration.engine.sql import folded, listed, quoted
 
@@ -194,6 +195,7 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
         batch.append(f"({','.join(_wide(value, encoding) if wide else literal(value) for value in row)})")
         size += len(batch[-1])
         if len(batch) >= _BATCH_ROWS or size >= _BATCH_CHARS:
+            PROGRESS.counted += len(batch)
             out.write(f"{head}{','.join(batch)};\n")
             batch, size = [], 0
     if batch:

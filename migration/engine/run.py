@@ -20,6 +20,7 @@ from migration.engine.errors import EngineError
 from migration.engine.hot_journal import settle
 from migration.engine.in_use import in_use
 from migration.engine.ledger import Ledger
+from migration.engine.progress import PROGRESS, size_of
 from migration.engine.reading import Reading
 from migration.engine.references import Rewrite, plan_rewrites
 from migration.engine.rehearse import copy_workspace
@@ -221,6 +222,8 @@ class Run:
             rows = self.found.rows(move)
             self.say(f"copying {move.subject} ({rows} rows)")
             self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
+            target = self.root / self.plan.target
+            PROGRESS.begin(source.size, "bytes", size_of(target, target.stat().st_size))
             if said := list_settled(con, move, alias, self.folder):
                 self.settled.append(said)
             expected = self.found.arriving(move) or source_digest(con, move, alias)
@@ -241,6 +244,7 @@ class Run:
         """Lend the connection for the comparisons before COMMIT, and remember what they will have seen."""
         self._step("verify")
         self.say("reading the target again")
+        PROGRESS.begin(sum(self.found.rows(move) for move in self.found.moves) + self._own_rows())
         tables = read(self.connection).movable
         self.verified = {table.name: self.digest(self.connection, table) for table in tables}
         self.verified.pop(history.TABLE, None)
@@ -367,6 +371,9 @@ class Run:
     def close(self) -> None:
         """Give back every lock; nothing is undone by this."""
         self._resources.close()
+
+    def _own_rows(self) -> int:
+        return sum(self.found.target.rows.values()) if self.found.target else 0
 
     def _strictest_mode(self) -> int:
         modes = [facts.guard.path.stat().st_mode & 0o777 for facts in self.found.sources.values()]

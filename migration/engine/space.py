@@ -4,32 +4,63 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from migration.engine.facts import Facts
     from migration.plan.model import Plan
 
 
-def needed(plan: Plan, sources: Sequence[Facts], target: Facts | None) -> int:
-    """Return the bytes that a run writes at most: backups, their dumps, and what the target grows by."""
+@dataclass(frozen=True)
+class Needs:
+    """Bytes that a run writes at most.
+
+    Attributes:
+        backups: Copies of target and sources.
+        dumps: Their SQL text: seldom longer than the database, whose indexes it does not hold.
+        growth: What the target grows by.
+        scratch: The largest database once more, for as long as its dump is loaded, or its archive restored.
+    """
+
+    backups: int
+    dumps: int
+    growth: int
+    scratch: int
+
+    @property
+    def kept(self) -> int:
+        """What is there after the run."""
+        return self.backups + self.dumps + self.growth
+
+    def __str__(self) -> str:
+        parts = f"backups {_mb(self.backups)}, dumps {_mb(self.dumps)}, growth {_mb(self.growth)}"
+        return f"{_mb(self.kept)} are needed ({parts}), and {_mb(self.scratch)} for a moment"
+
+
+def needs(plan: Plan, sources: Sequence[Facts], target: Facts | None) -> Needs:
+    """Return what a run writes at most."""
+    every = [facts.size for facts in (*sources, *([target] if target else []))]
     moved = sum(facts.size for facts in sources)
-    backups = moved + (target.size if target else 0)
-    return backups * (2 if plan.dump else 1) + moved
+    return Needs(sum(every), sum(every) if plan.dump else 0, moved, max(every, default=0))
 
 
 def room(plan: Plan, root: Path, sources: Sequence[Facts], target: Facts | None) -> list[Problem]:
     """Return what keeps the run from writing: too little space, and folders that this user may not write to."""
-    wanted, free = needed(plan, sources, target), shutil.disk_usage(root).free
-    problems = []
-    if free < wanted:
-        what = f"{wanted / 1e6:.1f} MB are needed for backups, dumps and growth, {free / 1e6:.1f} MB are free."
-        problems.append(Problem("space", plan.backups, what, "Free some space and run again."))
+    wanted = needs(plan, sources, target)
+    temporary = tempfile.gettempdir()
+    apart = Path(temporary).stat().st_dev != root.stat().st_dev
+    # A dump is loaded beside the backups, before the target grows; an archive is restored in the temporary folder.
+    beside = max(0, wanted.scratch - wanted.growth if plan.dump else 0)
+    problems = _too_little(plan.backups, root, wanted.kept + (beside if apart else wanted.scratch), wanted)
+    if apart:
+        problems += _too_little(temporary, temporary, wanted.scratch, wanted)
     files = [facts.file for facts in (*sources, *([target] if target else []))]
     for folder in sorted({(root / file).parent for file in (*files, plan.backups, plan.target)}):
         if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
@@ -37,3 +68,15 @@ def room(plan: Plan, root: Path, sources: Sequence[Facts], target: Facts | None)
             name = str(folder.relative_to(root))
             problems.append(Problem("space", name, what, "Give write permission and run again."))
     return problems
+
+
+def _too_little(subject: str, folder: Path | str, wanted: int, needs: Needs) -> list[Problem]:
+    free = shutil.disk_usage(folder).free
+    if free >= wanted:
+        return []
+    what = f"{needs}; {_mb(free)} are free, {_mb(wanted)} should be."
+    return [Problem("space", subject, what, "Free some space and run again.")]
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

@@ -9,9 +9,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from migration.engine.progress import PROGRESS
+from migration.harness.pace import bar, left, pace
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
 TERMINAL_SECONDS, LOG_SECONDS = 2.0, 10.0
@@ -19,7 +22,7 @@ TERMINAL_SECONDS, LOG_SECONDS = 2.0, 10.0
 
 
 class SignOfLife:
-    """Shows now and then what is being done, and for how long already.
+    """Shows now and then what is being done, for how long already, how far it has come and how long it will still take.
 
     It writes to a descriptor of its own: pytest catches whatever is written to standard output during a test.
 
@@ -28,11 +31,15 @@ class SignOfLife:
         width: Columns of the terminal.
     """
 
+    expected: Callable[[], float | None] = staticmethod(lambda: None)
+    """Says how many seconds the stage took at the rehearsal, if there was one; asked only when a sign is due."""
+
     def __init__(self, *, on_terminal: bool, width: int) -> None:
         self._on_terminal, self._width = on_terminal, width - 1
         self._out: TextIO | None = None
         self._words = ""
         self._since = self._last = time.monotonic()  # of these words; of the last sign, or of the stage's beginning
+        self._stage = self._since  # when the stage began
         self._to_erase = False
         self._over = threading.Event()
         self._turn = threading.Lock()
@@ -49,11 +56,13 @@ class SignOfLife:
         """This is being done now; it is shown once it, or a row of such steps, takes long."""
         with self._turn:
             self._words, self._since = one_line(words), time.monotonic()
+            PROGRESS.begin()
 
     def rest(self) -> None:
         """Nothing is being done, and no sign is left on the terminal: the line is free for others."""
         with self._turn:
             self._words, self._last = "", time.monotonic()
+            self._stage = self._last
             if self._to_erase:
                 self._write(f"\r{' ' * self._width}\r")
                 self._to_erase = False
@@ -69,8 +78,13 @@ class SignOfLife:
             with self._turn:
                 now = time.monotonic()
                 if self._words and now - self._last >= pause:
-                    self._sign(f"     {self._words}, {now - self._since:.0f} s")
+                    self._sign(self._line(now))
                     self._last = now
+
+    def _line(self, now: float) -> str:
+        seconds = now - self._since
+        words = [f"{self._words}, {seconds:.0f} s", pace(PROGRESS, seconds), left(self.expected(), now - self._stage)]
+        return f"     {bar(PROGRESS) if self._on_terminal else ''}{'; '.join(word for word in words if word)}"
 
     def _sign(self, text: str) -> None:
         if self._on_terminal:

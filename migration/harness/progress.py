@@ -11,6 +11,7 @@ from migration.audit.words import stage_of as stage_of_criterion
 from migration.harness.closing import last_lines
 from migration.harness.life import SignOfLife
 from migration.harness.outcome import stage_of
+from migration.harness.rehearsals import last_passed
 from migration.harness.state import STATE, RunState
 from migration.plan.printable import one_line
 
@@ -48,12 +49,21 @@ class StageLines:
         self._shown = shown
         self._stage = ""
         self._closed = False
+        self._rehearsed: dict[str, float] | None = None
         self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=terminal._tw.fullwidth)  # noqa: SLF001 -- tested
 
     def pytest_sessionstart(self) -> None:
         """Begin to watch for long steps."""
         if self._shown:
+            self.life.expected = self._expected
             self.life.begin()
+
+    def _expected(self) -> float | None:
+        """Seconds that the stage took at the last rehearsal of this plan; reports are read once, and only if needed."""
+        if self._rehearsed is None:
+            last = last_passed(self._state.settings.reports, self._state.plan_sha256)
+            self._rehearsed = last.seconds if last else {}
+        return self._rehearsed.get(self._stage)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -129,3 +139,5 @@ class StageLines:
             outcome = "interrupted" if one.outcome == "running" else one.outcome
             words = f"{outcome:<8}{held:>4} of {len(shown):>4} observations hold {one.seconds:8.2f} s{estimate}"
         self._terminal.line(f"  {number} {name:<12}{words}", red=one.outcome == "failed")
+        if self._stage == "10-preflight" and self._state.space:
+            self._terminal.line(f"     disk: {self._state.space}")

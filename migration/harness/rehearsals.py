@@ -23,11 +23,13 @@ class Rehearsal:
         run: Its id, which is the name of its folder among the reports.
         finished: When it ended.
         digests: Content digest of each database that it copied, by the path inside the workspace.
+        seconds: Time that each stage took, by its id.
     """
 
     run: str
     finished: datetime
     digests: dict[str, str]
+    seconds: dict[str, float]
 
 
 def last_passed(reports: Path, plan_sha256: str) -> Rehearsal | None:
@@ -70,6 +72,7 @@ def _read(path: Path, plan_sha256: str) -> Rehearsal | None:
             return None
         databases = [*data["sources"], *([data["target"]] if data["target"] else [])]
         digests = {str(one["file"]): str(one["before"]["digest"]) for one in databases if one["before"]["digest"]}
-        return Rehearsal(str(data["run"]), datetime.fromisoformat(data["finished"]).astimezone(UTC), digests)
+        seconds = {str(one["id"]): float(one["seconds"]) for one in data["stages"]}
+        return Rehearsal(str(data["run"]), datetime.fromisoformat(data["finished"]).astimezone(UTC), digests, seconds)
     except (OSError, ValueError, KeyError, TypeError):  # not ours, or damaged: no proof of anything
         return None

@@ -72,6 +72,7 @@ class RunState:
         committed: True once COMMIT returned and the history row was read through a new connection.
         failed: Id of the first stage that failed, or empty.
         ended: Exit code that an interruption asks for (2, 129, 143), or None.
+        space: What the run will write, and what is free, in words.
         unanswerable: Criteria that cannot be answered in this mode, and why; they are not demanded, and said.
         attempts: Earlier runs on this workspace, oldest first, as they were found before this one did anything.
         extra: Further keys of ``evidence.json``: the inventory.
@@ -115,6 +116,7 @@ class RunState:
     planned: list[MoveRecord] = field(default_factory=list)
     differences: list[SchemaDifference] = field(default_factory=list)
     smoke: list[SmokeRecord] = field(default_factory=list)
+    space: str = ""
     sql: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     resources: ExitStack = field(default_factory=ExitStack)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.space import needs
 from migration.harness.facts import database_record, planned_moves, schema_differences
 from migration.harness.rehearsals import last_passed, standing
 
@@ -73,9 +75,12 @@ def test_no_other_process_uses_the_databases(run: Run, evidence: Recorder) -> No
 
 @pytest.mark.order(1060)
 @pytest.mark.criterion("space")
-def test_there_is_room(run: Run, evidence: Recorder) -> None:
+def test_there_is_room(run: Run, evidence: Recorder, state: RunState) -> None:
     """Backups, dumps and growth fit on the disk, and every folder can be written."""
-    wrong = evidence.problems("space", run.found.problems, "free space and permissions")
+    wanted = needs(run.plan, list(run.found.sources.values()), run.found.target)
+    state.space = f"{wanted}; {shutil.disk_usage(run.root).free / 1e6:.1f} MB are free"
+
+    wrong = evidence.problems("space", run.found.problems, f"{state.space}; permissions")
 
     assert not wrong, wrong
 

@@ -1,0 +1,75 @@
+"""How far, how fast, how long still: said as far as it is known, and never as if more were known."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.connections import open_memory
+from migration.engine.digest import digest_table
+from migration.engine.progress import COUNTED, PROGRESS, Progress, size_of
+from migration.engine.schema import read
+from migration.harness.pace import bar, left, pace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def under_way(done: int, total: int, unit: str = "rows") -> Progress:
+    """A part of a step of which so much is done."""
+    progress = Progress()
+    progress.begin(total, unit, lambda: done)
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        (under_way(9_000, 20_000), "45 %, 9,000 rows of 20,000 rows, 3,000 rows/s, 4 s left"),
+        (under_way(9_000, 0), "9,000 rows, 3,000 rows/s"),
+        (under_way(0, 20_000), ""),
+        (under_way(30_000, 20_000), "100 %, 20,000 rows of 20,000 rows, 6,667 rows/s, 0 s left"),
+        (under_way(3 << 20, 303 << 20, "bytes"), "1 %, 3.0 MiB of 303.0 MiB, 1.0 MiB/s, 5 min left"),
+    ],
+)
+def test_what_is_known_is_said(progress: Progress, said: str) -> None:
+    """After three seconds: a share and an end only where the total is known, and never more than all."""
+    assert pace(progress, 3.0) == said
+
+
+def test_a_rehearsal_tells_how_long_a_stage_takes() -> None:
+    """Until the stage takes longer than it did then; without a rehearsal nothing is said."""
+    assert left(100.0, 30.0) == "1 min 10 s left of the stage, by the rehearsal"
+    assert left(100.0, 100.0) == left(None, 5.0) == ""
+
+
+def test_the_bar_fills() -> None:
+    """It has the length of the share that is done, and is not there where no end is known."""
+    assert bar(under_way(1, 2)) == "[##########..........] "
+    assert bar(under_way(2, 2)) == "[####################] "
+    assert bar(under_way(2, 0)) == ""
+
+
+def test_a_file_is_looked_at_while_it_grows(tmp_path: Path) -> None:
+    """Less what it had before; one that is not there yet has nothing."""
+    progress = Progress()
+    progress.begin(100, "bytes", size_of(tmp_path / "growing", less=10))
+    before = progress.done
+
+    (tmp_path / "growing").write_bytes(b"x" * 50)
+
+    assert (before, progress.done) == (0, 40)
+
+
+def test_rows_are_counted_while_they_are_read() -> None:
+    """In steps, so that counting costs next to nothing."""
+    with closing(open_memory()) as con:
+        con.execute("CREATE TABLE t(a)")
+        con.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(3 * COUNTED + 5)])
+        PROGRESS.begin()
+
+        digest_table(con, read(con).tables["t"])
+
+        assert PROGRESS.done == 3 * COUNTED
