@@ -20,6 +20,7 @@ WORTH_A_PROCESS = 16_000_000
 """Bytes of a database from which on a second process saves more time than it takes to start."""
 
 _LOOK_SECONDS = 0.05
+_BY_OWN_SQLITE = "import sys; sys.modules['pysqlite3'] = None; from migration.engine.task import main; main()"
 
 
 class Aside:
@@ -30,10 +31,13 @@ class Aside:
     Args:
         task: A name that :mod:`migration.engine.task` knows.
         paths: What it is about.
+        by_own_sqlite: By the interpreter's own SQLite, though another may be installed: that sorts in files, where
+            the other would take as much memory as an index has keys.
     """
 
-    def __init__(self, task: str, *paths: Path) -> None:
-        command = [sys.executable, "-m", "migration.engine.task", task, *map(str, paths)]
+    def __init__(self, task: str, *paths: Path, by_own_sqlite: bool = False) -> None:
+        program = ["-c", _BY_OWN_SQLITE] if by_own_sqlite else ["-m", "migration.engine.task"]
+        command = [sys.executable, *program, task, *map(str, paths)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __enter__(self) -> Self:

@@ -149,7 +149,8 @@ def _as_proved(copy: DatabaseCopy) -> Content:
 def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
     """Write the SQL dump of a copy, load it into an empty database, and note the content digest of that.
 
-    A large one is loaded in a second process while it is being written.
+    A large one is loaded in a second process while it is being written, by the interpreter's own SQLite: so two
+    versions may have read it alike. What that one cannot load, ours can or the dump is none.
 
     Raises:
         sqlite3.Error: The dump cannot be loaded.
@@ -159,23 +160,30 @@ def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
     PROGRESS.begin(sum(rows for rows, _ in copy.tables.values()))
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as out:
-        if copy.size < WORTH_A_PROCESS:
+        loaded = _loaded_meanwhile(copy, folder, out, part) if copy.size >= WORTH_A_PROCESS else {}
+        if not loaded:
             _dump(folder / copy.copy, out)
-            out.flush()
-            loaded = {"sha256": digest_file(part), "digest": reloaded_digest(part)}
-        else:
-            with Aside("reload", part) as loading:
-                _dump(folder / copy.copy, out)
-                out.flush()
-                loading.is_complete()
-                loaded = loading.result()
+    if loaded.get("digest") != copy.digest:
+        loaded = {"sha256": digest_file(part), "digest": reloaded_digest(part)}
     settle(part, path)
     return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=loaded["digest"])
+
+
+def _loaded_meanwhile(copy: DatabaseCopy, folder: Path, out: TextIO, part: Path) -> dict[str, str]:
+    with Aside("reload", part, by_own_sqlite=True) as loading:
+        _dump(folder / copy.copy, out)
+        loading.is_complete()
+        try:
+            loaded: dict[str, str] = loading.result()
+        except sqlite3.DatabaseError as error:
+            return {"error": str(error)}
+    return loaded
 
 
 def _dump(copy: Path, out: TextIO) -> None:
     with contextlib.closing(open_readonly(copy)) as con:
         write_dump(con, out)
+    out.flush()
 
 
 def reloaded_digest(dump: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine.errors import EngineError
@@ -91,7 +92,7 @@ def exact_text(con: sqlite3.Connection) -> None:
 
     The mapping is one to one, so two texts are equal exactly when their bytes are.
     """
-    con.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    con.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
 
 
 def leave_wal(con: sqlite3.Connection, path: Path) -> str:

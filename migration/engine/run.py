@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
+_CACHE_KB = 16_000  # each row is looked up in, or put into, each index; more helps hardly, and memory stays flat
 STEPS = ("survey", "back up", "create schema", "transfer", "verify", "commit", "rewrite", "smoke", "archive", "finish")
 
 
@@ -191,6 +192,7 @@ class Run:
         else:
             self.target = self.found.target.guard.alone()
         self.connection.execute("ROLLBACK")
+        self.connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         # Inside a transaction this does nothing (https://sqlite.org/pragma.html#pragma_foreign_keys): off before it, so
         # that the child may come first; foreign_key_check judges the result.
         self.connection.execute("PRAGMA foreign_keys=OFF")
