@@ -69,6 +69,9 @@ class Pairs:
             unit="s",
             peak=max(one.peak for one in ours),
             rounds=len(ours),
+            cpu=statistics.median(
+                one.cpu / other.cpu if other.cpu else 0.0 for one, other in zip(ours, theirs, strict=True)
+            ),
         )
         self.results.append(result)
         return result

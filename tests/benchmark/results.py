@@ -24,6 +24,7 @@ class Result:
         ours: Median of our runs, in ``unit``.
         against: What it is compared with; ``theirs`` is the median of that, in the same unit.
         ratio: Median of the ratios of the pairs, each measured in one round.
+        cpu: The same for the CPU seconds of all processes, which a busy machine disturbs less; 0 where there are none.
         target: What the ratio is to be at most.
         peak: Largest memory of our process tree, in MB; 0 where no process of ours was started.
         rounds: Number of pairs.
@@ -38,6 +39,7 @@ class Result:
     unit: str
     peak: float
     rounds: int
+    cpu: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -47,10 +49,10 @@ class Result:
 
 def lines(results: Sequence[Result]) -> list[str]:
     """Return the table, a line each."""
-    head = f"{'measure':<44}{'ours':>12}{'against':>12}{'ratio':>8}{'target':>8}{'peak MB':>9}  verdict"
+    head = f"{'measure':<44}{'ours':>12}{'against':>12}{'ratio':>8}{'by CPU':>8}{'target':>8}{'peak MB':>9}  verdict"
     return [head] + [
         f"{one.measure:<44}{one.ours:>9.2f} {one.unit:<2}{one.theirs:>9.2f} {one.unit:<2}{one.ratio:>8.2f}"
-        f"{one.target:>8.2f}{one.peak or '-':>9.4}  {one.verdict}"
+        f"{one.cpu:>8.2f}{one.target:>8.2f}{one.peak or '-':>9.4}  {one.verdict}"
         for one in results
     ]
 
