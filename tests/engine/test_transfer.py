@@ -546,3 +546,33 @@ def test_the_oracle_tells_what_it_should(bench: Bench) -> None:
 
     assert len(read(bench, "a.db", ["v"])) == len(values)
     assert list(read(bench, "b.db", ["v"]).values()) == [2]
+
+
+@pytest.mark.parametrize(
+    ("create", "target", "keys", "known"),
+    [
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", "", {}, True),
+        ("CREATE TABLE t(v)", "", {}, True),  # its rowids are read with it
+        ("CREATE TABLE t(v)", "CREATE TABLE t(V)", {}, True),
+        ("CREATE TABLE t(v)", "", {"rowids": "renumber"}, False),
+        ("CREATE TABLE t(v)", "CREATE TABLE t(v UNIQUE)", {}, False),
+        ("CREATE TABLE t(v)", "CREATE TABLE t(w)", {"columns": {"v": "w"}}, False),
+        ("CREATE TABLE t(v)", "CREATE TABLE t(v, more DEFAULT 7)", {}, False),
+    ],
+)
+def test_rows_are_not_digested_again_where_the_survey_has_read_the_same(
+    bench: Bench, create: str, target: str, keys: Any, known: bool
+) -> None:
+    """Where columns or rowids count otherwise than in the source by itself, they are; the digest is the same."""
+    bench.database("a.db", create, "INSERT INTO t(rowid, v) VALUES(7, 'a'), (9, 2.5)")
+    if target:
+        bench.database(TARGET, target)
+
+    copied = bench.copied(source("a.db", table("t", **keys)))
+    move = copied.done[0].move
+    alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
+
+    assert (copied.found.arriving(move) is not None) == known
+    assert copied.found.arriving(move) in (None, source_digest(copied.con, move, alias))
+    assert copied.found.standing(move) in (None, copied.own.get("t"))
+    assert exact(copied)
