@@ -145,6 +145,7 @@ class Applications:
             for change in changes
             if change.file != self._plan.target
         ]
+        self.say("reading the target again")
         now = self.reader.content(root / self._plan.target).tables
         return others + [
             _Difference(f"{self._plan.target}: {name}", _said(tables.get(name)), _said(now.get(name)))

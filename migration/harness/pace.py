@@ -22,6 +22,8 @@ def pace(progress: Progress, seconds: float) -> str:
     done, total = progress.done, progress.total
     if not done or seconds <= 0:
         return ""
+    if done == total:
+        return f"all {_amount(total, progress.unit)}"  # what is still done about them cannot be counted
     rate = done / seconds
     words = [f"{_amount(done, progress.unit)}{f' of {_amount(total, progress.unit)}' if total else ''}"]
     words.append(f"{_amount(round(rate), progress.unit)}/s")

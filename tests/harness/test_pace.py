@@ -30,7 +30,7 @@ def under_way(done: int, total: int, unit: str = "rows") -> Progress:
         (under_way(9_000, 20_000), "45 %, 9,000 rows of 20,000 rows, 3,000 rows/s, 4 s left"),
         (under_way(9_000, 0), "9,000 rows, 3,000 rows/s"),
         (under_way(0, 20_000), ""),
-        (under_way(30_000, 20_000), "100 %, 20,000 rows of 20,000 rows, 6,667 rows/s, 0 s left"),
+        (under_way(30_000, 20_000), "all 20,000 rows"),
         (under_way(3 << 20, 303 << 20, "bytes"), "1 %, 3.0 MiB of 303.0 MiB, 1.0 MiB/s, 5 min left"),
     ],
 )

@@ -59,6 +59,8 @@ def test_no_foreign_key_points_at_nothing(target: Run, evidence: Recorder) -> No
 @pytest.mark.criterion("integrity")
 def test_the_target_is_intact(target: Run, evidence: Recorder) -> None:
     """The full integrity_check says ok."""
+    target.say("checking the integrity of the target")
+
     wrong = evidence("integrity", compare.integrity(target.connection))
 
     assert not wrong, wrong
