@@ -26,7 +26,8 @@ class Measured:
     Attributes:
         wall: Seconds from start to end.
         cpu: Seconds of all processes, user and system.
-        peak: Largest sum of the resident sets of command and descendants, in MB; shared pages count in each.
+        peak: Largest sum of the memory of command and descendants, in MB. Pages that processes share count once
+            where the system can tell (Linux: proportional set size): a process that is just being forked is no second.
     """
 
     wall: float
@@ -46,7 +47,7 @@ def measured(command: Sequence[str], folder: Path) -> Measured:
     with (folder.parent / "output.txt").open("w+b") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=environment)
         while process.poll() is None:
-            peak = max(peak, _resident(process.pid))
+            peak = max(peak, _memory(process.pid))
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_LOOK_SECONDS)
         wall = time.monotonic() - began
@@ -62,11 +63,12 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _resident(pid: int) -> int:
+def _memory(pid: int) -> int:
     total = 0
     with contextlib.suppress(psutil.Error):
         first = psutil.Process(pid)
         for one in (first, *first.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
-                total += one.memory_info().rss
+                memory = one.memory_full_info()
+                total += getattr(memory, "pss", memory.rss)
     return total
