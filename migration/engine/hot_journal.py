@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_existing
 from migration.engine.durable import sync, sync_folder
+from migration.engine.errors import EngineError
 from migration.engine.files import JOURNAL_MAGIC, has_hot_journal
 from migration.engine.processes import lock_owner
 from migration.engine.rehearse import copy_workspace
@@ -67,6 +68,7 @@ def hot_journals(plan: Plan, root: Path) -> list[str]:
         and (root / file).is_file()
         and not _names_super_journal(root / file)
         and lock_owner(root / file) is None
+        and has_hot_journal(root / file)  # still: it was not that of a transaction that has ended by now
     ]
 
 
@@ -95,7 +97,10 @@ def _foresee(plan: Plan, live: Path, hot: list[str], *, otherwise_fine: bool) ->
     """Return what would stand in the way of the run once the journals are taken back, seen on private copies."""
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as guards:
         scratch = Path(folder).resolve()
-        copy_workspace(plan, live, scratch)
+        try:
+            copy_workspace(plan, live, scratch)
+        except EngineError as error:  # locked, or written to: then it was no journal of a dead process
+            return [Problem("no-other-process", plan.name, error.what, error.todo)]
         for file in hot_journals(plan, scratch):
             take_back(scratch / file, None)
         problems = survey(plan, scratch, guards).problems

@@ -27,7 +27,7 @@ _FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its processes and threads are gone before another room forks or counts processes
 def chromium() -> Iterator[Browser]:
     """A real Chromium, headless; without one, or without its driver, the room is skipped and says why."""
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
@@ -40,13 +40,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the reports are."""
     return tmp_path_factory.mktemp("reports")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reports(chromium: Browser, folder: Path) -> dict[str, Path]:
     """The report of each kind of record, by name; none is written where there is no browser to open it."""
     assert chromium.is_connected()
