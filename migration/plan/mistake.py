@@ -48,9 +48,9 @@ def spoken(loc: Loc) -> str:
     return ", ".join(words)
 
 
-def heading(loc: Loc) -> str:
-    """Return the TOML header of the part at ``loc``: ``[[source.table]]``, ``[change]``; of the top, ``a plan``."""
+def heading(loc: Loc, whole: str = "a plan") -> str:
+    """Return the TOML header of the part at ``loc``: ``[[source.table]]``, ``[change]``; of the top, ``whole``."""
     name = ".".join(step for step in loc if isinstance(step, str))
     if not name:
-        return "a plan"
+        return whole
     return f"[[{name}]]" if isinstance(loc[-1], int) else f"[{name}]"

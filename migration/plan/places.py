@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from migration.plan.mistake import Loc
 
+
+class Place(NamedTuple):
+    """Where something begins; both count from 1, columns in characters, as editors show them."""
+
+    line: int
+    column: int
+
+
 _TOKEN = re.compile(
     r'''(?P<string>"""(?:\\[\s\S]|[^\\])*?"{3,5}|\'{3}[\s\S]*?\'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*')'''
     r"""|(?P<comment>\#[^\n]*)|(?P<mark>[\n\[\]{}=,.])|(?P<bare>[^\s\[\]{}=,.\#"']+)"""
@@ -26,62 +34,68 @@ def line_of(text: str, loc: Loc) -> int | None:
     Returns:
         The line, counted from 1; None when not even the first step of the path is in the text.
     """
-    lines = _lines(text)
-    while loc and loc not in lines:
+    place = place_of(text, loc)
+    return place.line if place else None
+
+
+def place_of(text: str, loc: Loc) -> Place | None:
+    """Find the place of a key path in the same way as :func:`line_of`."""
+    places = _places(text)
+    while loc and loc not in places:
         loc = loc[:-1]
-    return lines.get(loc)
+    return places.get(loc)
 
 
-@lru_cache(maxsize=1)  # every mistake of one plan asks about the same text
-def _lines(text: str) -> dict[Loc, int]:
+@lru_cache(maxsize=1)  # every mistake of one file asks about the same text
+def _places(text: str) -> dict[Loc, Place]:
     return _Reader(text).read()
 
 
 class _Token(NamedTuple):
     text: str
-    line: int
+    place: Place
 
 
 class _Reader:
-    """Walks through valid TOML once and notes the first line of every key path."""
+    """Walks through valid TOML once and notes the first place of every key path."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
         self._at = 0
-        self._lines: dict[Loc, int] = {}
+        self._places: dict[Loc, Place] = {}
         self._lengths: dict[Loc, int] = {}  # of each array of tables, so far
 
-    def read(self) -> dict[Loc, int]:
-        """Return the line of every key path in the text."""
+    def read(self) -> dict[Loc, Place]:
+        """Return the place of every key path in the text."""
         part: Loc = ()
         while (token := self._next_filled()).text:
             if token.text == "[":
                 part = self._header()
             else:
                 self._pair(part)
-        return self._lines
+        return self._places
 
     def _header(self) -> Loc:
-        line = self._take().line
+        place = self._take().place
         several = self._peek().text == "["
         if several:
             self._take()
         *parents, last = self._keys("]")
         if several:
             self._take()
-        loc = self._noted((), parents, line)
+        loc = self._noted((), parents, place)
         if not several:
-            return self._noted(loc, [last], line)
+            return self._noted(loc, [last], place)
         loc = (*loc, last)
         index = self._lengths.get(loc, 0)
         self._lengths[loc] = index + 1
-        self._lines.setdefault(loc, line)
-        self._lines[*loc, index] = line
+        self._places.setdefault(loc, place)
+        self._places[*loc, index] = place
         return (*loc, index)
 
     def _pair(self, part: Loc) -> None:
-        line = self._peek().line
-        self._value(self._noted(part, self._keys("="), line))
+        place = self._peek().place
+        self._value(self._noted(part, self._keys("="), place))
 
     def _value(self, loc: Loc) -> None:
         if self._peek().text == "[":
@@ -99,7 +113,7 @@ class _Reader:
             if token.text == ",":
                 self._take()
                 continue
-            self._lines[*loc, index] = token.line
+            self._places[*loc, index] = token.place
             self._value((*loc, index))
             index += 1
         self._take()
@@ -121,11 +135,11 @@ class _Reader:
                 keys.append(_unquoted(token.text))
         return keys
 
-    def _noted(self, loc: Loc, keys: list[str], line: int) -> Loc:
-        """Go down ``keys``, into the last element where one is an array of tables, and note the line of each."""
+    def _noted(self, loc: Loc, keys: list[str], place: Place) -> Loc:
+        """Go down ``keys``, into the last element where one is an array of tables, and note the place of each."""
         for key in keys:
             loc = (*loc, key)
-            self._lines.setdefault(loc, line)
+            self._places.setdefault(loc, place)
             if loc in self._lengths:
                 loc = (*loc, self._lengths[loc] - 1)
         return loc
@@ -147,13 +161,15 @@ class _Reader:
 def _tokens(text: str) -> list[_Token]:
     """Cut the text into tokens without spaces and comments; an empty one ends it."""
     tokens = []
-    line, counted = 1, 0
+    line, last_newline, counted = 1, -1, 0
     for found in _TOKEN.finditer(text):
-        line += text.count("\n", counted, found.start())
-        counted = found.start()
+        start = found.start()
+        line += text.count("\n", counted, start)
+        last_newline = max(last_newline, text.rfind("\n", counted, start))
+        counted = start
         if found.lastgroup != "comment":
-            tokens.append(_Token(found.group(), line))
-    return [*tokens, _Token("", line)]
+            tokens.append(_Token(found.group(), Place(line, start - last_newline)))
+    return [*tokens, _Token("", Place(line, 1))]
 
 
 def _unquoted(key: str) -> str:

@@ -1,17 +1,18 @@
-"""What is wrong within the parts of a plan: pydantic finds it, and it is said here in words for the plan's author."""
+"""What is wrong within the parts of a plan or a fleet: pydantic finds it, and it is said here for the author."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from migration.plan.mistake import Loc, Mistake, heading, quoted
-from migration.plan.model import Plan
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+Whole = TypeVar("Whole", bound=BaseModel)
 
 # pydantic's error type -> what belongs there, and how to write it
 _WRONG_TYPE = {
@@ -34,29 +35,30 @@ _TODO_BY_WORD = {
 }
 
 
-def validated(data: dict[str, Any]) -> tuple[Plan | None, list[Mistake]]:
-    """Return the plan, or None and every mistake that a part of it has in itself.
+def validated(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | None, list[Mistake]]:
+    """Return the whole of a file, or None and every mistake that a part of it has in itself.
 
     Args:
+        whole: The model of the file: that of a plan, or of a fleet.
         data: What tomllib read.
     """
     try:
         # TOML names only: without by_name=False the model would also take its Python names, such as "sources".
-        return Plan.model_validate(data, by_alias=True, by_name=False), []
+        return whole.model_validate(data, by_alias=True, by_name=False), []
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    meant = {(*one["loc"][:-1], _nearest(one["loc"])) for one in errors if one["type"] == "extra_forbidden"}
+    meant = {(*one["loc"][:-1], _nearest(whole, one["loc"])) for one in errors if one["type"] == "extra_forbidden"}
     # A required key that is only misspelt is one mistake, not two.
-    return None, [_mistake(one) for one in errors if one["type"] != "missing" or one["loc"] not in meant]
+    return None, [_mistake(whole, one) for one in errors if one["type"] != "missing" or one["loc"] not in meant]
 
 
-def _mistake(error: ErrorDetails) -> Mistake:
+def _mistake(whole: type[BaseModel], error: ErrorDetails) -> Mistake:
     loc, kind = error["loc"], error["type"]
     if kind == "missing":
-        return _missing(loc)
+        return _missing(whole, loc)
     if kind == "extra_forbidden":
-        return _unknown(loc)
-    if kind == "model_type" or (kind == "list_type" and _model_at(loc)):
+        return _unknown(whole, loc)
+    if kind == "model_type" or (kind == "list_type" and _model_at(whole, loc)):
         return _wrong_part(loc, several=kind == "list_type" or isinstance(loc[-1], int))
     if kind in _WRONG_TYPE:
         wanted, todo = _WRONG_TYPE[kind]
@@ -86,19 +88,19 @@ def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
     return f"{_key(loc)} cannot be {value}: {error['msg']}.", "Correct it."
 
 
-def _missing(loc: Loc) -> Mistake:
-    part = heading(loc[:-1])
-    if _model_at(loc):
+def _missing(whole: type[BaseModel], loc: Loc) -> Mistake:
+    part = heading(loc[:-1], _noun(whole))
+    if _model_at(whole, loc):
         return Mistake(loc, f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys.")
     where = f"below {part}" if len(loc) > 1 else "at the top of the file, before the first [part]"
     return Mistake(loc, f"{_key(loc)} is missing in {part}.", f"Add {loc[-1]} = ... {where}.")
 
 
-def _unknown(loc: Loc) -> Mistake:
-    nearest = _nearest(loc)
-    known = ", ".join(map(quoted, _known(loc[:-1])))
+def _unknown(whole: type[BaseModel], loc: Loc) -> Mistake:
+    nearest = _nearest(whole, loc)
+    known = ", ".join(map(quoted, _known(whole, loc[:-1])))
     todo = f"Did you mean {quoted(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
-    return Mistake(loc, f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1])}.", todo)
+    return Mistake(loc, f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1], _noun(whole))}.", todo)
 
 
 def _wrong_part(loc: Loc, *, several: bool) -> Mistake:
@@ -113,20 +115,24 @@ def _refused_by_model(loc: Loc, value: object, sentence: str) -> Mistake:
     return Mistake(loc, what, next((todo for word, todo in _TODO_BY_WORD.items() if word in sentence), "Correct it."))
 
 
-def _nearest(loc: Loc) -> str:
+def _noun(whole: type[BaseModel]) -> str:
+    return f"a {whole.__name__.lower()}"
+
+
+def _nearest(whole: type[BaseModel], loc: Loc) -> str:
     """Return the known key that looks most like the last step of ``loc``, or an empty text."""
-    return next(iter(get_close_matches(str(loc[-1]), _known(loc[:-1]), n=1)), "")
+    return next(iter(get_close_matches(str(loc[-1]), _known(whole, loc[:-1]), n=1)), "")
 
 
-def _known(loc: Loc) -> list[str]:
+def _known(whole: type[BaseModel], loc: Loc) -> list[str]:
     """Return the TOML names of the keys of the part at ``loc``."""
-    model = _model_at(loc)
+    model = _model_at(whole, loc)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
-def _model_at(loc: Loc) -> type[BaseModel] | None:
+def _model_at(whole: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
     """Return the model of the part at ``loc``, or of the parts in the list at ``loc``; None for anything else."""
-    model: type[BaseModel] | None = Plan
+    model: type[BaseModel] | None = whole
     for step in loc:
         if isinstance(step, str) and model:
             fields = {field.alias or name: field for name, field in model.model_fields.items()}

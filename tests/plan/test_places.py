@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.plan.places import line_of
+from migration.plan.places import line_of, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,3 +113,22 @@ def test_what_is_missing_is_sought_where_it_should_be(loc: Loc, line: int | None
 def test_windows_line_ends_count_once() -> None:
     """CR LF is one end of a line."""
     assert line_of("a = 1\r\n\r\n[b]\r\nc = 4\r\n", ("b", "c")) == 4
+
+
+@pytest.mark.parametrize(
+    ("loc", "place"),
+    [
+        (("a",), (1, 1)),
+        (("b", "c"), (2, 4)),
+        (("b", "d", 1), (2, 22)),
+        (("e", 0), (3, 3)),
+        (("e", 0, "f"), (4, 3)),
+        (("e", 0, "unknown"), (3, 3)),
+    ],
+    ids=str,
+)
+def test_a_place_has_a_column_too(loc: Loc, place: tuple[int, int]) -> None:
+    """It counts characters from 1, as editors show it; several values may stand on one line."""
+    text = 'a = 1\nb={c = 1, "d" = [1 , 2]}\n  [[e]]\n\t\tf = 1\n'
+
+    assert place_of(text, loc) == place

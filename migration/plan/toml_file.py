@@ -1,0 +1,103 @@
+"""One answer: how a TOML file that somebody wrote is read: its text and what stands in it, or why it is none."""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from migration.plan.mistake import short
+from migration.plan.printable import one_line
+from migration.plan.problem import Problem, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LARGEST = 4 * 1024 * 1024  # bytes; a plan of a thousand tables with their DDL stays below one
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the file is, for the sentences that refuse it.
+
+    Attributes:
+        criterion: Id under which its problems are reported.
+        noun: ``plan`` or ``fleet``.
+        elsewhere: What to do when this is another file than was meant.
+        absent: What to do when there is none.
+    """
+
+    criterion: str
+    noun: str
+    elsewhere: str
+    absent: str
+
+
+def read(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
+    """Return the file's text, and what TOML makes of it.
+
+    Raises:
+        Refused: The file is not there, cannot be read, or is not TOML; a problem of ``kind.criterion``, with its line.
+    """
+    text = _text(path, kind)
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
+        sentence = str(error)[: at.start()] if at else str(error)
+        line = at.group(1) if at and at.group(1) else text.count("\n") + 1
+        column = f" at column {at.group(2)}" if at and at.group(2) else ""
+        what = f"not valid TOML{column}: {short(sentence)}."
+        todo = "Correct this line; a text in quotes or a bracket may be open before it."
+        _refuse(kind, f"{path.name}:{line}", what, todo)
+    except ValueError:  # Python's own limit; tomllib lets it through, without a place
+        _refuse(kind, path.name, "a number has thousands of digits.", "Correct it.")
+
+
+@contextmanager
+def not_too_deep(path: Path, kind: Kind) -> Iterator[None]:
+    """While the file is read and judged, brackets that are nested too deep for that are a refusal.
+
+    Raises:
+        Refused: They are; a problem of ``kind.criterion``.
+    """
+    try:
+        yield
+    except RecursionError:
+        _refuse(kind, path.name, "brackets are nested too deep.", f"A {kind.noun} needs three levels at most.")
+
+
+def _text(path: Path, kind: Kind) -> str:
+    content = _content(path, kind)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = f"0x{content[error.start]:02x}"
+        todo = "Save the file in UTF-8, as TOML demands."
+        _refuse(kind, f"{path.name}:{line}", f"the byte {byte} is not UTF-8.", todo)
+
+
+def _content(path: Path, kind: Kind) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            _refuse(kind, str(path), "this is not a file.", kind.elsewhere)
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        _refuse(kind, str(path), f"there is no {kind.noun} file here.", kind.absent)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        what = f"the {kind.noun} file cannot be read: {reason}."
+        _refuse(kind, str(path), what, f"Make it readable. {kind.elsewhere}")
+    if len(content) > _LARGEST:
+        _refuse(kind, str(path), f"this is larger than a {kind.noun} can be ({_LARGEST} bytes).", kind.elsewhere)
+    return content
+
+
+def _refuse(kind: Kind, subject: str, what: str, todo: str) -> NoReturn:
+    raise Refused((Problem(kind.criterion, one_line(subject), what, todo),))
