@@ -1,10 +1,13 @@
-"""The project's own tests use all cores when the whole suite runs and pytest-xdist is there; a part runs alone."""
+"""The project's own tests: on all cores when the whole suite runs and pytest-xdist is there; long ones if asked for."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+
+_HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the number of its workers
@@ -17,3 +20,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     plain = not (option.markexpr or option.keyword or option.collectonly or getattr(option, "usepdb", False))
     if whole and plain and getattr(option, "numprocesses", 0) is None:
         option.numprocesses = os.cpu_count() or 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes is only run when it is asked for: ``-m`` with the word long."""
+    if "long" in config.option.markexpr:
+        return
+    long = [item for item in items if item.path.is_relative_to(_HERE) and item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]

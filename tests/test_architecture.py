@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("plan", "engine", "inventory", "audit", "harness")
+ROOMS = ("plan", "engine", "inventory", "audit", "fleet", "harness")
 ALLOWED = {
     "plan": {"plan"},
     "engine": {"engine", "plan"},
     "audit": {"audit", "plan"},
     "inventory": {"inventory", "engine", "plan"},
-    "harness": {"harness", "audit", "inventory", "engine", "plan", "sample"},
+    "fleet": {"fleet", "audit", "engine", "plan"},
+    "harness": {"harness", "fleet", "audit", "inventory", "engine", "plan", "sample"},
     "sample": {"sample", "plan"},
 }
 MODULES = sorted(path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.parts)

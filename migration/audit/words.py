@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from migration.audit.evidence import Attempt, Record
 
 SMOKE = "smoke:"
+NOTHING_TO_UNDO = "nothing to roll back"  # begins the refusal of a rollback where no consolidation stands
 Tone = Literal["good", "bad", "open"]
 
 _ACCEPTED = {

@@ -12,6 +12,7 @@ import pytest
 import migration
 from migration.audit.bundle import prime_bundle
 from migration.audit.criteria import CRITERIA, JUDGED_BY_ORIGINALS, STAGES
+from migration.audit.words import NOTHING_TO_UNDO
 from migration.engine.errors import EngineError
 from migration.harness import report
 from migration.harness.attempts import earlier
@@ -131,7 +132,7 @@ def _look_around(state: RunState, plan: Plan) -> None:
         state.already = already_consolidated(root, plan) is not None
     elif to_undo(root, plan) is None:
         said = " ".join(recover(root, plan)) or "there is no consolidation of this plan to undo."
-        raise pytest.UsageError(f"nothing to roll back: {said}")
+        raise pytest.UsageError(f"{NOTHING_TO_UNDO}: {said}")
 
 
 def _judge_by(state: RunState, originals: Path) -> None:

@@ -61,19 +61,34 @@ def open_run(config: pytest.Config, verb: str) -> RunState:
     return begin(config, verb)
 
 
+def run_all(config: pytest.Config, verb: str) -> int:
+    """Run every workspace of a fleet and return the exit code of the whole.
+
+    Raises:
+        pytest.UsageError: The fleet is refused; nothing was touched.
+    """
+    from migration.harness.fleet import run_fleet
+
+    return run_fleet(config, verb, only_list=listing(config))
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """The gate is open for exactly one of the verbs, with options that leave the run whole; else it is closed.
 
-    The text decides, not the expression: ``migrate and not slow`` is just as explicit, and half a migration.
+    The text decides, not the expression: ``migrate and not slow`` is just as explicit, and half a migration. A fleet's
+    run ends here: each of its workspaces has a pytest of its own.
     """
     if _any_of(_TELLING, config):
-        return
+        return None
     verb = config.option.markexpr.strip()
+    fleet = config.getoption("consolidate_fleet", None) is not None
     if verb not in _LISTED:
-        _refuse(_CLOSED, named_stages(config))
-        return
+        _refuse(_CLOSED, [*named_stages(config), *(["--fleet goes with one of these verbs."] if fleet else [])])
+        return None
     _refuse(f"The run ({verb}) was not started; nothing was touched:", refusals(config, verb))
+    if fleet:
+        return run_all(config, verb)
     if listing(config):
         config.stash[_MODE] = _LISTED[verb]
     else:
@@ -81,6 +96,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.stash[_MODE] = state.mode
     if from_elsewhere(config):  # outside the folders that this project has its tests in
         config.args = [str(stage_folder(config))]
+    return None
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 INTERRUPTED, TERMINATED, HUNG_UP = 2, 143, 129
 
 # pytest alone would die of SIGTERM, and of SIGHUP when its terminal is closed, without undoing anything.
-_EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
+EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
 
 
 def watch(config: pytest.Config, state: RunState) -> None:
@@ -25,10 +25,10 @@ def watch(config: pytest.Config, state: RunState) -> None:
 
     def _end(number: int, _frame: object) -> None:
         FLAG.set()
-        state.ended = _EXIT_CODES[signal.Signals(number)]
+        state.ended = EXIT_CODES[signal.Signals(number)]
         leave(state)
 
-    heard = [number for number in _EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _end) for number in heard}
 
     def _as_before() -> None:
@@ -40,7 +40,7 @@ def watch(config: pytest.Config, state: RunState) -> None:
 
 def leave(state: RunState) -> NoReturn:
     """End the session as pytest does after Ctrl-C; the exit code is the state's."""
-    name = next(number.name for number, code in _EXIT_CODES.items() if code == state.ended)
+    name = next(number.name for number, code in EXIT_CODES.items() if code == state.ended)
     # Not KeyboardInterrupt: pytest then goes on with the other finalisers of a fixture's scope
     # (https://github.com/pytest-dev/pytest/issues/15067). 2, since pytest sums up after no other code of ours.
     pytest.exit(f"interrupted by {name}", returncode=INTERRUPTED)
@@ -50,6 +50,6 @@ def ignore() -> None:
     """No signal is heard from now on: putting back must not be torn by what made it necessary."""
     from migration.engine.connections import INTERRUPTED as FLAG
 
-    for number in _EXIT_CODES:
+    for number in EXIT_CODES:
         signal.signal(number, signal.SIG_IGN)
     FLAG.clear()

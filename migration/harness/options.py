@@ -68,6 +68,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Keep what applications print, and what their logs say, out of the report: only the terminal shows it",
     )
     group.addoption(
+        "--fleet",
+        dest="consolidate_fleet",
+        metavar="FILE",
+        type=_named,
+        help="Do the same in every workspace that FILE lists, each in a process of its own",
+    )
+    group.addoption(
         "--discard-changes",
         dest="consolidate_discard_changes",
         action="store_true",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
-_PATHS = ("--workspace", "--plan", "--reports", "--originals", "--bundle")
+_PATHS = ("--workspace", "--plan", "--reports", "--originals", "--bundle", "--fleet")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest's own wrapper, which redirects the output

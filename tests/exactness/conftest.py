@@ -1,22 +1,13 @@
-"""Long runs wait until somebody asks for them."""
+"""Where thousands of runs find room."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Only ``-m`` with the word long selects a long run."""
-    if "long" in config.option.markexpr:
-        return
-    long = [item for item in items if item.path.is_relative_to(HERE) and item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture

@@ -1,0 +1,86 @@
+"""What the roll-up needs of a workspace's bundle; the bundle itself stays where its run has written it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from migration.engine.history import TABLE as HISTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+    from pathlib import Path
+
+_MOST_REASONS, _LONGEST = 3, 300
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What one run left under reports.
+
+    Attributes:
+        folder: Absolute, on the host where it ran.
+        manifest_sha256: Digest of its ``manifest.json``, which has the digests of all else; empty: cut short before.
+        mode: Of the run; ``verdict``, ``headline`` and ``already`` as in ``evidence.json``.
+        reasons: Criteria that do not hold: what was seen, what was expected; the first few, and how many more.
+        rows: How many more rows the target has than before, history aside; None when nothing says so.
+    """
+
+    folder: str
+    manifest_sha256: str = ""
+    mode: str = ""
+    verdict: str = "not shown"
+    headline: str = ""
+    already: bool = False
+    reasons: tuple[str, ...] = ()
+    rows: int | None = None
+
+
+def bundle_of(reports: Path, before: AbstractSet[Path]) -> Bundle | None:
+    """Return the bundle of the run that has just ended, or None when it was refused before it began one.
+
+    Args:
+        reports: The folder of the workspace's reports.
+        before: What was in it when the run was started.
+
+    Raises:
+        OSError: It is there and cannot be read.
+    """
+    new = [path for path in sorted(set(reports.iterdir()) - before) if path.is_dir() and not path.is_symlink()]
+    if not new:
+        return None
+    folder = new[-1]
+    manifest, evidence = folder / "manifest.json", folder / "evidence.json"
+    if not manifest.is_file() or not evidence.is_file():
+        return Bundle(str(folder), headline="Unfinished: the run was cut short before it wrote its evidence.")
+    data: dict[str, Any] = json.loads(evidence.read_bytes())
+    return Bundle(
+        folder=str(folder),
+        manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        mode=data["mode"],
+        verdict=data["verdict"],
+        headline=data["headline"],
+        already=data["already"],
+        reasons=_reasons(data["criteria"]),
+        rows=_rows(data["target"]),
+    )
+
+
+def _reasons(criteria: list[dict[str, str]]) -> tuple[str, ...]:
+    failed = [one for one in criteria if one["verdict"] == "failed"]
+    said = [f"{one['id']}: {one['subject']}: {one['observed']} (expected: {one['expected']})" for one in failed]
+    more = [f"and {len(failed) - _MOST_REASONS} more: see its report"] if len(failed) > _MOST_REASONS else []
+    return (*(one[:_LONGEST] for one in said[:_MOST_REASONS]), *more)
+
+
+def _rows(target: dict[str, Any] | None) -> int | None:
+    if target is None or not target["after"]["rows"]:
+        return None
+    before, after = (_sum(target[when]["rows"]) for when in ("before", "after"))
+    return after - before
+
+
+def _sum(rows: dict[str, int]) -> int:
+    return sum(count for table, count in rows.items() if table != HISTORY)

@@ -1,0 +1,107 @@
+"""The engine: Dask distributed, in this process alone or by the address of a scheduler; quiet, and open to nobody else.
+
+Why Dask and not another engine for "run this there, where its files are, and bring what it came to": one API from
+threads of this process to SSH, Kubernetes and Slurm (its own deployments), and a task can be bound to one named worker.
+Parsl has no such binding within an executor, and Ray brings a runtime with daemons and an object store for what is one
+number a workspace; Fabric, GNU parallel and execnet (below pytest-xdist) run commands on hosts, but leave finding out
+that a host is gone, and what then, to the caller.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from migration.fleet.members import Found, look_here
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributed import Client
+
+_CONNECT_SECONDS = 10
+# Nobody needs to look into a cluster that lives as long as one command.
+_NO_PAGES: dict[str, object] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_LOOPBACK = "127.0.0.1:0"
+
+
+class Unreachable(Exception):  # noqa: N818 -- it is what the scheduler is
+    """No scheduler answers at the address; nothing was started."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where the fleet's workspaces are run.
+
+    Attributes:
+        client: Connected.
+        far: True: each workspace has a worker of its own name; False: this process runs all.
+    """
+
+    client: Client
+    far: bool
+
+    @property
+    def lost(self) -> bool:
+        """Whether the scheduler is gone, for good."""
+        return str(self.client.status) == "closed"
+
+    def workers(self) -> dict[str, str]:
+        """Return name to address of the workers that are connected now, or were two seconds ago."""
+        known = self.client.scheduler_info()["workers"]
+        return {str(worker["name"]): address for address, worker in known.items()}
+
+    def look(self, worker: str, pattern: str) -> Found:
+        """Return what a path or pattern leads to on the host of a worker."""
+        address = self.workers().get(worker)
+        if address is None:
+            known = ", ".join(sorted(self.workers())) or "none"
+            return Found(trouble=f"no worker of the name {worker!r} is connected (there are: {known})")
+        # Not as a task: it would wait until the worker has a thread to spare.
+        found: dict[str, Found] = self.client.run(look_here, worker, pattern, workers=[address])
+        return found[address]
+
+
+@contextmanager
+def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
+    """Lend the cluster that a fleet is run on; without a scheduler it is made, and gone at the end.
+
+    Args:
+        scheduler: Address, or empty.
+        parallel: Without a scheduler: how many workspaces are run at a time; None means one a core.
+
+    Raises:
+        Unreachable: No scheduler answers.
+    """
+    import dask
+    from dask.system import CPU_COUNT
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by the roll-up
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise Unreachable(f"no scheduler answers at {scheduler}: {error}") from None
+        with client:
+            yield Cluster(client, far=True)
+        return
+    with (
+        TemporaryDirectory(prefix="sqlite-consolidate-fleet-") as scratch,
+        dask.config.set({**_NO_PAGES, "temporary-directory": scratch}),
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=parallel or CPU_COUNT,
+            processes=False,  # a thread only waits for the workspace's own process
+            memory_limit=0,
+            dashboard_address=_LOOPBACK,
+            worker_dashboard_address=_LOOPBACK,
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield Cluster(client, far=False)

@@ -1,0 +1,96 @@
+"""The fleet file: TOML text of format 1 becomes a fleet, or a refusal that names every mistake, its line and column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from migration.fleet.model import Fleet
+from migration.plan.mistake import Mistake, quoted, spoken
+from migration.plan.places import place_of
+from migration.plan.printable import one_line
+from migration.plan.problem import Problem, Refused
+from migration.plan.shape import validated
+from migration.plan.toml_file import Kind, not_too_deep, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_FLEET = Kind(
+    criterion="fleet-valid",
+    noun="fleet",
+    elsewhere="Name the fleet file with --fleet FILE.",
+    absent='Write one: format = 1, and workspaces = ["..."] with folders or patterns.',
+)
+
+
+@dataclass(frozen=True)
+class FleetFile:
+    """A fleet, and the text it was read from.
+
+    Attributes:
+        path: Absolute.
+    """
+
+    path: Path
+    text: str
+    fleet: Fleet
+
+    def refusal(self, found: Sequence[Mistake]) -> Refused:
+        """Return the refusal that names mistakes which only a look at the workspaces could show."""
+        return Refused(_located(self.path, self.text, found))
+
+
+def load(path: Path) -> FleetFile:
+    """Return the fleet in a TOML file of format 1; it has no mistake that can be seen without looking elsewhere.
+
+    Raises:
+        Refused: The file cannot be read, is not TOML, or is not a fleet; every mistake is a problem of its own, with
+            line and column, in the order of the file.
+    """
+    with not_too_deep(path, _FLEET):
+        text, data = read(path, _FLEET)
+        fleet, found = validated(Fleet, data)
+        found += _between(data)
+        problems = _located(path, text, found)
+    if fleet is None or problems:
+        raise Refused(problems)
+    return FleetFile(path, text, fleet)
+
+
+def _between(data: dict[str, Any]) -> Iterator[Mistake]:
+    """Yield what no single part can see of itself; values of a wrong type are the models' to report."""
+    short, entries = data.get("workspaces", []), data.get("workspace", [])
+    if short == [] and entries == []:
+        todo = 'Add workspaces = ["..."] with folders or patterns, or a [[workspace]] for each.'
+        yield Mistake(("workspaces",), "no workspace is listed.", todo)
+    far = bool(data.get("scheduler"))
+    if far and short:
+        todo = "Write a [[workspace]] with path and worker for each."
+        yield Mistake(("workspaces",), "with a scheduler, each workspace names the worker that holds its files.", todo)
+    if far and "parallel" in data:
+        todo = "Start each worker with as many threads as runs it may have at a time (--nthreads), and leave this out."
+        yield Mistake(("parallel",), '"parallel" has no meaning with a scheduler.', todo)
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        worker = entry.get("worker", "") if isinstance(entry, dict) else None
+        if far and worker == "":
+            what = "with a scheduler, each workspace names the worker that holds its files."
+            yield Mistake(("workspace", index), what, 'Add worker = "..." with the name it was started with (--name).')
+        elif worker and not far:
+            what = f"without a scheduler there is no worker {quoted(str(worker))}."
+            yield Mistake(("workspace", index, "worker"), what, 'Add scheduler = "tcp://..." at the top, or remove it.')
+
+
+def _located(path: Path, text: str, found: Sequence[Mistake]) -> tuple[Problem, ...]:
+    places = [(place_of(text, mistake.loc) or (0, 0), mistake) for mistake in found]
+    places.sort(key=lambda one: one[0])
+    return tuple(
+        Problem(
+            _FLEET.criterion,
+            f"{one_line(path.name)}{f':{line}:{column}' if line else ''} ({spoken(mistake.loc)})",
+            mistake.what,
+            mistake.todo,
+        )
+        for (line, column), mistake in places
+    )

@@ -1,0 +1,159 @@
+"""Members: which workspaces a fleet's paths and patterns amount to, and the rounds in which they are run."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.plan.file import load as load_plan
+from migration.plan.mistake import Loc, Mistake, quoted
+from migration.plan.problem import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from migration.fleet.file import FleetFile
+    from migration.fleet.model import Entry, Fleet
+    from migration.plan.problem import Problem
+
+    # (worker, pattern) -> what is there; the worker is empty without a scheduler
+    Look = Callable[[str, str], "Found"]
+
+PLAN = "consolidation.toml"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a path or a pattern leads to on the host that was asked.
+
+    Attributes:
+        folders: Absolute, sorted.
+        without_plan: Those of them that have no plan file of their own.
+        pattern: They were found by a pattern, not named.
+        trouble: Why nobody could look, or empty.
+    """
+
+    folders: tuple[str, ...] = ()
+    without_plan: tuple[str, ...] = ()
+    pattern: bool = False
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One workspace of a fleet.
+
+    Attributes:
+        name: For people: its path, relative to the fleet file where it lies below it, after ``worker:`` if it has one.
+        key: The folder of its reports: stable as long as path and worker are, of no other member, safe as a name.
+        path: Absolute, on the worker's host.
+        plan: Absolute, there too; empty means the workspace's own.
+        worker: Name of the Dask worker that holds the files, or empty.
+    """
+
+    name: str
+    key: str
+    path: str
+    plan: str = ""
+    worker: str = ""
+    canary: bool = False
+
+
+def look_here(_worker: str, pattern: str) -> Found:
+    """Return what an absolute path or pattern leads to on this host: folders, but no hidden ones for a pattern."""
+    import glob
+
+    named = Path(pattern).is_dir()
+    there = [pattern] if named else glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path takes no absolute pattern
+    folders = sorted({str(Path(path).resolve()) for path in there if Path(path).is_dir()})
+    bare = tuple(path for path in folders if not (Path(path) / PLAN).is_file())
+    return Found(tuple(folders), bare, pattern=not named)
+
+
+def members(file: FleetFile, look: Look) -> tuple[Member, ...]:
+    """Return the workspaces of a fleet, in the order of the file, those of a pattern by name.
+
+    A folder that is named and found by a pattern too is what its own entry says. With ``keep_going``, what lies on a
+    host that is not there is a member as it is written, and its row is going to say so.
+
+    Raises:
+        Refused: A path leads nowhere, a workspace is listed twice or has no plan, or a named plan has mistakes; every
+            mistake is a problem of its own.
+    """
+    fleet, base = file.fleet, file.path.parent
+    seen = [(loc, entry, look(entry.worker, str(base / Path(entry.path).expanduser()))) for loc, entry in fleet.listed]
+    named = {(entry.worker, path) for _, entry, one in seen if not one.pattern for path in one.folders}
+    found, mistakes = list[tuple[Loc, Member]](), list[Mistake]()
+    for loc, entry, one in seen:
+        if one.trouble and fleet.keep_going:
+            found.append((loc, _member(base, fleet, entry, str(base / entry.path))))
+            continue
+        folders = [path for path in one.folders if not (one.pattern and (entry.worker, path) in named)]
+        found += [(loc, _member(base, fleet, entry, path)) for path in folders]
+        bare = [] if entry.plan or fleet.plan else [path for path in folders if path in one.without_plan]
+        mistakes += _mistakes(loc, entry, one, bare)
+    mistakes += _twice(found)
+    here = {member.plan for _, member in found if member.plan and not member.worker}
+    problems = (*file.refusal(mistakes).problems, *_plan_problems(here))
+    if problems:
+        raise Refused(problems)
+    return tuple(member for _, member in found)
+
+
+def rounds(fleet: Fleet, all_: tuple[Member, ...]) -> list[tuple[Member, ...]]:
+    """Return who is run together: the canaries, then the batches; each member is in one round."""
+    if not any(member.canary for member in all_):
+        all_ = tuple(replace(one, canary=place < fleet.canary) for place, one in enumerate(all_))
+    canaries = tuple(one for one in all_ if one.canary)
+    rest = tuple(one for one in all_ if not one.canary)
+    step = fleet.batch or max(len(rest), 1)
+    batches = [rest[at : at + step] for at in range(0, len(rest), step)]
+    return [canaries, *batches] if canaries else batches
+
+
+def _member(base: Path, fleet: Fleet, entry: Entry, path: str) -> Member:
+    plan = entry.plan or fleet.plan
+    known = f"{entry.worker}:{path}"
+    digest = hashlib.sha256(known.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    shown = Path(path).relative_to(base).as_posix() if Path(path).is_relative_to(base) else path
+    return Member(
+        name=f"{entry.worker}:{shown}" if entry.worker else shown,
+        key=f"{re.sub(r'[^A-Za-z0-9._-]', '_', Path(path).name)[:60]}-{digest}",
+        path=path,
+        plan=str(base / Path(plan).expanduser()) if plan else "",
+        worker=entry.worker,
+        canary=entry.canary,
+    )
+
+
+def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> list[Mistake]:
+    if seen.trouble:
+        return [Mistake(loc, f"{quoted(entry.path)} could not be looked for: {seen.trouble}.", "Settle that first.")]
+    if not seen.folders:
+        return [Mistake(loc, f"{quoted(entry.path)} leads to no folder.", "Correct it; it counts from this file.")]
+    todo = 'Run "pytest -m inventory --workspace DIR" to have one proposed, or name one with plan = "...".'
+    return [Mistake(loc, f"the workspace {quoted(path)} has no {PLAN}.", todo) for path in without_plan]
+
+
+def _twice(found: list[tuple[Loc, Member]]) -> list[Mistake]:
+    """Two runs on one workspace would only keep each other out; one inside another could see it half done."""
+    seen: dict[str, Loc] = {}
+    mistakes = []
+    for loc, member in found:
+        if seen.setdefault(member.key, loc) != loc:
+            mistakes.append(Mistake(loc, f"{quoted(member.name)} is listed before already.", "Keep one of the two."))
+    return mistakes
+
+
+def _plan_problems(plans: Iterable[str]) -> list[Problem]:
+    """Judge the plans that several workspaces share, once: each would refuse to run with a plan that has mistakes."""
+    problems: list[Problem] = []
+    for plan in sorted(plans):
+        try:
+            load_plan(Path(plan))
+        except Refused as refused:
+            problems += refused.problems
+    return problems

@@ -1,0 +1,114 @@
+"""The roll-up as one static page: no script, nothing remote, the look of a run's own report."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from migration.audit.page import STYLES
+from migration.audit.words import duration, moment, shortened
+from migration.plan.printable import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from migration.fleet.rollup import RollUp, Row, Standing
+
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
+_STYLES = (*STYLES, Path(__file__).with_name("page.css"))
+_LONG_TEXT = 600
+
+# How a standing is to be felt, in the classes that a run's own page has.
+_LOOK: dict[Standing, str] = {
+    "accepted": "shown",
+    "failed": "failed",
+    "refused": "failed",
+    "unsettled": "failed",
+    "interrupted": "not-run",
+    "not run": "not-run",
+}
+_TODO: dict[Standing, str] = {
+    "failed": "Everything was put back there. Settle what its report names, then start the fleet again.",
+    "refused": "Nothing was changed there. Settle what is said, then start the fleet again.",
+    "unsettled": "Start the fleet again: the next run there finishes it or puts it back first.",
+    "interrupted": "Everything was put back there. Start the fleet again.",
+}
+
+
+def page(rollup: RollUp, folder: Path) -> str:
+    """Return the roll-up as an HTML page.
+
+    Args:
+        rollup: What is shown; every text of it is made printable and escaped.
+        folder: Where the page is going to be: bundles on this host are linked relative to it.
+    """
+    css = "".join(style.read_text("utf-8") for style in _STYLES)
+    digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
+    context: dict[str, Any] = {
+        "css": css,
+        "policy": f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        "rollup": rollup,
+        "word": _word(rollup),
+        "tone": "good" if rollup.exit_code == 0 else "bad" if _bad(rollup) else "open",
+        "elapsed": _elapsed(rollup),
+        "needing": _needing(rollup),
+        "todo": _TODO,
+        "links": {row.workspace: _link(row, rollup.host, folder) for row in rollup.workspaces},
+        "look": _LOOK,
+    }
+    return _template().render(context)
+
+
+def _word(rollup: RollUp) -> str:
+    accepted, all_ = rollup.totals["accepted"], len(rollup.workspaces)
+    return f"All {all_} accepted" if accepted == all_ else f"{accepted} of {all_} accepted"
+
+
+def _bad(rollup: RollUp) -> bool:
+    return any(_LOOK[row.standing] == "failed" for row in rollup.workspaces)
+
+
+def _needing(rollup: RollUp) -> list[list[Row]]:
+    """Return the rows that need a person; those about which the same is to be said stand together."""
+    same: dict[object, list[Row]] = {}
+    for row in rollup.workspaces:
+        if row.standing in _TODO:
+            same.setdefault((row.standing, row.headline, row.reasons), []).append(row)
+    return list(same.values())
+
+
+def _elapsed(rollup: RollUp) -> float:
+    return (datetime.fromisoformat(rollup.finished) - datetime.fromisoformat(rollup.started)).total_seconds()
+
+
+def _link(row: Row, host: str, folder: Path) -> str:
+    """Return where the row's report is, as a relative link; empty when it is on another host, or there is none."""
+    report = Path(row.bundle) / "audit.html"
+    if not row.bundle or row.host != host or not report.is_file():
+        return ""
+    return quote(os.path.relpath(report, folder))
+
+
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATE.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(moment=moment, duration=duration, shortened=lambda text: shortened(text, _LONG_TEXT))
+    return environment.get_template(_TEMPLATE.name)
+
+
+def _shown(value: object) -> object:
+    """Make a text printable on its way into the page; what a macro has rendered already passes as it is."""
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

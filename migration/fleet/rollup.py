@@ -1,0 +1,193 @@
+"""The roll-up: what all workspaces of a fleet run came to, as one record, one exit code and ``fleet.json``."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import platform
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from migration.audit.words import NOTHING_TO_UNDO
+from migration.plan.printable import printable
+
+if TYPE_CHECKING:
+    from migration.fleet.file import FleetFile
+    from migration.fleet.members import Member
+    from migration.fleet.worker import Ran
+
+FAILED, INTERNAL, REFUSED = 1, 3, 4
+
+Standing = Literal["accepted", "failed", "refused", "interrupted", "unsettled", "not run"]
+
+_INTERRUPTED = (2, 129, 143, -2, -15)  # the last two: ended before it had begun anything
+_LONGEST = 2000  # characters of a headline
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Row(_Record):
+    """One workspace in the roll-up."""
+
+    workspace: str = Field(description="Its name for people: the path, after the worker's name if it has one.")
+    path: str = Field(description="Absolute, on the host that holds it.")
+    worker: str = Field(default="", description="Name of the Dask worker that holds it; empty without a scheduler.")
+    canary: bool = False
+    standing: Standing = Field(
+        description="accepted: as it should be (also where there was nothing to do). failed: a criterion failed, "
+        "everything was put back. refused: before anything was touched. interrupted: put back. unsettled: its run did "
+        "not come to its end, or could not put everything back; the next run settles it. not run: it was not its turn."
+    )
+    verdict: str = Field(default="not shown", description="That of its own evidence: accepted, refused, not shown.")
+    mode: str = Field(default="", description="What the verb meant there: migrate, rehearsal, check or rollback.")
+    already: bool = Field(default=False, description="There was nothing to be done any more.")
+    headline: str = Field(description="Why, in words for people.")
+    reasons: tuple[str, ...] = Field(default=(), description="Criteria that do not hold; the first few.")
+    exit_code: int | None = Field(default=None, description="Of its own run; None: it was not run, or is unknown.")
+    seconds: float = 0.0
+    rows: int | None = Field(default=None, description="How many more rows its target has than before, if known.")
+    host: str = Field(default="", description="Where it ran.")
+    bundle: str = Field(default="", description="Folder of its report and evidence on that host; empty: there is none.")
+    manifest_sha256: str = Field(default="", description="Of the manifest.json in it, which has the digests of all.")
+
+
+class RollUp(_Record):
+    """What a fleet run came to; ``fleet.json`` is just this."""
+
+    format: Literal[1] = Field(default=1, alias="schema")
+    run: str = Field(description="<UTC stamp>-fleet-<verb>, also the name of its folder.")
+    verb: Literal["migrate", "verify", "rollback"]
+    fleet: str = Field(description="Name of the fleet file.")
+    fleet_sha256: str
+    started: str = Field(description="UTC, ISO 8601; finished likewise.")
+    finished: str
+    host: str = Field(description="Where the fleet run was started; user likewise.")
+    user: str
+    interrupted: int | None = Field(default=None, description="Exit code that a signal asked for (2, 129, 143).")
+    exit_code: int
+    totals: dict[Standing, int] = Field(description="How many workspaces are of each standing; all are named.")
+    rows: int = Field(description="Sum over the workspaces whose rows are known.")
+    seconds: float = Field(description="Sum over the workspaces; more than the clock's where some ran side by side.")
+    workspaces: tuple[Row, ...]
+
+
+def roll_up(
+    run: str, verb: str, file: FleetFile, rows: tuple[Row, ...], started: datetime, interrupted: int | None
+) -> RollUp:
+    """Return what a fleet run that ends now came to.
+
+    Args:
+        run: Its id.
+        verb: ``migrate``, ``verify`` or ``rollback``.
+        file: What was asked for.
+        rows: One for each workspace.
+        started: UTC.
+        interrupted: Exit code that a signal asks for, or None.
+    """
+    return RollUp(
+        run=run,
+        verb=verb,  # type: ignore[arg-type]  # pydantic looks at it
+        fleet=printable(file.path.name),
+        fleet_sha256=hashlib.sha256(file.text.encode("utf-8")).hexdigest(),
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        host=platform.node(),
+        user=getpass.getuser(),
+        interrupted=interrupted,
+        exit_code=exit_code(rows, interrupted),
+        totals=totals(rows),
+        rows=sum(row.rows or 0 for row in rows),
+        seconds=round(sum(row.seconds for row in rows), 3),
+        workspaces=rows,
+    )
+
+
+def row_of(member: Member, verb: str, ran: Ran) -> Row:
+    """Return what a run that has come back from its worker means."""
+    bundle, words = ran.bundle, ran.bundle.headline if ran.bundle else ran.said or ran.problem
+    nothing = verb == "rollback" and ran.exit == REFUSED and bundle is None and ran.said.startswith(NOTHING_TO_UNDO)
+    return _row(
+        member,
+        standing="accepted" if nothing else _standing(ran),
+        verdict=bundle.verdict if bundle else "not shown",
+        mode=bundle.mode if bundle else "",
+        already=nothing or bool(bundle and bundle.already),
+        headline=printable(words or _unsaid(ran))[:_LONGEST],
+        reasons=bundle.reasons if bundle else (),
+        exit_code=ran.exit,
+        seconds=round(ran.seconds, 3),
+        rows=bundle.rows if bundle else None,
+        host=ran.host,
+        bundle=printable(bundle.folder) if bundle else "",
+        manifest_sha256=bundle.manifest_sha256 if bundle else "",
+    )
+
+
+def unsettled(member: Member, why: str) -> Row:
+    """Return the row of a workspace of whose run nobody knows how it ended."""
+    return _row(member, standing="unsettled", headline=printable(f"Unfinished: {why}"))
+
+
+def not_run(member: Member, why: str) -> Row:
+    """Return the row of a workspace whose turn did not come."""
+    return _row(member, standing="not run", headline=printable(f"Not run: {why}"))
+
+
+def totals(rows: tuple[Row, ...]) -> dict[Standing, int]:
+    """Return how many rows are of each standing, in the order in which they need a person, best last."""
+    order: tuple[Standing, ...] = ("unsettled", "failed", "interrupted", "refused", "not run", "accepted")
+    return {standing: sum(row.standing == standing for row in rows) for standing in order}
+
+
+def exit_code(rows: tuple[Row, ...], interrupted: int | None) -> int:
+    """Return the exit code of the whole: the worst that happened anywhere.
+
+    In this order: 3 a workspace is unsettled, or not everything could be put back there; 2, 129 or 143 the fleet run
+    was interrupted; 1 a workspace failed, or was interrupted by somebody else; 4 one was refused, or not run;
+    0 all are accepted.
+    """
+    met = {row.standing for row in rows}
+    if "unsettled" in met:
+        return INTERNAL
+    if interrupted is not None:
+        return interrupted
+    if met & {"failed", "interrupted"}:
+        return FAILED
+    return REFUSED if met != {"accepted"} else 0
+
+
+def to_json(rollup: RollUp) -> str:
+    """Return the roll-up as JSON: indented, with a newline at its end."""
+    return rollup.model_dump_json(indent=2, by_alias=True, ensure_ascii=True) + "\n"
+
+
+def _row(member: Member, **facts: Any) -> Row:
+    return Row(
+        workspace=printable(member.name),
+        path=printable(member.path),
+        worker=printable(member.worker),
+        canary=member.canary,
+        **facts,
+    )
+
+
+def _standing(ran: Ran) -> Standing:
+    if ran.exit == 0:  # a process that ended well and left no acceptance has lost its report on the way
+        return "accepted" if ran.bundle and ran.bundle.verdict == "accepted" else "unsettled"
+    if ran.exit is None:
+        return "refused" if ran.problem else "not run"
+    if ran.exit in _INTERRUPTED:
+        return "interrupted"
+    if ran.exit == FAILED:
+        return "failed"
+    return "refused" if ran.exit == REFUSED else "unsettled"
+
+
+def _unsaid(ran: Ran) -> str:
+    if ran.exit is None:
+        return "Not run: the fleet was stopped before its turn."
+    return f"Unfinished: its process was ended by signal {-ran.exit}." if ran.exit < 0 else f"Exit code {ran.exit}."

@@ -1,0 +1,190 @@
+"""A fleet's run: from ``--fleet FILE`` to the roll-up and one exit code; each workspace has a pytest of its own."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.audit.bundle import update_latest
+from migration.audit.private_file import write_private
+from migration.audit.words import duration
+from migration.harness.interruption import EXIT_CODES
+from migration.harness.options import settings
+from migration.plan.printable import printable
+from migration.plan.problem import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from migration.fleet.cluster import Cluster
+    from migration.fleet.file import FleetFile
+    from migration.fleet.members import Member
+    from migration.fleet.rollup import RollUp, Row
+
+_ALONE = ("workspace", "plan", "originals", "bundle")  # options that mean one workspace
+_PASSED_ON = ("discard-changes", "show-values")
+_MOST_NAMED = 20
+
+
+def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
+    """Every workspace of the fleet has been run, as far as it had to be; return the exit code of the whole.
+
+    Args:
+        config: With ``--fleet``.
+        verb: ``migrate``, ``verify`` or ``rollback``.
+        only_list: Say what would be run where, and run nothing.
+
+    Raises:
+        pytest.UsageError: The fleet is refused; nothing was touched anywhere.
+    """
+    if find_spec("distributed") is None:
+        raise pytest.UsageError("--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'")
+    alone = [f"--{name}" for name in _ALONE if config.getoption(f"consolidate_{name}") is not None]
+    if alone:
+        raise pytest.UsageError(f"{', '.join(alone)}: with --fleet the fleet file names the workspaces. Leave it out.")
+    from migration.fleet.cluster import Unreachable, connected
+    from migration.fleet.file import load
+    from migration.fleet.members import look_here, members, rounds
+
+    with ExitStack() as resources:
+        cluster = None
+        try:
+            file = load((config.invocation_params.dir / config.getoption("consolidate_fleet")).resolve())
+            if file.fleet.scheduler:
+                cluster = resources.enter_context(connected(file.fleet.scheduler, None))
+            groups = rounds(file.fleet, members(file, cluster.look if cluster else look_here))
+        except (Refused, Unreachable, OSError) as error:
+            raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
+        _say(*_outlook(file, verb, groups))
+        if only_list:
+            return 0
+        cluster = cluster or resources.enter_context(connected("", file.fleet.parallel))
+        return _FleetRun(config, file, verb).carry_out(cluster, groups)
+
+
+class _FleetRun:
+    """One run of a fleet, and the folder of its roll-up."""
+
+    def __init__(self, config: pytest.Config, file: FleetFile, verb: str) -> None:
+        self._file, self._verb = file, verb
+        said = settings(config)
+        own = file.fleet.reports and config.getoption("consolidate_reports") is None
+        self._reports = (file.path.parent / file.fleet.reports).resolve() if own else said.reports
+        self._project = config.rootpath
+        self._extra = tuple(
+            f"--{name}" for name in _PASSED_ON if config.getoption(f"consolidate_{name.replace('-', '_')}")
+        )
+        self._started = datetime.now(UTC)
+        while self._folder.exists():  # two runs in one second: each has its own names
+            self._started += timedelta(seconds=1)
+        self._ended: int | None = None
+        self._told = 0
+
+    @property
+    def _id(self) -> str:
+        return f"{self._started:%Y%m%d_%H%M%S}-fleet-{self._verb}"
+
+    @property
+    def _folder(self) -> Path:
+        return self._reports / self._id
+
+    def carry_out(self, cluster: Cluster, groups: Sequence[tuple[Member, ...]]) -> int:
+        """Run all, write the roll-up, say how it ended, and return the exit code."""
+        from migration.fleet.dispatch import Dispatch, Errand
+        from migration.fleet.rollup import INTERNAL, roll_up
+
+        number = sum(map(len, groups))
+        with self._signals():
+            rows = Dispatch(
+                cluster,
+                Errand(self._id, self._project, self._verb, self._reports, self._extra),
+                keep_going=self._file.fleet.keep_going,
+                interrupted=lambda: self._ended is not None,
+                tell=lambda row: self._tell(row, number),
+            ).run(groups)
+            rollup = roll_up(self._id, self._verb, self._file, rows, self._started, self._ended)
+            try:
+                _write(rollup, self._reports)
+            except OSError as error:
+                _say(f"the roll-up could not be written: {error}", *_last_lines(rollup, None, self._again))
+                return INTERNAL
+        _say(*_last_lines(rollup, self._folder, self._again))
+        return rollup.exit_code
+
+    @property
+    def _again(self) -> str:
+        return shlex.join(["pytest", "-m", self._verb, f"--fleet={self._file.path}"])
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """A signal only leaves a note: whoever waits for the workspaces looks at it, and passes it on."""
+
+        def note(number: int, _frame: object) -> None:
+            self._ended = EXIT_CODES[signal.Signals(number)]
+
+        heard = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, note) for number in heard}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _tell(self, row: Row, number: int) -> None:
+        self._told += 1
+        took = duration(row.seconds) if row.exit_code is not None else ""
+        words = row.headline.splitlines()[0] if row.headline else ""
+        _say(f"{self._told:>5}/{number}  {row.standing:<11}  {took:>10}  {row.workspace}: {words}")
+
+
+def _write(rollup: RollUp, reports: Path) -> None:
+    from migration.fleet.page import page
+    from migration.fleet.rollup import to_json
+
+    folder = reports / rollup.run
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(folder / "fleet.json", to_json(rollup).encode("utf-8"))
+    write_private(folder / "fleet.html", page(rollup, folder).encode("utf-8", "backslashreplace"))
+    update_latest(reports, rollup.run)
+
+
+def _outlook(file: FleetFile, verb: str, groups: Sequence[tuple[Member, ...]]) -> Iterator[str]:
+    """Say what is going to be run, and in what order."""
+    yield f"{file.path.name}: {verb} in {sum(map(len, groups))} workspaces, in {len(groups)} rounds"
+    for number, group in enumerate(groups, start=1):
+        kind = "canaries" if group[0].canary else "batch"
+        yield f"{number:>4}. {kind}: {', '.join(member.name for member in group[:_MOST_NAMED])}" + _more(len(group))
+
+
+def _last_lines(rollup: RollUp, folder: Path | None, again: str) -> Iterator[str]:
+    """Say what needs a person, the totals, where the roll-up is, and what to do next."""
+    yield from ("", " sqlite-consolidate ".center(80, "="))
+    needing = [row for row in rollup.workspaces if row.standing not in ("accepted", "not run")]
+    for row in needing[:_MOST_NAMED]:
+        yield f"  {row.workspace}: {row.standing}: " + "\n    ".join([*row.headline.splitlines(), *row.reasons])
+    if needing[_MOST_NAMED:]:
+        yield f" {_more(len(needing))}: see the roll-up"
+    yield ", ".join(f"{count} {standing}" for standing, count in rollup.totals.items() if count)
+    if folder is not None:
+        yield f"  roll-up:    {folder / 'fleet.html'}"
+    if rollup.exit_code:
+        first = "settle what is listed above, then: " if rollup.interrupted is None else ""
+        yield f"  next:       {first}{again}"
+
+
+def _more(number: int) -> str:
+    return f" and {number - _MOST_NAMED} more" if number > _MOST_NAMED else ""
+
+
+def _say(*lines: str) -> None:
+    with suppress(OSError):  # whoever read it has gone; the fleet goes on
+        sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
+        sys.stdout.flush()

@@ -1,0 +1,78 @@
+"""Two hosts on this machine: a scheduler and two workers, each a process of its own, reached by loopback only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.fleet.fleet_run import kill_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The scheduler's address, and the process of each worker by its name."""
+
+    scheduler: str
+    running: ExitStack
+    folder: Path
+    workers: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+
+    def start(self, *names: str) -> None:
+        """Let workers of these names be connected."""
+        for name in names:
+            args = ("--name", name, "--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder), *_LOOPBACK)
+            self.workers[name] = _started(self.running, "worker", self.scheduler, *args)
+        for name in names:
+            _said(self.workers[name], "Registered to:")
+
+    def kill(self, name: str) -> None:
+        """Let a worker's host die, with all that runs on it."""
+        kill_tree(self.workers[name].pid)
+
+    def commands(self, name: str) -> str:
+        """Return the command lines of all that a worker has started."""
+        return "\n".join(" ".join(one.cmdline()) for one in psutil.Process(self.workers[name].pid).children())
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Hosts]:
+    """Two workers, ``north`` and ``south``."""
+    with ExitStack() as running:
+        scheduler = _started(running, "scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0", *_LOOPBACK)
+        found = Hosts(_said(scheduler, "Scheduler at:"), running, tmp_path / "dask")
+        found.start("north", "south")
+        yield found
+
+
+def _started(running: ExitStack, *args: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "distributed.cli.dask_" + args[0], *args[1:]]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    running.callback(_gone, process)
+    return process
+
+
+def _said(process: subprocess.Popen[str], words: str) -> str:
+    """Wait until a process says something, and return what comes after it on the line."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return line.partition(words)[2].strip()
+    pytest.fail(f"it ended without saying {words!r}")
+
+
+def _gone(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        kill_tree(process.pid)
+    process.communicate()

@@ -1,0 +1,77 @@
+"""What a fleet costs beyond its workspaces: ``python -m tests.fleet.measure 40`` on a machine that does nothing else.
+
+The same rehearsals are run one after the other, and by the fleet; both are measured on the clock, and the fleet's own
+process also in processor seconds and in memory, which other programs on the machine do not change.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.fleet.fleet_run import Fleet, small_fleet
+from tests.whole.whole_run import REPOSITORY
+
+_LOOK_SECONDS = 0.2
+_MB = 1e6
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on the clock; processor seconds and largest memory (bytes) of the process that leads, without others."""
+
+    clock: float
+    processor: float = 0.0
+    memory: int = 0
+
+
+def one_after_the_other(fleet: Fleet, names: list[str]) -> Cost:
+    """Run each workspace by the command that a user would give."""
+    began = time.monotonic()
+    for name in names:
+        subprocess.run(fleet.workspace(name).command("verify"), cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
+    return Cost(time.monotonic() - began)
+
+
+def by_the_fleet(fleet: Fleet) -> Cost:
+    """Run all of them by one command, and watch its process."""
+    began, processor, memory = time.monotonic(), 0.0, 0
+    command = [sys.executable, "-m", "pytest", "-m", "verify", f"--fleet={fleet.file}", f"--reports={fleet.reports}"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
+        watched = psutil.Process(process.pid)
+        while process.poll() is None:
+            if watched.status() != psutil.STATUS_ZOMBIE:
+                times = watched.cpu_times()
+                processor = times.user + times.system
+                memory = max(memory, watched.memory_info().rss)
+            time.sleep(_LOOK_SECONDS)
+    if process.returncode:
+        raise SystemExit(f"the fleet's exit code is {process.returncode}")
+    return Cost(time.monotonic() - began, processor, memory)
+
+
+def main() -> None:
+    """Print the pair for as many workspaces as the command line says."""
+    number = int(sys.argv[1]) if sys.argv[1:] else 40
+    names = [f"shop{place:03}" for place in range(number)]
+    with tempfile.TemporaryDirectory() as folder:
+        fleet = small_fleet(Path(folder), " ".join(names))
+        cores = os.cpu_count() or 1
+        alone = one_after_the_other(fleet, names)
+        together = by_the_fleet(fleet)
+    overhead = together.clock / (alone.clock / cores) - 1
+    print(f"{number} workspaces, {cores} cores, load {os.getloadavg()[0]:.1f}")  # noqa: T201 -- a command
+    print(f"one after the other  {alone.clock:8.1f} s, divided by the cores {alone.clock / cores:.1f} s")  # noqa: T201 -- likewise
+    print(f"by the fleet         {together.clock:8.1f} s, overhead {overhead:+.1%}")  # noqa: T201 -- likewise
+    print(f"its own process      {together.processor:8.1f} s of processor, {together.memory / _MB:.0f} MB")  # noqa: T201 -- likewise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The engine in this process: open to nobody else, and gone afterwards."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from migration.fleet.cluster import Unreachable, connected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def listening() -> set[str]:
+    """Return the addresses on which this process listens."""
+    return {one.laddr.ip for one in psutil.Process().net_connections() if one.status == psutil.CONN_LISTEN}
+
+
+def test_nobody_else_can_reach_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It listens on loopback only, has one worker with as many threads as was said, and leaves nothing behind."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    with connected("", 3) as cluster:
+        addresses = listening()
+        threads = [worker["nthreads"] for worker in cluster.client.scheduler_info()["workers"].values()]
+
+    assert addresses <= {"127.0.0.1"}
+    assert threads == [3]
+    assert not listening()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said within seconds, and nothing is started."""
+    monkeypatch.setattr("migration.fleet.cluster._CONNECT_SECONDS", 1)
+    before = threading.active_count()
+
+    with pytest.raises(Unreachable, match=r"tcp://127\.0\.0\.1:9"), connected("tcp://127.0.0.1:9", None):
+        pass
+
+    assert threading.active_count() <= before + 2

@@ -1,0 +1,92 @@
+"""A fleet file is loaded whole, or refused with every mistake, its line and column, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.fleet.file import load
+from migration.plan.problem import Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WRONG = """\
+format = 2
+canary = -1
+batchsize = 3
+  workspaces = ["shops/*", 7]
+
+[[workspace]]
+path = ""
+worker = "north"
+
+[[workspace]]
+plan = "shop.toml"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    """Write a fleet file as its author would."""
+    path = folder / "fleet.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(path: Path) -> list[str]:
+    """Load a fleet that must be refused, and return what is said."""
+    with pytest.raises(Refused) as refused:
+        load(path)
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_three_lines_are_a_fleet(tmp_path: Path) -> None:
+    """A few workspaces on one machine need no more than to be listed."""
+    path = written(tmp_path, 'format = 1\nplan = "shop.toml"\nworkspaces = ["shops/*", "/srv/main"]\n')
+
+    fleet = load(path).fleet
+
+    assert [entry.path for _, entry in fleet.listed] == ["shops/*", "/srv/main"]
+    assert (fleet.plan, fleet.canary, fleet.batch, fleet.keep_going) == ("shop.toml", 1, None, False)
+
+
+def test_every_mistake_is_said_at_once_with_line_and_column(tmp_path: Path) -> None:
+    """In the order of the file, each with what to do."""
+    said = refusal(written(tmp_path, WRONG))
+
+    assert [one.partition(": ")[0] for one in said] == [
+        "fleet.toml:1:1 (format)",
+        "fleet.toml:2:1 (canary)",
+        "fleet.toml:3:1 (batchsize)",
+        "fleet.toml:4:28 (workspaces 2)",
+        "fleet.toml:7:1 (workspace 1, path)",
+        "fleet.toml:8:1 (workspace 1, worker)",
+        "fleet.toml:10:1 (workspace 2, path)",
+    ]
+    assert 'Did you mean "batch"?' in said[2] or '"batch"' in said[2]
+    assert "is not a key of a fleet" in said[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("format = 1", "no workspace is listed"),
+        ('format = 1\nscheduler = "127.0.0.1:8786"', "begins with tcp:// or tls://"),
+        ('format = 1\nscheduler = "tcp://a:1"\nworkspaces = ["a"]', "names the worker that holds its files"),
+        ('format = 1\nscheduler = "tcp://a:1"\n[[workspace]]\npath = "a"', "names the worker that holds its files"),
+        ('format = 1\nscheduler = "tcp://a:1"\nparallel = 2', '"parallel" has no meaning with a scheduler'),
+        ('format = 1\n[[workspace]]\npath = "a"\nworker = "north"', "without a scheduler there is no worker"),
+        ("format = 1\nworkspaces = [", "not valid TOML"),
+        ('format = 1\nworkspaces = "a"', "needs a list"),
+        ('format = 1\nworkspaces = ["a\\u0000b"]', "NUL"),
+    ],
+)
+def test_each_mistake_has_words_of_its_own(tmp_path: Path, text: str, words: str) -> None:
+    """They are for the author of the file."""
+    assert words in "\n".join(refusal(written(tmp_path, text)))
+
+
+def test_a_file_that_is_not_there_says_how_to_write_one(tmp_path: Path) -> None:
+    """Three lines are enough to begin with."""
+    assert 'format = 1, and workspaces = ["..."]' in refusal(tmp_path / "fleet.toml")[0]

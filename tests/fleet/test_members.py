@@ -1,0 +1,131 @@
+"""What paths and patterns amount to, and who is run together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.fleet.file import load
+from migration.fleet.members import Found, look_here, members, rounds
+from migration.plan.problem import Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.fleet.members import Member
+
+
+def shops(folder: Path, names: str) -> None:
+    """Make workspaces, as far as the fleet is concerned: folders with a plan."""
+    for name in names.split():
+        (folder / "shops" / name).mkdir(parents=True)
+        (folder / "shops" / name / "consolidation.toml").touch()
+
+
+def found(folder: Path, text: str) -> tuple[Member, ...]:
+    """Return the members of a fleet file."""
+    (folder / "fleet.toml").write_text(f"format = 1\n{text}\n")
+    return members(load(folder / "fleet.toml"), look_here)
+
+
+def said(folder: Path, text: str) -> str:
+    """Return the refusal of a fleet file."""
+    with pytest.raises(Refused) as refused:
+        found(folder, text)
+    return str(refused.value)
+
+
+def order(folder: Path, text: str) -> list[list[str]]:
+    """Return the names of the rounds."""
+    all_ = found(folder, text)
+    return [[member.name for member in group] for group in rounds(load(folder / "fleet.toml").fleet, all_)]
+
+
+def test_a_pattern_finds_folders_by_name_and_hidden_ones_not(tmp_path: Path) -> None:
+    """Files beside them are no workspaces."""
+    shops(tmp_path, "ulm bonn .git")
+    (tmp_path / "shops" / "README").touch()
+
+    assert [member.name for member in found(tmp_path, 'workspaces = ["shops/*"]')] == ["shops/bonn", "shops/ulm"]
+
+
+def test_the_canary_goes_first_and_alone_and_the_rest_in_batches(tmp_path: Path) -> None:
+    """One canary is the default, and one batch of all others."""
+    shops(tmp_path, "a b c d")
+
+    assert order(tmp_path, 'workspaces = ["shops/*"]') == [["shops/a"], ["shops/b", "shops/c", "shops/d"]]
+    assert order(tmp_path, 'workspaces = ["shops/*"]\ncanary = 0\nbatch = 3') == [
+        ["shops/a", "shops/b", "shops/c"],
+        ["shops/d"],
+    ]
+
+
+def test_a_named_canary_is_taken_out_of_the_pattern_that_finds_it_too(tmp_path: Path) -> None:
+    """What an entry says of a folder goes before what a pattern finds."""
+    shops(tmp_path, "a b c")
+
+    rest_after_b = order(tmp_path, 'workspaces = ["shops/*"]\n[[workspace]]\npath = "shops/b"\ncanary = true')
+
+    assert rest_after_b == [["shops/b"], ["shops/a", "shops/c"]]
+
+
+def test_the_folder_of_reports_is_stable_and_safe_and_of_one_member_only(tmp_path: Path) -> None:
+    """Equal names in different places do not share it, and no name leads out of it."""
+    shops(tmp_path, "a b")
+    (tmp_path / "shops" / "a" / "x y\nz").mkdir()
+    (tmp_path / "shops" / "b" / "x y\nz").mkdir()
+
+    keys = [member.key for member in found(tmp_path, 'plan = ""\nworkspaces = ["shops/a", "shops/b"]')]
+    text = '[[workspace]]\npath = "shops/*/x*"\nplan = "{}"'
+    (tmp_path / "plan.toml").write_text(
+        'format = 1\nname = "p"\ntarget = "t.db"\n[[source]]\nname = "s"\nfile = "s.db"\n[[source.table]]\nname = "t"\n'
+    )
+    odd = [member.key for member in found(tmp_path, text.format("plan.toml"))]
+
+    assert len({*keys, *odd}) == 4
+    assert all(key.startswith("x_y_z-") for key in odd)
+
+
+def test_everything_that_only_a_look_can_show_is_said_at_once(tmp_path: Path) -> None:
+    """Paths that lead nowhere, workspaces without a plan, workspaces listed twice: each with its place."""
+    shops(tmp_path, "a b")
+    (tmp_path / "shops" / "b" / "consolidation.toml").unlink()
+
+    text = said(
+        tmp_path,
+        'workspaces = ["shops/*", "shop/*"]\n[[workspace]]\npath = "shops/a"\n[[workspace]]\npath = "shops/../shops/a"',
+    )
+
+    assert "fleet.toml:2:15 (workspaces 1): the workspace" in text
+    assert "has no consolidation.toml" in text
+    assert 'fleet.toml:2:26 (workspaces 2): "shop/*" leads to no folder' in text
+    assert 'fleet.toml:5:1 (workspace 2): "shops/a" is listed before already' in text
+
+
+def test_a_shared_plan_with_mistakes_refuses_the_fleet(tmp_path: Path) -> None:
+    """Each workspace would refuse it: it is said once, before anything is started."""
+    shops(tmp_path, "a b")
+    (tmp_path / "shop.toml").write_text('format = 1\nname = "shop"\n')
+
+    text = said(tmp_path, 'plan = "shop.toml"\nworkspaces = ["shops/*"]')
+
+    assert "shop.toml (target)" in text
+    assert text.count('"target" is missing') == 1
+
+
+@pytest.mark.parametrize("keep_going", [True, False])
+def test_a_host_that_is_away_refuses_the_fleet_unless_it_is_to_keep_going(tmp_path: Path, keep_going: bool) -> None:
+    """Then its workspaces are members all the same, so that the roll-up can say that they were not reached."""
+    text = f'scheduler = "tcp://a:1"\nkeep_going = {str(keep_going).lower()}\n'
+    (tmp_path / "fleet.toml").write_text(f'format = 1\n{text}[[workspace]]\npath = "/srv/*"\nworker = "north"\n')
+    file = load(tmp_path / "fleet.toml")
+
+    def away(_worker: str, _pattern: str) -> Found:
+        return Found(trouble="no worker of that name is connected")
+
+    if keep_going:
+        assert [member.name for member in members(file, away)] == ["north:/srv/*"]
+    else:
+        with pytest.raises(Refused, match="no worker of that name is connected"):
+            members(file, away)
