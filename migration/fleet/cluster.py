@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 10
 # Nobody needs to look into a cluster that lives as long as one command.
 _NO_PAGES: dict[str, object] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+_TALKATIVE = ("distributed", "distributed.client", "tornado.application")  # what matters is said by the roll-up
 _LOOPBACK = "127.0.0.1:0"
 
 
@@ -50,8 +51,16 @@ class Cluster:
         return str(self.client.status) == "closed"
 
     def workers(self) -> dict[str, str]:
-        """Return name to address of the workers that are connected now, or were two seconds ago."""
-        known = self.client.scheduler_info()["workers"]
+        """Return name to address of the workers that are connected now.
+
+        Raises:
+            OSError: The scheduler does not answer.
+        """
+        scheduler = self.client.scheduler
+        if scheduler is None:
+            raise ConnectionError("the scheduler is gone")
+        # Not client.scheduler_info(): it hands out the last answer to anybody, also one without any worker.
+        known = self.client.sync(scheduler.identity, n_workers=-1)["workers"]
         return {str(worker["name"]): address for address, worker in known.items()}
 
     def look(self, worker: str, pattern: str) -> Found:
@@ -80,7 +89,8 @@ def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by the roll-up
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
         try:
             client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from migration.fleet.cluster import Cluster
     from migration.fleet.members import Member
 
+_FETCH_SECONDS = 60  # a result is with its worker until it is fetched, and may be lost with it
 _LOOK_SECONDS = 0.2  # how soon a signal is passed on, and a worker that is gone is noticed
 
 
@@ -89,7 +90,7 @@ class Dispatch:
             return
         arrived = SimpleQueue["Future[Ran]"]()
         waiting: dict[Future[Ran], Member] = {}
-        addresses = self._cluster.workers()
+        addresses = self._addresses() or {}
         for place, member in enumerate(members):
             if self._cluster.far and member.worker not in addresses:
                 self._bad = self._bad or member.name
@@ -124,13 +125,20 @@ class Dispatch:
         """Give up what nobody works on any more: its worker, or the scheduler itself, is gone."""
         if not self._cluster.far:
             return
-        now = set() if self._cluster.lost else set(self._cluster.workers().values())
+        now = self._addresses()
         why = "the scheduler was lost." if self._cluster.lost else "the worker {!r} was lost."
         for future, member in list(waiting.items()):
-            if addresses[member.worker] not in now:
+            if self._cluster.lost or (now is not None and addresses[member.worker] not in now.values()):
                 del waiting[future]
                 future.release()
                 yield member, self._noted(unsettled(member, why.format(member.worker)))
+
+    def _addresses(self) -> dict[str, str] | None:
+        """Return name to address of the workers; None while the scheduler does not answer."""
+        try:
+            return self._cluster.workers()
+        except OSError:  # the client goes on to reach it, or ends every future
+            return None
 
     def _noted(self, row: Row) -> Row:
         if row.standing not in ("accepted", "not run"):
@@ -152,7 +160,9 @@ class Dispatch:
 
 
 def _row(future: Future[Ran], member: Member, verb: str) -> Row:
-    if future.status == "finished":
-        return row_of(member, verb, future.result())
-    error = future.exception() if future.status == "error" else None
-    return unsettled(member, f"{type(error).__name__}: {error}" if error else "the scheduler was lost.")
+    if future.status == "cancelled":
+        return unsettled(member, "the scheduler was lost.")
+    try:
+        return row_of(member, verb, future.result(timeout=_FETCH_SECONDS))
+    except Exception as error:  # noqa: BLE001 -- the run may have ended well, but what it came to never arrived
+        return unsettled(member, f"{type(error).__name__}: {error}")

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,4 +117,5 @@ def kill_tree(pid: int) -> None:
     """Let a process and everything it has started be gone at once, as when their host dies."""
     process = psutil.Process(pid)
     for one in [process, *process.children(recursive=True)]:
-        one.kill()
+        with suppress(psutil.NoSuchProcess):
+            one.kill()

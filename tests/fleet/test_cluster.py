@@ -34,6 +34,24 @@ def test_nobody_else_can_reach_the_cluster(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
+def test_workers_do_not_seem_to_be_gone_while_the_client_asks_for_something_else() -> None:
+    """Dask's client asks by itself every two seconds, without the workers, and keeps the last answer to anybody."""
+    over = threading.Event()
+    with connected("", 1) as cluster:
+
+        def ask() -> None:
+            while not over.is_set():
+                cluster.client.scheduler_info(n_workers=0)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        numbers = {len(cluster.workers()) for _ in range(300)}
+        over.set()
+        asking.join()
+
+    assert numbers == {1}
+
+
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said within seconds, and nothing is started."""
     monkeypatch.setattr("migration.fleet.cluster._CONNECT_SECONDS", 1)
