@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from migration.fleet.rollup import RollUp, Row
 
 _ALONE = ("workspace", "plan", "originals", "bundle")  # options that mean one workspace
+_VERBS = ("verify", "migrate", "rollback")
 _PASSED_ON = ("discard-changes", "show-values")
 _MOST_NAMED = 20
 
@@ -45,6 +46,8 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
     Raises:
         pytest.UsageError: The fleet is refused; nothing was touched anywhere.
     """
+    if verb not in _VERBS:
+        raise pytest.UsageError(f"--fleet goes with pytest -m {', -m '.join(_VERBS)}.")
     if find_spec("distributed") is None:
         raise pytest.UsageError("--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'")
     alone = [f"--{name}" for name in _ALONE if config.getoption(f"consolidate_{name}") is not None]

@@ -61,6 +61,13 @@ def test_without_one_of_the_verbs_it_is_refused(pytester: pytest.Pytester, fleet
     assert "--fleet goes with one of these verbs" in text
 
 
+def test_an_inventory_is_of_one_workspace(pytester: pytest.Pytester, fleet: Fleet) -> None:
+    """It proposes a plan, which a fleet has to have already."""
+    text = said(pytester, 4, "-m", "inventory", f"--fleet={fleet.file}")
+
+    assert "--fleet goes with pytest -m verify, -m migrate, -m rollback" in text
+
+
 def test_mistakes_of_the_fleet_file_are_a_refusal(pytester: pytest.Pytester, fleet: Fleet) -> None:
     """All of them, and nothing was touched."""
     fleet.file.write_text('format = 2\nworkspaces = ["nowhere"]\ncanaries = 3\n')
