@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.crash.warm import warm
 from tests.whole.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _ASKED_FOR = ("crash", "long")
 _AT_ONCE = min(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 1
-# A worker forks each of its runs; what it has imported, none of them imports. It is no pytest run itself.
-_WARM = (
-    *("pytest_html.plugin", "pytest_html.selfcontained_report", "pytest_order.plugin", "pdb", "_pytest.unittest"),
-    *(f"migration.harness.{name}" for name in ("gate", "fixtures", "progress", "outcome", "rootdir")),
-    *(f"migration.engine.{name}" for name in ("runlock", "compare", "scan", "smoke", "bystanders")),
-)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,10 +49,5 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def pool() -> Iterator[Executor]:
     """As many processes as may make trials at once; new ones, since they fork."""
-    with ProcessPoolExecutor(_AT_ONCE, multiprocessing.get_context("spawn"), initializer=_warm) as workers:
+    with ProcessPoolExecutor(_AT_ONCE, multiprocessing.get_context("spawn"), initializer=warm) as workers:
         yield workers
-
-
-def _warm() -> None:
-    for module in _WARM:
-        importlib.import_module(module)

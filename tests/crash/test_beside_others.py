@@ -116,7 +116,7 @@ def _start_together(folder: Path, times: int) -> Iterator[tuple[Workspace, list[
             yield workspace, [run.result() for run in runs]
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(100, marks=pytest.mark.long)])
 def test_of_two_that_start_together_exactly_one_runs(tmp_path: Path, times: int) -> None:
     """The other leaves with 4 and names the process of the first, each time."""
     ended = 0
@@ -131,7 +131,7 @@ def test_of_two_that_start_together_exactly_one_runs(tmp_path: Path, times: int)
     assert ended == times
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [2, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("file", "sql"), [("old.db", INTO_SOURCE), ("main.db", INTO_TARGET)])
 def test_beside_a_busy_writer_every_run_is_refused(workspace: Workspace, file: str, sql: str, times: int) -> None:
     """It names the writer; every row that was written is where it was written to."""

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no fault can be inject
 WAYS = ("migrate", "rollback")
 TWICE = "kill, and the recovery as well"
 HAPPEN = (*FAULTS, TWICE)
-FEW, CI, LONG = 4, 20, 200  # calls of each fault and way back; there are two ways
+FEW, CI, LONG = 2, 20, 200  # calls of each fault and way back; there are two ways
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tests.exactness.damage import Came, trials
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROCESSES, CHUNK = 2, 75
+PROCESSES, CHUNK = 2, 40
 
 
 def _many(number: int, folder: Path, first: int = 0) -> Came:
@@ -28,13 +28,13 @@ def _many(number: int, folder: Path, first: int = 0) -> Came:
 
 
 def test_a_sample_of_damaged_sources_is_refused_or_exact(scratch: Path) -> None:
-    """One hundred and fifty damaged files; both ways of ending are among them."""
-    came = _many(150, scratch)
+    """Eighty damaged files; both ways of ending are among them."""
+    came = _many(80, scratch)
 
     assert came.failures == []
-    assert came.ends.total() == 150
-    assert came.ends["accepted"] >= 5
-    assert came.ends["refused"] >= 50
+    assert came.ends.total() == 80
+    assert came.ends["accepted"] >= 3
+    assert came.ends["refused"] >= 25
 
 
 @pytest.mark.long
