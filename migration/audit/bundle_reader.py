@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from migration.audit.past_runs import MANIFEST
+from migration.plan.message import marked
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
@@ -29,7 +30,15 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplement
 
 
 class NoBundle(Exception):  # noqa: N818 -- it is a statement about the file, and reads as one
-    """The file or folder is not a bundle, or none that can be read safely; the text says why and what to do."""
+    """The file or folder is not a bundle, or none that can be read safely; the text says why and what to do.
+
+    Attributes:
+        id: Name of the message, which docs/troubleshooting.md explains: ``"no-bundle"``.
+    """
+
+    def __init__(self, text: str, *, id: str) -> None:
+        super().__init__(marked(text, id=id))
+        self.id = id
 
 
 @dataclass(frozen=True)
@@ -58,19 +67,22 @@ def read_bundle(path: Path) -> Bundle:
         OSError: It cannot be read.
     """
     if not path.exists():
-        raise NoBundle(f"there is no {one_line(str(path))}. Name the .zip of a run, or the folder it was unzipped to.")
+        raise NoBundle(
+            f"there is no {one_line(str(path))}. Name the .zip of a run, or the folder it was unzipped to.",
+            id="no-bundle",
+        )
     files: dict[str, bytes] = {}
     room = _MOST_BYTES
     for name, data in _folder(path) if path.is_dir() else _zip(path):
         room -= len(data)
         if name in files:
-            raise NoBundle(f"{_said(path)} holds {one_line(name)} twice: no run leaves that.")
+            raise NoBundle(f"{_said(path)} holds {one_line(name)} twice: no run leaves that.", id="unsafe-bundle")
         if len(files) == _MOST_FILES or room < 0:
             raise _too_large(path)
         files[name] = data
     files = _without_top(files)
     if MANIFEST not in files:
-        raise NoBundle(f"{_said(path)} has no {MANIFEST}: it is not the bundle of a run.")
+        raise NoBundle(f"{_said(path)} has no {MANIFEST}: it is not the bundle of a run.", id="no-bundle")
     return Bundle(path.name, files)
 
 
@@ -80,7 +92,10 @@ def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
         if stat.S_ISDIR(mode):
             continue
         if not stat.S_ISREG(mode):
-            raise NoBundle(f"{_said(path)} holds {one_line(one.name)}, which is no plain file: no run leaves that.")
+            raise NoBundle(
+                f"{_said(path)} holds {one_line(one.name)}, which is no plain file: no run leaves that.",
+                id="unsafe-bundle",
+            )
         with one.open("rb") as file:
             yield one.relative_to(path).as_posix(), _bounded(file, path)
 
@@ -97,18 +112,25 @@ def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield member.filename, _bounded(file, path)
     except _DAMAGED as error:
         why = "it is no zip" if not zipfile.is_zipfile(path) else f"it is damaged ({error})"
-        raise NoBundle(f"{_said(path)} cannot be read: {one_line(why)}. Get another copy of it.") from None
+        raise NoBundle(
+            f"{_said(path)} cannot be read: {one_line(why)}. Get another copy of it.", id="damaged-bundle"
+        ) from None
 
 
 def _refuse_member(path: Path, member: zipfile.ZipInfo) -> None:
     name = member.orig_filename
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or any(char in name for char in ("\\", ":", "\0")):
-        raise NoBundle(f"{_said(path)} holds the name {one_line(name)}, which leads out of it: no run leaves that.")
+        raise NoBundle(
+            f"{_said(path)} holds the name {one_line(name)}, which leads out of it: no run leaves that.",
+            id="unsafe-bundle",
+        )
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise NoBundle(f"{_said(path)} holds {one_line(name)}, a link: no run leaves that.")
+        raise NoBundle(f"{_said(path)} holds {one_line(name)}, a link: no run leaves that.", id="unsafe-bundle")
     if member.flag_bits & _ENCRYPTED:
-        raise NoBundle(f"{_said(path)} is encrypted. Decrypt it first, and name the folder with its files.")
+        raise NoBundle(
+            f"{_said(path)} is encrypted. Decrypt it first, and name the folder with its files.", id="encrypted-bundle"
+        )
 
 
 def _bounded(file: IO[bytes], path: Path) -> bytes:
@@ -128,7 +150,8 @@ def _without_top(files: dict[str, bytes]) -> dict[str, bytes]:
 
 def _too_large(path: Path) -> NoBundle:
     return NoBundle(
-        f"{_said(path)} holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB: no run leaves that much."
+        f"{_said(path)} holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB: no run leaves that much.",
+        id="unsafe-bundle",
     )
 
 

@@ -44,12 +44,14 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
             f"{file} still has its {' and '.join(left)} beside it.",
             left="It has not been renamed.",
             todo="Find out which process keeps it, stop it and run again.",
+            id="sidecar-left",
         )
     if os.path.lexists(archived):
         raise EngineError(
             f"{archived.name} is there already.",
             left=f"It is as it was, and {file} has not been renamed.",
             todo="Find out whose it is, and run again.",
+            id="archive-name-taken",
         )
     ledger.note("archiving", file=file, archive=archived.name)
     move(guard.path, archived)

@@ -61,6 +61,7 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
             f"two databases are named {facts.name!r}: the backup of one would take the place of the other's.",
             left="Nothing was changed.",
             todo=f"Give the source {facts.file} another name in the plan.",
+            id="name-twice",
         )
     part = final.with_name(final.name + ".part")
     con = open_new(part)
@@ -76,6 +77,7 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
             f"the backup of {facts.file} has another content than the database.",
             left="Nothing was changed.",
             todo="Check the disk, and run again.",
+            id="copy-differs",
         )
     settle(part, final)
     live = facts.guard.path.stat()

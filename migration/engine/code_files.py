@@ -97,7 +97,9 @@ def read(root: Path, file: str) -> CodeFile | Problem:
     try:
         data = where.read_bytes()
     except OSError as error:
-        return _problem(file, f"it cannot be read: {error.strerror}.", "Make it readable for this user.")
+        return _problem(
+            file, f"it cannot be read: {error.strerror}.", "Make it readable for this user.", id="code-unreadable"
+        )
     encoding = encoding_of(file, data)
     if isinstance(encoding, Problem):
         return encoding
@@ -111,25 +113,37 @@ def encoding_of(file: str, data: bytes) -> str | Problem:
     try:
         encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
     except SyntaxError as error:
-        return _problem(file, f"its encoding is unclear: {error.msg}.", "Correct its coding line.")
+        return _problem(file, f"its encoding is unclear: {error.msg}.", "Correct its coding line.", id="code-encoding")
     if not _survives(data, encoding):
         what = f"its bytes are not {encoding}, which it says it is."
-        return _problem(file, what, "Correct its coding line, or save it again.")
+        return _problem(file, what, "Correct its coding line, or save it again.", id="code-encoding")
     return encoding
 
 
 def _misplaced(root: Path, file: str) -> Problem | None:
     path = root / file
     if path.is_symlink():
-        return _problem(file, "it is a symbolic link.", "Name the file that it points at, inside the workspace.")
+        return _problem(
+            file,
+            "it is a symbolic link.",
+            "Name the file that it points at, inside the workspace.",
+            id="code-file-unfit",
+        )
     if not path.exists():
-        return _problem(file, "there is no such file.", "Correct `file`, or take the entry out of the plan.")
+        return _problem(
+            file, "there is no such file.", "Correct `file`, or take the entry out of the plan.", id="no-code-file"
+        )
     if not path.resolve().is_relative_to(root.resolve()):
-        return _problem(file, "a link leads it outside the workspace.", "Only files inside the workspace are changed.")
+        return _problem(
+            file,
+            "a link leads it outside the workspace.",
+            "Only files inside the workspace are changed.",
+            id="code-file-unfit",
+        )
     if is_database(path.name):
-        return _problem(file, "it is a database, not code.", "Name the code that opens it.")
+        return _problem(file, "it is a database, not code.", "Name the code that opens it.", id="code-file-unfit")
     if not stat.S_ISREG(path.stat().st_mode):
-        return _problem(file, "it is not a regular file.", "Name a file that holds code.")
+        return _problem(file, "it is not a regular file.", "Name a file that holds code.", id="code-file-unfit")
     return None
 
 
@@ -140,5 +154,5 @@ def _survives(data: bytes, encoding: str) -> bool:
         return False
 
 
-def _problem(file: str, what: str, todo: str) -> Problem:
-    return Problem("references-found", file, what, todo)
+def _problem(file: str, what: str, todo: str, *, id: str) -> Problem:
+    return Problem("references-found", file, what, todo, id=id)

@@ -116,6 +116,7 @@ def leave_wal(con: sqlite3.Connection, path: Path) -> str:
             f"{path.name} is open in another process ({after}).",
             left="Its rows were not touched.",
             todo="Stop the process that uses it and run again.",
+            id="in-use",
         )
     return before
 

@@ -73,6 +73,7 @@ def move(old: Path, new: Path) -> None:
             f"{old} cannot be renamed to {new} without the risk of overwriting: {error.strerror}.",
             left="It still has its old name.",
             todo="Use a file system with hard links, and a folder on the same one.",
+            id="no-hard-links",
         ) from error
     sync_folder(new.parent)
     old.unlink()

@@ -70,13 +70,13 @@ def facts_of(name: str, file: str, root: Path, guards: ExitStack) -> Facts | Pro
     if has_hot_journal(path):
         what = "has a hot journal: a process is in the middle of a transaction, or died in one over several databases."
         todo = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
-        return Problem("sources-readable", file, what, todo)
+        return Problem("sources-readable", file, what, todo, id="hot-journal")
     try:
         guard = Guard(path)
         guards.callback(guard.release)
         return _read(name, file, guard)
     except EngineError as error:
-        return Problem("no-other-process", file, error.what, error.todo)
+        return Problem("no-other-process", file, error.what, error.todo, id=error.id)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return unreadable(file, error)
 
@@ -107,7 +107,7 @@ def _corrupt(file: str, lines: list[str]) -> Problem | None:
         return None
     what = f"is corrupt: integrity_check says: {lines[0]}."
     todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
-    return Problem("integrity-before", file, what, todo)
+    return Problem("integrity-before", file, what, todo, id="damaged")
 
 
 def _facts(name: str, file: str, guard: Guard) -> Facts:
@@ -152,8 +152,16 @@ def unreadable(file: str, error: Exception) -> Problem:
     text = str(error)
     if "collation" in text:
         what = f"uses a collation that only its application has ({text})."
-        return Problem("sources-readable", file, what, "Move its tables by the application, or leave the source out.")
+        return Problem(
+            "sources-readable",
+            file,
+            what,
+            "Move its tables by the application, or leave the source out.",
+            id="own-collation",
+        )
     if "malformed" in text or "corrupt" in text:
         what = f"is corrupt ({text})."
-        return Problem("integrity-before", file, what, "Restore it from a backup; never merge damage.")
-    return Problem("sources-readable", file, f"cannot be read ({text}).", "Correct the plan, or mend the file.")
+        return Problem("integrity-before", file, what, "Restore it from a backup; never merge damage.", id="damaged")
+    return Problem(
+        "sources-readable", file, f"cannot be read ({text}).", "Correct the plan, or mend the file.", id="unreadable"
+    )

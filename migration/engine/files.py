@@ -45,7 +45,9 @@ def file_problems(plan: Plan, root: Path) -> list[Problem]:
         problems.append(_orphaned("target " + plan.target, target))
     elif not target.parent.is_dir():
         what = f"its folder {plan.target.rpartition('/')[0]} does not exist."
-        problems.append(_problem(plan.target, what, "Create the folder, or correct target in the plan."))
+        problems.append(
+            _problem(plan.target, what, "Create the folder, or correct target in the plan.", id="no-folder")
+        )
     for source in present(plan, root):
         path = root / source.file
         found = _missing(source, path) or _shape(source.file, path, root)
@@ -55,7 +57,11 @@ def file_problems(plan: Plan, root: Path) -> list[Problem]:
         twin = seen.setdefault(_identity(path), source.file)
         if twin != source.file:
             what = f"is the same file as {twin} (a link or another spelling): its rows would be there twice."
-            problems.append(_problem(source.file, what, "Name each database once, and never the target as a source."))
+            problems.append(
+                _problem(
+                    source.file, what, "Name each database once, and never the target as a source.", id="file-twice"
+                )
+            )
     return problems
 
 
@@ -99,13 +105,20 @@ def _missing(source: Source, path: Path) -> list[Problem]:
         return []
     if _sidecars(path):
         return [_orphaned(source.file, path)]
-    return [_problem(source.file, "no such file.", "Correct file in the plan, or mark the source optional = true.")]
+    return [
+        _problem(
+            source.file,
+            "no such file.",
+            "Correct file in the plan, or mark the source optional = true.",
+            id="no-such-file",
+        )
+    ]
 
 
 def _orphaned(subject: str, path: Path) -> Problem:
     # SQLite would delete the sidecar together with what is in it as soon as a new file of this name is opened.
     what = f"is missing, but its {' and '.join(_sidecars(path))} is there: committed rows may be in it."
-    return _problem(subject, what, "Bring the database back beside it, or move the sidecar away.")
+    return _problem(subject, what, "Bring the database back beside it, or move the sidecar away.", id="sidecar-alone")
 
 
 def _shape(subject: str, path: Path, root: Path) -> list[Problem]:
@@ -115,17 +128,17 @@ def _shape(subject: str, path: Path, root: Path) -> list[Problem]:
         what = (
             f"is a symbolic link to {os.path.relpath(real, root)}: renaming the link would leave the database in use."
         )
-        return [_problem(subject, what, "Name the real file in the plan (inside the workspace).")]
+        return [_problem(subject, what, "Name the real file in the plan (inside the workspace).", id="symbolic-link")]
     if not path.parent.resolve().is_relative_to(root.resolve()):
         what = "lies outside the workspace: a folder on its way is a symbolic link."
-        return [_problem(subject, what, "Name the real path, inside the workspace.")]
+        return [_problem(subject, what, "Name the real path, inside the workspace.", id="outside")]
     if stat.S_ISDIR(mode):
-        return [_problem(subject, "is a directory, not a file.", "Name the database file.")]
+        return [_problem(subject, "is a directory, not a file.", "Name the database file.", id="not-a-file")]
     if not stat.S_ISREG(mode):
-        return [_problem(subject, "is not a regular file.", "Name the database file.")]
+        return [_problem(subject, "is not a regular file.", "Name the database file.", id="not-a-file")]
     if path.stat().st_nlink > 1:
         what = f"has {path.stat().st_nlink} hard links: under another name it would stay in use."
-        return [_problem(subject, what, "Keep one name of the file and run again.")]
+        return [_problem(subject, what, "Keep one name of the file and run again.", id="hard-links")]
     return _header(subject, path)
 
 
@@ -134,14 +147,22 @@ def _header(subject: str, path: Path) -> list[Problem]:
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
     except OSError as error:
-        return [_problem(subject, f"cannot be read ({error.strerror}).", "Give read permission and run again.")]
+        return [
+            _problem(
+                subject, f"cannot be read ({error.strerror}).", "Give read permission and run again.", id="unreadable"
+            )
+        ]
     if not head:
         return []  # a valid, empty database
     if not head.startswith(MAGIC) or len(head) < _HEADER_BYTES:
-        return [_problem(subject, "is not a database (or it is encrypted).", "Correct file in the plan.")]
+        return [
+            _problem(
+                subject, "is not a database (or it is encrypted).", "Correct file in the plan.", id="not-a-database"
+            )
+        ]
     if max(head[_READ_VERSION], head[_WRITE_VERSION]) > _NEWEST_FORMAT:
         what = "was written by a future version of SQLite."
-        return [_problem(subject, what, "Run with a newer SQLite.")]
+        return [_problem(subject, what, "Run with a newer SQLite.", id="newer-sqlite-needed")]
     page = int.from_bytes(head[_PAGE_SIZE], "big")
     page = _ONE_MEANS if page == 1 else page
     pages = int.from_bytes(head[_PAGE_COUNT], "big")
@@ -151,9 +172,13 @@ def _header(subject: str, path: Path) -> list[Problem]:
     whole = page >= _SMALLEST_PAGE and size % page == 0 and size >= page * pages
     if counted and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):
         what = f"is truncated: {size} bytes, and its header says {page * pages}; the file is malformed."
-        return [_problem(subject, what, "Restore it from a backup, or save what is left with sqlite3's .recover.")]
+        return [
+            _problem(
+                subject, what, "Restore it from a backup, or save what is left with sqlite3's .recover.", id="damaged"
+            )
+        ]
     return []
 
 
-def _problem(subject: str, what: str, todo: str) -> Problem:
-    return Problem("sources-readable", subject, what, todo)
+def _problem(subject: str, what: str, todo: str, *, id: str) -> Problem:
+    return Problem("sources-readable", subject, what, todo, id=id)

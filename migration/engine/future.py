@@ -82,7 +82,12 @@ class Foretelling:
             try:
                 self.con.execute(statement.sql)
             except sqlite3.Error as error:
-                self._problem(f"{plan.target}:{statement.name}", f"SQLite cannot make it again: {error}.", _FOREIGN)
+                self._problem(
+                    f"{plan.target}:{statement.name}",
+                    f"SQLite cannot make it again: {error}.",
+                    _FOREIGN,
+                    id="cannot-create",
+                )
             if statement.kind == "table":
                 self._tables.add(folded(statement.name))
 
@@ -189,7 +194,7 @@ class Foretelling:
             what = f"the target has a table {known.name}, which differs only in case from {statement.name}."
         else:
             return True
-        self._problem(origin.where, what, _RENAME_MAP)
+        self._problem(origin.where, what, _RENAME_MAP, id="name-taken")
         return False
 
     def _attached_object(self, origin: _Origin, statement: Statement) -> None:
@@ -204,15 +209,20 @@ class Foretelling:
         name = f"{statement.table}_{statement.name}"
         if statement.kind == "trigger" and folded(known.table) == folded(statement.table):
             what = f"{statement.table} has a trigger {statement.name} in the target that does something else."
-            self._problem(origin.where, what, "Say which one is wanted: give the table its create text in the plan.")
+            self._problem(
+                origin.where,
+                what,
+                "Say which one is wanted: give the table its create text in the plan.",
+                id="trigger-taken",
+            )
         elif statement.kind == "view" or self.plan.index_clash == "refuse":
-            self._problem(origin.where, f"{clash}.", _RENAME_INDEX)
+            self._problem(origin.where, f"{clash}.", _RENAME_INDEX, id="name-taken")
         elif (other := self._find(statement.kind, name)) is None:
             chosen = Statement(statement.kind, name, statement.table, with_name(statement.sql, name))
             self._finding(origin, f"{clash}; for {statement.table} it is created as {name}.")
             self._make(origin, chosen)
         elif not is_same(other, Statement(statement.kind, name, statement.table, with_name(statement.sql, name))):
-            self._problem(origin.where, f"{clash}, and {name} is taken as well.", _RENAME_INDEX)
+            self._problem(origin.where, f"{clash}, and {name} is taken as well.", _RENAME_INDEX, id="name-taken")
 
     def _make(self, origin: _Origin, statement: Statement) -> None:
         if statement.kind != "trigger":
@@ -234,7 +244,7 @@ class Foretelling:
             return False
         if use.broken:
             what = f"{label} cannot work in the target: {use.broken}. Every change that fires it would fail."
-            self._problem(origin.where, what, _MOVE_TOO, "nothing-left-behind")
+            self._problem(origin.where, what, _MOVE_TOO, "nothing-left-behind", id="broken-trigger")
             return False
         strange = sorted(use.tables - self._brought.get(origin.source.name, set())) if origin.source else []
         if strange:
@@ -252,11 +262,16 @@ class Foretelling:
                 self._finding(origin, f"its foreign key refers to {parent}, which the source does not have either.")
             else:
                 what = f"its foreign key refers to {parent}, which is not moved: no row could be inserted any more."
-                self._problem(origin.where, what, _PARENT, "nothing-left-behind")
+                self._problem(origin.where, what, _PARENT, "nothing-left-behind", id="parent-left")
         try:
             self.con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})").fetchall()
         except sqlite3.Error as error:
-            self._problem(origin.where, f"its foreign key would not work in the target: {error}.", _NO_KEY)
+            self._problem(
+                origin.where,
+                f"its foreign key would not work in the target: {error}.",
+                _NO_KEY,
+                id="broken-foreign-key",
+            )
 
     def _find(self, kind: str, name: str) -> Statement | None:
         """What has this name; triggers have names of their own, tables, indexes and views share theirs."""
@@ -275,13 +290,13 @@ class Foretelling:
             self.con.execute(statement.sql)
         except sqlite3.Error as error:
             what = f"{statement.kind} {statement.name} cannot be created in the target: {error}."
-            self._problem(origin.where, what, _FOREIGN if "no such" in str(error) else _CORRECT)
+            self._problem(origin.where, what, _FOREIGN if "no such" in str(error) else _CORRECT, id="cannot-create")
             return False
         order.append(statement)
         return True
 
-    def _problem(self, subject: str, what: str, todo: str, criterion: str = "names-free") -> None:
-        self.future.problems.append(Problem(criterion, subject, what, todo))
+    def _problem(self, subject: str, what: str, todo: str, criterion: str = "names-free", *, id: str) -> None:
+        self.future.problems.append(Problem(criterion, subject, what, todo, id=id))
 
     def _finding(self, origin: _Origin, what: str) -> None:
         self.future.findings.append(f"{origin.where}: {what}")

@@ -84,6 +84,7 @@ class Gathering:
                 f"{source.name}:{table.name} has text that is not valid in its encoding, and would be changed.",
                 left="Nothing was changed.",
                 todo="Mend that text, or leave the table behind with a reason.",
+                id="invalid-text",
             ) from error
         self._con.execute("COMMIT")
 

@@ -89,6 +89,7 @@ class Guard:
                 f"{self.path.name} was written to by another process while the run held it.",
                 left="The write is kept where it was made.",
                 todo="Stop the process that writes to it and run again.",
+                id="late-write",
             )
         return self.writer
 
@@ -150,6 +151,7 @@ def _in_words(path: Path, error: sqlite3.Error) -> Exception:
             f"{path.name} is locked by another process.",
             left="Nothing was changed.",
             todo="Stop the process that uses it and run again.",
+            id="in-use",
         )
     if "readonly" in text:
         return _unwritable(path, text)
@@ -161,4 +163,5 @@ def _unwritable(path: Path, why: str) -> EngineError:
         f"{path.name} cannot be written ({why}).",
         left="Nothing was changed.",
         todo="Give the user who runs this write permission on the file and its folder.",
+        id="read-only",
     )

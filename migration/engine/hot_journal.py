@@ -107,7 +107,10 @@ def _foresee(plan: Plan, live: Path, hot: list[str], *, otherwise_fine: bool) ->
     if otherwise_fine:
         return problems
     what = "has a hot journal; the run lets SQLite take it back once nothing else is wrong."
-    return problems + [Problem("sources-readable", file, what, "Settle the rest and run again.") for file in hot]
+    return problems + [
+        Problem("sources-readable", file, what, "Settle the rest and run again.", id="hot-journal-waits")
+        for file in hot
+    ]
 
 
 def _journal(database: Path) -> Path:

@@ -36,7 +36,7 @@ def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
             findings.append(f"{file} is open in {who}: stop it before pytest -m migrate.")
         else:
             todo = "Stop it and run again; nothing was changed."
-            problems.append(Problem("no-other-process", file, f"is open, in use by {who}.", todo))
+            problems.append(Problem("no-other-process", file, f"is open, in use by {who}.", todo, id="in-use"))
     return InUse(tuple(problems), tuple(findings))
 
 
@@ -49,7 +49,7 @@ def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[str]]:
         if kind and is_wal(path):
             what = f"is in WAL mode on a network file system ({kind}): who else writes to it cannot be seen."
             todo = "Copy the workspace to a local disk and run there (https://sqlite.org/wal.html#noshm)."
-            problems.append(Problem("no-other-process", file, what, todo))
+            problems.append(Problem("no-other-process", file, what, todo, id="wal-on-network"))
         elif kind:
             findings.append(f"{file} is on a network file system ({kind}): make sure that no other machine uses it.")
         if service := synchronized(path):

@@ -117,7 +117,9 @@ def _mixed(into: Table, moves: Sequence[Move]) -> Problem:
     by_rowid = " and ".join(move.subject for move in moves if move.rowid_counts)
     what = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
     todo = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
-    return Problem("keys-free", next(move.subject for move in moves if move.rowid_counts), what, todo)
+    return Problem(
+        "keys-free", next(move.subject for move in moves if move.rowid_counts), what, todo, id="rowids-beside-keys"
+    )
 
 
 def _already_unique(move: Move, key: Key) -> bool:
@@ -166,11 +168,17 @@ def _problem(into: Table, names: str, involved: list[Party], count: int) -> Prob
     keys = "1 key" if count == 1 else f"{count} keys"
     if len(involved) == 1:
         what = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key: a collision."
-        return Problem("keys-free", involved[0].subject, what, "Drop the unique key from the target, or mend the rows.")
+        return Problem(
+            "keys-free",
+            involved[0].subject,
+            what,
+            "Drop the unique key from the target, or mend the rows.",
+            id="key-collision",
+        )
     both = " and ".join(party.subject for party in involved)
     what = f"{keys} ({names}) of {into.name} would be there twice: both in {both}: a key collision."
     todo = 'Say which stays: on_conflict = "skip-identical", "prefer-target" or "prefer-source"; or use another name.'
-    return Problem("keys-free", involved[-1].subject, what, todo)
+    return Problem("keys-free", involved[-1].subject, what, todo, id="key-collision")
 
 
 def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]) -> list[Problem]:
@@ -181,4 +189,4 @@ def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]
     both = " and ".join(rows.party.subject for rows in parties)
     what = f"{into.name} has no key, and {count} rowids are used by rows of both {both}: a collision."
     todo = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
-    return [Problem("keys-free", parties[-1].party.subject, what, todo)]
+    return [Problem("keys-free", parties[-1].party.subject, what, todo, id="rowid-collision")]

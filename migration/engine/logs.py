@@ -156,6 +156,7 @@ def _matching(root: Path, patterns: Sequence[str], never_open: frozenset[Identit
             raise EngineError(
                 f"the log files {pattern!r} cannot be looked for: {error}.",
                 todo='Correct "files" in the plan\'s [logs].',
+                id="log-pattern",
             ) from error
     return _files((path for path in found if path.is_relative_to(root)), never_open)
 
@@ -231,6 +232,7 @@ def _unreadable(path: Path, error: OSError) -> EngineError:
         f"the log file {path} cannot be read: {error.strerror}.",
         left="Whether it reports an error is not known.",
         todo='Make it readable, or take it out of "files" in the plan\'s [logs].',
+        id="log-unreadable",
     )
 
 

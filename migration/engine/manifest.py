@@ -121,4 +121,5 @@ def _unreadable(folder: Path, why: str) -> EngineError:
         f"{folder.name}/{NAME} is not a manifest of format 1 ({why}).",
         left="Nothing was changed.",
         todo="Bring the file back as it was, or move the whole set out of the backups folder.",
+        id="bad-manifest",
     )

@@ -76,7 +76,13 @@ def fit(source: Source, table_map: TableMap, table: Table, into: Table, *, new: 
     subject = f"{source.file}:{table.name}"
     wanted = {folded(old): name for old, name in table_map.columns.items()}
     problems = [
-        Problem("values-fit", subject, f"has no column {old}, which the plan renames.", "Correct columns = {...}.")
+        Problem(
+            "values-fit",
+            subject,
+            f"has no column {old}, which the plan renames.",
+            "Correct columns = {...}.",
+            id="no-such-column",
+        )
         for old in table_map.columns
         if table.column(old) is None
     ]
@@ -106,6 +112,7 @@ def _no_place(subject: str, column: Column, there: Column | None, into: Table) -
         subject,
         f"column {column.name} has no place: {into.name} in the target {reason}; the schemas differ.",
         'Rename it (columns = { old = "new" }), add it to the target, or move the table as another (into = "...").',
+        id="no-place-for-column",
     )
 
 
@@ -119,6 +126,7 @@ def _fed_twice(subject: str, into: Table, pairs: list[tuple[str, str]]) -> list[
             subject,
             f"its columns {' and '.join(old)} would both become {new} of {into.name}.",
             "Give each column a name of its own: columns = {...}.",
+            id="two-columns-in-one",
         )
         for new, old in feeding.items()
         if len(old) > 1
@@ -140,7 +148,7 @@ def _unfed(subject: str, into: Table, fed: set[str]) -> list[Problem]:
             continue
         what = f"brings no value for column {column.name} of {into.name}, {why}."
         todo = "Give the column a constant default in the target, or move the table under another name."
-        problems.append(Problem("values-fit", subject, what, todo))
+        problems.append(Problem("values-fit", subject, what, todo, id="no-value-for-column"))
     return problems
 
 
@@ -220,16 +228,26 @@ def table_or_problem(source: Source, table_map: TableMap, schema: Schema) -> Tab
         if any(folded(view.name) == folded(table_map.name) for view in schema.views):
             what = "is a view, not a table: the rows it is made from would be left behind."
             return Problem(
-                "sources-readable", subject, what, "Move the tables it reads; the view comes along by itself."
+                "sources-readable",
+                subject,
+                what,
+                "Move the tables it reads; the view comes along by itself.",
+                id="view-named",
             )
         here = (
             ", ".join(sorted(table.name for table in schema.movable)[:12]) or "no table at all (the database is empty)"
         )
-        return Problem("sources-readable", subject, "no such table.", f"The database has: {here}.")
+        return Problem("sources-readable", subject, "no such table.", f"The database has: {here}.", id="no-such-table")
     if table.kind == "shadow":
         what = "belongs to a virtual table and holds its inner state, not rows."
-        return Problem("sources-readable", subject, what, "Move the virtual table instead.")
+        return Problem("sources-readable", subject, what, "Move the virtual table instead.", id="inner-table")
     if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(keywords(table.sql))):
         what = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
-        return Problem("values-fit", subject, what, "Leave it behind with a reason and build it anew in the target.")
+        return Problem(
+            "values-fit",
+            subject,
+            what,
+            "Leave it behind with a reason and build it anew in the target.",
+            id="virtual-table",
+        )
     return table

@@ -78,10 +78,13 @@ def lay_out(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in {originals.name}.",
             left="Nothing was written.",
             todo="Put the originals, or their backups, there under the plan's file names.",
+            id="no-original",
         )
     if not (live / plan.target).is_file():
         raise EngineError(
-            f"{plan.target} does not exist.", todo="Name the workspace of the consolidation: --workspace DIR"
+            f"{plan.target} does not exist.",
+            todo="Name the workspace of the consolidation: --workspace DIR",
+            id="no-target",
         )
     now = scratch / "target-as-it-is-now.db"
     snapshot(live / plan.target, now)

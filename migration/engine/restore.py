@@ -56,6 +56,7 @@ def remove_void(path: Path) -> None:
             f"{path.name} is being written to.",
             left="It is as it was found.",
             todo="Stop the process that uses it and roll back again.",
+            id="in-use",
         )
     path.unlink()
 
@@ -162,6 +163,7 @@ def back_to_wal(database: Path) -> None:
                 f"{database.name} could not be put back into WAL mode: another process has it open.",
                 left="Its rows are as they were.",
                 todo="Stop the process and roll back again.",
+                id="in-use",
             )
     sync_folder(database.parent)
 
@@ -206,6 +208,7 @@ def in_words(database: Path) -> Iterator[None]:
             f"{database.name} {said}.",
             left="It is as it was.",
             todo="Stop the process that uses it and roll back again." if locked else "See to it and roll back again.",
+            id="in-use" if locked else "not-restored",
         ) from error
 
 

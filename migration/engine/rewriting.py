@@ -41,7 +41,9 @@ def check_syntax(file: str, data: bytes) -> None:
             compiled(data)
         except SyntaxError as error:
             what = f"it is not valid Python: {error.msg}."
-            raise Unfit(what, "Correct the file, or what the plan puts into it.", error.lineno or 0) from None
+            raise Unfit(
+                what, "Correct the file, or what the plan puts into it.", error.lineno or 0, id="code-invalid"
+            ) from None
 
 
 class Rewriting:
@@ -125,7 +127,9 @@ class Rewriting:
         clash = [other.find for taken, other in places if span.overlaps(taken)]
         if clash:
             what = f"{reference.find} and {clash[0]} are found in the same place."
-            raise Unfit(what, "Keep one of the two references.", line_of(self.text, span.start))
+            raise Unfit(
+                what, "Keep one of the two references.", line_of(self.text, span.start), id="references-overlap"
+            )
         return True
 
     def _check_import(self, reference: Reference) -> None:
@@ -136,7 +140,7 @@ class Rewriting:
 
     def _only_python(self) -> None:
         if not is_python(self.code.file):
-            raise Unfit("is for Python files only.", "Take it out of the plan.")
+            raise Unfit("is for Python files only.", "Take it out of the plan.", id="not-python")
 
     def _encoded(self) -> bytes:
         try:
@@ -144,7 +148,7 @@ class Rewriting:
             return self.text.encode(self.code.encoding)
         except UnicodeEncodeError as error:
             what = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} has not."
-            raise Unfit(what, "Write it as an escape, or save the file as UTF-8.") from None
+            raise Unfit(what, "Write it as an escape, or save the file as UTF-8.", id="code-encoding") from None
 
     @contextmanager
     def _noting(self, subject: str = "") -> Iterator[None]:
@@ -153,7 +157,7 @@ class Rewriting:
             yield
         except Unfit as error:
             where = f"{self.code.file}:{error.line}" if error.line else self.code.file
-            self.problems.append(Problem("references-found", where, subject + error.what, error.todo))
+            self.problems.append(Problem("references-found", where, subject + error.what, error.todo, id=error.id))
 
 
 def _not_once(text: str, reference: Reference, found: Sequence[Span]) -> Unfit:
@@ -161,10 +165,20 @@ def _not_once(text: str, reference: Reference, found: Sequence[Span]) -> Unfit:
     lines = [line_of(text, span.start) for span in found]
     if len(lines) > 1:
         what = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
-        return Unfit(what, "Make `find` more specific: take in more of the expression around the one meant.", lines[0])
+        return Unfit(
+            what,
+            "Make `find` more specific: take in more of the expression around the one meant.",
+            lines[0],
+            id="found-more-than-once",
+        )
     what = f"{reference.find} is not found, and neither is {reference.replace}."
     near = _nearest(text, reference.find)
-    return Unfit(what, "Correct `find` to what the file says here." if near else "Correct `find` or `file`.", near)
+    return Unfit(
+        what,
+        "Correct `find` to what the file says here." if near else "Correct `find` or `file`.",
+        near,
+        id="not-found",
+    )
 
 
 def _nearest(text: str, find: str) -> int:

@@ -97,6 +97,7 @@ def _names(root: Path, folder: Path, sealed: Manifest, seen: dict[str, str]) -> 
                 f"{file} has been created again beside its archive {new.name}.",
                 left="Both files are as they were found.",
                 todo=f"Move {file} away (its rows are in no backup), then roll back again.",
+                id="created-again",
             )
             continue
         if os.path.lexists(new):
@@ -139,6 +140,7 @@ def _settled(archive: Path, folder: Path, digest: str) -> Iterator[Step | Engine
             f" {'lies' if len(restore.sidecars(archive)) == 1 else 'lie'} beside it.",
             left="It was not touched.",
             todo="Close it wherever it is open, let sqlite3 open and close it once, then roll back again.",
+            id="archive-opened",
         )
     yield from _aside(archive, folder)
 
@@ -163,6 +165,7 @@ def _proved(folder: Path, copy: str, sha256: str) -> Iterator[EngineError]:
             f"{folder.name}/{copy} is {'not as it was sealed' if path.is_file() else 'missing'}.",
             left="Nothing was put back from it.",
             todo="Bring this file of the backup set back from another copy of it, then roll back again.",
+            id="copy-damaged",
         )
 
 
@@ -179,6 +182,7 @@ def _code(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterato
                 f"{code.file} is neither as it was before the migration nor as the migration wrote it.",
                 left="It was not touched.",
                 todo=f"Compare it with {folder.name}/{code.copy}, settle it by hand, then roll back again.",
+                id="code-changed",
             )
         yield from _proved(folder, code.copy, code.sha256)
         yield Step(f"restored {code.file}", partial(_restore_code, path, folder / code.copy, code.mode))
@@ -216,6 +220,7 @@ def _without_the_run(
             f"{target.name} has been consolidated into again since, by run {now.later}.",
             left="Nothing was changed.",
             todo="Roll that run back first.",
+            id="consolidated-since",
         )
     if now.trouble:
         yield Step(f"set {target.name} aside in {folder.name}", partial(restore.set_aside, target, folder))
@@ -251,6 +256,7 @@ def _restore_target(
             f"{target.name} has been restored, and does not have the content of its backup: {found}.",
             left=f"The backup is {folder / copy.copy}.",
             todo="Check the disk, and roll back again.",
+            id="copy-differs",
         )
     ledger.note("target-restored")
     seen[copy.file] = found

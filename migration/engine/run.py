@@ -117,7 +117,9 @@ class Run:
             EngineError: There is none open at this point of the run.
         """
         if self.target is None:
-            raise EngineError("there is no open transaction on the target.", todo="Run the stages in order.")
+            raise EngineError(
+                "there is no open transaction on the target.", todo="Run the stages in order.", id="out-of-order"
+            )
         return self.target
 
     def survey(self) -> Survey:
@@ -132,7 +134,9 @@ class Run:
             try:
                 copy_workspace(self.plan, self.live, self.root, also=(self.plan_file,))
             except EngineError as error:
-                self.found.problems.append(Problem("no-other-process", self.plan.name, error.what, error.todo))
+                self.found.problems.append(
+                    Problem("no-other-process", self.plan.name, error.what, error.todo, id=error.id)
+                )
                 return self.found
         others = in_use(self.plan, self.live, rehearsal=self.rehearsal)
         self.log_marks = logs.mark(self.root, self.plan.logs.files, never_open=self.databases())
@@ -282,7 +286,12 @@ class Run:
             path = self.root / self.plan.target
             self.committed = any(one.run == self.stamp for one in history.read_file(path))
         if not self.committed:
-            raise EngineError("COMMIT returned, but a new connection does not find the run's row of history.")
+            raise EngineError(
+                "COMMIT returned, but a new connection does not find the run's row of history.",
+                left="Nothing of the run is in the target.",
+                todo="Check the disk, and run again.",
+                id="not-committed",
+            )
         sync_folder(path.parent)  # SQLite removes the journal and leaves it at that: a power cut could bring it back
         self.ledger.note("committed")
         if self.found.target and self.found.target.schema.header["journal_mode"] == "wal":
@@ -301,6 +310,7 @@ class Run:
                     f"{rewrite.file} has changed while the run went on.",
                     left="It was not rewritten.",
                     todo="Find out who edits it, and run again.",
+                    id="code-changed",
                 )
             self.ledger.note("rewriting", file=rewrite.file, after=_sha256(rewrite.after))
             replace(path, rewrite.after, path.stat().st_mode & 0o777)
@@ -390,7 +400,7 @@ class Run:
 
     def _manifest(self) -> Manifest:
         if self.sealed is None:
-            raise EngineError("there is no sealed backup set.", todo="Run the stages in order.")
+            raise EngineError("there is no sealed backup set.", todo="Run the stages in order.", id="out-of-order")
         return self.sealed
 
     def _relative(self, path: Path) -> str:
@@ -402,6 +412,7 @@ class Run:
             raise EngineError(
                 f"{step!r} cannot be done now: the next step is {due!r}.",
                 todo="Run the stages in order.",
+                id="out-of-order",
             )
         self._taken.append(step)
 

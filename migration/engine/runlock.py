@@ -51,7 +51,9 @@ class RunLock:
             self._remove_created()
             if isinstance(error, OSError):
                 what = f"the lock file cannot be made: {error.strerror}."
-                raise _refused(self._path, what, "See that its folder can be written and its name is free.") from error
+                raise _refused(
+                    self._path, what, "See that its folder can be written and its name is free.", id="lock-file"
+                ) from error
             raise
         return self
 
@@ -75,7 +77,7 @@ class RunLock:
             except (FileNotFoundError, FileExistsError):
                 if not left:
                     raise
-        raise _refused(self._path, "other runs start and end all the time.", "End them, and run again.")
+        raise _refused(self._path, "other runs start and end all the time.", "End them, and run again.", id="lock-file")
 
     def _locked(self) -> bool:
         """Lock the file and state who we are in it; False when it was removed meanwhile."""
@@ -130,6 +132,7 @@ def holder(folder: Path) -> int | None:
             f"{path} cannot be read: {error.strerror}.",
             left="Whether another run is under way is not known.",
             todo="Run as the user who owns it, or remove it when no run is under way.",
+            id="lock-file",
         ) from error
     try:
         return lock_on(descriptor, 0, 0)
@@ -167,11 +170,11 @@ def _under_way(path: Path, pid: int, stated: bytes) -> Refused:
     number = str(pid) if pid else stated_pid
     named = f" ({one_line(command)})" if command and stated_pid == number else ""
     what = f"another run is under way: process {number}{named}."
-    return _refused(path, what, "Wait for it to end, or end it, and run again.")
+    return _refused(path, what, "Wait for it to end, or end it, and run again.", id="under-way")
 
 
-def _refused(path: Path, what: str, todo: str) -> Refused:
-    return Refused((Problem("no-other-process", str(path), what, todo),))
+def _refused(path: Path, what: str, todo: str, *, id: str) -> Refused:
+    return Refused((Problem("no-other-process", str(path), what, todo, id=id),))
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

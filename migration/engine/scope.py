@@ -26,5 +26,5 @@ def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[str]]
         elif rows:
             what = f"{rows} rows are in no table map: they would be left behind."
             todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
-            problems.append(Problem("nothing-left-behind", f"{source.file}:{name}", what, todo))
+            problems.append(Problem("nothing-left-behind", f"{source.file}:{name}", what, todo, id="left-behind"))
     return problems, findings

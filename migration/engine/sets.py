@@ -59,6 +59,7 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
                 f"{folder.name}/{manifest.NAME} is missing.",
                 left="Nothing was changed; the copies in that set may be the only ones.",
                 todo="Bring the file back, or move the whole set out of the backups folder.",
+                id="no-manifest",
             )
         found.append(BackupSet(folder, sealed, "finished" in noted, "putting-back" in noted, "put-back" in noted))
     return found
@@ -112,7 +113,9 @@ def discard(folder: Path) -> None:
         EngineError: The set is sealed: what it holds is never deleted by a run.
     """
     if (folder / manifest.NAME).exists():
-        raise EngineError(f"{folder.name} is sealed: it is a backup, and stays.")
+        raise EngineError(
+            f"{folder.name} is sealed: it is a backup, and stays.", todo="Remove it by hand if you must.", id="sealed"
+        )
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)

@@ -64,7 +64,9 @@ def _try(con: sqlite3.Connection, into: Table, moves: Sequence[Move], parties: S
                 con.execute("COMMIT")
     if not problems and expected is not None and digest_table(con, into, with_rowid=moves[0].rowid_counts) != expected:
         what = f"rows of {into.name} would be dropped without a word: its ON CONFLICT settles a key collision."
-        problems.append(Problem("keys-free", parties[-1].subject, what, "Take the clause out, or mend the rows."))
+        problems.append(
+            Problem("keys-free", parties[-1].subject, what, "Take the clause out, or mend the rows.", id="rows-dropped")
+        )
     return problems
 
 
@@ -79,6 +81,8 @@ def _own(con: sqlite3.Connection, into: Table, party: Party, alias: str) -> None
 def _problem(into: Table, party: Party, error: Exception) -> Problem:
     if isinstance(error, EngineError):
         what = error.what.removeprefix(f"{party.subject}: ")
-        return Problem("keys-free", party.subject, f"{what} A key collision.", error.todo)
+        return Problem("keys-free", party.subject, f"{what} A key collision.", error.todo, id=error.id)
     what = f"its own rows would not stand in {into.name} any more: {error}: a key collision."
-    return Problem("keys-free", party.subject, what, "Leave the new key out of the target, or mend the rows.")
+    return Problem(
+        "keys-free", party.subject, what, "Leave the new key out of the target, or mend the rows.", id="key-collision"
+    )

@@ -60,6 +60,7 @@ def _copy_files(live: Path, copy: Path) -> None:
         f"{live.name} is being written to by another process.",
         left="Nothing was changed.",
         todo="Rehearse when it is quiet, or stop the process.",
+        id="in-use",
     )
 
 
@@ -78,6 +79,7 @@ def _copied_through_sqlite(live: Path, copy: Path) -> bool:
             f"{live.name} {'is locked by another process' if locked else 'cannot be read'} ({error}).",
             left="Nothing was changed.",
             todo="Stop the process that uses it and run again." if locked else "Give read permission and run again.",
+            id="in-use" if locked else "unreadable",
         ) from error
     except sqlite3.DatabaseError:
         return False

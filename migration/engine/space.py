@@ -66,7 +66,7 @@ def room(plan: Plan, root: Path, sources: Sequence[Facts], target: Facts | None)
         if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
             what = "is read-only for the user who runs this: no permission to write there."
             name = str(folder.relative_to(root))
-            problems.append(Problem("space", name, what, "Give write permission and run again."))
+            problems.append(Problem("space", name, what, "Give write permission and run again.", id="read-only"))
     return problems
 
 
@@ -75,7 +75,7 @@ def _too_little(subject: str, folder: Path | str, wanted: int, needs: Needs) -> 
     if free >= wanted:
         return []
     what = f"{needs}; {_mb(free)} are free, {_mb(wanted)} should be."
-    return [Problem("space", subject, what, "Free some space and run again.")]
+    return [Problem("space", subject, what, "Free some space and run again.", id="no-space")]
 
 
 def _mb(count: int) -> str:

@@ -59,6 +59,7 @@ def look_at(target: Path, run: str) -> Standing:
                 f"{target.name} is locked by another process.",
                 left="Nothing was changed.",
                 todo="Stop the process that uses it and run again.",
+                id="in-use",
             ) from error
         return Standing(changed=(f"the file cannot be read any more ({error})",), trouble=str(error))
 

@@ -56,7 +56,8 @@ def unless_refused(looked: list[Step | EngineError]) -> list[Step]:
     if len(refusals) == 1:
         raise refusals[0]
     if refusals:
-        raise EngineError(" ".join(str(one) for one in refusals))
+        what = " ".join(part for one in refusals for part in (one.what, one.left, one.todo) if part)
+        raise EngineError(what, id=", ".join(dict.fromkeys(one.id for one in refusals)))
     return [one for one in looked if isinstance(one, Step)]
 
 

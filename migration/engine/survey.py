@@ -177,7 +177,13 @@ def _make_moves(found: Survey, tables: list[tuple[Source, int, Table]]) -> None:
         if table_map.rows is not None and table_map.rows != rows:
             what = f"the plan expects {table_map.rows} rows, the source has {rows}."
             found.problems.append(
-                Problem("rows-as-stated", move.subject, what, "Find out why, and correct rows in the plan.")
+                Problem(
+                    "rows-as-stated",
+                    move.subject,
+                    what,
+                    "Find out why, and correct rows in the plan.",
+                    id="other-count",
+                )
             )
 
 
@@ -198,7 +204,7 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack) -> None
         try:
             gathering.add(root / facts.file, tables, prefix=facts.name, recode=facts in recoded)
         except EngineError as error:
-            found.problems.append(Problem("values-fit", facts.file, error.what, error.todo))
+            found.problems.append(Problem("values-fit", facts.file, error.what, error.todo, id=error.id))
             found.moves = [move for move in found.moves if move.source.name != facts.name]  # its rows are not there
         if facts in recoded:
             was = facts.schema.header["encoding"]

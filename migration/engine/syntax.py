@@ -23,13 +23,15 @@ class Unfit(Exception):  # noqa: N818 -- it is the plan that does not fit the co
     """Something that the plan says does not fit the code.
 
     Attributes:
+        id: Name of the message, which docs/troubleshooting.md explains: ``"bad-find"``.
         what: One sentence of fact.
         todo: One sentence that says what to do next.
         line: The line it is about, from 1; 0 for none.
     """
 
-    def __init__(self, what: str, todo: str, line: int = 0) -> None:
+    def __init__(self, what: str, todo: str, line: int = 0, *, id: str) -> None:
         super().__init__(f"{what} {todo}")
+        self.id = id
         self.what = what
         self.todo = todo
         self.line = line
@@ -77,7 +79,7 @@ def expression(code: str) -> ast.Expression:
         return tree(code.strip(), "eval")
     except SyntaxError as error:
         what = f"is not a Python expression ({error.msg}): {code.strip()}"
-        raise Unfit(what, "Put parentheses around what spans several lines.") from None
+        raise Unfit(what, "Put parentheses around what spans several lines.", id="bad-find") from None
 
 
 class PlainText:
@@ -132,7 +134,9 @@ class PythonCode:
         except SyntaxError as error:
             line = line_of(text, span.start)
             what = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
-            raise Unfit(what, "Write `replace` with other quotes, or without a comment.", line) from None
+            raise Unfit(
+                what, "Write `replace` with other quotes, or without a comment.", line, id="bad-replace"
+            ) from None
         try:
             return plain if meaning(tree(plain)) == intended else in_parentheses
         except SyntaxError:
@@ -167,7 +171,7 @@ def _expressions(text: str) -> list[tuple[Span, libcst.CSTNode]]:
         wrapper = MetadataWrapper(_module(text), unsafe_skip_copy=True)
         places = wrapper.resolve(ByteSpanPositionProvider)
     except RecursionError:
-        raise Unfit("it is nested too deeply to be read.", _BY_HAND) from None
+        raise Unfit("it is nested too deeply to be read.", _BY_HAND, id="code-unparsable") from None
     joined = [node for node in places if isinstance(node, cst.ConcatenatedString)]
     halves = {half for node in joined for half in (node.left, node.right)}
     characters = _character_offsets(text)
@@ -190,11 +194,15 @@ def _module(text: str) -> libcst.Module:
         code = flat[: [*line_starts(text), len(text)][body[-1].end_lineno or 0]] if body else ""
         module = cst.parse_module(code)
     except SyntaxError as error:
-        raise Unfit(f"it is not valid Python: {error.msg}.", _BY_HAND, error.lineno or 0) from None
+        raise Unfit(f"it is not valid Python: {error.msg}.", _BY_HAND, error.lineno or 0, id="code-invalid") from None
     except cst.ParserSyntaxError as error:
-        raise Unfit(f"libcst cannot read it ({error.message}).", _BY_HAND, error.raw_line) from None
+        raise Unfit(
+            f"libcst cannot read it ({error.message}).", _BY_HAND, error.raw_line, id="code-unparsable"
+        ) from None
     if module.code != code:  # it drops a few blanks in rare places, and every position after them would be wrong
-        raise Unfit("it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND)
+        raise Unfit(
+            "it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND, id="code-unparsable"
+        )
     return module
 
 

@@ -22,9 +22,9 @@ def import_statement(code: str) -> ast.Import | ast.ImportFrom:
     try:
         body = tree(code.strip()).body
     except SyntaxError as error:
-        raise Unfit(f"is not an import statement ({error.msg}): {code.strip()}", todo) from None
+        raise Unfit(f"is not an import statement ({error.msg}): {code.strip()}", todo, id="bad-import") from None
     if len(body) != 1 or not isinstance(body[0], _Import) or body[0].names[0].name == "*":
-        raise Unfit(f"is not one import of named things: {code.strip()}", todo)
+        raise Unfit(f"is not one import of named things: {code.strip()}", todo, id="bad-import")
     return body[0]
 
 

@@ -26,17 +26,17 @@ def definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef 
         body = tree(code).body
     except SyntaxError as error:
         where = f"line {error.lineno} of it: " if error.lineno else ""
-        raise Unfit(f"is not a definition ({where}{error.msg}).", todo) from None
+        raise Unfit(f"is not a definition ({where}{error.msg}).", todo, id="bad-insert") from None
     lines = LINE_END.split(code)
     found: list[tuple[_Definition, str]] = []
     start = 0
     for node in body:
         if not isinstance(node, _Definition):
-            raise Unfit(f"has something else than a definition in line {node.lineno}.", todo)
+            raise Unfit(f"has something else than a definition in line {node.lineno}.", todo, id="bad-insert")
         found.append((node, "\n".join(lines[start : node.end_lineno]).strip("\n")))
         start = node.end_lineno or 0
     if not found:
-        raise Unfit("defines nothing.", todo)
+        raise Unfit("defines nothing.", todo, id="bad-insert")
     return found
 
 
@@ -56,11 +56,20 @@ def with_definitions(text: str, code: str) -> str:
     for node, source in definitions(code):
         same = [one for one in tree(text).body if isinstance(one, _Definition) and one.name == node.name]
         if not same and _is_bound(text, node.name):
-            raise Unfit(f'the name "{node.name}" already stands for something else.', "Give the new code another name.")
+            raise Unfit(
+                f'the name "{node.name}" already stands for something else.',
+                "Give the new code another name.",
+                id="name-in-code-taken",
+            )
         different = [one for one in same if meaning(one) != meaning(node)]
         if different:
             what = f'"{node.name}" is already defined, with other code.'
-            raise Unfit(what, "Give the new code another name, or take the entry out.", different[0].lineno)
+            raise Unfit(
+                what,
+                "Give the new code another name, or take the entry out.",
+                different[0].lineno,
+                id="name-in-code-taken",
+            )
         if not same:
             at = _needed_at(text, node.name)
             text = _appended(text, source) if at is None else _put_before(text, source, at)

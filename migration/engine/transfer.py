@@ -79,7 +79,9 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
     except sqlite3.IntegrityError as error:
         left = "" if con.in_transaction else "Its ON CONFLICT ROLLBACK gave the whole transaction back."
         what = f"{move.subject}: a row cannot stand in {move.into.name}: {error}."
-        raise EngineError(what, left=left, todo="Mend the rows, or choose another table or policy.") from error
+        raise EngineError(
+            what, left=left, todo="Mend the rows, or choose another table or policy.", id="row-refused"
+        ) from error
     change = source - skipped - replaced
     return Transferred(move, source.rows, inserted, skipped.rows, replaced.rows, change, time.monotonic() - began)
 
@@ -228,6 +230,7 @@ def _refuse_different(con: sqlite3.Connection, move: Move, alias: str, skipped: 
             f" {move.into.name} already has are different.",
             left="Nothing was changed.",
             todo='Mend the rows, or choose "prefer-target" or "prefer-source".',
+            id="rows-differ",
         )
 
 

@@ -71,10 +71,18 @@ def _try(con: sqlite3.Connection, move: Move) -> list[Problem]:
         ).fetchone()[0]
     except sqlite3.Error as error:
         what = f"its rows do not fit {move.into.name} as the target declares it: {error}."
-        return [Problem("values-fit", move.subject, what, _TODO)]
+        return [Problem("values-fit", move.subject, what, _TODO, id="row-refused")]
     if lost:
         what = f"{lost} of its rows would be dropped without a word: {move.into.name} has a clause ON CONFLICT."
-        return [Problem("values-fit", move.subject, what, "Take the clause from the target's table, or mend the rows.")]
+        return [
+            Problem(
+                "values-fit",
+                move.subject,
+                what,
+                "Take the clause from the target's table, or mend the rows.",
+                id="rows-dropped",
+            )
+        ]
     pairs = _generated(move)
     expected = digest_table(con, move.table, "src", renamed=move.renamed, with_rowid=False)
     if digest_table(con, _only(move.into, new), with_rowid=False) != expected:
@@ -98,12 +106,12 @@ def _changed(con: sqlite3.Connection, move: Move, pair: tuple[str, str]) -> Prob
     if column and column.generated:
         what = f"values of column {pair[0]} would change: it is generated, and the target would compute others."
         todo = "Mend them in the source (an UPDATE computes them anew), or declare the column as an ordinary one."
-        return Problem("values-fit", move.subject, what, todo)
+        return Problem("values-fit", move.subject, what, todo, id="computed-value-changes")
     what = (
         f"values of column {pair[0]} would change: the target's type is {column.type if column else ''} "
         f"({_counts(kinds)} would become {_counts(stored)})."
     )
-    return Problem("values-fit", move.subject, what, _TODO)
+    return Problem("values-fit", move.subject, what, _TODO, id="value-changes")
 
 
 def _counts(rows: list[tuple[str, int]]) -> str:

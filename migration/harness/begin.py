@@ -17,6 +17,7 @@ from migration.engine.errors import EngineError
 from migration.harness import report
 from migration.harness.attempts import earlier
 from migration.harness.options import settings
+from migration.harness.refusal import refusal
 from migration.harness.state import RunState, Settings
 from migration.harness.way_back import to_undo
 from migration.plan.printable import one_line, printable
@@ -43,12 +44,16 @@ def begin(config: pytest.Config, verb: str) -> RunState:
     said = settings(config)
     try:
         state = _begun(said, verb)
-    except (Refused, OSError) as error:
+    except Refused as error:  # each of its lines has an id of its own
         raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
+    except OSError as error:
+        todo = "See to that, and run again."
+        raise refusal(f"refused; nothing was changed:\n{error}. {todo}", id="system") from None
     except EngineError as error:
         raise pytest.UsageError(str(error)) from None
     except sqlite3.Error as error:
-        raise pytest.UsageError(printable(f"refused: a database cannot be read: {error}.")) from None
+        todo = "Nothing was changed. Look which program keeps it, or restore it, and run again."
+        raise refusal(f"refused: a database cannot be read: {error}. {todo}", id="unreadable") from None
     config.add_cleanup(state.resources.close)
     config.option.maxfail = 0  # with -x the first problem would be the only one said; a run stops by itself
     while state.folder.exists():  # two runs in one second: each has its own names
@@ -68,7 +73,7 @@ def _begun(said: Settings, verb: str) -> RunState:
 
         build(said.workspace)
     if not said.workspace.is_dir():
-        raise pytest.UsageError(printable(f"there is no workspace folder {said.workspace}. Name it: --workspace=DIR"))
+        raise refusal(f"there is no workspace folder {said.workspace}. Name it: --workspace=DIR", id="no-workspace")
     state = RunState(verb=verb, mode=_LISTED[verb], settings=said, versions=_versions())
     if verb == "inventory":  # it needs no plan, and whatever a run has left does not concern it
         return state
@@ -97,7 +102,7 @@ def _to_be_checked(said: Settings, bundle: Path, verb: str) -> RunState:
     from migration.audit.told import tell
 
     if verb != "verify" or said.originals is not None:
-        raise pytest.UsageError("--bundle goes with pytest -m verify, and without --originals.")
+        raise refusal("--bundle goes with pytest -m verify, and without --originals.", id="option-elsewhere")
     state = RunState(verb=verb, mode="bundle", settings=said, versions=_versions())
     try:
         state.told = tell(read_bundle(bundle))
@@ -106,9 +111,8 @@ def _to_be_checked(said: Settings, bundle: Path, verb: str) -> RunState:
     about = state.told.about
     if about is not None:
         if not about.finished:
-            raise pytest.UsageError(
-                f"refused; nothing was checked: run {one_line(about.run)} has no end, and no bundle."
-            )
+            what = f"refused; nothing was checked: run {one_line(about.run)} has no end, and no bundle."
+            raise refusal(f"{what} Name the bundle of a run that has.", id="unfinished-run")
         state.findings.append(f"The bundle tells of run {about.run}: {about.headline}")
     return state
 
@@ -132,15 +136,16 @@ def _look_around(state: RunState, plan: Plan) -> None:
         state.already = already_consolidated(root, plan) is not None
     elif to_undo(root, plan) is None:
         said = " ".join(recover(root, plan)) or "there is no consolidation of this plan to undo."
-        raise pytest.UsageError(f"{NOTHING_TO_UNDO}: {said}")
+        raise refusal(f"{NOTHING_TO_UNDO}: {said}", id="nothing-to-undo")
 
 
 def _judge_by(state: RunState, originals: Path) -> None:
     """Turn a verify into the judgement of a consolidation that was not ours."""
     if state.verb != "verify":
-        raise pytest.UsageError("--originals goes with pytest -m verify: it judges, and never writes.")
+        raise refusal("--originals goes with pytest -m verify: it judges, and never writes.", id="option-elsewhere")
     if not originals.is_dir():
-        raise pytest.UsageError(printable(f"there is no folder {originals} with the original databases."))
+        what = f"there is no folder {originals} with the original databases."
+        raise refusal(f"{what} Name theirs, or a backup set.", id="no-original")
     state.mode = "originals"
     run = [criterion.id for criterion in CRITERIA if "migrate" in _STAGE_MODES[criterion.stage]]
     why = "only the run that makes a consolidation can show it"
@@ -154,9 +159,10 @@ def _refuse_between(root: Path, plan: Plan) -> None:
 
     pid = holder(root / plan.backups)
     if pid is not None:
-        raise pytest.UsageError(f"a run is under way (process {pid}): wait for it to end, then verify.")
+        raise refusal(f"a run is under way (process {pid}): wait for it to end, then verify.", id="under-way")
     if cut_short(root, plan):
-        raise pytest.UsageError("a run was cut short here: pytest -m migrate or pytest -m rollback puts it back first.")
+        todo = "pytest -m migrate or pytest -m rollback puts it back first."
+        raise refusal(f"a run was cut short here: {todo}", id="cut-short")
 
 
 def _versions() -> dict[str, str]:

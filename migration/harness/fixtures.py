@@ -99,7 +99,7 @@ class Recorder:
         """
         mine = [one for one in found if one.criterion == criterion]
         self._state.evidence += [
-            Evidence(criterion, one.subject, "no problem", self._what(one), holds=False, todo=one.todo) for one in mine
+            Evidence(criterion, one.subject, "no problem", self._what(one), holds=False, todo=one.next) for one in mine
         ] or [Evidence(criterion, looked_at, "no problem", "no problem", holds=True)]
         return "\n".join(str(one) for one in mine)
 

@@ -16,6 +16,7 @@ from migration.audit.criteria import Mode
 from migration.harness.lineup import is_of_stage, lineup_problems, stages_of
 from migration.harness.refusals import from_elsewhere, is_stage_folder, named_stages, refusals, stage_folder
 from migration.harness.state import STATE, RunState
+from migration.plan.message import marked
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ _LISTED: dict[str, Mode] = {
 _LISTING = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
 _TELLING = ("help", "version", "markers")
 
-_CLOSED = "The stages run only as a whole: say pytest -m migrate, -m verify, -m rollback or -m inventory, and no path."
+_CLOSED = marked(
+    "The stages run only as a whole: say pytest -m migrate, -m verify, -m rollback or -m inventory, and no path.",
+    id="only-as-a-whole",
+)
 
 _MODE = pytest.StashKey[Mode]()
 _COLLECTED = pytest.StashKey[set[str]]()
@@ -166,7 +170,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     collected = config.stash.get(_COLLECTED, set[str]())
     problems = lineup_problems(session.items, collected, mode)
-    _refuse(f"This is not the whole run ({mode}), every test once and in order; nothing of it was run:", problems)
+    what = f"This is not the whole run ({mode}), every test once and in order; nothing of it was run:"
+    _refuse(marked(what, id="not-whole"), problems)
     config.stash[_TURNS] = deque(session.items)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
-
+from migration.harness.refusal import refusal
 from migration.harness.state import Settings
+
+if TYPE_CHECKING:
+    import pytest
 
 GATE = "migration.harness.gate"
 
@@ -91,7 +94,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
     if not config.pluginmanager.has_plugin(GATE):
-        raise pytest.UsageError(f"{GATE} is switched off: stages are only safe behind it. Leave out -p no:{GATE}.")
+        what = f"{GATE} is switched off: stages are only safe behind it."
+        raise refusal(f"{what} Leave out -p no:{GATE}.", id="plugin-off")
 
 
 def settings(config: pytest.Config) -> Settings:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import migration
 from migration.audit.criteria import STAGES
+from migration.plan.message import marked
 
 if TYPE_CHECKING:
     import pytest
@@ -109,7 +110,11 @@ def named_stages(config: pytest.Config) -> list[str]:
 def refusals(config: pytest.Config, verb: str) -> list[str]:
     """Return every reason why this run must not be started, one line each with what to do; empty when it may be."""
     return [
-        *(f"{option.spelled}: {option.why}. Leave it out." for option in _INCOMPATIBLE if _given(config, option)),
+        *(
+            marked(f"{option.spelled}: {option.why}. Leave it out.", id="option-unfit")
+            for option in _INCOMPATIBLE
+            if _given(config, option)
+        ),
         *_process(config),
         *_plugins(config),
         *_place(config, verb),
@@ -125,23 +130,25 @@ def _given(config: pytest.Config, option: Incompatible) -> bool:
 def _process(config: pytest.Config) -> list[str]:
     reasons = []
     if sys.flags.optimize:
-        reasons.append("python -O: it takes assertions away. Leave out -O and unset PYTHONOPTIMIZE.")
+        what = "python -O: it takes assertions away."
+        reasons.append(marked(what, "Leave out -O and unset PYTHONOPTIMIZE.", id="python-optimizes"))
     if hasattr(config, "workerinput"):
-        reasons.append("this is a worker of pytest-xdist: a run is one process. Leave out -n, --dist and --tx.")
+        what = "this is a worker of pytest-xdist: a run is one process."
+        reasons.append(marked(what, "Leave out -n, --dist and --tx.", id="option-unfit"))
     return reasons
 
 
 def _plugins(config: pytest.Config) -> list[str]:
     reasons = []
     if not hasattr(config.option, "order_scope"):
-        reasons.append(
-            "pytest-order is missing or switched off: nothing would keep the stages in order. "
-            "Install it; leave out -p no:order and PYTEST_DISABLE_PLUGIN_AUTOLOAD."
-        )
+        what = "pytest-order is missing or switched off: nothing would keep the stages in order."
+        todo = "Install it; leave out -p no:order and PYTEST_DISABLE_PLUGIN_AUTOLOAD."
+        reasons.append(marked(what, todo, id="plugin-off"))
     said: list[str] = getattr(config.option, "plugins", None) or []
     off = [f"-p {name}" for name in said if name.startswith("no:migration")]
     if off:
-        reasons.append(f"{', '.join(off)}: without it the verdict could be wrong. Leave it out.")
+        what = f"{', '.join(off)}: without it the verdict could be wrong."
+        reasons.append(marked(what, "Leave it out.", id="plugin-off"))
     return reasons
 
 
@@ -149,29 +156,29 @@ def _place(config: pytest.Config, verb: str) -> list[str]:
     """A run is asked for in so many words, and as a whole: not by an environment variable, not by a path."""
     reasons = []
     if not any(arg.strip().endswith(verb) for arg in config.invocation_params.args):
-        reasons.append(
-            f"{verb!r} stands in PYTEST_ADDOPTS or in the configuration, not on the command line: a bare pytest "
-            f"would start it. Take it away there, and say: pytest -m {verb}"
-        )
+        what = f"{verb!r} stands in PYTEST_ADDOPTS or in the configuration, not on the command line: a bare pytest"
+        todo = f"Take it away there, and say: pytest -m {verb}"
+        reasons.append(marked(what, "would start it.", todo, id="verb-elsewhere"))
     if config.args_source is config.ArgsSource.ARGS:
-        reasons.append(
-            f"{' '.join(config.args)}: a run has all its stages or none, so it takes no path. Leave it out; "
-            "the workspace is named by --workspace DIR."
-        )
+        what = f"{' '.join(config.args)}: a run has all its stages or none, so it takes no path."
+        todo = "Leave it out; the workspace is named by --workspace DIR."
+        reasons.append(marked(what, todo, id="path-given"))
     elif not from_elsewhere(config) and not any(
         _covers(_path(config, arg), stage_folder(config)) for arg in config.args
     ):
-        reasons.append(
-            f"{' '.join(config.args)}: the stages are not there. Start pytest in the project's root folder, "
-            "without -c, --rootdir and -o testpaths."
-        )
+        what = f"{' '.join(config.args)}: the stages are not there."
+        todo = "Start pytest in the project's root folder, without -c, --rootdir and -o testpaths."
+        reasons.append(marked(what, todo, id="no-stages"))
     return reasons
 
 
 def _files(config: pytest.Config) -> list[str]:
     known = {stage.file for stage in STAGES} | {"conftest.py"}
     return [
-        f"{'/'.join(file.parts[-3:])}: this file belongs to no stage. Move it out of the folder of stages."
+        marked(
+            f"{'/'.join(file.parts[-3:])}: this file belongs to no stage. Move it out of the folder of stages.",
+            id="strange-stage",
+        )
         for file in sorted(stage_folder(config).glob("*.py"))
         if file.name not in known
     ]

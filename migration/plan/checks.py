@@ -35,40 +35,60 @@ def mistakes(data: Data) -> list[Mistake]:
 def _names(data: Data) -> Iterator[Mistake]:
     for part in ("source", "smoke"):
         for loc, first, name in _again(_texts(data, part, ..., "name")):
-            yield Mistake(loc, f"{quoted(name)} is the name of {spoken(first[:2])} already.", "Give it another name.")
+            yield Mistake(
+                loc,
+                f"{quoted(name)} is the name of {spoken(first[:2])} already.",
+                "Give it another name.",
+                id="name-twice",
+            )
     for loc, first, name in _again(_texts(data, "table", ..., "name"), _folded):
-        yield Mistake(loc, f"{quoted(name)} is required by {spoken(first[:2])} already.", "Remove one of the two.")
+        yield Mistake(
+            loc,
+            f"{quoted(name)} is required by {spoken(first[:2])} already.",
+            "Remove one of the two.",
+            id="name-twice",
+        )
 
 
 def _files(data: Data) -> Iterator[Mistake]:
     files = list(_texts(data, "source", ..., "file"))
     for loc, first, file in _again(files, normpath):
         what = f"{quoted(file)} is the same file as that of {spoken(first[:2])}."
-        yield Mistake(loc, what, "Put the tables of both under one [[source]].")
+        yield Mistake(loc, what, "Put the tables of both under one [[source]].", id="file-twice")
     for loc, file in files:
         for _, target in _texts(data, "target"):
             if normpath(file) == normpath(target):
                 what = f"{quoted(file)} is the same file as the target {quoted(target)}."
-                yield Mistake(loc, what, "A database cannot be moved into itself: correct one of the two paths.")
+                yield Mistake(
+                    loc,
+                    what,
+                    "A database cannot be moved into itself: correct one of the two paths.",
+                    id="source-is-target",
+                )
 
 
 def _backups(data: Data) -> Iterator[Mistake]:
     folder = normpath(next((text for _, text in _texts(data, "backups")), Plan.model_fields["backups"].default))
     if folder == ".":
         what = "the backups folder is the workspace itself."
-        yield Mistake(("backups",), what, 'Name a folder inside the workspace, such as "backups".')
+        yield Mistake(("backups",), what, 'Name a folder inside the workspace, such as "backups".', id="backups-place")
         return
     for loc, target in _texts(data, "target"):
         if f"{normpath(target)}/".startswith(f"{folder}/"):
             what = f"the target {quoted(target)} lies in the backups folder {quoted(folder)}."
-            yield Mistake(loc, what, 'Keep the live database and its backups apart: change this path, or "backups".')
+            yield Mistake(
+                loc,
+                what,
+                'Keep the live database and its backups apart: change this path, or "backups".',
+                id="backups-place",
+            )
 
 
 def _tables(data: Data) -> Iterator[Mistake]:
     for at, _ in _each(data, "source", ...):
         for loc, first, name in _again(_texts(data, *at, "table", ..., "name"), _folded):
             what = f"{quoted(name)} is mapped by {spoken(first[2:4])} of this source already."
-            yield Mistake(loc, what, "Keep one of the two.")
+            yield Mistake(loc, what, "Keep one of the two.", id="table-twice")
 
 
 def _left_too(data: Data) -> Iterator[Mistake]:
@@ -78,7 +98,9 @@ def _left_too(data: Data) -> Iterator[Mistake]:
             for _, name in mapped:
                 if fnmatchcase(name, pattern):
                     what = f"{quoted(pattern)} leaves {quoted(name)} behind, but a [[source.table]] moves it."
-                    yield Mistake(loc, what, "Make the pattern narrower, or remove the [[source.table]].")
+                    yield Mistake(
+                        loc, what, "Make the pattern narrower, or remove the [[source.table]].", id="moved-and-left"
+                    )
 
 
 def _idle(data: Data) -> Iterator[Mistake]:
@@ -86,7 +108,7 @@ def _idle(data: Data) -> Iterator[Mistake]:
         # Any part will do: a misspelt [[source.tabel]] or [source.table] is reported as such, and only as such.
         if isinstance(source, dict) and not any(isinstance(value, list | dict) and value for value in source.values()):
             todo = "Add a [[source.table]] for each table to move, or a [[source.leave]] with the reason."
-            yield Mistake(loc, "this source moves nothing and leaves nothing.", todo)
+            yield Mistake(loc, "this source moves nothing and leaves nothing.", todo, id="idle-source")
 
 
 def _renames(data: Data) -> Iterator[Mistake]:
@@ -94,7 +116,12 @@ def _renames(data: Data) -> Iterator[Mistake]:
         renamed = columns.items() if isinstance(columns, dict) else ()
         for loc, first, name in _again((((*at, old), new) for old, new in renamed if isinstance(new, str)), _folded):
             what = f"{quoted(str(loc[-1]))} and {quoted(str(first[-1]))} both become {quoted(name)}."
-            yield Mistake(loc, what, "Give each column a name of its own; SQLite does not tell capitals apart.")
+            yield Mistake(
+                loc,
+                what,
+                "Give each column a name of its own; SQLite does not tell capitals apart.",
+                id="two-columns-in-one",
+            )
 
 
 def _references(data: Data) -> Iterator[Mistake]:
@@ -105,7 +132,7 @@ def _references(data: Data) -> Iterator[Mistake]:
                 places.append((loc, (normpath(file), find)))
     for loc, first, (file, find) in _again(places):
         what = f"{quoted(find)} in {quoted(file)} is replaced by {spoken(first)} already."
-        yield Mistake(loc, what, "Remove one of the two.")
+        yield Mistake(loc, what, "Remove one of the two.", id="reference-twice")
 
 
 def _created(data: Data) -> Iterator[Mistake]:
@@ -115,7 +142,7 @@ def _created(data: Data) -> Iterator[Mistake]:
         sql, name = table.get("create"), table.get("into") or table.get("name")
         if isinstance(sql, str) and isinstance(name, str) and sql and (what := trial(sql, name)):
             todo = f"Write one CREATE TABLE for {quoted(name)}, and its indexes and triggers if it has any."
-            yield Mistake((*loc, "create"), what, todo)
+            yield Mistake((*loc, "create"), what, todo, id="bad-create")
 
 
 def _each(data: Any, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, Any]]:

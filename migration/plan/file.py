@@ -66,6 +66,7 @@ def _located(path: Path, text: str, found: list[Mistake]) -> tuple[Problem, ...]
             f"{one_line(path.name)}{f':{line}' if line else ''} ({spoken(mistake.loc)})",
             mistake.what,
             mistake.todo,
+            id=mistake.id,
         )
         for line, mistake in lines
     )

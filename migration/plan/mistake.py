@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from migration.plan.printable import one_line
 
@@ -17,6 +17,7 @@ class Mistake:
     """One thing that is wrong in a plan.
 
     Attributes:
+        id: Name of the message, which docs/troubleshooting.md explains: ``"unknown-key"``.
         loc: Key path of what is wrong; of something that is missing, the path it should have.
         what: One sentence of fact.
         todo: One sentence that says what to do next.
@@ -25,6 +26,8 @@ class Mistake:
     loc: Loc
     what: str
     todo: str
+    _: KW_ONLY
+    id: str
 
 
 def short(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
+from migration.plan.message import marked
 from migration.plan.printable import printable
 
 
@@ -12,6 +13,7 @@ class Problem:
     """One thing that stands in the way, and what to do about it.
 
     Attributes:
+        id: Name of the message, which docs/troubleshooting.md explains: ``"key-collision"``.
         criterion: Id of the criterion that does not hold because of it, such as ``"keys-free"``.
         subject: What it is about: a file, ``file:table``, or a place in the plan file.
         what: One sentence of fact.
@@ -24,9 +26,16 @@ class Problem:
     what: str
     todo: str
     values: str = ""
+    _: KW_ONLY
+    id: str
 
     def __str__(self) -> str:
-        return printable(f"{self.subject}: {self.what} {self.todo}").rstrip()
+        return printable(f"{self.subject}: {self.what} {self.next}")
+
+    @property
+    def next(self) -> str:
+        """What to do next, and the id under which more is said about it."""
+        return marked(self.todo, id=self.id)
 
 
 class Refused(Exception):  # noqa: N818 -- "refused" is a verdict of the glossary, not a mishap

@@ -62,10 +62,11 @@ def _mistake(whole: type[BaseModel], error: ErrorDetails) -> Mistake:
         return _wrong_part(loc, several=kind == "list_type" or isinstance(loc[-1], int))
     if kind in _WRONG_TYPE:
         wanted, todo = _WRONG_TYPE[kind]
-        return Mistake(loc, f"{_key(loc)} needs {wanted}, not {_shown(error['input'])}.", todo)
+        return Mistake(loc, f"{_key(loc)} needs {wanted}, not {_shown(error['input'])}.", todo, id="wrong-type")
     if kind == "value_error":
         return _refused_by_model(loc, error["input"], str(error["ctx"]["error"]))
-    return Mistake(loc, *_bad_value(kind, loc, error))
+    what, todo = _bad_value(kind, loc, error)
+    return Mistake(loc, what, todo, id="bad-value")
 
 
 def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
@@ -91,28 +92,38 @@ def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
 def _missing(whole: type[BaseModel], loc: Loc) -> Mistake:
     part = heading(loc[:-1], _noun(whole))
     if _model_at(whole, loc):
-        return Mistake(loc, f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys.")
+        return Mistake(loc, f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys.", id="missing-key")
     where = f"below {part}" if len(loc) > 1 else "at the top of the file, before the first [part]"
-    return Mistake(loc, f"{_key(loc)} is missing in {part}.", f"Add {loc[-1]} = ... {where}.")
+    return Mistake(loc, f"{_key(loc)} is missing in {part}.", f"Add {loc[-1]} = ... {where}.", id="missing-key")
 
 
 def _unknown(whole: type[BaseModel], loc: Loc) -> Mistake:
     nearest = _nearest(whole, loc)
     known = ", ".join(map(quoted, _known(whole, loc[:-1])))
     todo = f"Did you mean {quoted(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
-    return Mistake(loc, f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1], _noun(whole))}.", todo)
+    return Mistake(loc, f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1], _noun(whole))}.", todo, id="unknown-key")
 
 
 def _wrong_part(loc: Loc, *, several: bool) -> Mistake:
     head = heading((*loc, 0) if several and not isinstance(loc[-1], int) else loc)
     brackets = "double" if several else "single"
     what = f"{_key(loc)} is not written as {'a list of parts' if several else 'one part'}."
-    return Mistake(loc, what, f"Write {head}, with {brackets} brackets, on a line of its own, and its keys below.")
+    return Mistake(
+        loc,
+        what,
+        f"Write {head}, with {brackets} brackets, on a line of its own, and its keys below.",
+        id="wrong-brackets",
+    )
 
 
 def _refused_by_model(loc: Loc, value: object, sentence: str) -> Mistake:
     what = f"{quoted(value)}: {sentence}." if isinstance(value, str) else f"{sentence}."
-    return Mistake(loc, what, next((todo for word, todo in _TODO_BY_WORD.items() if word in sentence), "Correct it."))
+    return Mistake(
+        loc,
+        what,
+        next((todo for word, todo in _TODO_BY_WORD.items() if word in sentence), "Correct it."),
+        id="bad-value",
+    )
 
 
 def _noun(whole: type[BaseModel]) -> str:

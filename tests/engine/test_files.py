@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_read_is_named(root: Path) -> None:
 
 def test_a_missing_source_is_named(root: Path) -> None:
     """And it is said how a source may be missing; an optional one is no problem and is not present."""
-    missing = "no.db: no such file. Correct file in the plan, or mark the source optional = true."
+    missing = "no.db: no such file. Correct file in the plan, or mark the source optional = true. [no-such-file]"
 
     assert said(root, "a.db", "no.db") == [missing]
     assert said(root, "no.db", optional=True) == []
@@ -165,7 +165,7 @@ def test_a_sidecar_without_its_source_is_a_finding(root: Path, suffix: str, opti
 
     what = f"no.db: is missing, but its {suffix} is there: committed rows may be in it."
     assert said(root, "no.db", optional=optional) == [
-        f"{what} Bring the database back beside it, or move the sidecar away."
+        f"{what} Bring the database back beside it, or move the sidecar away. [sidecar-alone]"
     ]
 
 
@@ -182,9 +182,9 @@ def test_a_sidecar_without_its_target_is_a_finding(root: Path, suffix: str) -> N
 
 def test_a_target_needs_its_folder(root: Path) -> None:
     """It is not made in silence: a mistyped path would hide the result."""
-    assert said(root, "a.db", target="no/such/new.db") == [
-        "no/such/new.db: its folder no/such does not exist. Create the folder, or correct target in the plan."
-    ]
+    what, todo = "its folder no/such does not exist.", "Create the folder, or correct target in the plan."
+
+    assert said(root, "a.db", target="no/such/new.db") == [f"no/such/new.db: {what} {todo} [no-folder]"]
 
 
 @pytest.mark.parametrize("second", ["a.db", "./a.db", "sub/../a.db"])
@@ -223,7 +223,7 @@ def test_a_folder_that_is_a_link_out_of_the_workspace_is_seen(root: Path, beside
     (root / "logs").symlink_to(f"../{beside}")
 
     what = "logs/b.db: lies outside the workspace: a folder on its way is a symbolic link."
-    assert said(root, "logs/b.db") == [f"{what} Name the real path, inside the workspace."]
+    assert said(root, "logs/b.db") == [f"{what} Name the real path, inside the workspace. [outside]"]
 
 
 def test_a_workspace_behind_a_link_is_a_workspace(root: Path) -> None:

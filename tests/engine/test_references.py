@@ -230,7 +230,7 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
 
     assert rewrites == ()
     assert [str(one).split(" (")[0] for one in problems[:4]] == [
-        "absent.py: there is no such file. Correct `file`, or take the entry out of the plan.",
+        "absent.py: there is no such file. Correct `file`, or take the entry out of the plan. [no-code-file]",
         "code.py: `import` is not an import statement",
         "code.py: `find` is not a Python expression",
         "code.py: `replace` is not a Python expression",

@@ -1,0 +1,98 @@
+"""Every message of refusal has an id, says what to do, and is explained in docs/troubleshooting.md."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "troubleshooting.md"
+MODULES = [path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.parts]
+# What makes a message: the position of its sentence of fact, and of what to do (or the keyword).
+MAKERS = {"Problem": (2, 3), "Mistake": (1, 2), "Unfit": (0, 1), "EngineError": (0, None)}
+
+
+@dataclass(frozen=True)
+class Message:
+    """A call that makes a message, or hands the parts of one on.
+
+    Attributes:
+        where: Module and line.
+        call: The call itself.
+        ids: Ids that are written out in it; none when it hands on the id of another.
+    """
+
+    where: str
+    call: ast.Call
+    ids: tuple[str, ...]
+
+
+def _ids(call: ast.Call) -> tuple[str, ...]:
+    given = next((word.value for word in call.keywords if word.arg == "id"), None)
+    texts = [node.value for node in ast.walk(given) if isinstance(node, ast.Constant)] if given else []
+    return tuple(text for text in texts if isinstance(text, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text))
+
+
+def _messages() -> list[Message]:
+    return [
+        Message(f"{path.relative_to(ROOT)}:{node.lineno}", node, _ids(node))
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) != "pytest.param"
+    ]
+
+
+MESSAGES = [message for message in _messages() if message.ids]
+MADE = [message for message in MESSAGES if ast.unparse(message.call.func) in MAKERS]
+
+
+def test_every_id_is_explained_once_and_nothing_else_is() -> None:
+    """Whoever searches the page for what stands in brackets finds one row; no row is about a message of long ago."""
+    rows = Counter(re.findall(r"^\| `([^`]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE))
+
+    assert set(rows) == {one for message in MESSAGES for one in message.ids}
+    assert max(rows.values()) == 1
+
+
+def test_every_row_says_what_is_seen_what_it_means_and_what_to_do() -> None:
+    """No cell is empty, and rows are in the order of their ids, so that one is found by eye as well."""
+    for table in re.findall(r"(?:^\| `.*\n)+", PAGE.read_text("utf-8"), re.MULTILINE):
+        cells = [[cell.strip() for cell in row.strip("|\n ").split(" | ")] for row in table.splitlines()]
+
+        assert {len(row) for row in cells} == {4}
+        assert all(all(row) for row in cells)
+        assert [row[0] for row in cells] == sorted(row[0] for row in cells)
+
+
+@pytest.mark.parametrize("message", MADE, ids=lambda message: message.where)
+def test_every_message_is_a_sentence_of_fact_and_says_what_to_do(message: Message) -> None:
+    """As far as the source shows: the fact ends as a sentence does, and what to do is not left empty."""
+    fact, todo = MAKERS[ast.unparse(message.call.func)]
+    given = {word.arg: word.value for word in message.call.keywords}
+    next_step = given["todo"] if todo is None else message.call.args[todo]
+
+    assert _ends(message.call.args[fact], (".", ":", ")"))
+    assert _ends(next_step, (".", "?", "DIR", "FILE"))
+
+
+def test_every_refusal_of_the_harness_has_an_id() -> None:
+    """pytest.UsageError is raised bare only where each line of it has an id already."""
+    bare = Counter(
+        message.where.split(":")[0]
+        for message in _messages()
+        if ast.unparse(message.call.func) == "pytest.UsageError" and "/refusal.py" not in message.where
+    )
+
+    assert bare == {"migration/harness/begin.py": 3, "migration/harness/gate.py": 1}
+
+
+def _ends(text: ast.expr, ends: tuple[str, ...]) -> bool:
+    """Whether a text that is written out ends so; of one that is put together elsewhere that cannot be seen here."""
+    if isinstance(text, ast.JoinedStr):
+        text = text.values[-1]
+    return not isinstance(text, ast.Constant) or (isinstance(text.value, str) and text.value.endswith(ends))
