@@ -19,6 +19,10 @@ else:
     # closing a file in one drops the POSIX locks of the other (https://sqlite.org/howtocorrupt.html, section 2.2).
     from sqlite_utils.utils import sqlite3
 
+OLDEST = (3, 37)
+"""The first SQLite with PRAGMA table_list, which says which tables there are, are STRICT, belong to a virtual table
+(https://sqlite.org/releaselog/3_37_0.html). An older one answers with no rows, as if there were no tables."""
+
 INTERRUPTED = threading.Event()
 """Set by whoever wants long statements to end; every connection opened here looks at it while a statement runs."""
 
@@ -26,6 +30,16 @@ BUSY_SECONDS = 5.0
 """How long a lock is waited for before the run says who holds it."""
 
 _STEPS = 20_000  # virtual machine instructions between two looks at INTERRUPTED: about a millisecond
+
+
+def library() -> str:
+    """Return which SQLite is used, and through which module: ``3.53.4 (pysqlite3)``."""
+    return f"{sqlite3.sqlite_version} ({sqlite3.__name__})"
+
+
+def too_old() -> bool:
+    """Tell whether the SQLite in use is older than this project can work with."""
+    return sqlite3.sqlite_version_info < OLDEST
 
 
 def uri(path: Path, mode: str) -> str:

@@ -128,7 +128,13 @@ def _given(config: pytest.Config, option: Incompatible) -> bool:
 
 
 def _process(config: pytest.Config) -> list[str]:
+    from migration.engine.connections import OLDEST, library, too_old
+
     reasons = []
+    if too_old():
+        what = f"SQLite {library()} is too old: before {'.'.join(map(str, OLDEST))} it does not list tables."
+        todo = "Install pysqlite3, or use a Python with a newer SQLite."
+        reasons.append(marked(what, todo, id="sqlite-too-old"))
     if sys.flags.optimize:
         what = "python -O: it takes assertions away."
         reasons.append(marked(what, "Leave out -O and unset PYTHONOPTIMIZE.", id="python-optimizes"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from migration.engine import connections
 from tests.harness.staged_project import StagedProject, staged_project, whole
 
 TRANSFER = "tests/stages/test_40_transfer.py"
@@ -31,6 +32,20 @@ def test_a_verb_that_nobody_typed_is_refused(
     assert ran.exit == 4, ran.text
     assert (ran.tests, ran.begun) == ([], False)
     assert "PYTEST_ADDOPTS" in ran.text
+
+
+def test_an_sqlite_that_does_not_list_tables_is_refused(
+    project: StagedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would answer that there are none, and nothing would be left behind. No library so old can be had here."""
+    monkeypatch.setattr(connections, "OLDEST", (4, 1))
+
+    ran = project.pytest("-m", "migrate")
+
+    assert ran.exit == 4, ran.text
+    assert (ran.tests, ran.begun) == ([], False)
+    assert "is too old: before 4.1 it does not list tables. Install pysqlite3" in ran.text
+    assert "[sqlite-too-old]" in ran.text
 
 
 @pytest.mark.parametrize(
