@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
+
+import pytest
 
 from migration.audit.criteria import STAGES
+from migration.engine.connections import library
 from migration.harness import life
 from tests.whole.whole_run import Before, Workspace
-
-if TYPE_CHECKING:
-    import pytest
 
 _COUNTED = "test_all_record_counts_match"
 
@@ -53,6 +53,50 @@ def test_it_ends_with_verdict_report_backup_set_and_next_command(workspace: Work
         assert command == f"  next:       pytest -m verify --workspace={workspace.root}"
         lines = [line.split()[:2] for line in ran.text.splitlines() if " observations hold " in line]
         assert ["-".join(words) for words in lines] == stages
+
+
+def test_it_says_first_what_this_run_is(workspace: Workspace) -> None:
+    """Mode, workspace, plan and library stand in the header, of a mere listing too."""
+    for args, mode in (
+        (("verify", "--collect-only"), "rehearsal, on copies: the workspace is not written to"),
+        (("migrate", "--durations=2"), "migrate, for real"),
+    ):
+        ran = workspace.forked(*args)
+
+        header = ran.text.splitlines()[:8]
+        assert ran.exit == 0, ran.text
+        assert f"mode: {mode}" in header
+        assert f"workspace: {workspace.root}" in header
+        assert f"plan: {workspace.plan}" in header
+        assert f"SQLite: {library()}" in header
+        assert ("slowest 2 durations" in ran.text) == ("--durations=2" in args)
+
+
+@pytest.mark.parametrize(
+    ("environment", "option", "coloured"),
+    [
+        ({"CI": "true"}, "-v", False),
+        ({}, "--color=yes", True),
+        ({"FORCE_COLOR": "1"}, "-x", True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "-q", False),
+    ],
+)
+def test_it_is_coloured_only_where_that_is_wanted(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], option: str, *, coloured: bool
+) -> None:
+    """A file, a pipe and a CI log get plain lines unless somebody asks, and every problem even with -x."""
+    for name in ("CI", "NO_COLOR", "FORCE_COLOR", "PY_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    workspace.edit("consolidation.toml", "format = 1", "format = 2\nfromat = 1")
+
+    ran = workspace.forked("verify", option)
+
+    assert ran.exit == 4, ran.text
+    assert ("\x1b[" in ran.text) == coloured
+    assert "[bad-value]" in ran.text
+    assert "[unknown-key]" in ran.text
 
 
 def test_a_long_step_shows_that_it_lives(workspace: Workspace) -> None:
