@@ -21,6 +21,10 @@ def _live_file(path: object, live: str, copy: str) -> str | None:
     name = os.fsdecode(path)
     if name.startswith("file:"):  # SQLite's URI form
         name = _of_uri(name)
+    if name.startswith("<") and not os.path.lexists(
+        name
+    ):  # "<string>": Python 3.13 looks for its source in a traceback
+        return None
     real = os.path.realpath(name)
     python = os.path.dirname(os.__file__)
     if not real.startswith(live + os.sep) or real.startswith((copy + os.sep, python + os.sep)):

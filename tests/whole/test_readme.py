@@ -1,0 +1,187 @@
+"""The README is true: its commands are run, their output is compared, its tables are held against the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from migration.audit.criteria import STAGES
+from migration.plan.model import Plan
+from tests.whole.whole_run import DEADLINE, REPOSITORY, execute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+README = (REPOSITORY / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```\w*\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+TOML = re.findall(r"^```toml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SHOP_TARGET = "CREATE TABLE shops(id INTEGER PRIMARY KEY, town TEXT); INSERT INTO shops VALUES (1, 'Ulm');"
+SHOP_ORDERS = """
+CREATE TABLE orders(id INTEGER PRIMARY KEY, item TEXT, price REAL);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+INSERT INTO orders SELECT i, 'item ' || i, i / 4.0 FROM n;
+"""
+
+
+def said(verb: str) -> list[str]:
+    """The commands of the README that begin with ``pytest -m verb``, without their comments, in order."""
+    lines = [line.partition(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+    return [line for line in lines if re.match(rf"pytest -m {verb}\b", line)]
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the table whose first column has this heading."""
+    rows = re.search(rf"^\| {heading} \|.*\n\| ---.*\n((?:\|.*\n)+)", README, re.MULTILINE)
+    assert rows, heading
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[1].splitlines()]
+
+
+def run(command: str, project: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of the README in a checkout, with this interpreter's pytest."""
+    words = [sys.executable, "-m", *shlex.split(command)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    return subprocess.run(
+        words, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
+
+
+def alike(text: str) -> list[str]:
+    """Lines without what differs from run to run: times, run ids, and the folder that it was run in."""
+    for pattern, word in (
+        (r"\S*/reports/", ".../reports/"),
+        (r"\d{8}_\d{6}", "<run>"),
+        (r" +\d+\.\d\d s\b", " <seconds>"),
+    ):
+        text = re.sub(pattern, word, text)
+    return [line.rstrip() for line in text.strip().splitlines()]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What a checkout has for a run, so that ``reports/`` and the sample are made there and not here."""
+    root = tmp_path / "project"
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "migration", root / "migration", ignore=without)
+    shutil.copytree(REPOSITORY / "tests" / "stages", root / "tests" / "stages", ignore=without)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, root)
+    return root
+
+
+def shop(folder: Path) -> Path:
+    """A workspace for the ten lines of plan that the README begins with."""
+    (folder / "logs").mkdir(parents=True)
+    execute(folder / "shop.db", SHOP_TARGET)
+    execute(folder / "logs" / "orders.db", SHOP_ORDERS)
+    (folder / "consolidation.toml").write_text(TOML[0])
+    return folder
+
+
+def test_the_first_command_prints_what_is_shown(project: Path) -> None:
+    """The sample is consolidated by it; every line from the first stage to the next command is as in the README."""
+    first, shown = BLOCKS[0], BLOCKS[2]
+    assert first.strip().endswith("&& .venv/bin/pytest -m migrate")
+
+    ran = run("pytest -m migrate", project)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    printed = ran.stdout[ran.stdout.index("  10 preflight") :]
+    without_html = [line for line in alike(printed) if not line.startswith("- ")]  # where pytest's plugins wrote
+    assert _not_blank(without_html)[:-1] == _not_blank(alike("\n  10" + shown.partition("  10")[2]))
+
+
+def test_the_plan_of_ten_lines_works_with_the_commands_below_it(project: Path, tmp_path: Path) -> None:
+    """Every command that the README has for a workspace, in a sensible order; each exits with 0."""
+    workspace = shop(tmp_path / "shop")
+    shutil.copytree(workspace, tmp_path / "shop-before")
+    rehearse, check, by_originals, bundle = said("verify")
+    (migrate,), (rollback,) = said("migrate"), said("rollback")
+    assert len(TOML[0].strip().splitlines()) <= 11
+
+    for command, headline in (
+        (rehearse, "Rehearsal passed"),
+        (migrate, "Accepted: consolidated"),
+        (check, "Still right"),
+        (by_originals, "Right by its originals"),
+        (bundle, "The bundle is whole"),
+        (rollback, "Put back: everything is as it was"),
+    ):
+        stamp = max((path.stem for path in project.glob("reports/*-migrate.zip")), default="")
+        ran = run(re.sub(r"\d{8}_\d{6}-migrate", stamp, command), project)
+
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert headline in ran.stdout
+    assert (workspace / "logs" / "orders.db").exists()
+
+
+def test_the_exit_codes_are_those_of_a_run(project: Path, tmp_path: Path) -> None:
+    """4 and 5 as a shell sees them; 0 is seen above, 1 with every seeded fault, the others where runs are interrupted."""
+    assert [row[0] for row in table("exit code")] == ["0", "1", "2 / 143 / 129", "3", "4", "5"]
+    workspace = shop(tmp_path / "shop")
+    (workspace / "consolidation.toml").write_text(TOML[0].replace("1200", "1199"))
+
+    refused = run("pytest -m migrate --workspace ../shop", project)
+    nothing = run("pytest -m long", project)
+
+    assert (refused.returncode, nothing.returncode) == (4, 5), refused.stdout + nothing.stdout
+    assert not list(workspace.glob("**/backups"))
+
+
+def test_the_table_of_stages_is_that_of_the_code() -> None:
+    """Every stage of a migration, in order."""
+    assert [row[0].replace(" ", "-") for row in table("stage")] == [
+        stage.id for stage in STAGES if "migrate" in stage.modes
+    ]
+
+
+def test_the_listing_of_the_tree_names_every_folder_and_nothing_else() -> None:
+    """A room of the engine's or of the tests' that is not there, or is not named, misleads whoever comes next."""
+    listing = next(block for block in BLOCKS if block.startswith("conftest.py"))
+    named = {line.split()[0] for line in listing.splitlines()}
+    rooms = {path.name for path in (REPOSITORY / "migration").iterdir() if (path / "__init__.py").is_file()}
+
+    assert {f"migration/{name}/" for name in rooms} == {one for one in named if one.startswith("migration/")}
+    assert all((REPOSITORY / name).exists() for name in named if "<" not in name)
+
+
+def test_every_key_of_a_plan_is_documented() -> None:
+    """In the README itself, or in the sample's plan, to which it points for them."""
+    plan = (REPOSITORY / "migration" / "sample" / "tree" / "consolidation.toml").read_text("utf-8")
+    told = TOML[0] + plan + "\n".join("".join(row) for row in table("key"))
+
+    assert [key for key in set(keys(Plan)) if not re.search(rf"\b{key}\b", told)] == []
+
+
+def test_every_key_of_the_table_is_a_key_of_a_plan() -> None:
+    """What the table names exists."""
+    named = [word for row in table("key") for word in re.findall(r"`([^`]+)`", row[0])]
+    known = set(keys(Plan))
+
+    assert {re.split(r"\W", word.strip("[]").rpartition(".")[2])[0] for word in named} <= known
+
+
+def keys(model: type[BaseModel]) -> Iterator[str]:
+    """Every TOML key of a part of a plan, and of the parts in it."""
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+        for part in _models(field.annotation):
+            yield from keys(part)
+
+
+def _models(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+def _not_blank(lines: list[str]) -> list[str]:
+    return [line for line in lines if line]
