@@ -124,7 +124,7 @@ def test_the_plan_of_ten_lines_works_with_the_commands_below_it(project: Path, t
 
 
 def test_the_exit_codes_are_those_of_a_run(project: Path, tmp_path: Path) -> None:
-    """4 and 5 as a shell sees them; 0 is seen above, 1 with every seeded fault, the others where runs are interrupted."""
+    """4 and 5 as a shell sees them; 0 is seen above, 1 with every seeded fault, the rest where runs are interrupted."""
     assert [row[0] for row in table("exit code")] == ["0", "1", "2 / 143 / 129", "3", "4", "5"]
     workspace = shop(tmp_path / "shop")
     (workspace / "consolidation.toml").write_text(TOML[0].replace("1200", "1199"))
