@@ -177,7 +177,9 @@ def _problem(into: Table, names: str, involved: list[Party], count: int) -> Prob
         )
     both = " and ".join(party.subject for party in involved)
     what = f"{keys} ({names}) of {into.name} would be there twice: both in {both}: a key collision."
-    todo = 'Say which stays: on_conflict = "skip-identical", "prefer-target" or "prefer-source"; or use another name.'
+    todo = (
+        'Keep both: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
+    )
     return Problem("keys-free", involved[-1].subject, what, todo, id="key-collision")
 
 

@@ -24,7 +24,8 @@ def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[str]]
         if reason is not None:
             findings.append(f"{source.file}:{name}: {rows} rows left behind: {reason}")
         elif rows:
-            what = f"{rows} rows are in no table map: they would be left behind."
+            counted = "1 row is" if rows == 1 else f"{rows} rows are"
+            what = f"{counted} in no table map, and would be left behind."
             todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
             problems.append(Problem("nothing-left-behind", f"{source.file}:{name}", what, todo, id="left-behind"))
     return problems, findings

@@ -89,7 +89,7 @@ BAD_INPUT = (
         "a table that the plan does not name",
         "nothing-left-behind",
         _sql("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)"),
-        ("old.db:extra: 1 rows are in no table map",),
+        ("old.db:extra: 1 row is in no table map",),
     ),
     Case(
         "a name that is taken", "names-free", _sql("main.db", "CREATE VIEW tasks AS SELECT 1"), ("a view named tasks",)

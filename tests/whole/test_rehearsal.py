@@ -72,7 +72,7 @@ def test_bad_input_is_found_by_a_rehearsal_too(workspace: Workspace, scratch: Pa
 
     assert ran.exit == 4, ran.text
     assert "old.db:tasks: the plan expects 4 rows, the source has 3" in ran.text
-    assert "old.db:extra: 1 rows are in no table map" in ran.text
+    assert "old.db:extra: 1 row is in no table map" in ran.text
     assert workspace.files() == before
     assert list(scratch.iterdir()) == []
 
