@@ -11,12 +11,15 @@ from migration.plan.printable import one_line
 if TYPE_CHECKING:
     import pytest
 
-_MEANS = {
+    from migration.audit.criteria import Mode
+
+MEANS: dict[Mode, str] = {
     "migrate": "migrate, for real",
     "rehearsal": "rehearsal, on copies: the workspace is not written to",
     "check": "check of a finished consolidation: nothing is written to the workspace",
     "rollback": "rollback, for real",
     "originals": "judgement by the originals: nothing is written to the workspace",
+    "inventory": "inventory: nothing but a proposed plan is written to the workspace",
     "bundle": "check of a bundle: no workspace is looked at",
 }
 
@@ -29,7 +32,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     from migration.engine.connections import library
 
     said = settings(config)
-    lines = [f"mode: {_MEANS.get(mode, mode)}"]
+    lines = [f"mode: {MEANS[mode]}"]
     if said.bundle is not None:
         lines.append(f"bundle: {said.bundle}")
     else:

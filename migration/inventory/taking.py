@@ -52,7 +52,9 @@ class Taking:
             EngineError: Nothing was looked at yet.
         """
         if self.found is None:
-            raise EngineError("nothing was looked at yet.", todo="Run the stage from its first test on.")
+            raise EngineError(
+                "nothing was looked at yet.", todo="Run the stage from its first test on.", id="out-of-order"
+            )
         return self.found
 
     def look(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from migration.audit.criteria import Mode
+from migration.harness.header import MEANS
 from migration.harness.options import settings
 
 if TYPE_CHECKING:
@@ -110,3 +112,21 @@ def test_without_the_gate_nothing_starts(pytester: pytest.Pytester, root: Path) 
 
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*migration.harness.gate is switched off*"])
+
+
+def test_the_header_has_words_for_every_mode() -> None:
+    """A mode without any would end a run in a traceback."""
+    assert set(MEANS) == set(get_args(Mode))
+
+
+def test_help_has_a_group_of_ours_and_markers_are_explained(pytester: pytest.Pytester) -> None:
+    """Whoever asks pytest is told: each option below one heading, each verb with the words that start it."""
+    asked = pytester.runpytest_subprocess(*PLUGINS, "--help").stdout.str()
+    group = asked[asked.index("consolidation of SQLite databases") :].split("\n\n")[0]
+    marks = pytester.runpytest_subprocess(*PLUGINS, "--markers").stdout.str()
+
+    for option in ("--workspace", "--plan", "--reports", "--originals", "--bundle", "--discard-changes"):
+        assert f"  {option}" in group
+    for verb in ("migrate", "verify", "rollback", "inventory"):
+        assert f"@pytest.mark.{verb}: " in marks
+        assert f"pytest -m {verb}" in marks
