@@ -71,7 +71,12 @@ class Aside:
             answer = json.loads(said)
         except ValueError:
             code = self._process.returncode
-            raise EngineError(f"a second process, which was to read, ended by itself ({code}).") from None
+            raise EngineError(
+                f"a second process, which was to read, ended by itself ({code}).",
+                left="It only read.",
+                todo="See whether memory ran out, or somebody ended it, and run again.",
+                id="reader-ended",
+            ) from None
         if "error" in answer:
             raise sqlite3.DatabaseError(answer["error"])
         return answer["said"]

@@ -60,6 +60,7 @@ def alike(text: str) -> list[str]:
         (r"\S*/reports/", ".../reports/"),
         (r"\d{8}_\d{6}", "<run>"),
         (r" +\d+\.\d\d s\b", " <seconds>"),
+        (r"\d+\.\d MB", "<size>"),
     ):
         text = re.sub(pattern, word, text)
     return [line.rstrip() for line in text.strip().splitlines()]
