@@ -100,7 +100,7 @@ def _foresee(plan: Plan, live: Path, hot: list[str], *, otherwise_fine: bool) ->
         try:
             copy_workspace(plan, live, scratch)
         except EngineError as error:  # locked, or written to: then it was no journal of a dead process
-            return [Problem("no-other-process", plan.name, error.what, error.todo)]
+            return [Problem("no-other-process", plan.name, error.what, error.todo, id=error.id)]
         for file in hot_journals(plan, scratch):
             take_back(scratch / file, None)
         problems = survey(plan, scratch, guards).problems

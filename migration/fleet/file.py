@@ -64,22 +64,37 @@ def _between(data: dict[str, Any]) -> Iterator[Mistake]:
     short, entries = data.get("workspaces", []), data.get("workspace", [])
     if short == [] and entries == []:
         todo = 'Add workspaces = ["..."] with folders or patterns, or a [[workspace]] for each.'
-        yield Mistake(("workspaces",), "no workspace is listed.", todo)
+        yield Mistake(("workspaces",), "no workspace is listed.", todo, id="empty-fleet")
     far = bool(data.get("scheduler"))
     if far and short:
         todo = "Write a [[workspace]] with path and worker for each."
-        yield Mistake(("workspaces",), "with a scheduler, each workspace names the worker that holds its files.", todo)
+        yield Mistake(
+            ("workspaces",),
+            "with a scheduler, each workspace names the worker that holds its files.",
+            todo,
+            id="worker-unfit",
+        )
     if far and "parallel" in data:
         todo = "Start each worker with as many threads as runs it may have at a time (--nthreads), and leave this out."
-        yield Mistake(("parallel",), '"parallel" has no meaning with a scheduler.', todo)
+        yield Mistake(("parallel",), '"parallel" has no meaning with a scheduler.', todo, id="parallel-elsewhere")
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         worker = entry.get("worker", "") if isinstance(entry, dict) else None
         if far and worker == "":
             what = "with a scheduler, each workspace names the worker that holds its files."
-            yield Mistake(("workspace", index), what, 'Add worker = "..." with the name it was started with (--name).')
+            yield Mistake(
+                ("workspace", index),
+                what,
+                'Add worker = "..." with the name it was started with (--name).',
+                id="worker-unfit",
+            )
         elif worker and not far:
             what = f"without a scheduler there is no worker {quoted(str(worker))}."
-            yield Mistake(("workspace", index, "worker"), what, 'Add scheduler = "tcp://..." at the top, or remove it.')
+            yield Mistake(
+                ("workspace", index, "worker"),
+                what,
+                'Add scheduler = "tcp://..." at the top, or remove it.',
+                id="worker-unfit",
+            )
 
 
 def _located(path: Path, text: str, found: Sequence[Mistake]) -> tuple[Problem, ...]:
@@ -91,6 +106,7 @@ def _located(path: Path, text: str, found: Sequence[Mistake]) -> tuple[Problem, 
             f"{one_line(path.name)}{f':{line}:{column}' if line else ''} ({spoken(mistake.loc)})",
             mistake.what,
             mistake.todo,
+            id=mistake.id,
         )
         for (line, column), mistake in places
     )

@@ -131,11 +131,27 @@ def _member(base: Path, fleet: Fleet, entry: Entry, path: str) -> Member:
 
 def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> list[Mistake]:
     if seen.trouble:
-        return [Mistake(loc, f"{quoted(entry.path)} could not be looked for: {seen.trouble}.", "Settle that first.")]
+        return [
+            Mistake(
+                loc,
+                f"{quoted(entry.path)} could not be looked for: {seen.trouble}.",
+                "Settle that first.",
+                id="member-unseen",
+            )
+        ]
     if not seen.folders:
-        return [Mistake(loc, f"{quoted(entry.path)} leads to no folder.", "Correct it; it counts from this file.")]
+        return [
+            Mistake(
+                loc,
+                f"{quoted(entry.path)} leads to no folder.",
+                "Correct it; it counts from this file.",
+                id="no-workspace",
+            )
+        ]
     todo = 'Run "pytest -m inventory --workspace DIR" to have one proposed, or name one with plan = "...".'
-    return [Mistake(loc, f"the workspace {quoted(path)} has no {PLAN}.", todo) for path in without_plan]
+    return [
+        Mistake(loc, f"the workspace {quoted(path)} has no {PLAN}.", todo, id="no-plan-file") for path in without_plan
+    ]
 
 
 def _twice(found: list[tuple[Loc, Member]]) -> list[Mistake]:
@@ -144,7 +160,11 @@ def _twice(found: list[tuple[Loc, Member]]) -> list[Mistake]:
     mistakes = []
     for loc, member in found:
         if seen.setdefault(member.key, loc) != loc:
-            mistakes.append(Mistake(loc, f"{quoted(member.name)} is listed before already.", "Keep one of the two."))
+            mistakes.append(
+                Mistake(
+                    loc, f"{quoted(member.name)} is listed before already.", "Keep one of the two.", id="listed-twice"
+                )
+            )
     return mistakes
 
 

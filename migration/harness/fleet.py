@@ -17,6 +17,7 @@ from migration.audit.private_file import write_private
 from migration.audit.words import duration
 from migration.harness.interruption import EXIT_CODES
 from migration.harness.options import settings
+from migration.harness.refusal import refusal
 from migration.plan.printable import printable
 from migration.plan.problem import Refused
 
@@ -47,12 +48,14 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
         pytest.UsageError: The fleet is refused; nothing was touched anywhere.
     """
     if verb not in _VERBS:
-        raise pytest.UsageError(f"--fleet goes with pytest -m {', -m '.join(_VERBS)}.")
+        raise refusal(f"--fleet goes with pytest -m {', -m '.join(_VERBS)}.", id="option-elsewhere")
     if find_spec("distributed") is None:
-        raise pytest.UsageError("--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'")
+        what = "--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'"
+        raise refusal(what, id="no-dask")
     alone = [f"--{name}" for name in _ALONE if config.getoption(f"consolidate_{name}") is not None]
     if alone:
-        raise pytest.UsageError(f"{', '.join(alone)}: with --fleet the fleet file names the workspaces. Leave it out.")
+        what = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
+        raise refusal(f"{what} Leave it out.", id="option-elsewhere")
     from migration.fleet.cluster import Unreachable, connected
     from migration.fleet.file import load
     from migration.fleet.members import look_here, members, rounds
@@ -64,8 +67,12 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
             if file.fleet.scheduler:
                 cluster = resources.enter_context(connected(file.fleet.scheduler, None))
             groups = rounds(file.fleet, members(file, cluster.look if cluster else look_here))
-        except (Refused, Unreachable, OSError) as error:
+        except Refused as error:  # each of its lines has an id of its own
             raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
+        except Unreachable as error:
+            raise refusal(f"refused; nothing was changed:\n{error}", id="no-scheduler") from None
+        except OSError as error:
+            raise refusal(f"refused; nothing was changed:\n{error}. See to that, and run again.", id="system") from None
         _say(*_outlook(file, verb, groups))
         if only_list:
             return 0

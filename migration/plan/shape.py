@@ -92,7 +92,9 @@ def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
 def _missing(whole: type[BaseModel], loc: Loc) -> Mistake:
     part = heading(loc[:-1], _noun(whole))
     if _model_at(whole, loc):
-        return Mistake(loc, f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys.", id="missing-key")
+        return Mistake(
+            loc, f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys.", id="missing-key"
+        )
     where = f"below {part}" if len(loc) > 1 else "at the top of the file, before the first [part]"
     return Mistake(loc, f"{_key(loc)} is missing in {part}.", f"Add {loc[-1]} = ... {where}.", id="missing-key")
 
@@ -101,7 +103,9 @@ def _unknown(whole: type[BaseModel], loc: Loc) -> Mistake:
     nearest = _nearest(whole, loc)
     known = ", ".join(map(quoted, _known(whole, loc[:-1])))
     todo = f"Did you mean {quoted(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
-    return Mistake(loc, f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1], _noun(whole))}.", todo, id="unknown-key")
+    return Mistake(
+        loc, f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1], _noun(whole))}.", todo, id="unknown-key"
+    )
 
 
 def _wrong_part(loc: Loc, *, several: bool) -> Mistake:

@@ -53,9 +53,9 @@ def read(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
         column = f" at column {at.group(2)}" if at and at.group(2) else ""
         what = f"not valid TOML{column}: {short(sentence)}."
         todo = "Correct this line; a text in quotes or a bracket may be open before it."
-        _refuse(kind, f"{path.name}:{line}", what, todo)
+        _refuse(kind, f"{path.name}:{line}", what, todo, id="not-toml")
     except ValueError:  # Python's own limit; tomllib lets it through, without a place
-        _refuse(kind, path.name, "a number has thousands of digits.", "Correct it.")
+        _refuse(kind, path.name, "a number has thousands of digits.", "Correct it.", id="not-toml")
 
 
 @contextmanager
@@ -68,7 +68,13 @@ def not_too_deep(path: Path, kind: Kind) -> Iterator[None]:
     try:
         yield
     except RecursionError:
-        _refuse(kind, path.name, "brackets are nested too deep.", f"A {kind.noun} needs three levels at most.")
+        _refuse(
+            kind,
+            path.name,
+            "brackets are nested too deep.",
+            f"A {kind.noun} needs three levels at most.",
+            id="nested-too-deep",
+        )
 
 
 def _text(path: Path, kind: Kind) -> str:
@@ -79,25 +85,31 @@ def _text(path: Path, kind: Kind) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"0x{content[error.start]:02x}"
         todo = "Save the file in UTF-8, as TOML demands."
-        _refuse(kind, f"{path.name}:{line}", f"the byte {byte} is not UTF-8.", todo)
+        _refuse(kind, f"{path.name}:{line}", f"the byte {byte} is not UTF-8.", todo, id="not-utf-8")
 
 
 def _content(path: Path, kind: Kind) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-            _refuse(kind, str(path), "this is not a file.", kind.elsewhere)
+            _refuse(kind, str(path), "this is not a file.", kind.elsewhere, id="no-plan-file")
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except FileNotFoundError:
-        _refuse(kind, str(path), f"there is no {kind.noun} file here.", kind.absent)
+        _refuse(kind, str(path), f"there is no {kind.noun} file here.", kind.absent, id="no-plan-file")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         what = f"the {kind.noun} file cannot be read: {reason}."
-        _refuse(kind, str(path), what, f"Make it readable. {kind.elsewhere}")
+        _refuse(kind, str(path), what, f"Make it readable. {kind.elsewhere}", id="plan-unreadable")
     if len(content) > _LARGEST:
-        _refuse(kind, str(path), f"this is larger than a {kind.noun} can be ({_LARGEST} bytes).", kind.elsewhere)
+        _refuse(
+            kind,
+            str(path),
+            f"this is larger than a {kind.noun} can be ({_LARGEST} bytes).",
+            kind.elsewhere,
+            id="no-plan-file",
+        )
     return content
 
 
-def _refuse(kind: Kind, subject: str, what: str, todo: str) -> NoReturn:
-    raise Refused((Problem(kind.criterion, one_line(subject), what, todo),))
+def _refuse(kind: Kind, subject: str, what: str, todo: str, *, id: str) -> NoReturn:
+    raise Refused((Problem(kind.criterion, one_line(subject), what, todo, id=id),))
