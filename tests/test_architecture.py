@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("plan", "engine", "inventory", "audit", "fleet", "harness")
+ROOMS = ("plan", "engine", "inventory", "audit", "selftest", "fleet", "harness")
 ALLOWED = {
     "plan": {"plan"},
     "engine": {"engine", "plan"},
     "audit": {"audit", "plan"},
     "inventory": {"inventory", "engine", "plan"},
     "fleet": {"fleet", "audit", "engine", "plan"},
-    "harness": {"harness", "fleet", "audit", "inventory", "engine", "plan", "sample"},
+    "selftest": {"selftest", "audit", "inventory", "engine", "plan"},
+    "harness": {"harness", "selftest", "fleet", "audit", "inventory", "engine", "plan", "sample"},
     "sample": {"sample", "plan"},
 }
 MODULES = sorted(path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.parts)

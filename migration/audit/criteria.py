@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["migrate", "rehearsal", "check", "rollback", "originals", "bundle", "inventory"]
+Mode = Literal["migrate", "rehearsal", "check", "rollback", "originals", "bundle", "inventory", "selftest"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ STAGES = (
     Stage("70-references", "rewrites the code that named the old databases", _RUN),
     Stage("80-smoke", "runs the applications", _RUN),
     Stage("90-archive", "renames the sources", _RUN),
+    Stage("94-selftest", "plants faults into runs on copies, to see that every check can fail", ("selftest",)),
     Stage("95-final", "reads everything again and writes the record", _RUN),
     Stage("96-bundle", "reads a bundle, whenever and wherever it was made, and nothing else", ("bundle",)),
     Stage("97-rollback", "puts everything back, and proves it", ("rehearsal", "rollback")),
@@ -121,6 +122,7 @@ CRITERIA = (
         "archive-restorable", "90-archive", "Each archive, restored to a scratch folder, has the content of its source."
     ),
     Criterion("no-late-writes", "90-archive", "Nobody wrote into a source between copy and archive."),
+    Criterion("faultless", "94-selftest", "Without a fault, runs on copies of the workspace are accepted."),
     Criterion(
         "final-digest",
         "95-final",
@@ -165,11 +167,19 @@ JUDGED_BY_ORIGINALS = (
 """Ids of the criteria that can be answered without having made the consolidation; the sentences are the same."""
 
 
+FAULTLESS = "faultless"
+CAN_FAIL = "can-fail:"
+"""What a selftest shows of a criterion: that a run into which a fault was planted is refused by it."""
+
+
 def criteria_of(stage: str) -> tuple[str, ...]:
     """Return the ids of the criteria that a stage judges; smoke tests of the plan come in addition."""
     if stage == "99-originals":
         return JUDGED_BY_ORIGINALS
+    if stage == "94-selftest":
+        return (FAULTLESS, *(CAN_FAIL + criterion.id for criterion in CRITERIA if criterion.id != FAULTLESS))
     return tuple(criterion.id for criterion in CRITERIA if criterion.stage == stage)
 
 
 SMOKE_SENTENCE = "The application works with the consolidated database."
+CAN_FAIL_SENTENCE = "A run on a copy, into which a fault was planted, is refused by this criterion:"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import migration
 from migration.audit.bundle_check import seen_as
-from migration.audit.criteria import STAGES, criteria_of
+from migration.audit.criteria import CAN_FAIL, STAGES, criteria_of
 from migration.audit.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def following(told: Told) -> list[Evidence]:
         ("stages", _named(_stages(told)), _named([stage["id"] for stage in said["stages"]])),
         *_exit(said),
     ]
-    if _mode(told) != "originals":
+    if _mode(told) not in ("originals", "selftest"):
         pairs.append(("unanswerable", "none", _named(list(said["unanswerable"]))))
     if same_release(told) and not said["already"]:
         there = {one["id"] for one in said["criteria"]} - set(said["unanswerable"])
@@ -79,6 +79,8 @@ def demanded(told: Told) -> set[str]:
     # A plan with a mistake has no digest in the evidence: its run was refused, and asked for no application.
     read = told.evidence["plan"]["sha256"] or told.evidence["verdict"] == "accepted"
     smoke = set(told.smoke) if read and mode not in ("rollback", "bundle", "inventory") else set()
+    if mode == "selftest":
+        smoke = {CAN_FAIL + one for one in smoke}
     return (ids | smoke) - set(told.evidence["unanswerable"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from migration.audit.criteria import CRITERIA, JUDGED_BY_ORIGINALS, SMOKE_SENTENCE, STAGES
+from migration.audit.criteria import CAN_FAIL, CAN_FAIL_SENTENCE, CRITERIA, JUDGED_BY_ORIGINALS, SMOKE_SENTENCE, STAGES
 
 if TYPE_CHECKING:
     from migration.audit.criteria import Mode
@@ -23,6 +23,7 @@ _ACCEPTED = {
     "originals": "Right by its originals",
     "bundle": "Bundle consistent",
     "inventory": "Inventory taken",
+    "selftest": "Checks can fail",
 }
 _INTERRUPTED = (2, 129, 143)
 _REFUSED = {  # by exit code
@@ -62,6 +63,8 @@ def tone(record: Record | Attempt) -> Tone:
 
 def sentence(criterion: str) -> str:
     """Return what holds when the criterion is shown; empty for an id that nobody knows."""
+    if criterion.startswith(CAN_FAIL):
+        return f"{CAN_FAIL_SENTENCE} {sentence(criterion.removeprefix(CAN_FAIL))}"
     if criterion.startswith(SMOKE):
         return SMOKE_SENTENCE
     return _CRITERIA[criterion].sentence if criterion in _CRITERIA else ""
@@ -69,6 +72,8 @@ def sentence(criterion: str) -> str:
 
 def stage_of(criterion: str, mode: Mode) -> str:
     """Return the id of the stage that judges the criterion; empty for an id that nobody knows."""
+    if criterion.startswith(CAN_FAIL):
+        return "94-selftest"
     if mode == "originals" and (criterion.startswith(SMOKE) or criterion in JUDGED_BY_ORIGINALS):
         return "99-originals"
     if criterion.startswith(SMOKE):

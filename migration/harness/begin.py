@@ -82,7 +82,7 @@ def _begun(said: Settings, verb: str) -> RunState:
         state.plan = load(said.plan)
         state.plan_sha256 = sha256(said.plan)
     except Refused as refused:
-        if verb == "rollback":
+        if verb in ("rollback", "selftest"):
             raise
         state.plan_problems = refused.problems
         state.attempts = earlier(said, None)
@@ -129,6 +129,14 @@ def _look_around(state: RunState, plan: Plan) -> None:
     if state.verb == "verify":
         _refuse_between(root, plan)
         state.mode = "rehearsal" if last_finished(root, plan) is None else "check"
+        return
+    if state.verb == "selftest":
+        _refuse_between(root, plan)
+        if last_finished(root, plan) is not None:
+            raise pytest.UsageError(
+                "this workspace is consolidated already. A selftest needs one that is still to be consolidated, "
+                "or a copy of this one that was rolled back; what stands is checked by: pytest -m verify"
+            )
         return
     state.resources.enter_context(RunLock(root / plan.backups))
     if state.verb == "migrate":
@@ -185,4 +193,5 @@ _LISTED: dict[str, Mode] = {
     "verify": "rehearsal",
     "rollback": "rollback",
     "inventory": "inventory",
+    "selftest": "selftest",
 }

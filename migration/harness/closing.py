@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from migration.audit.bundle import zip_of
+from migration.audit.faults_table import faults_table
 from migration.audit.inventory import lines
 from migration.plan.printable import one_line
 
@@ -26,6 +27,9 @@ def last_lines(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
     yield " sqlite-consolidate ".center(80, "="), {"bold": True}
     for words in lines(state.extra["inventory"]) if "inventory" in state.extra else ():
         yield f"  {one_line(words)}", {}
+    if state.mode == "selftest":
+        yield from ((f"  {words}", {}) for words in faults_table(state.record()).splitlines())
+        yield "", {}
     problems = [*state.errors, *_not_held(state), *_heard(state)]
     for words in problems[:_MOST_PROBLEMS]:
         yield f"  {one_line(words)}", {}

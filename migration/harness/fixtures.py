@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from migration.engine.originals import Judged
     from migration.engine.run import Run
     from migration.engine.smoke import SmokeResult
+    from migration.harness.selftest import Selftest
     from migration.harness.way_back import WayBack
     from migration.inventory.taking import Taking
     from migration.plan.model import Plan, Smoke
@@ -255,6 +256,20 @@ def judged(state: RunState, plan: Plan) -> Iterator[Judged]:
         where = state.settings.originals or scratch
         target = originals.lay_out(plan, where, state.settings.workspace, scratch)
         yield originals.judge(plan, scratch, target, stack)
+
+
+@pytest.fixture(scope="session")
+def selftest(state: RunState, plan: Plan, pytestconfig: pytest.Config) -> Iterator[Selftest]:
+    """The trials of this workspace, on private copies that are gone afterwards."""
+    from migration.harness.progress import teller
+    from migration.harness.selftest import Selftest
+
+    folder = pytestconfig.invocation_params.dir
+    one = Selftest(plan, state.settings.plan, state.settings.workspace, folder, teller(pytestconfig))
+    try:
+        yield one
+    finally:
+        one.close()
 
 
 @pytest.fixture(scope="session")

@@ -29,13 +29,15 @@ _LISTED: dict[str, Mode] = {
     "verify": "rehearsal",
     "rollback": "rollback",
     "inventory": "inventory",
+    "selftest": "selftest",
 }
 # Options that only show something: with the first no run is begun, with the others nothing is even collected.
 _LISTING = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
 _TELLING = ("help", "version", "markers")
 
 _CLOSED = marked(
-    "The stages run only as a whole: say pytest -m migrate, -m verify, -m rollback or -m inventory, and no path.",
+    "The stages run only as a whole: say pytest -m migrate, -m verify, -m rollback, -m inventory or -m selftest, "
+    "and no path.",
     id="only-as-a-whole",
 )
 

@@ -19,6 +19,7 @@ _MARKS = (
     "verify: rehearse on copies before a migration, or check the result after it; say exactly: pytest -m verify",
     "rollback: put everything back as it was before the last migration; say exactly: pytest -m rollback",
     "inventory: find the databases, and propose a plan; say exactly: pytest -m inventory",
+    "selftest: plant faults into runs on copies, to see that every check can fail; say exactly: pytest -m selftest",
     "stage(id): the stage of a run that a test belongs to, such as '40-transfer'; it is the name of its file",
     "criterion(*ids): the criteria that a test of a stage judges, such as 'rows-counted'",
     "long: runs for minutes; pytest -m long",
@@ -29,7 +30,7 @@ _MARKS = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and configuration keys of the same names are known to pytest."""
     group = parser.getgroup(
-        "sqlite-consolidate", "consolidation of SQLite databases (-m inventory, verify, migrate or rollback)"
+        "sqlite-consolidate", "consolidation of SQLite databases (-m inventory, verify, migrate, rollback, selftest)"
     )
     for name, metavar, what in (
         ("workspace", "DIR", "Folder that holds target, sources and code (default: the bundled sample workspace)"),

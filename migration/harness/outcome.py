@@ -220,7 +220,7 @@ def _exit_code(state: RunState, exitstatus: int) -> int:
         return REFUSED
     if state.verdict() == "accepted":
         return 0
-    if state.mode in ("check", "originals", "bundle") or state.touched:
+    if state.mode in ("check", "originals", "bundle", "selftest") or state.touched:
         return 1
     return REFUSED
 

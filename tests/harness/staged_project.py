@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from migration.harness.options import settings
 from migration.harness.state import STATE, RunState
 
 pytest_plugins = ["migration.harness.options", "migration.harness.gate"]
-MODES = {"migrate": "migrate", "verify": "rehearsal", "rollback": "rollback", "inventory": "inventory"}
+MODES = {verb: verb for verb in ("migrate", "rollback", "inventory", "selftest")} | {"verify": "rehearsal"}
 
 def begin(config, verb):
     (config.rootpath / "begun.log").write_text(verb)
@@ -135,7 +136,7 @@ def _tests(stage: Stage) -> list[tuple[str, str]]:
     judged = criteria_of(stage.id)
     return [
         ("test_performed", ""),
-        *((f"test_{id_.replace('-', '_')}", f'@pytest.mark.criterion("{id_}")') for id_ in judged),
+        *((f"test_{re.sub(r'[-:]', '_', id_)}", f'@pytest.mark.criterion("{id_}")') for id_ in judged),
     ]
 
 
@@ -147,6 +148,7 @@ def _source(stage: Stage) -> str:
         "check": "verify",
         "originals": "verify",
         "bundle": "verify",
+        "selftest": "selftest",
         "rollback": "rollback",
         "inventory": "inventory",
     }

@@ -20,7 +20,10 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Stage
     return staged_project(pytester, monkeypatch)
 
 
-@pytest.mark.parametrize(("verb", "mode"), [("migrate", "migrate"), ("verify", "rehearsal"), ("rollback", "rollback")])
+@pytest.mark.parametrize(
+    ("verb", "mode"),
+    [("migrate", "migrate"), ("verify", "rehearsal"), ("rollback", "rollback"), ("selftest", "selftest")],
+)
 def test_the_exact_verb_runs_every_stage_of_its_mode_in_order(project: StagedProject, verb: str, mode: Mode) -> None:
     """All of them, each test once, although the files have the tests the wrong way round."""
     ran = project.pytest("-m", verb)

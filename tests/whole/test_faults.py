@@ -2,345 +2,182 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+import subprocess
+from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.criteria import CRITERIA, STAGES, criteria_of
-from tests.whole.test_bad_input import BAD_INPUT
-from tests.whole.whole_run import Before, Workspace, execute, small_workspace
+from migration.audit.criteria import CAN_FAIL, CRITERIA, FAULTLESS, STAGES
+from migration.audit.faults_table import TABLE
+from migration.harness.faulted import Planter
+from migration.plan.file import load
+from migration.selftest.fault import Fault, NotPlantedError
+from migration.selftest.table import FAULTS, faults_of
+from migration.selftest.trial import Outcome, judged
+from tests.whole.whole_run import REPOSITORY, Ran, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from migration.selftest.fault import Scene
 
-    from migration.engine.run import Run
-
-SMOKE = "smoke:the store reads its tasks"
+WITHIN = {fault.at: fault for fault in FAULTS if fault.at}  # one for each test that a fault can be planted before
+SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What goes wrong in a run, and the criterion that has to see it.
-
-    Attributes:
-        criterion: Id of the criterion.
-        test: Name of the stage's test before which it goes wrong.
-        does: It in words.
-        plant: Makes it go wrong; returns what takes it away again where no way back of the run could.
-    """
-
-    criterion: str
-    test: str
-    does: str
-    plant: Callable[[Run], Callable[[], object] | None]
+def selftest(workspace: Workspace, *args: str) -> Ran:
+    """Run the command that a user would; its trials have processes of their own, and time."""
+    command = workspace.command("selftest", *args)
+    done = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=SELFTEST_DEADLINE
+    )
+    return workspace.ran(done.returncode, done.stdout + done.stderr)
 
 
-def _sql(statement: str) -> Callable[[Run], None]:
-    """Meddle with the target inside the run's own transaction."""
-
-    def _plant(run: Run) -> None:
-        run.connection.execute(statement)
-
-    return _plant
+def test_every_criterion_has_a_fault() -> None:
+    """A criterion without one might be unable to fail."""
+    assert {fault.criterion for fault in FAULTS} | {FAULTLESS} == {criterion.id for criterion in CRITERIA}
 
 
-def _late_sql(statement: str) -> Callable[[Run], None]:
-    """Meddle with the committed target, as another program would."""
-    return lambda run: execute(run.root / "main.db", statement)
+def test_every_fault_has_a_name_of_its_own() -> None:
+    """The table has no line twice."""
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
 
-def _copy_sql(statement: str) -> Callable[[Run], None]:
-    """Meddle with the backup of the source."""
-    return lambda run: execute(run.folder / "databases" / "old.db", statement)
+def test_a_selftest_plants_every_fault_and_each_is_refused_by_its_criterion(workspace: Workspace) -> None:
+    """It exits with 0, lists criterion and fault in terminal, bundle and evidence, and does not touch the workspace."""
+    before = workspace.files()
 
+    ran = selftest(workspace)
 
-def _archive_sql(statement: str) -> Callable[[Run], Callable[[], object]]:
-    """Meddle with the archive of the source."""
-
-    def _plant(run: Run) -> Callable[[], object]:
-        archive = next(run.root.glob("old.db.archived_*"))
-        before = archive.read_bytes()
-        execute(archive, statement)
-        return lambda: archive.write_bytes(before)
-
-    return _plant
-
-
-def _file(name: str, text: str) -> Callable[[Run], Callable[[], object]]:
-    """Leave a file where none should be."""
-
-    def _plant(run: Run) -> Callable[[], object]:
-        (run.root / name).write_text(text)
-        return (run.root / name).unlink
-
-    return _plant
-
-
-def _appended(name: str, text: str) -> Callable[[Run], Callable[[], object]]:
-    """Add a line to a file."""
-
-    def _plant(run: Run) -> Callable[[], object]:
-        path = run.root / name
-        before = path.read_bytes()
-        path.write_bytes(before + text.encode())
-        return lambda: path.write_bytes(before)
-
-    return _plant
-
-
-def _truncate_code_copy(run: Run) -> None:
-    next((run.folder / "code").iterdir()).write_bytes(b"")
-
-
-def _cut_dump(run: Run) -> None:
-    dump = run.folder / "databases" / "old.sql"
-    dump.write_text(dump.read_text().replace("'three'", "'thre'"))
-
-
-def _lie_about_rows(run: Run) -> None:
-    run.done[0] = replace(run.done[0], rows=run.done[0].rows + 1)
-
-
-def _break_a_check(run: Run) -> None:
-    run.connection.execute("PRAGMA ignore_check_constraints=ON")
-    run.connection.execute("UPDATE main.people SET name = '' WHERE id = 1")
-    run.connection.execute("PRAGMA ignore_check_constraints=OFF")
-
-
-def _lose_the_commit(run: Run) -> None:
-    shutil.copyfile(run.folder / "databases" / "target.db", run.root / "main.db")
-
-
-def _forget_the_rewrite(run: Run) -> None:
-    (run.root / "app" / "store.py").write_bytes(run.rewrites[0].before)
-
-
-def _empty_the_instructions(run: Run) -> None:
-    finish = run.finish
-
-    def _finish(record: bytes, instructions: bytes) -> None:
-        finish(record, instructions)
-        (run.folder / "ROLLBACK.md").write_bytes(b"")
-
-    run.finish = _finish  # type: ignore[method-assign]  # this run only, in a process of its own
-
-
-FAULTS = (
-    Fault(
-        "backup-complete",
-        "test_all_originals_are_in_the_backup_set",
-        "a copied code file is truncated",
-        _truncate_code_copy,
-    ),
-    Fault(
-        "backup-digest",
-        "test_each_backup_has_the_content_of_its_original",
-        "a row is missing in a backup",
-        _copy_sql("DELETE FROM tags WHERE tag = 'blue'"),
-    ),
-    Fault("dump-reloads", "test_each_dump_reloads_to_the_same_content", "a text in a dump is cut", _cut_dump),
-    Fault("tables-created", "test_all_planned_tables_exist", "a table is not there", _sql("DROP TABLE main.tags")),
-    Fault(
-        "indexes-created",
-        "test_all_planned_indexes_exist_on_their_own_tables",
-        "an index is not there",
-        _sql("DROP INDEX main.tasks_title"),
-    ),
-    Fault("schema-as-planned", "test_the_schema_is_as_planned", "a stowaway", _sql("CREATE TABLE main.stowaway(x)")),
-    Fault(
-        "rows-counted",
-        "test_all_record_counts_match",
-        "a row is dropped after the copy",
-        _sql("DELETE FROM main.tags WHERE tag = 'blue'"),
-    ),
-    Fault(
-        "rows-expected", "test_the_counts_are_those_of_the_plan", "another number of rows was moved", _lie_about_rows
-    ),
-    Fault(
-        "rows-exact",
-        "test_the_target_is_read_before_commit",
-        "two columns are swapped in one row",
-        _sql("UPDATE main.tasks SET id = title, title = id WHERE id = 'a'"),
-    ),
-    Fault(
-        "rows-exact",
-        "test_the_target_is_read_before_commit",
-        "a blob became a text",
-        _sql("UPDATE main.tasks SET raw = CAST(raw AS TEXT) WHERE id = 'c'"),
-    ),
-    Fault(
-        "no-duplicates",
-        "test_no_row_is_there_twice",
-        "a row without a key is there twice",
-        _sql("INSERT INTO main.tags SELECT * FROM main.tags LIMIT 1"),
-    ),
-    Fault(
-        "foreign-keys",
-        "test_no_foreign_key_points_at_nothing",
-        "a child lost its parent",
-        _sql("UPDATE main.tags SET task = 'nobody' WHERE tag = 'blue'"),
-    ),
-    Fault("integrity", "test_the_target_is_intact", "a CHECK is violated", _break_a_check),
-    Fault(
-        "neighbours-unchanged",
-        "test_every_table_the_target_had_before_is_unchanged",
-        "a neighbour's row is changed",
-        _sql("UPDATE main.people SET name = 'Eve' WHERE id = 2"),
-    ),
-    Fault(
-        "triggers-in-place",
-        "test_triggers_and_views_are_in_place",
-        "a trigger is lost",
-        _sql("DROP TRIGGER main.tasks_kept"),
-    ),
-    Fault(
-        "size-reasonable",
-        "test_the_size_is_reasonable",
-        "the target has swollen",
-        _sql("CREATE TABLE main.swollen AS SELECT zeroblob(9000000)"),
-    ),
-    Fault("committed", "test_a_new_connection_reads_the_row_of_history", "the disk lost the commit", _lose_the_commit),
-    Fault("references-updated", "test_the_code_uses_the_target", "the rewrite is lost", _forget_the_rewrite),
-    Fault(
-        "no-stale-references",
-        "test_nothing_names_an_old_database_any_more",
-        "another file still names the old database",
-        _file("app/other.py", 'PATH = "old.db"\n'),
-    ),
-    Fault(
-        "code-compiles",
-        "test_every_rewritten_file_compiles",
-        "the rewritten file is no Python",
-        _appended("app/store.py", "def\n"),
-    ),
-    Fault(SMOKE, "test_the_application_works", "a row is gone", _late_sql("DELETE FROM tasks WHERE id = 'b'")),
-    Fault("logs-clean", "test_the_logs_have_no_new_error", "an application logs", _appended("app.log", "ERROR now\n")),
-    Fault(
-        "no-side-effects",
-        "test_the_applications_changed_no_database",
-        "an application writes",
-        _late_sql("INSERT INTO people VALUES (3, 'Eve')"),
-    ),
-    Fault(
-        "no-side-effects",
-        "test_the_applications_changed_no_database",
-        "an application makes a database",
-        _file("second.db", ""),
-    ),
-    Fault("archived", "test_the_old_databases_are_archived", "an application made it again", _file("old.db", "")),
-    Fault(
-        "archive-restorable",
-        "test_each_archive_can_be_restored",
-        "the archive lost a row",
-        _archive_sql("DELETE FROM tags WHERE tag = 'blue'"),
-    ),
-    Fault(
-        "no-late-writes",
-        "test_nobody_wrote_between_copy_and_archive",
-        "a late write into the archive",
-        _archive_sql("INSERT INTO tags VALUES ('c', 'late')"),
-    ),
-    Fault(
-        "final-digest",
-        "test_the_target_still_is_what_was_verified",
-        "a row is changed after COMMIT",
-        _late_sql("UPDATE tasks SET hours = 9.5 WHERE id = 'c'"),
-    ),
-    Fault(
-        "final-digest",
-        "test_the_target_still_is_what_was_verified",
-        "a table is made after COMMIT",
-        _late_sql("CREATE TABLE late (x)"),
-    ),
-    Fault(
-        "record-written", "test_the_record_is_in_the_backup_set", "the instructions are empty", _empty_the_instructions
-    ),
-)
-
-
-def _add_late_row(workspace: Workspace) -> None:
-    execute(next(workspace.root.glob("old.db.archived_*")), "INSERT INTO tags VALUES ('c', 'late')")
-
-
-AFTERWARDS: dict[str, Callable[[Workspace], object]] = {
-    "archives-unchanged": _add_late_row,
-    "target-right": lambda workspace: workspace.execute("main.db", "DROP TABLE tags"),
-    "no-old-database": lambda workspace: workspace.execute("old.db", "CREATE TABLE tasks(id)"),
-    "still-no-stale-references": lambda workspace: workspace.edit("app/store.py", "main.db", "old.db"),
-    SMOKE: lambda workspace: workspace.execute("main.db", "DELETE FROM tasks WHERE id = 'b'"),
-}
-
-
-@pytest.fixture(scope="module")
-def consolidated(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace that has been consolidated; to be copied."""
-    workspace = small_workspace(tmp_path_factory.mktemp("consolidated"))
-    ran = workspace.forked("migrate")
     assert ran.exit == 0, ran.text
-    return workspace
+    assert workspace.files() == before
+    assert ran.folder is not None
+    table = (ran.folder / TABLE).read_text()
+    faults = faults_of(load(workspace.plan))
+    proven = len({fault.criterion for fault in faults})
+    assert table.startswith(f"{proven} criteria, {proven} proven able to fail here.\n")
+    assert [line.split()[0] for line in table.splitlines()[3:]] == [fault.criterion.split()[0] for fault in faults]
+    assert {line.split()[-1] for line in table.splitlines()[3:]} == {"yes"}
+    assert all(line.rstrip() in ran.text for line in table.splitlines())
+    shown = {(one["id"], one["subject"]) for one in ran.evidence["criteria"] if one["verdict"] == "shown"}
+    assert shown >= {(CAN_FAIL + fault.criterion, fault.does) for fault in faults}
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.criterion}: {fault.does}")
-def test_a_fault_turns_its_criterion_red_and_everything_is_put_back(workspace: Workspace, fault: Fault) -> None:
-    """The run ends with 1, names the criterion, leaves the later stages, and the workspace is as it was."""
+@pytest.mark.parametrize("fault", WITHIN.values(), ids=lambda fault: fault.name)
+def test_a_fault_stops_the_run_at_its_stage_and_everything_is_put_back(workspace: Workspace, fault: Fault) -> None:
+    """The run ends with 1, names the criterion in words, leaves the later stages, and the workspace is as it was."""
     before = workspace.contents()
 
-    ran = workspace.forked("migrate", plugin=Before(fault.test, _on_run(fault.plant)))
+    ran = workspace.forked("migrate", plugin=Planter(fault))
 
     assert ran.exit == 1, ran.text
     assert fault.criterion in ran.failed
     assert ran.evidence["verdict"] == "refused"
-    assert ran.outcomes == _stopped_at(next((c.stage for c in CRITERIA if c.id == fault.criterion), "80-smoke"))
+    assert ran.outcomes == _stopped_at(next(one.stage for one in CRITERIA if one.id == fault.criterion))
     assert workspace.contents() == before
     assert not ran.shows_source, ran.text
     assert "put back" in ran.evidence["put_back"]
 
 
-@pytest.mark.parametrize("criterion", AFTERWARDS)
-def test_what_goes_wrong_afterwards_turns_the_check_red(
-    consolidated: Workspace, tmp_path: Path, criterion: str
-) -> None:
-    """A verify after a migration ends with 1 and names the criterion; it writes nothing."""
-    workspace = _copied(consolidated, tmp_path)
-    AFTERWARDS[criterion](workspace)
+def test_a_fault_that_changes_nothing_is_not_called_noticed(workspace: Workspace) -> None:
+    """The selftest can fail as well: a run that a fault did not stop is no proof."""
+    fault = Fault("rows-exact", "nothing", lambda _scene: None, at="test_the_target_is_read_before_commit")
+    planter = Planter(fault)
+
+    ran = workspace.forked("migrate", plugin=planter)
+
+    assert ran.exit == 0, ran.text
+    assert not judged(fault, Outcome(planted=True, exit=ran.exit, failed=tuple(ran.failed))).holds
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Outcome(planted=True, exit=1, failed=("rows-counted",)), "refused by rows-counted"),
+        (Outcome(planted=True, exit=1, failed=("rows-exact",), changed=("main.db",)), "not as before: main.db"),
+        (Outcome(planted=True, exit=4, failed=("rows-exact",)), "exit 4"),
+        (Outcome(planted=False, exit=1, failed=("rows-exact",)), "before the fault was planted"),
+        (Outcome(), "it took too long"),
+    ],
+    ids=["another criterion", "not put back", "another exit code", "never planted", "without an end"],
+)
+def test_only_its_own_criterion_proves_a_fault_noticed(outcome: Outcome, said: str) -> None:
+    """What else may have stopped the run is said, and does not count."""
+    fault = next(one for one in FAULTS if one.criterion == "rows-exact")
+    noticed = Outcome(planted=True, exit=1, failed=("rows-exact",))
+
+    seen = judged(fault, outcome)
+
+    assert judged(fault, noticed).holds
+    assert not seen.holds
+    assert said in seen.observed
+
+
+def test_a_workspace_that_is_refused_without_a_fault_proves_nothing(workspace: Workspace) -> None:
+    """Exit 1; the criteria that refused are named, and no fault is planted."""
+    workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")
     before = workspace.files()
 
-    ran = workspace.forked("verify")
+    ran = selftest(workspace)
 
     assert ran.exit == 1, ran.text
-    assert criterion in ran.failed
+    assert ran.failed == {FAULTLESS}
+    assert "refused by nothing-left-behind" in ran.text
+    assert "0 proven able to fail here" in ran.text
     assert workspace.files() == before
 
 
-def test_a_manifest_that_was_edited_turns_the_rollback_red(consolidated: Workspace, tmp_path: Path) -> None:
-    """What is put back is compared with what the manifest says, and a difference is never called restored."""
-    workspace = _copied(consolidated, tmp_path)
-    manifest = workspace.sets()[0] / "manifest.json"
-    digest = workspace.contents()[next(name for name in workspace.contents() if name.startswith("old.db.archived"))]
-    manifest.write_text(manifest.read_text().replace(digest, digest[::-1]))
+def test_a_finished_consolidation_is_not_selftested(workspace: Workspace) -> None:
+    """Exit 4, with what to do instead."""
+    assert workspace.forked("migrate").exit == 0
+    before = workspace.files()
 
-    ran = workspace.forked("rollback")
+    ran = workspace.forked("selftest")
 
-    assert ran.exit == 1, ran.text
-    assert ran.failed == {"restored-exact"}
-    assert "as it was before" in ran.evidence["headline"]
-
-
-def test_every_criterion_has_a_fault() -> None:
-    """A criterion without one might be unable to fail."""
-    planted = {fault.criterion for fault in FAULTS} | AFTERWARDS.keys() | {case.criterion for case in BAD_INPUT}
-    planted |= {"no-other-process", "restored-exact"}  # with tests of their own, in test_bad_input.py and above
-    planted |= set(criteria_of("96-bundle"))  # bundles that were tampered with are in test_bundle_check.py
-    planted |= {"databases-found", "plan-proposed", "only-looked"}  # of another verb, in test_inventory_run.py
-
-    assert planted == {criterion.id for criterion in CRITERIA} | {SMOKE}
+    assert ran.exit == 4
+    assert "consolidated already" in ran.text
+    assert not ran.shows_source
+    assert workspace.files() == before
 
 
-def _on_run(plant: Callable[[Run], object]) -> Callable[[Any], object]:
-    return lambda item: plant(item.funcargs["run"] if "run" in item.funcargs else item._request.getfixturevalue("run"))  # noqa: SLF001
+@pytest.mark.long
+def test_what_a_workspace_lacks_is_said_and_is_not_called_proven(workspace: Workspace) -> None:
+    """A plan without code, logs and index: each fault that cannot be planted says why, and none of them is green."""
+    text = workspace.plan.read_text()
+    workspace.plan.write_text(text[: text.index("[[reference]]")].replace("  rows = 3\n", ""))
+    workspace.execute("old.db", "DROP TRIGGER tasks_kept; DROP INDEX tasks_title; DROP TABLE tags")
+    workspace.edit("consolidation.toml", '\n  [[source.table]]\n  name = "tags"\n', "")
+
+    ran = selftest(workspace)
+
+    assert ran.exit == 0, ran.text
+    lacking = {one["id"]: one["observed"] for one in ran.evidence["criteria"] if one["verdict"] == "not shown"}
+    assert lacking == {
+        "can-fail:rows-as-stated": "not planted: the plan states no number of rows",
+        "can-fail:references-found": "not planted: the plan names no reference",
+        "can-fail:indexes-created": "not planted: the plan creates no index",
+        "can-fail:rows-expected": "not planted: the plan states no number of rows",
+        "can-fail:references-updated": "not planted: the plan rewrites no code",
+        "can-fail:no-stale-references": "not planted: the plan scans no folder",
+        "can-fail:code-compiles": "not planted: the plan rewrites no Python file",
+        "can-fail:logs-clean": "not planted: the plan names no log",
+        "can-fail:still-no-stale-references": "not planted: the plan scans no folder",
+    }
+    assert "48 criteria, 39 proven able to fail here" in ran.text
+
+
+def test_a_planter_says_what_the_workspace_lacks(workspace: Workspace) -> None:
+    """A run in which nothing could be planted is left at once, and puts everything back."""
+
+    def _lacking(_scene: Scene) -> None:
+        raise NotPlantedError("no trigger")
+
+    before = workspace.contents()
+
+    ran = workspace.forked("migrate", plugin=Planter(Fault("integrity", "x", _lacking, at="test_the_target_is_intact")))
+
+    assert ran.exit == 1
+    assert "no trigger" in ran.text
+    assert workspace.contents() == before
 
 
 def _stopped_at(failed: str) -> dict[str, str]:
@@ -348,8 +185,3 @@ def _stopped_at(failed: str) -> dict[str, str]:
     order = [stage.id for stage in STAGES if "migrate" in stage.modes]
     at = order.index(failed)
     return dict.fromkeys(order[:at], "passed") | {failed: "failed"} | dict.fromkeys(order[at + 1 :], "not run")
-
-
-def _copied(workspace: Workspace, tmp_path: Path) -> Workspace:
-    shutil.copytree(workspace.root, tmp_path / "workspace")
-    return Workspace(tmp_path / "workspace", tmp_path / "reports")

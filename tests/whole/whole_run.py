@@ -174,6 +174,10 @@ class Workspace:
             child.join()
         return self._ran(child.exitcode or 0, self.output.read_text("utf-8", "replace"), before)
 
+    def ran(self, code: int, text: str) -> Ran:
+        """Return what a run that a test has started by :meth:`command` came to; it is the first one here."""
+        return self._ran(code, text, set())
+
     def files(self) -> dict[str, tuple[object, ...]]:
         """Return every file and folder with mode and digest of its bytes: equal only if nothing at all has changed."""
         return {path.relative_to(self.root).as_posix(): _bytes(path) for path in sorted(self.root.rglob("*"))}

@@ -1,0 +1,50 @@
+"""The table of criteria against faults: what a selftest has shown of each check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.audit.criteria import CAN_FAIL
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migration.audit.evidence import Record
+
+TABLE = "faults.txt"
+"""Name of the file in the bundle of a selftest."""
+
+
+def proven(record: Record) -> tuple[int, int]:
+    """Return the number of criteria that were proven able to fail, and of all."""
+    seen: dict[str, bool] = {}
+    for one in record.criteria:
+        if one.criterion.startswith(CAN_FAIL):
+            seen[one.criterion] = seen.get(one.criterion, True) and one.holds
+    return sum(seen.values()), len(seen.keys() | {one for one in record.not_shown if one.startswith(CAN_FAIL)})
+
+
+def sentence(record: Record) -> str:
+    """Return both numbers in words."""
+    some, all_ = proven(record)
+    return f"{all_} criteria, {some} proven able to fail here"
+
+
+def rows(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Yield criterion, fault, and ``yes``, ``NO: ...`` or ``not planted: ...``, in the order of the criteria."""
+    for one in record.criteria:
+        if one.criterion.startswith(CAN_FAIL):
+            refused = "yes" if one.holds else f"NO: {one.observed}"
+            yield one.criterion.removeprefix(CAN_FAIL), one.subject, refused
+    for criterion, why in record.unanswerable.items():
+        yield criterion.removeprefix(CAN_FAIL), "-", why
+
+
+def faults_table(record: Record) -> str:
+    """Return the table as lines of printable text, the numbers first."""
+    head = ("criterion", "fault", "refused by it")
+    lines = [tuple(map(one_line, line)) for line in (head, *rows(record))]
+    widths = [max(len(line[at]) for line in lines) for at in (0, 1)]
+    text = [f"{one:<{widths[0]}}  {fault:<{widths[1]}}  {refused}".rstrip() for one, fault, refused in lines]
+    return "\n".join([f"{sentence(record)}.", "", *text]) + "\n"

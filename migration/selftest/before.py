@@ -1,0 +1,184 @@
+"""Faults of a workspace before a run: what the preflight has to refuse, before anything is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import attached, pragma
+from migration.engine.schema import read
+from migration.engine.sql import listed, quoted
+from migration.engine.unique import keys_of
+from migration.selftest.fault import Fault, NotPlantedError
+from migration.selftest.meddling import drop_last_row, filled, first, opened
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from migration.plan.model import Source, TableMap
+    from migration.selftest.fault import Place, Undo
+else:
+    from sqlite_utils.utils import sqlite3
+
+_FREE_PAGES = 36  # offset of the number of free pages in the header (https://sqlite.org/fileformat.html)
+
+
+def _add_a_key_nobody_knows(place: Place) -> None:
+    _put_before(place.plan_file, "selftest_fault = 1\n")
+
+
+def _demand_a_rehearsal(place: Place) -> None:
+    demanded = place.plan.require_rehearsal is not None  # then there was one, of the plan as it was
+    _put_before(place.plan_file, "# a selftest\n" if demanded else 'require_rehearsal = "24h"\n')
+
+
+def _lose_a_source(place: Place) -> None:
+    needed = [source for source in _there(place) if not source.optional]
+    (place.root / first(needed, "every source is optional in the plan").file).unlink()
+
+
+def _make_a_source_text(place: Place) -> None:
+    source = first(_there(place), "no source is there")
+    (place.root / source.file).write_text("These are notes, and no database.\n")
+
+
+def _damage_a_source(place: Place) -> None:
+    """Let its header count one free page too many, as after a torn write; the integrity_check counts again."""
+    path = place.root / first(_there(place), "no source is there").file
+    with opened(path) as con:
+        con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # a header in the -wal would count instead
+    with path.open("r+b") as file:
+        file.seek(_FREE_PAGES)
+        count = int.from_bytes(file.read(4))
+        file.seek(_FREE_PAGES)
+        file.write((count + 1).to_bytes(4))
+
+
+def _open_a_source_elsewhere(place: Place) -> Undo:
+    """Let another process be in the middle of a transaction."""
+    code = (
+        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "con.execute('BEGIN IMMEDIATE'); print('open', flush=True); sys.stdin.read()"
+    )
+    path = place.root / first(_there(place), "no source is there").file
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    if other.stdout is None or other.stdout.readline() != "open\n":
+        raise NotPlantedError("no other process could open a source")
+    return lambda: other.communicate("")
+
+
+def _fill_the_disk(place: Place) -> None:
+    """Let a sparse file claim more than is free."""
+    path = place.root / first(_there(place), "no source is there").file
+    with opened(path) as con:
+        page = int(str(pragma(con, "page_size")))
+    os.truncate(path, shutil.disk_usage(place.root).free // page * page + page)
+
+
+def _add_a_table(place: Place) -> None:
+    with opened(place.root / first(_there(place), "no source is there").file) as con:
+        con.execute("CREATE TABLE selftest_fault(x)")
+        con.execute("INSERT INTO selftest_fault VALUES (1)")
+
+
+def _take_a_name(place: Place) -> None:
+    """Let a view of the target have the name of a table that is to be created."""
+    with opened(place.root / place.plan.target) as con:
+        schema = read(con)
+        new = (table_map.into for _, table_map in _maps(place) if schema.table(table_map.into) is None)
+        name = first(new, "every planned table is in the target already")
+        con.execute(f"CREATE VIEW {quoted(name)} AS SELECT 1")
+
+
+def _take_a_column_away(place: Place) -> None:
+    """Let the target have a table of that name, into which no column of the source fits."""
+    with opened(place.root / place.plan.target) as con:
+        schema = read(con)
+        new = (table_map.into for _, table_map in _maps(place) if schema.table(table_map.into) is None)
+        name = first(new, "every planned table is in the target already")
+        con.execute(f"CREATE TABLE {quoted(name)}(selftest_fault)")
+
+
+def _claim_a_key(place: Place) -> None:
+    """Let a row of a source be in the target already."""
+    for source, table_map in _maps(place):
+        if table_map.on_conflict != "refuse":
+            continue
+        with (
+            opened(place.root / place.plan.target) as con,
+            attached(con, place.root / source.file, "selftest_source") as alias,
+        ):
+            if _copy_a_row(con, alias, table_map):
+                return
+    raise NotPlantedError("no table with rows and a key has the policy to refuse")
+
+
+def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> bool:
+    table = read(con, alias).table(table_map.name)
+    if table is None or table.kind != "table" or not keys_of(table):
+        return False
+    if read(con).table(table_map.into) is None:
+        if not table_map.create and table_map.into != table.name:
+            return False
+        with suppress(sqlite3.OperationalError):  # an index whose name is taken comes after the table
+            con.executescript(table_map.create or table.sql)
+    old = [column.name for column in table.stored]
+    new = [table_map.columns.get(name, name) for name in old]
+    sql = (
+        f"INSERT INTO main.{quoted(table_map.into)} ({listed(new)})"
+        f" SELECT {listed(old)} FROM {quoted(alias)}.{quoted(table.name)} LIMIT 1"
+    )
+    return con.execute(sql).rowcount > 0
+
+
+def _lose_a_stated_row(place: Place) -> None:
+    """Let a source have one row less than the plan states."""
+    for source, table_map in _maps(place):
+        if table_map.rows:
+            with opened(place.root / source.file) as con:
+                drop_last_row(con, filled(con, [table_map.name]), f"{table_map.name} has no row")
+            return
+    raise NotPlantedError("the plan states no number of rows")
+
+
+def _lose_a_reference(place: Place) -> None:
+    reference = first(place.plan.references, "the plan names no reference")
+    (place.root / reference.file).write_text("")
+
+
+def _there(place: Place) -> list[Source]:
+    return [source for source in place.plan.in_order if (place.root / source.file).is_file()]
+
+
+def _maps(place: Place) -> Iterator[tuple[Source, TableMap]]:
+    return ((source, table_map) for source in _there(place) for table_map in source.tables)
+
+
+def _put_before(path: Path, text: str) -> None:
+    """Put a line at the top of the plan, where it belongs to no table of the TOML file."""
+    path.write_bytes(text.encode() + path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+
+
+BEFORE = (
+    Fault("plan-valid", "the plan has a key that nobody knows", _add_a_key_nobody_knows),
+    Fault("sources-readable", "a source is missing", _lose_a_source),
+    Fault("sources-readable", "a source is no database", _make_a_source_text),
+    Fault("integrity-before", "a source is damaged", _damage_a_source),
+    Fault("no-other-process", "another process writes to a source", _open_a_source_elsewhere),
+    Fault("space", "a source is larger than what is free", _fill_the_disk),
+    Fault("nothing-left-behind", "a source has a table that the plan does not name", _add_a_table),
+    Fault("names-free", "a name is taken by a view", _take_a_name),
+    Fault("values-fit", "no column has a place", _take_a_column_away),
+    Fault("keys-free", "a row is in the target already", _claim_a_key),
+    Fault("rows-as-stated", "a source has lost a row", _lose_a_stated_row),
+    Fault("references-found", "an expression is not in the code", _lose_a_reference),
+    Fault("rehearsed", "there was no rehearsal", _demand_a_rehearsal),
+)

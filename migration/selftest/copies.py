@@ -1,0 +1,47 @@
+"""Copies: private workspaces to plant faults in, and what they hold before and after."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from typing import TYPE_CHECKING
+
+from migration.engine.backup import content_seen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.plan.model import Plan
+
+_SIDECARS = ("-wal", "-shm", "-journal")
+
+
+def copied(whole: Path, to: Path) -> None:
+    """Copy a folder that nobody else has open; links into it lead into the copy."""
+    shutil.copytree(whole, to, symlinks=True)
+    for path in to.rglob("*"):
+        if path.is_symlink() and (points := path.readlink()).is_absolute() and points.is_relative_to(whole):
+            path.unlink()
+            path.symlink_to(to / points.relative_to(whole))
+
+
+def contents(root: Path, plan: Plan) -> dict[str, str]:
+    """Return what a workspace holds: the plan's databases by rows and schema, other files by bytes; no backups."""
+    databases = {root / plan.target, *(root / source.file for source in plan.sources)}
+    backups, found = root / plan.backups, {}
+    for path in sorted(root.rglob("*")):
+        if path.is_relative_to(backups) or path.name.endswith(_SIDECARS):
+            continue
+        name = path.relative_to(root).as_posix()
+        if path in databases:
+            found[name] = content_seen(path)
+        elif path.is_symlink():
+            found[name] = str(path.readlink())
+        elif path.is_file():
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return the names of what is there no longer, is new, or is other than it was."""
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

@@ -1,0 +1,128 @@
+"""Meddling: how a row or an object of any database is changed, whatever triggers and constraints stand in the way."""
+
+from __future__ import annotations
+
+import contextlib
+from itertools import combinations
+from typing import TYPE_CHECKING, TypeVar
+
+from migration.engine.schema import read
+from migration.engine.sql import listed, quoted
+from migration.selftest.fault import NotPlantedError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from migration.engine.schema import Table
+else:
+    from sqlite_utils.utils import sqlite3
+
+_T = TypeVar("_T")
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Lend a connection as another program would have it: without any check of constraints, in autocommit mode."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("PRAGMA foreign_keys=OFF")
+        con.execute("PRAGMA ignore_check_constraints=ON")
+        yield con
+
+
+@contextlib.contextmanager
+def without_triggers(con: sqlite3.Connection, table: Table) -> Iterator[None]:
+    """Take a table's triggers away meanwhile, and its CHECK constraints with them."""
+    sql = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
+    triggers = con.execute(sql, (table.name,)).fetchall()
+    for name, _ in triggers:
+        con.execute(f"DROP TRIGGER main.{quoted(name)}")
+    con.execute("PRAGMA ignore_check_constraints=ON")
+    try:
+        yield
+    finally:
+        con.execute("PRAGMA ignore_check_constraints=OFF")
+        for _, create in triggers:
+            con.execute(create)
+
+
+def a_row(table: Table, condition: str = "1") -> str:
+    """Return the WHERE clause that means the last row of an ordinary table for which a condition holds."""
+    identity = [table.alias or table.rowid] if table.alias or table.rowid else list(table.primary_key)
+    identity = identity or [column.name for column in table.stored]
+    names, place = listed(identity), f"main.{quoted(table.name)}"
+    order = ", ".join(f"{quoted(name)} DESC" for name in identity)
+    return f"({names}) IS (SELECT {names} FROM {place} WHERE {condition} ORDER BY {order} LIMIT 1)"
+
+
+def filled(con: sqlite3.Connection, names: Iterable[str] | None = None) -> Iterator[Table]:
+    """Yield the ordinary tables that have rows: those of these names in their order, or all of the database."""
+    schema = read(con)
+    tables = [schema.table(name) for name in names] if names is not None else list(schema.tables.values())
+    for table in tables:
+        if table is None or table.kind != "table" or table.name.lower().startswith("sqlite_"):
+            continue
+        if con.execute(f"SELECT 1 FROM main.{quoted(table.name)} LIMIT 1").fetchone():
+            yield table
+
+
+def drop_last_row(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> None:
+    """Delete the last row of the first table.
+
+    Raises:
+        NotPlantedError: There is no table; ``lacking`` says it.
+    """
+    table = first(tables, lacking)
+    with without_triggers(con, table):
+        con.execute(f"DELETE FROM main.{quoted(table.name)} WHERE {a_row(table)}")
+
+
+def swap_columns(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> None:
+    """Swap the values of two columns in one row of the first table that lets it happen.
+
+    Raises:
+        NotPlantedError: No row of any table has two different values that could be swapped.
+    """
+    for table in tables:
+        for one, other in combinations([quoted(column.name) for column in table.stored], 2):
+            where = a_row(table, f"{one} IS NOT {other}")
+            if _changed(con, table, f"{one} = {other}, {other} = {one}", where):
+                return
+    raise NotPlantedError(lacking)
+
+
+def retype(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> None:
+    """Turn a text into a blob of the same bytes, or a blob into a text, in the first table that lets it happen.
+
+    Raises:
+        NotPlantedError: There is neither a text nor a blob that its column would keep as the other.
+    """
+    for table in tables:
+        for column in table.stored:
+            name = quoted(column.name)
+            for was, becomes in (("text", "BLOB"), ("blob", "TEXT")):
+                where = a_row(table, f"typeof({name}) = '{was}'")
+                if _changed(con, table, f"{name} = CAST({name} AS {becomes})", where):
+                    return
+    raise NotPlantedError(lacking)
+
+
+def _changed(con: sqlite3.Connection, table: Table, assignment: str, where: str) -> bool:
+    """Update a row if the table's constraints let it be, and tell whether there was one."""
+    with without_triggers(con, table):
+        try:
+            return con.execute(f"UPDATE main.{quoted(table.name)} SET {assignment} WHERE {where}").rowcount > 0
+        except sqlite3.IntegrityError:
+            return False
+
+
+def first(some: Iterable[_T], lacking: str) -> _T:
+    """Return the first of some.
+
+    Raises:
+        NotPlantedError: There is none; ``lacking`` says what of.
+    """
+    for one in some:
+        return one
+    raise NotPlantedError(lacking)
