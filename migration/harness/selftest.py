@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _PRELOADED = ("pytest", "jinja2", "libcst", "psutil", "migration.harness.begin", "migration.engine.run")
 _SECONDS = 60.0  # that a trial gets at least; and ten times as many as the run without a fault took
+_GRACE = 5.0  # seconds that a process gets to end after its answer
 _TICK = 0.2  # seconds between two looks at a process
 
 
@@ -184,6 +185,7 @@ def _in_a_process(trial: Trial, limit: float) -> Outcome:
         while time.monotonic() < until and not INTERRUPTED.is_set():
             if receiver.poll(_TICK):
                 outcome: Outcome = receiver.recv()
+                process.join(_GRACE)  # it ends by itself now
                 return outcome
     except EOFError:  # it died
         return Outcome(exit=-1)

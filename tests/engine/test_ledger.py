@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +46,19 @@ def test_what_was_noted_is_read_again_with_its_facts(tmp_path: Path) -> None:
     assert [event["file"] for event in ledger.all("rewriting")] == ["a.py", "b.py"]
     assert ledger.has("finished", "started")
     assert not ledger.has("finished")
+
+
+def test_an_event_is_one_line_and_says_when_it_was(tmp_path: Path) -> None:
+    """Whoever reads the file by eye, or by a tool for JSON lines, finds no empty line, and moments in UTC."""
+    ledger = Ledger(tmp_path)
+    before = datetime.now(UTC).replace(microsecond=0)
+
+    for event in ("started", "sealed", "finished"):
+        ledger.note(event)
+
+    assert len(ledger.path.read_bytes().splitlines()) == 3
+    moments = [datetime.fromisoformat(event["at"]) for event in ledger.events()]
+    assert all(before <= moment <= datetime.now(UTC) and moment.utcoffset() == timedelta(0) for moment in moments)
 
 
 def test_no_ledger_has_no_events(tmp_path: Path) -> None:
