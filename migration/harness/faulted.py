@@ -17,7 +17,7 @@ import pytest
 
 from migration.plan.file import load
 from migration.selftest.copies import contents, differences
-from migration.selftest.fault import NotPlantedError, Place, Scene
+from migration.selftest.fault import Look, NotPlantedError, Place, Scene
 from migration.selftest.table import faults_of
 from migration.selftest.trial import Outcome
 
@@ -55,14 +55,19 @@ class Planter:
                 undo()
 
     def _plant(self, item: pytest.Function) -> Undo | None:
-        run = item._request.getfixturevalue("run")  # noqa: SLF001 -- some tests do not ask for it by themselves
         try:
-            undo = self._fault.planted(Scene(run, item.funcargs))
+            undo = self._fault.planted(self._where(item))
         except NotPlantedError as lacking:
             self.lacking = str(lacking)
             raise
         self.planted = True
         return undo
+
+    def _where(self, item: pytest.Function) -> Scene | Look:
+        if self._fault.verb == "inventory":
+            return Look(item._request.getfixturevalue("taking"))  # noqa: SLF001 -- as below
+        run = item._request.getfixturevalue("run")  # noqa: SLF001 -- some tests do not ask for it by themselves
+        return Scene(run, item.funcargs)
 
 
 class Sheltered:

@@ -75,6 +75,7 @@ class Selftest:
         done = self._try(None, "migrate", "fresh", "consolidated")
         self._limit, self._bundle = max(_SECONDS, 10 * (time.monotonic() - began)), done.bundle
         seen.append(_faultless("migrate", done))
+        seen.append(_faultless("inventory", self._try(None, "inventory", "fresh", "taken")))
         if done.exit == 0:
             seen.append(_faultless("verify", self._try(None, "verify", "consolidated", "checked"), only_criteria=True))
             seen.append(_faultless("rollback", self._try(None, "rollback", "consolidated", "back")))
@@ -124,7 +125,7 @@ class Selftest:
 
     def _with(self, number: int, fault: Fault) -> Outcome:
         name = f"fault-{number}"
-        whole = "fresh" if fault.verb == "migrate" else "" if fault.verb == "bundle" else "consolidated"
+        whole = "fresh" if fault.verb in ("migrate", "inventory") else "" if fault.verb == "bundle" else "consolidated"
         try:
             return self._try(number, fault.verb, whole, name)
         finally:

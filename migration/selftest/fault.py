@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.run import Run
+    from migration.inventory.taking import Taking
     from migration.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
 
-Verb = Literal["migrate", "verify", "rollback", "bundle"]
+Verb = Literal["migrate", "verify", "rollback", "bundle", "inventory"]
 Undo = Callable[[], object]
 Plant = Callable[[Any], Undo | None]
 
@@ -47,16 +48,24 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class Look:
+    """An inventory under way, right before the test in which a fault is planted."""
+
+    taking: Taking
+
+
+@dataclass(frozen=True)
 class Fault:
     """One thing that goes wrong.
 
     Attributes:
         criterion: Id of the criterion that has to refuse.
         does: It in words.
-        plant: Makes it go wrong, in a :class:`Scene` where ``at`` is named, else in a :class:`Place`. Returns what
-            takes away again what no way back of a run could, or None. Raises :class:`NotPlantedError`.
-        verb: The run that has to notice: a migration; or, of a finished consolidation, its check or its rollback; or
-            the check of its bundle.
+        plant: Makes it go wrong, in a :class:`Scene` (of an inventory a :class:`Look`) where ``at`` is named, else in
+            a :class:`Place`. Returns what takes away again what no way back of a run could, or None. Raises
+            :class:`NotPlantedError`.
+        verb: The run that has to notice: a migration or an inventory; or, of a finished consolidation, its check or its
+            rollback; or the check of its bundle.
         at: Name of the stage's test right before which it goes wrong; empty: before the run begins.
     """
 
@@ -66,7 +75,7 @@ class Fault:
     verb: Verb = "migrate"
     at: str = ""
 
-    def planted(self, where: Scene | Place) -> Undo | None:
+    def planted(self, where: Scene | Look | Place) -> Undo | None:
         """Plant it.
 
         Raises:
@@ -80,7 +89,7 @@ class Fault:
     @property
     def exit(self) -> int:
         """What the run has to exit with: refused before anything was touched, or failed."""
-        return 4 if self.verb == "migrate" and not self.at else 1
+        return 4 if self.verb in ("migrate", "inventory") and not self.at else 1
 
     @property
     def name(self) -> str:

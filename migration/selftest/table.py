@@ -8,13 +8,14 @@ from migration.selftest.afterwards import AFTERWARDS
 from migration.selftest.backups import BACKUPS
 from migration.selftest.before import BEFORE
 from migration.selftest.committed import COMMITTED, of_smoke_tests
+from migration.selftest.inventories import INVENTORIES
 from migration.selftest.target import TARGET
 
 if TYPE_CHECKING:
     from migration.plan.model import Plan
     from migration.selftest.fault import Fault
 
-FAULTS = (*BEFORE, *BACKUPS, *TARGET, *COMMITTED, *AFTERWARDS)
+FAULTS = (*INVENTORIES, *BEFORE, *BACKUPS, *TARGET, *COMMITTED, *AFTERWARDS)
 
 
 def faults_of(plan: Plan) -> tuple[Fault, ...]:
