@@ -133,10 +133,8 @@ def _look_around(state: RunState, plan: Plan) -> None:
     if state.verb == "selftest":
         _refuse_between(root, plan)
         if last_finished(root, plan) is not None:
-            raise pytest.UsageError(
-                "this workspace is consolidated already. A selftest needs one that is still to be consolidated, "
-                "or a copy of this one that was rolled back; what stands is checked by: pytest -m verify"
-            )
+            todo = "Plant faults in one that is still to be, or in a copy of this one that was rolled back."
+            raise refusal(f"this workspace is consolidated already. {todo}", id="nothing-to-try")
         return
     state.resources.enter_context(RunLock(root / plan.backups))
     if state.verb == "migrate":

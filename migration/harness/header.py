@@ -20,6 +20,7 @@ MEANS: dict[Mode, str] = {
     "rollback": "rollback, for real",
     "originals": "judgement by the originals: nothing is written to the workspace",
     "inventory": "inventory: nothing but a proposed plan is written to the workspace",
+    "selftest": "selftest, on copies: the workspace is not written to",
     "bundle": "check of a bundle: no workspace is looked at",
 }
 

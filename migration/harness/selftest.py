@@ -169,7 +169,12 @@ class Selftest:
         if needed > free:
             where = self._scratch.parent
             what = f"the copies need about {needed // 1_000_000} MB in {where}, {free // 1_000_000} are free."
-            raise EngineError(what, left="Nothing was changed.", todo="Make room, or set TMPDIR to a larger disk.")
+            raise EngineError(
+                what,
+                left="Nothing was changed.",
+                todo="Make room, or set TMPDIR to a larger disk.",
+                id="no-room-for-copies",
+            )
 
 
 def _in_a_process(trial: Trial, limit: float) -> Outcome:
