@@ -183,11 +183,16 @@ class RunState:
                 f" It tells of run {told.run}: {told.headline}" if told else ""
             )
         if self.ended is not None:
-            return f"Interrupted. {self.put_back or 'Nothing was changed.'}"
+            return f"Interrupted. {self._whether_put_back()}"
         what = "Refused" if verdict == "refused" else "Not shown"
         if self.mode == "bundle":
             return f"{what}. The bundle is not as a run leaves it: do not rely on it."
-        return f"{what}. {self.put_back or 'Nothing was changed.'}"
+        return f"{what}. {self._whether_put_back()}"
+
+    def _whether_put_back(self) -> str:
+        """In a few words; what was restored is a sentence of its own."""
+        whether, listed, _ = self.put_back.partition(": ")
+        return f"{whether}." if listed else self.put_back or "Nothing was changed."
 
     def record(self) -> Record:
         """Freeze what is known now into the form every report is drawn from."""

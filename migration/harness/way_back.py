@@ -11,6 +11,7 @@ from migration.engine import rollback
 from migration.engine.processes import holders
 from migration.engine.sets import cut_short, last_finished
 from migration.harness import interruption
+from migration.harness.closing import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ class WayBack:
         if self._run is not None:
             self.done = self._run.put_back()
             self._state.rollback = {
-                "command": "pytest -m rollback",
+                "command": command(self._state, "rollback"),
                 "drilled": datetime.now(UTC).isoformat(timespec="seconds"),
             }
             return
