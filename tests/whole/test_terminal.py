@@ -133,7 +133,7 @@ def test_a_plugin_that_breaks_pytest_breaks_nothing_else(workspace: Workspace) -
 
     assert ran.exit == 3, ran.text
     assert ran.evidence["verdict"] == "not shown"
-    assert ran.evidence["headline"] == "Refused. Everything was put back."  # what was restored is listed apart
+    assert ran.evidence["headline"] == "Not shown. Everything was put back."  # what was restored is listed apart
     assert "Everything was put back" in ran.text
     assert workspace.contents() == before
 
