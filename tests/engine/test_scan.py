@@ -272,13 +272,13 @@ def test_what_git_ignores_is_left_out(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_without_git_its_own_files_say_what_it_ignores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of the workspace, and those above it up to the repository's top; a nearer one goes before one above it."""
     write(tmp_path, "repository/.git/HEAD", "ref: refs/heads/main\n")
-    write(tmp_path, "repository/.gitignore", "build/\n*.gen.py\n/work/sample\n")
-    write(tmp_path, "repository/work/.gitignore", "!kept.gen.py\n")
+    write(tmp_path, "repository/.gitignore", "build/\n*.gen.py\n/area/sample\n")
+    write(tmp_path, "repository/area/.gitignore", "!kept.gen.py\n")
     for file in ["a.py", "b.gen.py", "kept.gen.py", "build/kept.gen.py", "deep/build/c.py", "sample/d.py", ".env"]:
-        write(tmp_path, f"repository/work/{file}", "'tasks.db'")
+        write(tmp_path, f"repository/area/{file}", "'tasks.db'")
     monkeypatch.setenv("PATH", "")
 
-    seen = [one[0] for one in found(tmp_path / "repository/work", ".")]
+    seen = [one[0] for one in found(tmp_path / "repository/area", ".")]
 
     assert seen == [".env", "a.py", "kept.gen.py"]
 
