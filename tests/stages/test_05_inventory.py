@@ -11,7 +11,7 @@ from migration.inventory.taking import as_data, databases_found, only_looked, pl
 from migration.plan.file import sha256
 
 if TYPE_CHECKING:
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.state import RunState
     from migration.inventory.taking import Taking
 

@@ -13,7 +13,7 @@ from migration.harness.rehearsals import last_passed, standing
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.state import RunState
 
 pytestmark = [pytest.mark.stage("10-preflight"), pytest.mark.migrate, pytest.mark.verify]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.run import Run
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.state import RunState
 
 pytestmark = [pytest.mark.stage("20-backup"), pytest.mark.migrate, pytest.mark.verify]

@@ -10,7 +10,7 @@ from migration.engine import compare, schema
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
 
 pytestmark = [pytest.mark.stage("30-schema"), pytest.mark.migrate, pytest.mark.verify]
 

@@ -11,7 +11,7 @@ from migration.engine.connections import pragma
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
 
 pytestmark = [pytest.mark.stage("50-verify"), pytest.mark.migrate, pytest.mark.verify]
 

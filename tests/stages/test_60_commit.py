@@ -11,7 +11,7 @@ from migration.engine.observation import equal
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.state import RunState
 
 pytestmark = [pytest.mark.stage("60-commit"), pytest.mark.migrate, pytest.mark.verify]

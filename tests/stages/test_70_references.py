@@ -12,7 +12,7 @@ from migration.engine.scan import listed, mentions, stale_observations
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.state import RunState
 
 pytestmark = [pytest.mark.stage("70-references"), pytest.mark.migrate, pytest.mark.verify]

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from migration.engine.applications import Applications
     from migration.engine.run import Run
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.state import RunState
     from migration.plan.model import Smoke
 

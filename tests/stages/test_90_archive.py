@@ -13,7 +13,7 @@ from migration.harness.facts import contents
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.state import RunState
 
 pytestmark = [pytest.mark.stage("90-archive"), pytest.mark.migrate, pytest.mark.verify]

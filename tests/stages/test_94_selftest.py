@@ -11,7 +11,7 @@ from migration.audit.faults_table import TABLE, faults_table
 from migration.audit.private_file import write_private
 
 if TYPE_CHECKING:
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.selftest import Selftest
     from migration.harness.state import RunState
 

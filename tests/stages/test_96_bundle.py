@@ -10,7 +10,7 @@ from migration.audit import bundle_check, verdict_check
 
 if TYPE_CHECKING:
     from migration.audit.told import Told
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
 
 pytestmark = [pytest.mark.stage("96-bundle"), pytest.mark.verify]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.way_back import WayBack
 
 pytestmark = [pytest.mark.stage("97-rollback"), pytest.mark.verify, pytest.mark.rollback]

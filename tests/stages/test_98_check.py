@@ -13,7 +13,7 @@ from migration.engine.scan import listed, mentions, scope_of, stale_observations
 if TYPE_CHECKING:
     from migration.engine.applications import Applications
     from migration.engine.manifest import Manifest
-    from migration.harness.fixtures import Recorder
+    from migration.harness.recorder import Recorder
     from migration.harness.state import RunState
     from migration.plan.model import Plan, Smoke
 
