@@ -292,7 +292,7 @@ def _run_pytest(args: list[str], output: Path, plugin: object) -> None:
     os.dup2(handle, 2)
     sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), "utf-8", line_buffering=True)
     sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), "utf-8", line_buffering=True)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # whatever started these tests may ignore one (nohup)
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.chdir(REPOSITORY)
     gc.disable()  # it would look through all that this process got from its parent
