@@ -80,7 +80,9 @@ def take_back(database: Path, keep: Path | None) -> None:
         keep: Folder that gets database and journal as they were found, on the disk before anything is undone.
     """
     if keep is not None:
-        keep.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(keep.parent.parent)
+        keep.mkdir(mode=0o700, exist_ok=True)
         for found in (database, _journal(database)):
             copy = keep / found.name
             shutil.copyfile(found, copy)

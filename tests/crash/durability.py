@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SCRATCH = ".reloaded"  # a database that is thrown away
 _LOCK = "run.lock"  # the kernel's lock counts, not the file
 _SIDECARS = ("-wal", "-shm", "-journal")  # SQLite tells by itself whether their bytes count
+_KEPT = ("/set-aside/", ".hot-journals/")  # where they are no longer beside a database, and their bytes count
 _JOURNAL = "-journal"  # but when it comes back, the transaction that it belonged to is gone
 _LEDGER = "/ledger.jsonl"
 _CLAIMS = ("started", "sealed", "committed", "archived", "finished", "target-restored", "put-back")  # others announce
@@ -85,7 +86,7 @@ class _Cache:
         if ".archived_" in path and call.names and not _goes(call):
             if late := self._late(_folder(path)):
                 yield f"{path} got its name before these were on the disk: {', '.join(late)}"
-            if begun := sorted(one for one in self._there if one.endswith(_JOURNAL)):
+            if begun := sorted(one for one in self._there if one.endswith(_JOURNAL) and _is_sidecar(one)):
                 yield f"{path} got its name in the middle of a transaction: {', '.join(begun)}"
         if path.endswith(_LEDGER) and (claim := _claim(call)) and (late := self._late(_folder(path))):
             yield f"the ledger said {claim!r} before these were on the disk: {', '.join(late)}"
@@ -110,7 +111,7 @@ def _goes(call: Call) -> bool:
 
 
 def _is_sidecar(path: str) -> bool:
-    return path.endswith(_SIDECARS) and "/set-aside/" not in path
+    return path.endswith(_SIDECARS) and not any(kept in path for kept in _KEPT)
 
 
 def _folder(path: str) -> str:

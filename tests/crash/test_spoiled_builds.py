@@ -13,6 +13,7 @@ from tests.crash.durability import not_durable
 from tests.crash.injector import Call, calls_of, why_not
 from tests.crash.syncs import Sync, note, skip, syncs
 from tests.crash.trial import Journey, Trial, facts, fresh
+from tests.whole.test_hot_journals import die_in_a_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +48,14 @@ def target_new(workspace: Workspace) -> None:
     consolidated(workspace)
 
 
+def hot_journal(workspace: Workspace) -> None:
+    """A process died in the middle of a transaction on a source."""
+    die_in_a_transaction(workspace.root / "logs" / "tasks.db")
+
+
 JOURNEYS = {
     "migrate": Journey(),
+    "migrate, hot journal": Journey("migrate", hot_journal),
     "rollback": Journey("rollback", consolidated),
     "rollback, target lost": Journey("rollback", target_lost),
     "rollback, target new": Journey("rollback", target_new),
