@@ -7,6 +7,7 @@ a run does that on purpose, once nothing else stands in its way, and keeps the f
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -120,7 +121,9 @@ def _journal(database: Path) -> Path:
 
 
 def _names_super_journal(database: Path) -> bool:
-    journal = _journal(database)
-    with journal.open("rb") as file:
-        file.seek(-min(len(JOURNAL_MAGIC), journal.stat().st_size), 2)
-        return file.read() == JOURNAL_MAGIC
+    try:
+        with _journal(database).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - len(JOURNAL_MAGIC)))
+            return file.read() == JOURNAL_MAGIC
+    except FileNotFoundError:  # its transaction has ended meanwhile
+        return False

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine import hot_journal
 from migration.engine.files import JOURNAL_MAGIC, has_hot_journal
+from migration.plan.file import load
 from tests.engine.small_workspace import in_a_child
 
 if TYPE_CHECKING:
@@ -108,6 +110,16 @@ def test_a_journal_of_a_transaction_over_several_databases_is_refused(workspace:
     assert ran.exit == 4, ran.text
     assert "old.db: has a hot journal" in ran.text
     assert workspace.files() == before
+
+
+def test_a_journal_that_goes_while_it_is_looked_at_was_no_hot_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy writer's journal comes and goes: the look does not fail over that, so that the writer can be named."""
+    looks = iter([True, False])  # there at the first look, gone at the second: and with it the file between them
+    monkeypatch.setattr(hot_journal, "has_hot_journal", lambda path: path.name == "old.db" and next(looks))
+
+    assert hot_journal.hot_journals(load(workspace.plan), workspace.root) == []
 
 
 def test_a_transaction_that_somebody_is_in_is_left_alone(workspace: Workspace) -> None:
