@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.audit.bundle import zip_of
+from migration.audit.drawing import template
 from migration.audit.past_runs import past_runs
 from migration.audit.private_file import write_private
-from migration.audit.words import duration, elapsed, moment, tone, verdict_word
+from migration.audit.words import elapsed, tone, verdict_word
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from migration.audit.evidence import Attempt
 
 NAME = "index.html"
-_TEMPLATE = "index.html.j2"
 _FOLDER = Path(__file__).with_name("templates")
 _CSS = _FOLDER / "page.css"
 _STANDING = {"good": "shown", "bad": "failed", "open": "not-shown"}
@@ -83,22 +83,6 @@ def _row(folder: Path, attempt: Attempt | None) -> Row:
     )
 
 
-def _shown(value: object) -> object:
-    """Make a text printable on its way into the page; what is markup already passes as it is."""
-    return one_line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(moment=moment, duration=duration)
-    return environment.get_template(_TEMPLATE)
+    return template(_FOLDER / "index.html.j2", show=one_line)

@@ -12,13 +12,12 @@ from migration.audit.answers import answers, counts
 from migration.audit.checklist import checklist
 from migration.audit.code import diff_lines, sql_lines
 from migration.audit.contents import contents
+from migration.audit.drawing import template
 from migration.audit.lines import lines
 from migration.audit.pictures import bars, flow, timeline
 from migration.audit.words import (
-    duration,
     elapsed,
     last_of,
-    moment,
     outcome,
     shortened,
     size,
@@ -26,10 +25,9 @@ from migration.audit.words import (
     tone,
     verdict_word,
 )
-from migration.plan.printable import printable
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+    from jinja2 import Template
 
     from migration.audit.answers import Answer
     from migration.audit.evidence import Attempt, Record
@@ -149,11 +147,6 @@ def _asked(record: Record) -> list[Answer]:
     return found if known and not record.already else []
 
 
-def _shown(value: object) -> object:
-    """Make a text printable on its way into the page; what a macro has rendered already passes as it is."""
-    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
 def _beside(name: str) -> str:
     """Return a name that fits beside a picture: its end is what tells names apart."""
     return name if len(name) <= _LONG_NAME else "…" + name[1 - _LONG_NAME :]
@@ -161,27 +154,11 @@ def _beside(name: str) -> str:
 
 @cache
 def _template() -> Template:
-    return _environment().get_template("page.html.j2")
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        moment=moment,
-        duration=duration,
+    return template(
+        _FOLDER / "page.html.j2",
         size=size,
         beside=_beside,
         last=last_of,
         counted=flow.counted,
         shortened=lambda text: shortened(text, _LONG_TEXT),
     )
-    return environment

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from migration.audit.drawing import template
 from migration.audit.page import STYLES
-from migration.audit.words import duration, moment, shortened
-from migration.plan.printable import printable
+from migration.audit.words import shortened
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -95,20 +95,4 @@ def _link(row: Row, host: str, folder: Path) -> str:
 
 
 def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATE.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(moment=moment, duration=duration, shortened=lambda text: shortened(text, _LONG_TEXT))
-    return environment.get_template(_TEMPLATE.name)
-
-
-def _shown(value: object) -> object:
-    """Make a text printable on its way into the page; what a macro has rendered already passes as it is."""
-    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return template(_TEMPLATE, shortened=lambda text: shortened(text, _LONG_TEXT))
