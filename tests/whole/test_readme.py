@@ -68,13 +68,14 @@ def alike(text: str) -> list[str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """What a checkout has for a run, so that ``reports/`` and the sample are made there and not here."""
+    """What a clone has for a run, git's folder too, so that ``reports/`` and the sample are made there and not here."""
     root = tmp_path / "project"
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "migration", root / "migration", ignore=without)
     shutil.copytree(REPOSITORY / "tests" / "stages", root / "tests" / "stages", ignore=without)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, root)
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
     return root
 
 
