@@ -92,6 +92,12 @@ def same_statement(one: str, other: str) -> bool:
     return _tokens(one) == _tokens(other)
 
 
+def same_but_defaults(one: str, other: str) -> bool:
+    """Whether two CREATE TABLE statements are the same, as above, but for DEFAULTs, all of which are plain literals."""
+    here, there = _tokens_without_defaults(one), _tokens_without_defaults(other)
+    return here is not None and here == there
+
+
 def _as_they_are(table: Table, schema: Schema) -> list[Statement]:
     found = [Statement("table", table.name, table.name, table.sql)]
     found += [Statement("index", index.name, table.name, index.sql) for index in table.indexes if index.sql]
@@ -171,3 +177,21 @@ def _tokens(sql: str) -> list[str]:
         elif token["word"]:
             found.append(folded(token["word"]))
     return found
+
+
+_DEFAULT = re.compile(
+    r"""\s*[+-]?\s*(?:x?'(?:[^']|'')*'|(?:0x[0-9a-f]+|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|NULL|TRUE|FALSE)\b)""",
+    re.IGNORECASE,
+)
+
+
+def _tokens_without_defaults(sql: str) -> list[str] | None:
+    """Return the tokens that are left without ``DEFAULT literal``; None where a DEFAULT is no literal."""
+    left, end = "", 0
+    for token in _TOKEN.finditer(sql):
+        if folded(token["word"] or "") == "default" and token.start() >= end:
+            literal = _DEFAULT.match(sql, token.end())
+            if literal is None:
+                return None
+            left, end = f"{left}{sql[end : token.start()]} ", literal.end()
+    return _tokens(left + sql[end:])

@@ -12,6 +12,7 @@ from migration.engine.connections import exact_text
 from migration.engine.digest import TableDigest, digest_query, digest_table, values
 from migration.engine.dump import literal
 from migration.engine.errors import EngineError
+from migration.engine.records import copied_records, is_empty, source_rows
 from migration.engine.sql import folded, listed, quoted
 from migration.engine.unique import keys_of
 
@@ -75,7 +76,9 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
             _refuse_different(con, move, alias, skipped)
         where = f" WHERE NOT {_clash(move)}"
     try:
-        inserted = con.execute(_insert(con, move, alias) + where).rowcount
+        inserted = copied_records(con, move, alias)
+        if inserted is None:
+            inserted = con.execute(_insert(con, move, alias) + where).rowcount
     except sqlite3.IntegrityError as error:
         left = "" if con.in_transaction else "Its ON CONFLICT ROLLBACK gave the whole transaction back."
         what = f"{move.subject}: a row cannot stand in {move.into.name}: {error}."
@@ -99,7 +102,7 @@ def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[li
         query = f"SELECT {names} FROM main.{quoted(move.into.name)} AS t WHERE {_claimed(move, alias)}"
     else:
         names = ", ".join(value for _, value, _ in keys[0])
-        query = f"SELECT {names} FROM {_from(move, alias)} WHERE {_clash(move)}"
+        query = f"SELECT {names} FROM {source_rows(move, alias)} WHERE {_clash(move)}"
     before = con.text_factory
     exact_text(con)
     try:
@@ -131,44 +134,11 @@ def raise_mark(con: sqlite3.Connection, move: Move, mark: int) -> None:
 
 
 def _insert(con: sqlite3.Connection, move: Move, alias: str) -> str:
-    into = f"main.{quoted(move.into.name)}"
-    whole = f"INSERT INTO {into} SELECT * FROM {_from(move, alias)}"
-    if _in_place(move) and _is_empty(con, move) and copies_records(con, whole):
-        return whole
     old, new = [pair[0] for pair in move.columns], [pair[1] for pair in move.columns]
-    if move.carries_rowid and (move.rowid_counts or _is_empty(con, move)):
+    if move.carries_rowid and (move.rowid_counts or is_empty(con, move)):
         old, new = [move.table.rowid, *old], [move.into.rowid, *new]
-    return f"INSERT INTO {into}({listed(new)}) SELECT {listed(old)} FROM {_from(move, alias)}"
-
-
-def _is_empty(con: sqlite3.Connection, move: Move) -> bool:
-    return con.execute(f"SELECT 1 FROM main.{quoted(move.into.name)} LIMIT 1").fetchone() is None
-
-
-def _in_place(move: Move) -> bool:
-    """Whether ``SELECT *`` means the same: all columns, by name, stand in one order, and rowids are not lost by it."""
-    here, there = move.table.columns, move.into.columns
-    same = [folded(one.name) for one in here] == [folded(one.name) for one in there]
-    same = same and all(folded(old) == folded(new) for old, new in move.columns)
-    plain = move.table.kind == "table" and not any(column.generated for column in (*here, *there))
-    # Without an index SQLite's whole-record copy numbers implicit rowids anew.
-    keeps_rowids = bool(move.into.alias or move.into.without_rowid or move.into.indexes)
-    return move.new and move.map.on_conflict == "refuse" and same and plain and keeps_rowids
-
-
-def copies_records(con: sqlite3.Connection, statement: str) -> bool:
-    """Tell whether SQLite runs an ``INSERT ... SELECT *`` by copying records, indexes included, as they are stored.
-
-    It decides that by itself, where both tables are declared alike as far as records go, and does so if the table that
-    is written to is empty. Its program then moves whole records (https://sqlite.org/opcode.html#RowCell).
-    """
-    codes = {row[1] for row in con.execute(f"EXPLAIN {statement}")}
-    return bool(codes & {"RowData", "RowCell"})
-
-
-def _from(move: Move, alias: str) -> str:
-    # NOT INDEXED: rows come from the table itself, never from an index that may be out of step with it.
-    return f"{quoted(alias)}.{quoted(move.table.name)} AS s" + ("" if move.table.kind == "virtual" else " NOT INDEXED")
+    rows = source_rows(move, alias)
+    return f"INSERT INTO main.{quoted(move.into.name)}({listed(new)}) SELECT {listed(old)} FROM {rows}"
 
 
 def _keys(move: Move) -> list[list[tuple[str, str, str]]]:
@@ -195,14 +165,14 @@ def _claimed(move: Move, alias: str) -> str:
     each = []
     for key in _keys(move):
         there = ", ".join(f"t.{column} COLLATE {collation}" for column, _, collation in key)
-        each.append(f"({there}) IN (SELECT {', '.join(value for _, value, _ in key)} FROM {_from(move, alias)})")
+        each.append(f"({there}) IN (SELECT {', '.join(value for _, value, _ in key)} FROM {source_rows(move, alias)})")
     return " OR ".join(each) or "0"
 
 
 def _clashing(move: Move, alias: str) -> str:
     """SQL: the source rows under a key that the target has already, as digests read them."""
     row = values(move.table, renamed=move.renamed, constant=move.constant, with_rowid=move.rowid_counts)
-    return f"SELECT {', '.join(row)} FROM {_from(move, alias)} WHERE {_clash(move)}"
+    return f"SELECT {', '.join(row)} FROM {source_rows(move, alias)} WHERE {_clash(move)}"
 
 
 def _claimed_rows(move: Move, alias: str) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from migration.engine import compare
 from migration.engine.connections import attached, open_readonly
 from migration.engine.errors import EngineError
+from migration.engine.sql import folded
 from migration.engine.transfer import copy, own_digest, raise_mark, source_digest
 from tests.engine.databases import TARGET, Bench, Copied, content, source, table, wrong
 
@@ -132,7 +133,11 @@ def test_equal_tables_are_copied_as_whole_records(bench: Bench, create: str) -> 
     ("create", "keys"),
     [
         ("CREATE TABLE t(v)", {}),  # whole records would be numbered anew
-        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 1)"}),
+        (
+            "CREATE TABLE t(k TEXT PRIMARY KEY, v)",
+            {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 1 CHECK (v > 0))"},
+        ),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT (1))"}),
         ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER)"}),
         ("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", {"create": "CREATE TABLE t(v, id INTEGER PRIMARY KEY)"}),
         ("CREATE TABLE t(id INTEGER PRIMARY KEY, v, g AS (v))", {}),
@@ -168,6 +173,44 @@ def test_what_records_do_not_show_may_differ(bench: Bench, create: str, planned:
 
     assert takes_whole_records(copied, statement)
     assert content(copied.con, "t", ["k", "v"], "rowid") == read(bench, "a.db", ["k", "v"], "rowid")
+
+
+@pytest.mark.parametrize(
+    ("create", "planned"),
+    [
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER)", "CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER DEFAULT 0)"),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 'it''s')", "create table t(k text primary key, v)"),
+        (
+            "CREATE TABLE t(k TEXT DEFAULT NULL, v DEFAULT -1.5e3, PRIMARY KEY(k)) WITHOUT ROWID",
+            "CREATE TABLE t(k TEXT DEFAULT 'k', v DEFAULT x'00', PRIMARY KEY(k)) WITHOUT ROWID",
+        ),
+    ],
+)
+def test_a_default_that_differs_does_not_hinder_whole_records(bench: Bench, create: str, planned: str) -> None:
+    """No record shows a DEFAULT: it is the source's while the rows come, and the plan's from then on."""
+    bench.database("a.db", create, "CREATE INDEX ix ON t(v)", rows=("INSERT INTO t VALUES(?,?)", [("a", 1), ("b", 2)]))
+
+    copied, statement = statements_of(bench, source("a.db", table("t", create=f"{planned}; CREATE INDEX ix ON t(v)")))
+
+    assert "*" in statement
+    assert copied.rows("SELECT k, v FROM t ORDER BY k") == [("a", 1), ("b", 2)]
+    assert folded(copied.rows("SELECT sql FROM main.sqlite_schema WHERE name = 't'")[0][0]) == folded(planned)
+    assert copied.rows("PRAGMA main.integrity_check") == [("ok",)]
+    assert exact(copied)
+
+
+def test_rows_older_than_their_last_column_keep_what_its_default_gave_them(bench: Bench) -> None:
+    """Their records hold no value for it: under the plan's DEFAULT they would have another one."""
+    create = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 5)"
+    old = ("CREATE TABLE t(k TEXT PRIMARY KEY)", "INSERT INTO t VALUES('old')", "ALTER TABLE t ADD COLUMN v DEFAULT 5")
+    bench.database("a.db", *old, "INSERT INTO t VALUES('new', 6)")
+
+    copied = bench.copied(source("a.db", table("t", create=create.replace("5", "7"))))
+
+    assert copied.rows("SELECT k, v FROM t ORDER BY k") == [("new", 6), ("old", 5)]
+    assert exact(copied)
+    copied.con.execute("INSERT INTO t(k) VALUES('later')")
+    assert copied.rows("SELECT v FROM t WHERE k = 'later'") == [(7,)]
 
 
 def test_only_an_empty_table_gets_whole_records(bench: Bench) -> None:
