@@ -55,12 +55,12 @@ class Reader:
         Raises:
             sqlite3.Error: It is no database, or locked.
         """
-        before = _bytes(path)
+        before = bytes_of(path)
         if path in self._known and self._known[path][0] == before:
             return self._known[path][1]
         with looking(path) as con:
             found = content_of(con)
-        if _bytes(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
+        if bytes_of(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
             self._known[path] = before, found
         return found
 
@@ -105,7 +105,11 @@ def _more(file: BinaryIO) -> bool:
     return bool(file.read(1))
 
 
-def _bytes(path: Path) -> list[str]:
-    """Digest all files of a database; two equal answers say that nothing was written between them."""
+def bytes_of(path: Path) -> list[str]:
+    """Digest all files of a database; two equal answers say that nothing was written between them.
+
+    Args:
+        path: A database that this process has not open.
+    """
     files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
     return [digest_file(file) if file.exists() else "" for file in files]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Reading:
     """Digests a table, and not again until a statement of the connection has changed a row or the schema.
 
-    The connection holds the database exclusively, so nobody else can change it; and it never takes back a part of its
-    transaction, which SQLite would not count as a change.
+    The connection holds the database exclusively, so nobody else can change it; and once the rows are in it takes back
+    no part of its transaction, which SQLite would not count as a change.
     """
 
     _state: tuple[object, ...] = ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migration.engine.aside import Aside
 from migration.engine.backup import content_digest, settle
 from migration.engine.connections import leave_wal, open_existing, open_new, open_readonly
 from migration.engine.durable import make_private_folder, sync_folder
@@ -25,6 +27,19 @@ SIDECARS = ("-wal", "-shm", "-journal")
 
 _ASIDE = "set-aside"
 _WRITE_VERSION = 18  # byte of the header: 1 in rollback mode, 2 in WAL mode (https://sqlite.org/fileformat.html)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a database was when it was looked at.
+
+    Attributes:
+        digest: Content digest.
+        bytes: Digests of its files, which say the same sooner; empty where they were not taken.
+    """
+
+    digest: str
+    bytes: tuple[str, ...] = ()
 
 
 def sidecars(path: Path) -> list[Path]:
@@ -101,10 +116,10 @@ def set_aside(path: Path, folder: Path) -> None:
     sync_folder(path.parent)
 
 
-def overwrite(database: Path, backup: Path, folder: Path, *, known: str) -> tuple[str, str]:
+def overwrite(database: Path, backup: Path, folder: Path, *, known: Known | None) -> tuple[str, str]:
     """The database has the content of ``backup``, in one transaction: whoever has it open sees the old or the new.
 
-    What it had before is in the backup set, unless its content digest is ``known``; nobody can write in between.
+    What it had before is in the backup set, unless that is ``known``; nobody can write in between.
 
     Returns:
         The content digest that it has now, and in words what was kept, or an empty text.
@@ -131,7 +146,7 @@ def place(path: Path, backup: Path, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def remove(database: Path, folder: Path, *, known: str) -> str:
+def remove(database: Path, folder: Path, *, known: Known | None) -> str:
     """The database is gone, and nothing of it is beside its name; what was in it is kept unless it is ``known``.
 
     Returns:
@@ -212,9 +227,9 @@ def in_words(database: Path) -> Iterator[None]:
         ) from error
 
 
-def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: str) -> str:
+def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: Known | None) -> str:
     """A copy of the database is in the backup set, if its content is another than the known one."""
-    if content_digest(con) == known:
+    if known and (_same_bytes(database, known) or content_digest(con) == known.digest):
         return ""
     kept = _free(folder / "databases", f"{database.stem}-before-rollback.db")
     Ledger(folder).note("keeping", file=database.name, kept=f"databases/{kept.name}")
@@ -225,6 +240,14 @@ def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: str) -> 
         copy.execute("PRAGMA journal_mode=DELETE").fetchone()
     settle(part, kept)
     return f"kept {database.name} as it was in {folder.name}/databases"
+
+
+def _same_bytes(database: Path, known: Known) -> bool:
+    """Whether its files are, to the byte, those that were read; asked while nobody else can write to them."""
+    if not known.bytes:
+        return False
+    with Aside("bytes", database) as look:  # not in this process: to close the file would drop the lock
+        return tuple(look.result()) == known.bytes
 
 
 def _free(folder: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine import manifest, restore
-from migration.engine.backup import clear_scratch, content_seen
+from migration.engine.backup import clear_scratch, content_seen, file_content, likened_content
 from migration.engine.digest import digest_file
 from migration.engine.durable import move, replace
 from migration.engine.errors import EngineError
@@ -20,8 +20,9 @@ from migration.engine.standing import Standing, look_at
 from migration.engine.steps import PutBack, Step, restored_observations, unless_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from migration.engine.content import Content
     from migration.engine.manifest import DatabaseCopy, Manifest
 
 
@@ -104,14 +105,15 @@ def _names(root: Path, folder: Path, sealed: Manifest, seen: dict[str, str]) -> 
             yield from _settled(new, folder, copy.digest if copy else "")
             if not os.path.lexists(old):  # else a renaming was cut short: what lies beside the old name belongs to it
                 yield from _aside(old, folder)
-            yield Step(f"renamed {archived} back to {file}", partial(_rename_back, new, old, file, seen))
+            look = partial(likened_content, copy=copy, folder=folder) if copy else file_content
+            yield Step(f"renamed {archived} back to {file}", partial(_rename_back, new, old, file, seen, look))
         elif copy and not os.path.lexists(old):
             yield from _aside(old, folder)
             yield from _placed(old, folder, copy)
 
 
-def _rename_back(archive: Path, old: Path, file: str, seen: dict[str, str]) -> None:
-    seen.setdefault(file, content_seen(archive))  # before anybody finds it under its old name
+def _rename_back(archive: Path, old: Path, file: str, seen: dict[str, str], look: Callable[[Path], Content]) -> None:
+    seen.setdefault(file, content_seen(archive, look))  # before anybody finds it under its old name
     for left in reversed(range(_ATTEMPTS)):  # whoever opens the old name all the time makes an empty file all the time
         if restore.is_void(old):
             restore.remove_void(old)
@@ -225,7 +227,7 @@ def _without_the_run(
     if now.trouble:
         yield Step(f"set {target.name} aside in {folder.name}", partial(restore.set_aside, target, folder))
         yield from _aside(target, folder)
-    known = "" if now.changed and not now.empty else now.digest
+    known = None if now.changed and not now.empty else restore.Known(now.digest, now.bytes)
     if copy and now.trouble:
         yield from _placed(target, folder, copy)
     elif copy:
@@ -248,7 +250,7 @@ def _as_before(now: Standing, sealed: Manifest) -> bool:
 
 
 def _restore_target(
-    target: Path, folder: Path, copy: DatabaseCopy, known: str, ledger: Ledger, seen: dict[str, str]
+    target: Path, folder: Path, copy: DatabaseCopy, known: restore.Known | None, ledger: Ledger, seen: dict[str, str]
 ) -> str:
     found, kept = restore.overwrite(target, folder / copy.copy, folder, known=known)
     if found != copy.digest:

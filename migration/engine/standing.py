@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migration.engine import history
+from migration.engine.aside import WORTH_A_PROCESS
+from migration.engine.content import bytes_of
 from migration.engine.digest import digest_database, digest_tables
 from migration.engine.dump import marks
 from migration.engine.errors import EngineError
@@ -28,6 +30,7 @@ class Standing:
 
     Attributes:
         digest: Content digest; empty when it cannot be read.
+        bytes: Digests of its files, where it is large and nobody wrote while it was read; else empty.
         committed: The run's row of history is in it.
         later: Stamp of the last run that was committed after it, or empty.
         empty: There is no table in it.
@@ -36,6 +39,7 @@ class Standing:
     """
 
     digest: str = ""
+    bytes: tuple[str, ...] = ()
     committed: bool = False
     later: str = ""
     empty: bool = False
@@ -51,8 +55,10 @@ def look_at(target: Path, run: str) -> Standing:
     """
     try:
         take_back(target)
+        before = _bytes(target)
         with looking(target) as con:
-            return _read(con, run)
+            found = _read(con, run)
+        return replace(found, bytes=before) if before and _bytes(target) == before else found
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if "locked" in str(error) or "busy" in str(error):
             raise EngineError(
@@ -62,6 +68,10 @@ def look_at(target: Path, run: str) -> Standing:
                 id="in-use",
             ) from error
         return Standing(changed=(f"the file cannot be read any more ({error})",), trouble=str(error))
+
+
+def _bytes(target: Path) -> tuple[str, ...]:
+    return tuple(bytes_of(target)) if target.stat().st_size >= WORTH_A_PROCESS else ()
 
 
 def _read(con: sqlite3.Connection, run: str) -> Standing:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.backup import loaded_content
 from migration.engine.connections import open_readonly
-from migration.engine.content import same_pages
+from migration.engine.content import bytes_of, same_pages
 from migration.engine.facts import damage
 
 if TYPE_CHECKING:
@@ -81,7 +81,12 @@ def _growing(path: Path) -> Iterator[bytes]:
         yield line
 
 
-_TASKS: dict[str, Callable[..., object]] = {"integrity": _integrity, "reload": _reload, "same pages": same_pages}
+_TASKS: dict[str, Callable[..., object]] = {
+    "bytes": bytes_of,
+    "integrity": _integrity,
+    "reload": _reload,
+    "same pages": same_pages,
+}
 
 if __name__ == "__main__":
     main()
