@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS, Aside
 from migration.engine.connections import open_new, open_readonly
-from migration.engine.content import Content, content_of, has_wal, same_pages
+from migration.engine.content import Content, content_of, content_of_file, has_wal, same_pages
 from migration.engine.digest import TableDigest, digest_file
 from migration.engine.dump import load_dump, write_dump
 from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
@@ -232,7 +232,7 @@ def content_digest(con: sqlite3.Connection) -> str:
 def file_content(path: Path) -> Content:
     """Return what a database file holds, read through a new connection that cannot write."""
     with looking(path) as con:
-        return content_of(con)
+        return content_of_file(path, con)
 
 
 def file_content_digest(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from migration.engine.digest import TableDigest, digest_database, digest_file, digest_tables
 from migration.engine.dump import marks
 from migration.engine.guard import looking
+from migration.engine.halves import digest_file_tables
 from migration.engine.schema import Schema, read
 
 if TYPE_CHECKING:
@@ -36,7 +37,16 @@ class Content:
 def content_of(con: sqlite3.Connection, schema: Schema | None = None) -> Content:
     """Read all that is in the database that ``con`` has open; its schema need not be read twice."""
     schema = schema or read(con)
-    tables = digest_tables(con, schema)
+    return _content(con, schema, digest_tables(con, schema))
+
+
+def content_of_file(path: Path, con: sqlite3.Connection) -> Content:
+    """Read all that is in the file that ``con``, in no transaction, has open; a large one with a second process."""
+    schema = read(con)
+    return _content(con, schema, digest_file_tables(path, con, schema))
+
+
+def _content(con: sqlite3.Connection, schema: Schema, tables: dict[str, TableDigest]) -> Content:
     return Content(digest_database(schema, tables, marks(con)), tables)
 
 
@@ -59,7 +69,7 @@ class Reader:
         if path in self._known and self._known[path][0] == before:
             return self._known[path][1]
         with looking(path) as con:
-            found = content_of(con)
+            found = content_of_file(path, con)
         if bytes_of(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
             self._known[path] = before, found
         return found

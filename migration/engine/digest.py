@@ -116,8 +116,9 @@ def digest_table(
     renamed: dict[str, str] | None = None,
     constant: dict[str, str] | None = None,
     with_rowid: bool | None = None,
+    where: str = "",
 ) -> TableDigest:
-    """Digest all rows of a table, read from the table itself and not from an index.
+    """Digest the rows of a table, read from the table itself and not from an index.
 
     Args:
         con: Open connection; only read from.
@@ -126,10 +127,12 @@ def digest_table(
         renamed: Column names to digest under, for columns that have another name in the target.
         constant: Further columns of the target, with the SQL of the default that a moved row gets.
         with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
+        where: SQL condition of the rows that count; empty: all do.
     """
     counts = table.counts_rowid if with_rowid is None else with_rowid
     expressions = ", ".join(values(table, renamed=renamed, constant=constant, with_rowid=counts))
-    return digest_query(con, f"SELECT {expressions} FROM {quoted(database)}.{quoted(table.name)} NOT INDEXED")
+    rows = f"{quoted(database)}.{quoted(table.name)} NOT INDEXED{f' WHERE {where}' if where else ''}"
+    return digest_query(con, f"SELECT {expressions} FROM {rows}")
 
 
 def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main") -> dict[str, TableDigest]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from migration.engine import history
 from migration.engine.aside import WORTH_A_PROCESS
 from migration.engine.content import bytes_of
-from migration.engine.digest import digest_database, digest_tables
+from migration.engine.digest import digest_database
 from migration.engine.dump import marks
 from migration.engine.errors import EngineError
 from migration.engine.guard import looking
+from migration.engine.halves import digest_file_tables
 from migration.engine.restore import take_back
 from migration.engine.schema import read
 
@@ -57,7 +58,7 @@ def look_at(target: Path, run: str) -> Standing:
         take_back(target)
         before = _bytes(target)
         with looking(target) as con:
-            found = _read(con, run)
+            found = _read(target, con, run)
         return replace(found, bytes=before) if before and _bytes(target) == before else found
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if "locked" in str(error) or "busy" in str(error):
@@ -74,9 +75,9 @@ def _bytes(target: Path) -> tuple[str, ...]:
     return tuple(bytes_of(target)) if target.stat().st_size >= WORTH_A_PROCESS else ()
 
 
-def _read(con: sqlite3.Connection, run: str) -> Standing:
+def _read(target: Path, con: sqlite3.Connection, run: str) -> Standing:
     schema = read(con)
-    digests = digest_tables(con, schema)
+    digests = digest_file_tables(target, con, schema)
     rows = history.read(con)
     row = next((one for one in rows if one.run == run), None)
     return Standing(

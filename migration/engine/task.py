@@ -16,6 +16,7 @@ from migration.engine.backup import loaded_content
 from migration.engine.connections import open_readonly
 from migration.engine.content import bytes_of, same_pages
 from migration.engine.facts import damage
+from migration.engine.halves import lower_halves
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,6 +52,11 @@ def _integrity(path: Path) -> list[str]:
         return damage(con)
 
 
+def _lower_halves(path: Path) -> dict[str, tuple[int, int]]:
+    with closing(open_readonly(path)) as con:
+        return lower_halves(con)
+
+
 def _reload(dump: Path) -> dict[str, str]:
     """Load a dump while it is still being written; say what bytes it had, and what content."""
     seen = hashlib.sha256()
@@ -84,6 +90,7 @@ def _growing(path: Path) -> Iterator[bytes]:
 _TASKS: dict[str, Callable[..., object]] = {
     "bytes": bytes_of,
     "integrity": _integrity,
+    "lower halves": _lower_halves,
     "reload": _reload,
     "same pages": same_pages,
 }

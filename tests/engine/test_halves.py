@@ -1,0 +1,90 @@
+"""A large file is read by two processes, and says what one would have said."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import halves
+from migration.engine.connections import open_new, open_readonly
+from migration.engine.digest import TableDigest, digest_tables
+from migration.engine.halves import digest_file_tables, lower_halves
+from migration.engine.schema import read
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+TABLES = (
+    "CREATE TABLE plain(v)",
+    "CREATE TABLE ends(id INTEGER PRIMARY KEY, v)",
+    "CREATE TABLE keyed(k TEXT PRIMARY KEY, v) WITHOUT ROWID",
+    "CREATE TABLE hidden(rowid, _rowid_, oid, v)",
+    "CREATE TABLE none(v)",
+    "CREATE TABLE one(v)",
+)
+ROWS = (
+    "INSERT INTO plain WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 99) SELECT i FROM n",
+    "INSERT INTO ends VALUES(-9223372036854775808, 'a'), (0, 'b'), (7, 'c'), (9223372036854775807, 'd')",
+    "INSERT INTO keyed VALUES('a', 1), ('b', 2)",
+    "INSERT INTO hidden VALUES(1, 2, 3, 4), (5, 6, 7, 8)",
+    "INSERT INTO one VALUES(CAST(x'ff00fe' AS TEXT))",
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small file that counts as a large one."""
+    monkeypatch.setattr(halves, "WORTH_A_PROCESS", 0)
+    with closing(open_new(tmp_path / "a.db")) as con:
+        for statement in (*TABLES, *ROWS):
+            con.execute(statement)
+    return tmp_path / "a.db"
+
+
+def by_one(con: sqlite3.Connection) -> dict[str, TableDigest]:
+    """Digest all tables in this process."""
+    return digest_tables(con, read(con))
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_two_processes_see_each_row_once(path: Path, journal: str) -> None:
+    """Whatever numbers the rows have, and whether or not they have any."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute(f"PRAGMA journal_mode={journal}").fetchone()
+
+        assert digest_file_tables(path, con, read(con)) == by_one(con)
+        assert not con.in_transaction
+
+
+def test_both_processes_have_work(path: Path) -> None:
+    """What the second one reads are rows of every table that is divided, and not all of them."""
+    with closing(open_readonly(path)) as con:
+        lower, all_rows = lower_halves(con), by_one(con)
+
+    assert {name: rows for name, (rows, _) in lower.items()} == {"plain": 50, "ends": 1, "one": 1}
+    assert all_rows["plain"].rows == 99
+    assert all_rows["ends"].rows == 4
+
+
+def test_nobody_can_commit_while_the_halves_are_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one process might count a row twice that changes its place, and the other not at all."""
+    tried: list[str] = []
+
+    def digest_meanwhile(*_: object, **__: object) -> TableDigest:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+            try:
+                other.execute("INSERT INTO plain VALUES(1)")
+            except sqlite3.OperationalError as error:
+                tried.append(str(error))
+        return TableDigest()
+
+    monkeypatch.setattr(halves, "digest_table", digest_meanwhile)
+    with closing(open_readonly(path)) as con:
+        digest_file_tables(path, con, read(con))
+
+    assert tried == ["database is locked"] * len(TABLES)
