@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tests.benchmark.workloads import statements
 
 if TYPE_CHECKING:
+    from migration.plan.model import Plan
     from tests.benchmark.workloads import Workload
 
 SHELL = shutil.which("sqlite3")
@@ -47,4 +48,24 @@ def command(work: Workload, *, dump: bool) -> list[str]:
         if dump:
             lines.append(f"{run} {name}.db .dump > {name}.sql")
     lines.append(f'{run} target.db "{";".join(sql)}"')
+    return ["bash", "-c", "\n".join(lines)]
+
+
+def sample_command(plan: Plan) -> list[str]:
+    """Return the command that consolidates the sample by hand, in its folder: cp, sqlite3, sed, mv."""
+    lines = ["set -e", f"cp {plan.target} {plan.target}.backup"]
+    sql = []
+    for source in plan.sources:
+        if not source.optional:
+            lines += [f"cp {source.file} {source.file}.backup", f"cp {source.file}-wal {source.file}-wal.backup"]
+            sql.append(f"ATTACH '{source.file}' AS {source.name}")
+            sql += [f"{table.create.strip().rstrip(';')}" for table in source.tables if table.create]
+            sql += [
+                f"INSERT INTO main.{table.name} SELECT * FROM {source.name}.{table.name}" for table in source.tables
+            ]
+            sql += [f"SELECT count(*) FROM main.{table.name}" for table in source.tables]
+    script = ";\n".join(sql).replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS")
+    lines.append(f"{SHELL} -bail {plan.target} <<'SQL'\n{script};\nSQL")
+    lines += [f"sed -i.bak 's|{one.find}|{one.replace}|' {one.file}" for one in plan.references]
+    lines += [f"mv {source.file} {source.file}.archived" for source in plan.sources if not source.optional]
     return ["bash", "-c", "\n".join(lines)]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import migration
-from tests.benchmark.by_hand import command
+from migration.plan.file import load
+from tests.benchmark.by_hand import command, sample_command
 from tests.benchmark.measuring import Measured, measured
 from tests.benchmark.results import Result
 from tests.benchmark.workloads import build
@@ -83,6 +84,11 @@ class Pairs:
             # What pytest finds installed here beside the tool is no part of it.
             options += ["-p", "no:hypothesispytest", "-p", "no:xdist"]
             return measured([sys.executable, "-m", "pytest", "-m", verb, *options], REPOSITORY)
+
+    def sample_by_hand(self, built: Path) -> Measured:
+        """Consolidate a copy of the sample as people do it by hand; the applications are not tried."""
+        with _Copy(built, self.folder / "workspace") as root:
+            return measured(sample_command(load(root / "consolidation.toml")), root)
 
     def _by_hand(self, work: Workload, built: Path, *, dump: bool) -> Measured:
         with _Copy(built, self.folder / "workspace") as root:

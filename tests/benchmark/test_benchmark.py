@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +14,12 @@ import pytest
 from migration.engine.connections import attached, open_new, open_readonly
 from migration.engine.digest import digest_table
 from migration.engine.schema import read
-from tests.benchmark.measuring import Measured
+from tests.benchmark.measuring import Measured, measured
 from tests.benchmark.results import Result
 from tests.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.benchmark.pairs import Pairs
     from tests.benchmark.workloads import Workload
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.benchmark
 
 MEMORY_MB = 120
 FULL_ROWS = 1_000_000
+SQLDIFF = shutil.which("sqldiff")
 BYTES_PER_SECOND = 250e6
 
 
@@ -136,8 +138,15 @@ def test_comparison(pairs: Pairs, rows: int) -> None:
         seconds = [_timed(lambda: digest_table(con, table)) for _ in range(pairs.rounds)]
 
     expected = Measured(payload / BYTES_PER_SECOND, 0, 0)
+    copy = Path(shutil.copyfile(source, pairs.folder / "copy.db"))
+    beside = [measured([SQLDIFF, "--summary", str(source), str(copy)], pairs.folder) for _ in seconds if SQLDIFF]
+
     taken = Measured(statistics.median(one.wall for one in seconds), 0, 0)
-    not_twice(pairs.note(f"comparison, {rows} tasks", [taken], "250 MB/s", [expected], 1.0))
+    results = [pairs.note(f"comparison, {rows} tasks", [taken], "250 MB/s", [expected], 1.0)]
+    if beside:
+        results.append(pairs.note(f"comparison, {rows} tasks", seconds, "sqldiff", beside, 1.0))
+    for one in results:
+        not_twice(one)
 
 
 def _copied(work: Workload, source: Path, copy: Path) -> Measured:

@@ -65,7 +65,7 @@ class Workload:
 
 
 def tasks(rows: int, *, as_planned: bool) -> Workload:
-    """A task table like the sample's: 16 columns, a text key, five indexes, about 540 bytes a row.
+    """A task table like the sample's: 16 columns, a text key, five indexes, about 760 bytes a row with its indexes.
 
     Args:
         rows: Rows of the source.
@@ -154,7 +154,7 @@ def _filled(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _target_rows(rows: int) -> int:
-    return max(100, min(rows // 5, 180_000))  # 190 MB beside a million rows, and never more
+    return max(100, min(rows // 7, 140_000))  # 190 MB beside a million rows, and never more
 
 
 def _text(number: int, size: int) -> str:
@@ -169,7 +169,7 @@ def _task(number: int) -> tuple[object, ...]:
     return (
         f"task-{mixed:08x}-{number:08x}",
         f"Task {number}: {_WORDS[mixed % 12]} the {_WORDS[number % 12]}",
-        _text(mixed % 9973, 180),
+        _text(mixed % 9973, 300),
         ("pending", "in_progress", "completed", "failed")[mixed % 4],
         ("critical", "high", "medium", "low")[mixed % 3],
         ("code", "review", "architecture", None)[mixed % 4],
