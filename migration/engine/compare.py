@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migration.engine import history
 from migration.engine.digest import TableDigest, digest_table
 from migration.engine.dump import marks
-from migration.engine.facts import orphans
+from migration.engine.facts import CHECK_CACHE_KB, orphans
 from migration.engine.observation import Observation, equal
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
@@ -186,6 +186,7 @@ def _orphans_before(survey: Survey) -> dict[tuple[str, str], int]:
 
 def integrity(con: sqlite3.Connection) -> list[Observation]:
     """SQLite's integrity_check, the full one, of the target."""
+    con.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
     lines = [str(row[0]) for row in con.execute("PRAGMA main.integrity_check(20)").fetchall()]
     return [equal("target: integrity_check", "ok", "; ".join(lines))]
 
