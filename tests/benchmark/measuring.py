@@ -67,8 +67,11 @@ def _memory(pid: int) -> int:
     total = 0
     with contextlib.suppress(psutil.Error):
         first = psutil.Process(pid)
+        command = first.cmdline()
         for one in (first, *first.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
+                if one != first and one.cmdline() == command:
+                    continue  # between vfork and exec it still is its parent's memory, which would count twice
                 memory = one.memory_full_info()
                 total += getattr(memory, "pss", memory.rss)
     return total
