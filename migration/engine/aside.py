@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from migration.engine.connections import INTERRUPTED
+from migration.engine.deadline import DEADLINE
 from migration.engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ class Aside:
 
     Args:
         task: A name that :mod:`migration.engine.task` knows.
-        paths: What it is about.
+        about: Paths, and what else it has to know.
         by_own_sqlite: By the interpreter's own SQLite, though another may be installed: that sorts in files, where
             the other would take as much memory as an index has keys.
     """
 
-    def __init__(self, task: str, *paths: Path, by_own_sqlite: bool = False) -> None:
+    def __init__(self, task: str, *about: Path | float, by_own_sqlite: bool = False) -> None:
         program = ["-c", _BY_OWN_SQLITE] if by_own_sqlite else ["-m", "migration.engine.task"]
-        command = [sys.executable, *program, task, *map(str, paths)]
+        command = [sys.executable, *program, task, *map(str, about)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __enter__(self) -> Self:
@@ -60,11 +61,11 @@ class Aside:
         """Wait for the end of the task, and return what it says: a few words, as JSON has them.
 
         Raises:
-            sqlite3.Error: SQLite said so to the task, or somebody wants the run to end.
+            sqlite3.Error: SQLite said so to the task, or the run is to end, or its deadline has passed.
             EngineError: The second process did not come to its end.
         """
         while self._process.poll() is None:
-            if INTERRUPTED.wait(_LOOK_SECONDS):
+            if INTERRUPTED.wait(_LOOK_SECONDS) or DEADLINE.passed:
                 raise sqlite3.OperationalError("interrupted")
         said = self._process.stdout.read() if self._process.stdout else b""
         try:

@@ -7,6 +7,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
+from migration.engine.deadline import DEADLINE
 from migration.engine.errors import EngineError
 from migration.engine.sql import quoted
 
@@ -29,7 +30,7 @@ INTERRUPTED = threading.Event()
 BUSY_SECONDS = 5.0
 """How long a lock is waited for before the run says who holds it."""
 
-_STEPS = 20_000  # virtual machine instructions between two looks at INTERRUPTED: about a millisecond
+_STEPS = 20_000  # virtual machine instructions between two looks at INTERRUPTED and DEADLINE: about a millisecond
 
 
 def library() -> str:
@@ -153,4 +154,8 @@ def _harden(con: sqlite3.Connection) -> None:
     con.execute("PRAGMA trusted_schema=OFF")
     con.execute("PRAGMA cell_size_check=ON")
     con.execute("PRAGMA mmap_size=0")
-    con.set_progress_handler(INTERRUPTED.is_set, _STEPS)
+    con.set_progress_handler(_is_to_end, _STEPS)
+
+
+def _is_to_end() -> bool:
+    return INTERRUPTED.is_set() or DEADLINE.passed

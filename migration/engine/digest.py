@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text
+from migration.engine.deadline import DEADLINE
 from migration.engine.progress import COUNTED, PROGRESS
 from migration.engine.sql import folded, quoted, without_end
 
@@ -129,6 +130,7 @@ def digest_table(
         with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
         where: SQL condition of the rows that count; empty: all do.
     """
+    DEADLINE.at(f"the rows of {table.name}")
     counts = table.counts_rowid if with_rowid is None else with_rowid
     expressions = ", ".join(values(table, renamed=renamed, constant=constant, with_rowid=counts))
     rows = f"{quoted(database)}.{quoted(table.name)} NOT INDEXED{f' WHERE {where}' if where else ''}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_memory
+from migration.engine.deadline import DEADLINE
 from migration.engine.sql import folded, keywords, module_of, quoted
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ class Schema:
         return tuple(table for table in self.tables.values() if table.kind in ("table", "virtual"))
 
 
+_Statements = dict[tuple[str, str], str]  # kind and name of each object to the statement that made it
+
 HEADER = ("user_version", "application_id", "encoding", "journal_mode", "page_size")
 
 
@@ -155,9 +158,10 @@ def read(con: sqlite3.Connection, database: str = "main") -> Schema:
     inner = _inner({name: sqls.get(("table", name), "") for _, name, kind, *_ in listed if kind == "virtual"}, listed)
     for _, name, listed_as, _, without_rowid, strict in listed:
         if listed_as in ("table", "virtual", "shadow") and not folded(name).startswith("sqlite_"):
-            sql = sqls.get(("table", name), "")
+            DEADLINE.at(f"table {name}")
             kind = "table" if listed_as == "shadow" and folded(name) not in inner else listed_as
-            tables[name] = _table(con, database, name, kind, sql, without=bool(without_rowid), strict=bool(strict))
+            table = _table(con, database, name, kind, sqls, without=bool(without_rowid), strict=bool(strict))
+            tables[name] = table
     order = {name: at for at, (kind, name, _, _) in enumerate(masters) if kind == "table"}
     return Schema(
         tables=dict(sorted(tables.items(), key=lambda item: order.get(item[0], len(order)))),
@@ -191,15 +195,16 @@ def _inner(virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, 
 
 
 def _table(
-    con: sqlite3.Connection, database: str, name: str, kind: str, sql: str, *, without: bool, strict: bool
+    con: sqlite3.Connection, database: str, name: str, kind: str, sqls: _Statements, *, without: bool, strict: bool
 ) -> Table:
+    sql = sqls.get(("table", name), "")
     columns = tuple(
         Column(column, kind_.upper(), bool(notnull), default, key, generated=hidden in (2, 3), hidden=hidden == 1)
         for _, column, kind_, notnull, default, key, hidden in con.execute(
             f"PRAGMA {quoted(database)}.table_xinfo({quoted(name)})"
         ).fetchall()
     )
-    indexes = _indexes(con, database, name)
+    indexes = _indexes(con, database, name, sqls)
     taken = {folded(column.name) for column in columns}
     rowid = "" if without else next((n for n in ("rowid", "_rowid_", "oid") if n not in taken), "")
     keys = [column for column in columns if column.key]
@@ -220,7 +225,7 @@ def _table(
     )
 
 
-def _indexes(con: sqlite3.Connection, database: str, table: str) -> tuple[Index, ...]:
+def _indexes(con: sqlite3.Connection, database: str, table: str, sqls: _Statements) -> tuple[Index, ...]:
     found = []
     listed = con.execute(f"PRAGMA {quoted(database)}.index_list({quoted(table)})").fetchall()
     for _, name, unique, origin, partial in sorted(listed):
@@ -231,8 +236,5 @@ def _indexes(con: sqlite3.Connection, database: str, table: str) -> tuple[Index,
             ).fetchall()
             if is_key
         )
-        sql = con.execute(
-            f"SELECT sql FROM {quoted(database)}.sqlite_schema WHERE type = 'index' AND name = ?", (name,)
-        ).fetchone()
-        found.append(Index(name, table, bool(unique), origin, bool(partial), (sql and sql[0]) or "", terms))
+        found.append(Index(name, table, bool(unique), origin, bool(partial), sqls.get(("index", name), ""), terms))
     return tuple(found)

@@ -26,7 +26,7 @@ def snapshot(live: Path, copy: Path) -> None:
 
     A database that nobody has open and that has rows in its ``-wal``, or a hot journal, is copied with these files:
     opening it in place would change the folder. One that is in use is read through SQLite, which also changes nothing
-    then, its sidecars being there already. A file that is no database, or a damaged one, is copied as it is.
+    then, its sidecars being there already. A file that is no database is copied as it is, damaged pages likewise.
 
     Raises:
         EngineError: It cannot be read, or is locked, or written so fast that no copy of one state could be made.
@@ -69,9 +69,10 @@ def _copied_through_sqlite(live: Path, copy: Path) -> bool:
     con = open_new(copy)
     try:
         with looking(live) as source:
-            # A read transaction first: Connection.backup() would wait for a lock without end.
+            # A read transaction first: Connection.backup() would wait for a lock without end. This reads the header
+            # and no more: what is in the schema may be made to cost much, and is looked at within a deadline.
             source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            source.execute("PRAGMA schema_version").fetchone()
             source.backup(con)
     except sqlite3.OperationalError as error:
         locked = "locked" in str(error) or "busy" in str(error)

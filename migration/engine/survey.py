@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migration.engine.deadline import DEADLINE, OutOfProportionError, seconds_for
 from migration.engine.errors import EngineError
 from migration.engine.facts import Facts, facts_of, unreadable
 from migration.engine.files import file_problems, present
@@ -24,6 +26,7 @@ from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from contextlib import ExitStack
 
     from migration.engine.digest import TableDigest
@@ -91,19 +94,21 @@ def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
     found = Survey(problems=file_problems(plan, root))
     bad = {problem.subject.removeprefix("target ") for problem in found.problems}
     if (root / plan.target).exists() and plan.target not in bad:
-        found.target = _seen(found, facts_of("target", plan.target, root, guards))
+        found.target = _seen(found, facts_of("target", plan.target, root, guards, plan.deadline))
     for source in plan.in_order:
         if source not in present(plan, root):
             found.findings.append(f"{source.file}: absent, and optional in the plan; nothing is moved from it.")
         elif source.file not in bad:
-            facts = _seen(found, facts_of(source.name, source.file, root, guards))
+            facts = _seen(found, facts_of(source.name, source.file, root, guards, plan.deadline))
             if facts:
                 found.sources[source.name] = facts
-    _foretell(plan, found)
-    _gather(plan, root, found, guards)
-    for move in found.moves:
-        found.problems += value_problems(move, found.gathered.get(move.source.name, root / move.source.file))
-    _look_for_collisions(plan, root, found)
+    with _in_proportion(plan, found):
+        _foretell(plan, found)
+        _gather(plan, root, found, guards)
+        for move in found.moves:
+            DEADLINE.at(f"the trial of {move.subject}")
+            found.problems += value_problems(move, _read_from(root, found, move))
+        _look_for_collisions(plan, root, found)
     for source in plan.sources:
         if source.name in found.sources:
             problems, findings = left_behind(source, found.sources[source.name])
@@ -111,6 +116,17 @@ def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
             found.findings += findings
     found.problems += room(plan, root, list(found.sources.values()), found.target)
     return found
+
+
+@contextlib.contextmanager
+def _in_proportion(plan: Plan, found: Survey) -> Iterator[None]:
+    """Let what is tried out with all databases together take what all their bytes allow; else that is a problem."""
+    size = sum(facts.size for facts in (*found.sources.values(), found.target) if facts)
+    try:
+        with DEADLINE.within(seconds_for(size, plan.deadline)):
+            yield
+    except OutOfProportionError as error:
+        found.problems.append(Problem("sources-readable", plan.target, error.what, error.todo, id=error.id))
 
 
 def _seen(found: Survey, facts: Facts | Problem) -> Facts | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from migration.engine.backup import loaded_content
 from migration.engine.connections import open_readonly
 from migration.engine.content import bytes_of, same_pages
+from migration.engine.examine import examine
 from migration.engine.facts import damage
 from migration.engine.halves import lower_halves
 
@@ -31,9 +32,9 @@ _COMPLETE = threading.Event()
 def main() -> None:
     """Do the task that the command line names."""
     threading.Thread(target=_watch, daemon=True).start()
-    name, *paths = sys.argv[1:]
+    name, path, *more = sys.argv[1:]
     try:
-        answer = {"said": _TASKS[name](*map(Path, paths))}
+        answer = {"said": _TASKS[name](Path(path), *more)}
     except sqlite3.Error as error:
         answer = {"error": str(error)}
     os.write(1, json.dumps(answer).encode())
@@ -89,10 +90,11 @@ def _growing(path: Path) -> Iterator[bytes]:
 
 _TASKS: dict[str, Callable[..., object]] = {
     "bytes": bytes_of,
+    "examine": lambda path, until: examine(path, float(until)),
     "integrity": _integrity,
     "lower halves": _lower_halves,
     "reload": _reload,
-    "same pages": same_pages,
+    "same pages": lambda path, copy: same_pages(path, Path(copy)),
 }
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from migration.engine.deadline import DEADLINE, OutOfProportionError, seconds_for
+from migration.engine.facts import examined
 from migration.engine.files import has_hot_journal, size_with_sidecars
+from migration.engine.foresee import is_foreseeable
 from migration.engine.guard import looking
 from migration.engine.schema import Schema, Table, read
 from migration.engine.sql import folded, quoted
@@ -28,6 +31,7 @@ COUNTED = 1_000_000
 """Rows up to which a table is counted; beyond, "more than" is all that is known."""
 
 _PATIENCE_MS = 300  # for a lock; whoever writes just now goes first
+_SECONDS = 10.0  # beside one for each MB, that looking into a database may take
 _NOISE = 7.2  # bits a byte; 4096 random bytes have 7.95, 1024 have 7.8, text and code below 6
 _SMALLEST_PAGE = 512
 
@@ -123,10 +127,14 @@ def look(root: Path, one: Candidate) -> Database:
     if has_hot_journal(path):
         return _seen(path, one, "unreadable", "a process died, or is still busy, in the middle of a transaction")
     try:
-        with looking(path) as con:
+        with DEADLINE.within(seconds_for(one.size, _SECONDS)), looking(path) as con:
             con.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+            if not is_foreseeable(con):
+                examined(path)
             schema = read(con)
             tables = tuple(_table(con, schema, table) for table in schema.movable)
+    except OutOfProportionError as error:
+        return _seen(path, one, "unreadable", f"it {error.what.removesuffix('.')}")
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         return _seen(path, one, "unreadable", str(error))
     seen = _seen(path, one, "database")

@@ -236,6 +236,8 @@ class Plan(Part):
         index_clash: What to do when an index name is taken by another table of the target: ``rename`` creates the
             index as ``<table>_<name>`` and says so; ``refuse`` refuses.
         dump: Write and prove an SQL dump beside each database backup.
+        deadline: Seconds that reading one database may take before the run, beside a second for each MB that it has;
+            what takes longer is refused.
         require_rehearsal: Greatest age in seconds of the rehearsal, of this very plan on these very databases, without
             which a migration is refused; None demands none.
     """
@@ -246,6 +248,7 @@ class Plan(Part):
     backups: PathInside = "backups"
     index_clash: Literal["rename", "refuse"] = "rename"
     dump: bool = True
+    deadline: Seconds = 30.0
     require_rehearsal: Seconds | None = None
     change: Change = Change()
     estimates: Estimates = Estimates()

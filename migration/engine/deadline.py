@@ -1,0 +1,104 @@
+"""Deadline: how long reading one database may take before a run, in proportion to its size, and where it was then."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migration.engine.errors import EngineError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+else:
+    from sqlite_utils.utils import sqlite3
+
+_SECONDS_A_BYTE = 1e-6  # a second for each MB: about thirty times as long as a slow disk and both readings take
+
+
+class OutOfProportionError(EngineError):
+    """A database costs more than the bytes that it has explain."""
+
+    def __init__(self, what: str, todo: str = "") -> None:
+        look = f"Look at what its schema computes: views, triggers, CHECK, generated columns, indexes; {todo or _MEND}."
+        super().__init__(what, left="Nothing was changed.", todo=look, id="out-of-proportion")
+
+
+_MEND = "mend that, or leave this database out"
+
+
+def seconds_for(size: int, base: float) -> float:
+    """Return the seconds that reading ``size`` bytes of databases may take: one for each MB, on top of ``base``."""
+    return base + size * _SECONDS_A_BYTE
+
+
+@dataclass
+class Deadline:
+    """The one deadline that counts in this process, if any; every connection looks at it while a statement runs.
+
+    Attributes:
+        step: What is being read, for the message: ``integrity_check``, ``table bomb``.
+        until: When it is over, as :func:`time.monotonic` counts; infinite where there is none.
+    """
+
+    step: str = ""
+    until: float = math.inf
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is one, and its time is over."""
+        return time.monotonic() > self.until
+
+    def ended(self, step: str) -> None:
+        """Another process, which was to read until then, was not done, and says where it was.
+
+        Raises:
+            sqlite3.OperationalError: Always.
+        """
+        self.until = -math.inf
+        self.step = step
+        raise sqlite3.OperationalError("interrupted")
+
+    def at(self, step: str) -> None:
+        """Say what is read next; a hundred thousand short statements, none of which is looked at, end here as well.
+
+        Raises:
+            sqlite3.OperationalError: The time is over, as SQLite says it of a statement that was ended.
+        """
+        if self.passed:
+            raise sqlite3.OperationalError("interrupted")
+        self.step = step
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Let what is done here take so long, and no longer.
+
+        Raises:
+            OutOfProportionError: It took longer; also where an interrupted statement was taken for some other problem.
+        """
+        before = self.until
+        self.until, self.step = min(before, time.monotonic() + seconds), "its schema"
+        try:
+            yield
+        except (sqlite3.Error, EngineError) as error:
+            if self.passed:
+                raise self._over(seconds) from error
+            raise
+        else:
+            if self.passed:
+                raise self._over(seconds)
+        finally:
+            self.until = before
+
+    def _over(self, seconds: float) -> OutOfProportionError:
+        what = f"was not read within the {seconds:.0f} s of its deadline, and reading it was ended at {self.step}."
+        return OutOfProportionError(
+            what, 'if it is right and only slow, set a longer one in the plan: deadline = "10m"'
+        )
+
+
+DEADLINE = Deadline()
+"""Of this process: a run does one thing after the other."""

@@ -1,0 +1,59 @@
+"""What a database costs is foreseen from its schema: little, or not known."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.foresee import is_foreseeable
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+def _foreseen(sql: str) -> bool:
+    with closing(sqlite3.connect(":memory:")) as con:
+        con.executescript(sql)
+        return is_foreseeable(con)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "",
+        "CREATE TABLE t(a CHECK (length(a) > 0), b TEXT DEFAULT (datetime('now')), as_of TEXT)",
+        "CREATE TABLE t(a CHECK (a IN ('instr(', '||')), b AS (a + 1), c AS (b * 2))",
+        "CREATE TABLE t(a); CREATE INDEX by_a ON t(lower(a)) WHERE a IS NOT NULL; CREATE TABLE u(a, b)",
+        "CREATE TABLE t(a); CREATE VIEW v AS SELECT replace(a, 'x', 'y') FROM t; CREATE VIEW w AS SELECT * FROM v",
+        "CREATE TABLE t(a); CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT instr(a, 'with') FROM t; END",
+        "CREATE VIRTUAL TABLE t USING fts5(a); CREATE TABLE u(a ANY) STRICT; CREATE TABLE v(a PRIMARY KEY)",
+    ],
+)
+def test_a_schema_that_computes_little_is_foreseeable(sql: str) -> None:
+    """No second process is started for what nearly every database has."""
+    assert _foreseen(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE t(a CHECK (instr(a, 'x') = 0))",
+        """CREATE TABLE t(a CHECK ("instr"(a, 'x') = 0))""",
+        "CREATE TABLE t(a CHECK (a LIKE '%x%'))",
+        "CREATE TABLE t(a CHECK (a -> 'x' IS NULL))",
+        "CREATE TABLE t(a, b AS (a || a))",
+        "CREATE TABLE t(a, b AS (a + a), c AS (b + b), d AS (c + c))",
+        "CREATE TABLE t(a); CREATE INDEX by_a ON t(replace(a, 'x', 'y'))",
+        "CREATE TABLE t(a); CREATE INDEX by_a ON t(a) WHERE hex(a) > 'x'",
+        "CREATE VIEW v AS WITH c AS (SELECT 1 AS x) SELECT x FROM c",
+        "CREATE TABLE t(a); CREATE TRIGGER x INSERT ON t BEGIN INSERT INTO t WITH c AS (SELECT 1) SELECT * FROM c; END",
+        "CREATE VIEW u AS SELECT 1 AS x; CREATE VIEW v AS SELECT x FROM u; CREATE VIEW w AS SELECT x FROM v",
+    ],
+)
+def test_a_schema_that_may_make_much_of_little_is_not(sql: str) -> None:
+    """A call of a function that is not linear, text put together, or a third of what can multiply."""
+    assert not _foreseen(sql)
