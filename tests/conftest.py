@@ -23,8 +23,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes is only run when it is asked for: ``-m`` with the word long."""
-    if "long" in config.option.markexpr:
+    """What takes minutes is only run when it is asked for: ``-m`` with the word long, or security."""
+    if "long" in config.option.markexpr or "security" in config.option.markexpr:
         return
     long = [item for item in items if item.path.is_relative_to(_HERE) and item.get_closest_marker("long")]
     if long:

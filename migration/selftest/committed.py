@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from migration.selftest.fault import Undo
 
 _ERRORS = ("ERROR", "CRITICAL", "Traceback (most recent call last):", "FATAL", "Error", "error", "panic", "failed")
+_LIES = ("selftest", "0", "")
 
 
 def _lose_the_commit(scene: Scene) -> None:
@@ -134,22 +135,39 @@ def _after_finish(run: Run, act: Callable[[], object]) -> None:
 
 def _failing(test: Smoke) -> Callable[[Scene], None]:
     """Let the application of a smoke test end with another status than the plan expects."""
+    return _instead(test, f"raise SystemExit({0 if test.expect.exit else 1})")
 
-    def _fail(scene: Scene) -> None:
-        other = 0 if test.expect.exit else 1
-        dies = Smoke(name=test.name, python=f"raise SystemExit({other})", expect=test.expect, timeout=test.timeout)
-        if scene.given["smoke_test"].name != test.name:
-            return
-        scene.given["smoke_test"] = dies
 
-    return _fail
+def _lying(test: Smoke) -> Callable[[Scene], None]:
+    """Let the application say something else than the plan expects, and end as if all were well."""
+    says = next((one for one in _LIES if not re.search(test.expect.stdout, one, re.MULTILINE)), None)
+    if says is None and test.expect.lines is None:
+        return _unplanted
+    text = f"{says or 'selftest'}\n" * ((test.expect.lines or 0) + 1)
+    return _instead(test, f"print({text!r}); raise SystemExit({test.expect.exit})")
+
+
+def _unplanted(_: Scene) -> None:
+    raise NotPlantedError("the plan expects nothing of what the application prints")
+
+
+def _instead(test: Smoke, python: str) -> Callable[[Scene], None]:
+    """Let something else be run in the place of a smoke test."""
+    other = Smoke(name=test.name, python=python, expect=test.expect, timeout=test.timeout)
+
+    def _plant(scene: Scene) -> None:
+        if scene.given["smoke_test"].name == test.name:
+            scene.given["smoke_test"] = other
+
+    return _plant
 
 
 def of_smoke_tests(plan: Plan) -> tuple[Fault, ...]:
-    """Return a fault for each smoke test of a plan."""
+    """Return the faults of each smoke test of a plan."""
     return tuple(
-        Fault(f"smoke:{test.name}", "the application fails", _failing(test), at="test_the_application_works")
+        Fault(f"smoke:{test.name}", does, plant(test), at="test_the_application_works")
         for test in plan.smoke
+        for does, plant in (("the application fails", _failing), ("the application lies", _lying))
     )
 
 

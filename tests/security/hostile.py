@@ -10,7 +10,6 @@ from tests.whole.whole_run import Workspace, execute
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
     from pathlib import Path
 else:
     from sqlite_utils.utils import sqlite3
@@ -64,19 +63,23 @@ PAYLOADS = {
     ),
     "long": ("{n}" + "x" * 3000, "{n}" + "\U0001f4a3" * 500, "e\u0301{n}" + "\u0300" * 200),
 }
-ONLY_VALUES = ("nul\x00pwned{n}", "{n}" + "y" * 100_000, "\x00{n}")
+_ONLY_VALUES = ("nul\x00pwned{n}", "{n}" + "y" * 100_000, "\x00{n}")
 
 
-def names(count: int) -> Iterator[str]:
-    """Yield that many names, no two of which SQLite takes for one."""
-    kinds = [payload for some in PAYLOADS.values() for payload in some]
-    return (kinds[n % len(kinds)].format(n=n) for n in range(count))
+def names(count: int) -> dict[str, str]:
+    """Return that many names, no two of which SQLite takes for one, and the kind of each."""
+    return _numbered([(kind, payload) for kind, some in PAYLOADS.items() for payload in some], count)
 
 
-def values(count: int) -> Iterator[str]:
-    """Yield that many values."""
-    kinds = [*(payload for some in PAYLOADS.values() for payload in some), *ONLY_VALUES]
-    return (kinds[n % len(kinds)].format(n=n) for n in range(count))
+def values(count: int) -> dict[str, str]:
+    """Return that many values, each another, and the kind of each."""
+    some = [(kind, payload) for kind, payloads in PAYLOADS.items() for payload in payloads]
+    return _numbered([*some, *(("NUL, long", payload) for payload in _ONLY_VALUES)], count)
+
+
+def _numbered(payloads: list[tuple[str, str]], count: int) -> dict[str, str]:
+    chosen = ((n, *payloads[n % len(payloads)]) for n in range(count))
+    return {payload.format(n=n): kind for n, kind, payload in chosen}
 
 
 def hostile_workspace(tmp_path: Path, *, tables: int, columns: int, rows: int) -> Workspace:
@@ -85,7 +88,7 @@ def hostile_workspace(tmp_path: Path, *, tables: int, columns: int, rows: int) -
     (root / "app").mkdir(parents=True)
     (root / "app" / "code.py").write_text("PATH = None\n")
     execute(root / "main.db", "CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT)")
-    named, valued = names(tables * (columns + 1)), values(tables * columns * rows)
+    named, valued = iter(names(tables * (columns + 1))), iter(values(tables * columns * rows))
     moved = []
     with sqlite3.connect(root / "old.db", isolation_level=None) as con:
         for _ in range(tables):

@@ -6,6 +6,8 @@ import json
 import re
 import xml.etree.ElementTree as ET
 import zipfile
+from collections import Counter
+from contextlib import closing
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -13,16 +15,19 @@ import pytest
 
 from migration.engine.schema import read
 from migration.engine.sql import quoted
-from tests.security.hostile import CANARY, hostile_workspace
+from tests.security.hostile import CANARY, hostile_workspace, names, values
+from tests.security.table import Looked
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+    from tests.security.table import Table
     from tests.whole.whole_run import Ran, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 
+pytestmark = pytest.mark.security
 # C0 but line ends and tabulators, DEL, C1, and what turns or breaks a line: a terminal or an editor would obey it.
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 SAMPLE = {"tables": 25, "columns": 9, "rows": 1}  # 25 tables, 225 columns, 225 values
@@ -30,7 +35,9 @@ LARGE = {"tables": 300, "columns": 10, "rows": 3}  # 300 tables, 3,000 columns, 
 
 
 @pytest.mark.parametrize("size", [SAMPLE, pytest.param(LARGE, marks=pytest.mark.long)], ids=["475", "12,300"])
-def test_hostile_names_and_values_arrive_and_do_nothing_else(tmp_path: Path, size: dict[str, int]) -> None:
+def test_hostile_names_and_values_arrive_and_do_nothing_else(
+    tmp_path: Path, table: Table, size: dict[str, int]
+) -> None:
     """Refused or accepted: they are data to SQL, text to every file and to the terminal, and no path of anything."""
     workspace = hostile_workspace(tmp_path, **size)
     plan = workspace.plan.read_text()
@@ -41,14 +48,47 @@ def test_hostile_names_and_values_arrive_and_do_nothing_else(tmp_path: Path, siz
     workspace.plan.write_text(plan)
     accepted = workspace.forked("migrate", "--show-values")
 
+    table.names, table.values = arrived(workspace.root / "main.db", **size)
+    table.looked = looked(tmp_path, workspace, (refused, accepted))
     assert (refused.exit, accepted.exit) == (4, 0), accepted.text[-3000:]
-    arrived = content(workspace.root / "main.db")
-    assert {name: arrived[name] for name in before} == before
-    for ran in (refused, accepted):
-        assert not OBEYED.search(ran.text.replace("\r\n", "\n"))
-        assert unescaped(ran) == []
-    assert executed(tmp_path) == []
-    assert open_to_others(workspace) == []
+    now = content(workspace.root / "main.db")
+    assert {name: now[name] for name in before} == before
+    assert table.names.total() + table.values.total() == sum(map(len, numbers(**size)))
+    assert [one for one in table.looked if one.found] == []
+
+
+def numbers(tables: int, columns: int, rows: int) -> tuple[dict[str, str], dict[str, str]]:
+    """The names and the values of a workspace of that size, and the kind of each."""
+    return names(tables * (columns + 1)), values(tables * columns * rows)
+
+
+def arrived(path: Path, **size: int) -> tuple[Counter[str], Counter[str]]:
+    """Count the hostile names, and the hostile values, that are in a database, by their kinds."""
+    name_kinds, value_kinds = numbers(**size)
+    with closing(sqlite3.connect(path)) as con:
+        tables = [one for one in read(con).movable if one.name in name_kinds]
+        named = [one.name for one in tables] + [column.name for one in tables for column in one.columns]
+        found = [value for one in tables for row in con.execute(f"SELECT * FROM {quoted(one.name)}") for value in row]
+    return Counter(name_kinds[name] for name in named), Counter(value_kinds[value] for value in found)
+
+
+def looked(tmp_path: Path, workspace: Workspace, runs: tuple[Ran, ...]) -> list[Looked]:
+    """Look for what only an attack could have done, in all that two runs have printed and written."""
+    lines = sum(len(ran.text.splitlines()) for ran in runs)
+    obeyed = [found[0] for ran in runs if (found := OBEYED.search(ran.text.replace("\r\n", "\n")))]
+    written = [*workspace.reports.rglob("*"), *(workspace.root / "backups").rglob("*")]
+    everything = list(tmp_path.rglob("*"))
+    return [
+        Looked("something a terminal obeys", f"{lines:,} lines printed", obeyed),
+        Looked(
+            "something unescaped", f"the bundles of {len(runs)} runs", [one for ran in runs for one in unescaped(ran)]
+        ),
+        Looked("something executed", f"{len(everything):,} names of files", executed(everything)),
+        Looked(
+            "something outside the workspace", f"{len(list(tmp_path.iterdir()))} folders and files", outside(tmp_path)
+        ),
+        Looked("something that others can read", f"{len(written):,} files and folders", open_to_others(written)),
+    ]
 
 
 def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -102,14 +142,16 @@ class _Page(HTMLParser):
                 self.wrong.append(f"audit.html: <{tag} {name}={value!r}>")
 
 
-def executed(tmp_path: Path) -> list[str]:
+def executed(everything: list[Path]) -> list[str]:
     """Files that only an executed name or value could have made, wherever it might have thought itself to be."""
-    return [str(path) for path in tmp_path.rglob("*") if CANARY in path.name] + [
-        path.name for path in tmp_path.iterdir() if path.name not in ("workspace", "reports", "output.txt")
-    ]
+    return [str(path) for path in everything if CANARY in path.name]
 
 
-def open_to_others(workspace: Workspace) -> list[str]:
-    """What the run has written and others could read: reports and backup sets are their owner's alone."""
-    made = [*workspace.reports.rglob("*"), *(workspace.root / "backups").rglob("*")]
-    return [str(path) for path in made if not path.is_symlink() and path.stat().st_mode & 0o077]
+def outside(tmp_path: Path) -> list[str]:
+    """What lies beside the workspace and the reports."""
+    return [path.name for path in tmp_path.iterdir() if path.name not in ("workspace", "reports", "output.txt")]
+
+
+def open_to_others(written: list[Path]) -> list[str]:
+    """What the runs have written and others could read: reports and backup sets are their owner's alone."""
+    return [str(path) for path in written if not path.is_symlink() and path.stat().st_mode & 0o077]

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.security.harm import HARMFUL, HARMLESS, Harm
+from tests.security.table import Ended
 from tests.whole.whole_run import small_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.security.table import Table
+    from tests.whole.whole_run import Ran
+
+pytestmark = pytest.mark.security
 _MEMORY = 1_000_000_000  # bytes that no process may have had
 
 
@@ -21,25 +28,33 @@ _MEMORY = 1_000_000_000  # bytes that no process may have had
     "harm",
     [pytest.param(harm, id=harm.what, marks=pytest.mark.long if harm.long else ()) for harm in (*HARMLESS, *HARMFUL)],
 )
-def test_a_malicious_database_is_moved_or_refused_and_never_run(tmp_path: Path, harm: Harm) -> None:
+def test_a_malicious_database_is_moved_or_refused_and_never_run(tmp_path: Path, table: Table, harm: Harm) -> None:
     """The rehearsal ends by itself, says how, and leaves the workspace as it was."""
     workspace = small_workspace(tmp_path)
     workspace.execute("old.db", harm.sql)
     if harm.table:
-        table = f'\n  [[source.table]]\n  name = "{harm.table}"\n\n[[reference]]'
-        workspace.edit("consolidation.toml", "\n[[reference]]", table)
+        planned = f'\n  [[source.table]]\n  name = "{harm.table}"\n\n[[reference]]'
+        workspace.edit("consolidation.toml", "\n[[reference]]", planned)
     if harm.deadline is not None:
         workspace.edit("consolidation.toml", "format = 1", f"format = 1\ndeadline = {harm.deadline}")
     before = workspace.files()
+    began = time.monotonic()
 
     ran = workspace.forked("verify")
 
+    table.ended.append(Ended(harm.what, ending(ran), time.monotonic() - began, peak() // 1_000_000))
     assert ran.exit == (4 if harm.id else 0), ran.text
     assert (f"[{harm.id}]" if harm.id else "Rehearsal passed") in ran.text
     assert not ran.shows_source, ran.text
     assert workspace.files() == before
     assert not list(tmp_path.rglob("pwned*"))
     assert peak() < _MEMORY
+
+
+def ending(ran: Ran) -> str:
+    """Say how a rehearsal ended: ``moved``, or the id of the message by which it was refused."""
+    ids = re.findall(r"\[([a-z]+(?:-[a-z]+)*)\]$", ran.text, re.MULTILINE)
+    return "moved" if ran.exit == 0 else f"refused: {ids[0]}" if ran.exit == 4 and ids else f"exit {ran.exit}"
 
 
 def peak() -> int:

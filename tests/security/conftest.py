@@ -1,0 +1,30 @@
+"""The security table is printed when it is asked for: pytest -m security tests/security, the long tests included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.security.table import Table
+
+_TABLE = pytest.StashKey[Table]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The mark of this room is known."""
+    config.addinivalue_line("markers", "security: hostile names, values and databases; prints a table of them")
+
+
+@pytest.fixture(scope="session")
+def table(pytestconfig: pytest.Config) -> Table:
+    """What has been seen so far."""
+    return pytestconfig.stash.setdefault(_TABLE, Table())
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the table."""
+    if _TABLE in config.stash and "security" in config.option.markexpr:
+        terminalreporter.section("security")
+        for line in config.stash[_TABLE].lines():
+            terminalreporter.write_line(line)
