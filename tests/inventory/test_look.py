@@ -56,6 +56,28 @@ def test_shadow_tables_are_not_listed(found: Inventory) -> None:
     assert [table.name for table in one.tables] == ["notes", "own", "found"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "computed", "why"),
+    [
+        ("wal", "zeroblob(999999999)", "it takes more than 512 MB of memory to read"),
+        ("delete", "hex(zeroblob(100000000))", "it makes too much of its rows: the generated columns of t have 200 MB"),
+    ],
+)
+def test_one_that_makes_much_of_little_is_told_and_not_touched(
+    tmp_path: Path, mode: str, computed: str, why: str
+) -> None:
+    """A second process reads it first; no byte of it changes, and nothing lies beside it afterwards."""
+    path = tmp_path / "bomb.db"
+    execute(path, f"PRAGMA journal_mode={mode}; CREATE TABLE t(a, b AS ({computed})); INSERT INTO t VALUES (1)")
+    before = path.read_bytes()
+
+    one = seen(tmp_path, "bomb.db")
+
+    assert one.kind == "unreadable"
+    assert one.why.startswith(why)
+    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == {"bomb.db": before}
+
+
 def test_looking_changes_nothing(root: Path) -> None:
     """No byte, no time of change, no file beside it: not even of the database whose rows are in its -wal."""
     before = {path: path.lstat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
