@@ -66,9 +66,9 @@ class Table:
             yield ""
             yield f"{'looked for':<36}{'through':<28}found"
             for one in self.looked:
-                yield f"  {one.what:<34}{one.through:<28}{'; '.join(one.found) or 'nothing'}"
+                yield f"  {one.what:<34}{one.through:<28}{'; '.join(map(ascii, one.found)) or 'nothing'}"
         if self.ended:
             yield ""
-            yield f"{'databases made to do harm':<52}{'rehearsal':<32}{'seconds':>8}{'peak MB':>9}"
+            yield f"{'databases made to do harm':<60}{'rehearsal':<32}{'seconds':>8}{'peak MB':>9}"
             for end in self.ended:
-                yield f"  {end.what:<50}{end.how:<32}{end.seconds:>8.1f}{end.megabytes:>9,}"
+                yield f"  {end.what:<58}{end.how:<32}{end.seconds:>8.1f}{end.megabytes:>9,}"
