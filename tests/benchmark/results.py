@@ -57,8 +57,28 @@ def lines(results: Sequence[Result]) -> list[str]:
     ]
 
 
+def markdown(results: Sequence[Result]) -> str:
+    """Return the table as Markdown has it."""
+    rows = [
+        "| measure | ours | against | ratio | by CPU | target | verdict |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    rows += [
+        f"| {one.measure} | {one.ours:.2f} {one.unit} | {one.against}: {one.theirs:.2f} {one.unit} | {one.ratio:.2f}"
+        f" | {f'{one.cpu:.2f}' if one.cpu else ''} | {one.target:.2f} | {one.verdict} |"
+        for one in results
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def read(file: Path) -> list[Result]:
+    """Return what ``benchmark.json`` holds."""
+    rows = json.loads(file.read_text("utf-8"))["results"]
+    return [Result(**{name: value for name, value in row.items() if name != "verdict"}) for row in rows]
+
+
 def write(results: Sequence[Result], folder: Path, about: dict[str, str]) -> None:
-    """Write ``benchmark.csv``, ``benchmark.json`` and ``benchmark.svg`` into a folder, in place of older ones."""
+    """Write ``benchmark.csv``, ``.json``, ``.md`` and ``.svg`` into a folder, in place of older ones."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [{**asdict(one), "verdict": one.verdict} for one in results]
     with (folder / "benchmark.csv").open("w", encoding="utf-8", newline="") as file:
@@ -66,6 +86,7 @@ def write(results: Sequence[Result], folder: Path, about: dict[str, str]) -> Non
         table.writeheader()
         table.writerows(rows)
     (folder / "benchmark.json").write_text(json.dumps({"about": about, "results": rows}, indent=1), "utf-8")
+    (folder / "benchmark.md").write_text(markdown(results), "utf-8")
     (folder / "benchmark.svg").write_text(_plot(results), "utf-8")
 
 

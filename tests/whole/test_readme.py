@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from migration.audit.criteria import STAGES
 from migration.plan.model import Plan
+from tests.benchmark.results import markdown, read
 from tests.whole.whole_run import DEADLINE, REPOSITORY, execute
 
 if TYPE_CHECKING:
@@ -153,6 +154,12 @@ def test_the_listing_of_the_tree_names_every_folder_and_nothing_else() -> None:
 
     assert {f"migration/{name}/" for name in rooms} == {one for one in named if one.startswith("migration/")}
     assert all((REPOSITORY / name).exists() for name in named if "<" not in name)
+
+
+def test_the_figures_of_the_benchmark_are_those_that_were_measured() -> None:
+    """The table is what one run of it wrote, and nobody has touched it up; the plot is of the same run."""
+    assert markdown(read(REPOSITORY / "docs" / "benchmark.json")) in README
+    assert "docs/benchmark.svg" in README
 
 
 def test_every_key_of_a_plan_is_documented() -> None:
