@@ -54,6 +54,15 @@ def page(record: Record) -> str:
     return _template().render(_context(record))
 
 
+def prepared() -> None:
+    """Everything that pages are made of is compiled: for a process whose forks will draw one each."""
+    environment = _template().environment
+    for name in environment.list_templates(["j2"]):
+        environment.get_template(name)
+    diff_lines("")
+    sql_lines(("",))
+
+
 def _context(record: Record) -> dict[str, Any]:
     """Say everything that the templates show; they decide nothing but where."""
     all_lines = lines(record)

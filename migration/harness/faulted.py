@@ -126,6 +126,7 @@ def _pytest(trial: Trial, planter: Planter | None) -> tuple[int, Path | None]:
     """Be pytest; return what it exited with, and its report's folder if there is one."""
     verb = "verify" if trial.verb == "bundle" else trial.verb
     args = ["-m", verb, f"--reports={trial.reports}", "-p", "no:cacheprovider"]
+    args += ["-p", "no:hypothesispytest"]  # where it is installed it loads all of hypothesis when the run is over
     args += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the harness was imported, and rewritten, before
     on_bundle = [f"--bundle={trial.root}"]
     args += on_bundle if trial.verb == "bundle" else [f"--workspace={trial.root}", f"--plan={trial.plan_file}"]

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from migration.plan.model import Plan
     from migration.selftest.fault import Fault, Verb
 
-_PRELOADED = ("pytest", "jinja2", "libcst", "psutil", "migration.harness.begin", "migration.engine.run")
 _SECONDS = 60.0  # that a trial gets at least; and ten times as many as the run without a fault took
 _GRACE = 5.0  # seconds that a process gets to end after its answer
 _TICK = 0.2  # seconds between two looks at a process
@@ -181,7 +180,7 @@ def _in_a_process(trial: Trial, limit: float) -> Outcome:
     """Run a trial in a process of its own, which is ended when it takes too long or the selftest is interrupted."""
     # The server of forks is a process without threads, connections and locks, with the imports behind it.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
+    context.set_forkserver_preload(["migration.harness.warmed"])
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=try_it, args=(trial, sender), daemon=True)
     process.start()

@@ -1,0 +1,29 @@
+"""Warmed: a process that imports this has all that every run imports and compiles; the runs it forks need not.
+
+It does so when it is imported, since a name to import is all that a server of forks can be told.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+from contextlib import suppress
+from importlib.metadata import entry_points
+
+from migration.audit.page import prepared
+
+_MODULES = (
+    *("pytest", "pytest_html.selfcontained_report", "_pytest.unittest", "pdb", "xml.etree.ElementTree"),
+    *("libcst", "pathspec", "psutil", "concurrent.futures.thread"),
+    *(f"migration.harness.{name}" for name in ("begin", "fixtures", "gate", "header", "outcome", "progress")),
+    *(f"migration.engine.{name}" for name in ("run", "runlock", "compare", "scan", "smoke", "bystanders")),
+    "migration.plan.file",
+)
+
+for _module in _MODULES:
+    importlib.import_module(_module)
+for _plugin in entry_points(group="pytest11"):
+    with suppress(Exception):  # one that cannot be loaded stops pytest, which says so, if it is asked for at all
+        _plugin.load()
+prepared()
+gc.freeze()  # what is here stays: a collection in a fork would look through all of it, and copy its pages
