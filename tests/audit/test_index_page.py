@@ -119,7 +119,7 @@ def test_the_policy_allows_the_style_and_nothing_else(tmp_path: Path) -> None:
     assert "<script" not in text
 
 
-def test_it_is_private_and_written_anew(tmp_path: Path, accepted: Record) -> None:
+def test_the_index_is_private_and_written_anew(tmp_path: Path, accepted: Record) -> None:
     """Mode 0600; what was there before is replaced, and nothing lies beside it."""
     (tmp_path / "index.html").write_text("old")
     (tmp_path / "index.html").chmod(0o644)

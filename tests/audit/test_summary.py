@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from migration.audit.evidence import Record
 
 
-def test_it_has_the_verdict_the_counts_and_the_way_back(accepted: Record) -> None:
+def test_a_summary_has_the_verdict_the_counts_and_the_way_back(accepted: Record) -> None:
     """What a ticket needs is there."""
     text = summary(accepted, "ab" * 32)
 
@@ -38,7 +38,7 @@ def test_a_refusal_names_what_failed_and_what_was_not_shown(refused: Record) -> 
     assert "NOT SHOWN: no-duplicates, foreign-keys" in text
 
 
-def test_it_is_never_longer_than_twenty_lines(refused: Record) -> None:
+def test_a_summary_is_never_longer_than_twenty_lines(refused: Record) -> None:
     """However much failed, was found, or is long."""
     failures = tuple(Evidence("rows-exact", f"t{n}\n" * 99, "1\n2", "3\n4", holds=False) for n in range(500))
     much = replace(refused, criteria=failures, findings=("a\nb",) * 500, headline="x\n" * 500)

@@ -43,19 +43,19 @@ def as_by_hand(result: Result, rows: int) -> None:
         not_twice(result)
 
 
-def test_the_plan_with_dumps(pairs: Pairs, rows: int) -> None:
+def test_the_plan_with_dumps_takes_little_longer_than_by_hand(pairs: Pairs, rows: int) -> None:
     """One DEFAULT differs, as in the sample's plan; by hand: cp and .dump, indexes first, COUNT(*)."""
     work = tasks(rows, as_planned=True)
     as_by_hand(pairs.against_hands(work, dump=True, name=f"plan with dumps, {rows} tasks", target=1.5), rows)
 
 
-def test_the_plan_without_dumps(pairs: Pairs, rows: int) -> None:
+def test_the_plan_without_dumps_takes_no_longer_than_by_hand(pairs: Pairs, rows: int) -> None:
     """The same without SQL dumps on both sides."""
     work = tasks(rows, as_planned=True)
     as_by_hand(pairs.against_hands(work, dump=False, name=f"plan without dumps, {rows} tasks", target=0.8), rows)
 
 
-def test_the_best_run_by_hand(pairs: Pairs, rows: int) -> None:
+def test_a_run_takes_twice_the_best_run_by_hand_and_little_memory(pairs: Pairs, rows: int) -> None:
     """cp, the same declarations, a copy of whole records, COUNT(*)."""
     work = tasks(rows, as_planned=False)
     result = pairs.against_hands(work, dump=False, name=f"best by hand, {rows} tasks", target=2.0)
@@ -69,7 +69,7 @@ def test_the_best_run_by_hand(pairs: Pairs, rows: int) -> None:
     as_by_hand(result, rows)
 
 
-def test_a_rehearsal(pairs: Pairs, rows: int) -> None:
+def test_a_rehearsal_takes_little_longer_than_a_migration(pairs: Pairs, rows: int) -> None:
     """A rehearsal copies, does all stages, and goes all the way back."""
     built = build(tasks(rows, as_planned=False), pairs.folder / "built", dump=False)
 
@@ -84,7 +84,7 @@ def test_a_rehearsal(pairs: Pairs, rows: int) -> None:
     )
 
 
-def test_growth(pairs: Pairs, rows: int) -> None:
+def test_growth_of_the_rows_costs_time_and_no_memory(pairs: Pairs, rows: int) -> None:
     """Five times the rows, one pair; the time grows with them, the memory does not."""
     small = build(tasks(rows, as_planned=False), pairs.folder / "small", dump=False)
     one = pairs.ours("migrate", small)
@@ -106,13 +106,15 @@ def test_growth(pairs: Pairs, rows: int) -> None:
     [(narrow, 5), (blobs, 0.001), (without_key, 2), (without_rowid, 2)],
     ids=["narrow", "blobs", "without-key", "without-rowid"],
 )
-def test_other_tables(pairs: Pairs, rows: int, make: Callable[[int], Workload], share: float) -> None:
+def test_tables_of_other_shapes_take_twice_as_long_as_by_hand(
+    pairs: Pairs, rows: int, make: Callable[[int], Workload], share: float
+) -> None:
     """Against the best run by hand."""
     work = make(max(1, int(rows * share)))
     as_by_hand(pairs.against_hands(work, dump=False, name=f"best by hand, {work.rows} {work.table}", target=2.0), rows)
 
 
-def test_copy(pairs: Pairs, rows: int) -> None:
+def test_a_copy_has_most_of_the_bandwidth_of_sqlites_backup(pairs: Pairs, rows: int) -> None:
     """Records with their indexes, at three quarters of the bandwidth of SQLite's backup of the same bytes."""
     work = tasks(rows, as_planned=False)
     source = build(work, pairs.folder / "built", dump=False) / "source.db"
@@ -128,7 +130,7 @@ def test_copy(pairs: Pairs, rows: int) -> None:
     )
 
 
-def test_comparison(pairs: Pairs, rows: int) -> None:
+def test_a_comparison_reads_a_quarter_of_a_gigabyte_a_second(pairs: Pairs, rows: int) -> None:
     """The reading that compares rows before COMMIT, against a quarter of a gigabyte of values a second."""
     source = build(tasks(rows, as_planned=False), pairs.folder / "built", dump=False) / "source.db"
     with closing(open_readonly(source)) as con:

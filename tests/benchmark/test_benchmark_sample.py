@@ -23,7 +23,7 @@ pytestmark = pytest.mark.benchmark
 WHOLE_SECONDS, OURS_SECONDS = 3.0, 0.7
 
 
-def test_the_sample(pairs: Pairs) -> None:
+def test_the_sample_takes_seconds(pairs: Pairs) -> None:
     """The whole run takes three seconds, of which the stages without the applications take less than one."""
     built = build(pairs.folder / "built")
     runs, stages = [], []

@@ -278,7 +278,7 @@ def test_rows_of_a_utf_16_target_are_a_party(bench: Bench) -> None:
     assert "both in target.db:t and a.db:t" in collision(bench, source("a.db", "t"))
 
 
-def test_nobody_brings_a_row(bench: Bench) -> None:
+def test_tables_without_rows_claim_no_key(bench: Bench) -> None:
     """Empty tables have nothing to collide."""
     bench.database("a.db", KEYED)
 

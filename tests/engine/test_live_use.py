@@ -53,7 +53,7 @@ def used(live: Path, python: str, **fields: object) -> tuple[str, ...] | None:
         "try:\n    open('LIVE/main.db')\nexcept OSError:\n    pass",
     ],
 )
-def test_whatever_way_python_opens_it(live: Path, source: str) -> None:
+def test_whatever_way_python_opens_the_workspace_is_seen(live: Path, source: str) -> None:
     """For reading, for writing, by a link, a relative path or another folder: it is reported, and does not happen."""
     before = (live / "main.db").read_bytes()
 
@@ -110,7 +110,7 @@ def test_in_the_workspace_itself_nothing_is_watched(live: Path) -> None:
     assert (result.stdout, result.used) == ("False False\n", None)
 
 
-def test_it_is_stated_with_the_files(live: Path) -> None:
+def test_what_is_seen_is_stated_with_the_files(live: Path) -> None:
     """The reader learns which files, and what to do; where none was seen, how it was looked."""
     test = Smoke(name="x", python=f"open({str(live / 'app.py')!r})")
     clean = Smoke(name="x", python="pass")

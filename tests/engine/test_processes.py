@@ -65,7 +65,7 @@ def test_a_process_that_has_the_database_open_is_named(database: Path) -> None:
     assert "\n" not in holder.command
 
 
-def test_nobody_has_it_open(database: Path) -> None:
+def test_a_file_that_nobody_has_open_has_no_holder(database: Path) -> None:
     """A database that is in no use has no holders, and one that does not exist has none either."""
     found = holders([database, database.with_name("missing.db")])
 

@@ -81,7 +81,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 
 def _run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    return project.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
 
 
 def _report(project: pytest.Pytester) -> Path:
@@ -96,7 +96,7 @@ def _data(html: str) -> dict[str, Any]:
     return data
 
 
-def test_the_report_of_a_run(project: pytest.Pytester) -> None:
+def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(project: pytest.Pytester) -> None:
     """One run, looked at from all sides: a second subprocess would tell no more."""
     _run(project)
     html = _report(project).read_text("utf-8")

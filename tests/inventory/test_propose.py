@@ -45,7 +45,7 @@ def small(tmp_path: Path, **databases: str) -> Revised:
     return revise(tmp_path, suggested, lambda _words: None)
 
 
-def test_its_own_check_has_nothing_against_it(root: Path, revised: Revised) -> None:
+def test_the_check_of_plans_has_nothing_against_a_proposal(root: Path, revised: Revised) -> None:
     """Plan check and preflight, on copies."""
     assert revised.problems == ()
     assert try_out(root, revised.proposal) == []

@@ -31,7 +31,9 @@ SHAPE = {
 }
 
 
-def test_it_has_the_shape_that_importers_know_also_after_a_failure_with_hostile_names(workspace: Workspace) -> None:
+def test_the_file_has_the_shape_that_importers_know_also_after_a_failure_with_hostile_names(
+    workspace: Workspace,
+) -> None:
     """A failed smoke test whose name has control characters, markup and a bidi override."""
     workspace.edit("consolidation.toml", '"the store reads its tasks"', r'"\u001b[2J </failure> \u202e & ]]>"')
     workspace.edit("consolidation.toml", '"^3$"', '"^4$"')

@@ -64,7 +64,7 @@ def code(root: Path) -> dict[str, tuple[str, bytes]]:
     }
 
 
-def test_it_is_consolidated(consolidated: Ran) -> None:
+def test_a_real_project_is_consolidated(consolidated: Ran) -> None:
     """Orders and notes are in one database, and the ORM, the command and the old code read them there."""
     assert consolidated.exit == 0, consolidated.text
     assert consolidated.evidence["verdict"] == "accepted"
@@ -79,7 +79,7 @@ def test_its_report_lists_what_is_no_failure(consolidated: Ran) -> None:
     ]
 
 
-def test_it_is_rehearsed_with_edits_under_way(tmp_path: Path) -> None:
+def test_a_real_project_is_rehearsed_with_edits_under_way(tmp_path: Path) -> None:
     """The copy is no repository: what git ignores, and what is uncommitted, is asked of the workspace's own."""
     project = real_project(tmp_path)
     project.edit("config/settings.yaml", "debug: false", "debug: true")
@@ -106,7 +106,7 @@ def test_a_reference_in_an_f_string_is_noticed(tmp_path: Path) -> None:
     assert project.contents() == before
 
 
-def test_it_is_consolidated_without_git_and_with_the_references_that_are_proposed(tmp_path: Path) -> None:
+def test_a_real_project_is_consolidated_without_git_and_with_the_references_that_are_proposed(tmp_path: Path) -> None:
     """Every mention is understood, and the applications work with it; what ``.gitignore`` names is left out as well."""
     project = real_project(tmp_path, references="", git=False)
 
