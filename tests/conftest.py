@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
+LEFT_OUT = ("long", "crash", "thorough")  # marks that have to be asked for, by -m and their name; longest first
 _HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marks of the project's own tests are known."""
+    config.addinivalue_line("markers", "crash: 40 calls of each fault, for minutes; pytest -m crash")
+    config.addinivalue_line("markers", "thorough: the cases that a bare pytest leaves out; pytest -m thorough")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the number of its workers
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Spread a bare ``pytest`` over the cores; whoever says -n, a path, a mark or --pdb gets just that."""
+    """Spread a bare ``pytest`` over the cores; whoever says -n, a path, another mark or --pdb gets just that."""
     if hasattr(config, "workerinput") or "PYTEST_XDIST_WORKER" in os.environ:
         return  # a worker that spread its share over workers of its own would never end
     option = config.option
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    plain = not (option.markexpr or option.keyword or option.collectonly or getattr(option, "usepdb", False))
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and option.markexpr in ("", "thorough")
+    plain = not (option.keyword or option.collectonly or getattr(option, "usepdb", False))
     if whole and plain and getattr(option, "numprocesses", 0) is None:
         option.numprocesses = os.cpu_count() or 1
+        option.dist = "worksteal"  # tests of one file mostly stay together, with what they share
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes is only run when it is asked for: ``-m`` with the word long, or security."""
-    if "long" in config.option.markexpr or "security" in config.option.markexpr:
+    """What takes long is only run when it is asked for: ``-m`` with the name of the first such mark that it has."""
+    said = config.option.markexpr
+    if "security" in said:  # its table is of all of them
         return
-    long = [item for item in items if item.path.is_relative_to(_HERE) and item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
+    out = [item for item in items if (mark := _left_out(item)) and mark not in said]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+def _left_out(item: pytest.Item) -> str:
+    marks = {mark.name for mark in item.iter_markers()} if item.path.is_relative_to(_HERE) else set()
+    return next((mark for mark in LEFT_OUT if mark in marks), "")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was collected stays: no search for garbage, here or in a fork, goes through it again."""
+    gc.freeze()

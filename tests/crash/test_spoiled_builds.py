@@ -13,6 +13,7 @@ from tests.crash.durability import not_durable
 from tests.crash.injector import Call, calls_of, why_not
 from tests.crash.syncs import Sync, note, skip, syncs
 from tests.crash.trial import Journey, Trial, facts, fresh
+from tests.thorough import thorough
 from tests.whole.test_hot_journals import die_in_a_transaction
 
 if TYPE_CHECKING:
@@ -62,7 +63,10 @@ JOURNEYS = {
 }
 
 
-@pytest.mark.parametrize("journey", JOURNEYS)
+@pytest.mark.parametrize(
+    "journey",
+    ["migrate", "rollback", *thorough("migrate, hot journal", "rollback, target lost", "rollback, target new")],
+)
 def test_everything_is_on_the_disk_when_it_has_to_be(tmp_path: Path, journey: str) -> None:
     """No name comes before the bytes, no archive before everything else, and nothing stays in the cache only."""
     assert unsynced(tmp_path, JOURNEYS[journey]) == []
@@ -73,32 +77,34 @@ def test_everything_is_on_the_disk_when_it_has_to_be(tmp_path: Path, journey: st
     [
         (spoiled.overwrite_in_place, "migrate", "rollback", ("write", "app/tasks.py", 0), "app/tasks.py: not as it"),
         (
-            spoiled.rewrite_before_the_ledger_says_so,
-            "migrate",
-            "rollback",
-            ("fsync", "app", 0),
-            "app/tasks.py: not as it should be",
-        ),
-        (
-            spoiled.seal_before_the_code_is_copied,
-            "migrate",
-            "rollback",
-            ("write", "code/000-tasks.py", 1),
-            "code/001-notes.py is not the copy that was sealed",
-        ),
-        (
-            spoiled.say_finished_after_commit,
-            "migrate",
-            "migrate",
-            ("rename", "app/tasks.py", 0),
-            "app/tasks.py: not as it should be",
-        ),
-        (
             spoiled.say_put_back_before,
             "rollback",
             "rollback",
             ("rename", "app/tasks.py", 0),
             "app/tasks.py: not as it should be",
+        ),
+        *thorough(
+            (
+                spoiled.rewrite_before_the_ledger_says_so,
+                "migrate",
+                "rollback",
+                ("fsync", "app", 0),
+                "app/tasks.py: not as it should be",
+            ),
+            (
+                spoiled.seal_before_the_code_is_copied,
+                "migrate",
+                "rollback",
+                ("write", "code/000-tasks.py", 1),
+                "code/001-notes.py is not the copy that was sealed",
+            ),
+            (
+                spoiled.say_finished_after_commit,
+                "migrate",
+                "migrate",
+                ("rename", "app/tasks.py", 0),
+                "app/tasks.py: not as it should be",
+            ),
         ),
     ],
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace
+from tests.whole.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,12 @@ class Fleet:
         """Lend the running command; it is gone at the end."""
         command = [sys.executable, "-m", "pytest", "-m", verb, f"--fleet={self.file}", f"--reports={self.reports}"]
         with subprocess.Popen(
-            [*command, *args], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, *args],
+            cwd=REPOSITORY,
+            env=os.environ | LIGHT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         ) as process:
             try:
                 yield process

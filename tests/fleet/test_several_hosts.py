@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.fleet.fleet_run import hold, small_fleet
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ worker = "south"
 """
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_leaves_what_the_next_run_settles(tmp_path: Path, hosts: Hosts) -> None:
     """Unsettled, not run again by itself; reported while the host is away; consolidated once when it is back."""
     fleet = small_fleet(tmp_path, "bonn ulm", FILE.format(scheduler=hosts.scheduler))

@@ -104,7 +104,7 @@ class StagedProject:
 
     def python(self, *args: str) -> Ran:
         """Run pytest in an interpreter of its own."""
-        return self._ran(self.pytester.run(sys.executable, *args))
+        return self._ran(self.pytester.run(sys.executable, *args, "-p", "no:hypothesispytest"))
 
     def _ran(self, result: RunResult) -> Ran:
         log = self.root / "ran.log"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace
+from tests.whole.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def pytest_in(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
     shutil.copytree(REPOSITORY / "migration", site / "migration", ignore=passed_over)
     shutil.copytree(REPOSITORY / "tests" / "stages", site / "migration" / "stages", ignore=passed_over)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
-    environment = os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | LIGHT | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
     )

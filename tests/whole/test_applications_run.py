@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.thorough import thorough
+
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
@@ -99,7 +101,7 @@ def observed(ran: Ran, criterion: str) -> str:
     )
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.does)
+@pytest.mark.parametrize("wrong", [*WRONG[:4], *thorough(*WRONG[4:])], ids=lambda wrong: wrong.does)
 def test_what_an_application_does_wrong_is_seen_and_everything_is_put_back(
     workspace: Workspace, tmp_path: Path, wrong: Wrong
 ) -> None:
@@ -149,8 +151,10 @@ def test_a_database_that_an_application_made_is_kept_in_the_backup_set(workspace
     "python",
     [
         "import sqlite3; print(sqlite3.connect('ROOT/main.db').execute('SELECT 3').fetchone()[0])",
-        "from pathlib import Path; Path.home().joinpath('workspace', 'old.db').read_bytes()",
-        "open(open('app/settings.ini').read().strip())",
+        *thorough(
+            "from pathlib import Path; Path.home().joinpath('workspace', 'old.db').read_bytes()",
+            "open(open('app/settings.ini').read().strip())",
+        ),
     ],
     ids=["an absolute path", "the home folder", "a path in a configuration file"],
 )
@@ -171,7 +175,7 @@ def test_a_rehearsal_notices_an_application_that_opens_the_workspace_itself(
     assert workspace.files() == before
 
 
-@pytest.mark.parametrize("verb", ["migrate", "verify"])
+@pytest.mark.parametrize("verb", ["migrate", *thorough("verify")])
 def test_a_first_insert_is_tried_and_taken_back(workspace: Workspace, verb: str) -> None:
     """With ``writes = true`` it happens on a copy: it is listed, and the rows are those that were moved."""
     add_smoke(workspace, _INSERT, 'writes = true\nexpect = { stdout = "^1$" }', name="inserts")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.thorough import thorough
 from tests.whole.whole_run import Workspace, other_process
 
 if TYPE_CHECKING:
@@ -108,9 +109,24 @@ BAD_INPUT = (
     ),
     Case("too little room", "space", _fill_the_disk, ("MB are needed",)),
 )
+TOGETHER = (
+    "another count",
+    "a column without a place",
+    "a key that is taken",
+    "a table that the plan does not name",
+    "a reference that is not there",
+)
+LATER = (*TOGETHER, "an unknown key", "a source that is no database", "a table that is not there")
 
 
-@pytest.mark.parametrize("case", BAD_INPUT, ids=lambda case: case.what)
+@pytest.mark.parametrize(
+    "case",
+    [
+        *(case for case in BAD_INPUT if case.what not in LATER),
+        *thorough(*(case for case in BAD_INPUT if case.what in LATER)),
+    ],
+    ids=lambda case: case.what,
+)
 def test_bad_input_is_refused_in_words_and_nothing_is_touched(workspace: Workspace, case: Case) -> None:
     """Exit 4, the reason and no traceback; every file is byte for byte as before, and there is no new one."""
     case.spoil(workspace)
@@ -127,7 +143,7 @@ def test_bad_input_is_refused_in_words_and_nothing_is_touched(workspace: Workspa
 
 def test_all_mistakes_are_listed_at_once(workspace: Workspace) -> None:
     """Whoever mends them needs one round, not five; not even -x cuts the list."""
-    mistakes = [case for case in BAD_INPUT if case.what in _TOGETHER]
+    mistakes = [case for case in BAD_INPUT if case.what in TOGETHER]
     for case in mistakes:
         case.spoil(workspace)
     before = workspace.files()
@@ -138,15 +154,6 @@ def test_all_mistakes_are_listed_at_once(workspace: Workspace) -> None:
     assert ran.failed >= {case.criterion for case in mistakes}
     assert [words for case in mistakes for words in case.said if ran.text.count(words) != 1] == []
     assert workspace.files() == before
-
-
-_TOGETHER = (
-    "another count",
-    "a column without a place",
-    "a key that is taken",
-    "a table that the plan does not name",
-    "a reference that is not there",
-)
 
 
 @pytest.mark.parametrize("verb", ["migrate", "verify"])

@@ -15,6 +15,7 @@ from migration.engine import hot_journal
 from migration.engine.files import JOURNAL_MAGIC, has_hot_journal
 from migration.plan.file import load
 from tests.engine.small_workspace import in_a_child
+from tests.thorough import thorough
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,7 +48,7 @@ def findings(ran: Ran) -> str:
     return "\n".join(ran.evidence["findings"])
 
 
-@pytest.mark.parametrize("file", ["old.db", "main.db"])
+@pytest.mark.parametrize("file", ["old.db", *thorough("main.db")])
 def test_a_hot_journal_is_taken_back_and_said_so(workspace: Workspace, file: str) -> None:
     """The run is accepted with the rows of before that transaction; the files as found are kept, byte for byte."""
     die_in_a_transaction(workspace.root / file)
@@ -79,7 +80,7 @@ def test_a_rehearsal_takes_it_back_on_the_copies_only(workspace: Workspace) -> N
     "spoil",
     [
         lambda w: w.edit("consolidation.toml", "rows = 3", "rows = 4"),
-        lambda w: w.edit("app/store.py", "old.db", "gone.db"),
+        *thorough(lambda w: w.edit("app/store.py", "old.db", "gone.db")),
     ],
     ids=["seen in the databases", "seen in the code"],
 )

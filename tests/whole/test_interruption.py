@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from migration.engine import rollback
+from tests.thorough import thorough
 from tests.whole.whole_run import REPOSITORY, Before, Workspace
 
 if TYPE_CHECKING:
@@ -55,22 +56,24 @@ def _die_while_putting_back(_item: pytest.Function) -> None:
 @pytest.mark.parametrize(
     ("plugin", "code"),
     [
-        (_at(PREFLIGHT, signal.SIGINT), 2),
-        (_at(PREFLIGHT, signal.SIGTERM), 143),
         (_at(COPY, signal.SIGTERM), 143),
         (_at(COMMITTED, signal.SIGHUP), 129),
-        (_at(COMMITTED, signal.SIGINT), 2),
-        (_at(ARCHIVED, signal.SIGTERM), 143),
         (_after(LAST, signal.SIGINT), 2),
+        *thorough(
+            (_at(PREFLIGHT, signal.SIGINT), 2),
+            (_at(PREFLIGHT, signal.SIGTERM), 143),
+            (_at(COMMITTED, signal.SIGINT), 2),
+            (_at(ARCHIVED, signal.SIGTERM), 143),
+        ),
     ],
     ids=[
-        "preflight",
-        "preflight, SIGTERM",
         "copy, SIGTERM",
         "after COMMIT, SIGHUP",
+        "at the very end",
+        "preflight",
+        "preflight, SIGTERM",
         "after COMMIT",
         "archive, SIGTERM",
-        "at the very end",
     ],
 )
 def test_a_signal_ends_the_run_and_everything_is_put_back(workspace: Workspace, plugin: Before, code: int) -> None:
@@ -138,7 +141,7 @@ def test_after_a_kill_the_next_migrate_puts_back_and_completes(workspace: Worksp
 
 
 @pytest.mark.parametrize(
-    "test", ["test_everything_is_backed_up", "test_a_new_connection_reads_the_row_of_history", LAST]
+    "test", ["test_a_new_connection_reads_the_row_of_history", *thorough("test_everything_is_backed_up", LAST)]
 )
 def test_after_a_kill_a_rollback_puts_back(workspace: Workspace, test: str) -> None:
     """It is a rollback like any other: shown, reported, exit 0; where nothing had been changed, it says that."""

@@ -24,7 +24,7 @@ def test_the_faults_of_somebody_elses_consolidation_are_found(tmp_path: Path) ->
     """Right, it is accepted; with indexes, a row and two columns wrong, each criterion says so; no byte is written."""
     kept = build(tmp_path / "kept")
     workspace = Workspace(shutil.copytree(kept, tmp_path / "workspace"), tmp_path / "reports")
-    assert workspace.pytest("migrate").exit == 0
+    assert workspace.forked("migrate").exit == 0
     shutil.rmtree(workspace.root / "backups")  # nothing is left that says it was ours, but for the row of history
 
     before = workspace.files()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.thorough import thorough
 from tests.whole.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def test_runs_that_are_accepted_hold_no_value(workspace: Workspace) -> None:
         assert leaks(ran) == []
 
 
-@pytest.mark.parametrize("spoil", [_collide, _retype, _check, _undecodable, _log, _expect])
+@pytest.mark.parametrize("spoil", [_collide, _check, _log, *thorough(_retype, _undecodable, _expect)])
 def test_runs_that_are_refused_hold_no_value(workspace: Workspace, spoil: object) -> None:
     """Whatever the reason: collisions, types, constraints, text without an encoding, applications, logs."""
     assert callable(spoil)

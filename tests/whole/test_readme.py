@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from migration.audit.criteria import STAGES
 from migration.plan.model import Plan
 from tests.benchmark.results import markdown, read
-from tests.whole.whole_run import DEADLINE, REPOSITORY, execute
+from tests.whole.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def table(heading: str) -> list[list[str]]:
 def run(command: str, project: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the README in a checkout, with this interpreter's pytest."""
     words = [sys.executable, "-m", *shlex.split(command)]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")} | LIGHT
     return subprocess.run(
         words, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
     )
@@ -102,6 +102,7 @@ def test_the_first_command_prints_what_is_shown(project: Path) -> None:
     assert _not_blank(without_html)[:-1] == _not_blank(alike("\n  10" + shown.partition("  10")[2]))
 
 
+@pytest.mark.thorough
 def test_the_plan_of_ten_lines_works_with_the_commands_below_it(project: Path, tmp_path: Path) -> None:
     """Every command that the README has for a workspace, in a sensible order; each exits with 0."""
     workspace = shop(tmp_path / "shop")

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from migration.audit.criteria import CRITERIA, STAGES, Mode
 from migration.engine.guard import looking
 from migration.plan.file import load
@@ -56,7 +58,7 @@ def test_the_sample_is_rehearsed_consolidated_checked_and_put_back(tmp_path: Pat
     workspace = _sample(tmp_path)
     files, contents = workspace.files(), workspace.contents()
 
-    rehearsal = workspace.pytest("verify")
+    rehearsal = workspace.forked("verify")
     _accepted(rehearsal, workspace, "rehearsal")
     assert workspace.files() == files
 
@@ -71,22 +73,23 @@ def test_the_sample_is_rehearsed_consolidated_checked_and_put_back(tmp_path: Pat
     [record] = workspace.root.glob("backups/*/record.json")
     assert json.loads(record.read_bytes()) == migrated.evidence
 
-    again = workspace.pytest("migrate")
+    again = workspace.forked("migrate")
     assert again.exit == 0, again.text
     assert "Already consolidated" in again.text
     assert again.evidence["already"] is True
     assert workspace.files() == consolidated
 
-    checked = workspace.pytest("verify")
+    checked = workspace.forked("verify")
     _accepted(checked, workspace, "check")
     assert workspace.files() == consolidated
 
-    undone = workspace.pytest("rollback")
+    undone = workspace.forked("rollback")
     _accepted(undone, workspace, "rollback")
     assert workspace.contents() == contents
 
 
-def test_the_sample_with_its_optional_database(tmp_path: Path) -> None:
+@pytest.mark.thorough
+def test_the_sample_is_consolidated_with_its_optional_database(tmp_path: Path) -> None:
     """All 72 decisions move, and come back."""
     workspace = _sample(tmp_path, decisions=True)
     contents = workspace.contents()

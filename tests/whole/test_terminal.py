@@ -9,6 +9,7 @@ import pytest
 from migration.audit.criteria import STAGES
 from migration.engine.connections import library
 from migration.harness import life
+from tests.thorough import thorough
 from tests.whole.whole_run import Before, Workspace
 
 _COUNTED = "test_all_record_counts_match"
@@ -35,7 +36,7 @@ class Impatient:
         life.LOG_SECONDS = 0
 
 
-def test_it_ends_with_verdict_report_backup_set_and_next_command(workspace: Workspace) -> None:
+def test_a_run_ends_with_verdict_report_backup_set_and_next_command(workspace: Workspace) -> None:
     """The last lines are the same in every style; in the usual one each stage has one line."""
     accepted, put_back = "Accepted: consolidated, every criterion shown.", "Put back: everything is as it was"
     for verb, style, verdict, stages in (
@@ -55,7 +56,7 @@ def test_it_ends_with_verdict_report_backup_set_and_next_command(workspace: Work
         assert ["-".join(words) for words in lines] == stages
 
 
-def test_it_says_first_what_this_run_is(workspace: Workspace) -> None:
+def test_a_run_says_first_what_it_is(workspace: Workspace) -> None:
     """Mode, workspace, plan and library stand in the header, of a mere listing too."""
     for args, mode in (
         (("verify", "--collect-only"), "rehearsal, on copies: the workspace is not written to"),
@@ -76,12 +77,11 @@ def test_it_says_first_what_this_run_is(workspace: Workspace) -> None:
     ("environment", "option", "coloured"),
     [
         ({"CI": "true"}, "-v", False),
-        ({}, "--color=yes", True),
         ({"FORCE_COLOR": "1"}, "-x", True),
-        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "-q", False),
+        *thorough(({}, "--color=yes", True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "-q", False)),
     ],
 )
-def test_it_is_coloured_only_where_that_is_wanted(
+def test_output_is_coloured_only_where_that_is_wanted(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], option: str, *, coloured: bool
 ) -> None:
     """A file, a pipe and a CI log get plain lines unless somebody asks, and every problem even with -x."""

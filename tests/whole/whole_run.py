@@ -36,8 +36,9 @@ else:
     from sqlite_utils.utils import sqlite3
 
 REPOSITORY = Path(migration.__file__).parents[1]
+# For every pytest that a test starts: the plugin would load all of hypothesis when the run is over.
+LIGHT = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 DEADLINE = 60  # seconds after which a run that hangs is killed, so that its test fails instead of hanging too
-_HEAVY = ("jinja2", "libcst", "psutil", "migration.harness.begin", "migration.engine.run", "migration.plan.file")
 _ENDS = frozenset({0, 1, 2, 3, 4, 5, 129, 143})  # exit codes of a run that came to its end
 _HASHED = 10_000_000  # bytes; a larger file is a sparse one of ours, and is compared by size and time only
 
@@ -162,8 +163,7 @@ class Workspace:
 
     def forked(self, verb: str, *args: str, plugin: object = None) -> Ran:
         """Run the same in a fork of this process, which has the imports behind it; ``plugin`` may meddle with it."""
-        for module in _HEAVY:
-            importlib.import_module(module)
+        importlib.import_module("migration.harness.warmed")
         before = self._folders()
         child = multiprocessing.get_context("fork").Process(
             target=_run_pytest, args=(self._args(verb, *args), self.output, plugin)
@@ -296,7 +296,7 @@ def _run_pytest(args: list[str], output: Path, plugin: object) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # whatever started these tests may ignore one (nohup)
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.chdir(REPOSITORY)
-    gc.disable()  # it would look through all that this process got from its parent
+    gc.disable()  # a run is short
     args = [*args, "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # they were imported, and rewritten, before
     connections.BUSY_SECONDS = 0.1  # nothing in a test releases a lock while it is waited for
     try:
