@@ -7,7 +7,10 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
+import pytest
+
 from migration.audit.bundle import update_latest, write_bundle
+from migration.audit.private_file import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +73,16 @@ def test_writing_again_replaces_and_leaves_nothing_beside(tmp_path: Path, accept
     assert {path.name for path in tmp_path.iterdir()} == before
     assert json.loads((tmp_path / "evidence.json").read_text())["verdict"] == "refused"
     assert "manifest.json" not in json.loads((tmp_path / "manifest.json").read_text())["files"]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_beside(tmp_path: Path) -> None:
+    """What is in its place stays, and no half of the new one does."""
+    (tmp_path / "audit.html").mkdir()
+
+    with pytest.raises(OSError, match="directory"):
+        write_private(tmp_path / "audit.html", b"<html>")
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["audit.html"]
 
 
 def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path: Path, accepted: Record) -> None:

@@ -178,6 +178,20 @@ def test_an_empty_folder_is_built_in(tmp_path: Path) -> None:
     assert is_sample(build(root))
 
 
+def test_a_command_builds_the_sample_and_refuses_a_folder_that_is_used(tmp_path: Path) -> None:
+    """It prints where the sample is; where something lies already, it says so in a line and touches nothing."""
+    command = [sys.executable, "-m", "migration.sample", "--decisions", str(tmp_path / "sample")]
+
+    built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    again = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert (built.returncode, built.stdout) == (0, f"{tmp_path / 'sample'}\n"), built.stderr
+    assert (tmp_path / "sample" / LOGS / "orchestration_decisions.db").is_file()
+    assert again.returncode == 2
+    assert "is not an empty folder" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
 def test_only_a_sample_is_taken_for_a_sample(workspace: Path, tmp_path: Path) -> None:
     """Neither a missing folder nor a workspace that has the example's plan counts."""
     shutil.copy(workspace / "consolidation.toml", tmp_path)
