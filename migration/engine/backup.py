@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from migration.engine.aside import WORTH_A_PROCESS, Aside
 from migration.engine.connections import open_new, open_readonly
 from migration.engine.content import Content, content_of, content_of_file, has_wal, same_pages
-from migration.engine.digest import TableDigest, digest_file
-from migration.engine.dump import load_dump, write_dump
+from migration.engine.digest import TableDigest, digest_database, digest_file
+from migration.engine.dump import load_dump, marks, write_dump
 from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
 from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.manifest import CodeCopy, DatabaseCopy
 from migration.engine.progress import PROGRESS, size_of
+from migration.engine.schema import read
 
 if TYPE_CHECKING:
     import sqlite3
@@ -120,6 +121,8 @@ def copied_content(copy: DatabaseCopy, folder: Path) -> Content:
 def likened_content(path: Path, copy: DatabaseCopy, folder: Path) -> Content:
     """Return what a database holds: what its backup does where every page is the same, else what is read.
 
+    It is read as well where the manifest's digests do not belong together: then somebody has edited them.
+
     Args:
         path: A database that no connection of this process has open.
         copy: The backup of it, proved when it was made.
@@ -130,9 +133,10 @@ def likened_content(path: Path, copy: DatabaseCopy, folder: Path) -> Content:
     """
     there = path.is_file() and (folder / copy.copy).is_file()
     if there and not has_wal(path) and same_pages(path, folder / copy.copy, copy.sha256):
-        with looking(path) as con:  # it opens, too
-            con.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        return _as_proved(copy)
+        proved = _as_proved(copy)
+        with looking(path) as con:
+            if digest_database(read(con), proved.tables, marks(con)) == proved.digest:
+                return proved
     return file_content(path)
 
 

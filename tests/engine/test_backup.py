@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,9 @@ from migration.engine.backup import (
     copy_code,
     copy_database,
     dump_database,
+    file_content,
     file_content_digest,
+    likened_content,
     open_set,
     reloaded_digest,
     settle,
@@ -26,10 +31,10 @@ from tests.engine.small_workspace import a_run, build, consolidate, execute, pla
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from migration.engine.facts import Facts
+    from migration.engine.manifest import DatabaseCopy
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -121,6 +126,27 @@ def test_two_databases_of_one_name_do_not_share_a_copy(notes: Facts, folder: Pat
         copy_database(notes, folder)
 
     assert digest_file(folder / copy.copy) == copy.sha256
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        lambda copy: replace(copy, digest=copy.digest[::-1]),
+        lambda copy: replace(copy, tables={name: [rows + 1, sha256] for name, (rows, sha256) in copy.tables.items()}),
+    ],
+    ids=["the digest of all", "a number of rows"],
+)
+def test_an_edited_manifest_is_not_taken_for_what_a_file_holds(
+    notes: Facts, folder: Path, edited: Callable[[DatabaseCopy], DatabaseCopy]
+) -> None:
+    """Every byte is its backup's; still the content is read, since the manifest's digests do not belong together."""
+    copy = copy_database(notes, folder)
+    archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
+
+    as_sealed = likened_content(archive, copy, folder)
+    found = likened_content(archive, edited(copy), folder)
+
+    assert as_sealed == found == file_content(archive)
 
 
 def test_a_dump_brings_back_the_content(notes: Facts, folder: Path) -> None:
