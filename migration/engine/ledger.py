@@ -35,7 +35,7 @@ class Ledger:
         try:
             size = os.fstat(handle).st_size
             whole = not size or os.pread(handle, 1, size - 1) == b"\n"
-            rest = memoryview((b"" if whole else b"\n") + line.encode("ascii") + b"\n")
+            rest = memoryview((b"" if whole else b"\n") + line.encode() + b"\n")
             while rest:  # a disk that fills up takes a part of the bytes and says so only at the next call
                 rest = rest[os.write(handle, rest) :]
             os.fsync(handle)

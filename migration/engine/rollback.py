@@ -123,7 +123,7 @@ def _rename_back(archive: Path, old: Path, file: str, seen: dict[str, str], look
             if not left or not restore.is_void(old):
                 raise
         else:
-            break
+            return
 
 
 def _settled(archive: Path, folder: Path, digest: str) -> Iterator[Step | EngineError]:

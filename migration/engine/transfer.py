@@ -145,8 +145,7 @@ def _keys(move: Move) -> list[list[tuple[str, str, str]]]:
     """Return each key of the target as target column, what the source ``s`` has for it, and collation."""
     here = {folded(new): f"s.{quoted(old)}" for old, new in move.columns}
     here |= {folded(name): value for name, value in move.constant.items()}
-    keys = [[(quoted(c), here.get(folded(c), ""), quoted(coll)) for c, coll in key] for key in keys_of(move.into)]
-    return [key for key in keys if all(value for _, value, _ in key)]
+    return [[(quoted(c), here[folded(c)], quoted(coll)) for c, coll in key] for key in keys_of(move.into)]
 
 
 def _same_key(move: Move) -> str:

@@ -2,6 +2,7 @@
 
 Five layers, each for what the one before cannot see: the command line (before anything is opened), the folders that
 are collected, the final list of tests, the moment before each test, and the fixtures, which ask for the run's state.
+What each layer decides stands in a function beside its hook, not in it: mutation testing leaves decorated ones alone.
 """
 
 from __future__ import annotations
@@ -80,10 +81,15 @@ def run_all(config: pytest.Config, verb: str) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """The command line decides, before anything is opened; a fleet's run ends here with its exit code."""
+    return _opened_or_closed(config)
+
+
+def _opened_or_closed(config: pytest.Config) -> int | None:
     """The gate is open for exactly one of the verbs, with options that leave the run whole; else it is closed.
 
-    The text decides, not the expression: ``migrate and not slow`` is just as explicit, and half a migration. A fleet's
-    run ends here: each of its workspaces has a pytest of its own.
+    The text decides, not the expression: ``migrate and not slow`` is just as explicit, and half a migration. Each
+    workspace of a fleet has a pytest of its own.
     """
     if _any_of(_TELLING, config):
         return None
@@ -136,8 +142,7 @@ class Stages(pytest.Directory):
 
     def collect(self) -> Iterator[pytest.Collector]:
         """Yield the files of the mode's stages, in order."""
-        mode = gate_mode(self.config)
-        for stage in stages_of(mode) if mode else ():
+        for stage in stages_of(gate_mode(self.config)):
             if (file := self.path / stage.file).is_file():
                 yield from self.ihook.pytest_collect_file(file_path=file, parent=self)
 
@@ -145,6 +150,10 @@ class Stages(pytest.Directory):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Stages are collected only behind the open gate, and nothing else is collected there."""
+    return _way_in(path, parent)
+
+
+def _way_in(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if gate_mode(parent.config) is None:
         return Closed.from_parent(parent, path=path) if is_stage_folder(path) else None
     stages = stage_folder(parent.config)
@@ -164,6 +173,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     Raises:
         pytest.UsageError: It is anything between; nothing was run.
     """
+    _see_the_whole(session)
+
+
+def _see_the_whole(session: pytest.Session) -> None:
     config = session.config
     mode = gate_mode(config)
     if mode is None:
@@ -193,6 +206,10 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test of a stage runs only in its turn; once one is out of turn, none runs any more."""
+    _take_turn(item)
+
+
+def _take_turn(item: pytest.Item) -> None:
     config = item.config
     if not is_of_stage(item) or (gate_mode(config) is not None and listing(config)):
         return
@@ -205,7 +222,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _any_of(options: tuple[str, ...], config: pytest.Config) -> bool:
-    return any(getattr(config.option, name, False) for name in options)
+    return any(vars(config.option).get(name) for name in options)
 
 
 def _refuse(sentence: str, reasons: list[str]) -> None:

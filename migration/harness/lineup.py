@@ -24,8 +24,8 @@ def is_of_stage(item: pytest.Item) -> bool:
     return item.get_closest_marker("stage") is not None or is_stage_folder(item.path.parent)
 
 
-def stages_of(mode: Mode) -> tuple[Stage, ...]:
-    """Return the stages of a mode, in order."""
+def stages_of(mode: Mode | None) -> tuple[Stage, ...]:
+    """Return the stages of a mode, in order; there are none without a mode."""
     return tuple(stage for stage in STAGES if mode in stage.modes)
 
 

@@ -82,7 +82,7 @@ def test_an_event_is_there_when_its_process_is_killed_right_after(tmp_path: Path
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace to see the system calls")
 def test_an_event_is_on_the_disk_before_the_step(tmp_path: Path) -> None:
-    """The line is written, then synced, then its folder is synced; only then does note() return."""
+    """The line is written and synced, then its folder is synced; only then does note() return. It goes on here."""
     traced = ["strace", "-y", "-o", str(tmp_path / "trace"), "-e", "trace=write,fsync"]
 
     subprocess.run([*traced, sys.executable, "-c", NOTE, str(tmp_path)], check=True, stdout=subprocess.DEVNULL)
@@ -90,6 +90,8 @@ def test_an_event_is_on_the_disk_before_the_step(tmp_path: Path) -> None:
     calls = (tmp_path / "trace").read_text()
     order = r"write\(\d+<[^>]*ledger.jsonl>.*fsync\(\d+<[^>]*ledger.jsonl>\).*fsync\(\d+<[^>]*>\).*the step"
     assert re.search(order, calls, re.DOTALL), calls
+    Ledger(tmp_path).note("renamed")
+    assert names(Ledger(tmp_path)) == ["renaming", "renamed"]
 
 
 def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:

@@ -5,39 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from migration.engine.processes import Holder, holders, lock_owner
+from tests.engine.elsewhere import stranger
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
     from pathlib import Path
 else:
     from sqlite_utils.utils import sqlite3
-
-
-@contextmanager
-def stranger(code: str, *arguments: object) -> Iterator[int]:
-    """Run ``code`` in a process that is no child of this one, and lend its id while it waits."""
-    waiting = f"import os, sys\n{code}\nprint(os.getpid(), flush=True)\nsys.stdin.read()"
-    command = [sys.executable, "-c", waiting, *(str(argument) for argument in arguments)]
-    between = "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)"  # ends at once: the child is an orphan
-    with subprocess.Popen(
-        [sys.executable, "-c", between, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as parent:
-        assert parent.stdin is not None
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        parent.wait()
-        try:
-            yield pid
-        finally:
-            parent.stdin.close()
-            parent.stdout.read()  # until the stranger has ended
 
 
 CONNECT = "import sqlite3; c = sqlite3.connect(sys.argv[1], isolation_level=None)"

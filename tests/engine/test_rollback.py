@@ -7,21 +7,29 @@ import resource
 import signal
 import sys
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import restore
+from migration.engine import manifest, restore
+from migration.engine.backup import file_content_digest
+from migration.engine.durable import move
 from migration.engine.errors import EngineError
 from migration.engine.history import TABLE
 from migration.engine.ledger import Ledger
+from migration.engine.processes import holders
 from migration.engine.rollback import changed_since, put_back
+from tests.engine.elsewhere import stranger
 from tests.engine.small_workspace import (
     CREATE_NOTES,
     SET,
     STAMP,
+    a_run,
     build,
+    consolidate,
     consolidated,
     database,
     die,
@@ -33,13 +41,27 @@ from tests.engine.small_workspace import (
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.engine.small_workspace import State
 else:
     from sqlite_utils.utils import sqlite3
 
 ARCHIVED = f"logs/tasks.db.archived_{STAMP}"
+
+NAME = SET.removeprefix("backups/")
+
+EDITED = (
+    "app/notes.py is neither as it was before the migration nor as the migration wrote it. It was not touched."
+    f" Compare it with {NAME}/code/001-notes.py, settle it by hand, then roll back again. [code-changed]"
+)
+CREATED_AGAIN = (
+    f"logs/notes.db has been created again beside its archive notes.db.archived_{STAMP}. Both files are as they were"
+    " found. Move logs/notes.db away (its rows are in no backup), then roll back again. [created-again]"
+)
+DAMAGED = (
+    f"{NAME}/databases/target.db is not as it was sealed. Nothing was put back from it. Bring this file of the backup"
+    " set back from another copy of it, then roll back again. [copy-damaged]"
+)
 
 HOLD = """
 import sys
@@ -82,13 +104,14 @@ def everything(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def refused(root: Path, match: str) -> None:
-    """Roll back, be refused, and see that nothing at all was changed."""
+def refused(root: Path, text: str) -> None:
+    """Roll back, be refused in these words, and see that nothing at all was changed."""
     held = everything(root)
 
-    with pytest.raises(EngineError, match=match):
+    with pytest.raises(EngineError) as caught:
         put_back(root, root / SET)
 
+    assert str(caught.value) == text
     assert everything(root) == held
 
 
@@ -147,6 +170,28 @@ def test_an_old_set_is_not_put_back_over_a_newer_run(root: Path) -> None:
     assert put_back(root, root / SET).steps == []
 
     assert state(root) == standing
+
+
+def test_a_run_that_was_undone_has_nothing_to_lose(tmp_path: Path) -> None:
+    """The target that stands now is a later run's, made anew."""
+    root = build(tmp_path / "workspace", target=False)
+    consolidated(root)
+    put_back(root, root / SET)
+    consolidated(root, "20250131_130000")
+
+    assert changed_since(root, root / SET) == []
+
+
+@pytest.mark.parametrize("until", ["back up", "verify"])
+def test_a_run_that_committed_nothing_has_nothing_to_lose(tmp_path: Path, until: str) -> None:
+    """What others write into the target then was never the run's."""
+    root = build(tmp_path / "workspace")
+    consolidate(a_run(root), until=until)
+    assert changed_since(root, root / SET) == []
+
+    execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
+
+    assert changed_since(root, root / SET) == []
 
 
 def test_a_created_target_goes(tmp_path: Path) -> None:
@@ -252,6 +297,7 @@ def test_a_missing_archive_comes_back_from_the_backup(root: Path, before: State)
 
     done = put_back(root, root / SET)
 
+    assert done.steps[:2] == [f"restored logs/{name}.db from the backup set" for name in ("tasks", "notes")]
     assert done.holds
     assert state(root) == before
 
@@ -302,8 +348,32 @@ def test_a_stale_wal_beside_an_archive_is_not_played_back(root: Path, before: St
 
 def test_an_archive_that_somebody_works_in_is_refused(root: Path) -> None:
     """Its newest rows are in the sidecar: it is closed first, by whoever opened it."""
+    archive = (root / ARCHIVED).name
     with another_process(root / ARCHIVED, "PRAGMA journal_mode=WAL", "DELETE FROM tasks"):
-        refused(root, rf"{STAMP} has been opened since it was archived; .*-wal and .*-shm lie beside it")
+        refused(
+            root,
+            f"{archive} has been opened since it was archived; {archive}-wal and {archive}-shm lie beside it. It was"
+            " not touched. Close it wherever it is open, let sqlite3 open and close it once, then roll back again."
+            " [archive-opened]",
+        )
+
+
+def test_whoever_has_an_archive_open_is_named(root: Path) -> None:
+    """Also where its rows are as they were: what lies beside it is in use."""
+    archive = root / ARCHIVED
+    beside = archive.with_name(f"{archive.name}-journal")
+    beside.write_bytes(b"")
+    read = "file = open(sys.argv[1])"
+    with stranger(read, archive) as first, stranger(read, beside) as second:
+        found = holders([archive]).found
+        assert {one.pid for one in found} == {first, second}
+        by = ", ".join(f"process {one.pid} ({one.command})" for one in found)
+        refused(
+            root,
+            f"{archive.name} has been opened since it was archived: by {by}; {beside.name} lies beside it. It was not"
+            " touched. Close it wherever it is open, let sqlite3 open and close it once, then roll back again."
+            " [archive-opened]",
+        )
 
 
 def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path, before: State) -> None:
@@ -358,14 +428,14 @@ def test_an_edited_code_file_is_refused_by_name(root: Path) -> None:
     """The edit stays, and nothing else is put back either."""
     (root / "app/notes.py").write_text("edited since")
 
-    refused(root, "app/notes.py is neither as it was before the migration nor as the migration wrote it")
+    refused(root, EDITED)
 
 
 def test_an_old_name_created_again_is_refused(root: Path) -> None:
     """Both files stay as they were found."""
     database(root / "logs/notes.db", CREATE_NOTES)
 
-    refused(root, "logs/notes.db has been created again beside its archive")
+    refused(root, CREATED_AGAIN)
 
 
 def test_everything_that_stands_in_the_way_is_said_at_once(root: Path) -> None:
@@ -374,7 +444,11 @@ def test_everything_that_stands_in_the_way_is_said_at_once(root: Path) -> None:
     (root / "app/notes.py").write_text("edited since")
     (root / SET / "databases/target.db").write_bytes(b"other bytes")
 
-    refused(root, r"logs/notes.db has been created.*app/notes.py is neither.*target.db is not as it was sealed")
+    refused(
+        root,
+        f"{CREATED_AGAIN.partition(' [')[0]} {EDITED.partition(' [')[0]} {DAMAGED.partition(' [')[0]}"
+        " [created-again, code-changed, copy-damaged]",
+    )
 
 
 @pytest.mark.parametrize("copy", ["databases/target.db", "code/000-tasks.py"])
@@ -387,7 +461,8 @@ def test_a_copy_is_restored_only_as_it_was_sealed(root: Path, copy: str, gone: b
     if not gone:
         path.write_bytes(data[:-1] + b"\0\0")
 
-    refused(root, f"{copy} is {'missing' if gone else 'not as it was sealed'}")
+    damaged = DAMAGED.replace("databases/target.db", copy)
+    refused(root, damaged.replace("not as it was sealed", "missing") if gone else damaged)
 
 
 def test_a_run_is_not_rolled_back_under_a_later_one(root: Path) -> None:
@@ -395,7 +470,11 @@ def test_a_run_is_not_rolled_back_under_a_later_one(root: Path) -> None:
     with closing(sqlite3.connect(root / "workspace.db", isolation_level=None)) as con:
         con.execute(f"INSERT INTO {TABLE} SELECT '20250131_130000', plan, '', '', '', '', '{{}}', '{{}}' FROM {TABLE}")
 
-    refused(root, "consolidated into again since, by run 20250131_130000")
+    refused(
+        root,
+        "workspace.db has been consolidated into again since, by run 20250131_130000. Nothing was changed. Roll that"
+        " run back first. [consolidated-since]",
+    )
 
 
 def test_an_archive_changed_since_comes_back_and_is_not_called_exact(root: Path) -> None:
@@ -476,3 +555,87 @@ def test_rows_written_between_look_and_act_are_kept(
     assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps
     kept = root / SET / "databases/workspace-before-rollback.db"
     assert execute(kept, "SELECT count(*) FROM tasks WHERE title = 'late'") == [(1,)]
+
+
+@pytest.mark.parametrize("file", ["workspace.db", "logs/tasks.db"])
+def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
+    root: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had is proved before anybody finds it under its name."""
+    monkeypatch.setattr(
+        "migration.engine.rollback.clear_scratch", lambda _: execute(root / file, "CREATE TABLE late(x)")
+    )
+
+    assert put_back(root, root / SET).holds
+
+    assert execute(root / file, "SELECT name FROM sqlite_schema WHERE name = 'late'") == [("late",)]
+
+
+def test_rows_written_after_a_rollback_that_broke_off_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target was back already: the next attempt does not put the backup over it once more."""
+    with monkeypatch.context() as broken:
+        broken.setattr("migration.engine.rollback.clear_scratch", Path.rmdir)  # refused by the system
+        with pytest.raises(OSError, match="not empty"):
+            put_back(root, root / SET)
+    execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
+
+    put_back(root, root / SET)
+
+    assert execute(root / "workspace.db", "SELECT name FROM projects WHERE id = 3") == [("new",)]
+
+
+@pytest.mark.parametrize(("times", "comes_back"), [(1, True), (99, True), (100, False)])
+def test_a_name_that_somebody_opens_all_the_time_is_tried_a_hundred_times(
+    root: Path, before: State, monkeypatch: pytest.MonkeyPatch, times: int, *, comes_back: bool
+) -> None:
+    """SQLite makes an empty file for whoever opens a free name; nothing is in it, so it goes, and the name is free."""
+    opened = iter(range(times))
+
+    def opened_just_before(archive: Path, old: Path) -> None:
+        if next(opened, None) is not None:
+            old.touch()
+        move(archive, old)
+
+    monkeypatch.setattr("migration.engine.rollback.move", opened_just_before)
+
+    with contextlib.nullcontext() if comes_back else pytest.raises(FileExistsError):
+        put_back(root, root / SET)
+
+    assert (state(root) == before) is comes_back
+
+
+def test_a_file_that_somebody_makes_under_an_old_name_is_not_overwritten(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came after everything was looked at; the archive keeps its name."""
+
+    def made_just_before(archive: Path, old: Path) -> None:
+        old.write_text("somebody's")
+        move(archive, old)
+
+    monkeypatch.setattr("migration.engine.rollback.move", made_just_before)
+
+    with pytest.raises(FileExistsError):
+        put_back(root, root / SET)
+
+    assert (root / "logs/tasks.db").read_text() == "somebody's"
+    assert (root / ARCHIVED).exists()
+
+
+def test_a_target_that_is_not_like_its_backup_afterwards_is_an_error(root: Path) -> None:
+    """The manifest has another content digest than the copy: nobody may take that for restored."""
+    sealed = manifest.read(root / SET)
+    assert sealed is not None
+    (root / SET / manifest.NAME).unlink()
+    databases = tuple(replace(one, digest="0" * 64) for one in sealed.databases)
+    manifest.write(root / SET, replace(sealed, databases=databases))
+    digest = file_content_digest(root / SET / "databases/target.db")
+
+    with pytest.raises(EngineError) as caught:
+        put_back(root, root / SET)
+
+    assert str(caught.value) == (
+        f"workspace.db has been restored, and does not have the content of its backup: {digest}. The backup is"
+        f" {root / SET / 'databases/target.db'}. Check the disk, and roll back again. [copy-differs]"
+    )
+    assert not Ledger(root / SET).has("target-restored")

@@ -113,8 +113,14 @@ def test_all_reasons_are_in_one_message_and_no_run_is_begun(project: StagedProje
 
     assert ran.exit == 4
     assert not ran.begun
-    for reason in ("--lf", "--reruns", "-n,", "tests/plan", "test_45_extra.py: this file belongs to no stage"):
-        assert reason in ran.text
+    for reason in (
+        "--lf",
+        "--reruns",
+        "-n,",
+        "tests/plan",
+        "tests/stages/test_45_extra.py: this file belongs to no stage",
+    ):
+        assert f"\n- {reason}" in ran.text
 
 
 def test_a_folder_below_the_root_is_refused_as_a_place_to_start(

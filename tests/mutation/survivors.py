@@ -1,0 +1,33 @@
+"""The mutants that no test kills, with the reason of each: none of them changes what the project promises."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+LIST = Path(__file__).with_name("survivors.toml")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a mutant does, in words that still hold when lines move.
+
+    Attributes:
+        function: Dotted name, with module and class.
+        line: The source that is changed; several lines are joined by a space.
+        becomes: What stands there instead; empty where it is taken away.
+    """
+
+    function: str
+    line: str
+    becomes: str
+
+
+def explained() -> dict[Change, str]:
+    """Return the reason of each survivor on the list."""
+    return {
+        Change(one["function"], one["line"], becomes): one["reason"]
+        for one in tomllib.loads(LIST.read_text("utf-8"))["survivor"]
+        for becomes in one["becomes"]
+    }

@@ -1,0 +1,33 @@
+"""The list of mutants that survive is about the code as it is."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.survivors import Change, explained
+
+ROOT = Path(__file__).parents[2]
+REASONS = explained()
+
+
+def source_of(function: str) -> str:
+    """Return the source of a function or method by its dotted name, its lines stripped and joined by a space."""
+    parts = function.split(".")
+    at = next(at for at in range(len(parts), 0, -1) if ROOT.joinpath(*parts[:at]).with_suffix(".py").is_file())
+    text = ROOT.joinpath(*parts[:at]).with_suffix(".py").read_text("utf-8")
+    node: ast.AST = ast.parse(text)
+    for name in parts[at:]:
+        node = next(one for one in ast.iter_child_nodes(node) if getattr(one, "name", None) == name)
+    segment = ast.get_source_segment(text, node) or ""
+    return " ".join(line.strip() for line in segment.splitlines())
+
+
+@pytest.mark.parametrize("change", REASONS, ids=lambda change: f"{change.function}: {change.becomes}")
+def test_every_survivor_is_a_change_of_a_line_that_is_there(change: Change) -> None:
+    """A line that was mended or taken away takes its entries with it; each has a reason."""
+    assert change.line in source_of(change.function)
+    assert change.becomes != change.line
+    assert REASONS[change]
