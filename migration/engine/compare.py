@@ -82,7 +82,7 @@ def rows_counted(
     seen = []
     for one in done:
         settled = f" ({one.skipped} not moved, {one.replaced} replaced, as the plan says)"
-        expected = f"{one.rows} rows{settled if one.skipped + one.replaced else ''}"
+        expected = f"{one.rows} rows{settled if one.skipped or one.replaced else ''}"
         observed = f"{one.inserted} rows arrived in {one.seconds:.2f} s"
         holds = one.inserted + one.skipped == one.rows
         seen.append(Observation(f"{one.move.subject} -> {one.move.into.name}", expected, observed, holds))

@@ -111,10 +111,14 @@ def test_a_copy_with_other_content_is_an_error(notes: Facts, folder: Path) -> No
         notes.guard.reader.close()
         notes.guard.reader = other
 
-        with pytest.raises(EngineError, match=r"backup of logs/notes.db has another content"):
+        with pytest.raises(EngineError) as caught:
             copy_database(notes, folder)
 
     other.close()
+    assert str(caught.value) == (
+        "the backup of logs/notes.db has another content than the database. Nothing was changed. Check the disk, and"
+        " run again. [copy-differs]"
+    )
     assert not (folder / "databases/notes.db").exists()
 
 
@@ -122,9 +126,13 @@ def test_two_databases_of_one_name_do_not_share_a_copy(notes: Facts, folder: Pat
     """The second is refused in words, and the backup of the first stays."""
     copy = copy_database(notes, folder)
 
-    with pytest.raises(EngineError, match="two databases are named 'notes'"):
+    with pytest.raises(EngineError) as caught:
         copy_database(notes, folder)
 
+    assert str(caught.value) == (
+        "two databases are named 'notes': the backup of one would take the place of the other's. Nothing was changed."
+        " Give the source logs/notes.db another name in the plan. [name-twice]"
+    )
     assert digest_file(folder / copy.copy) == copy.sha256
 
 

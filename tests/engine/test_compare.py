@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,61 +12,14 @@ from migration.engine.connections import open_readonly
 from migration.engine.content import content_of
 from migration.engine.digest import digest_tables
 from migration.plan.model import RequiredTable
+from tests.engine.comparisons import consolidation, every
 from tests.engine.databases import TARGET, Bench, Copied, source, table, wrong
-
-if TYPE_CHECKING:
-    from migration.engine.observation import Observation
-
-OWN = (
-    "CREATE TABLE own(id INTEGER PRIMARY KEY AUTOINCREMENT, v)",
-    "CREATE INDEX own_v ON own(v)",
-    "CREATE TRIGGER own_up AFTER INSERT ON own BEGIN UPDATE own SET v = 1 WHERE 0; END",
-    "CREATE VIEW own_seen AS SELECT v FROM own",
-    "CREATE TABLE log(what)",
-    "INSERT INTO own VALUES(1, 'a'), (2, 'b')",
-    "INSERT INTO log VALUES('before')",
-    "PRAGMA user_version=7",
-)
-TASKS = (
-    "CREATE TABLE people(name TEXT PRIMARY KEY)",
-    "CREATE TABLE tasks(id INTEGER PRIMARY KEY AUTOINCREMENT, a, b, who REFERENCES people(name))",
-    "CREATE UNIQUE INDEX by_a ON tasks(a)",
-    "CREATE TRIGGER up AFTER UPDATE OF b ON tasks BEGIN SELECT 1; END",
-    "CREATE VIEW names AS SELECT name FROM people",
-    "CREATE TABLE log(what)",
-    "INSERT INTO people VALUES('x')",
-    "INSERT INTO tasks VALUES(1, 'p', 0.0, 'x'), (5, 'q', 2, 'x'), (7, 'r', NULL, NULL)",
-    "INSERT INTO log(rowid, what) VALUES(40, 'same'), (41, 'same')",
-)
 
 
 @pytest.fixture
 def copied(bench: Bench) -> Copied:
-    """A consolidation, as it is before COMMIT: tasks and people are new, log had rows, own is a neighbour."""
-    bench.database(TARGET, *OWN)
-    bench.database("a.db", *TASKS)
-    plan = source("a.db", table("people"), table("tasks", rows=3), table("log"))
-    return bench.copied(plan, required={"runs": "CREATE TABLE runs(n)"})
-
-
-def every(copied: Copied) -> dict[str, list[Observation]]:
-    """Make every comparison, by name of its function."""
-    con, found, own, done = copied.con, copied.found, copied.own, copied.done
-    schema = copied.schema
-    return {
-        "tables_created": compare.tables_created(schema, found.future, copied.plan),
-        "indexes_created": compare.indexes_created(schema, found.future.early),
-        "schema_as_foretold": compare.schema_as_foretold(schema, found.future),
-        "rows_counted": compare.rows_counted(con, own, done),
-        "rows_expected": compare.rows_expected(done),
-        "rows_exact": compare.rows_exact(con, own, done),
-        "no_duplicates": compare.no_duplicates(con, own, done),
-        "foreign_keys": compare.foreign_keys(con, found),
-        "integrity": compare.integrity(con),
-        "neighbours": compare.neighbours(con, found),
-        "triggers_in_place": compare.triggers_in_place(con, found),
-        "marks_carried": compare.marks_carried(con, found),
-    }
+    """A consolidation, as it is before COMMIT."""
+    return consolidation(bench)
 
 
 def red(copied: Copied) -> dict[str, list[str]]:

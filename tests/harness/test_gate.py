@@ -65,6 +65,18 @@ def test_what_leaves_the_run_whole_is_let_through(project: StagedProject, args: 
     assert ran.tests == whole("migrate")
 
 
+def test_behind_the_gate_a_real_run_begins(project: StagedProject) -> None:
+    """Without the stand-in of these tests: a rollback of nothing is refused, and no sample is built for it."""
+    conftest = project.root / "conftest.py"
+    conftest.write_text(conftest.read_text().replace("gate.open_run = begin", ""))
+
+    ran = project.pytest("-m", "rollback")
+
+    assert ran.exit == 4, ran.text
+    assert f"there is no workspace folder {project.root.resolve()}/reports/sample-workspace" in ran.text
+    assert not (project.root / "reports").exists()
+
+
 def test_a_broken_test_of_the_project_cannot_stop_a_migration(project: StagedProject) -> None:
     """Behind the open gate nothing but the stages is collected."""
     (project.root / "tests/plan/test_broken.py").write_text("this is no Python")
