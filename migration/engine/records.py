@@ -51,7 +51,7 @@ def is_empty(con: sqlite3.Connection, move: Move) -> bool:
 
 def source_rows(move: Move, alias: str) -> str:
     """Return SQL for the rows of a move, named ``s``: from the table itself, not from an index that may lie."""
-    return f"{quoted(alias)}.{quoted(move.table.name)} AS s" + ("" if move.table.kind == "virtual" else " NOT INDEXED")
+    return f"{quoted(alias)}.{quoted(move.table.name)} AS s NOT INDEXED"
 
 
 def copies_records(con: sqlite3.Connection, statement: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine import manifest, restore
-from migration.engine.backup import clear_scratch, content_seen, file_content, likened_content
+from migration.engine.backup import clear_scratch, content_seen, likened_content
 from migration.engine.digest import digest_file
 from migration.engine.durable import move, replace
 from migration.engine.errors import EngineError
@@ -20,9 +20,8 @@ from migration.engine.standing import Standing, look_at
 from migration.engine.steps import PutBack, Step, restored_observations, unless_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from migration.engine.content import Content
     from migration.engine.manifest import DatabaseCopy, Manifest
 
 
@@ -85,35 +84,41 @@ def put_back(root: Path, folder: Path, proved: Mapping[str, str] | None = None) 
 
 
 def _names(root: Path, folder: Path, sealed: Manifest, seen: dict[str, str]) -> Iterator[Step | EngineError]:
-    for file, archived in sealed.archive.items():
-        old, new, copy = root / file, root / archived, sealed.database(file)
-        with restore.in_words(old):
-            restore.take_back(old)
-        if os.path.lexists(new) and restore.is_void(old):
-            yield Step(
-                f"removed the empty file that was made under the name {file} since", partial(restore.remove_void, old)
-            )
-        elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
-            yield EngineError(
-                f"{file} has been created again beside its archive {new.name}.",
-                left="Both files are as they were found.",
-                todo=f"Move {file} away (its rows are in no backup), then roll back again.",
-                id="created-again",
-            )
-            continue
-        if os.path.lexists(new):
-            yield from _settled(new, folder, copy.digest if copy else "")
-            if not os.path.lexists(old):  # else a renaming was cut short: what lies beside the old name belongs to it
-                yield from _aside(old, folder)
-            look = partial(likened_content, copy=copy, folder=folder) if copy else file_content
-            yield Step(f"renamed {archived} back to {file}", partial(_rename_back, new, old, file, seen, look))
-        elif copy and not os.path.lexists(old):
+    for copy in sealed.databases:
+        if copy.file in sealed.archive:
+            yield from _name(root, folder, copy, sealed.archive[copy.file], seen)
+
+
+def _name(
+    root: Path, folder: Path, copy: DatabaseCopy, archived: str, seen: dict[str, str]
+) -> Iterator[Step | EngineError]:
+    old, new = root / copy.file, root / archived
+    with restore.in_words(old):
+        restore.take_back(old)
+    if os.path.lexists(new) and restore.is_void(old):
+        words = f"removed the empty file that was made under the name {copy.file} since"
+        yield Step(words, partial(restore.remove_void, old))
+    elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
+        yield EngineError(
+            f"{copy.file} has been created again beside its archive {new.name}.",
+            left="Both files are as they were found.",
+            todo=f"Move {copy.file} away (its rows are in no backup), then roll back again.",
+            id="created-again",
+        )
+        return
+    if os.path.lexists(new):
+        yield from _settled(new, folder, copy.digest)
+        if not os.path.lexists(old):  # else a renaming was cut short: what lies beside the old name belongs to it
             yield from _aside(old, folder)
-            yield from _placed(old, folder, copy)
+        yield Step(f"renamed {archived} back to {copy.file}", partial(_rename_back, new, old, folder, copy, seen))
+    elif not os.path.lexists(old):
+        yield from _aside(old, folder)
+        yield from _placed(old, folder, copy)
 
 
-def _rename_back(archive: Path, old: Path, file: str, seen: dict[str, str], look: Callable[[Path], Content]) -> None:
-    seen.setdefault(file, content_seen(archive, look))  # before anybody finds it under its old name
+def _rename_back(archive: Path, old: Path, folder: Path, copy: DatabaseCopy, seen: dict[str, str]) -> None:
+    look = partial(likened_content, copy=copy, folder=folder)
+    seen.setdefault(copy.file, content_seen(archive, look))  # before anybody finds it under its old name
     for left in reversed(range(_ATTEMPTS)):  # whoever opens the old name all the time makes an empty file all the time
         if restore.is_void(old):
             restore.remove_void(old)

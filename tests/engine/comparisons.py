@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from tests.engine.databases import Bench, Copied
 
 OWN = (
+    "CREATE TABLE log(what)",
     "CREATE TABLE own(id INTEGER PRIMARY KEY AUTOINCREMENT, v)",
     "CREATE INDEX own_v ON own(v)",
     "CREATE TRIGGER own_up AFTER INSERT ON own BEGIN UPDATE own SET v = 1 WHERE 0; END",
     "CREATE VIEW own_seen AS SELECT v FROM own",
-    "CREATE TABLE log(what)",
     "INSERT INTO own VALUES(1, 'a'), (2, 'b')",
     "INSERT INTO log VALUES('before')",
     "PRAGMA user_version=7",

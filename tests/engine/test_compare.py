@@ -127,7 +127,9 @@ def test_a_table_that_nobody_foretold_is_not_taken_for_granted(copied: Copied) -
     """The plan names it, the future does not have it, and neither has the target."""
     plan = copied.plan.model_copy(update={"tables": [RequiredTable(name="later", create="CREATE TABLE later(n)")]})
 
-    assert wrong(compare.tables_created(copied.schema, copied.found.future, plan)) == ["later"]
+    *_, seen = compare.tables_created(copied.schema, copied.found.future, plan)
+
+    assert (seen.subject, seen.expected, seen.holds) == ("later", "a table, but none was foretold", False)
 
 
 def test_a_count_that_the_plan_states_is_compared(copied: Copied) -> None:
@@ -161,14 +163,19 @@ def test_a_key_that_is_there_twice_is_noticed(bench: Bench) -> None:
 
 def test_damage_is_no_integrity(bench: Bench) -> None:
     """A CHECK that rows do not keep is found by the full check, and not by the quick one's count."""
-    bench.database("a.db", "CREATE TABLE t(v CHECK(v > 0))", "INSERT INTO t VALUES(1)")
-    copied = bench.copied(source("a.db", "t"))
+    bench.database(
+        "a.db", "CREATE TABLE t(v CHECK(v > 0))", "INSERT INTO t VALUES(1)", "CREATE TABLE u(v CHECK(v > 0))"
+    )
+    copied = bench.copied(source("a.db", "t", "u"))
 
     copied.con.execute("PRAGMA ignore_check_constraints=ON")
     copied.con.execute("UPDATE t SET v = -1")
+    copied.con.execute("INSERT INTO u VALUES(-1)")
     copied.con.execute("PRAGMA ignore_check_constraints=OFF")
+    (seen,) = compare.integrity(copied.con)
 
-    assert wrong(compare.integrity(copied.con)) == ["target: integrity_check"]
+    assert not seen.holds
+    assert sorted(seen.observed.split("; ")) == ["CHECK constraint failed in t", "CHECK constraint failed in u"]
 
 
 CHILD = "CREATE TABLE child(a REFERENCES one(id), b REFERENCES two(id))"
@@ -239,4 +246,6 @@ def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) ->
     copied.con.execute("DROP TABLE runs")
 
     with closing(open_readonly(bench.root / TARGET)) as con:
-        assert wrong(compare.final(content_of(con).tables, verified)) == ["target: tasks", "target: runs"]
+        seen = compare.final(content_of(con).tables, verified)
+        assert wrong(seen) == ["target: tasks", "target: runs"]
+        assert seen[-1].observed == "no such table"

@@ -188,11 +188,12 @@ def test_a_difference(copied: Copied, changes: list[str], words: list[str]) -> N
 
 def test_a_table_that_is_gone_does_not_end_the_look(copied: Copied) -> None:
     """Those after it are compared all the same."""
-    copied.con.execute("DROP TABLE people")
-    copied.con.execute("DELETE FROM tasks WHERE id = 5")
+    for change in ("DROP TABLE people", "DELETE FROM tasks WHERE id = 5", "DROP TABLE own"):
+        copied.con.execute(change)
 
     exact = compare.rows_exact(copied.con, copied.own, copied.done)
     unique = compare.no_duplicates(copied.con, copied.own, copied.done)
+    beside = compare.neighbours(copied.con, copied.found)
 
     assert said(exact) == [
         "people | in the target | no such table | False",
@@ -200,15 +201,7 @@ def test_a_table_that_is_gone_does_not_end_the_look(copied: Copied) -> None:
         "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | True",
     ]
     assert [one.subject for one in unique] == ["tasks (id)", "tasks (a)", "log (no key declared)"]
-
-
-def test_a_neighbour_that_is_gone(copied: Copied) -> None:
-    """It is compared as a table without rows."""
-    copied.con.execute("DROP TABLE own")
-
-    assert said(compare.neighbours(copied.con, copied.found))[0] == (
-        "own | 2 rows, DIGEST | 0 rows, DIGEST, with another statement or other indexes | False"
-    )
+    assert said(beside)[0] == "own | 2 rows, DIGEST | 0 rows, DIGEST, with another statement or other indexes | False"
 
 
 def test_the_run_s_own_table_is_nobody_s(copied: Copied) -> None:
@@ -251,14 +244,46 @@ def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
     assert said(seen["tables_created"]) == [f"t | {shape} | {shape} | True"]
     assert said(seen["rows_exact"]) == ["t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | True"]
     assert said(seen["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | True"]
+    assert said(seen["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | True"
 
 
-def test_a_table_that_nobody_foretold(copied: Copied) -> None:
-    """It is in the target, and in the plan, and was not foretold."""
-    copied.con.execute("CREATE TABLE later(n)")
-    later = copied.plan.tables[0].model_copy(update={"name": "later"})
-    plan = copied.plan.model_copy(update={"tables": [later]})
+def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None:
+    """Those of the target and of each source are added up, also where only the target has the parent."""
+    child = "CREATE TABLE child(id PRIMARY KEY, parent REFERENCES Parents(id))"
+    bench.database(TARGET, "CREATE TABLE Parents(id PRIMARY KEY)", child, "INSERT INTO child VALUES(1, 0), (2, 0)")
+    bench.database("a.db", child.replace("child", "Kids"), "INSERT INTO Kids VALUES(3, 0)")
+    bench.database("b.db", child, "INSERT INTO child VALUES(4, 0), (5, 0), (6, 0)")
 
-    seen = compare.tables_created(copied.schema, copied.found.future, plan)
+    copied = bench.copied(source("a.db", table("Kids", into="child")), source("b.db", "child"))
 
-    assert said(seen)[-1] == "later | a table, but none was foretold | 1 columns: n | False"
+    assert said(compare.foreign_keys(copied.con, copied.found)) == [
+        "child -> Parents | at most 6 rows without a parent, as before | 6 rows without a parent | True"
+    ]
+
+
+def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
+    """The target's ids had gone further; a table in which there never was a row gives out its first id next."""
+    create = "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)"
+    bench.database(TARGET, create, "INSERT INTO t VALUES(9)", "DELETE FROM t")
+    bench.database("a.db", create, "INSERT INTO t VALUES(3)", create.replace(" t(", " u("))
+
+    copied = bench.copied(source("a.db", "t", "u"))
+
+    assert said(compare.marks_carried(copied.con, copied.found)) == [
+        "t: AUTOINCREMENT | at least 9 | 9 | True",
+        "u: AUTOINCREMENT | at least 0 | 0 | True",
+    ]
+
+
+@pytest.mark.parametrize(("own", "before", "objects"), [(["CREATE TABLE own(v)"], 8192, 3), ([], 0, 2)])
+def test_the_size_that_is_allowed(bench: Bench, own: list[str], before: int, objects: int) -> None:
+    """What was there, twice what came, and 65,536 bytes for each table and index, and for 64 more."""
+    if own:
+        bench.database(TARGET, *own)
+    bench.database("a.db", "CREATE TABLE t(k UNIQUE, v)")
+    copied = bench.copied(source("a.db", "t"))
+
+    limit = before + 2 * 12288 + (64 + objects) * 65536
+    words = f"target | at most {limit} bytes ({before} before, 12288 in the sources)"
+    assert said(compare.size_reasonable(limit, copied.found)) == [f"{words} | {limit} bytes | True"]
+    assert said(compare.size_reasonable(limit + 1, copied.found)) == [f"{words} | {limit + 1} bytes | False"]

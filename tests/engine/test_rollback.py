@@ -25,6 +25,7 @@ from migration.engine.rollback import changed_since, put_back
 from tests.engine.elsewhere import stranger
 from tests.engine.small_workspace import (
     CREATE_NOTES,
+    CREATE_TASKS,
     SET,
     STAMP,
     a_run,
@@ -129,6 +130,8 @@ def test_everything_is_as_it_was_before(root: Path, before: State) -> None:
         "restored workspace.db from the backup set",
     ]
     assert {one.subject for one in done.seen} > {"workspace.db", "logs/tasks.db", "app/tasks.py", ARCHIVED}
+    [noted] = Ledger(root / SET).all("put-back")
+    assert (noted["steps"], noted["exact"]) == (done.steps, True)
 
 
 def test_nothing_lies_about_afterwards(root: Path, before: State) -> None:
@@ -291,13 +294,18 @@ def test_a_missing_target_comes_back(root: Path, before: State) -> None:
 
 
 def test_a_missing_archive_comes_back_from_the_backup(root: Path, before: State) -> None:
-    """Whoever removed the archives to save space has not removed the way back."""
+    """Whoever removed the archives to save space has not removed the way back; a leftover journal is set aside."""
     (root / ARCHIVED).unlink()
+    (root / "logs/tasks.db-journal").write_bytes(b"stale")
     (root / f"logs/notes.db.archived_{STAMP}").unlink()
 
     done = put_back(root, root / SET)
 
-    assert done.steps[:2] == [f"restored logs/{name}.db from the backup set" for name in ("tasks", "notes")]
+    assert done.steps[:3] == [
+        f"set tasks.db-journal aside in {NAME}",
+        "restored logs/tasks.db from the backup set",
+        "restored logs/notes.db from the backup set",
+    ]
     assert done.holds
     assert state(root) == before
 
@@ -440,13 +448,15 @@ def test_an_old_name_created_again_is_refused(root: Path) -> None:
 
 def test_everything_that_stands_in_the_way_is_said_at_once(root: Path) -> None:
     """Nobody has to mend one thing to hear of the next."""
+    database(root / "logs/tasks.db", CREATE_TASKS)
     database(root / "logs/notes.db", CREATE_NOTES)
     (root / "app/notes.py").write_text("edited since")
     (root / SET / "databases/target.db").write_bytes(b"other bytes")
 
     refused(
         root,
-        f"{CREATED_AGAIN.partition(' [')[0]} {EDITED.partition(' [')[0]} {DAMAGED.partition(' [')[0]}"
+        f"{CREATED_AGAIN.partition(' [')[0].replace('notes', 'tasks')} {CREATED_AGAIN.partition(' [')[0]}"
+        f" {EDITED.partition(' [')[0]} {DAMAGED.partition(' [')[0]}"
         " [created-again, code-changed, copy-damaged]",
     )
 
@@ -555,6 +565,22 @@ def test_rows_written_between_look_and_act_are_kept(
     assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps
     kept = root / SET / "databases/workspace-before-rollback.db"
     assert execute(kept, "SELECT count(*) FROM tasks WHERE title = 'late'") == [(1,)]
+
+
+def test_a_source_that_is_locked_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was not archived yet, and somebody is in the middle of a transaction that is on the disk in part."""
+    monkeypatch.setattr("migration.engine.connections.BUSY_SECONDS", 0.2)
+    root = build(tmp_path / "workspace")
+    consolidate(a_run(root), until="rewrite")
+    fill = "CREATE TABLE half AS SELECT randomblob(100000)"
+    with another_process(root / "logs/tasks.db", "PRAGMA cache_size=1", "BEGIN EXCLUSIVE", fill):
+        with pytest.raises(EngineError) as caught:
+            put_back(root, root / SET)
+
+    assert str(caught.value) == (
+        "tasks.db is locked by another process. It is as it was. Stop the process that uses it and roll back again."
+        " [in-use]"
+    )
 
 
 @pytest.mark.parametrize("file", ["workspace.db", "logs/tasks.db"])

@@ -491,9 +491,9 @@ def test_different_rows_under_skip_identical_stop_the_copy(bench: Bench) -> None
 
 
 def test_identical_rows_are_found_under_other_names_of_columns(bench: Bench) -> None:
-    """Also where the names stand in another order at the two ends."""
+    """Also where the names stand in another order at the two ends, and where the source declares no key."""
     bench.database(TARGET, "CREATE TABLE t(k TEXT PRIMARY KEY, a)", "INSERT INTO t VALUES('x', 1)")
-    bench.database("a.db", "CREATE TABLE t(k TEXT PRIMARY KEY, z)", "INSERT INTO t VALUES('x', 1), ('y', 2)")
+    bench.database("a.db", "CREATE TABLE t(k TEXT, z)", "INSERT INTO t(rowid, k, z) VALUES(7, 'x', 1), (8, 'y', 2)")
 
     copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical", columns={"z": "a"})))
 
