@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine import backup
 from migration.engine.backup import (
     clear_scratch,
     content_seen,
@@ -26,6 +27,7 @@ from migration.engine.backup import (
 )
 from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
+from migration.engine.progress import PROGRESS
 from migration.engine.survey import survey
 from tests.engine.small_workspace import a_run, build, consolidate, execute, plan_of
 
@@ -119,7 +121,46 @@ def test_a_copy_with_other_content_is_an_error(notes: Facts, folder: Path) -> No
         "the backup of logs/notes.db has another content than the database. Nothing was changed. Check the disk, and"
         " run again. [copy-differs]"
     )
-    assert not (folder / "databases/notes.db").exists()
+    assert [path.name for path in (folder / "databases").iterdir()] == ["notes.db.part"]
+    clear_scratch(folder)
+    assert list((folder / "databases").iterdir()) == []
+
+
+def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
+    notes: Facts, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though every page of the file itself is the same: of large databases pages are compared first."""
+    monkeypatch.setattr(backup, "WORTH_A_PROCESS", 0)
+    (tmp_path / "without.db").write_bytes(notes.guard.path.read_bytes())
+    with closing(sqlite3.connect(tmp_path / "without.db")) as without:
+        notes.guard.reader.close()
+        notes.guard.reader = without
+
+        with pytest.raises(EngineError, match="another content"):
+            copy_database(notes, folder)
+
+
+def test_how_far_a_copy_has_come_shows_in_the_bytes_of_its_file(notes: Facts, folder: Path) -> None:
+    """Of as many as the database has; of a dump the rows are counted."""
+    copy = copy_database(notes, folder)
+    part = folder / "databases/notes.db.part"
+    part.write_bytes(b"x" * 5000)
+
+    assert (PROGRESS.total, PROGRESS.unit, PROGRESS.done) == (notes.size, "bytes", 5000)
+
+    dump_database(copy, folder)
+    assert (PROGRESS.total, PROGRESS.unit) == (5, "rows")
+
+
+def test_the_target_s_copy_says_that_it_is_the_target_s(root: Path, folder: Path) -> None:
+    """A rollback overwrites it; the others are put in their places."""
+    with ExitStack() as guards:
+        found = survey(plan_of(root), root, guards)
+        assert found.target is not None
+
+        copy = copy_database(found.target, folder)
+
+    assert (copy.role, copy.name, copy.file) == ("target", "target", "workspace.db")
 
 
 def test_two_databases_of_one_name_do_not_share_a_copy(notes: Facts, folder: Path) -> None:
@@ -201,6 +242,17 @@ def test_code_is_copied_byte_by_byte(root: Path, folder: Path) -> None:
     assert (folder / second.copy).read_bytes() == b"\xef\xbb\xbfother\r"
     assert (first.mode, second.mode, second.size) == (0o755, 0o500, 9)
     assert second.sha256 == digest_file(root / "app/sub/tasks.py")
+
+
+def test_sets_stand_beside_each_other_in_a_private_folder(tmp_path: Path) -> None:
+    """Which is made with the first, and may be as deep as the plan says."""
+    before = os.umask(0)
+    for name in ("first", "second"):
+        open_set(tmp_path / "deep/backups" / name)
+    os.umask(before)
+
+    assert (tmp_path / "deep/backups").stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in (tmp_path / "deep/backups").iterdir()) == ["first", "second"]
 
 
 def test_a_set_is_new(tmp_path: Path) -> None:
