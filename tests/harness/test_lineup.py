@@ -135,12 +135,13 @@ def pytest_runtestloop(session):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("@pytest.mark.order(4020)\n", "", "it needs one mark order(n)"),
-        ("order(4020)", "order('first')", "it needs one mark order(n)"),
+        ("@pytest.mark.order(4020)\n", "", "it needs one mark order(n), n a whole number, and has none."),
+        ("order(4020)", "order('first')", "it needs one mark order(n), n a whole number, and has order('first')."),
+        ("order(4020)", "order(4020, 2)", "it needs one mark order(n), n a whole number, and has order(4020, 2)."),
         ("order(4020)", "order(4020.5)", "it needs one mark order(n)"),
         ("order(4020)", "order(after='test_performed')", "it needs one mark order(n)"),
         ("order(4020)", "order(4020, after='test_performed')", "it needs one mark order(n)"),
-        ("pytestmark = [", "pytestmark = [pytest.mark.order(4000), ", "it needs one mark order(n)"),
+        ("pytestmark = [", "pytestmark = [pytest.mark.order(4000), ", "and has order(4020), order(4000)."),
         ("order(4020)", "order(4010)", "(order 4010): it comes after"),
         ("order(4020)", "order(1015)", "(order 1015)"),
         ("order(4020)", "order(-1)", "(order -1)"),

@@ -87,6 +87,7 @@ def test_an_sqlite_that_does_not_list_tables_is_refused(
         ("pytest-order is missing", ["-p", "no:order"]),
         ("gate is switched off", ["-p", "no:migration.harness.gate"]),
         ("verdict could be wrong", ["-p", "no:migration.harness.outcome"]),
+        ("verdict could be wrong", ["-p", "no:migration.harness.options"]),
         ("it was not collected", ["-o", "python_functions=test_p* test_r*"]),
         ("it has no test", ["-o", "python_files=check_*.py"]),
     ],
