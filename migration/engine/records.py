@@ -118,6 +118,6 @@ def _declare(con: sqlite3.Connection, table: str, sql: str) -> None:
 def _same_values(con: sqlite3.Connection, move: Move, alias: str) -> bool:
     """Whether the columns whose DEFAULT differs have the same values at both ends."""
     pairs = zip(move.table.columns, move.into.columns, strict=True)
-    names = listed([there.name for here, there in pairs if here.default != there.default]) or "NULL"
+    names = listed([there.name for here, there in pairs if here.default != there.default])
     there = digest_query(con, f"SELECT {names} FROM main.{quoted(move.into.name)} NOT INDEXED")
     return there == digest_query(con, f"SELECT {names} FROM {source_rows(move, alias)}")

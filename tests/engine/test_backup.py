@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import shutil
 from contextlib import ExitStack, closing
@@ -207,6 +208,61 @@ def test_a_dump_brings_back_the_content(notes: Facts, folder: Path) -> None:
     assert sorted(path.name for path in (folder / "databases").iterdir()) == ["notes.db", "notes.sql"]
 
 
+def test_a_dump_is_the_same_in_every_locale(notes: Facts, folder: Path) -> None:
+    """And keeps line ends as they are."""
+    copy = copy_database(notes, folder)
+    execute(folder / copy.copy, "INSERT INTO notes VALUES('é', 'a' || char(13, 10) || 'b')")
+    before = locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        dumped = dump_database(copy, folder)
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+
+    assert dumped.dump_digest == file_content_digest(folder / copy.copy)
+    assert "'é'".encode() in (folder / dumped.dump).read_bytes()
+
+
+def test_a_statement_that_is_no_utf_8_is_dumped_byte_by_byte(notes: Facts, folder: Path) -> None:
+    """Only the sqlite3 shell can load it, which is said."""
+    copy = copy_database(notes, folder)
+    with closing(sqlite3.connect(folder / copy.copy, isolation_level=None)) as con:
+        con.execute("CREATE TABLE odd(v DEFAULT 'XX')")
+        con.execute("PRAGMA writable_schema=ON")
+        con.execute("UPDATE sqlite_schema SET sql = replace(sql, 'XX', CAST(x'ff0d0a' AS TEXT)) WHERE name = 'odd'")
+
+    with pytest.raises(sqlite3.OperationalError, match="only the sqlite3 shell can load this dump"):
+        dump_database(copy, folder)
+
+    assert b"DEFAULT '\xff\r\n'" in (folder / "databases/notes.sql.part").read_bytes()
+
+
+def test_a_dump_that_broke_off_is_cleared_away(notes: Facts, folder: Path) -> None:
+    """It has no name that a finished one could have."""
+    copy = copy_database(notes, folder)
+    (folder / copy.copy).unlink()
+
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        dump_database(copy, folder)
+
+    assert [path.name for path in (folder / "databases").iterdir()] == ["notes.sql.part"]
+    clear_scratch(folder)
+    assert list((folder / "databases").iterdir()) == []
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_a_dump_is_written_into_no_file_that_is_there(notes: Facts, folder: Path, *, link: bool) -> None:
+    """Nor through a link, wherever that leads."""
+    copy = copy_database(notes, folder)
+    part = folder / "databases/notes.sql.part"
+    part.symlink_to(folder / "elsewhere") if link else part.write_text("somebody's")
+
+    with pytest.raises(FileExistsError):
+        dump_database(copy, folder)
+
+    assert not (folder / "elsewhere").exists()
+    assert link or part.read_text() == "somebody's"
+
+
 def test_a_dump_that_lost_a_row_is_noticed(notes: Facts, folder: Path) -> None:
     """The digest of what a dump brings back is taken from the dump itself."""
     copy = dump_database(copy_database(notes, folder), folder)
@@ -240,6 +296,7 @@ def test_code_is_copied_byte_by_byte(root: Path, folder: Path) -> None:
 
     assert (folder / first.copy).read_bytes() == (root / "app/tasks.py").read_bytes()
     assert (folder / second.copy).read_bytes() == b"\xef\xbb\xbfother\r"
+    assert (first.file, second.file) == ("app/tasks.py", "app/sub/tasks.py")
     assert (first.mode, second.mode, second.size) == (0o755, 0o500, 9)
     assert second.sha256 == digest_file(root / "app/sub/tasks.py")
 

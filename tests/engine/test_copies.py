@@ -96,7 +96,7 @@ def test_an_archive_with_the_pages_of_its_backup_is_not_read_again(
     assert (found.digest, found.tables) == (PROVED, notes.digests)
 
 
-@pytest.mark.parametrize("change", ["a row", "a row in the -wal", "the copy", "the copy is gone"])
+@pytest.mark.parametrize("change", ["a row", "a row in the -wal", "the copy", "both", "the copy is gone"])
 def test_an_archive_that_is_not_like_its_backup_is_read(
     copy: DatabaseCopy, folder: Path, archive: Path, change: str
 ) -> None:
@@ -106,6 +106,9 @@ def test_an_archive_that_is_not_like_its_backup_is_read(
     elif change == "a row in the -wal":
         wal = written_in_the_wal(archive)
         assert wal.stat().st_size
+    elif change == "both":
+        execute(folder / copy.copy, "DELETE FROM notes")
+        shutil.copyfile(folder / copy.copy, archive)
     elif change == "the copy":
         (folder / copy.copy).write_bytes((folder / copy.copy).read_bytes()[:-1] + b"\1")
     else:
