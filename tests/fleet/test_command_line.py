@@ -58,7 +58,7 @@ def test_without_one_of_the_verbs_it_is_refused(pytester: pytest.Pytester, fleet
     """A bare pytest never touches a workspace, let alone many."""
     text = said(pytester, 4, "-m", mark, f"--fleet={fleet.file}")
 
-    assert "--fleet goes with one of these verbs" in text
+    assert "\n- --fleet goes with one of these verbs.\n" in f"{text}\n"
 
 
 def test_an_inventory_is_of_one_workspace(pytester: pytest.Pytester, fleet: Fleet) -> None:
