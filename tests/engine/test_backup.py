@@ -5,6 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import shutil
+import signal
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
 from migration.engine.progress import PROGRESS
 from migration.engine.survey import survey
-from tests.engine.small_workspace import a_run, build, consolidate, execute, plan_of
+from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -247,6 +248,22 @@ def test_a_dump_that_broke_off_is_cleared_away(notes: Facts, folder: Path) -> No
     assert [path.name for path in (folder / "databases").iterdir()] == ["notes.sql.part"]
     clear_scratch(folder)
     assert list((folder / "databases").iterdir()) == []
+
+
+def test_a_dump_whose_loading_was_killed_can_be_made_again(
+    notes: Facts, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun of it is known by its names, and cleared away."""
+    copy = copy_database(notes, folder)
+    with monkeypatch.context() as mortal:
+        mortal.setattr(backup, "load_dump", lambda *_: die())
+        assert in_a_child(lambda: dump_database(copy, folder)) == -signal.SIGKILL
+    begun = sorted(path.name for path in (folder / "databases").iterdir())
+    assert begun == ["notes.db", "notes.sql.part", "notes.sql.reloaded"]
+
+    clear_scratch(folder)
+
+    assert dump_database(copy, folder).dump_digest == copy.digest
 
 
 @pytest.mark.parametrize("link", [True, False])

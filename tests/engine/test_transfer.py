@@ -221,6 +221,19 @@ def test_rows_older_than_their_last_column_keep_what_its_default_gave_them(bench
     assert copied.rows("SELECT v FROM t WHERE k = 'later'") == [(7,)]
 
 
+def test_rowids_are_kept_where_neither_records_nor_defaults_are_the_same(bench: Bench) -> None:
+    """The target gets an index that the source does not have: no record is copied whole then, under any DEFAULT."""
+    bench.database(
+        "a.db", "CREATE TABLE t(v DEFAULT 1)", "CREATE INDEX ix ON t(v)", "INSERT INTO t(rowid, v) VALUES(7, 'a')"
+    )
+    create = "CREATE TABLE t(v DEFAULT 2); CREATE UNIQUE INDEX ix ON t(v)"
+
+    copied = bench.copied(source("a.db", table("t", create=create)))
+
+    assert copied.rows("SELECT rowid, v FROM t") == [(7, "a")]
+    assert exact(copied)
+
+
 def test_only_an_empty_table_gets_whole_records(bench: Bench) -> None:
     """The rows of a second source are inserted one by one, under rowids that are free."""
     for file, key in (("a.db", "a"), ("b.db", "b")):

@@ -27,7 +27,8 @@ class Change:
 def explained() -> dict[Change, str]:
     """Return the reason of each survivor on the list."""
     return {
-        Change(one["function"], one["line"], becomes): one["reason"]
-        for one in tomllib.loads(LIST.read_text("utf-8"))["survivor"]
-        for becomes in one["becomes"]
+        Change(change["function"], change["line"], becomes): because["reason"]
+        for because in tomllib.loads(LIST.read_text("utf-8"))["because"]
+        for change in because["change"]
+        for becomes in change["becomes"]
     }
