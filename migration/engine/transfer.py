@@ -125,12 +125,12 @@ def own_digest(con: sqlite3.Connection, move: Move) -> TableDigest:
 
 
 def raise_mark(con: sqlite3.Connection, move: Move, mark: int) -> None:
-    """Let the target's AUTOINCREMENT mark be at least the source's, so that no deleted id is given out again."""
-    if not move.into.autoincrement:
-        return
-    raised = con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, move.into.name))
-    if raised.rowcount == 0:
-        con.execute("INSERT INTO sqlite_sequence(name, seq) VALUES(?, ?)", (move.into.name, mark))
+    """Let the target's AUTOINCREMENT mark be at least the source's, so that no deleted id is given out again.
+
+    SQLite has written a mark with the copy, also where that was of no row.
+    """
+    if move.into.autoincrement:
+        con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, move.into.name))
 
 
 def _insert(con: sqlite3.Connection, move: Move, alias: str) -> str:

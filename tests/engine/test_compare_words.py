@@ -264,16 +264,20 @@ def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None
 
 
 def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
-    """The target's ids had gone further; a table in which there never was a row gives out its first id next."""
+    """The target's ids had gone further; a table that has lost all its rows does not begin with its first id again."""
     create = "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)"
     bench.database(TARGET, create, "INSERT INTO t VALUES(9)", "DELETE FROM t")
-    bench.database("a.db", create, "INSERT INTO t VALUES(3)", create.replace(" t(", " u("))
+    empty, new = (create.replace(" t(", f" {name}(") for name in ("empty", "new"))
+    bench.database(
+        "a.db", create, "INSERT INTO t VALUES(3)", empty, "INSERT INTO empty VALUES(4)", "DELETE FROM empty", new
+    )
 
-    copied = bench.copied(source("a.db", "t", "u"))
+    copied = bench.copied(source("a.db", "t", "empty", "new"))
 
     assert said(compare.marks_carried(copied.con, copied.found)) == [
         "t: AUTOINCREMENT | at least 9 | 9 | True",
-        "u: AUTOINCREMENT | at least 0 | 0 | True",
+        "empty: AUTOINCREMENT | at least 4 | 4 | True",
+        "new: AUTOINCREMENT | at least 0 | 0 | True",
     ]
 
 

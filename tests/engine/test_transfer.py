@@ -101,7 +101,8 @@ def statements_of(bench: Bench, *sources: Any) -> tuple[Copied, str]:
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
     copy(copied.con, move, source_digest(copied.con, move, alias), alias)
     copied.con.set_trace_callback(None)
-    return copied, next(one for one in seen if one.startswith("INSERT"))
+    (statement,) = (one for one in seen if one.startswith("INSERT"))
+    return copied, statement
 
 
 def takes_whole_records(copied: Copied, statement: str) -> bool:
