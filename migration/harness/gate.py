@@ -15,7 +15,7 @@ import pytest
 
 from migration.audit.criteria import Mode
 from migration.harness.lineup import is_of_stage, lineup_problems, stages_of
-from migration.harness.refusals import from_elsewhere, is_stage_folder, named_stages, refusals, stage_folder
+from migration.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
 from migration.harness.state import STATE, RunState
 from migration.plan.message import marked
 from migration.plan.printable import printable
@@ -106,8 +106,7 @@ def _opened_or_closed(config: pytest.Config) -> int | None:
     else:
         config.stash[STATE] = state = open_run(config, verb)
         config.stash[_MODE] = state.mode
-    if from_elsewhere(config):  # outside the folders that this project has its tests in
-        config.args = [str(stage_folder(config))]
+    config.args = [str(stage_folder(config))]  # whichever folders this project has its tests in
     return None
 
 

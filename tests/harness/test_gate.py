@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.harness import refusals
 from tests.harness.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
@@ -75,6 +76,32 @@ def test_behind_the_gate_a_real_run_begins(project: StagedProject) -> None:
     assert ran.exit == 4, ran.text
     assert f"there is no workspace folder {project.root.resolve()}/reports/sample-workspace" in ran.text
     assert not (project.root / "reports").exists()
+
+
+def test_stages_that_came_with_the_package_run_where_a_project_has_none(
+    project: StagedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No path of the project leads to them."""
+    shipped = project.root / "migration/stages"
+    shipped.parent.mkdir()
+    (project.root / "tests/stages").rename(shipped)
+    monkeypatch.setattr(refusals, "_SHIPPED", shipped)
+
+    ran = project.pytest("-m", "migrate")
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == whole("migrate")
+
+
+def test_beside_the_stages_nothing_is_collected(project: StagedProject) -> None:
+    """Also where the project has its tests in several folders."""
+    (project.root / "more").mkdir()
+    (project.root / "more/test_more.py").write_text("this is no Python")
+
+    ran = project.pytest("-o", "testpaths=tests more", "-m", "migrate")
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == whole("migrate")
 
 
 def test_a_broken_test_of_the_project_cannot_stop_a_migration(project: StagedProject) -> None:

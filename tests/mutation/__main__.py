@@ -20,7 +20,9 @@ from tests.mutation.survivors import LIST, Change, explained
 if TYPE_CHECKING:
     from pathlib import Path
 
-_KILLED = ("killed", "timeout", "segfault")  # an endless loop and a crash are noticed like a failing test
+# An endless loop and a crash are noticed like a failing test; and where a mutant keeps pytest from collecting any test
+# (our own tests stand behind the gate as well), pytest's exit code is that of an interruption.
+_KILLED = ("killed", "timeout", "segfault", "check was interrupted by user")
 _HEAD = "| module | mutants | killed | survive, with a reason | survive, without | score |\n|---|---|---|---|---|---|"
 
 
