@@ -162,6 +162,7 @@ def test_done_twice_it_does_nothing_more(root: Path, before: State) -> None:
     assert again.steps == []
     assert again.holds
     assert state(root) == before
+    assert len(Ledger(root / SET).all("put-back")) == 1
 
 
 def test_an_old_set_is_not_put_back_over_a_newer_run(root: Path) -> None:
@@ -437,6 +438,63 @@ def test_an_edited_code_file_is_refused_by_name(root: Path) -> None:
     (root / "app/notes.py").write_text("edited since")
 
     refused(root, EDITED)
+
+
+def test_a_code_file_that_is_gone_is_refused_by_name(root: Path) -> None:
+    """Whoever removed it may have had a reason."""
+    (root / "app/notes.py").unlink()
+
+    refused(root, EDITED)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_code_file_that_is_as_before_is_left_alone(root: Path, before: State, *, begun: bool) -> None:
+    """Unless its rewriting had only begun: then what lies beside it goes. The next file is put back all the same."""
+    (root / "app/tasks.py").write_bytes(before.files["app/tasks.py"][0])
+    if begun:
+        (root / "app/.tasks.py.part").write_text("half")
+
+    done = put_back(root, root / SET)
+
+    assert ("restored app/tasks.py" in done.steps) is begun
+    assert state(root) == before
+
+
+def test_what_lies_beside_a_target_that_the_run_created_is_set_aside(tmp_path: Path) -> None:
+    """The target itself is gone already."""
+    root = build(tmp_path / "workspace", target=False)
+    before = state(root)
+    consolidated(root)
+    (root / "workspace.db").unlink()
+    (root / "workspace.db-journal").write_bytes(b"stale")
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert (root / SET / "set-aside/workspace.db-journal").read_bytes() == b"stale"
+
+
+def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: Path) -> None:
+    """It did not come to that."""
+    root = build(tmp_path / "workspace", target=False)
+    consolidate(a_run(root), until="back up")
+    (root / "workspace.db-journal").write_bytes(b"somebody's")
+
+    put_back(root, root / SET)
+
+    assert (root / "workspace.db-journal").read_bytes() == b"somebody's"
+
+
+def test_somebody_s_database_in_the_place_of_a_target_that_was_only_begun_stays(tmp_path: Path) -> None:
+    """The run had committed nothing: what is in there now was never its own."""
+    root = build(tmp_path / "workspace", target=False)
+    consolidate(a_run(root), until="verify")
+    (root / "workspace.db").unlink(missing_ok=True)
+    database(root / "workspace.db", "CREATE TABLE mine(x)")
+
+    put_back(root, root / SET)
+
+    assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema") == [("mine",)]
 
 
 def test_an_old_name_created_again_is_refused(root: Path) -> None:
