@@ -206,6 +206,7 @@ def test_a_created_target_goes(tmp_path: Path) -> None:
 
     done = put_back(root, root / SET)
 
+    assert done.steps[-1] == "removed workspace.db, which the run had created"
     assert done.holds
     assert state(root) == before
 
@@ -274,14 +275,17 @@ def test_a_replaced_target_is_told_and_kept(root: Path, before: State) -> None:
 def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
     """What is no database any more is kept as it is, and the backup takes its place."""
     (root / "workspace.db").write_bytes(b"x" * 9000)
+    (root / "workspace.db-journal").write_bytes(b"stale")
 
     [changed] = changed_since(root, root / SET)
-    put_back(root, root / SET)
+    done = put_back(root, root / SET)
 
+    assert f"set workspace.db aside in {NAME}" in done.steps
     assert "cannot be read any more (file is not a database)" in changed
     assert state(root) == before
     assert (root / SET / "set-aside/workspace.db").read_bytes() == b"x" * 9000
-    assert [one["kept"] for one in Ledger(root / SET).all("keeping")] == ["set-aside/workspace.db"]
+    kept = [one["kept"] for one in Ledger(root / SET).all("keeping")]
+    assert kept == ["set-aside/workspace.db", "set-aside/workspace.db-journal"]
 
 
 def test_a_missing_target_comes_back(root: Path, before: State) -> None:
