@@ -275,7 +275,7 @@ def test_a_replaced_target_is_told_and_kept(root: Path, before: State) -> None:
 def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
     """What is no database any more is kept as it is, and the backup takes its place."""
     (root / "workspace.db").write_bytes(b"x" * 9000)
-    (root / "workspace.db-journal").write_bytes(b"stale")
+    (root / "workspace.db-shm").write_bytes(b"stale")
 
     [changed] = changed_since(root, root / SET)
     done = put_back(root, root / SET)
@@ -285,7 +285,7 @@ def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
     assert state(root) == before
     assert (root / SET / "set-aside/workspace.db").read_bytes() == b"x" * 9000
     kept = [one["kept"] for one in Ledger(root / SET).all("keeping")]
-    assert kept == ["set-aside/workspace.db", "set-aside/workspace.db-journal"]
+    assert kept == ["set-aside/workspace.db", "set-aside/workspace.db-shm"]
 
 
 def test_a_missing_target_comes_back(root: Path, before: State) -> None:
