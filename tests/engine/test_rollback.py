@@ -207,6 +207,7 @@ def test_a_created_target_goes(tmp_path: Path) -> None:
     done = put_back(root, root / SET)
 
     assert done.steps[-1] == "removed workspace.db, which the run had created"
+    assert not (root / SET / "databases/workspace-before-rollback.db").exists()
     assert done.holds
     assert state(root) == before
 
@@ -286,6 +287,20 @@ def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
     assert (root / SET / "set-aside/workspace.db").read_bytes() == b"x" * 9000
     kept = [one["kept"] for one in Ledger(root / SET).all("keeping")]
     assert kept == ["set-aside/workspace.db", "set-aside/workspace.db-shm"]
+
+
+def test_a_target_that_somebody_put_back_already_is_left_alone(root: Path, before: State) -> None:
+    """There is nothing in it that would be lost, and nothing to be done but its mode."""
+    for suffix in ("", "-wal", "-shm"):
+        (root / f"workspace.db{suffix}").unlink(missing_ok=True)
+    (root / "workspace.db").write_bytes((root / SET / "databases/target.db").read_bytes())
+
+    changed = changed_since(root, root / SET)
+    done = put_back(root, root / SET)
+
+    assert changed == []
+    assert "restored workspace.db from the backup set" not in done.steps
+    assert state(root) == before
 
 
 def test_a_missing_target_comes_back(root: Path, before: State) -> None:
