@@ -504,6 +504,17 @@ def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: P
     assert (root / "workspace.db-journal").read_bytes() == b"somebody's"
 
 
+def test_a_journal_beside_a_source_that_the_run_never_wrote_to_stays(tmp_path: Path) -> None:
+    """It is whoever's it is; the run had not come to the archiving."""
+    root = build(tmp_path / "workspace")
+    consolidate(a_run(root), until="rewrite")
+    (root / "logs/tasks.db-journal").write_bytes(b"somebody's")
+
+    put_back(root, root / SET)
+
+    assert (root / "logs/tasks.db-journal").read_bytes() == b"somebody's"
+
+
 def test_somebody_s_database_in_the_place_of_a_target_that_was_only_begun_stays(tmp_path: Path) -> None:
     """The run had committed nothing: what is in there now was never its own."""
     root = build(tmp_path / "workspace", target=False)
