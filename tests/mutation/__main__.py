@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 # An endless loop and a crash are noticed like a failing test; and where a mutant keeps pytest from collecting any test
 # (our own tests stand behind the gate as well), pytest's exit code is that of an interruption.
 _KILLED = ("killed", "timeout", "segfault", "check was interrupted by user")
-_HEAD = "| module | mutants | killed | survive, with a reason | survive, without | score |\n|---|---|---|---|---|---|"
+_HEAD = (
+    "| module | mutants | killed | survive, with a reason | survive, without | not run | score |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |"
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ class Score:
         """One line of the table."""
         killed = self.mutants - len(self.survivors)
         known = sum(one.change in reasons for one in self.survivors)
-        cells = self.module, self.mutants, killed, known, len(self.survivors) - known, f"{killed / self.mutants:.1%}"
+        left = sum(one.status == "not checked" and one.change not in reasons for one in self.survivors)
+        others = len(self.survivors) - known - left
+        cells = self.module, self.mutants, killed, known, others, left, f"{killed / self.mutants:.1%}"
         return f"| {' | '.join(map(str, cells))} |"
 
 
