@@ -213,6 +213,7 @@ def test_a_dump_is_the_same_in_every_locale(notes: Facts, folder: Path) -> None:
     """And keeps line ends as they are."""
     copy = copy_database(notes, folder)
     execute(folder / copy.copy, "INSERT INTO notes VALUES('é', 'a' || char(13, 10) || 'b')")
+    execute(folder / copy.copy, "CREATE TABLE odd(\r\n v\r\n)")
     before = locale.setlocale(locale.LC_CTYPE, "C")
     try:
         dumped = dump_database(copy, folder)
@@ -352,7 +353,8 @@ def test_a_sidecar_that_sqlite_could_not_remove_is_not_left(tmp_path: Path) -> N
     """A finished copy needs nothing beside it, so nothing stays there under its unfinished name."""
     part, final = tmp_path / "notes.db.part", tmp_path / "notes.db"
     part.write_bytes(b"pages")
-    (tmp_path / "notes.db.part-shm").write_bytes(b"index")
+    for suffix in ("-wal", "-shm", "-journal"):
+        (tmp_path / f"notes.db.part{suffix}").write_bytes(b"index")
 
     settle(part, final)
 

@@ -515,6 +515,20 @@ def test_a_journal_beside_a_source_that_the_run_never_wrote_to_stays(tmp_path: P
     assert (root / "logs/tasks.db-journal").read_bytes() == b"somebody's"
 
 
+def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) -> None:
+    """Also where the target never was in WAL mode."""
+    root = build(tmp_path / "workspace")
+    execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
+    before = state(root)
+    consolidate(a_run(root), until="back up")
+    (root / "workspace.db-journal").write_bytes(b"")
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert not (root / "workspace.db-journal").exists()
+
+
 def test_somebody_s_database_in_the_place_of_a_target_that_was_only_begun_stays(tmp_path: Path) -> None:
     """The run had committed nothing: what is in there now was never its own."""
     root = build(tmp_path / "workspace", target=False)
