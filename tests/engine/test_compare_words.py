@@ -178,7 +178,9 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
     ],
     ids=lambda words: words[0],
 )
-def test_a_difference(copied: Copied, changes: list[str], words: list[str]) -> None:
+def test_each_difference_is_said_in_the_words_of_the_report(
+    copied: Copied, changes: list[str], words: list[str]
+) -> None:
     """What had to be there and what is there instead, of each that differs."""
     for change in changes:
         copied.con.execute(change)
