@@ -29,8 +29,9 @@ _BATCH_CHARS = 200_000
 _EXACT_MANTISSA = 1 << 53
 _EXACT_EXPONENT = 22  # powers of ten up to this one are doubles themselves: one division or product reads a literal
 _LONG_MANTISSA = 64  # bits, in which versions of SQLite before 3.43 compute on x86 before they round to 53
-# Controls, which shells and line readers treat each in its own way, and what surrogateescape made of invalid bytes.
-_UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# Controls, which shells and line readers treat each in its own way; what surrogateescape made of invalid bytes; and the
+# two code points that SQLite, on the way from UTF-8 into UTF-16, takes for invalid ones.
+_UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 # How a value of a UTF-16 database is read: its text as the bytes that are stored, which UTF-8 cannot always express.
 _WIDE = "CASE typeof({0}) WHEN 'text' THEN CAST({0} AS BLOB) WHEN 'blob' THEN quote({0}) ELSE {0} END"
 _QUOTE, _QUOTES = "'", "''"

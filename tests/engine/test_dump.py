@@ -222,6 +222,11 @@ def test_every_value_comes_back(rows: list[tuple[object, ...]]) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(st.binary(min_size=1), st.sampled_from(["UTF-8", "UTF-16le", "UTF-16be"]))
+@example(b"\xfe\xff", "UTF-16le")
+@example(b"\xff\xfe", "UTF-16le")
+@example(b"\xff\xff", "UTF-16be")
+@example(b"\xef\xbf\xbe", "UTF-8")
+@example(b"\xfe\xff\x00a", "UTF-16be")
 def test_text_of_any_bytes_comes_back(raw: bytes, encoding: str) -> None:
     """Text that is not what the encoding allows is still the same text for SQLite."""
     con = filled(f"PRAGMA encoding='{encoding}'", "CREATE TABLE t(a)")
