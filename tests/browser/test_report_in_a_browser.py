@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 _MARKUP = "script, iframe, img:visible, svg[onload], [onclick], [onerror], [onmouseover], a[href*=':']"
-_KINDS = ("refused", "hostile", *thorough("accepted", "unfinished"))
+_KINDS = ("hostile", *thorough("refused", "accepted", "unfinished"))
 
 
 @contextmanager

@@ -131,8 +131,10 @@ def test_a_step_out_of_order_does_not_survive_a_kill(
     ("spoil", "journey", "caught"),
     [
         (spoiled.sync_nothing, "migrate", "before its bytes were on the disk"),
-        (spoiled.archive_before_commit, "migrate", "in the middle of a transaction: workspace.db-journal"),
-        (spoiled.restore_before_the_sidecars_are_gone, "rollback, target lost", "before these were off the disk"),
+        *thorough(
+            (spoiled.archive_before_commit, "migrate", "in the middle of a transaction: workspace.db-journal"),
+            (spoiled.restore_before_the_sidecars_are_gone, "rollback, target lost", "before these were off the disk"),
+        ),
     ],
 )
 def test_a_step_out_of_order_shows_in_the_calls(

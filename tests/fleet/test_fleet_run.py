@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.thorough
 def test_a_canary_that_fails_keeps_all_others_from_being_run(tmp_path: Path) -> None:
     """It was put back, the others are untouched; the roll-up says why, and there is nothing left to roll back."""
     fleet = small_fleet(tmp_path, "bonn kiel")
@@ -36,6 +35,7 @@ def test_a_canary_that_fails_keeps_all_others_from_being_run(tmp_path: Path) -> 
     assert [row["already"] for row in back.rollup["workspaces"]] == [True, True]
 
 
+@pytest.mark.thorough
 def test_one_that_fails_is_reported_and_the_next_run_does_what_is_left(tmp_path: Path) -> None:
     """With keep_going those after it are consolidated, and not touched when the fleet is run again."""
     fleet = small_fleet(tmp_path, "bonn kiel", 'workspaces = ["*/workspace"]\nkeep_going = true\nbatch = 1')

@@ -106,6 +106,7 @@ def test_a_reference_in_an_f_string_is_noticed(tmp_path: Path) -> None:
     assert project.contents() == before
 
 
+@pytest.mark.thorough
 def test_a_real_project_is_consolidated_without_git_and_with_the_references_that_are_proposed(tmp_path: Path) -> None:
     """Every mention is understood, and the applications work with it; what ``.gitignore`` names is left out as well."""
     project = real_project(tmp_path, references="", git=False)
@@ -119,6 +120,7 @@ def test_a_real_project_is_consolidated_without_git_and_with_the_references_that
     assert ran.evidence["findings"] == ["README.md:3: names orders.db (documentation)."]
 
 
+@pytest.mark.thorough
 def test_the_sample_is_rehearsed_with_the_references_that_are_proposed(tmp_path: Path) -> None:
     """Its plan has three others, with a function of their own; the proposed ones lead to the same file."""
     sample = Workspace(build(tmp_path / "workspace"), tmp_path / "reports")
