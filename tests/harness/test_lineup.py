@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.harness.staged_project import StagedProject, staged_project, whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Stand-ins for pytest-randomly, -random-order, -reverse, -split, -repeat and -rerunfailures: what each does to the
 # list, and at which place of the hook.
@@ -30,6 +35,25 @@ import pytest
 def {hook}(session):
     session.items.reverse()
 """
+ELSEWHERE = """
+import pytest
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session):
+    session.config.args.append({folder!r})
+"""
+BY_ITSELF = """
+import pytest
+class Own(pytest.Item):
+    def runtest(self):
+        pass
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session):
+    session.items = [Own.from_parent(session, name="own")]
+    session.items[0].add_marker(pytest.mark.stage("60-commit"))
+    session.testscollected = 1
+    return True
+"""
+OUT_OF_TURN = "This test is out of turn: something repeats or reorders the stages."
 
 
 @pytest.fixture
@@ -72,6 +96,18 @@ def test_a_plugin_that_drops_or_doubles_tests_is_refused(project: StagedProject,
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []
+    refused = "This is not the whole run (migrate), every test once and in order; nothing of it was run: [not-whole]"
+    assert refused in ran.text
+
+
+def test_a_folder_that_a_plugin_adds_is_taken_for_empty(project: StagedProject, tmp_path: Path) -> None:
+    """Neither does it run beside the stages, nor can it stop them."""
+    (tmp_path / "test_more.py").write_text("this is no Python")
+
+    ran = project.pytest("-m", "migrate", *meddler(project, ELSEWHERE.format(folder=str(tmp_path))))
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == whole("migrate")
 
 
 def test_a_plugin_that_adds_a_test_of_its_own_is_refused(project: StagedProject) -> None:
@@ -105,7 +141,15 @@ def test_stages_reordered_after_the_check_do_not_run(project: StagedProject, hoo
 
     assert ran.exit == 1, ran.text
     assert ran.tests == []
-    assert "out of turn" in ran.text
+    assert OUT_OF_TURN in ran.text.splitlines(), "one sentence, and no traceback around it"
+
+
+def test_a_stage_of_a_plugin_that_collects_by_itself_does_not_run(project: StagedProject) -> None:
+    """The list was never looked at, so nothing of it has a turn."""
+    ran = project.pytest("-m", "migrate", *meddler(project, BY_ITSELF))
+
+    assert ran.exit == 1, ran.text
+    assert OUT_OF_TURN in ran.text.splitlines()
 
 
 def test_a_test_that_is_run_again_stops_the_run(project: StagedProject) -> None:
@@ -129,7 +173,7 @@ def pytest_runtestloop(session):
     ran = project.pytest(*meddler(project, source))
 
     assert ran.exit == 1, ran.text
-    assert "only as a whole" in ran.text
+    assert any(line.startswith("The stages run only as a whole") for line in ran.text.splitlines()), "no traceback"
 
 
 @pytest.mark.parametrize(
