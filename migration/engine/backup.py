@@ -164,9 +164,8 @@ def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
     path = folder / "databases" / f"{copy.name}.sql"
     part = path.with_name(path.name + ".part")
     PROGRESS.begin(sum(rows for rows, _ in copy.tables.values()))
-    handle = os.open(
-        part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600
-    )  # never a file that is there, nor through a link
+    # O_EXCL: never into a file that is there, nor through a link.
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
         loaded = _loaded_meanwhile(copy, folder, out, part) if copy.size >= WORTH_A_PROCESS else {}
         if not loaded:
