@@ -200,6 +200,29 @@ def test_an_edited_manifest_is_not_taken_for_what_a_file_holds(
     assert as_sealed == found == file_content(archive)
 
 
+def test_rows_in_a_wal_are_not_passed_over_where_all_pages_are_the_backups(notes: Facts, folder: Path) -> None:
+    """Two files of the same bytes, and beside one of them a journal with a row that no page has yet."""
+    copy = copy_database(notes, folder)
+    archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
+    with closing(sqlite3.connect(archive, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode=WAL").fetchone()
+        con.execute("PRAGMA wal_autocheckpoint=0")
+        con.execute("DELETE FROM notes")
+
+        found = likened_content(archive, copy, folder)
+
+    assert found.tables["notes"].rows == 0
+
+
+def test_what_was_changed_in_a_file_and_in_its_backup_alike_is_read(notes: Facts, folder: Path) -> None:
+    """They are the same to the byte, and neither is what was proved."""
+    copy = copy_database(notes, folder)
+    execute(folder / copy.copy, "DELETE FROM notes")
+    archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
+
+    assert likened_content(archive, copy, folder).tables["notes"].rows == 0
+
+
 def test_a_dump_brings_back_the_content(notes: Facts, folder: Path) -> None:
     """Loaded into an empty database it has the content digest of the original, and no scratch is left."""
     copy = dump_database(copy_database(notes, folder), folder)
