@@ -17,6 +17,7 @@ from migration.engine.observation import Observation, equal
 if TYPE_CHECKING:
     from migration.engine.guard import Guard
     from migration.engine.ledger import Ledger
+    from migration.engine.limits import Limits
     from migration.engine.manifest import Manifest
 
 _SIDECARS = ("-wal", "-shm", "-journal")
@@ -76,7 +77,9 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
     return seen or [Observation("sources", "archived", "there was no source to archive", holds=True)]
 
 
-def restorable_observations(root: Path, manifest: Manifest, backup_set: Path) -> list[Observation]:
+def restorable_observations(
+    root: Path, manifest: Manifest, backup_set: Path, limits: Limits | None = None
+) -> list[Observation]:
     """Each archive, copied to a scratch folder under its old name, opens and has the content of the source."""
     seen: list[Observation] = []
     with tempfile.TemporaryDirectory(prefix="consolidate-restore-") as folder:
@@ -86,7 +89,7 @@ def restorable_observations(root: Path, manifest: Manifest, backup_set: Path) ->
             if (root / archived).is_file():
                 shutil.copyfile(root / archived, restored)
             look = partial(likened_content, copy=copy, folder=backup_set) if copy else file_content
-            found = content_seen(restored, look)
+            found = content_seen(restored, partial(look, limits=limits))
             seen.append(equal(archived, copy.digest if copy else "in the manifest", found))
             restored.unlink(missing_ok=True)
     return seen or [Observation("archives", "restorable", "there was no source to archive", holds=True)]

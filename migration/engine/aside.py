@@ -7,9 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
-from migration.engine.connections import INTERRUPTED
-from migration.engine.deadline import DEADLINE
 from migration.engine.errors import EngineError
+from migration.engine.limits import Limits
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,9 +33,13 @@ class Aside:
         about: Paths, and what else it has to know.
         by_own_sqlite: By the interpreter's own SQLite, though another may be installed: that sorts in files, where
             the other would take as much memory as an index has keys.
+        limits: End the wait for the result; the second process has none of them.
     """
 
-    def __init__(self, task: str, *about: Path | float, by_own_sqlite: bool = False) -> None:
+    def __init__(
+        self, task: str, *about: Path | float, by_own_sqlite: bool = False, limits: Limits | None = None
+    ) -> None:
+        self._limits = limits or Limits()
         program = ["-c", _BY_OWN_SQLITE] if by_own_sqlite else ["-m", "migration.engine.task"]
         command = [sys.executable, *program, task, *map(str, about)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -65,7 +68,7 @@ class Aside:
             EngineError: The second process did not come to its end.
         """
         while self._process.poll() is None:
-            if INTERRUPTED.wait(_LOOK_SECONDS) or DEADLINE.passed:
+            if self._limits.interrupted.wait(_LOOK_SECONDS) or self._limits.deadline.passed:
                 raise sqlite3.OperationalError("interrupted")
         said = self._process.stdout.read() if self._process.stdout else b""
         try:

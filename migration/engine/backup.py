@@ -17,8 +17,9 @@ from migration.engine.dump import load_dump, marks, write_dump
 from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
 from migration.engine.errors import EngineError
 from migration.engine.guard import looking
+from migration.engine.limits import Limits
 from migration.engine.manifest import CodeCopy, DatabaseCopy
-from migration.engine.progress import PROGRESS, size_of
+from migration.engine.progress import size_of
 from migration.engine.schema import read
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
             id="name-twice",
         )
     part = final.with_name(final.name + ".part")
-    con = open_new(part)
-    PROGRESS.begin(facts.size, "bytes", size_of(part))
+    con = open_new(part, facts.guard.limits)
+    facts.guard.limits.progress.begin(facts.size, "bytes", size_of(part))
     try:
         facts.guard.reader.backup(con)
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
@@ -101,13 +102,13 @@ def _is_proved(facts: Facts, copy: Path) -> bool:
     live = facts.guard.path
     if facts.size >= WORTH_A_PROCESS and not has_wal(live):
         # Not in this process: to close the live file's bytes would drop the guard's locks.
-        with Aside("same pages", live, copy) as comparison:
+        with Aside("same pages", live, copy, limits=facts.guard.limits) as comparison:
             if comparison.result():
                 return True
-    return file_content_digest(copy) == facts.digest
+    return file_content_digest(copy, facts.guard.limits) == facts.digest
 
 
-def copied_content(copy: DatabaseCopy, folder: Path) -> Content:
+def copied_content(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
     """Return what a copy holds: what the manifest says as long as its bytes are those that were proved.
 
     Raises:
@@ -115,10 +116,10 @@ def copied_content(copy: DatabaseCopy, folder: Path) -> Content:
     """
     path = folder / copy.copy
     proved = path.is_file() and digest_file(path) == copy.sha256
-    return _as_proved(copy) if proved else file_content(path)
+    return _as_proved(copy) if proved else file_content(path, limits)
 
 
-def likened_content(path: Path, copy: DatabaseCopy, folder: Path) -> Content:
+def likened_content(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
     """Return what a database holds: what its backup does where every page is the same, else what is read.
 
     It is read as well where the manifest's digests do not belong together: then somebody has edited them.
@@ -127,6 +128,7 @@ def likened_content(path: Path, copy: DatabaseCopy, folder: Path) -> Content:
         path: A database that no connection of this process has open.
         copy: The backup of it, proved when it was made.
         folder: The backup set.
+        limits: Of what is read.
 
     Raises:
         sqlite3.Error: It is missing, or no database.
@@ -134,17 +136,17 @@ def likened_content(path: Path, copy: DatabaseCopy, folder: Path) -> Content:
     there = path.is_file() and (folder / copy.copy).is_file()
     if there and not has_wal(path) and same_pages(path, folder / copy.copy, copy.sha256):
         proved = _as_proved(copy)
-        with looking(path) as con:
+        with looking(path, limits) as con:
             if digest_database(read(con), proved.tables, marks(con)) == proved.digest:
                 return proved
-    return file_content(path)
+    return file_content(path, limits)
 
 
-def dumped_content(copy: DatabaseCopy, folder: Path) -> Content:
+def dumped_content(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
     """Return what a dump brings back into an empty database: what was proved, while it is that very dump."""
     path = folder / copy.dump
     proved = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
-    return _as_proved(copy) if proved else reloaded_content(path)
+    return _as_proved(copy) if proved else reloaded_content(path, limits)
 
 
 def _as_proved(copy: DatabaseCopy) -> Content:
@@ -152,7 +154,7 @@ def _as_proved(copy: DatabaseCopy) -> Content:
     return Content(copy.digest, tables)
 
 
-def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
+def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:
     """Write the SQL dump of a copy, load it into an empty database, and note the content digest of that.
 
     A large one is loaded in a second process while it is being written, by the interpreter's own SQLite: so two
@@ -161,24 +163,25 @@ def dump_database(copy: DatabaseCopy, folder: Path) -> DatabaseCopy:
     Raises:
         sqlite3.Error: The dump cannot be loaded.
     """
+    limits = limits or Limits()
     path = folder / "databases" / f"{copy.name}.sql"
     part = path.with_name(path.name + ".part")
-    PROGRESS.begin(sum(rows for rows, _ in copy.tables.values()))
+    limits.progress.begin(sum(rows for rows, _ in copy.tables.values()))
     # O_EXCL: never into a file that is there, nor through a link.
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
-        loaded = _loaded_meanwhile(copy, folder, out, part) if copy.size >= WORTH_A_PROCESS else {}
+        loaded = _loaded_meanwhile(folder / copy.copy, out, part, limits) if copy.size >= WORTH_A_PROCESS else {}
         if not loaded:
-            _dump(folder / copy.copy, out)
+            _dump(folder / copy.copy, out, limits)
     if loaded.get("digest") != copy.digest:
-        loaded = {"sha256": digest_file(part), "digest": reloaded_digest(part)}
+        loaded = {"sha256": digest_file(part), "digest": reloaded_digest(part, limits)}
     settle(part, path)
     return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=loaded["digest"])
 
 
-def _loaded_meanwhile(copy: DatabaseCopy, folder: Path, out: TextIO, part: Path) -> dict[str, str]:
-    with Aside("reload", part, by_own_sqlite=True) as loading:
-        _dump(folder / copy.copy, out)
+def _loaded_meanwhile(copy: Path, out: TextIO, part: Path, limits: Limits) -> dict[str, str]:
+    with Aside("reload", part, by_own_sqlite=True, limits=limits) as loading:
+        _dump(copy, out, limits)
         loading.is_complete()
         try:
             loaded: dict[str, str] = loading.result()
@@ -187,26 +190,26 @@ def _loaded_meanwhile(copy: DatabaseCopy, folder: Path, out: TextIO, part: Path)
     return loaded
 
 
-def _dump(copy: Path, out: TextIO) -> None:
-    with contextlib.closing(open_readonly(copy)) as con:
+def _dump(copy: Path, out: TextIO, limits: Limits) -> None:
+    with contextlib.closing(open_readonly(copy, limits)) as con:
         write_dump(con, out)
     out.flush()
 
 
-def reloaded_digest(dump: Path) -> str:
+def reloaded_digest(dump: Path, limits: Limits | None = None) -> str:
     """Load a dump into a scratch database beside it and return the content digest; the scratch is gone afterwards."""
-    return reloaded_content(dump).digest
+    return reloaded_content(dump, limits).digest
 
 
-def reloaded_content(dump: Path) -> Content:
+def reloaded_content(dump: Path, limits: Limits | None = None) -> Content:
     """Load a dump into a scratch database beside it and return what that holds; the scratch is gone afterwards."""
     with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        return loaded_content(lines, dump.with_name(dump.name.removesuffix(".part") + ".reloaded"))
+        return loaded_content(lines, dump.with_name(dump.name.removesuffix(".part") + ".reloaded"), limits)
 
 
-def loaded_content(lines: Iterable[str], scratch: Path) -> Content:
+def loaded_content(lines: Iterable[str], scratch: Path, limits: Limits | None = None) -> Content:
     """Load the lines of a dump into ``scratch`` and return what it then holds; the scratch is gone afterwards."""
-    con = open_new(scratch)
+    con = open_new(scratch, limits)
     try:
         con.execute("PRAGMA synchronous=OFF")
         con.execute("PRAGMA journal_mode=OFF").fetchone()
@@ -234,15 +237,15 @@ def content_digest(con: sqlite3.Connection) -> str:
     return content_of(con).digest
 
 
-def file_content(path: Path) -> Content:
+def file_content(path: Path, limits: Limits | None = None) -> Content:
     """Return what a database file holds, read through a new connection that cannot write."""
-    with looking(path) as con:
+    with looking(path, limits) as con:
         return content_of_file(path, con)
 
 
-def file_content_digest(path: Path) -> str:
+def file_content_digest(path: Path, limits: Limits | None = None) -> str:
     """Return the content digest of a database file, read through a new connection that cannot write."""
-    return file_content(path).digest
+    return file_content(path, limits).digest
 
 
 def content_seen(path: Path, look: Callable[[Path], Content] = file_content) -> str:

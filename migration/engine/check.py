@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import history
-from migration.engine.backup import content_seen
+from migration.engine.backup import content_seen, file_content
 from migration.engine.digest import digest_tables
 from migration.engine.guard import looking
 from migration.engine.observation import Observation, equal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.digest import TableDigest
+    from migration.engine.limits import Limits
     from migration.engine.manifest import Manifest
 else:
     from sqlite_utils.utils import sqlite3
@@ -42,10 +44,10 @@ class TargetNow:
         return said
 
 
-def target_now(root: Path, sealed: Manifest) -> TargetNow:
+def target_now(root: Path, sealed: Manifest, limits: Limits | None = None) -> TargetNow:
     """Read the target through a connection that cannot write; one that is gone or no database is damage, too."""
     try:
-        with looking(root / sealed.target) as con:
+        with looking(root / sealed.target, limits) as con:
             schema = read(con)
             damage = tuple(str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall())
             row = next((one for one in history.read(con) if one.run == sealed.run), None)
@@ -54,12 +56,12 @@ def target_now(root: Path, sealed: Manifest) -> TargetNow:
         return TargetNow({}, (f"cannot be read ({error})",), None)
 
 
-def archives_unchanged(root: Path, sealed: Manifest) -> list[Observation]:
+def archives_unchanged(root: Path, sealed: Manifest, limits: Limits | None = None) -> list[Observation]:
     """Every archive is there and has the content that its source had."""
-    seen = []
+    seen, look = [], partial(file_content, limits=limits)
     for file, archived in sealed.archive.items():
         copy = sealed.database(file)
-        seen.append(equal(archived, copy.digest if copy else "in the manifest", content_seen(root / archived)))
+        seen.append(equal(archived, copy.digest if copy else "in the manifest", content_seen(root / archived, look)))
     return seen or [Observation("archives", "unchanged", "this consolidation archived nothing", holds=True)]
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.deadline import DEADLINE
 from migration.engine.errors import EngineError
+from migration.engine.limits import Limits
 from migration.engine.sql import quoted
 
 if TYPE_CHECKING:
@@ -24,13 +23,21 @@ OLDEST = (3, 37)
 """The first SQLite with PRAGMA table_list, which says which tables there are, are STRICT, belong to a virtual table
 (https://sqlite.org/releaselog/3_37_0.html). An older one answers with no rows, as if there were no tables."""
 
-INTERRUPTED = threading.Event()
-"""Set by whoever wants long statements to end; every connection opened here looks at it while a statement runs."""
-
 BUSY_SECONDS = 5.0
 """How long a lock is waited for before the run says who holds it."""
 
-_STEPS = 20_000  # virtual machine instructions between two looks at INTERRUPTED and DEADLINE: about a millisecond
+_STEPS = 20_000  # virtual machine instructions between two looks at the limits: about a millisecond
+
+
+class Connection(sqlite3.Connection):
+    """A connection that looks at the limits of its run while a statement runs."""
+
+    limits: Limits
+
+
+def limits_of(con: sqlite3.Connection) -> Limits:
+    """Return the limits that ``con`` carries; a connection that was opened elsewhere has none to keep to."""
+    return con.limits if isinstance(con, Connection) else Limits()
 
 
 def library() -> str:
@@ -48,26 +55,26 @@ def uri(path: Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
-def open_readonly(path: Path) -> sqlite3.Connection:
+def open_readonly(path: Path, limits: Limits | None = None) -> Connection:
     """Open an existing database that this connection can never write to."""
-    return _open(path, "ro")
+    return _open(path, "ro", limits)
 
 
-def open_existing(path: Path) -> sqlite3.Connection:
+def open_existing(path: Path, limits: Limits | None = None) -> Connection:
     """Open an existing database for writing; a missing file is an error and is not created."""
-    return _open(path, "rw")
+    return _open(path, "rw", limits)
 
 
-def open_new(path: Path) -> sqlite3.Connection:
+def open_new(path: Path, limits: Limits | None = None) -> Connection:
     """Create a database file with mode 0600 and open it; an existing file is an error."""
     path.touch(mode=0o600, exist_ok=False)
-    return _open(path, "rw")
+    return _open(path, "rw", limits)
 
 
-def open_memory() -> sqlite3.Connection:
+def open_memory(limits: Limits | None = None) -> Connection:
     """Open an empty database in memory."""
-    con = sqlite3.connect(":memory:", isolation_level=None, cached_statements=0)
-    _harden(con)
+    con = sqlite3.connect(":memory:", isolation_level=None, cached_statements=0, factory=Connection)
+    _harden(con, limits or Limits())
     return con
 
 
@@ -136,7 +143,7 @@ def leave_wal(con: sqlite3.Connection, path: Path) -> str:
     return before
 
 
-def _open(path: Path, mode: str) -> sqlite3.Connection:
+def _open(path: Path, mode: str, limits: Limits | None) -> Connection:
     con = sqlite3.connect(
         uri(path, mode),
         uri=True,
@@ -144,18 +151,16 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
         cached_statements=0,
         timeout=BUSY_SECONDS,
         check_same_thread=True,
+        factory=Connection,
     )
-    _harden(con)
+    _harden(con, limits or Limits())
     return con
 
 
-def _harden(con: sqlite3.Connection) -> None:
+def _harden(con: Connection, limits: Limits) -> None:
     """Trust nothing in the file (https://sqlite.org/security.html, section 1.2), and let long statements end."""
     con.execute("PRAGMA trusted_schema=OFF")
     con.execute("PRAGMA cell_size_check=ON")
     con.execute("PRAGMA mmap_size=0")
-    con.set_progress_handler(_is_to_end, _STEPS)
-
-
-def _is_to_end() -> bool:
-    return INTERRUPTED.is_set() or DEADLINE.passed
+    con.limits = limits
+    con.set_progress_handler(limits.is_over, _STEPS)

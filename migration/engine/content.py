@@ -12,6 +12,7 @@ from migration.engine.digest import TableDigest, digest_database, digest_tables
 from migration.engine.dump import marks
 from migration.engine.guard import looking
 from migration.engine.halves import digest_file_tables
+from migration.engine.limits import Limits
 from migration.engine.schema import Schema, read
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Reader:
     Only for files that no connection of this process has open: their bytes are read as well.
     """
 
+    limits: Limits = field(default_factory=Limits)
     _known: dict[Path, tuple[list[str], Content]] = field(default_factory=dict)
 
     def content(self, path: Path) -> Content:
@@ -70,7 +72,7 @@ class Reader:
         before = bytes_of(path)
         if path in self._known and self._known[path][0] == before:
             return self._known[path][1]
-        with looking(path) as con:
+        with looking(path, self.limits) as con:
             found = content_of_file(path, con)
         if bytes_of(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
             self._known[path] = before, found

@@ -37,7 +37,7 @@ def seconds_for(size: int, base: float) -> float:
 
 @dataclass
 class Deadline:
-    """The one deadline that counts in this process, if any; every connection looks at it while a statement runs.
+    """The one deadline of a run, if any; every connection of the run looks at it while a statement runs.
 
     Attributes:
         step: What is being read, for the message: ``integrity_check``, ``table bomb``.
@@ -98,7 +98,3 @@ class Deadline:
         return OutOfProportionError(
             what, 'if it is right and only slow, set a longer one in the plan: deadline = "10m"'
         )
-
-
-DEADLINE = Deadline()
-"""Of this process: a run does one thing after the other."""

@@ -23,9 +23,8 @@ import marshal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import exact_text
-from migration.engine.deadline import DEADLINE
-from migration.engine.progress import COUNTED, PROGRESS
+from migration.engine.connections import exact_text, limits_of
+from migration.engine.progress import COUNTED
 from migration.engine.sql import folded, quoted, without_end
 
 if TYPE_CHECKING:
@@ -83,11 +82,11 @@ def digest_query(con: sqlite3.Connection, query: str) -> TableDigest:
 
 def _sum(con: sqlite3.Connection, query: str) -> TableDigest:
     dumps, sha256, from_bytes = marshal.dumps, hashlib.sha256, int.from_bytes
-    rows, total = 0, 0
+    rows, total, progress = 0, 0, limits_of(con).progress
     for row in con.execute(query):
         rows += 1
         if not rows % COUNTED:
-            PROGRESS.counted += COUNTED
+            progress.counted += COUNTED
         total += from_bytes(sha256(dumps(row, _MARSHAL_VERSION)).digest(), "little")
     return TableDigest(rows, total % _MODULUS)
 
@@ -130,7 +129,7 @@ def digest_table(
         with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
         where: SQL condition of the rows that count; empty: all do.
     """
-    DEADLINE.at(f"the rows of {table.name}")
+    limits_of(con).deadline.at(f"the rows of {table.name}")
     counts = table.counts_rowid if with_rowid is None else with_rowid
     expressions = ", ".join(values(table, renamed=renamed, constant=constant, with_rowid=counts))
     rows = f"{quoted(database)}.{quoted(table.name)} NOT INDEXED{f' WHERE {where}' if where else ''}"

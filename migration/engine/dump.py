@@ -11,8 +11,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, TextIO
 
-from migration.engine.connections import exact_text
-from migration.engine.progress import PROGRESS
+from migration.engine.connections import exact_text, limits_of
 from migration.engine.schema import read
 from migration.engine.sql import folded, listed, quoted
 
@@ -205,13 +204,13 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
     head = f"INSERT INTO {quoted(table.name)}({listed(names)}) VALUES"
     batch: list[str] = []
     size = 0
-    wide = encoding != "UTF-8"
+    wide, progress = encoding != "UTF-8", limits_of(con).progress
     read_as = ", ".join(_WIDE.format(quoted(name)) for name in names) if wide else listed(names)
     for row in con.execute(f"SELECT {read_as} FROM {quoted(table.name)} NOT INDEXED"):
         batch.append(f"({','.join([_wide(value, encoding) for value in row] if wide else _literals(row))})")
         size += len(batch[-1])
         if len(batch) >= _BATCH_ROWS or size >= _BATCH_CHARS:
-            PROGRESS.counted += len(batch)
+            progress.counted += len(batch)
             out.write(f"{head}{','.join(batch)};\n")
             batch, size = [], 0
     if batch:

@@ -15,9 +15,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_existing, open_memory
-from migration.engine.deadline import DEADLINE
+from migration.engine.connections import limits_of, open_existing, open_memory
 from migration.engine.files import size_with_sidecars
+from migration.engine.limits import Limits
 from migration.engine.planned import own_statements
 from migration.engine.schema import read
 from migration.engine.sql import quoted
@@ -51,15 +51,16 @@ def examine(path: Path, until: float) -> dict[str, object]:
     Raises:
         sqlite3.Error: SQLite cannot read it.
     """
+    limits = Limits()  # without a deadline: the timer ends this process, also inside of one instruction
     if not math.isinf(until):
-        timer = threading.Timer(until - _LAST_WORDS - time.monotonic(), _give_up)
+        timer = threading.Timer(until - _LAST_WORDS - time.monotonic(), _give_up, (limits,))
         timer.daemon = True
         timer.start()
     size = size_with_sidecars(path)
     heap = _HEAP + _HEAP_A_BYTE * size
     try:
         # Through a connection that cannot write SQLite leaves CHECKs out: this one could, and may not.
-        with contextlib.closing(open_existing(path)) as con:
+        with contextlib.closing(open_existing(path, limits)) as con:
             con.execute("PRAGMA query_only=ON")
             con.execute(f"PRAGMA hard_heap_limit={heap}")
             _compile_views(con)
@@ -68,18 +69,18 @@ def examine(path: Path, until: float) -> dict[str, object]:
             lines = _damage(con)
             return {"damage": lines} if lines else _computed(con, schema, _COMPUTED + _COMPUTED_A_BYTE * size)
     except MemoryError:
-        return {"excess": f"takes more than {heap // 1_000_000} MB of memory to read, at {DEADLINE.step}."}
+        return {"excess": f"takes more than {heap // 1_000_000} MB of memory to read, at {limits.deadline.step}."}
 
 
-def _give_up() -> None:
+def _give_up(limits: Limits) -> None:
     """Answer for the other thread, which does not come back from SQLite."""
-    os.write(1, json.dumps({"said": {"late": DEADLINE.step}}).encode())
+    os.write(1, json.dumps({"said": {"late": limits.deadline.step}}).encode())
     os._exit(0)
 
 
 def _damage(con: sqlite3.Connection) -> list[str]:
     """Return what integrity_check finds wrong, after it has seen every row; rows may be older than their CHECK."""
-    DEADLINE.at("integrity_check")
+    limits_of(con).deadline.at("integrity_check")
     lines = (str(row[0]) for row in con.execute(f"PRAGMA integrity_check({_ALL})"))
     damage = (line for line in lines if line != "ok" and not line.startswith("CHECK constraint failed in "))
     return list(itertools.islice(damage, _SHOWN))
@@ -87,19 +88,20 @@ def _damage(con: sqlite3.Connection) -> list[str]:
 
 def _compile_views(con: sqlite3.Connection) -> None:
     """Let SQLite compile each view; listing its tables does so as well, and could not say which one it was at."""
-    DEADLINE.at("its schema")
+    limits_of(con).deadline.at("its schema")
     for (view,) in con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'view'").fetchall():
-        DEADLINE.at(f"view {view}")
+        limits_of(con).deadline.at(f"view {view}")
         with contextlib.suppress(sqlite3.Error):  # what is wrong with it the survey will say
             con.execute(f"EXPLAIN SELECT * FROM main.{quoted(view)}")
 
 
 def _compile_others(con: sqlite3.Connection, schema: Schema) -> None:
     """Let SQLite compile each trigger, and make each table and index once more in memory."""
-    memory = open_memory()
+    limits = limits_of(con)
+    memory = open_memory(limits)
     try:
         for one in own_statements(schema):
-            DEADLINE.at(f"{one.kind} {one.name}")
+            limits.deadline.at(f"{one.kind} {one.name}")
             if one.kind == "trigger":
                 of_trigger(con, one.name, one.table)
             elif one.kind != "view":
@@ -115,7 +117,7 @@ def _computed(con: sqlite3.Connection, schema: Schema, most: int) -> dict[str, o
         names = [quoted(column.name) for column in table.columns if column.generated]
         if not names:
             continue
-        DEADLINE.at(f"the generated columns of {table.name}")
+        limits_of(con).deadline.at(f"the generated columns of {table.name}")
         total = " + ".join(f"total(length(CAST({name} AS BLOB)))" for name in names)
         found = con.execute(f"SELECT {total} FROM main.{quoted(table.name)} NOT INDEXED").fetchone()[0]
         if found > most:

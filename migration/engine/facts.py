@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS, Aside
+from migration.engine.connections import limits_of
 from migration.engine.content import content_of
-from migration.engine.deadline import DEADLINE, OutOfProportionError, seconds_for
+from migration.engine.deadline import OutOfProportionError, seconds_for
 from migration.engine.dump import marks
 from migration.engine.errors import EngineError
 from migration.engine.files import has_hot_journal, size_with_sidecars
 from migration.engine.foresee import is_foreseeable
 from migration.engine.guard import Guard
+from migration.engine.limits import Limits
 from migration.engine.schema import Schema, read
 from migration.engine.sql import quoted
 from migration.plan.problem import Problem
@@ -62,7 +64,9 @@ class Facts:
         return {name: digest.rows for name, digest in self.digests.items()}
 
 
-def facts_of(name: str, file: str, root: Path, guards: ExitStack, deadline: float) -> Facts | Problem:
+def facts_of(
+    name: str, file: str, root: Path, guards: ExitStack, seconds: float, limits: Limits | None = None
+) -> Facts | Problem:
     """Read one live database, keeping writers out from now on; or say why that cannot be.
 
     Args:
@@ -70,16 +74,18 @@ def facts_of(name: str, file: str, root: Path, guards: ExitStack, deadline: floa
         file: Its path relative to ``root``.
         root: The workspace.
         guards: Gets the guard.
-        deadline: Seconds that reading it may take, beside those for its size.
+        seconds: How long reading it may take, beside the time for its size.
+        limits: The guard's.
     """
+    limits = limits or Limits()
     path = root / file
     if has_hot_journal(path):
         what = "has a hot journal: a process is in the middle of a transaction, or died in one over several databases."
         todo = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
         return Problem("sources-readable", file, what, todo, id="hot-journal")
     try:
-        with DEADLINE.within(seconds_for(size_with_sidecars(path), deadline)):
-            guard = Guard(path)
+        with limits.deadline.within(seconds_for(size_with_sidecars(path), seconds)):
+            guard = Guard(path, limits)
             guards.callback(guard.release)
             return _read(name, file, guard)
     except EngineError as error:
@@ -95,10 +101,10 @@ def _read(name: str, file: str, guard: Guard) -> Facts | Problem:
     One whose schema may make much of little is not read here before a process that can be ended has done so.
     """
     if not is_foreseeable(guard.reader):
-        return _corrupt(file, examined(guard.path)) or _facts(name, file, guard)
+        return _corrupt(file, examined(guard.path, guard.limits)) or _facts(name, file, guard)
     if size_with_sidecars(guard.path) < WORTH_A_PROCESS:
         return _corrupt(file, damage(guard.reader)) or _facts(name, file, guard)
-    with Aside("integrity", guard.path) as check:
+    with Aside("integrity", guard.path, limits=guard.limits) as check:
         try:
             found = _facts(name, file, guard)
         except (sqlite3.Error, UnicodeDecodeError):
@@ -108,17 +114,17 @@ def _read(name: str, file: str, guard: Guard) -> Facts | Problem:
         return _corrupt(file, check.result()) or found
 
 
-def examined(path: Path) -> list[str]:
+def examined(path: Path, limits: Limits) -> list[str]:
     """Return what integrity_check says in a second process that has evaluated whatever the database computes.
 
     Raises:
         OutOfProportionError: It takes more memory than its size allows.
-        sqlite3.Error: It took longer than :data:`DEADLINE` leaves; or it cannot be read.
+        sqlite3.Error: It took longer than the deadline leaves; or it cannot be read.
     """
-    with Aside("examine", path, DEADLINE.until) as examining:
+    with Aside("examine", path, limits.deadline.until, limits=limits) as examining:
         said = examining.result()
     if "late" in said:
-        DEADLINE.ended(said["late"])
+        limits.deadline.ended(said["late"])
     if "excess" in said:
         raise OutOfProportionError(said["excess"])
     return [str(line) for line in said["damage"]]
@@ -126,7 +132,7 @@ def examined(path: Path) -> list[str]:
 
 def damage(con: sqlite3.Connection) -> list[str]:
     """Return what SQLite's integrity_check, the full one, finds wrong; empty when it says ok."""
-    DEADLINE.at("integrity_check")
+    limits_of(con).deadline.at("integrity_check")
     con.execute(f"PRAGMA cache_size=-{CHECK_CACHE_KB}")
     lines = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
     return [] if lines == ["ok"] else lines
@@ -167,7 +173,7 @@ def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
     counts: dict[tuple[str, str], int] = {}
     tables = con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid").fetchall()
     for (table,) in tables:
-        DEADLINE.at(f"the foreign keys of {table}")
+        limits_of(con).deadline.at(f"the foreign keys of {table}")
         try:
             for child, _, parent, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
                 counts[child, parent] = counts.get((child, parent), 0) + 1

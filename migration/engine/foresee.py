@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_memory
+from migration.engine.connections import limits_of, open_memory
 from migration.engine.sql import keywords
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from migration.engine.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -36,7 +38,9 @@ def is_foreseeable(con: sqlite3.Connection) -> bool:
         return False
     tables, indexes = ([one for one in objects if one[0] == kind] for kind in ("table", "index"))
     computing = {table for _, _, table, sql in (*tables, *indexes) if _may_compute(keywords(sql))}
-    return _calls_little([sql for _, _, table, sql in (*tables, *indexes) if sql and table in computing])
+    return _calls_little(
+        [sql for _, _, table, sql in (*tables, *indexes) if sql and table in computing], limits_of(con)
+    )
 
 
 def _may_compute(words: str) -> bool:
@@ -46,7 +50,7 @@ def _may_compute(words: str) -> bool:
     return bool(re.search(r"\b(?:check|as)\b", words)) and not words.startswith("create virtual")
 
 
-def _calls_little(statements: list[str]) -> bool:
+def _calls_little(statements: list[str], limits: Limits) -> bool:
     """Whether the expressions in statements that make tables and indexes call nothing but what is linear."""
     called: set[str | None] = set()
 
@@ -57,7 +61,7 @@ def _calls_little(statements: list[str]) -> bool:
 
     if any("||" in (words := keywords(sql)) or len(re.findall(r"\bas\b", words)) > _FEW for sql in statements):
         return False
-    con = open_memory()
+    con = open_memory(limits)
     try:
         con.set_authorizer(note)
         for sql in statements:

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from migration.engine import uses
-from migration.engine.connections import open_memory
+from migration.engine.connections import limits_of, open_memory
 from migration.engine.planned import Statement, is_same, made_by, own_statements, same_statement
 from migration.engine.schema import Schema, read
 from migration.engine.sql import folded, quoted, with_name
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from migration.engine.limits import Limits
     from migration.engine.schema import Named
     from migration.plan.model import Plan, Source, TableMap
 else:
@@ -67,9 +68,9 @@ class _Origin:
 class Foretelling:
     """Builds a :class:`Future` step by step on one in-memory database."""
 
-    def __init__(self, plan: Plan, target: Schema | None) -> None:
+    def __init__(self, plan: Plan, target: Schema | None, limits: Limits | None = None) -> None:
         self.plan = plan
-        self.con = open_memory()
+        self.con = open_memory(limits)
         self.future = Future()
         self._tables: set[str] = (
             set()
@@ -125,7 +126,7 @@ class Foretelling:
     def require(self, name: str, sql: str) -> None:
         """Add a table that the target must have in any case, and its indexes and triggers likewise."""
         origin = _Origin(f"the plan's table {name}")
-        planned = made_by(sql)
+        planned = made_by(sql, limits_of(self.con))
         known = self._find("table", name)
         if known is not None and known.kind == "table" and not same_statement(known.sql, planned[0].sql):
             self._finding(origin, "the target has this table already, and declares it in its own way.")

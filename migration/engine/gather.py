@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import attach, exact_text, open_new
+from migration.engine.connections import attach, exact_text, limits_of, open_new
 from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.sql import listed, quoted
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from migration.engine.limits import Limits
     from migration.engine.schema import Table
 
 DIRECT = 8
@@ -31,9 +32,9 @@ class Gathering:
         path: Its file, in a private folder.
     """
 
-    def __init__(self, path: Path, encoding: str) -> None:
+    def __init__(self, path: Path, encoding: str, limits: Limits | None = None) -> None:
         self.path = path
-        self._con = open_new(path)
+        self._con = open_new(path, limits)
         self._con.execute(f"PRAGMA encoding='{encoding}'")
         self._con.execute("PRAGMA synchronous=OFF")  # it is gone after the run; nothing depends on it after a crash
 
@@ -76,7 +77,8 @@ class Gathering:
         self._con.execute("BEGIN")
         try:
             self._con.executemany(
-                f"INSERT INTO main.{quoted(name)}({listed(columns)}) VALUES({marks})", _rows(source, table, columns)
+                f"INSERT INTO main.{quoted(name)}({listed(columns)}) VALUES({marks})",
+                _rows(source, table, columns, limits_of(self._con)),
             )
         except UnicodeError as error:
             self._con.execute("ROLLBACK")  # the next table, and what is wrong with it, is looked at all the same
@@ -89,9 +91,9 @@ class Gathering:
         self._con.execute("COMMIT")
 
 
-def _rows(source: Path, table: Table, columns: list[str]) -> Iterator[tuple[object, ...]]:
+def _rows(source: Path, table: Table, columns: list[str], limits: Limits) -> Iterator[tuple[object, ...]]:
     """Yield rows with each text decoded strictly from its stored bytes: SQLite would replace what is invalid."""
-    with looking(source) as con:
+    with looking(source, limits) as con:
         encoding = str(con.execute("PRAGMA encoding").fetchone()[0])
         exact_text(con)
         raw = ", ".join(f"iif(typeof({quoted(c)}) = 'text', CAST({quoted(c)} AS BLOB), NULL)" for c in columns)

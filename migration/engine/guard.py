@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import leave_wal, open_existing, open_readonly, pragma
 from migration.engine.errors import EngineError
+from migration.engine.limits import Limits
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
+
+    from migration.engine.connections import Connection
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -32,24 +35,25 @@ class Guard:
         path: The live file.
         reader: Read-only connection, for looking, copying and digests.
         writer: The connection that holds the write lock.
+        limits: What both connections look at.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits | None = None) -> None:
         """Take the lock, or say in one sentence why not.
 
         Raises:
             EngineError: The database is locked by somebody else, or cannot be written.
             sqlite3.DatabaseError: The file is no database.
         """
-        self.path = path
+        self.path, self.limits = path, limits or Limits()
         if path.exists() and not os.access(path, os.W_OK):
             # SQLite would open it all the same, and begin a transaction that locks nobody out.
             raise _unwritable(path, "no write permission")
         self._were = _sidecars(path)
-        self.reader = open_readonly(path)
+        self.reader: sqlite3.Connection = open_readonly(path, self.limits)
         try:
             self.reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            self.writer = open_existing(path)
+            self.writer: sqlite3.Connection = open_existing(path, self.limits)
             self.writer.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self.release()
@@ -105,10 +109,10 @@ class Guard:
 
 
 @contextlib.contextmanager
-def looking(path: Path) -> Iterator[sqlite3.Connection]:
+def looking(path: Path, limits: Limits | None = None) -> Iterator[Connection]:
     """Lend a connection that cannot write; afterwards nothing lies beside the database that did not before."""
     were = _sidecars(path)
-    con = open_readonly(path)
+    con = open_readonly(path, limits)
     try:
         yield con
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS, Aside
-from migration.engine.connections import pragma
+from migration.engine.connections import limits_of, pragma
 from migration.engine.digest import TableDigest, digest_table, digest_tables
 from migration.engine.schema import read
 from migration.engine.sql import quoted
@@ -36,7 +36,7 @@ def digest_file_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> d
     con.execute("BEGIN")
     try:
         con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on nobody can commit to it
-        with Aside("lower halves", path) as other:
+        with Aside("lower halves", path, limits=limits_of(con)) as other:
             upper = {table.name: digest_table(con, table, where=_half(con, table, ">")) for table in schema.movable}
             lower = other.result()
     finally:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+    from migration.engine.limits import Limits
+
 TABLE = "_consolidation_history"
 
 CREATE = (
@@ -74,11 +76,11 @@ def read(con: sqlite3.Connection) -> list[Row]:
     ]
 
 
-def read_file(path: Path) -> list[Row]:
+def read_file(path: Path, limits: Limits | None = None) -> list[Row]:
     """Return the history of a target file through a new connection; none when there is no such file."""
     if not path.exists():
         return []
-    with looking(path) as con:
+    with looking(path, limits) as con:
         return read(con)
 
 

@@ -25,6 +25,7 @@ from migration.engine.survey import survey
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
+    from migration.engine.limits import Limits
     from migration.plan.model import Plan
 
 
@@ -36,7 +37,7 @@ class Settled:
     problems: tuple[Problem, ...] = ()
 
 
-def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool) -> Settled:
+def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, limits: Limits | None = None) -> Settled:
     """Take back what dead processes left, if nothing else stands in the way of the run: a refusal changes nothing.
 
     Args:
@@ -44,9 +45,10 @@ def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool) -
         root: The workspace, or its copy in a rehearsal.
         keep: Folder for the files as they were found; None in a rehearsal, where they are copies anyway.
         otherwise_fine: False when the run will be refused for something else.
+        limits: Of what is read.
     """
     hot = hot_journals(plan, root)
-    if hot and keep is not None and (problems := _foresee(plan, root, hot, otherwise_fine=otherwise_fine)):
+    if hot and keep is not None and (problems := _foresee(plan, root, hot, limits, otherwise_fine=otherwise_fine)):
         return Settled(problems=tuple(problems))
     for file in hot:
         take_back(root / file, keep)
@@ -96,7 +98,7 @@ def take_back(database: Path, keep: Path | None) -> None:
     sync_folder(database.parent)
 
 
-def _foresee(plan: Plan, live: Path, hot: list[str], *, otherwise_fine: bool) -> list[Problem]:
+def _foresee(plan: Plan, live: Path, hot: list[str], limits: Limits | None, *, otherwise_fine: bool) -> list[Problem]:
     """Return what would stand in the way of the run once the journals are taken back, seen on private copies."""
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as guards:
         scratch = Path(folder).resolve()
@@ -106,7 +108,7 @@ def _foresee(plan: Plan, live: Path, hot: list[str], *, otherwise_fine: bool) ->
             return [Problem("no-other-process", plan.name, error.what, error.todo, id=error.id)]
         for file in hot_journals(plan, scratch):
             take_back(scratch / file, None)
-        problems = survey(plan, scratch, guards).problems
+        problems = survey(plan, scratch, guards, limits).problems
     if otherwise_fine:
         return problems
     what = "has a hot journal; the run lets SQLite take it back once nothing else is wrong."

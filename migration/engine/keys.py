@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from migration.engine.limits import Limits
     from migration.engine.move import Move
     from migration.engine.schema import Table
     from migration.engine.unique import Key
@@ -46,13 +47,16 @@ class Party:
     policy: str
 
 
-def collisions(into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> list[Problem]:
+def collisions(
+    into: Table, moves: Sequence[Move], parties: Sequence[Party], limits: Limits | None = None
+) -> list[Problem]:
     """List the keys of one target table that more than one row would claim.
 
     Args:
         into: The target table as it will be.
         moves: The table maps that lead into it.
         parties: The rows of all of them, the target's own first; at most nine different files.
+        limits: Of the look-up, and of the trial.
     """
     if not parties:
         return []
@@ -62,20 +66,26 @@ def collisions(into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> 
     only = by_subject.get(parties[0].subject) if len(parties) == 1 else None
     keys = [key for key in keys_of(into) if only is None or not _already_unique(only, key)]
     rowids = len(parties) > 1 and moves[0].rowid_counts
-    found = _compared(into, keys, parties, by_subject, rowids=rowids) if keys or rowids else []
+    found = _compared(into, keys, parties, by_subject, limits, rowids=rowids) if keys or rowids else []
     if _needs_trial(into, parties, only):
         named = {problem.subject for problem in found}
-        found += [problem for problem in unsettled(into, moves, parties) if problem.subject not in named]
+        found += [problem for problem in unsettled(into, moves, parties, limits) if problem.subject not in named]
     return found
 
 
 def _compared(
-    into: Table, keys: list[Key], parties: Sequence[Party], by_subject: dict[str, Move], *, rowids: bool
+    into: Table,
+    keys: list[Key],
+    parties: Sequence[Party],
+    by_subject: dict[str, Move],
+    limits: Limits | None,
+    *,
+    rowids: bool,
 ) -> list[Problem]:
     """Attach the databases of all parties beside each other, and look for what two rows of them claim."""
-    con = open_memory()
+    con = open_memory(limits)
     try:
-        con.execute(f"PRAGMA encoding='{encoding_of(parties[0].path)}'")
+        con.execute(f"PRAGMA encoding='{encoding_of(parties[0].path, limits)}'")
         exact_text(con)
         aliases = {path: f"p{at}" for at, path in enumerate(dict.fromkeys(party.path for party in parties))}
         for path, alias in aliases.items():

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import sqlite3
     from contextlib import ExitStack
 
+    from migration.engine.limits import Limits
     from migration.engine.move import Move
     from migration.engine.schema import Index, Table
     from migration.plan.model import Plan
@@ -91,16 +92,16 @@ def lay_out(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
     return now
 
 
-def judge(plan: Plan, scratch: Path, target: Path, resources: ExitStack) -> Judged:
+def judge(plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits: Limits | None = None) -> Judged:
     """Survey the originals and find out what became of their rows."""
-    found = survey(plan, scratch, resources)
-    con = resources.enter_context(looking(target))
+    found = survey(plan, scratch, resources, limits)
+    con = resources.enter_context(looking(target, limits))
     judged = Judged(found, read(con), con, had_target=found.target is not None)
     for move in found.moves:
         table = judged.now.table(move.into.name)
         if table is not None:
             path = found.gathered.get(move.source.name, scratch / move.source.file)
-            with looking(path) as original:
+            with looking(path, limits) as original:
                 judged.arrivals.append((move, arrival(original, move, con, table)))
     return judged
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from migration.engine.limits import Limits
     from migration.engine.schema import Schema, Table
     from migration.plan.model import TableMap
 else:
@@ -37,31 +38,34 @@ class Statement:
     sql: str
 
 
-def planned_statements(table_map: TableMap, schema: Schema, beside: Sequence[TableMap] = ()) -> list[Statement]:
+def planned_statements(
+    table_map: TableMap, schema: Schema, beside: Sequence[TableMap] = (), limits: Limits | None = None
+) -> list[Statement]:
     """Return the DDL for one table map: the plan's own, or the source's with the plan's renames applied.
 
     Args:
         table_map: The map.
         schema: The source's schema.
         beside: All maps of the source: foreign keys and triggers follow what they rename.
+        limits: End what SQLite does with the schema in memory.
 
     Raises:
         sqlite3.Error: The source's schema needs what only its application has (a collation, a function, a module).
     """
     if table_map.create:
-        return made_by(table_map.create)
+        return made_by(table_map.create, limits)
     table = schema.table(table_map.name)
     if table is None:
         raise ValueError(f"no table {table_map.name}")
     maps = [table_map, *(one for one in beside if folded(one.name) != folded(table_map.name))]
     if any(one.columns or (one.target_name and one.target_name != one.name) for one in maps):
-        return _renamed(maps, table, schema)
+        return _renamed(maps, table, schema, limits)
     return _as_they_are(table, schema)
 
 
-def made_by(text: str) -> list[Statement]:
+def made_by(text: str, limits: Limits | None = None) -> list[Statement]:
     """Return what a ``create`` text of the plan makes, as SQLite would hold it in its schema."""
-    con = open_memory()
+    con = open_memory(limits)
     try:
         for statement in statements(text):
             con.execute(statement)
@@ -105,12 +109,12 @@ def _as_they_are(table: Table, schema: Schema) -> list[Statement]:
     return found + [Statement("trigger", trigger.name, table.name, trigger.sql) for trigger in of_table]
 
 
-def _renamed(maps: list[TableMap], table: Table, schema: Schema) -> list[Statement]:
+def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits | None) -> list[Statement]:
     """Let SQLite itself rename: ALTER TABLE rewrites indexes, triggers, checks and foreign keys with it.
 
     All tables of the source are there while it does so, for a trigger may mention any of them.
     """
-    con = open_memory()
+    con = open_memory(limits)
     try:
         for other in schema.movable:
             if other is not table:

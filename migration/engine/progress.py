@@ -50,10 +50,6 @@ class Progress:
         return min(seen, self.total) if self.total else seen
 
 
-PROGRESS = Progress()
-"""Of this process: a run does one thing after the other."""
-
-
 def size_of(path: Path, less: int = 0) -> Callable[[], int]:
     """Return what looks up the bytes of a file that grows, without opening it."""
     return lambda: max(0, path.stat().st_size - less)

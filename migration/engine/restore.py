@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.aside import Aside
 from migration.engine.backup import content_digest, settle
-from migration.engine.connections import leave_wal, open_existing, open_new, open_readonly
+from migration.engine.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
 from migration.engine.durable import make_private_folder, sync_folder
 from migration.engine.errors import EngineError
 from migration.engine.files import MAGIC, has_hot_journal
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
+
+    from migration.engine.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -116,7 +118,9 @@ def set_aside(path: Path, folder: Path) -> None:
     sync_folder(path.parent)
 
 
-def overwrite(database: Path, backup: Path, folder: Path, *, known: Known | None) -> tuple[str, str]:
+def overwrite(
+    database: Path, backup: Path, folder: Path, *, known: Known | None, limits: Limits | None = None
+) -> tuple[str, str]:
     """The database has the content of ``backup``, in one transaction: whoever has it open sees the old or the new.
 
     What it had before is in the backup set, unless that is ``known``; nobody can write in between.
@@ -127,7 +131,11 @@ def overwrite(database: Path, backup: Path, folder: Path, *, known: Known | None
     Raises:
         EngineError: Somebody else has it open, or it could not be written; it is as it was.
     """
-    with in_words(database), contextlib.closing(open_readonly(backup)) as source, alone(database) as con:
+    with (
+        in_words(database),
+        contextlib.closing(open_readonly(backup, limits)) as source,
+        alone(database, limits) as con,
+    ):
         kept = _kept(con, database, folder, known)
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -146,7 +154,7 @@ def place(path: Path, backup: Path, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def remove(database: Path, folder: Path, *, known: Known | None) -> str:
+def remove(database: Path, folder: Path, *, known: Known | None, limits: Limits | None = None) -> str:
     """The database is gone, and nothing of it is beside its name; what was in it is kept unless it is ``known``.
 
     Returns:
@@ -155,7 +163,7 @@ def remove(database: Path, folder: Path, *, known: Known | None) -> str:
     Raises:
         EngineError: Somebody else has it open; it is as it was.
     """
-    with in_words(database), alone(database) as con:
+    with in_words(database), alone(database, limits) as con:
         kept = _kept(con, database, folder, known)
         database.unlink()
         for beside in sidecars(database):
@@ -184,13 +192,13 @@ def back_to_wal(database: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone(database: Path) -> Iterator[sqlite3.Connection]:
+def alone(database: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connection]:
     """Lend the only connection to a database; it holds the exclusive lock between its transactions as well.
 
     ``Connection.backup`` waits for ever for a lock on its destination, and refuses one that is in a transaction:
     in this locking mode a lock that was taken stays (https://sqlite.org/pragma.html#pragma_locking_mode).
     """
-    with contextlib.closing(open_existing(database)) as con:
+    with contextlib.closing(open_existing(database, limits)) as con:
         leave_wal(con, database)
         con.execute("PRAGMA locking_mode=EXCLUSIVE").fetchone()
         con.execute("BEGIN EXCLUSIVE")
@@ -229,7 +237,7 @@ def in_words(database: Path) -> Iterator[None]:
 
 def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: Known | None) -> str:
     """A copy of the database is in the backup set, if its content is another than the known one."""
-    if known and (_same_bytes(database, known) or content_digest(con) == known.digest):
+    if known and (_same_bytes(database, known, limits_of(con)) or content_digest(con) == known.digest):
         return ""
     kept = _free(folder / "databases", f"{database.stem}-before-rollback.db")
     Ledger(folder).note("keeping", file=database.name, kept=f"databases/{kept.name}")
@@ -242,11 +250,11 @@ def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: Known | 
     return f"kept {database.name} as it was in {folder.name}/databases"
 
 
-def _same_bytes(database: Path, known: Known) -> bool:
+def _same_bytes(database: Path, known: Known, limits: Limits) -> bool:
     """Whether its files are, to the byte, those that were read; asked while nobody else can write to them."""
     if not known.bytes:
         return False
-    with Aside("bytes", database) as look:  # not in this process: to close the file would drop the lock
+    with Aside("bytes", database, limits=limits) as look:  # not in this process: to close the file would drop the lock
         return tuple(look.result()) == known.bytes
 
 

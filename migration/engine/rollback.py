@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine import manifest, restore
-from migration.engine.backup import clear_scratch, content_seen, likened_content
+from migration.engine.backup import clear_scratch, content_seen, file_content, likened_content
 from migration.engine.digest import digest_file
 from migration.engine.durable import move, replace
 from migration.engine.errors import EngineError
@@ -22,13 +22,14 @@ from migration.engine.steps import PutBack, Step, restored_observations, unless_
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from migration.engine.limits import Limits
     from migration.engine.manifest import DatabaseCopy, Manifest
 
 
 _ATTEMPTS = 100
 
 
-def changed_since(root: Path, folder: Path) -> list[str]:
+def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> list[str]:
     """Say in what the target differs from what the run committed: what a rollback would discard.
 
     Returns:
@@ -40,11 +41,13 @@ def changed_since(root: Path, folder: Path) -> list[str]:
     sealed, ledger = manifest.read(folder), Ledger(folder)
     if sealed is None or ledger.has("put-back") or not (root / sealed.target).exists():
         return []
-    now = look_at(root / sealed.target, sealed.run)
+    now = look_at(root / sealed.target, sealed.run, limits)
     return list(now.changed) if _ours(now, ledger) and not _as_before(now, sealed) else []
 
 
-def put_back(root: Path, folder: Path, proved: Mapping[str, str] | None = None) -> PutBack:
+def put_back(
+    root: Path, folder: Path, proved: Mapping[str, str] | None = None, limits: Limits | None = None
+) -> PutBack:
     """Undo a run: archives, code, target, in this order; each step only where the run's own result is found.
 
     Everything is looked at before the first change, so that a refusal changes nothing. A target that has changed since
@@ -54,6 +57,7 @@ def put_back(root: Path, folder: Path, proved: Mapping[str, str] | None = None) 
         root: The workspace. This process has no connection open on its databases.
         folder: The run's backup set.
         proved: Database to the content digest that the caller has just seen while holding its lock.
+        limits: Of what is read.
 
     Raises:
         EngineError: A file is neither as it was before the run nor as the run left it, or is in use.
@@ -65,9 +69,9 @@ def put_back(root: Path, folder: Path, proved: Mapping[str, str] | None = None) 
         return done
     if not ledger.has("put-back"):
         looked = [
-            *_names(root, folder, sealed, seen),
+            *_names(root, folder, sealed, seen, limits),
             *_code(root, folder, sealed, ledger),
-            *_target(root, folder, sealed, ledger, seen),
+            *_target(root, folder, sealed, ledger, seen, limits),
         ]
         steps = unless_refused(looked)
         for database in {step.alone for step in steps if step.alone}:
@@ -77,20 +81,22 @@ def put_back(root: Path, folder: Path, proved: Mapping[str, str] | None = None) 
             done.steps.extend(words for words in (step.act(), step.words) if words)
         _restore_modes(root, sealed)
         clear_scratch(folder)
-    done.seen.extend(restored_observations(root, sealed, seen))
+    done.seen.extend(restored_observations(root, sealed, seen, limits))
     if not ledger.has("put-back"):
         ledger.note("put-back", steps=done.steps, exact=done.holds)
     return done
 
 
-def _names(root: Path, folder: Path, sealed: Manifest, seen: dict[str, str]) -> Iterator[Step | EngineError]:
+def _names(
+    root: Path, folder: Path, sealed: Manifest, seen: dict[str, str], limits: Limits | None
+) -> Iterator[Step | EngineError]:
     for copy in sealed.databases:
         if copy.file in sealed.archive:
-            yield from _name(root, folder, copy, sealed.archive[copy.file], seen)
+            yield from _name(root, folder, copy, sealed.archive[copy.file], seen, limits)
 
 
 def _name(
-    root: Path, folder: Path, copy: DatabaseCopy, archived: str, seen: dict[str, str]
+    root: Path, folder: Path, copy: DatabaseCopy, archived: str, seen: dict[str, str], limits: Limits | None
 ) -> Iterator[Step | EngineError]:
     old, new = root / copy.file, root / archived
     with restore.in_words(old):
@@ -107,17 +113,20 @@ def _name(
         )
         return
     if os.path.lexists(new):
-        yield from _settled(new, folder, copy.digest)
+        yield from _settled(new, folder, copy.digest, limits)
         if not os.path.lexists(old):  # else a renaming was cut short: what lies beside the old name belongs to it
             yield from _aside(old, folder)
-        yield Step(f"renamed {archived} back to {copy.file}", partial(_rename_back, new, old, folder, copy, seen))
+        act = partial(_rename_back, new, old, folder, copy, seen, limits)
+        yield Step(f"renamed {archived} back to {copy.file}", act)
     elif not os.path.lexists(old):
         yield from _aside(old, folder)
         yield from _placed(old, folder, copy)
 
 
-def _rename_back(archive: Path, old: Path, folder: Path, copy: DatabaseCopy, seen: dict[str, str]) -> None:
-    look = partial(likened_content, copy=copy, folder=folder)
+def _rename_back(
+    archive: Path, old: Path, folder: Path, copy: DatabaseCopy, seen: dict[str, str], limits: Limits | None
+) -> None:
+    look = partial(likened_content, copy=copy, folder=folder, limits=limits)
     seen.setdefault(copy.file, content_seen(archive, look))  # before anybody finds it under its old name
     for left in reversed(range(_ATTEMPTS)):  # whoever opens the old name all the time makes an empty file all the time
         if restore.is_void(old):
@@ -131,7 +140,7 @@ def _rename_back(archive: Path, old: Path, folder: Path, copy: DatabaseCopy, see
             return
 
 
-def _settled(archive: Path, folder: Path, digest: str) -> Iterator[Step | EngineError]:
+def _settled(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | EngineError]:
     """What lies beside an archive came there later: rubbish, if the file itself is as it was and nobody has it open."""
     if not restore.sidecars(archive):
         return
@@ -139,7 +148,8 @@ def _settled(archive: Path, folder: Path, digest: str) -> Iterator[Step | Engine
     with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
         lonely = Path(scratch) / "archive.db"
         shutil.copyfile(archive, lonely)
-        unchanged = content_seen(lonely) == digest and restore.write_version(archive) == 1  # it left WAL mode
+        found = content_seen(lonely, partial(file_content, limits=limits))
+    unchanged = found == digest and restore.write_version(archive) == 1  # it left WAL mode
     if by or not unchanged:
         names = " and ".join(one.name for one in restore.sidecars(archive))
         yield EngineError(
@@ -200,7 +210,7 @@ def _restore_code(path: Path, copy: Path, mode: int) -> None:
 
 
 def _target(
-    root: Path, folder: Path, sealed: Manifest, ledger: Ledger, seen: dict[str, str]
+    root: Path, folder: Path, sealed: Manifest, ledger: Ledger, seen: dict[str, str], limits: Limits | None
 ) -> Iterator[Step | EngineError]:
     target, copy = root / sealed.target, sealed.database(sealed.target)
     if not os.path.lexists(target):
@@ -210,17 +220,23 @@ def _target(
             yield from _placed(target, folder, copy)
         return
     try:
-        now = look_at(target, sealed.run)
+        now = look_at(target, sealed.run, limits)
     except EngineError as error:
         yield error
         return
     begun = copy is None and now.empty and ledger.has("creating-target")
     if not _as_before(now, sealed) and (begun or _ours(now, ledger)):
-        yield from _without_the_run(target, folder, copy, now, ledger, seen)
+        yield from _without_the_run(target, folder, copy, now, ledger, seen, limits)
 
 
 def _without_the_run(
-    target: Path, folder: Path, copy: DatabaseCopy | None, now: Standing, ledger: Ledger, seen: dict[str, str]
+    target: Path,
+    folder: Path,
+    copy: DatabaseCopy | None,
+    now: Standing,
+    ledger: Ledger,
+    seen: dict[str, str],
+    limits: Limits | None,
 ) -> Iterator[Step | EngineError]:
     if now.later:
         yield EngineError(
@@ -237,11 +253,11 @@ def _without_the_run(
         yield from _placed(target, folder, copy)
     elif copy:
         yield from _proved(folder, copy.copy, copy.sha256)
-        act = partial(_restore_target, target, folder, copy, known, ledger, seen)
+        act = partial(_restore_target, target, folder, copy, known, ledger, seen, limits)
         yield Step(f"restored {copy.file} from the backup set", act, alone=target)
     elif not now.trouble:
         words = f"removed {target.name}, which the run had created"
-        yield Step(words, partial(restore.remove, target, folder, known=known), alone=target)
+        yield Step(words, partial(restore.remove, target, folder, known=known, limits=limits), alone=target)
 
 
 def _ours(now: Standing, ledger: Ledger) -> bool:
@@ -255,9 +271,15 @@ def _as_before(now: Standing, sealed: Manifest) -> bool:
 
 
 def _restore_target(
-    target: Path, folder: Path, copy: DatabaseCopy, known: restore.Known | None, ledger: Ledger, seen: dict[str, str]
+    target: Path,
+    folder: Path,
+    copy: DatabaseCopy,
+    known: restore.Known | None,
+    ledger: Ledger,
+    seen: dict[str, str],
+    limits: Limits | None,
 ) -> str:
-    found, kept = restore.overwrite(target, folder / copy.copy, folder, known=known)
+    found, kept = restore.overwrite(target, folder / copy.copy, folder, known=known, limits=limits)
     if found != copy.digest:
         raise EngineError(
             f"{target.name} has been restored, and does not have the content of its backup: {found}.",

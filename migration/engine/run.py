@@ -20,7 +20,8 @@ from migration.engine.errors import EngineError
 from migration.engine.hot_journal import settle
 from migration.engine.in_use import in_use
 from migration.engine.ledger import Ledger
-from migration.engine.progress import PROGRESS, size_of
+from migration.engine.limits import Limits
+from migration.engine.progress import size_of
 from migration.engine.reading import Reading
 from migration.engine.references import Rewrite, plan_rewrites
 from migration.engine.rehearse import copy_workspace
@@ -66,6 +67,7 @@ class Run:
         settled: Sentences about rows that a conflict policy kept from arriving, or took away.
         made: Databases that applications made; they are put aside when the run is undone.
         sql: Statements that were run on the target, names and no values.
+        limits: What ends a long statement of this run, and how far its reading has come.
     """
 
     plan: Plan
@@ -83,16 +85,21 @@ class Run:
     done: list[Transferred] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
     digest: Reading = field(default_factory=Reading)
-    reader: Reader = field(default_factory=Reader)
+    reader: Reader = field(init=False)
     log_marks: logs.LogMarks = field(default_factory=lambda: logs.LogMarks(()))
     made: list[str] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
     committed: bool = False
     finished: bool = False
     _opened: bool = False
     _taken: list[str] = field(default_factory=list)
     _resources: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        """Let the reader look at the limits of this run."""
+        self.reader = Reader(self.limits)
 
     @property
     def rehearsal(self) -> bool:
@@ -143,12 +150,12 @@ class Run:
         self.rewrites, unfit = plan_rewrites(self.root, self.plan.references, self.plan.inserts)
         problems = [*others.problems, *unfit]
         keep = None if self.rehearsal else self.folder.with_name(f"{self.folder.name}.hot-journals")
-        journals = settle(self.plan, self.root, keep, otherwise_fine=not problems)
+        journals = settle(self.plan, self.root, keep, otherwise_fine=not problems, limits=self.limits)
         if journals.problems:
             self.found.problems = [*journals.problems, *problems]
             return self.found
         self.say("reading everything")
-        self.found = survey(self.plan, self.root, self._resources)
+        self.found = survey(self.plan, self.root, self._resources, self.limits)
         self.found.findings[:0] = [*others.findings, *journals.findings]
         self.found.problems += problems
         self.found.findings += noted(self.live, [rewrite.file for rewrite in self.rewrites])
@@ -166,7 +173,7 @@ class Run:
             one = copy_database(facts, self.folder)
             if self.plan.dump:
                 self.say(f"dumping {facts.file} and loading the dump again")
-                one = dump_database(one, self.folder)
+                one = dump_database(one, self.folder, self.limits)
             copies.append(one)
         sources = [facts.file for facts in self.found.sources.values()]
         write_new(self.folder / "plan.toml", self.plan_file.read_bytes())
@@ -190,7 +197,7 @@ class Run:
         self._step("create schema")
         if self.found.target is None:
             self.ledger.note("creating-target", file=self.plan.target)
-            self.target = open_new(self.root / self.plan.target)
+            self.target = open_new(self.root / self.plan.target, self.limits)
             (self.root / self.plan.target).chmod(self._strictest_mode())
             self.target.execute("BEGIN EXCLUSIVE")
         else:
@@ -229,7 +236,7 @@ class Run:
             self.say(f"copying {move.subject} ({rows} rows)")
             self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
             target = self.root / self.plan.target
-            PROGRESS.begin(source.size, "bytes", size_of(target, target.stat().st_size))
+            self.limits.progress.begin(source.size, "bytes", size_of(target, target.stat().st_size))
             if said := list_settled(con, move, alias, self.folder):
                 self.settled.append(said)
             expected = self.found.arriving(move) or source_digest(con, move, alias)
@@ -250,7 +257,7 @@ class Run:
         """Lend the connection for the comparisons before COMMIT, and remember what they will have seen."""
         self._step("verify")
         self.say("reading the target again")
-        PROGRESS.begin(sum(self.found.rows(move) for move in self.found.moves) + self._own_rows())
+        self.limits.progress.begin(sum(self.found.rows(move) for move in self.found.moves) + self._own_rows())
         tables = read(self.connection).movable
         self.verified = {table.name: self.digest(self.connection, table) for table in tables}
         self.verified.pop(history.TABLE, None)
@@ -284,7 +291,7 @@ class Run:
             self.close_target()
             # An error from COMMIT does not say that it did not happen, nor does its absence: the row does.
             path = self.root / self.plan.target
-            self.committed = any(one.run == self.stamp for one in history.read_file(path))
+            self.committed = any(one.run == self.stamp for one in history.read_file(path, self.limits))
         if not self.committed:
             raise EngineError(
                 "COMMIT returned, but a new connection does not find the run's row of history.",
@@ -295,7 +302,7 @@ class Run:
         sync_folder(path.parent)  # SQLite removes the journal and leaves it at that: a power cut could bring it back
         self.ledger.note("committed")
         if self.found.target and self.found.target.schema.header["journal_mode"] == "wal":
-            con = open_existing(self.root / self.plan.target)
+            con = open_existing(self.root / self.plan.target, self.limits)
             con.execute("PRAGMA journal_mode=WAL").fetchone()
             con.close()
             sync_folder(path.parent)
@@ -363,7 +370,7 @@ class Run:
             self.discard_unsealed()
             return PutBack()
         aside = bystanders.put_aside(self.root, self.made, self.folder / "made-by-applications")
-        done = rollback.put_back(self.root, self.folder, proved)
+        done = rollback.put_back(self.root, self.folder, proved, self.limits)
         done.steps[:0] = aside
         return done
 

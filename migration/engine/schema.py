@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_memory
-from migration.engine.deadline import DEADLINE
+from migration.engine.connections import limits_of, open_memory
 from migration.engine.sql import folded, keywords, module_of, quoted
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from migration.engine.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -155,10 +156,13 @@ def read(con: sqlite3.Connection, database: str = "main") -> Schema:
     sqls = {(kind, name): sql for kind, name, _, sql in masters}
     tables = {}
     listed = con.execute(f"PRAGMA {quoted(database)}.table_list").fetchall()
-    inner = _inner({name: sqls.get(("table", name), "") for _, name, kind, *_ in listed if kind == "virtual"}, listed)
+    limits = limits_of(con)
+    inner = _inner(
+        {name: sqls.get(("table", name), "") for _, name, kind, *_ in listed if kind == "virtual"}, listed, limits
+    )
     for _, name, listed_as, _, without_rowid, strict in listed:
         if listed_as in ("table", "virtual", "shadow") and not folded(name).startswith("sqlite_"):
-            DEADLINE.at(f"table {name}")
+            limits.deadline.at(f"table {name}")
             kind = "table" if listed_as == "shadow" and folded(name) not in inner else listed_as
             table = _table(con, database, name, kind, sqls, without=bool(without_rowid), strict=bool(strict))
             tables[name] = table
@@ -171,7 +175,7 @@ def read(con: sqlite3.Connection, database: str = "main") -> Schema:
     )
 
 
-def _inner(virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, int]]) -> set[str]:
+def _inner(virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, int]], limits: Limits) -> set[str]:
     """Return the folded names of the tables that virtual tables have made for themselves.
 
     SQLite lists as a shadow whatever is named like one: a user's ``notes_content`` beside an FTS table ``notes`` that
@@ -180,7 +184,7 @@ def _inner(virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, 
     found = {folded(name) for _, name, kind, *_ in listed if kind == "shadow"}
     if not found:
         return found
-    con = open_memory()
+    con = open_memory(limits)
     try:
         made = set()
         for name, sql in virtual.items():

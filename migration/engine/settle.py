@@ -22,21 +22,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from migration.engine.keys import Party
+    from migration.engine.limits import Limits
     from migration.engine.move import Move
     from migration.engine.schema import Table
 else:
     from sqlite_utils.utils import sqlite3
 
 
-def unsettled(into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> list[Problem]:
+def unsettled(
+    into: Table, moves: Sequence[Move], parties: Sequence[Party], limits: Limits | None = None
+) -> list[Problem]:
     """Copy all parties' rows into a private scratch table, as the run will, and list who could not.
 
     Args:
         into: The target table as it will be, with its indexes.
         moves: The table maps that lead into it, in plan order.
         parties: The rows of all of them, the target's own first.
+        limits: Of the scratch database.
     """
-    with scratch(parties[0].path) as con:
+    with scratch(parties[0].path, limits) as con:
         con.execute(into.sql)
         for index in into.indexes:
             if index.unique and index.sql:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.digest import TableDigest
+    from migration.engine.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -48,7 +49,7 @@ class Standing:
     trouble: str = ""
 
 
-def look_at(target: Path, run: str) -> Standing:
+def look_at(target: Path, run: str, limits: Limits | None = None) -> Standing:
     """Read a target file; the unfinished transaction of a process that died in it is taken back first.
 
     Raises:
@@ -57,7 +58,7 @@ def look_at(target: Path, run: str) -> Standing:
     try:
         take_back(target)
         before = _bytes(target)
-        with looking(target) as con:
+        with looking(target, limits) as con:
             found = _read(target, con, run)
         return replace(found, bytes=before) if before and _bytes(target) == before else found
     except (sqlite3.Error, UnicodeDecodeError) as error:

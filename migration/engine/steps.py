@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import content_seen
+from migration.engine.backup import content_seen, file_content
 from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
 from migration.engine.observation import Observation, equal
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from migration.engine.limits import Limits
     from migration.engine.manifest import Manifest
 
 
@@ -61,13 +63,17 @@ def unless_refused(looked: list[Step | EngineError]) -> list[Step]:
     return [one for one in looked if isinstance(one, Step)]
 
 
-def restored_observations(root: Path, sealed: Manifest, proved: Mapping[str, str]) -> list[Observation]:
+def restored_observations(
+    root: Path, sealed: Manifest, proved: Mapping[str, str], limits: Limits | None = None
+) -> list[Observation]:
     """Every database has the content, and every code file the bytes, that the manifest says; no archive is left.
 
     What was ``proved`` is not read again: others may use it by now.
     """
+    look = partial(file_content, limits=limits)
     seen = [
-        equal(one.file, one.digest, proved.get(one.file) or content_seen(root / one.file)) for one in sealed.databases
+        equal(one.file, one.digest, proved.get(one.file) or content_seen(root / one.file, look))
+        for one in sealed.databases
     ]
     for code in sealed.code:
         path = root / code.file

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.deadline import DEADLINE, OutOfProportionError, seconds_for
+from migration.engine.deadline import OutOfProportionError, seconds_for
 from migration.engine.errors import EngineError
 from migration.engine.facts import Facts, facts_of, unreadable
 from migration.engine.files import file_problems, present
 from migration.engine.future import Foretelling, Future
 from migration.engine.gather import DIRECT, Gathering
 from migration.engine.keys import Party, collisions
+from migration.engine.limits import Limits
 from migration.engine.move import Move, differences, fit, table_or_problem
 from migration.engine.planned import planned_statements
 from migration.engine.schema import Schema, Table
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import ExitStack
 
+    from migration.engine.deadline import Deadline
     from migration.engine.digest import TableDigest
     from migration.plan.model import Plan, Source, TableMap
 else:
@@ -80,35 +82,37 @@ class Survey:
         )
 
 
-def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
+def survey(plan: Plan, root: Path, guards: ExitStack, limits: Limits | None = None) -> Survey:
     """Look at everything that the plan names.
 
     Args:
         plan: The plan.
         root: The workspace.
         guards: Gets the guard of every database that could be opened; they keep writers out from now on.
+        limits: Of all that is read.
 
     Returns:
         Facts, moves and the future schema, as far as they could be found, with every problem.
     """
+    limits = limits or Limits()
     found = Survey(problems=file_problems(plan, root))
     bad = {problem.subject.removeprefix("target ") for problem in found.problems}
     if (root / plan.target).exists() and plan.target not in bad:
-        found.target = _seen(found, facts_of("target", plan.target, root, guards, plan.deadline))
+        found.target = _seen(found, facts_of("target", plan.target, root, guards, plan.deadline, limits))
     for source in plan.in_order:
         if source not in present(plan, root):
             found.findings.append(f"{source.file}: absent, and optional in the plan; nothing is moved from it.")
         elif source.file not in bad:
-            facts = _seen(found, facts_of(source.name, source.file, root, guards, plan.deadline))
+            facts = _seen(found, facts_of(source.name, source.file, root, guards, plan.deadline, limits))
             if facts:
                 found.sources[source.name] = facts
-    with _in_proportion(plan, found):
-        _foretell(plan, found)
-        _gather(plan, root, found, guards)
+    with _in_proportion(plan, found, limits.deadline):
+        _foretell(plan, found, limits)
+        _gather(plan, root, found, guards, limits)
         for move in found.moves:
-            DEADLINE.at(f"the trial of {move.subject}")
-            found.problems += value_problems(move, _read_from(root, found, move))
-        _look_for_collisions(plan, root, found)
+            limits.deadline.at(f"the trial of {move.subject}")
+            found.problems += value_problems(move, _read_from(root, found, move), limits)
+        _look_for_collisions(plan, root, found, limits)
     for source in plan.sources:
         if source.name in found.sources:
             problems, findings = left_behind(source, found.sources[source.name])
@@ -119,11 +123,11 @@ def survey(plan: Plan, root: Path, guards: ExitStack) -> Survey:
 
 
 @contextlib.contextmanager
-def _in_proportion(plan: Plan, found: Survey) -> Iterator[None]:
+def _in_proportion(plan: Plan, found: Survey, deadline: Deadline) -> Iterator[None]:
     """Let what is tried out with all databases together take what all their bytes allow; else that is a problem."""
     size = sum(facts.size for facts in (*found.sources.values(), found.target) if facts)
     try:
-        with DEADLINE.within(seconds_for(size, plan.deadline)):
+        with deadline.within(seconds_for(size, plan.deadline)):
             yield
     except OutOfProportionError as error:
         found.problems.append(Problem("sources-readable", plan.target, error.what, error.todo, id=error.id))
@@ -136,11 +140,11 @@ def _seen(found: Survey, facts: Facts | Problem) -> Facts | None:
     return facts
 
 
-def _foretell(plan: Plan, found: Survey) -> None:
+def _foretell(plan: Plan, found: Survey, limits: Limits) -> None:
     """Fill in the future schema, and the moves into it."""
     if (found.target is None) and any(p.subject.endswith(plan.target) for p in found.problems):
         return
-    telling = Foretelling(plan, found.target.schema if found.target else None)
+    telling = Foretelling(plan, found.target.schema if found.target else None, limits)
     tables: list[tuple[Source, int, Table]] = []
     for source in plan.in_order:
         facts = found.sources.get(source.name)
@@ -153,7 +157,7 @@ def _foretell(plan: Plan, found: Survey) -> None:
                 continue
             try:
                 wanted = _with_create(plan, table_map)
-                planned = planned_statements(wanted, facts.schema, source.tables)
+                planned = planned_statements(wanted, facts.schema, source.tables, limits)
                 telling.move(source, wanted, planned, facts.schema)
                 tables.append((source, at, table))
             except sqlite3.Error as error:
@@ -203,7 +207,7 @@ def _make_moves(found: Survey, tables: list[tuple[Source, int, Table]]) -> None:
             )
 
 
-def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack) -> None:
+def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits: Limits) -> None:
     """Bring the rows of sources that cannot be attached into a scratch database, and let their moves read it."""
     encoding = found.target.schema.header["encoding"] if found.target else "UTF-8"
     bring = [found.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in found.moves)]
@@ -213,7 +217,7 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack) -> None
     if not indirect:
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
-    gathering = Gathering(folder / "gathered.db", encoding)
+    gathering = Gathering(folder / "gathered.db", encoding, limits)
     for facts in indirect:
         found.gathered[facts.name] = gathering.path
         tables = [move.table for move in found.moves if move.source.name == facts.name]
@@ -234,7 +238,7 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack) -> None
     ]
 
 
-def _look_for_collisions(plan: Plan, root: Path, found: Survey) -> None:
+def _look_for_collisions(plan: Plan, root: Path, found: Survey, limits: Limits) -> None:
     for into in {move.into.name: move.into for move in found.moves}.values():
         moves = [move for move in found.moves if move.into.name == into.name]
         parties = [
@@ -248,7 +252,7 @@ def _look_for_collisions(plan: Plan, root: Path, found: Survey) -> None:
             subject = f"{plan.target}:{into.name}"
             parties.insert(0, Party(subject, root / plan.target, into.name, into.rowid, columns, "refuse"))
         try:
-            found.problems += collisions(into, moves, parties)
+            found.problems += collisions(into, moves, parties, limits)
         except sqlite3.Error as error:
             subject = ", ".join(move.subject for move in moves)
             found.problems.append(unreadable(subject, error))

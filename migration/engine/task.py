@@ -26,25 +26,25 @@ else:
     from sqlite_utils.utils import sqlite3
 
 _PAUSE_SECONDS = 0.01
-_COMPLETE = threading.Event()
 
 
 def main() -> None:
     """Do the task that the command line names."""
-    threading.Thread(target=_watch, daemon=True).start()
+    complete = threading.Event()
+    threading.Thread(target=_watch, args=(complete,), daemon=True).start()
     name, path, *more = sys.argv[1:]
     try:
-        answer = {"said": _TASKS[name](Path(path), *more)}
+        answer = {"said": _tasks(complete)[name](Path(path), *more)}
     except sqlite3.Error as error:
         answer = {"error": str(error)}
     os.write(1, json.dumps(answer).encode())
     os._exit(0)  # the watching thread cannot be ended otherwise, and nothing is left to be done
 
 
-def _watch() -> None:
+def _watch(complete: threading.Event) -> None:
     """End with the process that asked: its end of the pipe closes, whatever it died of."""
     while os.read(0, 64):
-        _COMPLETE.set()
+        complete.set()
     os._exit(1)
 
 
@@ -58,12 +58,12 @@ def _lower_halves(path: Path) -> dict[str, tuple[int, int]]:
         return lower_halves(con)
 
 
-def _reload(dump: Path) -> dict[str, str]:
+def _reload(dump: Path, complete: threading.Event) -> dict[str, str]:
     """Load a dump while it is still being written; say what bytes it had, and what content."""
     seen = hashlib.sha256()
 
     def lines() -> Iterator[str]:
-        for line in _growing(dump):
+        for line in _growing(dump, complete):
             seen.update(line)
             yield line.decode("utf-8", "surrogateescape")
 
@@ -71,16 +71,16 @@ def _reload(dump: Path) -> dict[str, str]:
     return {"sha256": seen.hexdigest(), "digest": found.digest}
 
 
-def _growing(path: Path) -> Iterator[bytes]:
+def _growing(path: Path, complete: threading.Event) -> Iterator[bytes]:
     line = b""
     with path.open("rb") as file:
         while True:
-            complete = _COMPLETE.is_set()  # asked first: what was written before the answer is read after it
+            is_complete = complete.is_set()  # asked first: what was written before the answer is read after it
             line += file.readline()
             if line.endswith(b"\n"):
                 yield line
                 line = b""
-            elif complete:
+            elif is_complete:
                 break
             else:
                 time.sleep(_PAUSE_SECONDS)
@@ -88,14 +88,17 @@ def _growing(path: Path) -> Iterator[bytes]:
         yield line
 
 
-_TASKS: dict[str, Callable[..., object]] = {
-    "bytes": bytes_of,
-    "examine": lambda path, until: examine(path, float(until)),
-    "integrity": _integrity,
-    "lower halves": _lower_halves,
-    "reload": _reload,
-    "same pages": lambda path, copy: same_pages(path, Path(copy)),
-}
+def _tasks(complete: threading.Event) -> dict[str, Callable[..., object]]:
+    """Return what this process can do, by name; ``complete`` is set once the file that is read while it grows is."""
+    return {
+        "bytes": bytes_of,
+        "examine": lambda path, until: examine(path, float(until)),
+        "integrity": _integrity,
+        "lower halves": _lower_halves,
+        "reload": lambda dump: _reload(dump, complete),
+        "same pages": lambda path, copy: same_pages(path, Path(copy)),
+    }
+
 
 if __name__ == "__main__":
     main()

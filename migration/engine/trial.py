@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+    from migration.engine.limits import Limits
     from migration.engine.move import Move
     from migration.engine.schema import Table
 else:
     from sqlite_utils.utils import sqlite3
 
 
-def value_problems(move: Move, live: Path) -> list[Problem]:
+def value_problems(move: Move, live: Path, limits: Limits | None = None) -> list[Problem]:
     """List what the target's declarations would do to a source's values; empty when every value stays as it is.
 
     Only where the declarations differ in a way that could matter are rows copied, into a private scratch database.
     """
     if not could_matter(move):
         return []
-    with scratch(live) as con:
+    with scratch(live, limits) as con:
         attach(con, live, "src")
         return _try(con, move)
 

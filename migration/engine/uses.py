@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.deadline import DEADLINE
+from migration.engine.connections import limits_of
 from migration.engine.sql import folded, quoted
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ class Use:
 
 def of_view(con: sqlite3.Connection, name: str) -> Use:
     """Find out what a view of ``con`` needs."""
-    DEADLINE.at(f"view {name}")
+    limits_of(con).deadline.at(f"view {name}")
     seen, error = _compile(con, [f"SELECT * FROM {quoted(name)}"], lambda _: True)
     return Use(_tables(con, seen), error)
 
 
 def of_trigger(con: sqlite3.Connection, name: str, table: str) -> Use:
     """Find out what a trigger on ``table``, a table or a view of ``con``, needs."""
-    DEADLINE.at(f"trigger {name}")
+    limits_of(con).deadline.at(f"trigger {name}")
     columns = con.execute(f"PRAGMA main.table_xinfo({quoted(table)})").fetchall()
     same = ", ".join(f"{quoted(column)} = {quoted(column)}" for _, column, *_, hidden in columns if hidden == 0)
     changes = [f"INSERT INTO {quoted(table)} DEFAULT VALUES", f"DELETE FROM {quoted(table)}"]

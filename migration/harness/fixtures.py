@@ -80,6 +80,7 @@ def run(state: RunState, plan: Plan, workspace: Path, pytestconfig: pytest.Confi
         stamp=state.stamp,
         live=state.settings.workspace,
         say=teller(pytestconfig),
+        limits=state.limits,
     )
     try:
         yield one
@@ -96,7 +97,7 @@ def taking(state: RunState, pytestconfig: pytest.Config) -> Taking:
     said = state.settings
     own = [path for path in (said.plan, said.reports) if path.is_relative_to(said.workspace)]
     names = tuple(path.relative_to(said.workspace).as_posix() for path in own)
-    return Taking(said.workspace, said.plan, teller(pytestconfig), own=names)
+    return Taking(said.workspace, said.plan, teller(pytestconfig), own=names, limits=state.limits)
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +180,7 @@ def judged(state: RunState, plan: Plan) -> Iterator[Judged]:
         scratch = Path(folder).resolve()
         where = state.settings.originals or scratch
         target = originals.lay_out(plan, where, state.settings.workspace, scratch)
-        yield originals.judge(plan, scratch, target, stack)
+        yield originals.judge(plan, scratch, target, stack, state.limits)
 
 
 @pytest.fixture(scope="session")
@@ -188,8 +189,8 @@ def selftest(state: RunState, plan: Plan, pytestconfig: pytest.Config) -> Iterat
     from migration.harness.progress import teller
     from migration.harness.selftest import Selftest
 
-    folder = pytestconfig.invocation_params.dir
-    one = Selftest(plan, state.settings.plan, state.settings.workspace, folder, teller(pytestconfig))
+    folder, say = pytestconfig.invocation_params.dir, teller(pytestconfig)
+    one = Selftest(plan, state.settings.plan, state.settings.workspace, folder, say, state.limits.interrupted)
     try:
         yield one
     finally:
@@ -200,6 +201,7 @@ def selftest(state: RunState, plan: Plan, pytestconfig: pytest.Config) -> Iterat
 def copied_applications(state: RunState, plan: Plan, pytestconfig: pytest.Config) -> Iterator[Applications]:
     """The plan's applications in a private copy of target and code, gone afterwards."""
     from migration.engine.applications import Applications
+    from migration.engine.content import Reader
     from migration.engine.logs import LogMarks
     from migration.engine.rehearse import copy_workspace
     from migration.harness.progress import teller
@@ -208,7 +210,7 @@ def copied_applications(state: RunState, plan: Plan, pytestconfig: pytest.Config
     with tempfile.TemporaryDirectory(prefix="consolidate-check-") as folder:
         scratch = Path(folder).resolve()
         copy_workspace(plan, live, scratch, also=(state.settings.plan,))
-        yield Applications(
+        applications = Applications(
             plan,
             scratch,
             live,
@@ -217,6 +219,8 @@ def copied_applications(state: RunState, plan: Plan, pytestconfig: pytest.Config
             say=teller(pytestconfig),
             plan_file=state.settings.plan,
         )
+        applications.reader = Reader(state.limits)
+        yield applications
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,10 @@ def watch(config: pytest.Config, state: RunState) -> None:
 
     A long SQL statement ends within milliseconds. When pytest ends, the signals mean what they did before.
     """
-    from migration.engine.connections import INTERRUPTED as FLAG  # here: no import may happen inside the handler
+    interrupted = state.limits.interrupted  # here: no import may happen inside the handler
 
     def _end(number: int, _frame: object) -> None:
-        FLAG.set()
+        interrupted.set()
         state.ended = EXIT_CODES[signal.Signals(number)]
         leave(state)
 
@@ -46,10 +46,8 @@ def leave(state: RunState) -> NoReturn:
     pytest.exit(f"interrupted by {name}", returncode=INTERRUPTED)
 
 
-def ignore() -> None:
+def ignore(state: RunState) -> None:
     """No signal is heard from now on: putting back must not be torn by what made it necessary."""
-    from migration.engine.connections import INTERRUPTED as FLAG
-
     for number in EXIT_CODES:
         signal.signal(number, signal.SIG_IGN)
-    FLAG.clear()
+    state.limits.interrupted.clear()

@@ -47,7 +47,7 @@ def after(state: RunState, run: Run) -> DatabaseRecord:
 
     path = run.root / run.plan.target
     before = state.target or DatabaseRecord(name="target", file=run.plan.target)
-    with looking(path) as con:
+    with looking(path, run.limits) as con:
         header = read(con).header
     found = run.reader.content(path)
     return replace(

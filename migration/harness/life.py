@@ -9,13 +9,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from migration.engine.progress import PROGRESS
 from migration.harness.pace import bar, left, pace
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
+
+    from migration.engine.progress import Progress
 
 TERMINAL_SECONDS, LOG_SECONDS = 2.0, 10.0
 """How often a long step shows that it lives: on a terminal, where the line is written over, and in a log file."""
@@ -29,12 +30,14 @@ class SignOfLife:
     Args:
         on_terminal: The line is written over and over, and erased at the end; else each sign is a line.
         width: Columns of the terminal.
+        progress: Of the run; each new step begins it anew.
     """
 
     expected: Callable[[], float | None] = staticmethod(lambda: None)
     """Says how many seconds the stage took at the rehearsal, if there was one; asked only when a sign is due."""
 
-    def __init__(self, *, on_terminal: bool, width: int) -> None:
+    def __init__(self, *, on_terminal: bool, width: int, progress: Progress) -> None:
+        self._progress = progress
         self._on_terminal, self._width = on_terminal, width - 1
         self._out: TextIO | None = None
         self._words = ""
@@ -56,7 +59,7 @@ class SignOfLife:
         """This is being done now; it is shown once it, or a row of such steps, takes long."""
         with self._turn:
             self._words, self._since = one_line(words), time.monotonic()
-            PROGRESS.begin()
+            self._progress.begin()
 
     def rest(self) -> None:
         """Nothing is being done, and no sign is left on the terminal: the line is free for others."""
@@ -83,8 +86,12 @@ class SignOfLife:
 
     def _line(self, now: float) -> str:
         seconds = now - self._since
-        words = [f"{self._words}, {seconds:.0f} s", pace(PROGRESS, seconds), left(self.expected(), now - self._stage)]
-        return f"     {bar(PROGRESS) if self._on_terminal else ''}{'; '.join(word for word in words if word)}"
+        words = [
+            f"{self._words}, {seconds:.0f} s",
+            pace(self._progress, seconds),
+            left(self.expected(), now - self._stage),
+        ]
+        return f"     {bar(self._progress) if self._on_terminal else ''}{'; '.join(word for word in words if word)}"
 
     def _sign(self, text: str) -> None:
         if self._on_terminal:

@@ -65,8 +65,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """After the last test the run is settled: undone or left standing, and nothing comes between."""
-    if nextitem is None and STATE in item.config.stash:
-        interruption.ignore()
+    state = item.config.stash.get(STATE, None)
+    if nextitem is None and state is not None:
+        interruption.ignore(state)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -117,7 +118,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     state = session.config.stash.get(STATE, None)
     if state is None:
         return (yield)
-    interruption.ignore()
+    interruption.ignore(state)
     _end(session, state, exitstatus)
     report.finish(session.config)
     try:
@@ -133,7 +134,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
 
 def settle(state: RunState, run: Run) -> None:
     """Undo what a run did without being accepted, and give back its locks; the last word of the ``run`` fixture."""
-    interruption.ignore()
+    interruption.ignore(state)
     try:
         if state.touched and not (run.finished and _accepted(state)):
             _undo(state, run)

@@ -50,7 +50,8 @@ class StageLines:
         self._stage = ""
         self._closed = False
         self._rehearsed: dict[str, float] | None = None
-        self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=terminal._tw.fullwidth)  # noqa: SLF001 -- tested
+        width = terminal._tw.fullwidth  # noqa: SLF001 -- tested
+        self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=width, progress=state.limits.progress)
 
     def pytest_sessionstart(self) -> None:
         """Begin to watch for long steps."""

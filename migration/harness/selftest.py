@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from migration.audit.criteria import CAN_FAIL, FAULTLESS
 from migration.audit.evidence import Evidence
-from migration.engine.connections import INTERRUPTED
 from migration.engine.errors import EngineError
 from migration.engine.rehearse import copy_workspace
 from migration.harness.faulted import try_it
@@ -43,6 +43,7 @@ class Selftest:
         live: The workspace; it is copied once, and not looked at again.
         folder: Where pytest was started.
         say: Called with a few words before each part.
+        interrupted: Set to end every trial that is under way.
         tried: Each fault, with what became of the run it was planted in.
     """
 
@@ -51,6 +52,7 @@ class Selftest:
     live: Path
     folder: Path
     say: Callable[[str], None]
+    interrupted: threading.Event = field(default_factory=threading.Event)
     tried: list[tuple[Fault, Outcome]] = field(default_factory=list)
     _scratch: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="consolidate-selftest-")).resolve())
     _limit: float = _SECONDS
@@ -150,7 +152,7 @@ class Selftest:
             folder=self.folder,
             output=place / "output.txt",
         )
-        return _in_a_process(trial, self._limit)
+        return _in_a_process(trial, self._limit, self.interrupted)
 
     def _plan_in(self, place: Path) -> Path:
         """Return the plan in the copy, or a copy of it where it lies outside of the workspace."""
@@ -176,7 +178,7 @@ class Selftest:
             )
 
 
-def _in_a_process(trial: Trial, limit: float) -> Outcome:
+def _in_a_process(trial: Trial, limit: float, interrupted: threading.Event) -> Outcome:
     """Run a trial in a process of its own, which is ended when it takes too long or the selftest is interrupted."""
     # The server of forks is a process without threads, connections and locks, with the imports behind it.
     context = multiprocessing.get_context("forkserver")
@@ -187,7 +189,7 @@ def _in_a_process(trial: Trial, limit: float) -> Outcome:
     sender.close()
     until = time.monotonic() + limit
     try:
-        while time.monotonic() < until and not INTERRUPTED.is_set():
+        while time.monotonic() < until and not interrupted.is_set():
             if receiver.poll(_TICK):
                 outcome: Outcome = receiver.recv()
                 process.join(_GRACE)  # it ends by itself now

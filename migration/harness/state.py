@@ -13,8 +13,9 @@ import pytest
 
 from migration.audit.criteria import CAN_FAIL, STAGES, Mode, criteria_of
 from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record, StageRecord, Verdict
-from migration.audit.limits import limits
+from migration.audit.limits import limits as stated_limits
 from migration.audit.past_runs import workspace_id
+from migration.engine.limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,7 @@ class RunState:
         unanswerable: Criteria that cannot be answered in this mode, and why; they are not demanded, and said.
         attempts: Earlier runs on this workspace, oldest first, as they were found before this one did anything.
         extra: Further keys of ``evidence.json``: the inventory.
+        limits: What ends a long statement of this run, and how far its reading has come.
         resources: What is given back when pytest ends: the run's lock, the scratch folder of a rehearsal.
     """
 
@@ -119,6 +121,7 @@ class RunState:
     space: str = ""
     sql: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
     resources: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -233,7 +236,7 @@ class RunState:
             differences=tuple(self.differences),
             smoke=tuple(self.smoke),
             asked={f"smoke:{test.name}": test.answers or test.name for test in plan.smoke} if plan else {},
-            limits=limits(plan) if plan else (),
+            limits=stated_limits(plan) if plan else (),
             extra=dict(self.extra),
         )
 

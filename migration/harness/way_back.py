@@ -57,7 +57,7 @@ class WayBack:
             pytest.fail("there is no consolidation of this plan to undo", pytrace=False)
         state.backup_set = last.folder.relative_to(root).as_posix()
         self._refuse_when_in_use()
-        changed = rollback.changed_since(root, last.folder)
+        changed = rollback.changed_since(root, last.folder, state.limits)
         if changed and not state.settings.discard_changes:
             said = "; ".join(f"{self._plan.target}: {one}" for one in changed)
             pytest.fail(
@@ -66,10 +66,10 @@ class WayBack:
                 pytrace=False,
             )
         state.findings += [f"discarded: {one}" for one in changed]
-        interruption.ignore()  # half-way back is no place to stop
+        interruption.ignore(state)  # half-way back is no place to stop
         state.touched = True
         state.put_back = f"Not everything is as it was before the migration: {state.backup_set} has the copies."
-        self.done = rollback.put_back(root, last.folder)
+        self.done = rollback.put_back(root, last.folder, limits=state.limits)
         state.findings += self.done.steps
         if self.done.holds:
             state.put_back = "Everything is as it was before the migration."

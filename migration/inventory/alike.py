@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from migration.engine.limits import Limits
     from migration.inventory.look import Database
 else:
     from sqlite_utils.utils import sqlite3
@@ -21,7 +22,7 @@ COMPARED = 300_000
 """Rows up to which two databases are compared by content; about a second of work."""
 
 
-def alike(root: Path, databases: Sequence[Database]) -> list[list[str]]:
+def alike(root: Path, databases: Sequence[Database], limits: Limits | None = None) -> list[list[str]]:
     """Return the groups of databases with one content digest; in each, the one that the others copy comes first.
 
     Only what has the same tables with as many rows is read whole, and nothing that is larger than ``COMPARED`` rows.
@@ -33,7 +34,7 @@ def alike(root: Path, databases: Sequence[Database]) -> list[list[str]]:
     by_content: dict[str, list[Database]] = defaultdict(list)
     for group in by_shape.values():
         for one in group if len(group) > 1 else ():
-            by_content[_digest(root, one)].append(one)
+            by_content[_digest(root / one.file, limits)].append(one)
     groups = [sorted(group, key=_originality) for digest, group in by_content.items() if digest and len(group) > 1]
     return [[one.file for one in group] for group in groups]
 
@@ -46,8 +47,8 @@ def _originality(one: Database) -> tuple[object, ...]:
     return is_set_aside(one.file), one.file.count("/"), len(one.file), one.file
 
 
-def _digest(root: Path, one: Database) -> str:
+def _digest(path: Path, limits: Limits | None) -> str:
     try:
-        return file_content_digest(root / one.file)
+        return file_content_digest(path, limits)
     except (sqlite3.Error, OSError):  # locked just now, or damaged further in: then nothing is said of it
         return ""

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from migration.engine.deadline import DEADLINE, OutOfProportionError, seconds_for
+from migration.engine.deadline import OutOfProportionError, seconds_for
 from migration.engine.facts import examined
 from migration.engine.files import has_hot_journal, size_with_sidecars
 from migration.engine.foresee import is_foreseeable
 from migration.engine.guard import looking
+from migration.engine.limits import Limits
 from migration.engine.schema import Schema, Table, read
 from migration.engine.sql import folded, quoted
 from migration.engine.uses import of_trigger
@@ -108,12 +109,12 @@ class Database:
         return next((table for table in self.tables if folded(table.name) == folded(name)), None)
 
 
-def look(root: Path, one: Candidate) -> Database:
+def look(root: Path, one: Candidate, limits: Limits | None = None) -> Database:
     """Look into a file; nothing of it changes, and nothing lies beside it afterwards that did not before.
 
     A database with a hot journal is not opened: SQLite would have to write to it before anybody can read it.
     """
-    path = root / one.file
+    path, limits = root / one.file, limits or Limits()
     if one.why:
         return _seen(path, one, "link" if one.why.startswith("a symbolic link") else "unreadable", one.why)
     if not _is_utf8(one.file):
@@ -127,10 +128,10 @@ def look(root: Path, one: Candidate) -> Database:
     if has_hot_journal(path):
         return _seen(path, one, "unreadable", "a process died, or is still busy, in the middle of a transaction")
     try:
-        with DEADLINE.within(seconds_for(one.size, _SECONDS)), looking(path) as con:
+        with limits.deadline.within(seconds_for(one.size, _SECONDS)), looking(path, limits) as con:
             con.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
             if not is_foreseeable(con):
-                examined(path)
+                examined(path, limits)
             schema = read(con)
             tables = tuple(_table(con, schema, table) for table in schema.movable)
     except OutOfProportionError as error:

@@ -20,6 +20,7 @@ from migration.plan.model import Scan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from migration.engine.limits import Limits
     from migration.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from migration.plan.problem import Problem
 
@@ -46,7 +47,7 @@ class Revised:
     untried: str = ""
 
 
-def revise(root: Path, proposal: Proposal, say: Callable[[str], None]) -> Revised:
+def revise(root: Path, proposal: Proposal, say: Callable[[str], None], limits: Limits | None = None) -> Revised:
     """Try the proposal, and mend it until the preflight has nothing against it or there is nothing left to mend.
 
     Raises:
@@ -60,7 +61,7 @@ def revise(root: Path, proposal: Proposal, say: Callable[[str], None]) -> Revise
         return Revised(replace(proposal, decide=(*proposal.decide, why)), untried=why)
     for number in range(1, _ROUNDS + 1):
         say(f"trying the proposal on copies, round {number}")
-        problems = try_out(root, proposal)
+        problems = try_out(root, proposal, limits)
         mended = _mended(proposal, problems)
         if mended == proposal:
             return Revised(_marked(proposal, problems), tuple(problems), number)
@@ -68,7 +69,7 @@ def revise(root: Path, proposal: Proposal, say: Callable[[str], None]) -> Revise
     return Revised(_marked(proposal, problems), tuple(problems), _ROUNDS)
 
 
-def try_out(root: Path, proposal: Proposal) -> list[Problem]:
+def try_out(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:
     """Return what plan check and preflight have against a proposal; the databases are read on private copies.
 
     References are not tried again: each was, before it was proposed as understood.
@@ -81,7 +82,7 @@ def try_out(root: Path, proposal: Proposal) -> list[Problem]:
         copy.mkdir()
         needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
         copy_workspace(needed, root, copy)
-        return survey(plan, copy, guards).problems
+        return survey(plan, copy, guards, limits).problems
 
 
 def _mended(proposal: Proposal, problems: list[Problem]) -> Proposal:

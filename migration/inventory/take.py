@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from migration.engine.limits import Limits
+
 _BESIDE = ("", "-wal", "-shm", "-journal")
 
 
@@ -74,7 +76,7 @@ class Inventory:
         return tuple(entry for entry in self.entries if entry.role == "live")
 
 
-def take(root: Path, say: Callable[[str], None], own: Sequence[str] = ()) -> Inventory:
+def take(root: Path, say: Callable[[str], None], own: Sequence[str] = (), limits: Limits | None = None) -> Inventory:
     """Look at everything in a workspace; nothing is written.
 
     Args:
@@ -82,14 +84,15 @@ def take(root: Path, say: Callable[[str], None], own: Sequence[str] = ()) -> Inv
         say: Called with a few words before each part.
         own: Files and folders whose mentions do not count, for they are about consolidations: plans, backup sets,
             reports; relative to the workspace.
+        limits: Of what is read.
     """
     say("looking for databases")
     finding = find(root)
     state = file_state(root, [one.file for one in finding.candidates])
     say(f"looking into {len(finding.candidates)} files")
-    databases = [look(root, one) for one in finding.candidates]
+    databases = [look(root, one, limits) for one in finding.candidates]
     say("comparing databases")
-    duplicates = alike(root, databases)
+    duplicates = alike(root, databases, limits)
     say(f"reading {finding.files} files for mentions")
     never_open = frozenset(one.identity for one in finding.candidates)
     names = [one.file for one in databases]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migration.engine.errors import EngineError
+from migration.engine.limits import Limits
 from migration.engine.observation import Observation
 from migration.inventory.propose import propose
 from migration.inventory.revise import Revised, revise
@@ -33,6 +34,7 @@ class Taking:
         plan: Where the plan goes, if that name is free.
         say: Called with a few words before each part.
         own: Files and folders, relative to the workspace, that are about consolidations: plan and reports.
+        limits: What ends a long statement, and how far the reading has come.
         written: The plan file that was written; None before, and where there is nothing to propose.
     """
 
@@ -40,6 +42,7 @@ class Taking:
     plan: Path
     say: Callable[[str], None]
     own: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
     found: Inventory | None = None
     revised: Revised | None = None
     written: Path | None = None
@@ -61,7 +64,7 @@ class Taking:
         """Look at everything in the workspace."""
         proposed = self.plan.parent.glob(f"{self.plan.stem}.proposed*{self.plan.suffix}")
         names = [path.relative_to(self.root).as_posix() for path in proposed if path.is_relative_to(self.root)]
-        self.found = take(self.root, self.say, (*self.own, *names))
+        self.found = take(self.root, self.say, (*self.own, *names), self.limits)
 
     def propose(self) -> Path | None:
         """Write the plan that the inventory suggests; None where there are not two databases to make one of.
@@ -72,7 +75,7 @@ class Taking:
         """
         suggested = propose(self.inventory)
         if suggested is not None:
-            self.revised = revise(self.root, suggested, self.say)
+            self.revised = revise(self.root, suggested, self.say, self.limits)
             on = datetime.now(UTC).strftime("%Y-%m-%d")
             self.written = write(rendered(self.revised.proposal, on), self.plan)
         return self.written

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from migration.engine import backup, connections, facts
+from migration.engine import backup, facts
 from migration.engine.aside import Aside
 from migration.engine.backup import dump_database, file_content_digest
 from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
+from migration.engine.limits import Limits
 from migration.engine.manifest import read
 from tests.engine.small_workspace import a_run, build, consolidate, execute
 
@@ -86,12 +87,12 @@ def test_an_interruption_ends_both(root: Path) -> None:
     """Whoever wants the run to end does not wait for the second process."""
     (root / "endless.sql").write_text("BEGIN;\n")
     others = set(psutil.Process().children())
-    connections.INTERRUPTED.set()
-    try:
-        with pytest.raises(sqlite3.OperationalError, match="interrupted"), Aside("reload", root / "endless.sql") as one:
+    limits = Limits()
+    limits.interrupted.set()
+
+    with Aside("reload", root / "endless.sql", limits=limits) as one:
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             one.result()
-    finally:
-        connections.INTERRUPTED.clear()
 
     assert set(psutil.Process().children()) == others
 

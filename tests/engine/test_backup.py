@@ -29,7 +29,6 @@ from migration.engine.backup import (
 )
 from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
-from migration.engine.progress import PROGRESS
 from migration.engine.survey import survey
 from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
 
@@ -145,13 +144,14 @@ def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
 def test_how_far_a_copy_has_come_shows_in_the_bytes_of_its_file(notes: Facts, folder: Path) -> None:
     """Of as many as the database has; of a dump the rows are counted."""
     copy = copy_database(notes, folder)
+    progress = notes.guard.limits.progress
     part = folder / "databases/notes.db.part"
     part.write_bytes(b"x" * 5000)
 
-    assert (PROGRESS.total, PROGRESS.unit, PROGRESS.done) == (notes.size, "bytes", 5000)
+    assert (progress.total, progress.unit, progress.done) == (notes.size, "bytes", 5000)
 
-    dump_database(copy, folder)
-    assert (PROGRESS.total, PROGRESS.unit) == (5, "rows")
+    dump_database(copy, folder, notes.guard.limits)
+    assert (progress.total, progress.unit) == (5, "rows")
 
 
 def test_the_target_s_copy_says_that_it_is_the_target_s(root: Path, folder: Path) -> None:

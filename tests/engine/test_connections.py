@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from migration.engine import connections
 from migration.engine.connections import (
-    INTERRUPTED,
     attach,
     attached,
     exact_text,
@@ -182,12 +181,12 @@ def test_a_long_statement_ends_when_the_run_is_interrupted() -> None:
     """Whoever sets the flag does not have to wait for the end of a query."""
     con = open_memory()
     long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT max(i) FROM n"
-    INTERRUPTED.set()
+    con.limits.interrupted.set()
     try:
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             con.execute(long).fetchall()
     finally:
-        INTERRUPTED.clear()
+        con.limits.interrupted.clear()
 
     assert con.execute("SELECT 1").fetchone() == (1,)
 

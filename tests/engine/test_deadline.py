@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.connections import open_memory
-from migration.engine.deadline import DEADLINE, OutOfProportionError, seconds_for
+from migration.engine.deadline import Deadline, OutOfProportionError, seconds_for
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,15 +18,15 @@ else:
 _ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 
 
-def _steps() -> None:
+def _steps(deadline: Deadline) -> None:
     while True:
-        DEADLINE.at("the rows of t")
+        deadline.at("the rows of t")
 
 
 def test_a_statement_without_an_end_is_ended() -> None:
     """By the connection that runs it; afterwards that one can be used again."""
     with closing(open_memory()) as con:
-        with pytest.raises(OutOfProportionError, match="ended at its schema"), DEADLINE.within(0.01):
+        with pytest.raises(OutOfProportionError, match="ended at its schema"), con.limits.deadline.within(0.01):
             con.execute(_ENDLESS)
 
         assert con.execute("SELECT 1").fetchone() == (1,)
@@ -34,13 +34,14 @@ def test_a_statement_without_an_end_is_ended() -> None:
 
 def test_many_short_statements_are_ended_as_well() -> None:
     """None of them runs long enough to be looked at; the message says what was being read."""
-    with pytest.raises(OutOfProportionError, match="ended at the rows of t"), DEADLINE.within(0.01):
-        _steps()
+    deadline = Deadline()
+    with pytest.raises(OutOfProportionError, match="ended at the rows of t"), deadline.within(0.01):
+        _steps(deadline)
 
 
 def test_what_swallows_the_interruption_is_told_afterwards() -> None:
     """Whoever takes any error of SQLite for a fact about the schema cannot hide that time was up."""
-    with closing(open_memory()) as con, pytest.raises(OutOfProportionError), DEADLINE.within(0.01):
+    with closing(open_memory()) as con, pytest.raises(OutOfProportionError), con.limits.deadline.within(0.01):
         with suppress(sqlite3.OperationalError):
             con.execute(_ENDLESS)
 
@@ -48,14 +49,15 @@ def test_what_swallows_the_interruption_is_told_afterwards() -> None:
 def test_an_error_in_time_stays_what_it_is() -> None:
     """A deadline that has not passed changes nothing."""
     with closing(open_memory()) as con:
-        with pytest.raises(sqlite3.OperationalError, match="no such table"), DEADLINE.within(60):
+        with pytest.raises(sqlite3.OperationalError, match="no such table"), con.limits.deadline.within(60):
             con.execute("SELECT * FROM t")
 
 
 def test_a_deadline_inside_another_does_not_put_it_off() -> None:
     """The nearer one counts."""
-    with pytest.raises(OutOfProportionError), DEADLINE.within(0.01), DEADLINE.within(60):
-        _steps()
+    deadline = Deadline()
+    with pytest.raises(OutOfProportionError), deadline.within(0.01), deadline.within(60):
+        _steps(deadline)
 
 
 def test_a_large_database_gets_more_time() -> None:

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import INTERRUPTED
 from tests.exactness.accepting import consolidate
 from tests.exactness.exact import differences, files
 from tests.exactness.oracle import Database, read_copy
@@ -175,13 +174,13 @@ def trial(seed: int, folder: Path) -> str:
     kept = shutil.copytree(root, folder / "kept")
     run = run_over(root, {"s0.db": TABLES, "s1.db": ["words"]})
 
-    hanging = threading.Timer(SECONDS, INTERRUPTED.set)
+    hanging = threading.Timer(SECONDS, run.limits.interrupted.set)
     hanging.start()
     try:
         verdict = consolidate(run)
     finally:
         hanging.cancel()
-    assert not INTERRUPTED.is_set(), "it does not end"
+    assert not run.limits.interrupted.is_set(), "it does not end"
 
     if verdict.accepted:
         wrong = _not_exact(kept, root, " ".join(run.found.findings))

@@ -9,7 +9,7 @@ import pytest
 
 from migration.engine.connections import open_memory
 from migration.engine.digest import digest_table
-from migration.engine.progress import COUNTED, PROGRESS, Progress, size_of
+from migration.engine.progress import COUNTED, Progress, size_of
 from migration.engine.schema import read
 from migration.harness.pace import bar, left, pace
 
@@ -68,8 +68,7 @@ def test_rows_are_counted_while_they_are_read() -> None:
     with closing(open_memory()) as con:
         con.execute("CREATE TABLE t(a)")
         con.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(3 * COUNTED + 5)])
-        PROGRESS.begin()
 
         digest_table(con, read(con).tables["t"])
 
-        assert PROGRESS.done == 3 * COUNTED
+        assert con.limits.progress.done == 3 * COUNTED

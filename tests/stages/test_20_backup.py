@@ -77,7 +77,7 @@ def test_each_backup_has_the_content_of_its_original(
 
     seen = []
     for copy in run.sealed.databases:
-        found = copied_content(copy, backup_set)
+        found = copied_content(copy, backup_set, run.limits)
         state.read_at("backup", copy.file, contents(found.tables))
         seen.append(equal(copy.file, live[copy.file], found.digest))
     wrong = evidence("backup-digest", seen)
@@ -92,7 +92,7 @@ def test_each_dump_reloads_to_the_same_content(run: Run, backup_set: Path, evide
     assert run.sealed is not None
     seen = []
     for copy in run.sealed.databases if run.plan.dump else ():
-        found = dumped_content(copy, backup_set)
+        found = dumped_content(copy, backup_set, run.limits)
         state.read_at("dump", copy.file, contents(found.tables))
         seen.append(equal(copy.dump, copy.digest, found.digest))
     if not run.plan.dump:

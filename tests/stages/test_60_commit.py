@@ -35,7 +35,7 @@ def test_the_transaction_is_committed(target: Run, state: RunState) -> None:
 @pytest.mark.criterion("committed")
 def test_a_new_connection_reads_the_row_of_history(run: Run, evidence: Recorder) -> None:
     """Whoever opens the target now finds the run in its history."""
-    rows = history.read_file(run.root / run.plan.target)
+    rows = history.read_file(run.root / run.plan.target, run.limits)
 
     wrong = evidence("committed", [equal(run.plan.target, run.stamp, rows[-1].run if rows else "no row")])
 

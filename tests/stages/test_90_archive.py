@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,7 +46,9 @@ def test_each_archive_can_be_restored(run: Run, evidence: Recorder) -> None:
     """Restored to a scratch folder, each archive opens and has the content of its source."""
     assert run.sealed is not None
 
-    wrong = evidence("archive-restorable", archive.restorable_observations(run.root, run.sealed, run.folder))
+    wrong = evidence(
+        "archive-restorable", archive.restorable_observations(run.root, run.sealed, run.folder, run.limits)
+    )
 
     assert not wrong, wrong
 
@@ -58,7 +61,8 @@ def test_nobody_wrote_between_copy_and_archive(run: Run, evidence: Recorder, sta
     seen = []
     for facts in run.found.sources.values():
         archived, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
-        found = likened_content(archived, copy, run.folder) if copy else file_content(archived)
+        read = partial(likened_content, copy=copy, folder=run.folder) if copy else file_content
+        found = read(archived, limits=run.limits)
         state.read_at("archive", facts.file, contents(found.tables))
         seen.append(equal(facts.file, facts.digest, found.digest))
 

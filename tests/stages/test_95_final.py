@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.stage("95-final"), pytest.mark.migrate, pytest.mark.ve
 def test_the_target_still_is_what_was_verified(run: Run, evidence: Recorder, state: RunState) -> None:
     """Read through a new connection, rows, tables, indexes, triggers and views are those verified before COMMIT."""
     seen = compare.final(run.reader.content(run.root / run.plan.target).tables, run.verified)
-    with looking(run.root / run.plan.target) as con:
+    with looking(run.root / run.plan.target, run.limits) as con:
         seen += compare.schema_as_foretold(schema.read(con), run.found.future)
         seen += compare.triggers_in_place(con, run.found)
     state.target = after(state, run)

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.stage("98-check"), pytest.mark.verify]
 @pytest.mark.criterion("archives-unchanged")
 def test_the_archives_are_unchanged(state: RunState, sealed: Manifest, evidence: Recorder) -> None:
     """Every archive is there and has the content that its source had."""
-    wrong = evidence("archives-unchanged", check.archives_unchanged(state.settings.workspace, sealed))
+    wrong = evidence("archives-unchanged", check.archives_unchanged(state.settings.workspace, sealed, state.limits))
 
     assert not wrong, wrong
 
@@ -33,7 +33,7 @@ def test_the_archives_are_unchanged(state: RunState, sealed: Manifest, evidence:
 @pytest.mark.criterion("target-right")
 def test_the_target_is_still_right(state: RunState, sealed: Manifest, evidence: Recorder) -> None:
     """The target is intact and has every table; rows changed since are counted, and are no failure."""
-    now = check.target_now(state.settings.workspace, sealed)
+    now = check.target_now(state.settings.workspace, sealed, state.limits)
 
     state.findings += now.changed()
     wrong = evidence("target-right", check.target_right(now, sealed))
