@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ast
+import threading
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from migration.engine.deadline import Deadline
+from migration.engine.limits import Limits
+from migration.engine.progress import Progress
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("plan", "engine", "inventory", "audit", "selftest", "fleet", "harness")
@@ -20,6 +26,8 @@ ALLOWED = {
     "sample": {"sample", "plan"},
 }
 MODULES = sorted(path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.parts)
+ENGINE = [path for path in MODULES if path.parent.name == "engine"]  # on_a_copy belongs to another interpreter
+OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
 
 
 def imports(path: Path) -> set[str]:
@@ -80,6 +88,16 @@ def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
     ]
 
     assert not direct
+
+
+@pytest.mark.parametrize("path", ENGINE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_engine_module_holds_limits(path: Path) -> None:
+    """A deadline, progress or interruption of the whole process would be shared by all its runs."""
+    module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+    held = [name for name, value in vars(module).items() if isinstance(value, OF_ONE_RUN)]
+
+    assert held == []
 
 
 @pytest.mark.parametrize("name", ["utils", "helpers", "managers", "common", "misc"])

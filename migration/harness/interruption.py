@@ -21,10 +21,9 @@ def watch(config: pytest.Config, state: RunState) -> None:
 
     A long SQL statement ends within milliseconds. When pytest ends, the signals mean what they did before.
     """
-    interrupted = state.limits.interrupted  # here: no import may happen inside the handler
 
     def _end(number: int, _frame: object) -> None:
-        interrupted.set()
+        state.limits.interrupted.set()
         state.ended = EXIT_CODES[signal.Signals(number)]
         leave(state)
 

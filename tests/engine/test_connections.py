@@ -182,12 +182,10 @@ def test_a_long_statement_ends_when_the_run_is_interrupted() -> None:
     con = open_memory()
     long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT max(i) FROM n"
     con.limits.interrupted.set()
-    try:
-        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-            con.execute(long).fetchall()
-    finally:
-        con.limits.interrupted.clear()
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        con.execute(long).fetchall()
 
+    con.limits.interrupted.clear()
     assert con.execute("SELECT 1").fetchone() == (1,)
 
 

@@ -1,0 +1,101 @@
+"""Show that what ends or counts the reading of one run leaves every other run alone."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.connections import limits_of, open_memory
+from migration.engine.digest import digest_table
+from migration.engine.limits import Limits
+from migration.engine.progress import COUNTED
+from migration.engine.schema import read
+from migration.engine.survey import survey
+from tests.engine.small_workspace import a_run, build, consolidate, plan_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+_LONG = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT max(i) FROM n"
+
+
+def _pass(limits: Limits) -> None:
+    limits.deadline.until = -math.inf
+
+
+def _interrupt(limits: Limits) -> None:
+    limits.interrupted.set()
+
+
+@pytest.mark.parametrize("end", [_pass, _interrupt])
+def test_a_statement_ends_by_its_own_limits(end: Callable[[Limits], None]) -> None:
+    """SQLite ends the statement of the connection that carries the limits, and no other."""
+    first, second = Limits(), Limits()
+    with closing(open_memory(first)) as ended, closing(open_memory(second)) as other:
+        end(first)
+
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            ended.execute(_LONG)
+
+        assert other.execute(_LONG).fetchone() == (100_000,)
+
+
+def test_a_survey_leaves_the_next_its_time(tmp_path: Path) -> None:
+    """The first survey is ended by its deadline; the second reads the same databases to the end."""
+    root = build(tmp_path / "workspace")
+    first, second = Limits(), Limits()
+    _pass(first)
+
+    with ExitStack() as guards:
+        late = survey(plan_of(root), root, guards, first)
+    with ExitStack() as guards:
+        found = survey(plan_of(root), root, guards, second)
+
+    assert {(one.subject, one.id) for one in late.problems} >= {
+        (file, "out-of-proportion") for file in ("workspace.db", "logs/tasks.db", "logs/notes.db")
+    }
+    assert found.problems == []
+    assert found.sources.keys() == {"tasks", "notes"}
+    assert second.deadline.until == math.inf
+
+
+def test_rows_count_for_their_own_run() -> None:
+    """The progress of one connection's limits does not show in that of the other's."""
+    first, second = Limits(), Limits()
+    with closing(open_memory(first)) as con, closing(open_memory(second)) as other:
+        for one, rows in ((con, 2 * COUNTED), (other, COUNTED)):
+            one.execute("CREATE TABLE t(a)")
+            one.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(rows)])
+            digest_table(one, read(one).tables["t"])
+
+    assert (first.progress.done, second.progress.done) == (2 * COUNTED, COUNTED)
+
+
+def test_two_runs_share_no_limits(tmp_path: Path) -> None:
+    """One process consolidates two workspaces, and each run's connections carry the limits of that run."""
+    first, second = (a_run(build(tmp_path / name)) for name in ("first", "second"))
+
+    consolidate(first)
+    untouched = second.limits.progress.total
+    consolidate(second)
+
+    assert first.finished
+    assert second.finished
+    assert untouched == 0
+    assert first.limits.progress.total > 0
+    for run in (first, second):
+        assert run.reader.limits is run.limits
+        assert {id(facts.guard.limits) for facts in run.found.sources.values()} == {id(run.limits)}
+
+
+def test_a_connection_from_elsewhere_is_not_limited() -> None:
+    """A connection that SQLite's module opened itself gets limits that nothing has set."""
+    with closing(sqlite3.connect(":memory:")) as con:
+        assert not limits_of(con).is_over()
