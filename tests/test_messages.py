@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "troubleshooting.md"
-MODULES = [path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.parts]
+MODULES = [path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.relative_to(ROOT).parts]
 # What makes a message: the position of its sentence of fact, and of what to do (or the keyword).
 MAKERS = {"Problem": (2, 3), "Mistake": (1, 2), "Unfit": (0, 1), "EngineError": (0, None)}
 

@@ -16,8 +16,12 @@ else:
 def contents(root: Path) -> dict[str, str]:
     """Return file to digest, without backup sets."""
     paths = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.endswith(("-wal", "-shm")))
-    kept = [path for path in paths if path.relative_to(root).parts[0] != "backups" and "__pycache__" not in path.parts]
-    return {path.relative_to(root).as_posix(): _digest(path) for path in kept}
+    names = {path.relative_to(root): path for path in paths}
+    return {
+        name.as_posix(): _digest(path)
+        for name, path in names.items()
+        if name.parts[0] != "backups" and "__pycache__" not in name.parts
+    }
 
 
 def _digest(path: Path) -> str:
