@@ -30,11 +30,11 @@ class Family:
         """Return the variable by which the program's descendants are known."""
         return {_MARK: self._mark}
 
-    def living(self, leader: int) -> list[psutil.Process]:
+    def living(self, leader: int | None) -> list[psutil.Process]:
         """Return those that live; zombies do not: some containers never collect theirs.
 
         Args:
-            leader: Process id of the program, which leads a process group of its own.
+            leader: Process id of the program, which leads a process group of its own; None when it is not known.
         """
         import psutil
 
@@ -45,7 +45,7 @@ class Family:
                     found.append(process)
         return found
 
-    def end(self, leader: int) -> None:
+    def end(self, leader: int | None) -> None:
         """End all of them, politely at first; what the kernel cannot end is left after a second."""
         import psutil
 
@@ -62,5 +62,5 @@ class Family:
                     break
                 time.sleep(0.01)
 
-    def _is_one(self, process: psutil.Process, leader: int) -> bool:
+    def _is_one(self, process: psutil.Process, leader: int | None) -> bool:
         return os.getpgid(process.pid) == leader or process.environ().get(_MARK) == self._mark

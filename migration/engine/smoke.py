@@ -82,6 +82,7 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
         out, err = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
         family = Family()
         started = time.monotonic()
+        process = None
         try:
             process = subprocess.Popen(
                 command,
@@ -92,14 +93,16 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
                 stderr=err,
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:
-            return SmokeResult(test.name, command, problem=_why_not_started(error, command))
-        try:
             why = _ended(process, test.timeout, (out, err), family, use)
-        finally:
-            family.end(process.pid)
-            with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not hold us
-                process.wait(timeout=_GRACE)
+        except (OSError, ValueError) as error:
+            if process is not None:
+                raise
+            return SmokeResult(test.name, command, problem=_why_not_started(error, command))
+        finally:  # an interruption may arrive after the program has started and before Popen returns
+            family.end(process.pid if process is not None else None)
+            if process is not None:
+                with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not hold us
+                    process.wait(timeout=_GRACE)
         seconds = time.monotonic() - started
         status = None if why else process.returncode
         return SmokeResult(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -194,6 +195,37 @@ def test_an_interruption_ends_the_test_before_it_is_passed_on(tmp_path: Path) ->
 
     assert (tmp_path / "lock").exists()
     assert is_free(tmp_path / "lock")
+
+
+def test_an_interruption_during_the_start_ends_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the program may run before this process has learned its id."""
+    os.mkfifo(tmp_path / "pipe")
+    started = []
+
+    class LatePopen(subprocess.Popen[bytes]):
+        """Return from the start only after the program has sent its signal."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            started.append(self)
+            super().__init__(*args, **options)
+            os.close(os.open(tmp_path / "pipe", os.O_RDONLY))
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", LatePopen)
+    python = f"{HOLD}; import os; os.kill(os.getppid(), signal.SIGUSR1); open('pipe', 'w').close(); signal.pause()"
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_smoke(smoke(python=python), root=tmp_path, live_root=tmp_path)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    free = is_free(tmp_path / "lock")
+    started[0].kill()
+
+    assert free
+    assert started[0].wait() == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(
