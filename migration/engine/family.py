@@ -49,6 +49,7 @@ class Family:
         """End all of them, politely at first; what the kernel cannot end is left after a second."""
         import psutil
 
+        ended: set[psutil.Process] = set()
         for number in (signal.SIGTERM, signal.SIGKILL):
             told: set[psutil.Process] = set()
             until = time.monotonic() + _GRACE
@@ -58,9 +59,12 @@ class Family:
                         with suppress(psutil.Error):
                             process.send_signal(number)
                 told.update(left)
+                ended.update(left)
                 if time.monotonic() >= until:
                     break
                 time.sleep(0.01)
+        if leader is None:  # no Popen collects the status of the program
+            psutil.wait_procs(ended, timeout=_GRACE)
 
     def _is_one(self, process: psutil.Process, leader: int | None) -> bool:
         return os.getpgid(process.pid) == leader or process.environ().get(_MARK) == self._mark
