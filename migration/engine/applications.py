@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from migration.engine import bystanders, history, logs
 from migration.engine.content import Reader
 from migration.engine.observation import Observation, equal
-from migration.engine.rehearse import copy_workspace
+from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.smoke import SmokeResult, run_smoke
 from migration.plan.printable import one_line
 
@@ -134,7 +134,7 @@ class Applications:
         if self._plan_file and self._plan_file.is_relative_to(self._live):
             also = (self._root / self._plan_file.relative_to(self._live),)
         leave = self._held - {_identity(self._root / self._plan.target)}
-        copy_workspace(self._plan, self._root, copy, also=also, leave=leave)
+        require_complete(copy_workspace(self._plan, self._root, copy, also=also, leave=leave))
 
     def _differences(
         self, root: Path, databases: dict[str, bystanders.Fingerprint], tables: dict[str, TableDigest]

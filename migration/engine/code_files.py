@@ -90,11 +90,10 @@ def read(root: Path, file: str) -> CodeFile | Problem:
         root: The workspace.
         file: Path relative to it.
     """
-    problem = _misplaced(root, file)
-    if problem:
-        return problem
-    where = (root / file).resolve()
     try:
+        if problem := _misplaced(root, file):
+            return problem
+        where = (root / file).resolve()
         data = where.read_bytes()
     except OSError as error:
         return _problem(

@@ -11,7 +11,7 @@ from migration.engine.content import content_of
 from migration.engine.deadline import OutOfProportionError, seconds_for
 from migration.engine.dump import marks
 from migration.engine.errors import EngineError
-from migration.engine.files import has_hot_journal, size_with_sidecars
+from migration.engine.files import FileProblem, has_hot_journal, size_with_sidecars
 from migration.engine.foresee import is_foreseeable
 from migration.engine.guard import Guard
 from migration.engine.limits import Limits
@@ -66,7 +66,7 @@ class Facts:
 
 def facts_of(
     name: str, file: str, root: Path, guards: ExitStack, seconds: float, limits: Limits | None = None
-) -> Facts | Problem:
+) -> Facts | FileProblem:
     """Read one live database, keeping writers out from now on; or say why that cannot be.
 
     Args:
@@ -82,7 +82,7 @@ def facts_of(
     if has_hot_journal(path):
         what = "has a hot journal: a process is in the middle of a transaction, or died in one over several databases."
         todo = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
-        return Problem("sources-readable", file, what, todo, id="hot-journal")
+        return FileProblem(file, Problem("sources-readable", file, what, todo, id="hot-journal"))
     try:
         with limits.deadline.within(seconds_for(size_with_sidecars(path), seconds)):
             guard = Guard(path, limits)
@@ -90,12 +90,12 @@ def facts_of(
             return _read(name, file, guard)
     except EngineError as error:
         criterion = "sources-readable" if isinstance(error, OutOfProportionError) else "no-other-process"
-        return Problem(criterion, file, error.what, error.todo, id=error.id)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        return unreadable(file, error)
+        return FileProblem(file, Problem(criterion, file, error.what, error.todo, id=error.id), error)
+    except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+        return FileProblem(file, unreadable(file, error), error)
 
 
-def _read(name: str, file: str, guard: Guard) -> Facts | Problem:
+def _read(name: str, file: str, guard: Guard) -> Facts | FileProblem:
     """Check and read a database: one after the other, or a large one in two processes at the same time.
 
     One whose schema may make much of little is not read here before a process that can be ended has done so.
@@ -138,12 +138,12 @@ def damage(con: sqlite3.Connection) -> list[str]:
     return [] if lines == ["ok"] else lines
 
 
-def _corrupt(file: str, lines: list[str]) -> Problem | None:
+def _corrupt(file: str, lines: list[str]) -> FileProblem | None:
     if not lines:
         return None
     what = f"is corrupt: integrity_check says: {lines[0]}."
     todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
-    return Problem("integrity-before", file, what, todo, id="damaged")
+    return FileProblem(file, Problem("integrity-before", file, what, todo, id="damaged"))
 
 
 def _facts(name: str, file: str, guard: Guard) -> Facts:
@@ -185,8 +185,11 @@ def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
 
 
 def unreadable(file: str, error: Exception) -> Problem:
-    """Say in words why SQLite could not read a database."""
+    """Say in words why SQLite, or the system, could not read a database."""
     text = str(error)
+    if isinstance(error, OSError):
+        what = f"cannot be read ({error.strerror})."
+        return Problem("sources-readable", file, what, "Give read permission and run again.", id="unreadable")
     if "collation" in text:
         what = f"uses a collation that only its application has ({text})."
         return Problem(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from migration.plan.model import Plan, Source
@@ -24,44 +26,97 @@ _NEWEST_FORMAT = 2
 _HEADER_BYTES = 100
 
 
+_REASONS = {
+    "damaged": "damaged",
+    "file-twice": "the same file as another database of the plan",
+    "hard-links": "more than one hard link",
+    "hot-journal": "hot journal",
+    "in-use": "locked by another process",
+    "newer-sqlite-needed": "written by a newer SQLite",
+    "no-space": "no space for a copy",
+    "not-a-database": "not a database",
+    "not-a-file": "not a file",
+    "out-of-proportion": "out of proportion to its size",
+    "outside": "outside the workspace",
+    "own-collation": "collation of its application",
+    "read-only": "no permission to write",
+    "sidecar-alone": "missing, with a sidecar left",
+    "symbolic-link": "symbolic link",
+}
+_ABSENT = frozenset({"no-folder", "no-such-file"})
+
+
+@dataclass(frozen=True)
+class FileProblem:
+    """A problem that keeps one file from being read.
+
+    Attributes:
+        file: Path relative to the workspace.
+        problem: The problem in full.
+        cause: The error that was raised, if any.
+    """
+
+    file: str
+    problem: Problem
+    cause: BaseException | None = None
+
+    @property
+    def reason(self) -> str:
+        """Say in a few words why the file could not be read.
+
+        Empty when it does not exist.
+        """
+        if self.problem.id in _ABSENT:
+            return ""
+        if isinstance(self.cause, PermissionError):
+            return "no permission"
+        return _REASONS.get(self.problem.id, "cannot be read")
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a file has this name.
+
+    True where this user may not look into its folder.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def present(plan: Plan, root: Path) -> list[Source]:
     """Return the sources that are there, in the order of transfer; absent optional ones are left out."""
-    return [s for s in plan.in_order if not s.optional or os.path.lexists(root / s.file) or _sidecars(root / s.file)]
+    return [s for s in plan.in_order if not s.optional or is_there(root / s.file) or _sidecars(root / s.file)]
 
 
-def file_problems(plan: Plan, root: Path) -> list[Problem]:
+def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list[FileProblem]:
     """List what is wrong with the files themselves: missing, links, one file under two names, no database inside.
 
     Only the first 100 bytes are read, and only while no connection of this process is open on the file.
+
+    Args:
+        plan: The plan.
+        root: The workspace.
+        skip: Databases of the plan of which the problem is known already.
     """
-    problems: list[Problem] = []
+    problems = [] if plan.target in skip else _target_problems(plan, root / plan.target, root)
     seen: dict[tuple[int, int], str] = {}
-    target = root / plan.target
-    if os.path.lexists(target):
-        problems += _shape("target " + plan.target, target, root)
-        if target.exists():
-            seen[_identity(target)] = f"the target {plan.target}"
-    elif _sidecars(target):
-        problems.append(_orphaned("target " + plan.target, target))
-    elif not target.parent.is_dir():
-        what = f"its folder {plan.target.rpartition('/')[0]} does not exist."
-        problems.append(
-            _problem(plan.target, what, "Create the folder, or correct target in the plan.", id="no-folder")
-        )
+    if identity := _identity(root / plan.target):
+        seen[identity] = f"the target {plan.target}"
     for source in present(plan, root):
         path = root / source.file
-        found = _missing(source, path) or _shape(source.file, path, root)
-        problems += found
-        if not path.is_file():
+        if source.file in skip:
             continue
-        twin = seen.setdefault(_identity(path), source.file)
+        problems += _missing(source, path) or _unfit(source.file, path, root)
+        identity = _identity(path)
+        twin = seen.setdefault(identity, source.file) if identity else source.file
         if twin != source.file:
             what = f"is the same file as {twin} (a link or another spelling): its rows would be there twice."
-            problems.append(
-                _problem(
-                    source.file, what, "Name each database once, and never the target as a source.", id="file-twice"
-                )
-            )
+            todo = "Name each database once, and never the target as a source."
+            problems.append(_problem(source.file, what, todo, id="file-twice"))
     return problems
 
 
@@ -87,82 +142,102 @@ def is_wal(path: Path) -> bool:
 
 
 def size_with_sidecars(path: Path) -> int:
-    """Return the bytes of a database and its ``-wal``; 0 when it is absent."""
-    return sum(p.stat().st_size for p in (path, path.with_name(path.name + "-wal")) if p.exists())
+    """Return the bytes of a database and its ``-wal``.
+
+    A file that is absent, or in a folder without access, counts as 0.
+    """
+    statuses = [status_of(path), status_of(path.with_name(path.name + "-wal"))]
+    return sum(status.st_size for status in statuses if status)
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
+def status_of(path: Path) -> os.stat_result | None:
+    """Return the status of a file.
+
+    None where it is absent, or in a folder that this user may not look into.
+    """
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    status = status_of(path)
+    return (status.st_dev, status.st_ino) if status and stat.S_ISREG(status.st_mode) else None
 
 
 def _sidecars(path: Path) -> list[str]:
     return [s for s in ("-wal", "-journal") if os.path.lexists(path.with_name(path.name + s))]
 
 
-def _missing(source: Source, path: Path) -> list[Problem]:
-    if os.path.lexists(path):
+def _target_problems(plan: Plan, target: Path, root: Path) -> list[FileProblem]:
+    if is_there(target):
+        return _unfit(plan.target, target, root)
+    if _sidecars(target):
+        return [_orphaned(plan.target, target)]
+    folder = status_of(target.parent)
+    if folder is None or not stat.S_ISDIR(folder.st_mode):
+        what = f"its folder {plan.target.rpartition('/')[0]} does not exist."
+        todo = "Create the folder, or correct target in the plan."
+        return [_problem(plan.target, what, todo, id="no-folder")]
+    return []
+
+
+def _missing(source: Source, path: Path) -> list[FileProblem]:
+    if is_there(path):
         return []
     if _sidecars(path):
         return [_orphaned(source.file, path)]
-    return [
-        _problem(
-            source.file,
-            "no such file.",
-            "Correct file in the plan, or mark the source optional = true.",
-            id="no-such-file",
-        )
-    ]
+    todo = "Correct file in the plan, or mark the source optional = true."
+    return [_problem(source.file, "no such file.", todo, id="no-such-file")]
 
 
-def _orphaned(subject: str, path: Path) -> Problem:
+def _orphaned(file: str, path: Path) -> FileProblem:
     # SQLite would delete the sidecar together with what is in it as soon as a new file of this name is opened.
     what = f"is missing, but its {' and '.join(_sidecars(path))} is there: committed rows may be in it."
-    return _problem(subject, what, "Bring the database back beside it, or move the sidecar away.", id="sidecar-alone")
+    return _problem(file, what, "Bring the database back beside it, or move the sidecar away.", id="sidecar-alone")
 
 
-def _shape(subject: str, path: Path, root: Path) -> list[Problem]:
+def _unfit(file: str, path: Path, root: Path) -> list[FileProblem]:
+    try:
+        return _shape(file, path, root)
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})."
+        return [_problem(file, what, "Give read permission and run again.", error, id="unreadable")]
+
+
+def _shape(file: str, path: Path, root: Path) -> list[FileProblem]:
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
         real = os.path.realpath(path)
         what = (
             f"is a symbolic link to {os.path.relpath(real, root)}: renaming the link would leave the database in use."
         )
-        return [_problem(subject, what, "Name the real file in the plan (inside the workspace).", id="symbolic-link")]
+        return [_problem(file, what, "Name the real file in the plan (inside the workspace).", id="symbolic-link")]
     if not path.parent.resolve().is_relative_to(root.resolve()):
         what = "lies outside the workspace: a folder on its way is a symbolic link."
-        return [_problem(subject, what, "Name the real path, inside the workspace.", id="outside")]
+        return [_problem(file, what, "Name the real path, inside the workspace.", id="outside")]
     if stat.S_ISDIR(mode):
-        return [_problem(subject, "is a directory, not a file.", "Name the database file.", id="not-a-file")]
+        return [_problem(file, "is a directory, not a file.", "Name the database file.", id="not-a-file")]
     if not stat.S_ISREG(mode):
-        return [_problem(subject, "is not a regular file.", "Name the database file.", id="not-a-file")]
+        return [_problem(file, "is not a regular file.", "Name the database file.", id="not-a-file")]
     if path.stat().st_nlink > 1:
         what = f"has {path.stat().st_nlink} hard links: under another name it would stay in use."
-        return [_problem(subject, what, "Keep one name of the file and run again.", id="hard-links")]
-    return _header(subject, path)
+        return [_problem(file, what, "Keep one name of the file and run again.", id="hard-links")]
+    return _header(file, path) or _closed_sidecars(file, path)
 
 
-def _header(subject: str, path: Path) -> list[Problem]:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER_BYTES)
-    except OSError as error:
-        return [
-            _problem(
-                subject, f"cannot be read ({error.strerror}).", "Give read permission and run again.", id="unreadable"
-            )
-        ]
+def _header(file: str, path: Path) -> list[FileProblem]:
+    with path.open("rb") as opened:
+        head = opened.read(_HEADER_BYTES)
     if not head:
         return []  # a valid, empty database
     if not head.startswith(MAGIC) or len(head) < _HEADER_BYTES:
-        return [
-            _problem(
-                subject, "is not a database (or it is encrypted).", "Correct file in the plan.", id="not-a-database"
-            )
-        ]
+        what = "is not a database (or it is encrypted)."
+        return [_problem(file, what, "Correct file in the plan.", id="not-a-database")]
     if max(head[_READ_VERSION], head[_WRITE_VERSION]) > _NEWEST_FORMAT:
         what = "was written by a future version of SQLite."
-        return [_problem(subject, what, "Run with a newer SQLite.", id="newer-sqlite-needed")]
+        return [_problem(file, what, "Run with a newer SQLite.", id="newer-sqlite-needed")]
     page = int.from_bytes(head[_PAGE_SIZE], "big")
     page = _ONE_MEANS if page == 1 else page
     pages = int.from_bytes(head[_PAGE_COUNT], "big")
@@ -172,13 +247,20 @@ def _header(subject: str, path: Path) -> list[Problem]:
     whole = page >= _SMALLEST_PAGE and size % page == 0 and size >= page * pages
     if counted and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):
         what = f"is truncated: {size} bytes, and its header says {page * pages}; the file is malformed."
-        return [
-            _problem(
-                subject, what, "Restore it from a backup, or save what is left with sqlite3's .recover.", id="damaged"
-            )
-        ]
+        todo = "Restore it from a backup, or save what is left with sqlite3's .recover."
+        return [_problem(file, what, todo, id="damaged")]
     return []
 
 
-def _problem(subject: str, what: str, todo: str, *, id: str) -> Problem:
-    return Problem("sources-readable", subject, what, todo, id=id)
+def _closed_sidecars(file: str, path: Path) -> list[FileProblem]:
+    """Return a problem if this user may not read a sidecar that SQLite would need."""
+    beside = [path.with_name(path.name + suffix) for suffix in _sidecars(path)]
+    closed = [sidecar.name for sidecar in beside if not os.access(sidecar, os.R_OK)]
+    if not closed:
+        return []
+    what = f"cannot be read (Permission denied: {', '.join(closed)})."
+    return [_problem(file, what, "Give read permission and run again.", PermissionError(), id="unreadable")]
+
+
+def _problem(file: str, what: str, todo: str, cause: BaseException | None = None, *, id: str) -> FileProblem:
+    return FileProblem(file, Problem("sources-readable", file, what, todo, id=id), cause)

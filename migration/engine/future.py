@@ -68,8 +68,19 @@ class _Origin:
 class Foretelling:
     """Builds a :class:`Future` step by step on one in-memory database."""
 
-    def __init__(self, plan: Plan, target: Schema | None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, plan: Plan, target: Schema | None, limits: Limits | None = None, awaited: Sequence[str] = ()
+    ) -> None:
+        """Begin with the target's schema.
+
+        Args:
+            plan: The plan.
+            target: The target's schema; None where it does not exist yet.
+            limits: Of what is tried.
+            awaited: Tables that sources bring which could not be read: they are not missing.
+        """
         self.plan = plan
+        self._awaited = {folded(table) for table in awaited}
         self.con = open_memory(limits)
         self.future = Future()
         self._tables: set[str] = (
@@ -257,7 +268,7 @@ class Foretelling:
     def _look_at_parents(self, origin: _Origin, table: str) -> None:
         """A foreign key to a table that is not there lets no row be inserted where foreign keys are enforced."""
         for _, _, parent, *_ in self.con.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall():
-            if self._find("table", parent) is not None:
+            if self._find("table", parent) is not None or folded(parent) in self._awaited:
                 continue
             if origin.schema is not None and origin.schema.table(parent) is None:
                 self._finding(origin, f"its foreign key refers to {parent}, which the source does not have either.")

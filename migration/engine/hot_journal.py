@@ -17,24 +17,39 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_existing
 from migration.engine.durable import sync, sync_folder
-from migration.engine.errors import EngineError
-from migration.engine.files import JOURNAL_MAGIC, has_hot_journal
+from migration.engine.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
 from migration.engine.processes import lock_owner
 from migration.engine.rehearse import copy_workspace
-from migration.engine.survey import survey
+from migration.engine.space import room
+from migration.engine.survey import Survey, survey
+from migration.plan.model import Logs, Scan
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from migration.engine.limits import Limits
     from migration.plan.model import Plan
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What was done about the hot journals of a plan's databases: a finding for each, or what keeps it from being."""
+    """What was done about the hot journals of a plan's databases.
+
+    Attributes:
+        findings: A sentence for each that SQLite has rolled back.
+        problems: A problem for each that waits until nothing else is wrong.
+        unread: Databases whose journal SQLite could not roll back.
+        found: What a survey finds after the journals were rolled back on private copies; None where the databases
+            themselves can be surveyed.
+    """
 
     findings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unread: tuple[FileProblem, ...] = ()
+    found: Survey | None = None
 
 
 def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, limits: Limits | None = None) -> Settled:
@@ -48,13 +63,40 @@ def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, l
         limits: Of what is read.
     """
     hot = hot_journals(plan, root)
-    if hot and keep is not None and (problems := _foresee(plan, root, hot, limits, otherwise_fine=otherwise_fine)):
-        return Settled(problems=tuple(problems))
-    for file in hot:
-        take_back(root / file, keep)
+    if hot and keep is not None:
+        found = _foresee(plan, root, hot, limits)
+        if found.problems or not otherwise_fine:
+            return Settled(problems=() if otherwise_fine else _waiting(hot), found=found)
+    done, unread = _roll_back(root, hot, keep)
     kept = f"; as found, it is in {keep.relative_to(root).as_posix()}" if keep is not None else ""
     said = "a process had died in mid-transaction and left a hot journal; SQLite took that transaction back"
-    return Settled(findings=tuple(f"{file}: {said}{kept}." for file in hot))
+    return Settled(findings=tuple(f"{file}: {said}{kept}." for file in done), unread=tuple(unread))
+
+
+def _waiting(hot: list[str]) -> tuple[Problem, ...]:
+    what = "has a hot journal; the run lets SQLite take it back once nothing else is wrong."
+    todo = "Settle the rest and run again."
+    return tuple(Problem("sources-readable", file, what, todo, id="hot-journal-waits") for file in hot)
+
+
+def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str], list[FileProblem]]:
+    """Let SQLite roll back the journals.
+
+    Returns:
+        The databases that SQLite rolled back, and a problem for each whose journal is still there.
+    """
+    done, problems = [], []
+    for file in hot:
+        try:
+            take_back(root / file, keep)
+            done.append(file)
+        except (sqlite3.Error, OSError) as error:
+            if has_hot_journal(root / file):  # otherwise the survey says what is wrong with the database
+                what = f"has a hot journal that SQLite could not roll back ({error})."
+                todo = "Give write permission on the file, its folder and the folder of backups, and run again."
+                problem = Problem("sources-readable", file, what, todo, id="hot-journal")
+                problems.append(FileProblem(file, problem, error))
+    return done, problems
 
 
 def hot_journals(plan: Plan, root: Path) -> list[str]:
@@ -70,7 +112,7 @@ def hot_journals(plan: Plan, root: Path) -> list[str]:
         if has_hot_journal(root / file)
         and (root / file).is_file()
         and not _names_super_journal(root / file)
-        and lock_owner(root / file) is None
+        and _is_free(root / file)
         and has_hot_journal(root / file)  # still: it was not that of a transaction that has ended by now
     ]
 
@@ -98,24 +140,32 @@ def take_back(database: Path, keep: Path | None) -> None:
     sync_folder(database.parent)
 
 
-def _foresee(plan: Plan, live: Path, hot: list[str], limits: Limits | None, *, otherwise_fine: bool) -> list[Problem]:
-    """Return what would stand in the way of the run once the journals are taken back, seen on private copies."""
+def _foresee(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> Survey:
+    """Return what the survey would find once the journals are rolled back, seen on private copies."""
+    databases_only = {"references": [], "inserts": [], "scan": Scan(), "smoke": [], "logs": Logs()}
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as guards:
         scratch = Path(folder).resolve()
-        try:
-            copy_workspace(plan, live, scratch)
-        except EngineError as error:  # locked, or written to: then it was no journal of a dead process
-            return [Problem("no-other-process", plan.name, error.what, error.todo, id=error.id)]
-        for file in hot_journals(plan, scratch):
-            take_back(scratch / file, None)
-        problems = survey(plan, scratch, guards, limits).problems
-    if otherwise_fine:
-        return problems
-    what = "has a hot journal; the run lets SQLite take it back once nothing else is wrong."
-    return problems + [
-        Problem("sources-readable", file, what, "Settle the rest and run again.", id="hot-journal-waits")
-        for file in hot
-    ]
+        uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch)
+        _, damaged = _roll_back(scratch, hot_journals(plan, scratch), None)
+        found = survey(plan, scratch, guards, limits, unread=[*uncopied, *damaged], live=live)
+    # The copies may always be written to, and lie on another disk.
+    found.problems = [problem for problem in found.problems if problem.criterion != "space"]
+    found.problems += [*room(plan, live, live), *_unwritable(live, hot)]
+    return found
+
+
+def _unwritable(live: Path, hot: list[str]) -> list[Problem]:
+    what = "cannot be written, so that SQLite cannot roll back its hot journal."
+    todo = "Give the user who runs this write permission on the file and its folder."
+    closed = [file for file in hot if not os.access(live / file, os.W_OK)]
+    return [Problem("sources-readable", file, what, todo, id="read-only") for file in closed]
+
+
+def _is_free(database: Path) -> bool:
+    try:
+        return lock_owner(database) is None
+    except OSError:
+        return False
 
 
 def _journal(database: Path) -> Path:

@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -15,9 +14,10 @@ from migration.engine.errors import EngineError
 from migration.engine.observation import Observation
 from migration.engine.processes import SIDECARS
 from migration.plan.printable import one_line
+from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 Identity = tuple[int, int]
@@ -47,28 +47,42 @@ class LogMark:
 
 @dataclass(frozen=True)
 class LogMarks:
-    """How far the log files of a workspace reached at one moment."""
+    """How far the log files of a workspace reached at one moment.
+
+    Attributes:
+        problems: Log files that could not be read, and patterns that are none.
+    """
 
     files: tuple[LogMark, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 def mark(root: Path, patterns: Sequence[str], *, never_open: frozenset[Identity] = frozenset()) -> LogMarks:
-    """Return how far each log file reaches now.
+    """Return how far each log file reaches now, and a problem for each that cannot be read.
 
     Args:
         root: The workspace.
         patterns: As in the shell, relative to ``root``, ``**`` allowed; links that lead outside are not followed.
         never_open: Device and inode of files that are no logs whatever their name, because reading them would drop
             this process's locks: the databases. SQLite's sidecars are never read either.
-
-    Raises:
-        EngineError: When a log file cannot be read, or a pattern is none.
     """
-    marks = []
-    for path, (identity, size) in _matching(root.resolve(), patterns, never_open).items():
-        with suppress(FileNotFoundError):  # removed since it was listed
-            marks.append(LogMark(path, identity, size, _tail(path, size)))
-    return LogMarks(tuple(marks))
+    root = root.resolve()
+    paths: set[Path] = set()
+    marks, problems = [], []
+    for pattern in patterns:
+        try:
+            paths |= _paths(root, pattern)
+        except EngineError as error:
+            problems.append(_problem(pattern, error))
+    for path in sorted(paths):
+        try:
+            for identity, size in _files([path], never_open).values():
+                marks.append(LogMark(path, identity, size, _tail(path, size)))
+        except FileNotFoundError:  # removed since it was listed
+            continue
+        except EngineError as error:
+            problems.append(_problem(_name(path, root), error))
+    return LogMarks(tuple(marks), tuple(problems))
 
 
 def new_errors(
@@ -148,17 +162,19 @@ def _is_copy(path: Path, one: LogMark) -> bool:
 
 
 def _matching(root: Path, patterns: Sequence[str], never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
-    found: set[Path] = set()
-    for pattern in patterns:
-        try:
-            found |= {path.resolve() for path in root.glob(pattern)}
-        except (ValueError, IndexError, NotImplementedError, RuntimeError) as error:  # what pathlib makes of bad ones
-            raise EngineError(
-                f"the log files {pattern!r} cannot be looked for: {error}.",
-                todo='Correct "files" in the plan\'s [logs].',
-                id="log-pattern",
-            ) from error
-    return _files((path for path in found if path.is_relative_to(root)), never_open)
+    return _files((path for pattern in patterns for path in _paths(root, pattern)), never_open)
+
+
+def _paths(root: Path, pattern: str) -> set[Path]:
+    try:
+        paths = {path.resolve() for path in root.glob(pattern)}
+    except (ValueError, IndexError, NotImplementedError, RuntimeError) as error:  # what pathlib makes of bad ones
+        raise EngineError(
+            f"the log files {pattern!r} cannot be looked for: {error}.",
+            todo='Correct "files" in the plan\'s [logs].',
+            id="log-pattern",
+        ) from error
+    return {path for path in paths if path.is_relative_to(root)}
 
 
 def _beside(marks: LogMarks, never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
@@ -168,15 +184,23 @@ def _beside(marks: LogMarks, never_open: frozenset[Identity]) -> dict[Path, tupl
     return _files(entries, never_open)
 
 
-def _files(paths: Iterator[Path], never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
-    """Return identity and size of those that are regular files and may be opened, by name."""
+def _files(paths: Iterable[Path], never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
+    """Return identity and size of those that are regular files and may be opened, by name.
+
+    Raises:
+        EngineError: The system does not tell what one of them is.
+    """
     files = {}
-    for path in sorted(paths):
-        with suppress(FileNotFoundError):  # removed since it was listed
+    for path in sorted(set(paths)):
+        try:
             status = path.stat()
-            identity = (status.st_dev, status.st_ino)
-            if stat.S_ISREG(status.st_mode) and identity not in never_open and not path.name.endswith(SIDECARS):
-                files[path] = (identity, status.st_size)
+        except FileNotFoundError:  # removed since it was listed
+            continue
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        identity = (status.st_dev, status.st_ino)
+        if stat.S_ISREG(status.st_mode) and identity not in never_open and not path.name.endswith(SIDECARS):
+            files[path] = (identity, status.st_size)
     return files
 
 
@@ -186,7 +210,9 @@ def _tail(path: Path, size: int) -> str:
         with path.open("rb") as file:
             file.seek(start)
             return hashlib.sha256(file.read(size - start)).hexdigest()
-    except PermissionError as error:
+    except FileNotFoundError:
+        raise
+    except OSError as error:
         raise _unreadable(path, error) from error
 
 
@@ -225,6 +251,10 @@ def _text(line: bytes) -> str:
         return line.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         return line.decode("latin-1").rstrip("\r\n")
+
+
+def _problem(subject: str, error: EngineError) -> Problem:
+    return Problem("references-found", subject, error.what, error.todo, id=error.id)
 
 
 def _unreadable(path: Path, error: OSError) -> EngineError:

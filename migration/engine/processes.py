@@ -121,7 +121,7 @@ def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]
         for path in (file, *(file.with_name(file.name + suffix) for suffix in SIDECARS)):
             try:
                 status = path.stat()
-            except FileNotFoundError:
+            except OSError:  # absent, or in a folder that this user may not look into
                 continue
             yield (status.st_dev, status.st_ino), file
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from migration.engine.code_files import CodeFile, is_python, line_of, read
@@ -13,7 +14,7 @@ from migration.plan.printable import one_line
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from migration.plan.model import Insert, Reference
@@ -35,7 +36,7 @@ class Rewrite:
 
 
 def plan_rewrites(
-    root: Path, references: Sequence[Reference], inserts: Sequence[Insert]
+    root: Path, references: Sequence[Reference], inserts: Sequence[Insert], *, skip: Collection[str] = ()
 ) -> tuple[tuple[Rewrite, ...], tuple[Problem, ...]]:
     """Return what is to be written for the plan's references and inserts, and everything that stands in the way.
 
@@ -45,7 +46,10 @@ def plan_rewrites(
         root: The workspace.
         references: Expressions to replace; each must be found once, or have been replaced already.
         inserts: Definitions to add.
+        skip: Files of which the problem is known already, as normal paths relative to the workspace.
     """
+    references = [reference for reference in references if normpath(reference.file) not in skip]
+    inserts = [insert for insert in inserts if normpath(insert.file) not in skip]
     named = dict.fromkeys([one.file for one in references] + [one.file for one in inserts])
     files = {file: read(root, file) for file in named}
     problems = [one for one in files.values() if isinstance(one, Problem)]

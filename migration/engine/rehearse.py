@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.files import MAGIC
-from migration.engine.snapshot import snapshot
+from migration.engine.errors import EngineError
+from migration.engine.files import MAGIC, FileProblem, status_of
+from migration.engine.snapshot import not_copied, snapshot
+from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from migration.plan.model import Plan
 
 Identity = tuple[int, int]
 
 _PASSED_OVER = frozenset({".git", "__pycache__", "node_modules", ".venv", ".tox", ".mypy_cache", ".pytest_cache"})
 _SIDECARS = ("-wal", "-shm", "-journal")
+_CRITERIA = {"in-use": "no-other-process", "no-space": "space"}
 
 
 def copy_workspace(
     plan: Plan, live: Path, scratch: Path, *, also: tuple[Path, ...] = (), leave: frozenset[Identity] = frozenset()
-) -> None:
+) -> tuple[FileProblem, ...]:
     """Copy databases, code trees, code files and logs that the plan names from ``live`` to the empty ``scratch``.
 
     Links stay links and hard links stay hard links, so that the preflight of a rehearsal sees what the real one would.
@@ -35,19 +41,40 @@ def copy_workspace(
         leave: Device and inode of databases that are neither copied nor opened, because this process holds locks on
             them, which closing them would drop.
 
-    Raises:
-        EngineError: A database is locked or busy.
+    Returns:
+        A problem for each file or folder that could not be copied; everything else was.
     """
-    names = [plan.target, *(source.file for source in plan.sources)]
-    names += [reference.file for reference in plan.references] + [insert.file for insert in plan.inserts]
+    databases = [os.path.normpath(file) for file in (plan.target, *(source.file for source in plan.sources))]
+    names = [reference.file for reference in plan.references] + [insert.file for insert in plan.inserts]
     names += [*plan.scan.paths, *(path for test in plan.smoke for path in test.path)]
-    names += [str(path.relative_to(live)) for pattern in plan.logs.files for path in live.glob(pattern)]
+    names += [str(path.relative_to(live)) for pattern in plan.logs.files for path in _matching(live, pattern)]
     names += [str(path.relative_to(live)) for path in also if path.is_relative_to(live)]
-    copier = _Copier(live, scratch, leave)
-    for name in dict.fromkeys(os.path.normpath(name) for name in names):
+    copier = _Copier(live, scratch, leave, frozenset(databases))
+    for name in dict.fromkeys([*databases, *(os.path.normpath(name) for name in names)]):
         copier.copy(Path(name))
-    for name in (plan.target, *(source.file for source in plan.sources)):
-        copier.copy_orphaned_sidecars(Path(os.path.normpath(name)))
+    for name in databases:
+        copier.copy_orphaned_sidecars(Path(name))
+    return tuple(copier.problems.values())
+
+
+def require_complete(problems: Sequence[FileProblem]) -> None:
+    """Accept a copy only if nothing is missing in it.
+
+    Raises:
+        EngineError: The first problem of :func:`copy_workspace`.
+    """
+    if problems:
+        problem = problems[0].problem
+        raise EngineError(problem.what, left="Nothing was changed.", todo=problem.todo, id=problem.id)
+
+
+def _matching(live: Path, pattern: str) -> Iterator[Path]:
+    """Yield the files of a pattern.
+
+    One that is no pattern yields none; it becomes a problem when the log files are read.
+    """
+    with suppress(ValueError, IndexError, NotImplementedError, RuntimeError, OSError):
+        yield from live.glob(pattern)
 
 
 @dataclass(frozen=True)
@@ -55,10 +82,24 @@ class _Copier:
     live: Path
     scratch: Path
     leave: frozenset[Identity]
+    databases: frozenset[str]
     seen: dict[Identity, Path] = field(default_factory=dict)
+    problems: dict[str, FileProblem] = field(default_factory=dict)
 
     def copy(self, name: Path) -> None:
-        """Copy what is at ``name``, a path relative to both roots, if anything is there."""
+        """Copy the file or folder ``name``, if it exists, or note why it cannot be copied.
+
+        Args:
+            name: Path relative to both roots.
+        """
+        if name.as_posix() in self.problems:  # under another name of the plan: a lock is waited for once
+            return
+        try:
+            self._copy(name)
+        except (EngineError, OSError) as error:
+            self._note(name, error)
+
+    def _copy(self, name: Path) -> None:
         there, copy = self.live / name, self.scratch / name
         self._make_parents(name)
         if there.is_symlink():
@@ -66,17 +107,19 @@ class _Copier:
         elif there.is_dir():
             copy.mkdir(mode=0o700, exist_ok=True)
             for entry in sorted(there.iterdir()):
-                if (
-                    entry.name not in _PASSED_OVER
-                    and not (entry / "pyvenv.cfg").exists()
-                    and not self._is_sidecar(entry)
-                ):
+                if entry.name not in _PASSED_OVER and not _is_environment(entry) and not self._is_sidecar(entry):
                     self.copy(name / entry.name)
         elif there.is_file() and not os.path.lexists(copy):
             self._copy_file(there, copy)
 
     def copy_orphaned_sidecars(self, name: Path) -> None:
-        """A sidecar without its database is a finding of the preflight: the rehearsal must see it too."""
+        """Copy a sidecar without its database, so that the rehearsal's preflight finds it too."""
+        try:
+            self._copy_orphaned_sidecars(name)
+        except OSError as error:
+            self._note(name, error)
+
+    def _copy_orphaned_sidecars(self, name: Path) -> None:
         self._make_parents(name)
         for suffix in ("-wal", "-journal"):
             beside = name.with_name(name.name + suffix)
@@ -98,26 +141,54 @@ class _Copier:
         if self._is_left(there):
             return
         status = there.stat()
-        twin = self.seen.setdefault((status.st_dev, status.st_ino), copy)
-        if twin != copy:
+        identity = (status.st_dev, status.st_ino)
+        if twin := self.seen.get(identity):
             os.link(twin, copy)
         elif _is_database(there):
-            snapshot(there, copy)
+            _snapshot_or_nothing(there, copy)
         else:
             shutil.copy2(there, copy)
+        self.seen.setdefault(identity, copy)
+
+    def _note(self, name: Path, error: EngineError | OSError) -> None:
+        file = name.as_posix()
+        wrong = not_copied(name, error) if isinstance(error, OSError) else error
+        criterion = _CRITERIA.get(wrong.id, "sources-readable")
+        if wrong.id == "unreadable" and isinstance(error, OSError) and file not in self.databases:
+            criterion = "references-found"
+        problem = Problem(criterion, file, wrong.what, wrong.todo, id=wrong.id)
+        cause = error if isinstance(error, OSError) else error.__cause__
+        self.problems.setdefault(file, FileProblem(file, problem, cause))
 
     def _is_sidecar(self, path: Path) -> bool:
         of = [path.with_name(path.name.removesuffix(suffix)) for suffix in _SIDECARS if path.name.endswith(suffix)]
-        return any(self._is_left(one) or _is_database(one) for one in of)
+        return any(self._is_left(file) or self._is_planned(file) or _is_database(file) for file in of)
+
+    def _is_planned(self, path: Path) -> bool:
+        return path.relative_to(self.live).as_posix() in self.databases and status_of(path) is not None
 
     def _is_left(self, path: Path) -> bool:
-        return path.exists() and (path.stat().st_dev, path.stat().st_ino) in self.leave
+        status = status_of(path)
+        return status is not None and (status.st_dev, status.st_ino) in self.leave
 
     def _make_parents(self, name: Path) -> None:
         for parent in reversed(name.parents):
             there, copy = self.live / parent, self.scratch / parent
             if there.is_dir() and not copy.exists():
                 copy.mkdir(mode=(there.stat().st_mode & 0o777) | 0o700)
+
+
+def _snapshot_or_nothing(live: Path, copy: Path) -> None:
+    try:
+        snapshot(live, copy)
+    except EngineError:
+        for suffix in ("", *_SIDECARS):
+            copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+        raise
+
+
+def _is_environment(path: Path) -> bool:
+    return status_of(path / "pyvenv.cfg") is not None
 
 
 def _is_database(path: Path) -> bool:

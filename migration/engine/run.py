@@ -17,6 +17,7 @@ from migration.engine.content import Reader
 from migration.engine.diff import unified
 from migration.engine.durable import replace, sync_folder, write_new
 from migration.engine.errors import EngineError
+from migration.engine.files import FileProblem, status_of
 from migration.engine.hot_journal import settle
 from migration.engine.in_use import in_use
 from migration.engine.ledger import Ledger
@@ -33,7 +34,6 @@ from migration.engine.steps import PutBack
 from migration.engine.survey import Survey, survey
 from migration.engine.transfer import Transferred, copy, own_digest, raise_mark, source_digest
 from migration.engine.version_control import noted
-from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
@@ -132,32 +132,28 @@ class Run:
     def survey(self) -> Survey:
         """Look at everything and take the guards; nothing is changed.
 
-        In a rehearsal the copies are made first.
-
+        In a rehearsal the copies are made first. What cannot be copied or read is a problem, and everything else is
+        examined.
         """
         self._step("survey")
+        unread: tuple[FileProblem, ...] = ()
         if self.rehearsal:
             self.say("copying what the plan names")
-            try:
-                copy_workspace(self.plan, self.live, self.root, also=(self.plan_file,))
-            except EngineError as error:
-                self.found.problems.append(
-                    Problem("no-other-process", self.plan.name, error.what, error.todo, id=error.id)
-                )
-                return self.found
+            unread = copy_workspace(self.plan, self.live, self.root, also=(self.plan_file,))
         others = in_use(self.plan, self.live, rehearsal=self.rehearsal)
         self.log_marks = logs.mark(self.root, self.plan.logs.files, never_open=self.databases())
-        self.rewrites, unfit = plan_rewrites(self.root, self.plan.references, self.plan.inserts)
-        problems = [*others.problems, *unfit]
+        known = {problem.file for problem in unread}
+        self.rewrites, unfit = plan_rewrites(self.root, self.plan.references, self.plan.inserts, skip=known)
+        problems = [*others.problems, *self.log_marks.problems, *unfit]
         keep = None if self.rehearsal else self.folder.with_name(f"{self.folder.name}.hot-journals")
         journals = settle(self.plan, self.root, keep, otherwise_fine=not problems, limits=self.limits)
-        if journals.problems:
-            self.found.problems = [*journals.problems, *problems]
-            return self.found
         self.say("reading everything")
-        self.found = survey(self.plan, self.root, self._resources, self.limits)
+        unread += journals.unread
+        self.found = journals.found or survey(
+            self.plan, self.root, self._resources, self.limits, unread=unread, live=self.live
+        )
         self.found.findings[:0] = [*others.findings, *journals.findings]
-        self.found.problems += problems
+        self.found.problems += [*journals.problems, *problems]
         self.found.findings += noted(self.live, [rewrite.file for rewrite in self.rewrites])
         return self.found
 
@@ -334,7 +330,7 @@ class Run:
         Whoever reads files must not open these: closing them would drop the locks that this process has on them.
         """
         files = [self.root / self.plan.target, *(self.root / source.file for source in self.plan.sources)]
-        return frozenset((path.stat().st_dev, path.stat().st_ino) for path in files if path.exists())
+        return frozenset((status.st_dev, status.st_ino) for path in files if (status := status_of(path)))
 
     def scan_scope(self, reports: Path) -> Scope:
         """Return where no old database may be named any more; plan, backup sets and reports name them by right."""

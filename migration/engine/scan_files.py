@@ -114,6 +114,12 @@ def files_in(scope: Scope) -> Trees:
 
 def _misplaced(root: Path, path: str) -> str:
     place = root / path
+    try:
+        place.lstat()
+    except FileNotFoundError:
+        return "there is no such file or folder"
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
     if place.is_symlink() or not place.resolve().is_relative_to(root):
         return "it is a symbolic link, or behind one that leads outside the workspace"
     return "" if place.exists() else "there is no such file or folder"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_new
@@ -13,12 +15,12 @@ from migration.engine.processes import lock_owner
 
 if TYPE_CHECKING:
     import sqlite3
-    from pathlib import Path
 else:
     from sqlite_utils.utils import sqlite3
 
 _HEADER_BYTES = 100
 _TRIES = 5
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def snapshot(live: Path, copy: Path) -> None:
@@ -31,9 +33,27 @@ def snapshot(live: Path, copy: Path) -> None:
     Raises:
         EngineError: It cannot be read, or is locked, or written so fast that no copy of one state could be made.
     """
-    if _copied_with_files(live) or not _copied_through_sqlite(live, copy):
-        _copy_files(live, copy)
-    copy.chmod(live.stat().st_mode & 0o777 | 0o600)
+    try:
+        if _copied_with_files(live) or not _copied_through_sqlite(live, copy):
+            _copy_files(live, copy)
+        copy.chmod(live.stat().st_mode & 0o777 | 0o600)
+    except OSError as error:
+        raise not_copied(live, error) from error
+
+
+def not_copied(file: Path, error: OSError) -> EngineError:
+    """Return an error of the operating system as one of the engine's.
+
+    The file cannot be read, or there is no space for its copy.
+    """
+    left = "Nothing was changed."
+    if error.errno in _NO_SPACE:
+        what = f"{file.name} cannot be copied ({error.strerror})."
+        return EngineError(what, left=left, todo="Free some space, or set TMPDIR to a larger disk.", id="no-space")
+    beside = Path(error.filename).name if isinstance(error.filename, str) else file.name
+    reason = str(error.strerror or error) + ("" if beside == file.name else f": {beside}")
+    what = f"{file.name} cannot be read ({reason})."
+    return EngineError(what, left=left, todo="Give read permission and run again.", id="unreadable")
 
 
 def _copied_with_files(live: Path) -> bool:

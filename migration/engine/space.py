@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migration.engine.files import is_there, size_with_sidecars, status_of
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from migration.engine.facts import Facts
     from migration.plan.model import Plan
 
 
@@ -44,16 +43,28 @@ class Needs:
         return f"{_mb(self.kept)} are needed ({parts}), and {_mb(self.scratch)} for a moment"
 
 
-def needs(plan: Plan, sources: Sequence[Facts], target: Facts | None) -> Needs:
-    """Return what a run writes at most."""
-    every = [facts.size for facts in (*sources, *([target] if target else []))]
-    moved = sum(facts.size for facts in sources)
-    return Needs(sum(every), sum(every) if plan.dump else 0, moved, max(every, default=0))
+def needs(plan: Plan, folder: Path) -> Needs:
+    """Return what a run writes at most, by the sizes of the files.
+
+    Args:
+        plan: The plan.
+        folder: The workspace with its databases; none of them is opened.
+    """
+    sources = dict.fromkeys(source.file for source in plan.sources)
+    moved = sum(size_with_sidecars(folder / file) for file in sources)
+    every = [size_with_sidecars(folder / file) for file in dict.fromkeys([plan.target, *sources])]
+    return Needs(sum(every), sum(every) if plan.dump else 0, moved, max(every))
 
 
-def room(plan: Plan, root: Path, sources: Sequence[Facts], target: Facts | None) -> list[Problem]:
-    """Return what keeps the run from writing: too little space, and folders that this user may not write to."""
-    wanted = needs(plan, sources, target)
+def room(plan: Plan, root: Path, live: Path) -> list[Problem]:
+    """Return what keeps the run from writing: too little space, and folders that this user may not write to.
+
+    Args:
+        plan: The plan.
+        root: The folder that the run writes to: the workspace, or its copy.
+        live: The workspace, with every database.
+    """
+    wanted = needs(plan, live)
     temporary = tempfile.gettempdir()
     apart = Path(temporary).stat().st_dev != root.stat().st_dev
     # A dump is loaded beside the backups, before the target grows; an archive is restored in the temporary folder.
@@ -61,9 +72,10 @@ def room(plan: Plan, root: Path, sources: Sequence[Facts], target: Facts | None)
     problems = _too_little(plan.backups, root, wanted.kept + (beside if apart else wanted.scratch), wanted)
     if apart:
         problems += _too_little(temporary, temporary, wanted.scratch, wanted)
-    files = [facts.file for facts in (*sources, *([target] if target else []))]
+    files = [file for file in (source.file for source in plan.sources) if is_there(root / file)]
     for folder in sorted({(root / file).parent for file in (*files, plan.backups, plan.target)}):
-        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        status = status_of(folder)
+        if status and stat.S_ISDIR(status.st_mode) and not os.access(folder, os.W_OK | os.X_OK):
             what = "is read-only for the user who runs this: no permission to write there."
             name = str(folder.relative_to(root))
             problems.append(Problem("space", name, what, "Give write permission and run again.", id="read-only"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from migration.engine.deadline import OutOfProportionError, seconds_for
 from migration.engine.errors import EngineError
 from migration.engine.facts import Facts, facts_of, unreadable
-from migration.engine.files import file_problems, present
+from migration.engine.files import FileProblem, file_problems, present
 from migration.engine.future import Foretelling, Future
 from migration.engine.gather import DIRECT, Gathering
 from migration.engine.keys import Party, collisions
@@ -27,7 +28,7 @@ from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
 
     from migration.engine.deadline import Deadline
@@ -36,12 +37,17 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
+Mapped = tuple["Source", int, Table]
+"""A source, the position of one of its table maps, and the table that this one names."""
+
 
 @dataclass
 class Survey:
     """All that is known before the run touches anything.
 
     Attributes:
+        unread: Every database of the plan that exists and could not be read: its file in the plan, to the reason in a
+            few words.
         gathered: Source name to the scratch database that its rows are read from, where that is not the source itself.
     """
 
@@ -52,6 +58,18 @@ class Survey:
     problems: list[Problem] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     gathered: dict[str, Path] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def databases(self) -> list[Facts]:
+        """The target, where there is one, and the sources, as far as they were read."""
+        return [*([self.target] if self.target else []), *self.sources.values()]
+
+    def add(self, wrong: FileProblem) -> None:
+        """Add a problem of a file, and the reason for which a database was not read."""
+        self.problems.append(wrong.problem)
+        if wrong.reason:
+            self.unread.setdefault(wrong.file, wrong.reason)
 
     def rows(self, move: Move) -> int:
         """Number of rows in the source of a move."""
@@ -82,32 +100,39 @@ class Survey:
         )
 
 
-def survey(plan: Plan, root: Path, guards: ExitStack, limits: Limits | None = None) -> Survey:
+def survey(
+    plan: Plan,
+    root: Path,
+    guards: ExitStack,
+    limits: Limits | None = None,
+    *,
+    unread: Sequence[FileProblem] = (),
+    live: Path | None = None,
+) -> Survey:
     """Look at everything that the plan names.
 
     Args:
         plan: The plan.
-        root: The workspace.
+        root: The workspace, or its copy.
         guards: Gets the guard of every database that could be opened; they keep writers out from now on.
         limits: Of all that is read.
+        unread: Files that are known not to be readable, such as those that could not be copied.
+        live: The workspace of which ``root`` is the copy.
 
     Returns:
         Facts, moves and the future schema, as far as they could be found, with every problem.
     """
-    limits = limits or Limits()
-    found = Survey(problems=file_problems(plan, root))
-    bad = {problem.subject.removeprefix("target ") for problem in found.problems}
-    if (root / plan.target).exists() and plan.target not in bad:
-        found.target = _seen(found, facts_of("target", plan.target, root, guards, plan.deadline, limits))
-    for source in plan.in_order:
-        if source not in present(plan, root):
-            found.findings.append(f"{source.file}: absent, and optional in the plan; nothing is moved from it.")
-        elif source.file not in bad:
-            facts = _seen(found, facts_of(source.name, source.file, root, guards, plan.deadline, limits))
-            if facts:
-                found.sources[source.name] = facts
+    found, limits = Survey(), limits or Limits()
+    skip = _noted(plan, found, unread)
+    for wrong in file_problems(plan, root, skip=skip):
+        found.add(wrong)
+        skip.add(wrong.file)
+    _read_databases(plan, root, found, guards, limits, skip=skip)
+    tables = _mapped_tables(plan, found)
+    _count_rows(found, tables)
     with _in_proportion(plan, found, limits.deadline):
-        _foretell(plan, found, limits)
+        if plan.target not in found.unread:
+            _foretell(plan, found, tables, limits)
         _gather(plan, root, found, guards, limits)
         for move in found.moves:
             limits.deadline.at(f"the trial of {move.subject}")
@@ -118,8 +143,36 @@ def survey(plan: Plan, root: Path, guards: ExitStack, limits: Limits | None = No
             problems, findings = left_behind(source, found.sources[source.name])
             found.problems += problems
             found.findings += findings
-    found.problems += room(plan, root, list(found.sources.values()), found.target)
+    found.problems += room(plan, root, live or root)
     return found
+
+
+def _read_databases(
+    plan: Plan, root: Path, found: Survey, guards: ExitStack, limits: Limits, *, skip: set[str]
+) -> None:
+    """Read target and sources, each even if another cannot be read."""
+    if plan.target not in skip and (root / plan.target).exists():
+        found.target = _read(found, facts_of("target", plan.target, root, guards, plan.deadline, limits))
+    there = present(plan, root)
+    for source in plan.in_order:
+        if source.file in skip:
+            continue
+        if source not in there:
+            found.findings.append(f"{source.file}: absent, and optional in the plan; nothing is moved from it.")
+        elif facts := _read(found, facts_of(source.name, source.file, root, guards, plan.deadline, limits)):
+            found.sources[source.name] = facts
+
+
+def _noted(plan: Plan, found: Survey, unread: Sequence[FileProblem]) -> set[str]:
+    """Add the problems of ``unread`` and return its databases, spelled as in the plan."""
+    spelled = {os.path.normpath(file): file for file in (plan.target, *(source.file for source in plan.sources))}
+    for wrong in unread:
+        file = spelled.get(os.path.normpath(wrong.file))
+        if file is None:
+            found.problems.append(wrong.problem)
+        else:
+            found.add(replace(wrong, file=file))
+    return set(found.unread)
 
 
 @contextlib.contextmanager
@@ -133,35 +186,53 @@ def _in_proportion(plan: Plan, found: Survey, deadline: Deadline) -> Iterator[No
         found.problems.append(Problem("sources-readable", plan.target, error.what, error.todo, id=error.id))
 
 
-def _seen(found: Survey, facts: Facts | Problem) -> Facts | None:
-    if isinstance(facts, Problem):
-        found.problems.append(facts)
+def _read(found: Survey, facts: Facts | FileProblem) -> Facts | None:
+    if isinstance(facts, FileProblem):
+        found.add(facts)
         return None
     return facts
 
 
-def _foretell(plan: Plan, found: Survey, limits: Limits) -> None:
-    """Fill in the future schema, and the moves into it."""
-    if (found.target is None) and any(p.subject.endswith(plan.target) for p in found.problems):
-        return
-    telling = Foretelling(plan, found.target.schema if found.target else None, limits)
-    tables: list[tuple[Source, int, Table]] = []
+def _mapped_tables(plan: Plan, found: Survey) -> list[Mapped]:
+    """Return the tables that the plan's table maps name, and add a problem for each missing one."""
+    tables: list[Mapped] = []
     for source in plan.in_order:
-        facts = found.sources.get(source.name)
-        if facts is None:
+        if source.name not in found.sources:
             continue
         for at, table_map in enumerate(source.tables):
-            table = table_or_problem(source, table_map, facts.schema)
+            table = table_or_problem(source, table_map, found.sources[source.name].schema)
             if isinstance(table, Problem):
                 found.problems.append(table)
-                continue
-            try:
-                wanted = _with_create(plan, table_map)
-                planned = planned_statements(wanted, facts.schema, source.tables, limits)
-                telling.move(source, wanted, planned, facts.schema)
+            else:
                 tables.append((source, at, table))
-            except sqlite3.Error as error:
-                found.problems.append(unreadable(f"{source.file}:{table_map.name}", error))
+    return tables
+
+
+def _count_rows(found: Survey, tables: list[Mapped]) -> None:
+    """Compare the numbers of rows that the plan states with those of the sources."""
+    for source, at, table in tables:
+        table_map = source.tables[at]
+        rows = found.sources[source.name].digests[table.name].rows
+        if table_map.rows is not None and table_map.rows != rows:
+            subject = f"{source.file}:{table_map.name}"
+            what = f"the plan expects {table_map.rows} rows, the source has {rows}."
+            todo = "Find out why, and correct rows in the plan."
+            found.problems.append(Problem("rows-as-stated", subject, what, todo, id="other-count"))
+
+
+def _foretell(plan: Plan, found: Survey, tables: list[Mapped], limits: Limits) -> None:
+    """Fill in the future schema, and the moves into it."""
+    awaited = [table.into for source in plan.sources if source.file in found.unread for table in source.tables]
+    telling = Foretelling(plan, found.target.schema if found.target else None, limits, awaited)
+    foretold: list[Mapped] = []
+    for source, at, table in tables:
+        table_map, schema = source.tables[at], found.sources[source.name].schema
+        try:
+            wanted = _with_create(plan, table_map)
+            telling.move(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
+            foretold.append((source, at, table))
+        except sqlite3.Error as error:
+            found.problems.append(unreadable(f"{source.file}:{table_map.name}", error))
     for required in plan.tables:
         telling.require(required.name, required.create)
     for source in plan.in_order:
@@ -172,7 +243,7 @@ def _foretell(plan: Plan, found: Survey, limits: Limits) -> None:
     found.future = telling.finish()
     found.problems += found.future.problems
     found.findings += found.future.findings
-    _make_moves(found, tables)
+    _make_moves(found, foretold)
 
 
 def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
@@ -181,7 +252,7 @@ def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
     return table_map.model_copy(update={"create": required}) if required and not table_map.create else table_map
 
 
-def _make_moves(found: Survey, tables: list[tuple[Source, int, Table]]) -> None:
+def _make_moves(found: Survey, tables: list[Mapped]) -> None:
     for source, at, table in tables:
         table_map = source.tables[at]
         into = found.future.schema.table(table_map.into)
@@ -193,18 +264,6 @@ def _make_moves(found: Survey, tables: list[tuple[Source, int, Table]]) -> None:
         if not problems:
             found.moves.append(move)
             found.findings += differences(move)
-        rows = found.sources[source.name].digests[table.name].rows
-        if table_map.rows is not None and table_map.rows != rows:
-            what = f"the plan expects {table_map.rows} rows, the source has {rows}."
-            found.problems.append(
-                Problem(
-                    "rows-as-stated",
-                    move.subject,
-                    what,
-                    "Find out why, and correct rows in the plan.",
-                    id="other-count",
-                )
-            )
 
 
 def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits: Limits) -> None:

@@ -203,13 +203,13 @@ def copied_applications(state: RunState, plan: Plan, pytestconfig: pytest.Config
     from migration.engine.applications import Applications
     from migration.engine.content import Reader
     from migration.engine.logs import LogMarks
-    from migration.engine.rehearse import copy_workspace
+    from migration.engine.rehearse import copy_workspace, require_complete
     from migration.harness.progress import teller
 
     live = state.settings.workspace
     with tempfile.TemporaryDirectory(prefix="consolidate-check-") as folder:
         scratch = Path(folder).resolve()
-        copy_workspace(plan, live, scratch, also=(state.settings.plan,))
+        require_complete(copy_workspace(plan, live, scratch, also=(state.settings.plan,)))
         applications = Applications(
             plan,
             scratch,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from migration.audit.criteria import CAN_FAIL, FAULTLESS
 from migration.audit.evidence import Evidence
 from migration.engine.errors import EngineError
-from migration.engine.rehearse import copy_workspace
+from migration.engine.rehearse import copy_workspace, require_complete
 from migration.harness.faulted import try_it
 from migration.selftest.copies import copied
 from migration.selftest.table import faults_of
@@ -66,8 +66,9 @@ class Selftest:
         """
         self._make_room()
         self.say("copying what the plan names")
-        (self._scratch / "fresh" / "root").mkdir(parents=True)
-        copy_workspace(self.plan, self.live, self._scratch / "fresh" / "root", also=(self.plan_file,))
+        root = self._scratch / "fresh" / "root"
+        root.mkdir(parents=True)
+        require_complete(copy_workspace(self.plan, self.live, root, also=(self.plan_file,)))
         self.say("a run without a fault")
         seen = []
         if self.plan.require_rehearsal is not None:

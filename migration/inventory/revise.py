@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.files import size_with_sidecars
-from migration.engine.rehearse import copy_workspace
+from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.survey import survey
 from migration.inventory.proposal import LeftOut
 from migration.inventory.propose import apart
@@ -81,7 +81,7 @@ def try_out(root: Path, proposal: Proposal, limits: Limits | None = None) -> lis
         copy = Path(folder).resolve() / "workspace"
         copy.mkdir()
         needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
-        copy_workspace(needed, root, copy)
+        require_complete(copy_workspace(needed, root, copy))
         return survey(plan, copy, guards, limits).problems
 
 

@@ -44,7 +44,7 @@ def plan(*files: str, target: str = "target.db", optional: bool = False) -> Plan
 
 def said(root: Path, *files: str, target: str = "target.db", optional: bool = False) -> list[str]:
     """Return the problems as the user reads them."""
-    return [str(problem) for problem in file_problems(plan(*files, target=target, optional=optional), root)]
+    return [str(wrong.problem) for wrong in file_problems(plan(*files, target=target, optional=optional), root)]
 
 
 def _link(path: Path) -> None:
@@ -132,12 +132,13 @@ def test_what_is_wrong_with_a_file_is_said(root: Path, spoil: Callable[[Path], N
     file = "a.db" if role == "source" else "target.db"
     spoil(root / file)
 
-    problems = file_problems(plan("a.db"), root)
+    [wrong] = file_problems(plan("a.db"), root)
 
-    assert [problem.subject for problem in problems] == [file if role == "source" else "target target.db"]
-    assert words in problems[0].what
-    assert problems[0].todo.endswith(".")
-    assert problems[0].criterion == "sources-readable"
+    assert (wrong.file, wrong.problem.subject) == (file, file)
+    assert wrong.reason
+    assert words in wrong.problem.what
+    assert wrong.problem.todo.endswith(".")
+    assert wrong.problem.criterion == "sources-readable"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -240,7 +241,8 @@ def test_all_problems_are_listed_at_once(root: Path) -> None:
 
     problems = file_problems(plan("a.db", "no.db"), root)
 
-    assert [problem.subject for problem in problems] == ["target target.db", "a.db", "no.db"]
+    assert [wrong.file for wrong in problems] == ["target.db", "a.db", "no.db"]
+    assert [wrong.reason for wrong in problems] == ["not a database", "not a file", ""]
 
 
 def test_a_name_cannot_steer_the_terminal(root: Path) -> None:

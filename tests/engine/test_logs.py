@@ -267,6 +267,17 @@ def test_a_pattern_cannot_drop_the_locks_of_a_database(tmp_path: Path, log: Path
 
 
 def test_a_pattern_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
-    """A mistake in the plan is named, with the place to correct it."""
+    """A mistake in the plan is named, with the place to correct it; when the logs are to be read it is an error."""
+    [problem] = mark(tmp_path, ["/var/log/*"]).problems
+
+    assert (problem.criterion, problem.subject, problem.id) == ("references-found", "/var/log/*", "log-pattern")
     with pytest.raises(EngineError, match=r"\[logs\]"):
-        mark(tmp_path, ["/var/log/*"])
+        new_errors(tmp_path, LogMarks(()), ["/var/log/*"], ERRORS)
+
+
+def test_a_wrong_pattern_hides_no_log(tmp_path: Path, log: Path) -> None:
+    """The files of the other patterns are marked."""
+    marks = mark(tmp_path, ["/var/log/*", *PATTERNS])
+
+    assert [entry.path for entry in marks.files] == [log.resolve()]
+    assert [problem.id for problem in marks.problems] == ["log-pattern"]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine import connections
 from migration.engine.connections import open_existing, open_new
+from migration.engine.errors import EngineError
 from migration.engine.files import file_problems
-from migration.engine.rehearse import copy_workspace
+from migration.engine.rehearse import copy_workspace, require_complete
+from migration.engine.survey import survey
 from migration.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
+from tests.engine.elsewhere import stranger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -285,3 +291,57 @@ def test_a_workspace_behind_a_link_is_rehearsed(live: Path, scratch: Path) -> No
     copy_workspace(plan(), live.parent / "current", scratch)
 
     assert (scratch / "src/again.py").read_text() == "private\n"
+
+
+@pytest.fixture
+def lock(live: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let another process hold an exclusive lock on ``a.db`` and ``src/c.db``."""
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
+    make(live / "src/c.db")
+    code = (
+        "import sqlite3; held = [sqlite3.connect(file, isolation_level=None) for file in sys.argv[1:]]\n"
+        "for con in held: con.execute('BEGIN EXCLUSIVE')"
+    )
+    with stranger(code, live / "a.db", live / "src/c.db"):
+        yield
+
+
+@pytest.mark.usefixtures("lock")
+def test_a_locked_database_keeps_nothing_else_from_being_copied(live: Path, scratch: Path) -> None:
+    """Each is named as a path of the workspace, and nothing is left of its copy."""
+    problems = copy_workspace(plan("./a.db", "logs/b.db"), live, scratch)
+
+    assert [(wrong.file, wrong.reason) for wrong in problems] == [
+        ("a.db", "locked by another process"),
+        ("src/c.db", "locked by another process"),
+    ]
+    assert {(wrong.problem.criterion, wrong.problem.id) for wrong in problems} == {("no-other-process", "in-use")}
+    assert [wrong.problem.subject for wrong in problems] == ["a.db", "src/c.db"]
+    assert not {"a.db", "src/c.db"} & set(names(scratch))
+    assert {"target.db", "logs/b.db", "module.py", "src/package/code.py"} <= set(names(scratch))
+
+
+@pytest.mark.usefixtures("lock")
+def test_an_incomplete_copy_can_be_refused(live: Path, scratch: Path) -> None:
+    """By its first problem; a complete one is accepted."""
+    problems = copy_workspace(plan(), live, scratch)
+
+    with pytest.raises(EngineError) as refused:
+        require_complete(problems)
+
+    assert (refused.value.id, refused.value.what) == ("in-use", problems[0].problem.what)
+    require_complete([])
+
+
+@pytest.mark.usefixtures("lock")
+def test_a_path_that_is_spelled_otherwise_is_known_as_unread(live: Path, scratch: Path) -> None:
+    """The survey names it as the plan does, and does not call it missing."""
+    named = plan("./a.db", "logs/b.db")
+    problems = copy_workspace(named, live, scratch)
+
+    with ExitStack() as guards:
+        found = survey(named, scratch, guards, unread=problems, live=live)
+
+    assert found.unread == {"./a.db": "locked by another process"}
+    assert [problem.id for problem in found.problems if problem.criterion == "sources-readable"] == []
+    assert set(found.sources) == {"s1"}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.files import size_with_sidecars
 from migration.engine.space import needs, room
-from migration.engine.survey import survey
 from tests.engine.small_workspace import a_run, build, consolidate, plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from migration.engine.survey import Survey
 
 
 @pytest.fixture
@@ -25,45 +22,49 @@ def root(tmp_path: Path) -> Path:
     return build(tmp_path / "workspace")
 
 
-@pytest.fixture
-def found(root: Path) -> Survey:
-    """What the survey knows of it."""
-    with ExitStack() as guards:
-        return survey(plan_of(root), root, guards)
-
-
-def test_what_is_kept_is_no_more_than_was_foretold(root: Path, found: Survey) -> None:
+def test_what_is_kept_is_no_more_than_was_foretold(root: Path) -> None:
     """Backups, dumps and growth of a whole run fit into the sum that was said before, with 5 % for everything else."""
-    wanted = needs(plan_of(root), list(found.sources.values()), found.target)
+    wanted = needs(plan_of(root), root)
     before = (root / "workspace.db").stat().st_size
+    largest = max(size_with_sidecars(root / file) for file in ("workspace.db", "logs/tasks.db", "logs/notes.db"))
 
     run = consolidate(a_run(root))
 
     databases = sum(path.stat().st_size for path in (run.folder / "databases").iterdir())
     growth = (root / "workspace.db").stat().st_size - before
     assert databases + growth <= wanted.kept * 1.05
-    assert wanted.scratch == max(facts.size for facts in (*found.sources.values(), found.target) if facts)
+    assert wanted.scratch == largest
 
 
-def test_a_plan_without_dumps_needs_less(root: Path, found: Survey) -> None:
+def test_a_plan_without_dumps_needs_less(root: Path) -> None:
     """The sum names its parts."""
     plan = plan_of(root).model_copy(update={"dump": False})
 
-    wanted = needs(plan, list(found.sources.values()), found.target)
+    wanted = needs(plan, root)
 
     assert wanted.dumps == 0
     assert "dumps 0.0 MB" in str(wanted)
 
 
-def test_a_disk_that_is_too_small_is_a_problem(root: Path, found: Survey) -> None:
+def test_a_disk_that_is_too_small_is_a_problem(root: Path) -> None:
     """A target of half of what is free fits neither twice with its dump nor beside the scratch; it says what fails."""
     free = shutil.disk_usage(root).free
-    assert found.target is not None
-    small, large = (replace(found.target, size=size) for size in (1000, free // 2 + 1))
 
-    fits = room(plan_of(root), root, list(found.sources.values()), small)
-    problems = room(plan_of(root), root, list(found.sources.values()), large)
+    fits = room(plan_of(root), root, root)
+    os.truncate(root / "workspace.db", free // 2 + 1)  # a hole in a file takes no space on the disk
+    problems = room(plan_of(root), root, root)
 
     assert fits == []
-    assert {one.criterion for one in problems} == {"space"}
+    assert {(problem.criterion, problem.id) for problem in problems} == {("space", "no-space")}
     assert "are needed (backups " in problems[0].what
+
+
+def test_a_database_that_is_only_in_the_workspace_counts(root: Path, tmp_path: Path) -> None:
+    """A rehearsal without a copy of it says how much the run will need all the same."""
+    (tmp_path / "copy").mkdir()
+    free = shutil.disk_usage(root).free
+    os.truncate(root / "logs/tasks.db", free // 2 + 1)
+
+    problems = room(plan_of(root), tmp_path / "copy", root)
+
+    assert {problem.id for problem in problems} == {"no-space"}

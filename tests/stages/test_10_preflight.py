@@ -77,7 +77,7 @@ def test_no_other_process_uses_the_databases(run: Run, evidence: Recorder) -> No
 @pytest.mark.criterion("space")
 def test_there_is_room(run: Run, evidence: Recorder, state: RunState) -> None:
     """Backups, dumps and growth fit on the disk, and every folder can be written."""
-    wanted = needs(run.plan, list(run.found.sources.values()), run.found.target)
+    wanted = needs(run.plan, run.live)
     state.space = f"{wanted}; {shutil.disk_usage(run.root).free / 1e6:.1f} MB are free"
 
     wrong = evidence.problems("space", run.found.problems, f"{state.space}; permissions")

@@ -1,0 +1,391 @@
+"""A preflight reads every database that it can, and names all problems, whatever one file is like."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import connections
+from migration.engine.files import has_hot_journal
+from migration.engine.run import Run
+from migration.plan.file import load, sha256
+from tests.engine.small_workspace import PLAN, STAMP, build, execute, in_a_child
+from tests.engine.unprivileged import common_folder, unprivileged
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    Spoil = Callable[[Path], AbstractContextManager[object]]
+else:
+    from sqlite_utils.utils import sqlite3
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and modes")
+
+MODES = ["rehearsal", "migration"]
+FORGOTTEN = ("nothing-left-behind", "left-behind", "logs/notes.db:forgotten")
+NOT_FOUND = ("references-found", "not-found", "app/notes.py")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The result of a preflight.
+
+    Attributes:
+        problems: Criterion, id and subject of each.
+    """
+
+    problems: set[tuple[str, str, str]]
+    sources: set[str]
+    target: bool
+    moves: int
+    unread: dict[str, str]
+    todos: list[str]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks are waited for a moment only."""
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Lend a folder for the workspace and its copy."""
+    with common_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def root(folder: Path) -> Path:
+    """The small workspace with two problems: a table that no map names, and a reference that is not in the code."""
+    root = build(folder / "workspace")
+    execute(root / "logs/notes.db", "CREATE TABLE forgotten(v)")
+    execute(root / "logs/notes.db", "INSERT INTO forgotten VALUES(1)")
+    (root / "app/notes.py").write_text("PATH = 'elsewhere'\n")
+    return root
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Import everything that a survey needs: a user without privileges may not be able to read the library."""
+    for mode in MODES:
+        survey_of(build(tmp_path_factory.mktemp(mode) / "workspace"), mode)
+
+
+def examine(root: Path, mode: str) -> Examined:
+    """Survey the workspace as a user without privileges."""
+    return unprivileged(lambda: survey_of(root, mode), root.parent)
+
+
+def survey_of(root: Path, mode: str) -> Examined:
+    """Survey the workspace, or in a rehearsal its copy."""
+    scratch = root.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    file = root / "consolidation.toml"
+    run = Run(load(file), file, sha256(file), scratch if mode == "rehearsal" else root, STAMP, root, lambda _: None)
+    try:
+        found = run.survey()
+    finally:
+        run.close()
+    return Examined(
+        {(problem.criterion, problem.id, problem.subject) for problem in found.problems},
+        set(found.sources),
+        found.target is not None,
+        len(found.moves),
+        found.unread,
+        [problem.todo for problem in found.problems],
+    )
+
+
+def everything(root: Path) -> dict[str, tuple[int, bytes]]:
+    """Return every name in the workspace with its mode and its bytes; closed files are opened for that."""
+    found: dict[str, tuple[int, bytes]] = {}
+    for path in sorted(root.rglob("*")):
+        mode = path.stat().st_mode
+        with opened(path, mode):
+            found[path.relative_to(root).as_posix()] = (mode, path.read_bytes() if path.is_file() else b"")
+    return found
+
+
+@contextmanager
+def opened(path: Path, mode: int) -> Iterator[None]:
+    """Let the owner read a file, and close it again."""
+    path.chmod(mode | 0o400)
+    try:
+        yield
+    finally:
+        path.chmod(mode)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let another process hold an exclusive lock."""
+    code = (
+        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "con.execute('BEGIN EXCLUSIVE'); print('ready', flush=True); sys.stdin.readline()"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield
+        finally:
+            process.communicate("\n")
+
+
+@contextmanager
+def closed(path: Path) -> Iterator[None]:
+    """Take every permission from a file or folder."""
+    mode = path.stat().st_mode
+    path.chmod(0)
+    try:
+        yield
+    finally:
+        path.chmod(mode)
+
+
+def damage(path: Path) -> AbstractContextManager[object]:
+    """Overwrite the start of the first b-tree page."""
+    data = bytearray(path.read_bytes())
+    data[100:200] = b"\xff" * 100
+    path.write_bytes(data)
+    return nullcontext()
+
+
+def interrupt(path: Path) -> AbstractContextManager[object]:
+    """Let a process die in the middle of a transaction."""
+
+    def _die() -> None:
+        con = sqlite3.connect(path, isolation_level=None)
+        con.execute("PRAGMA cache_size=1")
+        con.execute("BEGIN")
+        con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_a_child(_die) == -signal.SIGKILL
+    assert has_hot_journal(path)
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One file that is spoiled.
+
+    Attributes:
+        problems: Criterion and id of the problem of this file, by mode; none where a copy has none.
+        reason: Why the database is not read; empty where it is.
+    """
+
+    name: str
+    file: str
+    spoil: Spoil
+    problems: dict[str, tuple[str, str] | None]
+    reason: str = ""
+
+
+def case(
+    name: str, file: str, spoil: Spoil, *problem: str, reason: str = "", **by_mode: tuple[str, str] | None
+) -> Case:
+    """Return a case with the same problem in both modes, or one for each."""
+    same = dict.fromkeys(MODES, (problem[0], problem[1])) if problem else {}
+    return Case(name, file, spoil, {**same, **by_mode}, reason)
+
+
+TASKS = "logs/tasks.db"
+CASES = [
+    case("locked", TASKS, locked, "no-other-process", "in-use", reason="locked by another process"),
+    case("closed", TASKS, closed, "sources-readable", "unreadable", reason="no permission"),
+    case("damaged", TASKS, damage, "integrity-before", "damaged", reason="damaged"),
+    case(
+        "closed code",
+        "app/tasks.py",
+        closed,
+        rehearsal=("references-found", "unreadable"),
+        migration=("references-found", "code-unreadable"),
+    ),
+    case("hot journal", TASKS, interrupt, rehearsal=None, migration=("sources-readable", "hot-journal-waits")),
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mode: str) -> None:
+    """One file is spoiled: its problem and both of the others are in one survey, and no byte is changed."""
+    with case.spoil(root / case.file):
+        before = everything(root)
+        examined = examine(root, mode)
+        after = everything(root)
+
+    own = {(*problem, case.file)} if (problem := case.problems[mode]) else set()
+    assert examined.problems == {FORGOTTEN, NOT_FOUND} | own
+    assert examined.unread == ({case.file: case.reason} if case.reason else {})
+    assert examined.sources == ({"notes"} if case.reason else {"notes", "tasks"})
+    assert examined.target
+    assert examined.moves == len(examined.sources)
+    assert all(examined.todos)
+    assert after == before
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("spoil", "criterion", "id", "reason"),
+    [
+        (locked, "no-other-process", "in-use", "locked by another process"),
+        (closed, "sources-readable", "unreadable", "no permission"),
+        (damage, "integrity-before", "damaged", "damaged"),
+    ],
+)
+def test_a_target_that_is_not_read_hides_no_source(
+    root: Path, spoil: Spoil, criterion: str, id: str, reason: str, mode: str
+) -> None:
+    """Its schema is not known, so no row has a place; rows, tables and code of the sources are examined."""
+    execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
+    text = PLAN.replace('  name = "tasks"\n', '  name = "tasks"\n  rows = 99\n')
+    (root / "consolidation.toml").write_text(text)
+
+    with spoil(root / "workspace.db"):
+        before = everything(root)
+        examined = examine(root, mode)
+        after = everything(root)
+
+    stated = ("rows-as-stated", "other-count", "logs/tasks.db:tasks")
+    assert examined.problems == {FORGOTTEN, NOT_FOUND, stated, (criterion, id, "workspace.db")}
+    assert examined.unread == {"workspace.db": reason}
+    assert examined.sources == {"notes", "tasks"}
+    assert (examined.target, examined.moves) == (False, 0)
+    assert after == before
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_closed_wal_is_a_problem_of_its_database(root: Path, mode: str) -> None:
+    """SQLite could not read the newest rows."""
+    (root / "logs/tasks.db-wal").write_bytes(b"rows")
+
+    with closed(root / "logs/tasks.db-wal"):
+        examined = examine(root, mode)
+
+    assert examined.problems == {FORGOTTEN, NOT_FOUND, ("sources-readable", "unreadable", TASKS)}
+    assert examined.unread == {TASKS: "no permission"}
+    assert examined.sources == {"notes"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_closed_folder_is_not_taken_for_missing_files(root: Path, mode: str) -> None:
+    """Every database in it is named, an optional one as well; the code is examined."""
+    text = PLAN.replace('file = "logs/notes.db"\n', 'file = "logs/notes.db"\noptional = true\n')
+    (root / "consolidation.toml").write_text(text)
+
+    with closed(root / "logs"):
+        examined = examine(root, mode)
+
+    databases = {("sources-readable", "unreadable", file) for file in (TASKS, "logs/notes.db")}
+    folder = {("space", "read-only", "logs")} if mode == "migration" else set()
+    assert examined.problems == {NOT_FOUND} | databases | folder
+    assert examined.unread == {TASKS: "no permission", "logs/notes.db": "no permission"}
+    assert (examined.sources, examined.target) == (set(), True)
+
+
+@pytest.mark.parametrize(("mode", "id"), [("rehearsal", "unreadable"), ("migration", "log-unreadable")])
+def test_a_closed_log_is_a_problem_beside_the_others(root: Path, mode: str, id: str) -> None:
+    """Whether it reports an error could not be told after the run."""
+    (root / "app/app.log").write_text("line\n")
+    (root / "consolidation.toml").write_text(PLAN + '[logs]\nfiles = ["app/*.log"]\n')
+
+    with closed(root / "app/app.log"):
+        examined = examine(root, mode)
+
+    assert examined.problems == {FORGOTTEN, NOT_FOUND, ("references-found", id, "app/app.log")}
+    assert (examined.sources, examined.unread) == ({"notes", "tasks"}, {})
+
+
+def test_a_closed_folder_of_the_scan_is_a_problem_of_a_rehearsal(root: Path) -> None:
+    """What is in it cannot be copied; a migration reads it where it is, after COMMIT."""
+    (root / "pieces").mkdir()
+    (root / "pieces/code.py").write_text("PATH = 'tasks.db'\n")
+    (root / "consolidation.toml").write_text(PLAN + '[scan]\npaths = ["app", "pieces"]\n')
+
+    with closed(root / "pieces"):
+        examined = examine(root, "rehearsal")
+
+    assert examined.problems == {FORGOTTEN, NOT_FOUND, ("references-found", "unreadable", "pieces")}
+    assert (examined.sources, examined.unread) == ({"notes", "tasks"}, {})
+
+
+def test_every_closed_file_is_named_in_one_survey(root: Path) -> None:
+    """Two databases and a code file, each with its own problem."""
+    with closed(root / TASKS), closed(root / "logs/notes.db"), closed(root / "app/tasks.py"):
+        examined = examine(root, "rehearsal")
+
+    databases = {("sources-readable", "unreadable", file) for file in (TASKS, "logs/notes.db")}
+    assert examined.problems == databases | {NOT_FOUND, ("references-found", "unreadable", "app/tasks.py")}
+
+
+def test_a_hot_journal_without_write_permission_is_left_alone(root: Path) -> None:
+    """The private copies could be written to; the database cannot, so SQLite does not begin to roll it back."""
+    execute(root / "logs/notes.db", "DROP TABLE forgotten")
+    (root / "app/notes.py").write_text('PATH = "notes.db"\n')
+    interrupt(root / TASKS)
+    (root / TASKS).chmod(0o400)
+    before = everything(root)
+
+    examined = examine(root, "migration")
+
+    assert examined.problems == {("sources-readable", "read-only", TASKS)}
+    assert everything(root) == before
+    assert not (root / "backups").exists()
+
+
+def test_a_hot_journal_that_cannot_be_kept_is_a_problem(root: Path) -> None:
+    """Without a copy of the files as they were found SQLite rolls nothing back; the other sources are read."""
+    execute(root / "logs/notes.db", "DROP TABLE forgotten")
+    (root / "app/notes.py").write_text('PATH = "notes.db"\n')
+    interrupt(root / TASKS)
+    (root / "backups").mkdir(mode=0o500)
+    before = everything(root)
+
+    examined = examine(root, "migration")
+
+    assert examined.problems == {("sources-readable", "hot-journal", TASKS)}
+    assert examined.unread == {TASKS: "no permission"}
+    assert examined.sources == {"notes"}
+    assert everything(root) == before
+
+
+def test_a_damaged_database_with_a_hot_journal_is_a_problem_beside_the_others(root: Path) -> None:
+    """SQLite cannot roll back a journal into what is no header; it is named, and the rehearsal goes on."""
+    interrupt(root / TASKS)
+    data = bytearray((root / TASKS).read_bytes())
+    data[18:20] = b"\3\3"
+    (root / TASKS).write_bytes(data)
+    journal = bytearray((root / f"{TASKS}-journal").read_bytes())
+    journal[20:28] = bytes(8)  # sector and page size: the journal has no page that can be read
+    (root / f"{TASKS}-journal").write_bytes(journal)
+
+    examined = examine(root, "rehearsal")
+
+    assert examined.problems >= {FORGOTTEN, NOT_FOUND}
+    assert TASKS in examined.unread
+    assert examined.sources == {"notes"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_table_of_an_unread_source_is_not_called_missing(root: Path, mode: str) -> None:
+    """A foreign key of the plan's own table refers to what that source would have brought."""
+    required = '\n[[table]]\nname = "steps"\ncreate = "CREATE TABLE steps(task INTEGER REFERENCES tasks(id))"\n'
+    (root / "consolidation.toml").write_text(PLAN + required)
+
+    with closed(root / TASKS):
+        examined = examine(root, mode)
+
+    assert examined.problems == {FORGOTTEN, NOT_FOUND, ("sources-readable", "unreadable", TASKS)}

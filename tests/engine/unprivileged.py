@@ -1,0 +1,61 @@
+"""Run a part of a test as a user whom file modes keep out."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import tempfile
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import psutil  # noqa: F401 -- imported before the fork: the user of the child may not be able to read it
+
+from tests.engine.small_workspace import in_a_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+_NOBODY = 65534
+
+
+@contextmanager
+def common_folder() -> Iterator[Path]:
+    """Lend a folder that every user can reach and write to."""
+    folder = Path(tempfile.mkdtemp(prefix="consolidate-common-")).resolve()
+    folder.chmod(0o777)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def unprivileged(act: Callable[[], T], folder: Path) -> T:
+    """Return the result of ``act``, called by a user without privileges who owns everything in ``folder``.
+
+    Root calls it in a child process, which gives up its privileges; every other user calls it directly.
+    """
+    if os.geteuid() != 0:
+        return act()
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
+    answer = folder / "answer"
+
+    def _act() -> None:
+        os.setgroups([])
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
+        try:
+            answer.write_bytes(pickle.dumps(act()))
+        except BaseException:
+            traceback.print_exc()
+            raise
+
+    assert in_a_child(_act) == 0, "the child failed"
+    result: T = pickle.loads(answer.read_bytes())  # noqa: S301 -- the child is this test
+    answer.unlink()
+    return result
