@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -389,3 +390,15 @@ def test_a_table_of_an_unread_source_is_not_called_missing(root: Path, mode: str
         examined = examine(root, mode)
 
     assert examined.problems == {FORGOTTEN, NOT_FOUND, ("sources-readable", "unreadable", TASKS)}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_unread_database_counts_for_the_space(root: Path, mode: str) -> None:
+    """Its size is known without being read, and a rehearsal has no copy of it."""
+    os.truncate(root / TASKS, shutil.disk_usage(root).free // 2 + 1)  # a hole in a file takes no space on the disk
+
+    with closed(root / TASKS):
+        examined = examine(root, mode)
+
+    assert ("space", "no-space", "backups") in examined.problems
+    assert ("sources-readable", "unreadable", TASKS) in examined.problems
