@@ -18,7 +18,7 @@ ROOMS = ("plan", "engine", "inventory", "audit", "selftest", "fleet", "harness")
 ALLOWED = {
     "plan": {"plan"},
     "engine": {"engine", "plan"},
-    "audit": {"audit", "plan"},
+    "audit": {"audit", "engine", "plan"},
     "inventory": {"inventory", "engine", "plan"},
     "fleet": {"fleet", "audit", "engine", "plan"},
     "selftest": {"selftest", "audit", "inventory", "engine", "plan"},

@@ -1,51 +1,21 @@
-"""Where each criterion of a run stands, and what that answers to the questions of a change record."""
+"""Answer the questions of a change record by what the criteria of a run came to."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from migration.audit.criteria import CRITERIA, STAGES
-from migration.audit.words import SMOKE, stage_of
+from migration.audit.words import known_criterion
+from migration.engine.criteria import SMOKE
+from migration.engine.observation import Outcome
+from migration.engine.questions import Question
+from migration.engine.run_log import worst
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from migration.audit.criteria import Mode
     from migration.audit.evidence import Record
-
-Standing = Literal["shown", "failed", "not shown"]
-
-_STAGE_ORDER = {stage.id: place for place, stage in enumerate(STAGES)}
-_ORDER = {criterion.id: place for place, criterion in enumerate(CRITERIA)}
-
-# The success criteria as they are asked, and the criteria that answer them; the later ids of a line are those of a
-# check, which asks the same of a finished consolidation. The applications are asked for by the names of the plan.
-_UNDONE = "Everything is as it was before"  # asked only where something was to be undone
-_QUESTIONS = (
-    ("All original databases backed up", ("backup-complete", "backup-digest", "dump-reloads")),
-    ("All tables created in {target}", ("tables-created", "indexes-created", "schema-as-planned")),
-    ("All record counts match 100 %", ("rows-as-stated", "rows-counted", "rows-expected")),
-    (
-        "Code updated to use {target}",
-        ("references-found", "references-updated", "no-stale-references", "code-compiles", "still-no-stale-references"),
-    ),
-    (SMOKE, ()),
-    ("No new errors in the logs", ("logs-clean",)),
-    (
-        "No data loss or corruption",
-        (
-            "nothing-left-behind", "values-fit", "rows-exact", "no-duplicates", "foreign-keys", "integrity",
-            "neighbours-unchanged", "triggers-in-place", "committed", "no-side-effects", "final-digest", "target-right",
-        ),
-    ),
-    (
-        "Old databases archived",
-        ("archived", "archive-restorable", "no-late-writes", "archives-unchanged", "no-old-database"),
-    ),
-    (_UNDONE, ("restored-exact",)),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,87 +24,91 @@ class Answer:
 
     Attributes:
         question: As it is asked: ``"All tables created in workspace.db"``.
-        standing: The worst of its criteria; ``None`` when this kind of run does not ask.
-        criteria: Criterion id to where it stands, in the order of the stages.
+        outcome: The worst of its criteria; ``None`` when this kind of run does not ask.
+        criteria: Criterion id to what it came to, in the order of the stages.
         section: Id of the section of the page that shows it, where no criterion does.
     """
 
     question: str
-    standing: Standing | None
-    criteria: dict[str, Standing]
+    outcome: Outcome | None
+    criteria: dict[str, Outcome]
     section: str = ""
 
 
-def in_order(criteria: Iterable[str], mode: Mode) -> list[str]:
-    """Return criterion ids in the order in which the stages judge them; ids that nobody knows come last."""
+@dataclass(frozen=True)
+class Unexamined:
+    """Criteria that no check examined, all for the same reason."""
 
-    def place(criterion: str) -> tuple[int, int]:
-        stage = _STAGE_ORDER.get(stage_of(criterion, mode), len(STAGES))
-        return stage, _ORDER.get(criterion, -1)
-
-    return sorted(criteria, key=place)
-
-
-def standings(record: Record) -> dict[str, Standing]:
-    """Return each criterion with evidence, or demanded without any, and where it stands; in the order of the stages.
-
-    A criterion is shown only if it holds for every subject that was looked at.
-    """
-    failed = {one.criterion for one in record.criteria if not one.holds}
-    missing = set(record.not_shown)
-    known = dict.fromkeys([*(one.criterion for one in record.criteria), *record.not_shown])
-    return {
-        criterion: "failed" if criterion in failed else "not shown" if criterion in missing else "shown"
-        for criterion in in_order(known, record.mode)
-    }
+    outcome: Outcome
+    reason: str
+    criteria: tuple[str, ...]
 
 
-def counts(record: Record) -> dict[Standing, int]:
-    """Return how many criteria stand where; all three keys are there."""
-    found = Counter(standings(record).values())
-    return {"shown": found["shown"], "failed": found["failed"], "not shown": found["not shown"]}
+def outcomes(record: Record) -> dict[str, Outcome]:
+    """Return what each criterion of a record came to, in the order of the evidence: the worst of its subjects."""
+    known: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for entry in record.criteria:
+        known[entry.criterion].append(entry.outcome)
+    return {criterion: worst(each) for criterion, each in known.items()}
+
+
+def counts(record: Record) -> dict[Outcome, int]:
+    """Return the number of criteria of each outcome; all four keys are there."""
+    number = Counter(outcomes(record).values())
+    return {outcome: number[outcome] for outcome in Outcome}
+
+
+def unexamined(record: Record) -> list[Unexamined]:
+    """Return the criteria that no check examined, by outcome and reason, in the order of the evidence."""
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    for entry in record.criteria:
+        reasons[entry.criterion].append(entry.observed)
+    groups: defaultdict[tuple[Outcome, str], list[str]] = defaultdict(list)
+    for criterion, outcome in outcomes(record).items():
+        if outcome in (Outcome.NOT_EXAMINED, Outcome.NOT_REQUIRED):
+            groups[outcome, "; ".join(dict.fromkeys(reasons[criterion]))].append(criterion)
+    return [Unexamined(outcome, reason, tuple(criteria)) for (outcome, reason), criteria in groups.items()]
 
 
 def answers(record: Record) -> list[Answer]:
     """Return the answer to every success criterion, in the order in which they are asked."""
-    known = standings(record)
+    known = outcomes(record)
     target = record.target.file if record.target else "the target"
-    found: list[Answer] = []
-    for question, ids in _QUESTIONS:
-        if question == SMOKE:
-            found += applications(record, known)
+    answered: list[Answer] = []
+    for question in Question:
+        if question is Question.APPLICATIONS:
+            answered += applications(record, known)
         else:
-            found.append(answer(question.format(target=target), ids, known))
-    found = [one for one in found if one.standing or one.question != _UNDONE]
-    return [*found, tests_passing(record)]
+            answered.append(answer(question.value.format(target=target), _asked_by(question, known), known))
+    undone = Question.UNDONE.value  # asked only where something was to be undone
+    return [*(one for one in answered if one.outcome or one.question != undone), tests_passing(record)]
 
 
-def answer(question: str, ids: Iterable[str], known: dict[str, Standing]) -> Answer:
+def answer(question: str, ids: Iterable[str], known: Mapping[str, Outcome]) -> Answer:
     """Return the answer that the criteria ``ids`` give, as far as this run knows them: the worst one counts."""
-    criteria = {one: standing for one, standing in known.items() if one in ids}
-    return Answer(question, _worst(criteria.values()), criteria)
+    criteria = {id: known[id] for id in ids if id in known}
+    return Answer(question, worst(criteria.values()) if criteria else None, criteria)
 
 
-def applications(record: Record, known: dict[str, Standing]) -> list[Answer]:
+def applications(record: Record, known: Mapping[str, Outcome]) -> list[Answer]:
     """Return an answer for each application, under the name that the plan asks for it by."""
-    asked = {**{one: one.removeprefix(SMOKE) for one in known if one.startswith(SMOKE)}, **record.asked}
-    if not asked:
-        return [Answer("Applications work", None, {})]  # clean logs are no proof that one works when none was run
-    questions: dict[str, list[str]] = {}
+    asked = {**{id: id.removeprefix(SMOKE) for id in known if id.startswith(SMOKE)}, **record.asked}
+    if not asked:  # clean logs are no proof that one works when none was run
+        return [Answer(Question.APPLICATIONS.value, None, {})]
+    questions: defaultdict[str, list[str]] = defaultdict(list)
     for criterion, question in asked.items():
-        questions.setdefault(question, []).append(criterion)
+        questions[question].append(criterion)
     return [answer(question, ids, known) for question, ids in questions.items()]
 
 
 def tests_passing(record: Record) -> Answer:
     """Return whether every stage of the run, each a file of tests, has passed."""
-    by_outcome: dict[str, Standing] = {"failed": "failed", "passed": "shown"}
-    found = [by_outcome.get(stage.outcome, "not shown") for stage in record.stages]
+    by_stage = {"failed": Outcome.FAILED, "passed": Outcome.PASSED}
+    each = [by_stage.get(stage.outcome, Outcome.NOT_EXAMINED) for stage in record.stages]
     nothing_to_do = record.already or not record.stages
-    return Answer("Tests passing", None if nothing_to_do else _worst(found), {}, section="stages")
+    return Answer("Tests passing", None if nothing_to_do else worst(each), {}, section="stages")
 
 
-def _worst(found: Iterable[Standing]) -> Standing | None:
-    known = set(found)
-    worst: tuple[Standing, ...] = ("failed", "not shown", "shown")
-    return next((one for one in worst if one in known), None)
+def _asked_by(question: Question, known: Iterable[str]) -> list[str]:
+    by_id = {id: known_criterion(id) for id in known}
+    return [id for id, criterion in by_id.items() if criterion is not None and criterion.question is question]

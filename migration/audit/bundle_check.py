@@ -1,4 +1,4 @@
-"""The files of a bundle: are they all there, as their run left them, and do they tell the same story?
+"""Check that the files of a bundle are all there, as their run left them, and tell the same story.
 
 Digests prove that the files belong together, not who made them: whoever changes a file can compute the digests anew.
 Against that there is only a digest that somebody else keeps, such as the one in a summary pasted into a ticket.
@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from migration.audit.evidence import Evidence
+from migration.audit.answers import counts
+from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
 from migration.audit.past_runs import MANIFEST
 from migration.audit.summary import as_line, criteria_line, evidence_line, first_line
 from migration.audit.told import EVIDENCE
-from migration.audit.words import outcome
+from migration.audit.words import heading
+from migration.engine.observation import Observation, equal, not_examined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migration.audit.evidence import Attempt
-    from migration.audit.told import Told
+    from migration.audit.evidence import Attempt, Record
+    from migration.audit.told import BundleContents
 
 PAGE, JUNIT, SUMMARY, PLAN = "audit.html", "junit.xml", "summary.txt", "plan.toml"
 _ALWAYS = (EVIDENCE, SUMMARY, PLAN, "code.diff", "sql.log")
@@ -30,99 +31,96 @@ _ALWAYS = (EVIDENCE, SUMMARY, PLAN, "code.diff", "sql.log")
 _DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
 
 
-def whole(told: Told) -> list[Evidence]:
-    """Every file of the manifest is there with its size and digest, and no other is; the usual ones are listed."""
-    seen = []
+def whole(told: BundleContents) -> list[Observation]:
+    """Observe that each file of the manifest has its size and digest, no other is there, and no usual one is absent."""
+    observations = []
     for name, listed in told.manifest.items():
         data = told.bundle.files.get(name)
         expected = f"{listed.get('size')} bytes, {listed.get('sha256')}"
         observed = "missing" if data is None else f"{len(data)} bytes, {hashlib.sha256(data).hexdigest()}"
-        seen.append(seen_as("bundle-whole", name, expected, observed))
+        observations.append(agreement(name, expected, observed))
     added = set(told.bundle.files) - set(told.manifest) - {MANIFEST}
-    seen += [seen_as("bundle-whole", name, "listed in the manifest", "not listed") for name in sorted(added)]
     absent = [name for name in _ALWAYS if name not in told.manifest and name not in added]
-    return seen + [seen_as("bundle-whole", name, "listed in the manifest", "not there") for name in absent]
+    return [
+        *observations,
+        *(agreement(name, "listed in the manifest", "not listed") for name in sorted(added)),
+        *(agreement(name, "listed in the manifest", "not there") for name in absent),
+    ]
 
 
-def valid(told: Told) -> list[Evidence]:
-    """The evidence is of schema 1: JSON Schema, draft 2020-12, as shipped beside this file."""
+def valid(told: BundleContents) -> list[Observation]:
+    """Observe that the evidence is of a schema that this release knows."""
+    schema = f"of schema {told.schema}"
     if not told.errors:
-        return [seen_as("evidence-valid", EVIDENCE, "of schema 1", "of schema 1")]
-    return [seen_as("evidence-valid", place, "as in schema 1", what[:500]) for place, what in told.errors]
+        return [agreement(EVIDENCE, schema, schema)]
+    return [agreement(place, f"as in schema {told.schema}", error[:500]) for place, error in told.errors]
 
 
-def agreeing(told: Told) -> list[Evidence]:
-    """Manifest, summary, page, JUnit file and plan say what the evidence says."""
-    if not told.evidence or told.about is None:
-        return [seen_as("files-agree", MANIFEST, "a run, as evidence.json tells of it", "it cannot be compared")]
-    said = told.evidence
-    pairs = [*_manifest(told.about, said), *_summary(told, told.about), *_page(told, told.about), *_junit(told)]
-    if digest := said["plan"]["sha256"]:
+def agreeing(told: BundleContents) -> list[Observation]:
+    """Observe that manifest, summary, page, JUnit file and plan say what the evidence says."""
+    record, about = told.record, told.about
+    if record is None:
+        return [unjudged()]
+    if about is None:
+        return [agreement(MANIFEST, "a run, as evidence.json tells of it", "it cannot be compared")]
+    pairs = [
+        *_manifest(about, record),
+        *_summary(told, about, record),
+        *_page(told, about),
+        *_junit(told, record),
+    ]
+    if digest := record.plan["sha256"]:
         pairs.append((f"{PLAN}: sha256", digest, hashlib.sha256(told.bundle.files.get(PLAN, b"")).hexdigest()))
-    return [seen_as("files-agree", subject, expected, observed) for subject, expected, observed in pairs]
+    return [agreement(subject, expected, observed) for subject, expected, observed in pairs]
 
 
-def seen_as(criterion: str, subject: str, expected: str, observed: str) -> Evidence:
-    """Return evidence that holds when what was expected is what was observed."""
-    holds = expected == observed
-    return Evidence(criterion, subject, expected, observed, holds, "" if holds else _DOUBT)
+def agreement(subject: str, expected: str, observed: str) -> Observation:
+    """Observe that what was expected is what is there."""
+    return equal(subject, expected, observed, "" if expected == observed else _DOUBT)
 
 
-def standing(said: dict[str, Any]) -> Counter[str]:
-    """Return how many criteria of the evidence are shown, failed and not shown; one counts by its worst line."""
-    worst = {"failed": 2, "not shown": 1, "shown": 0}
-    found: dict[str, str] = {}
-    for one in said["criteria"]:
-        found[one["id"]] = max(found.get(one["id"], "shown"), one["verdict"], key=lambda verdict: worst[verdict])
-    return Counter(found.values())
+def unjudged() -> Observation:
+    """State that evidence which is not of its schema was judged no further."""
+    return not_examined(EVIDENCE, "it is not of a schema that this release knows", _DOUBT)
 
 
 _Pair = tuple[str, str, str]
 
 
-def _manifest(about: Attempt, said: dict[str, Any]) -> Iterator[_Pair]:
-    mode = "check" if about.mode in ("originals", "bundle") else about.mode
-    told = {
-        "run": about.run,
-        "mode": mode,
-        "verdict": about.verdict,
-        "headline": about.headline,
-        "exit_code": about.exit_code,
-        "started": about.started,
-        "finished": about.finished,
-        "already": about.already,
-        "backup_set": about.backup_set,
-    }
-    yield from ((f"{MANIFEST}: {key}", str(said[key]), str(value)) for key, value in told.items())
+def _manifest(about: Attempt, record: Record) -> Iterator[_Pair]:
+    yield f"{MANIFEST}: mode", record.mode.in_evidence, about.mode.in_evidence
+    for key in ("run", "verdict", "headline", "exit_code", "started", "finished", "already", "backup_set"):
+        yield f"{MANIFEST}: {key}", str(getattr(record, key)), str(getattr(about, key))
 
 
-def _summary(told: Told, about: Attempt) -> Iterator[_Pair]:
+def _summary(told: BundleContents, about: Attempt, record: Record) -> Iterator[_Pair]:
     lines = told.bundle.text(SUMMARY).splitlines()
-    found = standing(told.evidence)
     digest = hashlib.sha256(told.bundle.files.get(EVIDENCE, b"")).hexdigest()
-    expected = (
-        first_line(about),
-        about.headline,
-        criteria_line({word: found[word] for word in ("shown", "failed", "not shown")}),
-        evidence_line(digest),
-    )
+    expected = (first_line(about), about.headline, _criteria_line(told, record), evidence_line(digest))
     for line in map(as_line, expected):
         label = line.partition(":")[0]
-        there = next((one for one in lines if one == line), None)
-        like = next((one for one in lines if one.startswith(f"{label}:")), "missing")
-        yield f"{SUMMARY}: {label}", line, there or like
+        same = next((other for other in lines if other == line), None)
+        like = next((other for other in lines if other.startswith(f"{label}:")), "missing")
+        yield f"{SUMMARY}: {label}", line, same or like
 
 
-def _page(told: Told, about: Attempt) -> Iterator[_Pair]:
+def _criteria_line(told: BundleContents, record: Record) -> str:
+    number = counts(record)
+    if told.schema == SCHEMA:
+        return criteria_line(number)
+    return criteria_line({word: number[outcome] for word, outcome in UNTIL_SCHEMA_2.items()})
+
+
+def _page(told: BundleContents, about: Attempt) -> Iterator[_Pair]:
     if PAGE in told.bundle.files:  # --html may have sent it elsewhere
         text = told.bundle.text(PAGE)
-        yield f"{PAGE}: verdict", outcome(about), _VerdictOf(text).word
+        yield f"{PAGE}: verdict", heading(about), _VerdictOf(text).word
         yield f"{PAGE}: run", about.run, about.run if about.run in text else "not named"
 
 
-def _junit(told: Told) -> Iterator[_Pair]:
+def _junit(told: BundleContents, record: Record) -> Iterator[_Pair]:
     """Of an accepted run no test failed; read by its one line of counts, for XML of others is not to be parsed."""
-    if JUNIT in told.bundle.files and told.evidence["verdict"] == "accepted":
+    if JUNIT in told.bundle.files and record.verdict == "accepted":
         suite = re.search(r"<testsuite\s[^>]*>", told.bundle.text(JUNIT))
         numbers = dict(re.findall(r'\b(errors|failures)="(\d+)"', suite.group() if suite else ""))
         observed = f"{numbers.get('errors', 'unknown')} errors, {numbers.get('failures', 'unknown')} failures"

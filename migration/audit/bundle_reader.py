@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from migration.audit.past_runs import MANIFEST
-from migration.plan.message import marked
+from migration.engine.errors import EngineError
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
@@ -29,16 +29,8 @@ _ENCRYPTED = 0x1  # bit 0 of the general purpose flags: APPNOTE.TXT, 4.4.4
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
-class NoBundle(Exception):  # noqa: N818 -- it is a statement about the file, and reads as one
-    """The file or folder is not a bundle, or none that can be read safely; the text says why and what to do.
-
-    Attributes:
-        id: Name of the message, which docs/troubleshooting.md explains: ``"no-bundle"``.
-    """
-
-    def __init__(self, text: str, *, id: str) -> None:
-        super().__init__(marked(text, id=id))
-        self.id = id
+class NoBundle(EngineError):  # noqa: N818 -- it is a statement about the file, and reads as one
+    """The file or folder is not a bundle, or none that can be read safely; the text says why and what to do."""
 
 
 @dataclass(frozen=True)

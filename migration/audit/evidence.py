@@ -1,57 +1,42 @@
-"""Evidence: expected, observed and where, for one criterion on one subject; and the record of a whole run."""
+"""Keep what a run has shown in the form that every report is drawn from."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from migration.audit.criteria import Mode  # noqa: TC001 -- read at run time by whoever resolves the annotations
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.run_log import Evidence, Finding, StageRecord
+from migration.engine.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "STAGE_ERROR",
+    "Attempt",
+    "DatabaseRecord",
+    "Evidence",
+    "Finding",
+    "Mode",
+    "MoveRecord",
+    "Place",
+    "Record",
+    "SchemaDifference",
+    "SmokeRecord",
+    "StageRecord",
+    "TableContent",
+    "Verdict",
+    "findings_of",
+]  # fmt: skip
+
+STAGE_ERROR = "stage-error"
+"""Id of the findings that say why a stage failed where no criterion does."""
 
 Place = Literal["live", "backup", "dump", "archive", "after"]
 """Where a table was read: in the live file before the run, in its copies, and in the live file after the run."""
-
-Outcome = Literal["passed", "failed", "not run", "running"]
-Verdict = Literal["accepted", "refused", "not shown"]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What one criterion saw on one subject.
-
-    Attributes:
-        criterion: Id of the criterion, such as ``"rows-exact"`` or ``"smoke:WMS CLI"``.
-        subject: File, ``file:table``, or command.
-        expected: What had to be seen.
-        observed: What was seen.
-        holds: True when the criterion holds for this subject.
-        todo: When it does not: what to do next.
-    """
-
-    criterion: str
-    subject: str
-    expected: str
-    observed: str
-    holds: bool
-    todo: str = ""
-
-
-@dataclass(frozen=True)
-class StageRecord:
-    """One stage of a run: its outcome, and measured against estimated seconds.
-
-    Attributes:
-        id: Such as ``"40-transfer"``.
-        outcome: ``passed``, ``failed``, ``not run`` or ``running`` (interrupted there).
-        reason: Why it was not run, else empty.
-        seconds: Measured, 0 when not run.
-        estimate: Seconds from the plan, or None.
-    """
-
-    id: str
-    outcome: Outcome
-    seconds: float = 0.0
-    estimate: float | None = None
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,16 +170,17 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Record:
-    """A whole run, as ``evidence.json`` (schema 1) holds it and every report is drawn from it.
+    """A whole run, as ``evidence.json`` holds it and every report is drawn from it.
 
     Attributes:
         run: Id of the run: ``<UTC stamp>-<mode>``.
-        verdict: ``accepted`` only if every demanded criterion was shown and holds.
+        verdict: ``accepted`` only if every demanded criterion passed or is not required.
         headline: The verdict in one sentence for people ("Accepted: ...", "Refused: nothing was changed").
         exit_code: What pytest exits with.
         started: UTC, ISO 8601; ``finished`` is empty while the run goes on.
         plan: ``path`` and ``sha256`` of the plan file.
-        findings: Sentences that need a reader's eye: settled name clashes, schema differences, views left behind.
+        criteria: All evidence; a criterion that nobody examined has an entry that says why.
+        findings: What a reader should know: errors of stages, name clashes, schema differences, views left behind.
         backup_set: Path relative to the workspace, empty before there is one.
         archive: Old file name to archived file name.
         rollback: ``command`` (exact), ``drilled`` (UTC or empty).
@@ -226,8 +212,7 @@ class Record:
     target: DatabaseRecord | None = None
     stages: tuple[StageRecord, ...] = ()
     criteria: tuple[Evidence, ...] = ()
-    not_shown: tuple[str, ...] = ()
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     backup_set: str = ""
     archive: dict[str, str] = field(default_factory=dict)
     rollback: dict[str, str] = field(default_factory=dict)
@@ -247,6 +232,19 @@ class Record:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def not_shown(self) -> tuple[str, ...]:
+        """Ids of the criteria that nobody examined, in the order of the evidence."""
+        unexamined = (entry.criterion for entry in self.criteria if entry.outcome is Outcome.NOT_EXAMINED)
+        return tuple(dict.fromkeys(unexamined))
+
+    @property
     def flow(self) -> tuple[MoveRecord, ...]:
         """The tables that were copied, and before that those that are to be."""
         return self.moves or self.planned
+
+
+def findings_of(
+    texts: Iterable[str], id: str = "finding", level: Literal["attention", "note"] = "note"
+) -> list[Finding]:
+    """Return a finding for each different text, in the order in which they first occur."""
+    return [Finding(id, level, "", count, text) for text, count in Counter(texts).items()]

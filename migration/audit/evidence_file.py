@@ -1,130 +1,103 @@
-"""``evidence.json``, schema 1: the record of a run in the form that other programs may rely on."""
+"""Write the record of a run as ``evidence.json``, schema 2, and read it again; other programs may rely on it."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from migration.audit.evidence import (
+    Attempt,
+    DatabaseRecord,
+    Evidence,
+    Finding,
+    MoveRecord,
+    Record,
+    SchemaDifference,
+    SmokeRecord,
+    StageRecord,
+    TableContent,
+    findings_of,
+)
 from migration.audit.words import last_of
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.stages import stages_of
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, MoveRecord, Record, SmokeRecord, StageRecord
+    from collections.abc import Callable, Iterable
+    from enum import StrEnum
 
-SCHEMA = 1
+SCHEMA = 2
+LEFT_OUT: dict[type, tuple[str, ...]] = {
+    Record: ("asked", "diff", "limits", "planned", "sql"),
+    DatabaseRecord: ("about",),
+    MoveRecord: ("subject",),
+    Attempt: ("already", "plan", "workspace", "workspace_id"),
+}
+"""What ``evidence.json`` does not hold: ``code.diff``, ``sql.log``, the plan or a manifest in the bundle has it.
+
+A record that was read lacks it; only the subject of a move follows from its source. The mode of an earlier run that
+judged by originals, or judged a bundle, is read as a check. Outputs of applications are cut to their ends.
+"""
+
+UNTIL_SCHEMA_2 = {"shown": Outcome.PASSED, "failed": Outcome.FAILED, "not shown": Outcome.NOT_EXAMINED}
+"""What schema 1 and the summaries of its time call an outcome."""
+
 _LONGEST_OUTPUT = 20_000  # characters of one stream of one application
+_AS_IT_IS = (
+    "run", "verdict", "headline", "exit_code", "already", "started", "finished", "host", "user", "versions", "plan",
+    "change", "unanswerable", "backup_set", "archive", "rollback", "put_back",
+)  # fmt: skip
+_LISTS: dict[str, type] = {
+    "moves": MoveRecord,
+    "differences": SchemaDifference,
+    "stages": StageRecord,
+    "criteria": Evidence,
+    "smoke": SmokeRecord,
+    "findings": Finding,
+    "attempts": Attempt,
+}
+_OTHER = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps")
+_KEYS = {"criterion": "id"}
+_ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
+    Evidence: {"outcome": Outcome},
+    Attempt: {"mode": Mode.named},
+}
 
 
 def to_json(record: Record) -> str:
-    """Return the record as JSON: ASCII only, indented, with a newline at its end.
-
-    A criterion that was demanded but not shown is listed among the criteria, with the verdict ``"not shown"``.
-    """
+    """Return the record as JSON: ASCII only, indented, with a newline at its end."""
     document = {
         "schema": SCHEMA,
-        "run": record.run,
-        "mode": _mode(record),
-        "verdict": record.verdict,
-        "headline": record.headline,
-        "exit_code": record.exit_code,
-        "already": record.already,
-        "started": record.started,
-        "finished": record.finished,
-        "host": record.host,
-        "user": record.user,
-        "versions": record.versions,
-        "plan": record.plan,
-        "change": record.change,
+        "mode": record.mode.in_evidence,
+        **{name: getattr(record, name) for name in _AS_IT_IS},
         "workspace": {"name": record.workspace, "id": record.workspace_id},
         "sources": [_database(source) for source in record.sources],
         "target": _database(record.target) if record.target else None,
-        "moves": [_move(one) for one in record.moves],
-        "differences": [asdict(one) for one in record.differences],
-        "stages": [_stage(stage) for stage in record.stages],
-        "criteria": [
-            *map(_criterion, record.criteria),
-            *(_missing(one, record.unanswerable.get(one, "")) for one in record.not_shown),
-        ],
-        "smoke": [_application(one) for one in record.smoke],
+        **{name: _objects(kind, getattr(record, name)) for name, kind in _LISTS.items()},
         "not_shown": list(record.not_shown),
-        "unanswerable": record.unanswerable,
-        "findings": list(record.findings),
-        "backup_set": record.backup_set,
-        "archive": record.archive,
-        "rollback": record.rollback,
-        "put_back": record.put_back,
-        "attempts": [_attempt(one) for one in record.attempts],
+        "key_maps": [],
         **record.extra,
     }
     return json.dumps(printable_texts(document), indent=2) + "\n"
 
 
-def _mode(run: Record | Attempt) -> str:
-    """Judging by originals, and judging a bundle, is a check to whoever reads the evidence."""
-    return "check" if run.mode in ("originals", "bundle") else run.mode
-
-
-def _database(database: DatabaseRecord) -> dict[str, Any]:
-    return {
-        "name": database.name,
-        "file": database.file,
-        "before": {"size": database.size, "digest": database.digest, "rows": database.rows},
-        "after": {"size": database.size_after, "digest": database.digest_after, "rows": database.rows_after},
-        "versions": database.versions,
-        "contents": {
-            place: {table: asdict(one) for table, one in tables.items()} for place, tables in database.contents.items()
-        },
-    }
-
-
-def _move(move: MoveRecord) -> dict[str, Any]:
-    return {
-        "source": move.source,
-        "table": move.table,
-        "into": move.into,
-        "rows": move.rows,
-        "arrived": move.arrived,
-        "skipped": move.skipped,
-        "replaced": move.replaced,
-    }
-
-
-def _application(ran: SmokeRecord) -> dict[str, Any]:
-    return asdict(ran) | {name: last_of(getattr(ran, name), _LONGEST_OUTPUT) for name in ("stdout", "stderr")}
-
-
-def _stage(stage: StageRecord) -> dict[str, Any]:
-    return {"id": stage.id, "outcome": stage.outcome, "seconds": stage.seconds, "estimate": stage.estimate}
-
-
-def _criterion(evidence: Evidence) -> dict[str, Any]:
-    return {
-        "id": evidence.criterion,
-        "subject": evidence.subject,
-        "verdict": "shown" if evidence.holds else "failed",
-        "expected": evidence.expected,
-        "observed": evidence.observed,
-    }
-
-
-def _missing(criterion: str, why: str) -> dict[str, Any]:
-    return {"id": criterion, "subject": "", "verdict": "not shown", "expected": "", "observed": why}
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "run": attempt.run,
-        "mode": _mode(attempt),
-        "verdict": attempt.verdict,
-        "headline": attempt.headline,
-        "exit_code": attempt.exit_code,
-        "started": attempt.started,
-        "finished": attempt.finished,
-        "backup_set": attempt.backup_set,
-        "report": attempt.report,
-        "cut_short": attempt.cut_short,
-    }
+def record_from_json(document: dict[str, Any]) -> Record:
+    """Return the record that a document of schema 1 or 2 holds; what it lacks is named by ``LEFT_OUT``."""
+    values: dict[str, Any] = {name: document[name] for name in _AS_IT_IS}
+    for name, kind in _LISTS.items():
+        values[name] = tuple(_read(kind, item) for item in _items(document, name))
+    return Record(
+        **values,
+        mode=_mode(document),
+        workspace=document["workspace"]["name"],
+        workspace_id=document["workspace"]["id"],
+        sources=tuple(map(_database_from, document["sources"])),
+        target=_database_from(document["target"]) if document["target"] else None,
+        extra={key: value for key, value in document.items() if key not in (*_AS_IT_IS, *_LISTS, *_OTHER)},
+    )
 
 
 def printable_texts(value: Any) -> Any:
@@ -136,3 +109,78 @@ def printable_texts(value: Any) -> Any:
     if isinstance(value, list):
         return [printable_texts(item) for item in value]
     return value
+
+
+def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:
+    names = [field.name for field in fields(kind) if field.name not in LEFT_OUT.get(kind, ())]
+    return [{_KEYS.get(name, name): _value(getattr(item, name), name) for name in names} for item in items]
+
+
+def _value(value: Any, name: str) -> Any:
+    if isinstance(value, Mode):
+        return value.in_evidence
+    return last_of(value, _LONGEST_OUTPUT) if name in ("stdout", "stderr") else value
+
+
+def _read(kind: type, item: dict[str, Any]) -> Any:
+    keys = {field.name: _KEYS.get(field.name, field.name) for field in fields(kind)}
+    values = {name: item[key] for name, key in keys.items() if key in item}
+    return kind(**values | {name: enum(values[name]) for name, enum in _ENUMS.get(kind, {}).items()})
+
+
+def _items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the items of a list as schema 2 has them; keys that were added to a schema may be missing."""
+    items: list[Any] = document.get(name, [])
+    if name == "moves":
+        files = {source["name"]: source["file"] for source in document["sources"]}
+        return [{**item, "subject": f"{files.get(item['source'], '')}:{item['table']}"} for item in items]
+    if document["schema"] == SCHEMA:
+        return items
+    if name == "findings":
+        return [asdict(finding) for finding in findings_of(items)]
+    return [_criterion_of_schema_1(item) for item in items] if name == "criteria" else items
+
+
+def _criterion_of_schema_1(item: dict[str, str]) -> dict[str, Any]:
+    outcome = UNTIL_SCHEMA_2[item["verdict"]]
+    return {**item, "outcome": outcome, "examined": 0 if outcome is Outcome.NOT_EXAMINED else 1}
+
+
+def _mode(document: dict[str, Any]) -> Mode:
+    """Return what the run was; for readers of evidence three modes are a check, and their stages tell them apart."""
+    stages = {stage["id"] for stage in document["stages"]}
+    alike = (mode for mode in (Mode.ORIGINALS, Mode.BUNDLE) if stages_of(mode)[0].id in stages)
+    return next(alike, Mode.named(document["mode"]))
+
+
+def _database(database: DatabaseRecord) -> dict[str, Any]:
+    return {
+        "name": database.name,
+        "file": database.file,
+        "before": {"size": database.size, "digest": database.digest, "rows": database.rows},
+        "after": {"size": database.size_after, "digest": database.digest_after, "rows": database.rows_after},
+        "versions": database.versions,
+        "contents": {
+            place: {table: asdict(content) for table, content in tables.items()}
+            for place, tables in database.contents.items()
+        },
+    }
+
+
+def _database_from(said: dict[str, Any]) -> DatabaseRecord:
+    before, after = said["before"], said["after"]
+    return DatabaseRecord(
+        name=said["name"],
+        file=said["file"],
+        size=before["size"],
+        size_after=after["size"],
+        digest=before["digest"],
+        digest_after=after["digest"],
+        rows=before["rows"],
+        rows_after=after["rows"],
+        versions=said["versions"],
+        contents={
+            place: {table: TableContent(**content) for table, content in tables.items()}
+            for place, tables in said.get("contents", {}).items()
+        },
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.audit.criteria import CAN_FAIL
+from migration.audit.answers import outcomes
+from migration.engine.criteria import CAN_FAIL
+from migration.engine.observation import Outcome
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
@@ -18,11 +20,8 @@ TABLE = "faults.txt"
 
 def proven(record: Record) -> tuple[int, int]:
     """Return the number of criteria that were proven able to fail, and of all."""
-    seen: dict[str, bool] = {}
-    for one in record.criteria:
-        if one.criterion.startswith(CAN_FAIL):
-            seen[one.criterion] = seen.get(one.criterion, True) and one.holds
-    return sum(seen.values()), len(seen.keys() | {one for one in record.not_shown if one.startswith(CAN_FAIL)})
+    known = [outcome for criterion, outcome in outcomes(record).items() if criterion.startswith(CAN_FAIL)]
+    return known.count(Outcome.PASSED), len(known)
 
 
 def sentence(record: Record) -> str:
@@ -32,13 +31,13 @@ def sentence(record: Record) -> str:
 
 
 def rows(record: Record) -> Iterator[tuple[str, str, str]]:
-    """Yield criterion, fault, and ``yes``, ``NO: ...`` or ``not planted: ...``, in the order of the criteria."""
-    for one in record.criteria:
-        if one.criterion.startswith(CAN_FAIL):
-            refused = "yes" if one.holds else f"NO: {one.observed}"
-            yield one.criterion.removeprefix(CAN_FAIL), one.subject, refused
-    for criterion, why in record.unanswerable.items():
-        yield criterion.removeprefix(CAN_FAIL), "-", why
+    """Yield criterion, fault, and ``yes``, ``NO: ...`` or why none was planted, in the order of the criteria."""
+    words = {Outcome.PASSED: "yes", Outcome.FAILED: "NO: "}
+    for entry in record.criteria:
+        if entry.criterion.startswith(CAN_FAIL):
+            observed = "" if entry.outcome is Outcome.PASSED else entry.observed
+            refused = words.get(entry.outcome, "") + observed
+            yield entry.criterion.removeprefix(CAN_FAIL), entry.subject or "-", refused
 
 
 def faults_table(record: Record) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NAME = "index.html"
 _FOLDER = Path(__file__).with_name("templates")
 _CSS = _FOLDER / "page.css"
-_STANDING = {"good": "shown", "bad": "failed", "open": "not-shown"}
+_LOOK = {"good": "passed", "bad": "failed", "open": "not-examined"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Row:
     Attributes:
         run: Name of its folder.
         attempt: What its manifest tells, or None when that cannot be read.
-        word: The verdict, or ``"Unreadable"``; ``standing`` is how it is coloured.
+        word: The verdict, or ``"Unreadable"``; ``look`` is how it is coloured.
         took: Seconds, or None.
         page: Link to its report, relative to the index; empty when there is none. ``bundle`` likewise, to its zip.
     """
@@ -42,7 +42,7 @@ class Row:
     run: str
     attempt: Attempt | None
     word: str
-    standing: str
+    look: str
     took: float | None
     page: str
     bundle: str
@@ -76,7 +76,7 @@ def _row(folder: Path, attempt: Attempt | None) -> Row:
         run=folder.name,
         attempt=attempt,
         word=verdict_word(attempt) if attempt else "Unreadable",
-        standing=_STANDING[tone(attempt)] if attempt else "not-shown",
+        look=_LOOK[tone(attempt)] if attempt else "not-examined",
         took=elapsed(attempt) if attempt else None,
         page=f"{folder.name}/{page.name}" if page.is_file() else "",
         bundle=bundle.name if bundle.is_file() else "",

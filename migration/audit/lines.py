@@ -1,4 +1,4 @@
-"""Lines: the rows of the criteria table: failed first, then what nobody looked at, then what was shown."""
+"""Lay out the rows of the criteria table, the failed ones first."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.audit.answers import in_order, standings
 from migration.audit.words import sentence, stage_of
+from migration.engine.observation import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from migration.audit.answers import Standing
     from migration.audit.evidence import Evidence, Record
 
-_MOST_SHOWN = 60  # subjects of one criterion that hold; a plan of a thousand tables has thousands
-_MOST_FAILED = 300  # subjects of one criterion that do not
+_MOST_HOLDING = 60  # subjects of one criterion that hold; a plan of a thousand tables has thousands
+_MOST_OPEN = 300  # subjects of one criterion that do not
 _SAME = 40  # from this length on, what was observed as expected is not printed twice
 
 
@@ -27,6 +26,7 @@ class Line:
     Attributes:
         anchor: Id that links of this page lead to; empty on all but the criterion's first row.
         sentence: Of the criterion; empty where the row before has said it.
+        examined: Number of subjects that the criterion looked at in all; 0 where the row before has said it.
         same: True when what was observed is what was expected, and too long to be printed twice.
     """
 
@@ -34,71 +34,85 @@ class Line:
     anchor: str
     stage: str
     sentence: str
+    examined: int
     subject: str
     expected: str
     observed: str
     todo: str
-    standing: Standing
+    outcome: Outcome
     same: bool = False
 
 
 def lines(record: Record) -> list[Line]:
-    """Return a line for each piece of evidence and each criterion without any: failed first, then by stage."""
-    return list(_Lines(record).all())
+    """Return a line for each piece of evidence: failed first, then not examined, then by stage what holds."""
+    builder = _Lines(record)
+    failed, unexamined, holding = (
+        [entry for entry in record.criteria if entry.outcome in wanted]
+        for wanted in ((Outcome.FAILED,), (Outcome.NOT_EXAMINED,), (Outcome.PASSED, Outcome.NOT_REQUIRED))
+    )
+    return [
+        *builder.lines(failed, _MOST_OPEN),
+        *builder.lines(unexamined, _MOST_OPEN),
+        *builder.lines(holding, _MOST_HOLDING),
+    ]
 
 
 class _Lines:
     """Builds the lines of one record; knows which criterion it has named already."""
 
     def __init__(self, record: Record) -> None:
-        self._record = record
-        self._order = {criterion: place for place, criterion in enumerate(standings(record))}
+        self._mode = record.mode
+        self._places = {
+            criterion: place for place, criterion in enumerate(dict.fromkeys(e.criterion for e in record.criteria), 1)
+        }
+        self._examined = Counter[str]()
+        for entry in record.criteria:
+            self._examined[entry.criterion] += entry.examined
         self._anchored: set[str] = set()
 
-    def all(self) -> Iterable[Line]:
-        record = self._record
-        evidence = sorted(record.criteria, key=lambda one: (one.holds, self._order[one.criterion]))
-        yield from self._seen([one for one in evidence if not one.holds], _MOST_FAILED)
-        for criterion in in_order(record.not_shown, record.mode):
-            yield self._line(criterion, "", "", self._why_not(criterion), "", "not shown", first=True)
-        yield from self._seen([one for one in evidence if one.holds], _MOST_SHOWN)
+    def lines(self, entries: Iterable[Evidence], most: int) -> Iterator[Line]:
+        """Yield a line for each entry, at most so many of one criterion and outcome; then how many more there are."""
+        entries = list(entries)
+        total = Counter((entry.criterion, entry.outcome) for entry in entries)
+        criteria = set[str]()
+        number = Counter[tuple[str, Outcome]]()
+        for entry in entries:
+            key = entry.criterion, entry.outcome
+            number[key] += 1
+            if number[key] <= most:
+                yield self._line(entry, first=entry.criterion not in criteria)
+            elif number[key] == most + 1:
+                yield self._more(entry, total[key] - most)
+            criteria.add(entry.criterion)
 
-    def _seen(self, some: list[Evidence], most: int) -> Iterable[Line]:
-        total = Counter(one.criterion for one in some)
-        said: Counter[str] = Counter()
-        for one in some:
-            said[one.criterion] += 1
-            at = said[one.criterion]
-            standing: Standing = "shown" if one.holds else "failed"
-            if at <= most:
-                todo = "" if one.holds else one.todo
-                yield self._line(one.criterion, one.subject, one.expected, one.observed, todo, standing, first=at == 1)
-            elif at == most + 1:
-                more = f"and {total[one.criterion] - most} more, {standing} as well: each is in evidence.json"
-                yield self._line(one.criterion, more, "", "", "", standing, first=False)
-
-    def _line(
-        self, criterion: str, subject: str, expected: str, observed: str, todo: str, standing: Standing, *, first: bool
-    ) -> Line:
-        anchor = "" if criterion in self._anchored else f"criterion-{self._order[criterion] + 1}"
-        self._anchored.add(criterion)
+    def _line(self, entry: Evidence, *, first: bool) -> Line:
+        anchor = "" if entry.criterion in self._anchored else f"criterion-{self._places[entry.criterion]}"
+        self._anchored.add(entry.criterion)
+        todo = "" if entry.holds else entry.todo
         return Line(
-            criterion=criterion,
+            criterion=entry.criterion,
             anchor=anchor,
-            stage=stage_of(criterion, self._record.mode),
-            sentence=sentence(criterion) if first else "",
-            subject=subject,
-            expected=expected,
-            observed=observed,
+            stage=stage_of(entry.criterion, self._mode),
+            sentence=sentence(entry.criterion) if first else "",
+            examined=self._examined[entry.criterion] if first else 0,
+            subject=entry.subject,
+            expected=entry.expected,
+            observed=entry.observed,
             todo=todo,
-            standing=standing,
-            same=not todo and expected == observed and len(expected) >= _SAME,
+            outcome=entry.outcome,
+            same=not todo and entry.expected == entry.observed and len(entry.expected) >= _SAME,
         )
 
-    def _why_not(self, criterion: str) -> str:
-        """Say why there is no evidence: it cannot be had in this mode, or the run did not come so far."""
-        if criterion in self._record.unanswerable:
-            return self._record.unanswerable[criterion]
-        stage = stage_of(criterion, self._record.mode)
-        reasons = {one.id: one.reason for one in self._record.stages if one.outcome == "not run"}
-        return f"nobody looked: {reasons[stage]}" if reasons.get(stage) else "nobody looked"
+    def _more(self, entry: Evidence, number: int) -> Line:
+        return Line(
+            criterion=entry.criterion,
+            anchor="",
+            stage=stage_of(entry.criterion, self._mode),
+            sentence="",
+            examined=0,
+            subject=f"and {number} more, {entry.outcome} as well: each is in evidence.json",
+            expected="",
+            observed="",
+            todo="",
+            outcome=entry.outcome,
+        )

@@ -1,14 +1,14 @@
-"""The record as static HTML: what stands above pytest-html's own table, and says everything without a script."""
+"""Draw the record as static HTML, which says everything without a script, above pytest-html's own table."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migration.audit import inventory
-from migration.audit.answers import answers, counts
+from migration.audit.answers import answers, counts, unexamined
 from migration.audit.checklist import checklist
 from migration.audit.code import diff_lines, sql_lines
 from migration.audit.contents import contents
@@ -17,25 +17,28 @@ from migration.audit.lines import lines
 from migration.audit.pictures import bars, flow, timeline
 from migration.audit.words import (
     elapsed,
+    heading,
     last_of,
-    outcome,
     shortened,
     size,
     stage_does,
     tone,
     verdict_word,
 )
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
     from migration.audit.answers import Answer
     from migration.audit.evidence import Attempt, Record
+    from migration.audit.lines import Line
 
 _FOLDER = Path(__file__).with_name("templates")
 STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))
 
-_NOT_PUT_BACK = 3  # the exit code
 _OPEN_ROWS = 40  # a stage with more criteria than that starts folded
 _LONG_TEXT = 600
 _LONG_NAME = 34  # characters that fit beside a picture
@@ -66,11 +69,15 @@ def prepared() -> None:
 def _context(record: Record) -> dict[str, Any]:
     """Say everything that the templates show; they decide nothing but where."""
     all_lines = lines(record)
-    shown = [line for line in all_lines if line.standing == "shown"]
+    by_outcome: defaultdict[Outcome, list[Line]] = defaultdict(list)
+    for line in all_lines:
+        by_outcome[line.outcome].append(line)
+    holding = [line for line in all_lines if line.outcome.holds]
+    unlooked = unexamined(record)
     estimates = [stage.estimate for stage in record.stages if stage.estimate]
     return {
         "record": record,
-        "word": outcome(record),
+        "word": heading(record),
         "tone": tone(record),
         "counts": counts(record),
         "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
@@ -82,9 +89,15 @@ def _context(record: Record) -> dict[str, Any]:
         "answers": _asked(record),
         "phases": [] if record.already else checklist(record),
         "anchors": {line.criterion: line.anchor for line in reversed(all_lines) if line.anchor},
-        "failed": [line for line in all_lines if line.standing == "failed"],
-        "urgent": [line for line in all_lines if line.standing != "shown"],
-        "groups": [(stage, list(group)) for stage, group in groupby(shown, key=lambda line: line.stage)],
+        "failed": by_outcome[Outcome.FAILED],
+        "urgent": by_outcome[Outcome.FAILED] + by_outcome[Outcome.NOT_EXAMINED],
+        "groups": _by_stage(holding),
+        "unlooked": [
+            (title, outcome, groups)
+            for title, outcome in (("Not examined", Outcome.NOT_EXAMINED), ("Not required", Outcome.NOT_REQUIRED))
+            if (groups := [group for group in unlooked if group.outcome is outcome])
+        ],
+        "findings": sorted(record.findings, key=lambda finding: finding.level != "attention"),
         "open_rows": _OPEN_ROWS,
         "tables": contents(record),
         "diff": diff_lines(record.diff),
@@ -94,6 +107,19 @@ def _context(record: Record) -> dict[str, Any]:
         **_pictures(record),
         "inventory": inventory.shown(record.extra.get("inventory")),
     }
+
+
+def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
+    """Return the lines of each stage, and in words how many of each outcome there are."""
+    stages: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        stages[line.stage].append(line)
+    groups = []
+    for stage, some in stages.items():
+        grey = sum(line.outcome is Outcome.NOT_REQUIRED for line in some)
+        said = f"{len(some) - grey} passed, {grey} not required" if grey else "all passed"
+        groups.append((stage, f"{flow.counted(len(some), 'line')}, {said}", some))
+    return groups
 
 
 def _pictures(record: Record) -> dict[str, Any]:
@@ -122,7 +148,7 @@ def _took(record: Record) -> float | None:
 
 def _way_back(record: Record) -> str:
     """Return the rollback command where there is, or may be, something to roll back; else an empty text."""
-    stands = record.verdict == "accepted" or not record.finished or record.exit_code == _NOT_PUT_BACK
+    stands = record.verdict == "accepted" or not record.finished or record.exit_code == ExitCode.INTERNAL
     return record.rollback.get("command", "") if stands else ""
 
 
@@ -150,9 +176,9 @@ def _attempt(attempt: Attempt) -> dict[str, str]:
 
 def _asked(record: Record) -> list[Answer]:
     found = answers(record)
-    known = any(one.standing and one.criteria for one in found)
-    if record.mode == "rollback":
-        return [one for one in found if one.standing]
+    known = any(one.outcome and one.criteria for one in found)
+    if record.mode is Mode.ROLLBACK:
+        return [one for one in found if one.outcome]
     return found if known and not record.already else []
 
 

@@ -13,8 +13,8 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
-from migration.audit.criteria import Mode
 from migration.audit.evidence import Attempt, Verdict
+from migration.engine.modes import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +74,11 @@ def told_by(manifest: bytes, report: str) -> Attempt | None:
         return None
     if not all(isinstance(value, _OPTIONAL.get(name, (str,))) for name, value in told.items()):
         return None
-    if told["mode"] not in get_args(Mode) or told["verdict"] not in get_args(Verdict):
+    if told["mode"] not in list(Mode) or told["verdict"] not in get_args(Verdict):
         return None
-    return Attempt(**told, report=report, cut_short="" if told["finished"] else _NO_END)
+    return Attempt(
+        **told | {"mode": Mode.named(told["mode"])}, report=report, cut_short="" if told["finished"] else _NO_END
+    )
 
 
 def _read(manifest: Path) -> Attempt | None:

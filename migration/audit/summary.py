@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from migration.audit.answers import counts
 from migration.audit.words import duration, elapsed, moment, shortened, size, verdict_word
+from migration.engine.observation import Outcome
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from migration.audit.answers import Standing
     from migration.audit.evidence import Attempt, DatabaseRecord, Record
 
 _NAMED = 3
@@ -54,9 +54,9 @@ def first_line(run: Record | Attempt) -> str:
     return f"sqlite-consolidate: {verdict_word(run).upper()}  (verdict: {run.verdict}, run {run.run})"
 
 
-def criteria_line(found: Mapping[Standing, int]) -> str:
-    """Return how many criteria stand where."""
-    return "Criteria:  " + ", ".join(f"{count} {standing}" for standing, count in found.items())
+def criteria_line(number: Mapping[str, int] | Mapping[Outcome, int]) -> str:
+    """Return the number of criteria of each outcome."""
+    return "Criteria:  " + ", ".join(f"{count} {outcome}" for outcome, count in number.items())
 
 
 def evidence_line(sha256: str) -> str:
@@ -92,8 +92,8 @@ def _target(target: DatabaseRecord | None) -> str:
 
 
 def _failures(record: Record) -> list[str]:
-    """Name the first failures, and say how many more there are: at most four lines, and one for what was not shown."""
-    failed = [one for one in record.criteria if not one.holds]
+    """Name the first failures, and say how many more there are: at most four lines, and one for what is unexamined."""
+    failed = [one for one in record.criteria if one.outcome is Outcome.FAILED]
     lines = [
         f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: expected {shortened(one.expected, 60)}, "
         f"observed {shortened(one.observed, 60)}"
@@ -102,15 +102,16 @@ def _failures(record: Record) -> list[str]:
     if len(failed) > _NAMED:
         lines.append(f"  and {len(failed) - _NAMED} more failures")
     if record.not_shown:
-        lines.append(f"  NOT SHOWN: {', '.join(record.not_shown)}")
+        lines.append(f"  NOT EXAMINED: {', '.join(record.not_shown)}")
     return lines
 
 
 def _findings(record: Record) -> list[str]:
     if not record.findings:
         return []
+    first = next((finding for finding in record.findings if finding.level == "attention"), record.findings[0])
     more = f" (and {len(record.findings) - 1} more)" if len(record.findings) > 1 else ""
-    return [f"Findings:  {record.findings[0]}{more}"]
+    return [f"Findings:  {first.text}{more}"]
 
 
 def _rollback(record: Record) -> str:

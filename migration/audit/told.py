@@ -1,4 +1,4 @@
-"""What a bundle tells of its run: the evidence, the manifest and the plan, parsed without trust in any of them."""
+"""Parse what a bundle holds of its run, without trust in any of it: evidence, manifest and plan."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import migration
+from migration.audit.evidence_file import SCHEMA, record_from_json
 from migration.audit.past_runs import MANIFEST, told_by
 from migration.plan.printable import printable
 
@@ -16,67 +18,90 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
     from migration.audit.bundle_reader import Bundle
-    from migration.audit.evidence import Attempt
+    from migration.audit.evidence import Attempt, Record
 
 EVIDENCE = "evidence.json"
-SCHEMA_FILE = Path(__file__).with_name("evidence.schema.json")
+SCHEMA_FILES = {
+    1: Path(__file__).with_name("evidence.schema-1.json"),
+    SCHEMA: Path(__file__).with_name("evidence.schema.json"),
+}
+"""JSON Schema, draft 2020-12, of each schema of ``evidence.json`` that this release reads."""
+
 _MOST_ERRORS = 20
 
 
 @dataclass(frozen=True)
-class Told:
+class BundleContents:
     """One bundle, parsed.
 
     Attributes:
         bundle: Its files.
         manifest: ``files`` of the manifest: name to ``sha256`` and ``size``, as far as it has that shape.
         about: What the manifest says of the run, or None when that is not there or has another shape.
-        evidence: The evidence; empty when ``errors`` says why it is not of schema 1.
+        record: What the evidence says of the run; None when ``errors`` says why it is not of its schema.
+        schema: That of the evidence.
+        not_shown: Criteria that the evidence lists as not examined.
         errors: Place in the evidence, and what is wrong there.
-        smoke: Ids of the criteria that the plan's smoke tests ask for.
+        applications: Names of the smoke tests of the plan.
         writes: The plan lets a smoke test change databases.
     """
 
     bundle: Bundle
     manifest: dict[str, dict[str, Any]]
     about: Attempt | None
-    evidence: dict[str, Any]
+    record: Record | None
+    schema: int = SCHEMA
+    not_shown: tuple[str, ...] = ()
     errors: list[tuple[str, str]] = field(default_factory=list)
-    smoke: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
     writes: bool = False
 
+    @property
+    def of_this_release(self) -> bool:
+        """Whether this release made it, so that the criteria it had to have are known."""
+        release = self.record.versions.get("sqlite-consolidate") if self.record else None
+        return self.schema == SCHEMA and release == migration.__version__
 
-def tell(bundle: Bundle) -> Told:
+
+def tell(bundle: Bundle) -> BundleContents:
     """Parse a bundle; what is wrong with it is kept, not raised."""
     document, errors = _evidence(bundle.text(EVIDENCE))
     tests = _smoke_tests(bundle.text("plan.toml"))
-    return Told(
+    return BundleContents(
         bundle=bundle,
         manifest=_files(bundle.text(MANIFEST)),
         about=told_by(bundle.files[MANIFEST], ""),
-        evidence={} if errors else document,
+        record=None if errors else record_from_json(document),
+        schema=schema_of(document),
+        not_shown=() if errors else tuple(document["not_shown"]),
         errors=errors,
-        smoke=tuple(f"smoke:{printable(str(test.get('name', '')))}" for test in tests),
+        applications=tuple(printable(str(test.get("name", ""))) for test in tests),
         writes=any(test.get("writes") is True for test in tests),
     )
 
 
+def schema_of(document: Any) -> int:
+    """Return the schema that a document says it is of; the newest one where this release does not know that."""
+    schema = document.get("schema") if isinstance(document, dict) else None
+    return schema if isinstance(schema, int) and schema in SCHEMA_FILES else SCHEMA
+
+
 def schema_errors(document: Any) -> list[tuple[str, str]]:
-    """Return the place and the text of each error, at most 20, that keeps a document from being of schema 1."""
-    found = []
-    for error in _validator().iter_errors(document):
+    """Return the place and the text of each error, at most 20, that keeps a document from being of its schema."""
+    errors = []
+    for error in _validator(schema_of(document)).iter_errors(document):
         place = "/".join(map(str, error.absolute_path))
-        found.append((f"{EVIDENCE}: {place}" if place else EVIDENCE, error.message))
-        if len(found) == _MOST_ERRORS:
+        errors.append((f"{EVIDENCE}: {place}" if place else EVIDENCE, error.message))
+        if len(errors) == _MOST_ERRORS:
             break
-    return found
+    return errors
 
 
 @cache
-def _validator() -> Draft202012Validator:
+def _validator(schema: int) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json.loads(SCHEMA_FILE.read_bytes()))
+    return Draft202012Validator(json.loads(SCHEMA_FILES[schema].read_bytes()))
 
 
 def _evidence(text: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:

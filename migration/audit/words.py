@@ -1,38 +1,27 @@
-"""How the values of a record are said to people: verdict, time, size, and the sentence of a criterion."""
+"""Say the values of a record to people: verdict, time, size, and the sentence of a criterion."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from migration.audit.criteria import CAN_FAIL, CAN_FAIL_SENTENCE, CRITERIA, JUDGED_BY_ORIGINALS, SMOKE_SENTENCE, STAGES
+from migration.engine.criteria import SMOKE, Criterion, criteria_in, criterion_named
+from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
+from migration.engine.modes import Mode
+from migration.engine.stages import stage_named, stages_of
 
 if TYPE_CHECKING:
-    from migration.audit.criteria import Mode
     from migration.audit.evidence import Attempt, Record
 
-SMOKE = "smoke:"
 NOTHING_TO_UNDO = "nothing to roll back"  # begins the refusal of a rollback where no consolidation stands
 Tone = Literal["good", "bad", "open"]
 
-_ACCEPTED = {
-    "migrate": "Accepted",
-    "rehearsal": "Rehearsal passed",
-    "check": "Still right",
-    "rollback": "Put back",
-    "originals": "Right by its originals",
-    "bundle": "Bundle consistent",
-    "inventory": "Inventory taken",
-    "selftest": "Checks can fail",
+_REFUSED: dict[int, str] = {
+    ExitCode.FAILED: "Refused and put back",
+    ExitCode.INTERNAL: "Refused, not put back",
+    ExitCode.REFUSED: "Refused before anything was touched",
 }
-_INTERRUPTED = (2, 129, 143)
-_REFUSED = {  # by exit code
-    1: "Refused and put back",
-    3: "Refused, not put back",
-    4: "Refused before anything was touched",
-}
-_CRITERIA = {criterion.id: criterion for criterion in CRITERIA}
-_STAGES = {stage.id: stage for stage in STAGES}
 
 
 def verdict_word(record: Record | Attempt) -> str:
@@ -40,16 +29,16 @@ def verdict_word(record: Record | Attempt) -> str:
     if not record.finished:
         return "Unfinished"
     if record.verdict == "accepted":
-        return "Already consolidated" if record.already else _ACCEPTED[record.mode]
-    if record.exit_code in _INTERRUPTED:
+        return "Already consolidated" if record.already else record.mode.word
+    if record.exit_code in INTERRUPTIONS:
         return "Interrupted"
     return "Refused" if record.verdict == "refused" else "Not shown"
 
 
-def outcome(record: Record | Attempt) -> str:
+def heading(record: Record | Attempt) -> str:
     """Return the verdict as the report's first words: for a migration also what became of the workspace."""
     word = verdict_word(record)
-    if word != "Refused" or record.mode != "migrate":
+    if word != "Refused" or record.mode is not Mode.MIGRATE:
         return word
     return word if record.exit_code is None else _REFUSED.get(record.exit_code, word)
 
@@ -61,29 +50,33 @@ def tone(record: Record | Attempt) -> Tone:
     return "bad" if record.verdict == "refused" else "open"
 
 
+def known_criterion(id: str) -> Criterion | None:
+    """Return the criterion with an id; None for an id that this release does not know."""
+    try:
+        return criterion_named(id)
+    except KeyError:
+        return None
+
+
 def sentence(criterion: str) -> str:
-    """Return what holds when the criterion is shown; empty for an id that nobody knows."""
-    if criterion.startswith(CAN_FAIL):
-        return f"{CAN_FAIL_SENTENCE} {sentence(criterion.removeprefix(CAN_FAIL))}"
-    if criterion.startswith(SMOKE):
-        return SMOKE_SENTENCE
-    return _CRITERIA[criterion].sentence if criterion in _CRITERIA else ""
+    """Return what holds when the criterion has passed; empty for an id that this release does not know."""
+    known = known_criterion(criterion)
+    return known.sentence if known else ""
 
 
 def stage_of(criterion: str, mode: Mode) -> str:
-    """Return the id of the stage that judges the criterion; empty for an id that nobody knows."""
-    if criterion.startswith(CAN_FAIL):
-        return "94-selftest"
-    if mode == "originals" and (criterion.startswith(SMOKE) or criterion in JUDGED_BY_ORIGINALS):
-        return "99-originals"
-    if criterion.startswith(SMOKE):
-        return "98-check" if mode == "check" else "80-smoke"
-    return _CRITERIA[criterion].stage if criterion in _CRITERIA else ""
+    """Return the id of the stage that judges the criterion; empty for an id that this release does not know."""
+    runs_applications = [stage.id for stage in stages_of(mode) if stage.runs_applications]
+    if criterion.startswith(SMOKE) and runs_applications:
+        return runs_applications[0]
+    known = known_criterion(criterion)
+    return _stages(mode).get(criterion) or (known.stage.id if known else "")
 
 
 def stage_does(stage: str) -> str:
-    """Return what the stage does, in half a sentence; empty for an id that nobody knows."""
-    return _STAGES[stage].does if stage in _STAGES else ""
+    """Return what the stage does, in half a sentence; empty for an id that this release does not know."""
+    known = stage_named(stage)
+    return known.does if known else ""
 
 
 def moment(iso: str) -> str:
@@ -141,3 +134,9 @@ def last_of(text: str, limit: int) -> str:
         return text
     kept = text[-limit:].partition("\n")[2] or text[-limit:]
     return f"({len(text) - len(kept)} characters before are left out)\n{kept}"
+
+
+@cache
+def _stages(mode: Mode) -> dict[str, str]:
+    """Return the stage of each criterion of a mode, both by their ids."""
+    return {criterion: stage.id for stage in stages_of(mode) for criterion in criteria_in(stage)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine import bystanders, history, logs
 from migration.engine.content import Reader
-from migration.engine.observation import Observation, equal
+from migration.engine.observation import Observation
 from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.smoke import SmokeResult, run_smoke
 from migration.plan.printable import one_line
@@ -45,7 +45,7 @@ class Applications:
         written: Sentences about what the tests that may write have changed on their copies.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a run knows, each by its name
         self,
         plan: Plan,
         root: Path,
@@ -55,9 +55,10 @@ class Applications:
         marks: logs.LogMarks,
         say: Callable[[str], None],
         plan_file: Path | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.noted = False
-        self.reader = Reader()
+        self.reader = reader or Reader()
         self.written: list[str] = []
         self.say = say
         self._plan, self._root, self._live = plan, root, live
@@ -96,7 +97,8 @@ class Applications:
             for one in self._differences(self._root, self._databases, self._before)
         ]
         tables = f"{len(self._before)} tables, {len(self._databases)} databases as before"
-        seen = seen or [equal("databases", tables, tables)]
+        examined = len(self._before) + len(self._databases)
+        seen = seen or [Observation("databases", tables, tables, holds=True, examined=examined)]
         if self._writers:
             changes = f"{len(self.written)} changes by {', '.join(self._writers)}, on copies that are gone"
             seen.append(Observation("writes = true", "changes copies only", one_line(changes), holds=True))

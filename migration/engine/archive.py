@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from migration.engine.backup import content_seen, file_content, likened_content
 from migration.engine.durable import move
 from migration.engine.errors import EngineError
-from migration.engine.observation import Observation, equal
+from migration.engine.observation import Observation, equal, not_required
 
 if TYPE_CHECKING:
     from migration.engine.guard import Guard
@@ -74,7 +74,7 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
         ]
         expected = [f"{old.name} is gone", f"{new.name} is there", "beside them: nothing"]
         seen.append(equal(file, "; ".join(expected), "; ".join(facts)))
-    return seen or [Observation("sources", "archived", "there was no source to archive", holds=True)]
+    return seen or [not_required("sources", "there was no source to archive")]
 
 
 def restorable_observations(
@@ -92,7 +92,7 @@ def restorable_observations(
             found = content_seen(restored, partial(look, limits=limits))
             seen.append(equal(archived, copy.digest if copy else "in the manifest", found))
             restored.unlink(missing_ok=True)
-    return seen or [Observation("archives", "restorable", "there was no source to archive", holds=True)]
+    return seen or [not_required("archives", "there was no source to archive")]
 
 
 def _with(path: Path, suffix: str) -> Path:

@@ -11,7 +11,7 @@ from migration.engine import history
 from migration.engine.backup import content_seen, file_content
 from migration.engine.digest import digest_tables
 from migration.engine.guard import looking
-from migration.engine.observation import Observation, equal
+from migration.engine.observation import Observation, equal, not_required
 from migration.engine.schema import read
 from migration.engine.sql import folded
 
@@ -62,7 +62,7 @@ def archives_unchanged(root: Path, sealed: Manifest, limits: Limits | None = Non
     for file, archived in sealed.archive.items():
         copy = sealed.database(file)
         seen.append(equal(archived, copy.digest if copy else "in the manifest", content_seen(root / archived, look)))
-    return seen or [Observation("archives", "unchanged", "this consolidation archived nothing", holds=True)]
+    return seen or [not_required("archives", "this consolidation archived nothing")]
 
 
 def target_right(now: TargetNow, sealed: Manifest) -> list[Observation]:
@@ -88,4 +88,4 @@ def no_old_database(root: Path, sealed: Manifest) -> list[Observation]:
         equal(file, "no such file", "created again" if os.path.lexists(root / file) else "no such file")
         for file in sealed.archive
     ]
-    return seen or [Observation("sources", "not there", "this consolidation archived nothing", holds=True)]
+    return seen or [not_required("sources", "this consolidation archived nothing")]

@@ -9,14 +9,14 @@ from migration.engine import history
 from migration.engine.digest import TableDigest, digest_table
 from migration.engine.dump import marks
 from migration.engine.facts import CHECK_CACHE_KB, orphans
-from migration.engine.observation import Observation, equal
+from migration.engine.observation import Observation, counted, equal, not_required
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
 from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from migration.engine.future import Future
     from migration.engine.planned import Statement
@@ -26,16 +26,23 @@ if TYPE_CHECKING:
     from migration.plan.model import Plan
 
 
-def tables_created(actual: Schema, future: Future, plan: Plan) -> list[Observation]:
-    """Every table the plan names is in the target, and is the table that was foretold."""
-    named = [table_map.into for source in plan.in_order for table_map in source.tables]
+def tables_created(actual: Schema, future: Future, plan: Plan, absent: Collection[str] = ()) -> list[Observation]:
+    """Observe that every table the plan names is in the target as it was foretold.
+
+    Args:
+        actual: The target's schema now.
+        future: The schema that was foretold.
+        plan: Names the tables.
+        absent: Names of optional sources that are not there; they bring no table.
+    """
+    named = [table_map.into for source in plan.in_order if source.name not in absent for table_map in source.tables]
     named += [table.name for table in plan.tables]
     seen = []
     for name in dict.fromkeys(named):
         expected, there = future.schema.table(name), actual.table(name)
         shape = _shape(expected) if expected else "a table, but none was foretold"
         seen.append(equal(name, shape, _shape(there) if there else "no such table"))
-    return seen
+    return seen or [not_required("plan", "no table is to be created or to receive rows")]
 
 
 def indexes_created(actual: Schema, early: Iterable[Statement]) -> list[Observation]:
@@ -51,7 +58,7 @@ def indexes_created(actual: Schema, early: Iterable[Statement]) -> list[Observat
             found = there.get((folded(one.table), folded(one.name)))
             observed = "no such index on this table" if found is None else found
             seen.append(equal(f"{one.table}: {one.name}", one.sql, observed))
-    return seen or [Observation("target", "the indexes of the plan", "the plan has no index to create", holds=True)]
+    return seen or [not_required("target", "the plan creates no index")]
 
 
 def schema_as_foretold(actual: Schema, future: Future) -> list[Observation]:
@@ -89,7 +96,7 @@ def rows_counted(
     for name, rows in _expected_rows(own, done).items():
         count = con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
         seen.append(equal(f"target: {name}", f"{rows} rows", f"{count} rows"))
-    return seen
+    return seen or [not_required("target", "the sources bring no table")]
 
 
 def rows_expected(done: Sequence[Transferred]) -> list[Observation]:
@@ -99,7 +106,7 @@ def rows_expected(done: Sequence[Transferred]) -> list[Observation]:
         for one in done
         if one.move.map.rows is not None
     ]
-    return seen or [Observation("plan", "the counts that the plan states", "the plan states none", holds=True)]
+    return seen or [not_required("plan", "the plan states no number of rows")]
 
 
 def rows_exact(
@@ -122,7 +129,7 @@ def rows_exact(
         found = digest(con, table, with_rowid=moves[0].move.rowid_counts)
         subject = f"{name} <- {', '.join(one.move.subject for one in moves)}"
         seen.append(equal(subject, f"{expected.rows} rows, {expected.sha256}", f"{found.rows} rows, {found.sha256}"))
-    return seen or [Observation("target", "every row of the sources", "the sources bring no table", holds=True)]
+    return seen or [not_required("target", "the sources bring no table")]
 
 
 def no_duplicates(
@@ -155,7 +162,7 @@ def no_duplicates(
             count = con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
             words = "rows, equal ones as often as before"
             seen.append(equal(f"{name} (no key declared)", f"{expected} {words}", f"{count} {words}"))
-    return seen or [Observation("target", "no row twice", "the sources bring no table", holds=True)]
+    return seen or [not_required("target", "the sources bring no table")]
 
 
 def foreign_keys(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
@@ -168,7 +175,15 @@ def foreign_keys(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
         seen.append(
             Observation(f"{child} -> {parent}", expected, f"{count} rows without a parent", holds=count <= known)
         )
-    return seen or [equal("target: foreign_key_check", "0 rows without a parent", "0 rows without a parent")]
+    return seen or no_orphan(len(read(con).tables))
+
+
+def no_orphan(tables: int) -> list[Observation]:
+    """State that foreign_key_check of a number of tables found nothing."""
+    if not tables:
+        return [not_required("target: foreign_key_check", "the target has no table")]
+    observed = f"0 rows without a parent in {counted(tables, 'table')}"
+    return [Observation("target: foreign_key_check", "0 rows without a parent", observed, holds=True, examined=tables)]
 
 
 def _orphans_before(survey: Survey) -> dict[tuple[str, str], int]:
@@ -196,7 +211,7 @@ def neighbours(
 ) -> list[Observation]:
     """Every table that the target had before, and that nothing was moved into, has the digest it had."""
     if survey.target is None:
-        return [Observation("target", "unchanged tables", "there was no target before this run", holds=True)]
+        return [not_required("target", "there was no target before this run")]
     receiving = {folded(move.into.name) for move in survey.moves} | {folded(history.TABLE)}
     schema = read(con)
     seen = []
@@ -217,14 +232,18 @@ def neighbours(
 
 def triggers_in_place(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
     """The target's triggers and views are those it had, to the letter, and those that were to come."""
-    actual = read(con)
+    return triggers_as_planned(read(con), survey)
+
+
+def triggers_as_planned(actual: Schema, survey: Survey) -> list[Observation]:
+    """The triggers and views of a schema are those that the target had, to the letter, and those that were to come."""
     there, expected = _late_objects(actual), _late_objects(survey.future.schema)
     seen = [equal(f"{kind} {name}", sql, there.get((kind, name), "missing")) for (kind, name), sql in expected.items()]
     seen += [
         Observation(f"{kind} {name}", "not in the target", f"an unplanned {kind}", holds=False)
         for kind, name in sorted(there.keys() - expected.keys())
     ]
-    return seen or [Observation("target", "the planned triggers and views", "there are none", holds=True)]
+    return seen or [not_required("target", "neither the plan nor the target has a trigger or a view")]
 
 
 def _late_objects(schema: Schema) -> dict[tuple[str, str], str]:
@@ -243,7 +262,7 @@ def marks_carried(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
     for name, mark in expected.items():
         observed = found.get(name, 0)
         seen.append(Observation(f"{name}: AUTOINCREMENT", f"at least {mark}", str(observed), holds=observed >= mark))
-    return seen or [Observation("target", "no id given out again", "no table has AUTOINCREMENT", holds=True)]
+    return seen
 
 
 def size_reasonable(size: int, survey: Survey) -> list[Observation]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.files import is_wal
 from migration.engine.filesystem import network, synchronized
+from migration.engine.observation import counted
 from migration.engine.processes import holders
 from migration.plan.problem import Problem
 
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InUse:
-    """What stands in the way of a migration, and what a reader should know."""
+    """What stands in the way of a migration, and what a reader should know.
+
+    Attributes:
+        unseen: Number of processes of other users, which could not be examined.
+    """
 
     problems: tuple[Problem, ...] = ()
     findings: tuple[str, ...] = ()
+    unseen: int = 0
 
 
 def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
@@ -30,14 +36,18 @@ def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
     A migration needs the processes stopped; a rehearsal, which works on copies, notes them.
     """
     problems, findings = _places(plan, live)
-    for holder in holders(_databases(plan, live)).found:
+    others = holders(_databases(plan, live))
+    for holder in others.found:
         file, who = _relative(holder.file, live), f"process {holder.pid} ({holder.command})"
         if rehearsal:
             findings.append(f"{file} is open in {who}: stop it before pytest -m migrate.")
         else:
             todo = "Stop it and run again; nothing was changed."
             problems.append(Problem("no-other-process", file, f"is open, in use by {who}.", todo, id="in-use"))
-    return InUse(tuple(problems), tuple(findings))
+    if others.unseen:
+        limit = f"{counted(others.unseen, 'process', 'processes')} of other users could not be examined"
+        findings.append(f"{limit}: make sure that none of them uses a database of the plan.")
+    return InUse(tuple(problems), tuple(findings), others.unseen)
 
 
 def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[str]]:

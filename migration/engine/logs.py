@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from migration.engine.errors import EngineError
-from migration.engine.observation import Observation
+from migration.engine.observation import Observation, not_required
 from migration.engine.processes import SIDECARS
 from migration.plan.printable import one_line
 from migration.plan.problem import Problem
@@ -102,7 +102,7 @@ def new_errors(
         EngineError: When a log file cannot be read.
     """
     if not patterns:
-        return [Observation("logs", "no new line reports an error", "the plan names no log files", holds=True)]
+        return [not_required("logs", "the plan names no log files")]
     root = root.resolve()
     wanted = re.compile(errors)
     expected = f"no new line matches {one_line(errors)}"
@@ -121,7 +121,9 @@ def new_errors(
     if failing:
         return failing
     notes = [f"{len(starts)} files and {read} new lines read, none matches", *_missing(root, lost, patterns)]
-    return [Observation(", ".join(patterns), expected, "; ".join(notes), holds=True)]
+    if not starts and not lost:
+        return [not_required(", ".join(patterns), "no log file is there")]
+    return [Observation(", ".join(patterns), expected, "; ".join(notes), holds=True, examined=len(starts) + len(lost))]
 
 
 def _starts(

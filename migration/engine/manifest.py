@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "manifest.json"
+RECORD = "record.json"
+"""In the backup set: the record of the run, the same as ``evidence.json`` of its report."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,27 @@
-"""Observation: what was expected of one subject and what was seen; the engine states it, a stage test judges it."""
+"""State what was expected of a subject and what was seen there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What a criterion came to, on one subject or as a whole (design, section 5)."""
+
+    PASSED = "passed"
+    """A check looked, and it holds."""
+    FAILED = "failed"
+    """A check looked, and it does not hold."""
+    NOT_EXAMINED = "not examined"
+    """No check looked; acceptance is refused."""
+    NOT_REQUIRED = "not required"
+    """The plan asks for nothing that could be examined; acceptance does not wait for it."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it lets the run go on."""
+        return self in (Outcome.PASSED, Outcome.NOT_REQUIRED)
 
 
 @dataclass(frozen=True)
@@ -12,10 +31,13 @@ class Observation:
     Attributes:
         subject: What was looked at: a file, ``file:table``, a table of the target, a command.
         expected: What had to be seen, in words or numbers that an auditor reads.
-        observed: What was seen, in the same form.
-        holds: Whether that is good enough.
-        todo: When it is not: one sentence that says what to do next.
-        heard: What an application or a log said, which may hold values of rows: kept apart, to be withheld.
+        observed: What was seen, in the same form; or why nothing was looked at.
+        holds: Whether that lets the run go on.
+        todo: When it does not: one sentence that says what to do next.
+        heard: What an application or a log printed, which may hold values of rows. Reports may withhold it.
+        values: Values of rows that it is about. Reports show them only if the operator asks for them.
+        examined: Number of subjects that this observation stands for; 0 exactly when nothing was looked at.
+        outcome: Set by :func:`not_examined` and :func:`not_required`; else it follows from ``holds``.
     """
 
     subject: str
@@ -24,8 +46,33 @@ class Observation:
     holds: bool
     todo: str = ""
     heard: str = ""
+    values: str = ""
+    examined: int = 1
+    unlooked: Outcome | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Passed or failed where a check looked, else why it did not; nothing examined never is a pass."""
+        if self.unlooked is not None or not self.holds:
+            return self.unlooked or Outcome.FAILED
+        return Outcome.PASSED if self.examined else Outcome.NOT_EXAMINED
 
 
 def equal(subject: str, expected: object, observed: object, todo: str = "") -> Observation:
     """Observe that two values are the same; both are shown as text."""
     return Observation(subject, str(expected), str(observed), expected == observed, todo)
+
+
+def not_examined(subject: str, reason: str, todo: str = "") -> Observation:
+    """State that nobody looked at a subject, and why."""
+    return Observation(subject, "examined", reason, holds=False, todo=todo, examined=0, unlooked=Outcome.NOT_EXAMINED)
+
+
+def not_required(subject: str, reason: str) -> Observation:
+    """State that the plan asks for nothing here, and how one can tell."""
+    return Observation(subject, "nothing demanded", reason, holds=True, examined=0, unlooked=Outcome.NOT_REQUIRED)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 row``, ``3 rows``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from migration.engine import history, manifest
 from migration.engine.arrival import Arrival, arrival
+from migration.engine.compare import no_orphan
 from migration.engine.digest import digest_table
 from migration.engine.errors import EngineError
 from migration.engine.facts import orphans
 from migration.engine.guard import looking
-from migration.engine.observation import Observation, equal
+from migration.engine.observation import Observation, equal, not_required
 from migration.engine.schema import Schema, read
 from migration.engine.snapshot import snapshot
 from migration.engine.sql import folded, quoted, with_name
@@ -130,7 +131,7 @@ def indexes_created(judged: Judged) -> list[Observation]:
             for index in planned.indexes
             if index.sql
         ]
-    return seen or [Observation("target", "the planned indexes", "the plan has none", holds=True)]
+    return seen or [not_required("target", "the plan creates no index")]
 
 
 def schema_as_planned(judged: Judged) -> list[Observation]:
@@ -200,7 +201,7 @@ def foreign_keys(judged: Judged) -> list[Observation]:
     seen = [
         equal(f"{child} -> {parent}", "0 rows without a parent", f"{n} rows") for (child, parent), n in found.items()
     ]
-    return seen or [equal("target: foreign_key_check", "0 rows without a parent", "0 rows without a parent")]
+    return seen or no_orphan(len(judged.now.tables))
 
 
 def neighbours(judged: Judged) -> list[Observation]:
@@ -239,7 +240,7 @@ def triggers_in_place(judged: Judged) -> list[Observation]:
         )
         for one in planned
     ]
-    return seen or [Observation("target", "the triggers of the moved tables", "they have none", holds=True)]
+    return seen or [not_required("target", "the moved tables have no trigger")]
 
 
 def changed_since(judged: Judged) -> list[str]:

@@ -7,7 +7,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from migration.engine.code_files import CodeFile, is_python, line_of, read
-from migration.engine.observation import Observation
+from migration.engine.observation import Observation, not_required
 from migration.engine.rewriting import Rewriting, check_syntax, not_replaced, source_of
 from migration.engine.syntax import Unfit
 from migration.plan.printable import one_line
@@ -76,7 +76,7 @@ def compile_observations(root: Path, files: Sequence[str]) -> list[Observation]:
     """
     python = [file for file in files if is_python(file)]
     if not python:
-        return [Observation("code", "every rewritten Python file compiles", "no Python file was rewritten", holds=True)]
+        return [not_required("code", "no Python file was rewritten")]
     return [_compile_observation(root, file) for file in python]
 
 
@@ -88,7 +88,7 @@ def updated_observations(root: Path, references: Sequence[Reference]) -> list[Ob
         references: Those of the plan; if there are none, one observation that holds says so.
     """
     if not references:
-        return [Observation("code", "every reference names the target", "the plan has no reference", holds=True)]
+        return [not_required("code", "the plan names no reference")]
     return [_updated_observation(root, reference) for reference in references]
 
 

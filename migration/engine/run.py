@@ -1,423 +1,455 @@
-"""Run: one consolidation, a method for each step; steps are taken in order, and every way out leads back."""
+"""Consolidate one workspace, for real or on copies, from preflight to archive."""
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
 
 import migration
 from migration.engine import archive as archives
-from migration.engine import bystanders, history, logs, manifest, rollback, sets
-from migration.engine.backup import content_digest, copy_code, copy_database, dump_database, open_set
-from migration.engine.connections import open_existing, open_new
-from migration.engine.content import Reader
+from migration.engine import bystanders, history, manifest, rollback, sets, stages
+from migration.engine.applications import Applications
+from migration.engine.backup import content_digest
+from migration.engine.checks.committed import RECORDED
+from migration.engine.content import Content, Reader
 from migration.engine.diff import unified
-from migration.engine.durable import replace, sync_folder, write_new
+from migration.engine.durable import write_new
 from migration.engine.errors import EngineError
-from migration.engine.files import FileProblem, status_of
-from migration.engine.hot_journal import settle
-from migration.engine.in_use import in_use
+from migration.engine.files import size_with_sidecars, status_of
+from migration.engine.guard import looking
 from migration.engine.ledger import Ledger
-from migration.engine.limits import Limits
-from migration.engine.progress import size_of
-from migration.engine.reading import Reading
-from migration.engine.references import Rewrite, plan_rewrites
-from migration.engine.rehearse import copy_workspace
+from migration.engine.modes import Mode
+from migration.engine.pipeline import Pipeline, in_words
+from migration.engine.preflight import Preflight, examine
+from migration.engine.run_log import RolledBack
 from migration.engine.scan_files import Scope, scope_of
-from migration.engine.schema import read
-from migration.engine.settled import list_settled
-from migration.engine.sql import folded, quoted
+from migration.engine.schema import Schema, read
+from migration.engine.smoke import observe
 from migration.engine.steps import PutBack
-from migration.engine.survey import Survey, survey
-from migration.engine.transfer import Transferred, copy, own_digest, raise_mark, source_digest
-from migration.engine.version_control import noted
+from migration.engine.target_transaction import TargetTransaction
+from migration.engine.verdict import verdict
+from migration.engine.write_backups import write_backup_set
+from migration.engine.write_code import write_rewrites
+from migration.plan.printable import printable
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from migration.engine.digest import TableDigest
-    from migration.engine.facts import Facts
     from migration.engine.guard import Guard
     from migration.engine.manifest import Manifest
-    from migration.plan.model import Plan
+    from migration.engine.observation import Observation
+    from migration.engine.rehearsed import Rehearsal
+    from migration.engine.request import RunRequest
+    from migration.engine.smoke import SmokeResult
+    from migration.engine.stages import Stage
+    from migration.engine.survey import Survey
+    from migration.plan.problem import Problem
 else:
     from sqlite_utils.utils import sqlite3
 
-_CACHE_KB = 16_000  # each row is looked up in, or put into, each index; more helps hardly, and memory stays flat
-STEPS = ("survey", "back up", "create schema", "transfer", "verify", "commit", "rewrite", "smoke", "archive", "finish")
+_T = TypeVar("_T")
+_DOCUMENTS = {"record.json": b"{}\n", "ROLLBACK.md": b"Roll back by: pytest -m rollback\n"}
 
 
-@dataclass
-class Run:
+@dataclass(frozen=True)
+class FinalReading:
+    """The target, read through a new connection after everything was done.
+
+    Attributes:
+        content: Its rows.
+        schema: Its tables and their header.
+        size: Bytes, ``-wal`` included.
+    """
+
+    content: Content
+    schema: Schema
+    size: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a consolidation is given beside its request.
+
+    Attributes:
+        say: Called with a few words before each part of a long step.
+        rehearsal: The last rehearsal of this plan that passed, or None.
+        documents: Gives the files that are kept in the backup set at the end.
+        original: The workspace that applications must not open while they run on a copy; None for that of the request.
+        original_plan: The plan file in it.
+    """
+
+    say: Callable[[str], None] = lambda _words: None
+    rehearsal: Rehearsal | None = None
+    documents: Callable[[Run], Mapping[str, bytes]] = lambda _run: _DOCUMENTS
+    original: Path | None = None
+    original_plan: Path | None = None
+
+
+class Run(Pipeline):
     """A consolidation under way.
 
     Attributes:
-        plan: What is to be done; ``plan_file`` is kept in the backup set.
-        root: The workspace, or its copy in a rehearsal.
+        plan: What is to be done.
+        live: The workspace.
+        root: The workspace, or in a rehearsal its private copy.
         stamp: ``YYYYMMDD_HHMMSS`` of the run's start; backup set and archives are named by it.
-        live: The real workspace; the same as ``root`` in a migration.
-        digest: Digests the target's tables inside the transaction.
+        folder: The backup set.
+        ledger: In the backup set.
+        rehearsal: The last rehearsal of this plan that passed, or None.
         reader: Reads databases that this process has closed.
-        say: Called with a few words before each part of a long step.
-        settled: Sentences about rows that a conflict policy kept from arriving, or took away.
-        made: Databases that applications made; they are put aside when the run is undone.
-        sql: Statements that were run on the target, names and no values.
-        limits: What ends a long statement of this run, and how far its reading has come.
+        contents: Where tables were read (``backup``, ``dump``, ``archive``), to file, to what they hold.
+        applied: Each application that was run, and what it did.
+        diff: Unified diff of the rewritten code.
     """
 
-    plan: Plan
-    plan_file: Path
-    plan_sha256: str
-    root: Path
-    stamp: str
-    live: Path
-    say: Callable[[str], None]
-    found: Survey = field(default_factory=Survey)
-    rewrites: tuple[Rewrite, ...] = ()
-    sealed: Manifest | None = None
-    target: sqlite3.Connection | None = None
-    own: dict[str, TableDigest] = field(default_factory=dict)
-    done: list[Transferred] = field(default_factory=list)
-    verified: dict[str, TableDigest] = field(default_factory=dict)
-    digest: Reading = field(default_factory=Reading)
-    reader: Reader = field(init=False)
-    log_marks: logs.LogMarks = field(default_factory=lambda: logs.LogMarks(()))
-    made: list[str] = field(default_factory=list)
-    sql: list[str] = field(default_factory=list)
-    settled: list[str] = field(default_factory=list)
-    limits: Limits = field(default_factory=Limits)
-    committed: bool = False
-    finished: bool = False
-    _opened: bool = False
-    _taken: list[str] = field(default_factory=list)
-    _resources: ExitStack = field(default_factory=ExitStack)
-
-    def __post_init__(self) -> None:
-        """Let the reader look at the limits of this run."""
-        self.reader = Reader(self.limits)
-
-    @property
-    def rehearsal(self) -> bool:
-        """Whether this happens on a copy."""
-        return self.root != self.live
-
-    @property
-    def folder(self) -> Path:
-        """The backup set."""
-        return self.root / self.plan.backups / f"{self.plan.name}-{self.stamp}"
-
-    @property
-    def ledger(self) -> Ledger:
-        """The run's ledger, in the backup set."""
-        return Ledger(self.folder)
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The one connection that writes to the target.
+    def __init__(self, request: RunRequest, context: Context | None = None) -> None:
+        """Prepare a run; nothing is opened, and in a rehearsal an empty private folder is made.
 
         Raises:
-            EngineError: There is none open at this point of the run.
+            EngineError: The request has no valid plan.
         """
-        if self.target is None:
-            raise EngineError(
-                "there is no open transaction on the target.", todo="Run the stages in order.", id="out-of-order"
+        super().__init__(request, (context or Context()).say)
+        self._context = context or Context()
+        self._resources = ExitStack()
+        self.plan = request.valid_plan
+        self.plan_file = request.settings.plan
+        self.live = request.settings.workspace
+        self.stamp = request.stamp
+        self.root = self._private_folder() if self.is_rehearsal else self.live
+        self.folder = self.root / self.plan.backups / f"{self.plan.name}-{self.stamp}"
+        self.ledger = Ledger(self.folder)
+        self.rehearsal = self._context.rehearsal
+        self.reader = Reader(self.limits)
+        self.contents: dict[str, dict[str, dict[str, TableDigest]]] = {}
+        self.applied: list[tuple[str, SmokeResult]] = []
+        self.diff = ""
+        self._preflight: Preflight | None = None
+        self._sealed: Manifest | None = None
+        self._target: TargetTransaction | None = None
+        self._applications: Applications | None = None
+        self._rolled_back: PutBack | None = None
+        self._final: FinalReading | None = None
+        self._has_acted = False
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """What each stage does."""
+        return {
+            stages.PREFLIGHT: self._look_at_everything,
+            stages.BACKUP: self._back_up,
+            stages.SCHEMA: self._create_schema,
+            stages.TRANSFER: self._transfer,
+            stages.VERIFY: self._read_target,
+            stages.COMMIT: self._commit,
+            stages.REFERENCES: self._rewrite_code,
+            stages.SMOKE: self._note_state_before_applications,
+            stages.ARCHIVE: self._archive,
+            stages.FINAL: self._write_documents,
+            stages.ROLLBACK: self._roll_back_rehearsal,
+        }
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that the run works on: the workspace, or the private copy of a rehearsal."""
+        return self.root
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether this happens on copies."""
+        return self.log.mode is Mode.REHEARSAL
+
+    @property
+    def plan_problems(self) -> Sequence[Problem]:
+        """Why the plan cannot be carried out: it was loaded, so there is no reason."""
+        return ()
+
+    @property
+    def plan_name(self) -> str:
+        """Name of the plan file."""
+        return self.plan_file.name
+
+    @property
+    def preflight(self) -> Preflight:
+        """What the preflight has found."""
+        return _performed(self._preflight, stages.PREFLIGHT)
+
+    @property
+    def found(self) -> Survey:
+        """What the preflight knows of the databases."""
+        return self.preflight.survey
+
+    @property
+    def sealed(self) -> Manifest:
+        """The manifest of the backup set."""
+        return _performed(self._sealed, stages.BACKUP)
+
+    @property
+    def target(self) -> TargetTransaction:
+        """The transaction on the target."""
+        return _performed(self._target, stages.SCHEMA)
+
+    @property
+    def applications(self) -> Applications:
+        """The applications of the plan."""
+        return _performed(self._applications, stages.SMOKE)
+
+    @property
+    def rollback_result(self) -> PutBack:
+        """What was put back."""
+        return _performed(self._rolled_back, stages.ROLLBACK)
+
+    @property
+    def has_preflight(self) -> bool:
+        """Whether everything was looked at."""
+        return self._preflight is not None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether there is a backup set, from which everything can be restored."""
+        return (self.folder / manifest.NAME).exists()
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the sources have been renamed."""
+        return stages.ARCHIVE.id in self.log.performed
+
+    @property
+    def has_rolled_back(self) -> bool:
+        """Whether the rehearsal's own rollback was performed."""
+        return self._rolled_back is not None
+
+    @property
+    def final(self) -> FinalReading | None:
+        """The target as it was read through a new connection after everything was done, or None before that."""
+        return self._final
+
+    @property
+    def copied(self) -> TargetTransaction | None:
+        """The transaction on the target, or None before there was one."""
+        return self._target
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether the ledger says that the run has begun to act, be it rolled back since."""
+        return self._has_acted or self.ledger.has("started")
+
+    def read_final(self) -> FinalReading:
+        """Read the target through a new connection, and keep what is in it."""
+        path = self.root / self.plan.target
+        content = self.reader.content(path)
+        with looking(path) as con:
+            schema = read(con)
+        self._final = FinalReading(content, schema, size_with_sidecars(path))
+        return self._final
+
+    def note_contents(self, place: str, file: str, tables: dict[str, TableDigest]) -> None:
+        """Keep what the tables of a database were found to hold at one more place."""
+        self.contents.setdefault(place, {})[file] = tables
+
+    def run_application(self, name: str) -> list[Observation]:
+        """Run the application of a smoke test, and observe whether it did what the plan expects."""
+        test = next(test for test in self.plan.smoke if test.name == name)
+        result = self.applications.run(test)
+        self.applied.append((name, result))
+        return observe(test, result)
+
+    def databases(self) -> frozenset[tuple[int, int]]:
+        """Return device and inode of every database of the plan.
+
+        Do not open these files: closing them releases this process's POSIX locks on them.
+        """
+        files = [self.root / self.plan.target, *(self.root / source.file for source in self.plan.sources)]
+        return frozenset((status.st_dev, status.st_ino) for path in files if (status := status_of(path)))
+
+    def scan_scope(self) -> Scope:
+        """Return where no old database may be named; plan, backup sets and reports may mention old databases."""
+        own = [self.plan_file, self.request.settings.reports]
+        return scope_of(self.plan, self.root, self.live, own=own, never_open=self.databases())
+
+    def put_back(self) -> PutBack:
+        """Undo whatever this run has changed; the run's lock stays until the operator's process gives it back."""
+        self.close_target()
+        guarded = self.found.databases if self.has_preflight else []
+        # What is still under its guard is read there: as soon as that is released, others may write again.
+        proved = {facts.file: content_digest(facts.guard.writer) for facts in guarded if _holds(facts.guard)}
+        for facts in guarded:
+            facts.guard.release()
+        if not self.is_sealed:
+            self.discard_unsealed()
+            return PutBack()
+        made = self._applications.made() if self._applications else []
+        aside = bystanders.put_aside(self.root, made, self.folder / "made-by-applications")
+        done = rollback.put_back(self.root, self.folder, proved, self.limits)
+        done.steps[:0] = aside
+        return done
+
+    def discard_unsealed(self) -> None:
+        """Remove the backup set if it was never sealed: nothing had been changed, and it is no backup yet."""
+        if self.folder.exists() and not self.is_sealed:
+            sets.discard(self.folder)
+
+    def close_target(self) -> None:
+        """Roll back the transaction on the target if it is open, and close the connection."""
+        if self._target is not None:
+            self._target.close()
+
+    def roll_back_unless_accepted(self) -> RolledBack | None:
+        """Keep an accepted consolidation, and note that in the ledger; undo any other that the ledger knows of."""
+        self._has_acted = self.ledger.has("started")
+        if not self._has_acted:
+            self.discard_unsealed()
+            return None
+        if self.ledger.has("finished") or self._is_kept():
+            return None
+        self.say("putting everything back")
+        try:
+            done = self.put_back()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the operator must be told what is left
+            return RolledBack(
+                printable(f"{in_words(error) or error} The backup set is {self._set_name}."), complete=False
             )
-        return self.target
+        if self.is_rehearsal:
+            return RolledBack("The workspace was not touched.")
+        if done.holds:
+            return RolledBack("Everything was put back: " + ("; ".join(done.steps) or "nothing had been changed") + ".")
+        wrong = "; ".join(f"{seen.subject}: {seen.observed}" for seen in done.seen if not seen.holds)
+        return RolledBack(f"{wrong}. The backup set is {self._set_name}.", complete=False)
 
-    def survey(self) -> Survey:
-        """Look at everything and take the guards; nothing is changed.
+    def close(self) -> None:
+        """Close the target and give back every guard and private folder; nothing is undone by this."""
+        self.close_target()
+        self._resources.close()
 
-        In a rehearsal the copies are made first. What cannot be copied or read is a problem, and everything else is
-        examined.
-        """
-        self._step("survey")
-        unread: tuple[FileProblem, ...] = ()
-        if self.rehearsal:
-            self.say("copying what the plan names")
-            unread = copy_workspace(self.plan, self.live, self.root, also=(self.plan_file,))
-        others = in_use(self.plan, self.live, rehearsal=self.rehearsal)
-        self.log_marks = logs.mark(self.root, self.plan.logs.files, never_open=self.databases())
-        known = {problem.file for problem in unread}
-        self.rewrites, unfit = plan_rewrites(self.root, self.plan.references, self.plan.inserts, skip=known)
-        problems = [*others.problems, *self.log_marks.problems, *unfit]
-        keep = None if self.rehearsal else self.folder.with_name(f"{self.folder.name}.hot-journals")
-        journals = settle(self.plan, self.root, keep, otherwise_fine=not problems, limits=self.limits)
-        self.say("reading everything")
-        unread += journals.unread
-        self.found = journals.found or survey(
-            self.plan, self.root, self._resources, self.limits, unread=unread, live=self.live
-        )
-        self.found.findings[:0] = [*others.findings, *journals.findings]
-        self.found.problems += [*journals.problems, *problems]
-        self.found.findings += noted(self.live, [rewrite.file for rewrite in self.rewrites])
-        return self.found
+    @property
+    def backup_set(self) -> str:
+        """Path of the backup set relative to the workspace; empty while, or because, there is none."""
+        return self._set_name if self.folder.exists() else ""
 
-    def back_up(self) -> Manifest:
+    @property
+    def _set_name(self) -> str:
+        return self.folder.relative_to(self.root).as_posix()
+
+    def _is_kept(self) -> bool:
+        """Note an accepted result in the ledger, and return whether there was one; from then on the run stands."""
+        if verdict(self.log) != "accepted":
+            return False
+        if not self.is_rehearsal:
+            try:
+                self.ledger.note("finished")
+            except OSError as error:
+                self.log.errors.append(f"the end of the run could not be noted: {in_words(error)}")
+                return False
+        return True
+
+    def _private_folder(self) -> Path:
+        folder = TemporaryDirectory(prefix="consolidate-rehearsal-", ignore_cleanup_errors=True)
+        return Path(self._resources.enter_context(folder)).resolve()
+
+    def _look_at_everything(self) -> None:
+        """Read databases, code, logs and processes, and keep writers out of the databases from now on."""
+        self._preflight = examine(self, self._resources)
+        self.log.findings += self.found.findings
+
+    def _back_up(self) -> None:
         """Copy databases, dumps and code files into a new backup set, and seal it."""
-        self._step("back up")
-        open_set(self.folder)
-        self._opened = True
-        self.ledger.note("started", run=self.stamp, plan=self.plan.name, plan_sha256=self.plan_sha256)
-        copies = []
-        for facts in [*([self.found.target] if self.found.target else []), *self.found.sources.values()]:
-            self.say(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
-            one = copy_database(facts, self.folder)
-            if self.plan.dump:
-                self.say(f"dumping {facts.file} and loading the dump again")
-                one = dump_database(one, self.folder, self.limits)
-            copies.append(one)
-        sources = [facts.file for facts in self.found.sources.values()]
-        write_new(self.folder / "plan.toml", self.plan_file.read_bytes())
-        sealed = manifest.Manifest(
+        self._sealed = write_backup_set(self)
+
+    def _create_schema(self) -> None:
+        """Open the one transaction on the target, and create tables and indexes in it."""
+        path = self.root / self.plan.target
+        self._target = TargetTransaction.begin(path, self.found, self.folder, self.ledger, self.say, self.limits)
+        self.target.create_schema()
+
+    def _transfer(self) -> None:
+        """Copy the rows of each source, then create triggers and views, and last write the row of history."""
+        bring = {move.source.name for move in self.found.moves}
+        for source in self.plan.in_order:
+            if source.name in bring:
+                path = self.found.gathered.get(source.name, self.root / source.file)
+                self.target.copy(self.found.sources[source.name], path)
+        self.target.create_triggers_and_views()
+        self.log.findings += self.target.settled
+        expected = self.target.expected()
+        row = history.Row(
             run=self.stamp,
             plan=self.plan.name,
-            plan_sha256=self.plan_sha256,
-            target=self.plan.target,
-            target_existed=self.found.target is not None,
-            databases=tuple(copies),
-            code=copy_code(self.root, [rewrite.file for rewrite in self.rewrites], self.folder),
-            archive={file: archives.archived_name(file, self.stamp) for file in sources},
+            plan_sha256=self.request.plan_sha256,
+            committed=datetime.now(UTC).isoformat(timespec="seconds"),
+            backup_set=self._set_name,
+            version=migration.__version__,
+            sources={facts.file: facts.digest for facts in self.found.sources.values()},
+            tables={name: (digest.rows, digest.sha256) for name, digest in expected.items()},
         )
-        manifest.write(self.folder, sealed)
-        self.sealed = sealed  # not before it is written: an unsealed set is no backup
-        self.ledger.note("sealed")
-        return sealed
+        self.target.write_history(row)
 
-    def create_schema(self) -> None:
-        """Open the one transaction on the target and create tables and indexes in it."""
-        self._step("create schema")
-        if self.found.target is None:
-            self.ledger.note("creating-target", file=self.plan.target)
-            self.target = open_new(self.root / self.plan.target, self.limits)
-            (self.root / self.plan.target).chmod(self._strictest_mode())
-            self.target.execute("BEGIN EXCLUSIVE")
-        else:
-            self.target = self.found.target.guard.alone()
-        self.connection.execute("ROLLBACK")
-        self.connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
-        # Inside a transaction this does nothing (https://sqlite.org/pragma.html#pragma_foreign_keys): off before it, so
-        # that the child may come first; foreign_key_check judges the result.
-        self.connection.execute("PRAGMA foreign_keys=OFF")
-        self.connection.execute("BEGIN EXCLUSIVE")
-        receiving = {folded(move.into.name) for move in self.found.moves if not move.new}
-        for trigger in self.found.target.schema.triggers if self.found.target else ():
-            if folded(trigger.table) in receiving:  # created again, to the letter, after the rows
-                self._do(f"DROP TRIGGER {quoted(trigger.name)}")
-        for statement in self.found.future.early:
-            self._do(statement.sql)
+    def _read_target(self) -> None:
+        """Read each table of the target as COMMIT would leave it."""
+        self.target.read_all()
 
-    def sources(self) -> list[Facts]:
-        """Return the sources that bring a table, in plan order."""
-        bring = {move.source.name for move in self.found.moves}
-        return [self.found.sources[source.name] for source in self.plan.in_order if source.name in bring]
-
-    def read_from(self, source: Facts) -> Path:
-        """Return the database that a source's rows are read from: itself, or the scratch database they are in."""
-        return self.found.gathered.get(source.name, self.root / source.file)
-
-    def transfer(self, source: Facts, alias: str) -> None:
-        """Copy all tables of one source, which is attached under ``alias``."""
-        con = self.connection
-        for move in self.found.moves:
-            if move.source.name != source.name:
-                continue
-            if not move.new and move.into.name not in self.own:
-                self.own[move.into.name] = self.found.standing(move) or own_digest(con, move)
-            rows = self.found.rows(move)
-            self.say(f"copying {move.subject} ({rows} rows)")
-            self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
-            target = self.root / self.plan.target
-            self.limits.progress.begin(source.size, "bytes", size_of(target, target.stat().st_size))
-            if said := list_settled(con, move, alias, self.folder):
-                self.settled.append(said)
-            expected = self.found.arriving(move) or source_digest(con, move, alias)
-            self.done.append(copy(con, move, expected, alias))
-            raise_mark(con, move, self.found.mark(move))
-
-    def finish_schema(self) -> None:
-        """Create triggers and views, now that no row can make one fire."""
-        self._step("transfer")
-        receiving = {folded(move.into.name) for move in self.found.moves if not move.new}
-        for trigger in self.found.target.schema.triggers if self.found.target else ():
-            if folded(trigger.table) in receiving:
-                self._do(trigger.sql)
-        for statement in self.found.future.late:
-            self._do(statement.sql)
-
-    def verify(self) -> sqlite3.Connection:
-        """Lend the connection for the comparisons before COMMIT, and remember what they will have seen."""
-        self._step("verify")
-        self.say("reading the target again")
-        self.limits.progress.begin(sum(self.found.rows(move) for move in self.found.moves) + self._own_rows())
-        tables = read(self.connection).movable
-        self.verified = {table.name: self.digest(self.connection, table) for table in tables}
-        self.verified.pop(history.TABLE, None)
-        return self.connection
-
-    def commit(self) -> None:
-        """Write the row of history and COMMIT; then read that row through a new connection.
+    def _commit(self) -> None:
+        """COMMIT, and find the run's row of history through a new connection.
 
         Raises:
-            EngineError: The data is not in; the transaction was taken back.
+            EngineError: It is not there; nothing of the run is in the target.
         """
-        self._step("commit")
-        tables = {name: (digest.rows, digest.sha256) for name, digest in self.verified.items()}
-        sources = {facts.file: facts.digest for facts in self.found.sources.values()}
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        row = history.Row(
-            self.stamp,
-            self.plan.name,
-            self.plan_sha256,
-            now,
-            self._relative(self.folder),
-            migration.__version__,
-            sources,
-            tables,
-        )
-        history.write(self.connection, row)
+        tables = {name: (digest.rows, digest.sha256) for name, digest in self.target.verified.items()}
         self.ledger.note("committing", tables=tables)
-        try:
-            self.connection.execute("COMMIT")
-        finally:
-            self.close_target()
-            # An error from COMMIT does not say that it did not happen, nor does its absence: the row does.
-            path = self.root / self.plan.target
-            self.committed = any(one.run == self.stamp for one in history.read_file(path, self.limits))
-        if not self.committed:
+        if not self.target.commit(self.stamp):
             raise EngineError(
                 "COMMIT returned, but a new connection does not find the run's row of history.",
                 left="Nothing of the run is in the target.",
                 todo="Check the disk, and run again.",
                 id="not-committed",
             )
-        sync_folder(path.parent)  # SQLite removes the journal and leaves it at that: a power cut could bring it back
-        self.ledger.note("committed")
-        if self.found.target and self.found.target.schema.header["journal_mode"] == "wal":
-            con = open_existing(self.root / self.plan.target, self.limits)
-            con.execute("PRAGMA journal_mode=WAL").fetchone()
-            con.close()
-            sync_folder(path.parent)
 
-    def rewrite_code(self) -> str:
-        """Rewrite the code files, each noted in the ledger before; return the unified diff."""
-        self._step("rewrite")
-        for rewrite in self.rewrites:
-            path = self.root / rewrite.file
-            if path.read_bytes() != rewrite.before:
-                raise EngineError(
-                    f"{rewrite.file} has changed while the run went on.",
-                    left="It was not rewritten.",
-                    todo="Find out who edits it, and run again.",
-                    id="code-changed",
-                )
-            self.ledger.note("rewriting", file=rewrite.file, after=_sha256(rewrite.after))
-            replace(path, rewrite.after, path.stat().st_mode & 0o777)
-        return unified(self.rewrites)
+    def _rewrite_code(self) -> None:
+        """Rewrite the code files, each noted in the ledger before."""
+        write_rewrites(self.root, self.preflight.rewrites, self.ledger)
+        self.diff = unified(self.preflight.rewrites)
 
-    def begin_smoke(self) -> dict[str, TableDigest]:
-        """Return the target's digests right before the applications run."""
-        self._step("smoke")
-        return self.verified
+    def _note_state_before_applications(self) -> None:
+        """Note logs, databases and the target's content before the first application runs."""
+        self._applications = Applications(
+            self.plan,
+            self.root,
+            self._context.original or self.live,
+            held=self.databases(),
+            marks=self.preflight.log_marks,
+            say=self.say,
+            plan_file=self._context.original_plan or self.plan_file,
+            reader=self.reader,
+        )
+        self.applications.note(self.target.verified)
 
-    def databases(self) -> frozenset[tuple[int, int]]:
-        """Return device and inode of every database of the plan.
-
-        Whoever reads files must not open these: closing them would drop the locks that this process has on them.
-        """
-        files = [self.root / self.plan.target, *(self.root / source.file for source in self.plan.sources)]
-        return frozenset((status.st_dev, status.st_ino) for path in files if (status := status_of(path)))
-
-    def scan_scope(self, reports: Path) -> Scope:
-        """Return where no old database may be named any more; plan, backup sets and reports name them by right."""
-        own = [self.plan_file, reports]
-        return scope_of(self.plan, self.root, self.live, own=own, never_open=self.databases())
-
-    def archive(self) -> Manifest:
+    def _archive(self) -> None:
         """Rename every source, each while it is held exclusively."""
-        self._step("archive")
-        sealed = self._manifest()
         for facts in self.found.sources.values():
             self.say(f"archiving {facts.file}")
-            archives.archive(facts.guard, self.root / sealed.archive[facts.file], self.ledger, file=facts.file)
-        return sealed
+            archived = self.root / self.sealed.archive[facts.file]
+            archives.archive(facts.guard, archived, self.ledger, file=facts.file)
 
-    def finish(self, record: bytes, instructions: bytes) -> None:
-        """Write the record and the rollback instructions into the backup set; from here on the run counts as done."""
-        self._step("finish")
-        write_new(self.folder / "record.json", record)
-        write_new(self.folder / "ROLLBACK.md", instructions)
-        self.ledger.note("finished")
-        self.finished = True
+    def _write_documents(self) -> None:
+        """Write the record and the rollback instructions into the backup set."""
+        for name, data in self._context.documents(self).items():
+            write_new(self.folder / name, data)
+        self.ledger.note(RECORDED)
 
-    def put_back(self) -> PutBack:
-        """Undo whatever this run has changed; the lock of the run stays until :meth:`close`."""
-        self.close_target()
-        guarded = [*self.found.sources.values(), *([self.found.target] if self.found.target else [])]
-        # What is still under its guard is read there: as soon as that is released, others may write again.
-        proved = {one.file: content_digest(one.guard.writer) for one in guarded if _holds(one.guard)}
-        for facts in guarded:
-            facts.guard.release()
-        if self.sealed is None:
-            self.discard_unsealed()
-            return PutBack()
-        aside = bystanders.put_aside(self.root, self.made, self.folder / "made-by-applications")
-        done = rollback.put_back(self.root, self.folder, proved, self.limits)
-        done.steps[:0] = aside
-        return done
+    def _roll_back_rehearsal(self) -> None:
+        """Put everything back on the copies, as a rollback would in the workspace."""
+        self.say("putting everything back")
+        self._rolled_back = self.put_back()
 
-    def close_target(self) -> None:
-        """Take back the transaction if there is one, and close the connection; it never commits."""
-        if self.target is not None:
-            if self.target.in_transaction:
-                self.target.execute("ROLLBACK")
-            self.target.close()
-            self.target = None
 
-    def discard_unsealed(self) -> None:
-        """Remove the backup set if it was never sealed: nothing had been changed, and it is no backup yet."""
-        if self._opened and self.folder.exists() and not (self.folder / manifest.NAME).exists():
-            sets.discard(self.folder)
-
-    def close(self) -> None:
-        """Give back every lock; nothing is undone by this."""
-        self._resources.close()
-
-    def _own_rows(self) -> int:
-        return sum(self.found.target.rows.values()) if self.found.target else 0
-
-    def _strictest_mode(self) -> int:
-        modes = [facts.guard.path.stat().st_mode & 0o777 for facts in self.found.sources.values()]
-        mode = 0o666
-        for one in modes:
-            mode &= one
-        return mode | 0o600
-
-    def _do(self, statement: str) -> None:
-        self.sql.append(statement)
-        self.connection.execute(statement)
-
-    def _manifest(self) -> Manifest:
-        if self.sealed is None:
-            raise EngineError("there is no sealed backup set.", todo="Run the stages in order.", id="out-of-order")
-        return self.sealed
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
-
-    def _step(self, step: str) -> None:
-        due = STEPS[len(self._taken)] if len(self._taken) < len(STEPS) else "none: the run is finished"
-        if due != step:
-            raise EngineError(
-                f"{step!r} cannot be done now: the next step is {due!r}.",
-                todo="Run the stages in order.",
-                id="out-of-order",
-            )
-        self._taken.append(step)
+def _performed(result: _T | None, stage: Stage) -> _T:
+    if result is None:
+        raise EngineError(f"{stage.id} was not performed.", todo="Perform the stages in order.", id="out-of-order")
+    return result
 
 
 def _holds(guard: Guard) -> bool:
@@ -426,7 +458,3 @@ def _holds(guard: Guard) -> bool:
         return guard.writer.in_transaction and guard.in_place
     except sqlite3.ProgrammingError:  # closed
         return False
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

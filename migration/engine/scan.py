@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.code_files import encoding_of, is_python, line_starts
 from migration.engine.mention import SHOWN, Kind, Mention, OldNames, excerpt
-from migration.engine.observation import Observation
+from migration.engine.observation import Observation, not_required
 from migration.engine.scan_files import Scope, files_in, scope_of
 from migration.engine.scan_python import python_mentions
 from migration.plan.printable import one_line
@@ -85,7 +85,10 @@ def stale_observations(result: ScanResult) -> list[Observation]:
         observed += f"; {kinds['exempt']} mentions that the plan exempts"
     if result.not_scanned:
         observed += f"; {len(result.not_scanned)} files not read: too large"
-    return [Observation("scanned files", "none names an old database", observed, holds=True)]
+    if not result.files_read:
+        return [not_required("scanned files", f"no text file is there to be scanned; {observed}")]
+    examined = result.files_read
+    return [Observation("scanned files", "none names an old database", observed, holds=True, examined=examined)]
 
 
 def listed(result: ScanResult, exempt: Sequence[Exemption]) -> list[str]:

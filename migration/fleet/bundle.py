@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from migration.audit.evidence_file import record_from_json
 from migration.engine.history import TABLE as HISTORY
+from migration.engine.observation import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
+
+    from migration.audit.evidence import DatabaseRecord, Record
 
 _MOST_REASONS, _LONGEST = 3, 300
 
@@ -55,31 +59,33 @@ def bundle_of(reports: Path, before: AbstractSet[Path]) -> Bundle | None:
     manifest, evidence = folder / "manifest.json", folder / "evidence.json"
     if not manifest.is_file() or not evidence.is_file():
         return Bundle(str(folder), headline="Unfinished: the run was cut short before it wrote its evidence.")
-    data: dict[str, Any] = json.loads(evidence.read_bytes())
+    record = record_from_json(json.loads(evidence.read_bytes()))
     return Bundle(
         folder=str(folder),
         manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
-        mode=data["mode"],
-        verdict=data["verdict"],
-        headline=data["headline"],
-        already=data["already"],
-        reasons=_reasons(data["criteria"]),
-        rows=_rows(data["target"]),
+        mode=str(record.mode),
+        verdict=record.verdict,
+        headline=record.headline,
+        already=record.already,
+        reasons=_reasons(record),
+        rows=_rows(record.target),
     )
 
 
-def _reasons(criteria: list[dict[str, str]]) -> tuple[str, ...]:
-    failed = [one for one in criteria if one["verdict"] == "failed"]
-    said = [f"{one['id']}: {one['subject']}: {one['observed']} (expected: {one['expected']})" for one in failed]
+def _reasons(record: Record) -> tuple[str, ...]:
+    failed = [entry for entry in record.criteria if entry.outcome is Outcome.FAILED]
+    reasons = [
+        f"{entry.criterion}: {entry.subject}: {entry.observed} (expected: {entry.expected})"
+        for entry in failed[:_MOST_REASONS]
+    ]
     more = [f"and {len(failed) - _MOST_REASONS} more: see its report"] if len(failed) > _MOST_REASONS else []
-    return (*(one[:_LONGEST] for one in said[:_MOST_REASONS]), *more)
+    return (*(reason[:_LONGEST] for reason in reasons), *more)
 
 
-def _rows(target: dict[str, Any] | None) -> int | None:
-    if target is None or not target["after"]["rows"]:
+def _rows(target: DatabaseRecord | None) -> int | None:
+    if target is None or not target.rows_after:
         return None
-    before, after = (_sum(target[when]["rows"]) for when in ("before", "after"))
-    return after - before
+    return _sum(target.rows_after) - _sum(target.rows)
 
 
 def _sum(rows: dict[str, int]) -> int:

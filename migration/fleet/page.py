@@ -25,7 +25,7 @@ _LONG_TEXT = 600
 
 # How a standing is to be felt, in the classes that a run's own page has.
 _LOOK: dict[Standing, str] = {
-    "accepted": "shown",
+    "accepted": "passed",
     "failed": "failed",
     "refused": "failed",
     "unsettled": "failed",

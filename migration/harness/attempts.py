@@ -10,13 +10,14 @@ from migration.audit.evidence import Attempt
 from migration.audit.past_runs import past_runs, workspace_id
 from migration.engine.errors import EngineError
 from migration.engine.ledger import Ledger
+from migration.engine.modes import Mode
 from migration.engine.sets import backup_sets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from migration.engine.request import Settings
     from migration.engine.sets import BackupSet
-    from migration.harness.state import Settings
     from migration.plan.model import Plan
 
 _NO_END = "the ledger of its backup set has no end, and nothing had put it back yet"
@@ -60,7 +61,7 @@ def _by_ledger(one: BackupSet, root: Path) -> Attempt:
     ended = one.finished or one.put_back
     told = Attempt(
         run=f"{began.get('run', '')}-migrate",
-        mode="migrate",
+        mode=Mode.MIGRATE,
         verdict="not shown",
         headline="Put back." if one.put_back and not one.finished else "",
         exit_code=None,
@@ -76,7 +77,7 @@ def _by_ledger(one: BackupSet, root: Path) -> Attempt:
 
 def _by_record(told: Attempt, folder: Path) -> Attempt:
     """Add what the record in the set says, if the run came so far as to leave one."""
-    from migration.harness.last_words import RECORD
+    from migration.engine.manifest import RECORD
 
     try:
         said = json.loads((folder / RECORD).read_bytes())

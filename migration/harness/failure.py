@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from migration.engine.errors import EngineError
 from migration.plan.printable import printable
-from migration.plan.problem import Refused
-
-if TYPE_CHECKING:
-    import sqlite3
-else:
-    from sqlite_utils.utils import sqlite3
 
 _COMPARISON = "\nassert "  # pytest's rewriting adds the comparison below the message
 
@@ -24,12 +15,11 @@ def in_words(error: BaseException) -> str:
     Foreseen are an assertion with a message of its own, what the engine refuses, what SQLite and the operating system
     report, and ``pytest.fail`` without a traceback.
     """
+    from migration.engine.pipeline import in_words as of_engine
+    from migration.plan.problem import Refused
+
     if isinstance(error, AssertionError):
         return printable(str(error).rpartition(_COMPARISON)[0])
     if isinstance(error, pytest.fail.Exception):
         return "" if error.pytrace else printable(str(error.msg))
-    if isinstance(error, EngineError | Refused):
-        return printable(str(error))
-    if isinstance(error, sqlite3.Error):
-        return printable(f"SQLite reports: {error}.")
-    return printable(f"The system reports: {error}.") if isinstance(error, OSError) else ""
+    return printable(str(error)) if isinstance(error, Refused) else of_engine(error)

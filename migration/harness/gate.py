@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.criteria import Mode
-from migration.harness.lineup import is_of_stage, lineup_problems, stages_of
+from migration.engine.modes import VERBS, Mode
+from migration.engine.stages import stages_of
+from migration.harness.lineup import is_of_stage, lineup_problems
 from migration.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
-from migration.harness.state import STATE, RunState
+from migration.harness.state import SESSION
 from migration.plan.message import marked
 from migration.plan.printable import printable
 
@@ -24,14 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# What a verb means when nothing is opened to find out: a verify is a rehearsal until there has been a migration.
-_LISTED: dict[str, Mode] = {
-    "migrate": "migrate",
-    "verify": "rehearsal",
-    "rollback": "rollback",
-    "inventory": "inventory",
-    "selftest": "selftest",
-}
+    from migration.session import Session
+
 # Options that only show something: with the first no run is begun, with the others nothing is even collected.
 _LISTING = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
 _TELLING = ("help", "version", "markers")
@@ -57,8 +52,8 @@ def listing(config: pytest.Config) -> bool:
     return _any_of(_LISTING, config)
 
 
-def open_run(config: pytest.Config, verb: str) -> RunState:
-    """Begin a run and return its state.
+def open_run(config: pytest.Config, verb: str) -> Session:
+    """Begin a run and return its session.
 
     Raises:
         pytest.UsageError: The run is refused; nothing was touched.
@@ -95,17 +90,17 @@ def _opened_or_closed(config: pytest.Config) -> int | None:
         return None
     verb = config.option.markexpr.strip()
     fleet = config.getoption("consolidate_fleet", None) is not None
-    if verb not in _LISTED:
+    if verb not in VERBS:
         _refuse(_CLOSED, [*named_stages(config), *(["--fleet goes with one of these verbs."] if fleet else [])])
         return None
     _refuse(f"The run ({verb}) was not started; nothing was touched:", refusals(config, verb))
     if fleet:
         return run_all(config, verb)
     if listing(config):
-        config.stash[_MODE] = _LISTED[verb]
+        config.stash[_MODE] = Mode.of_verb(verb)
     else:
-        config.stash[STATE] = state = open_run(config, verb)
-        config.stash[_MODE] = state.mode
+        config.stash[SESSION] = session = open_run(config, verb)
+        config.stash[_MODE] = session.request.mode
     config.args = [str(stage_folder(config))]  # whichever folders this project has its tests in
     return None
 
@@ -115,7 +110,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if gate_mode(config) is not None:
         return None
     words = re.findall(r"\w+", config.option.markexpr.lower())
-    return "\n".join(f"to run it, say exactly: pytest -m {verb}" for verb in _LISTED if verb in words) or None
+    return "\n".join(f"to run it, say exactly: pytest -m {verb}" for verb in VERBS if verb in words) or None
 
 
 class Closed(pytest.Directory):
@@ -212,7 +207,7 @@ def _take_turn(item: pytest.Item) -> None:
     config = item.config
     if not is_of_stage(item) or (gate_mode(config) is not None and listing(config)):
         return
-    if STATE not in config.stash:
+    if SESSION not in config.stash:
         pytest.fail(_CLOSED, pytrace=False)
     turns = config.stash.get(_TURNS, deque())
     if not turns or turns.popleft() is not item:

@@ -11,19 +11,6 @@ from migration.plan.printable import one_line
 if TYPE_CHECKING:
     import pytest
 
-    from migration.audit.criteria import Mode
-
-MEANS: dict[Mode, str] = {
-    "migrate": "migrate, for real",
-    "rehearsal": "rehearsal, on copies: the workspace is not written to",
-    "check": "check of a finished consolidation: nothing is written to the workspace",
-    "rollback": "rollback, for real",
-    "originals": "judgement by the originals: nothing is written to the workspace",
-    "inventory": "inventory: nothing but a proposed plan is written to the workspace",
-    "selftest": "selftest, on copies: the workspace is not written to",
-    "bundle": "check of a bundle: no workspace is looked at",
-}
-
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say it for a run, and for a mere listing of one; a bare pytest has nothing to say here."""
@@ -33,7 +20,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     from migration.engine.connections import library
 
     said = settings(config)
-    lines = [f"mode: {MEANS[mode]}"]
+    lines = [f"mode: {mode.means}"]
     if said.bundle is not None:
         lines.append(f"bundle: {said.bundle}")
     else:

@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-if TYPE_CHECKING:
-    from migration.harness.state import RunState
+from migration.engine.exit_codes import ExitCode
 
-INTERRUPTED, TERMINATED, HUNG_UP = 2, 143, 129
+if TYPE_CHECKING:
+    from migration.session import Session
 
 # pytest alone would die of SIGTERM, and of SIGHUP when its terminal is closed, without undoing anything.
-EXIT_CODES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED, signal.SIGHUP: HUNG_UP}
+EXIT_CODES = {
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.HUNG_UP,
+}
 
 
-def watch(config: pytest.Config, state: RunState) -> None:
+def watch(config: pytest.Config, session: Session) -> None:
     """The three signals end the run from now on, except those that were ignored before, as under nohup.
 
     A long SQL statement ends within milliseconds. When pytest ends, the signals mean what they did before.
     """
 
     def _end(number: int, _frame: object) -> None:
-        state.limits.interrupted.set()
-        state.ended = EXIT_CODES[signal.Signals(number)]
-        leave(state)
+        session.run.limits.interrupted.set()
+        code = EXIT_CODES[signal.Signals(number)]
+        session.run.log.interrupted = code
+        leave(code)
 
     heard = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _end) for number in heard}
@@ -37,16 +42,15 @@ def watch(config: pytest.Config, state: RunState) -> None:
     config.add_cleanup(_as_before)
 
 
-def leave(state: RunState) -> NoReturn:
-    """End the session as pytest does after Ctrl-C; the exit code is the state's."""
-    name = next(number.name for number, code in EXIT_CODES.items() if code == state.ended)
+def leave(code: ExitCode) -> NoReturn:
+    """End the session as pytest does after Ctrl-C; the exit code is that of the run's log."""
+    name = next(number.name for number, its_code in EXIT_CODES.items() if its_code == code)
     # Not KeyboardInterrupt: pytest then goes on with the other finalisers of a fixture's scope
     # (https://github.com/pytest-dev/pytest/issues/15067). 2, since pytest sums up after no other code of ours.
-    pytest.exit(f"interrupted by {name}", returncode=INTERRUPTED)
+    pytest.exit(f"interrupted by {name}", returncode=ExitCode.INTERRUPTED)
 
 
-def ignore(state: RunState) -> None:
+def ignore() -> None:
     """No signal is heard from now on: putting back must not be torn by what made it necessary."""
     for number in EXIT_CODES:
         signal.signal(number, signal.SIG_IGN)
-    state.limits.interrupted.clear()

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.criteria import STAGES, Mode, Stage, criteria_of
+from migration.engine.stages import STAGES, Stage, stages_of
 from migration.harness.refusals import is_stage_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from migration.engine.modes import Mode
 
 # Marks that let a test be left out, be repeated, or fail without a failure.
 _FORBIDDEN_MARKS = ("skip", "skipif", "xfail", "usefixtures", "flaky", "repeat")
@@ -22,11 +24,6 @@ _FORBIDDEN_MARKS = ("skip", "skipif", "xfail", "usefixtures", "flaky", "repeat")
 def is_of_stage(item: pytest.Item) -> bool:
     """Tell whether a test belongs to a run, by its mark or by its folder: a symbolic link must not hide it."""
     return item.get_closest_marker("stage") is not None or is_stage_folder(item.path.parent)
-
-
-def stages_of(mode: Mode | None) -> tuple[Stage, ...]:
-    """Return the stages of a mode, in order; there are none without a mode."""
-    return tuple(stage for stage in STAGES if mode in stage.modes)
 
 
 def lineup_problems(items: Sequence[pytest.Item], collected: Iterable[str], mode: Mode) -> list[str]:
@@ -67,12 +64,14 @@ def _incomplete(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:
 
 def _is_of_plan(item: pytest.Item) -> bool:
     """Tell whether the plan multiplies this test: it is there once for each of the plan's smoke tests."""
-    return "smoke_test" in getattr(getattr(item, "callspec", None), "params", {})
+    return "application" in getattr(getattr(item, "callspec", None), "params", {})
 
 
 def _criteria(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:
     """The tests of a stage name its criteria, all of them and no others (a plan adds those of its smoke tests)."""
-    known = criteria_of(stage.id)
+    from migration.engine.criteria import criteria_in
+
+    known = criteria_in(stage)
     named = {str(id_): item.nodeid for item in members for mark in item.iter_markers("criterion") for id_ in mark.args}
     yield from (f"{stage.id}: no test judges the criterion {id_!r}." for id_ in known if id_ not in named)
     for id_, node in named.items():

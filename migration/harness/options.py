@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migration.engine.modes import VERBS
+from migration.engine.request import Settings
 from migration.harness.refusal import refusal
-from migration.harness.state import Settings
 
 if TYPE_CHECKING:
     import pytest
@@ -15,11 +16,7 @@ if TYPE_CHECKING:
 GATE = "migration.harness.gate"
 
 _MARKS = (
-    "migrate: consolidate for real, all or nothing; say exactly: pytest -m migrate",
-    "verify: rehearse on copies before a migration, or check the result after it; say exactly: pytest -m verify",
-    "rollback: put everything back as it was before the last migration; say exactly: pytest -m rollback",
-    "inventory: find the databases, and propose a plan; say exactly: pytest -m inventory",
-    "selftest: plant faults into runs on copies, to see that every check can fail; say exactly: pytest -m selftest",
+    *(f"{verb}: {means}; say exactly: pytest -m {verb}" for verb, means in VERBS.items()),
     "stage(id): the stage of a run that a test belongs to, such as '40-transfer'; it is the name of its file",
     "criterion(*ids): the criteria that a test of a stage judges, such as 'rows-counted'",
     "long: runs for minutes; pytest -m long",

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.audit.words import duration
-from migration.audit.words import stage_of as stage_of_criterion
 from migration.harness.closing import last_lines
-from migration.harness.life import SignOfLife
 from migration.harness.outcome import stage_of
-from migration.harness.rehearsals import last_passed
-from migration.harness.state import STATE, RunState
+from migration.harness.state import SESSION
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+    from migration.session import Session
 
 _NAME = "sqlite-consolidate-progress"
 
@@ -24,14 +22,14 @@ _NAME = "sqlite-consolidate-progress"
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """During a run the stages are the unit of progress, not the test files."""
-    state = config.stash.get(STATE, None)
+    session = config.stash.get(SESSION, None)
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if state is None or terminal is None:
+    if session is None or terminal is None:
         return
     if config.get_verbosity() <= 0:
         terminal.showfspath = False
         terminal._show_progress_info = False  # noqa: SLF001 -- semi-private, tested: "[100%]" after each test
-    config.pluginmanager.register(StageLines(state, terminal, shown=config.get_verbosity() == 0), _NAME)
+    config.pluginmanager.register(StageLines(session, terminal, shown=config.get_verbosity() == 0), _NAME)
 
 
 def teller(config: pytest.Config) -> Callable[[str], None]:
@@ -43,15 +41,18 @@ def teller(config: pytest.Config) -> Callable[[str], None]:
 class StageLines:
     """Writes one line a stage; registered for a run only."""
 
-    def __init__(self, state: RunState, terminal: Any, *, shown: bool) -> None:
-        self._state = state
+    def __init__(self, session: Session, terminal: Any, *, shown: bool) -> None:
+        self._session = session
+        self._log = session.run.log
         self._terminal = terminal
         self._shown = shown
         self._stage = ""
         self._closed = False
         self._rehearsed: dict[str, float] | None = None
         width = terminal._tw.fullwidth  # noqa: SLF001 -- tested
-        self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=width, progress=state.limits.progress)
+        from migration.harness.life import SignOfLife
+
+        self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=width, progress=session.run.limits.progress)
 
     def pytest_sessionstart(self) -> None:
         """Begin to watch for long steps."""
@@ -62,7 +63,10 @@ class StageLines:
     def _expected(self) -> float | None:
         """Seconds that the stage took at the last rehearsal of this plan; reports are read once, and only if needed."""
         if self._rehearsed is None:
-            last = last_passed(self._state.settings.reports, self._state.plan_sha256)
+            from migration.harness.rehearsals import last_passed
+
+            request = self._session.request
+            last = last_passed(request.settings.reports, request.plan_sha256)
             self._rehearsed = last.seconds if last else {}
         return self._rehearsed.get(self._stage)
 
@@ -70,9 +74,9 @@ class StageLines:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Close the line of the stage before when a new one begins."""
         stage = stage_of(item)
-        if stage is not None and stage != self._stage:
+        if stage is not None and stage.id != self._stage:
             self._close_line()
-            self._stage = stage
+            self._stage = stage.id
         return (yield)
 
     @pytest.hookimpl(tryfirst=True)
@@ -97,7 +101,7 @@ class StageLines:
 
     def pytest_report_header(self) -> list[str]:
         """Say what was done before the first stage: a run that was cut short has been put back."""
-        return [one_line(words) for words in self._state.findings]
+        return [one_line(words) for words in self._log.findings]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest's own summary
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, Any, Any]:
@@ -114,31 +118,34 @@ class StageLines:
 
     def pytest_unconfigure(self) -> None:
         """Close here where pytest has no summary: after an error of its own, or of another plugin."""
-        if self._state.finished and not self._closed:
+        if self._log.finished and not self._closed:
             self._close()
 
     def _close(self) -> None:
         self._closed = True
-        for words, markup in last_lines(self._state):
+        for words, markup in last_lines(self._session):
             self._terminal.line(words, **markup)
 
     def _close_line(self) -> None:
         if not self._stage or not self._shown:
             return
         self.life.rest()
-        one = self._state.stages.get(self._stage)
-        if one is None or self._state.already:
+        record = next(record for record in self._log.all_stages() if record.id == self._stage)
+        if self._log.already:
             return
-        mode = self._state.mode
-        shown = [e for e in self._state.evidence if stage_of_criterion(e.criterion, mode) == self._stage]
-        held = sum(e.holds for e in shown)
+        from migration.audit.words import duration
+
+        criteria = self._log.criteria[self._stage]
+        entries = [entry for id in criteria if id in self._log.results for entry in self._log.results[id].evidence]
+        held = sum(entry.holds for entry in entries)
         number, _, name = self._stage.partition("-")
-        estimate = f"  (estimate {duration(one.estimate)})" if one.estimate else ""
-        if one.outcome == "not run":
-            words = f"not run: {one.reason}"
+        estimate = f"  (estimate {duration(record.estimate)})" if record.estimate else ""
+        if record.outcome == "not run":
+            words = f"not run: {record.reason}"
         else:
-            outcome = "interrupted" if one.outcome == "running" else one.outcome
-            words = f"{outcome:<8}{held:>4} of {len(shown):>4} observations hold {one.seconds:8.2f} s{estimate}"
-        self._terminal.line(f"  {number} {name:<12}{words}", red=one.outcome == "failed")
-        if self._stage == "10-preflight" and self._state.space:
-            self._terminal.line(f"     disk: {self._state.space}")
+            outcome = "interrupted" if record.outcome == "running" else record.outcome
+            words = f"{outcome:<8}{held:>4} of {len(entries):>4} observations hold {record.seconds:8.2f} s{estimate}"
+        self._terminal.line(f"  {number} {name:<12}{words}", red=record.outcome == "failed")
+        needs = next((entry.observed for entry in entries if entry.criterion == "space" and entry.holds), "")
+        if needs:
+            self._terminal.line(f"     disk: {needs}")

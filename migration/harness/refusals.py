@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import migration
-from migration.audit.criteria import STAGES
+from migration.engine.stages import STAGES
 from migration.plan.message import marked
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from migration.harness.state import RunState
+    from migration.session import Session
 
 _NAME = "sqlite-consolidate-report"
 _BELOW = (
@@ -33,28 +33,23 @@ _BELOW = (
 )
 
 
-def prepare(config: pytest.Config, state: RunState) -> None:
-    """Let pytest-html and junitxml write into the run's folder, which now exists, and put the run's page on top.
+def prepare(config: pytest.Config, session: Session) -> None:
+    """Let pytest-html and junitxml write into the run's folder, and put the run's page on top.
 
     Must be called before pytest-html is configured: from ``pytest_cmdline_main`` or a first ``pytest_configure``. A
     path that was given with ``--html`` or ``--junitxml`` is kept.
 
-    Raises:
-        OSError: The folder cannot be made.
     """
-    state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state.folder.chmod(0o700)
-
     option = config.option
     ours = None
     if not getattr(option, "htmlpath", None):
-        ours = state.folder / "audit.html"
+        ours = session.request.folder / "audit.html"
         option.htmlpath = str(ours)
         option.self_contained_html = True
     option.css = [*getattr(option, "css", []), *map(str, STYLES)]
     if not getattr(option, "xmlpath", None):
-        option.xmlpath = str(state.folder / "junit.xml")
-    config.pluginmanager.register(AuditReport(state, ours), _NAME)
+        option.xmlpath = str(session.request.folder / "junit.xml")
+    config.pluginmanager.register(AuditReport(session, ours), _NAME)
 
 
 def finish(config: pytest.Config) -> None:
@@ -129,8 +124,8 @@ class AuditReport:
         path: The file that is hardened after each write; None when the user has it written elsewhere.
     """
 
-    def __init__(self, state: RunState, path: Path | None) -> None:
-        self.state = state
+    def __init__(self, session: Session, path: Path | None) -> None:
+        self._session = session
         self.path = path
         self._drawn: tuple[object, ...] = ()
         self._above: list[str] = []
@@ -140,14 +135,14 @@ class AuditReport:
     def draw(self) -> None:
         """Bring page and environment table, which pytest-html holds by reference, to the state as it is now."""
         self._drawn = self._now()
-        record = self.state.record()
+        record = self._session.record()
         self._above[:] = [page(record), _BELOW]
         self._environment.clear()
         self._environment.update({name: escape(one_line(value)) for name, value in record.versions.items()})
 
     def _now(self) -> tuple[object, ...]:
         """What a reader of an unfinished report needs: drawing the page for each test would cost more than the run."""
-        return (self.state.failed, *((stage.id, stage.outcome) for stage in self.state.stages.values()))
+        return tuple((record.id, record.outcome) for record in self._session.run.log.stages.values())
 
     @pytest.hookimpl(optionalhook=True, trylast=True)
     def pytest_metadata(self, metadata: dict[str, Any]) -> None:
@@ -158,7 +153,7 @@ class AuditReport:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
         """Name the report, and prime it with the page of an unfinished run."""
-        report.title = one_line(f"sqlite-consolidate: {self.state.mode} {self.state.run_id}")
+        report.title = one_line(f"sqlite-consolidate: {self._session.request.mode} {self._session.request.run_id}")
         self._above = report.additional_summary["prefix"]
         self.draw()
 

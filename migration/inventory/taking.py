@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
-from migration.engine.observation import Observation
+from migration.engine.observation import Observation, not_required
 from migration.inventory.propose import propose
 from migration.inventory.revise import Revised, revise
 from migration.inventory.take import Inventory, file_state, take
@@ -102,7 +102,7 @@ def plan_proposed(taking: Taking) -> list[Observation]:
     if taking.written is None or taking.revised is None:
         live = len(taking.inventory.live)
         observed = f"{live} with rows that are no copy, backup, template or test: no plan was written"
-        return [Observation("plan", "a plan, where there are two databases or more", observed, holds=True)]
+        return [not_required("plan", observed)]
     name = taking.written.name
     try:
         load(taking.written)

@@ -44,7 +44,7 @@ def load(path: Path) -> Plan:
         problems = _located(path, text, found)
     if plan is None or problems:
         raise Refused(problems)
-    return plan
+    return plan.loaded_from(path)
 
 
 def sha256(path: Path) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+from pathlib import Path  # noqa: TC003 -- pydantic resolves the annotations of a model at run time
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints
 
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source"]
 
@@ -259,6 +260,18 @@ class Plan(Part):
     scan: Scan = Scan()
     smoke: list[Smoke] = []
     logs: Logs = Logs()
+
+    _file: Path | None = PrivateAttr(default=None)
+
+    def loaded_from(self, path: Path) -> Plan:
+        """Return this plan, which knows from now on the file that it was loaded from."""
+        self._file = path
+        return self
+
+    @property
+    def file(self) -> Path | None:
+        """The file that the plan was loaded from, or None."""
+        return self._file
 
     @property
     def in_order(self) -> list[Source]:

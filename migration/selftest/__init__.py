@@ -1,1 +1,1 @@
-"""Selftest: faults that are planted into runs on copies of a workspace, to see that every check can fail there."""
+"""Plant faults into runs on copies of a workspace, to see that every check can fail there."""

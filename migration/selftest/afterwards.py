@@ -1,4 +1,4 @@
-"""Faults of a finished consolidation and of its bundle: what its check, its rollback and the bundle's check refuse."""
+"""Plant faults into a finished consolidation and its bundle, for its check, its rollback and the bundle's check."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from migration.engine.manifest import NAME
+from migration.engine.modes import Mode
 from migration.engine.sets import last_finished
 from migration.engine.sql import quoted
 from migration.selftest.fault import Fault, NotPlantedError
@@ -18,58 +19,58 @@ if TYPE_CHECKING:
 
     from migration.engine.manifest import Manifest
     from migration.engine.sets import BackupSet
-    from migration.selftest.fault import Place
+    from migration.selftest.fault import WorkspaceCopy
 
 
-def _write_into_an_archive(place: Place) -> None:
-    archive = first(_sealed(place).archive.values(), "no source was archived")
-    with opened(place.root / archive) as con:
+def _write_into_an_archive(copy: WorkspaceCopy) -> None:
+    archive = first(_sealed(copy).archive.values(), "no source was archived")
+    with opened(copy.root / archive) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
-def _lose_a_table(place: Place) -> None:
-    names = [table_map.into for source in place.plan.in_order for table_map in source.tables]
-    with opened(place.root / place.plan.target) as con:
+def _lose_a_table(copy: WorkspaceCopy) -> None:
+    names = [table_map.into for source in copy.plan.in_order for table_map in source.tables]
+    with opened(copy.root / copy.plan.target) as con:
         there = {name for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         name = first((name for name in names if name in there), "the plan moves no table")
         con.execute(f"DROP TABLE {quoted(name)}")
 
 
-def _make_a_source_again(place: Place) -> None:
-    with opened(place.root / first(_sealed(place).archive, "no source was archived")) as con:
+def _make_a_source_again(copy: WorkspaceCopy) -> None:
+    with opened(copy.root / first(_sealed(copy).archive, "no source was archived")) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
-def _name_an_old_database(place: Place) -> None:
-    folders = (place.root / one for one in place.plan.scan.paths if (place.root / one).is_dir())
-    name = first(_sealed(place).archive, "no source was archived")
+def _name_an_old_database(copy: WorkspaceCopy) -> None:
+    folders = (copy.root / one for one in copy.plan.scan.paths if (copy.root / one).is_dir())
+    name = first(_sealed(copy).archive, "no source was archived")
     (first(folders, "the plan scans no folder") / "selftest_fault.py").write_text(f"PATH = {name!r}\n")
 
 
-def _edit_the_manifest(place: Place) -> None:
+def _edit_the_manifest(copy: WorkspaceCopy) -> None:
     """Let the list of the backup set state another content of a source."""
-    path = _set(place).folder / NAME
-    sources = (copy.digest for copy in _sealed(place).databases if copy.role == "source")
+    path = _set(copy).folder / NAME
+    sources = (database.digest for database in _sealed(copy).databases if database.role == "source")
     digest = first(sources, "no source was archived")
     path.write_text(path.read_text("utf-8").replace(digest, digest[::-1]), "utf-8")
 
 
-def _sealed(place: Place) -> Manifest:
-    sealed = _set(place).sealed
+def _sealed(copy: WorkspaceCopy) -> Manifest:
+    sealed = _set(copy).sealed
     if sealed is None:
         raise NotPlantedError("the backup set has no manifest")
     return sealed
 
 
-def _set(place: Place) -> BackupSet:
-    last = last_finished(place.root, place.plan)
+def _set(copy: WorkspaceCopy) -> BackupSet:
+    last = last_finished(copy.root, copy.plan)
     if last is None:
         raise NotPlantedError("there is no finished consolidation")
     return last
 
 
-def _change_a_file(place: Place) -> None:
-    path = place.root / "sql.log"
+def _change_a_file(copy: WorkspaceCopy) -> None:
+    path = copy.root / "sql.log"
     path.write_bytes(path.read_bytes() + b"-- and nothing else\n")
 
 
@@ -87,25 +88,25 @@ def _lose_a_count(evidence: dict[str, Any]) -> None:
     rows[table] += 1
 
 
-def _edit_the_summary(place: Place) -> None:
-    path = place.root / "summary.txt"
+def _edit_the_summary(copy: WorkspaceCopy) -> None:
+    path = copy.root / "summary.txt"
     path.write_bytes(path.read_bytes().replace(b" 0 failed", b" 1 failed"))
-    _seal_anew(place.root)
+    _seal_anew(copy.root)
 
 
-def _forged(change: Callable[[dict[str, Any]], None]) -> Callable[[Place], None]:
+def _forged(change: Callable[[dict[str, Any]], None]) -> Callable[[WorkspaceCopy], None]:
     """Change the evidence, and bring the digests in line with it, as a forger would."""
 
-    def _forge(place: Place) -> None:
-        path = place.root / "evidence.json"
+    def _forge(copy: WorkspaceCopy) -> None:
+        path = copy.root / "evidence.json"
         before = path.read_bytes()
         evidence = json.loads(before)
         change(evidence)
         path.write_text(json.dumps(evidence))
-        summary = place.root / "summary.txt"
+        summary = copy.root / "summary.txt"
         old, new = (hashlib.sha256(data).hexdigest().encode() for data in (before, path.read_bytes()))
         summary.write_bytes(summary.read_bytes().replace(old, new))
-        _seal_anew(place.root)
+        _seal_anew(copy.root)
 
     return _forge
 
@@ -120,14 +121,14 @@ def _seal_anew(folder: Path) -> None:
 
 
 AFTERWARDS = (
-    Fault("archives-unchanged", "something is written into an archive", _write_into_an_archive, "verify"),
-    Fault("target-right", "the target has lost a table", _lose_a_table, "verify"),
-    Fault("no-old-database", "an old database is made again", _make_a_source_again, "verify"),
-    Fault("still-no-stale-references", "a file names an old database", _name_an_old_database, "verify"),
-    Fault("restored-exact", "the manifest was edited", _edit_the_manifest, "rollback"),
-    Fault("bundle-whole", "a file was changed", _change_a_file, "bundle"),
-    Fault("evidence-valid", "the evidence lacks a key", _forged(_lose_a_key), "bundle"),
-    Fault("verdict-follows", "the evidence lacks a criterion", _forged(_lose_a_criterion), "bundle"),
-    Fault("counts-add-up", "the evidence states another count", _forged(_lose_a_count), "bundle"),
-    Fault("files-agree", "the summary was edited", _edit_the_summary, "bundle"),
+    Fault("bundle-whole", "a file was changed", _change_a_file, Mode.BUNDLE),
+    Fault("evidence-valid", "the evidence lacks a key", _forged(_lose_a_key), Mode.BUNDLE),
+    Fault("verdict-follows", "the evidence lacks a criterion", _forged(_lose_a_criterion), Mode.BUNDLE),
+    Fault("counts-add-up", "the evidence states another count", _forged(_lose_a_count), Mode.BUNDLE),
+    Fault("files-agree", "the summary was edited", _edit_the_summary, Mode.BUNDLE),
+    Fault("restored-exact", "the manifest was edited", _edit_the_manifest, Mode.ROLLBACK),
+    Fault("archives-unchanged", "something is written into an archive", _write_into_an_archive, Mode.CHECK),
+    Fault("target-right", "the target has lost a table", _lose_a_table, Mode.CHECK),
+    Fault("no-old-database", "an old database is made again", _make_a_source_again, Mode.CHECK),
+    Fault("still-no-stale-references", "a file names an old database", _name_an_old_database, Mode.CHECK),
 )

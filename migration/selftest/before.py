@@ -1,4 +1,4 @@
-"""Faults of a workspace before a run: what the preflight has to refuse, before anything is touched."""
+"""Plant faults into a workspace before a run, which the preflight has to refuse before anything is touched."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.plan.model import Source, TableMap
-    from migration.selftest.fault import Place, Undo
+    from migration.selftest.fault import Undo, WorkspaceCopy
 else:
     from sqlite_utils.utils import sqlite3
 
 _FREE_PAGES = 36  # offset of the number of free pages in the header (https://sqlite.org/fileformat.html)
 
 
-def _add_a_key_nobody_knows(place: Place) -> None:
-    _put_before(place.plan_file, "selftest_fault = 1\n")
+def _add_a_key_nobody_knows(copy: WorkspaceCopy) -> None:
+    _put_before(copy.plan_file, "selftest_fault = 1\n")
 
 
-def _demand_a_rehearsal(place: Place) -> None:
-    demanded = place.plan.require_rehearsal is not None  # then there was one, of the plan as it was
-    _put_before(place.plan_file, "# a selftest\n" if demanded else 'require_rehearsal = "24h"\n')
+def _demand_a_rehearsal(copy: WorkspaceCopy) -> None:
+    demanded = copy.plan.require_rehearsal is not None  # then there was one, of the plan as it was
+    _put_before(copy.plan_file, "# a selftest\n" if demanded else 'require_rehearsal = "24h"\n')
 
 
-def _lose_a_source(place: Place) -> None:
-    needed = [source for source in _there(place) if not source.optional]
-    (place.root / first(needed, "every source is optional in the plan").file).unlink()
+def _lose_a_source(copy: WorkspaceCopy) -> None:
+    needed = [source for source in _there(copy) if not source.optional]
+    (copy.root / first(needed, "every source is optional in the plan").file).unlink()
 
 
-def _make_a_source_text(place: Place) -> None:
-    source = first(_there(place), "no source is there")
-    (place.root / source.file).write_text("These are notes, and no database.\n")
+def _make_a_source_text(copy: WorkspaceCopy) -> None:
+    source = first(_there(copy), "no source is there")
+    (copy.root / source.file).write_text("These are notes, and no database.\n")
 
 
-def _damage_a_source(place: Place) -> None:
+def _damage_a_source(copy: WorkspaceCopy) -> None:
     """Let its header count one free page too many, as after a torn write; the integrity_check counts again."""
-    path = place.root / first(_there(place), "no source is there").file
+    path = copy.root / first(_there(copy), "no source is there").file
     with opened(path) as con:
         con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # a header in the -wal would count instead
     with path.open("r+b") as file:
@@ -60,13 +60,13 @@ def _damage_a_source(place: Place) -> None:
         file.write((count + 1).to_bytes(4))
 
 
-def _open_a_source_elsewhere(place: Place) -> Undo:
+def _open_a_source_elsewhere(copy: WorkspaceCopy) -> Undo:
     """Let another process be in the middle of a transaction."""
     code = (
         "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "con.execute('BEGIN IMMEDIATE'); print('open', flush=True); sys.stdin.read()"
     )
-    path = place.root / first(_there(place), "no source is there").file
+    path = copy.root / first(_there(copy), "no source is there").file
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -75,46 +75,46 @@ def _open_a_source_elsewhere(place: Place) -> Undo:
     return lambda: other.communicate("")
 
 
-def _fill_the_disk(place: Place) -> None:
+def _fill_the_disk(copy: WorkspaceCopy) -> None:
     """Let a sparse file claim more than is free."""
-    path = place.root / first(_there(place), "no source is there").file
+    path = copy.root / first(_there(copy), "no source is there").file
     with opened(path) as con:
         page = int(str(pragma(con, "page_size")))
-    os.truncate(path, shutil.disk_usage(place.root).free // page * page + page)
+    os.truncate(path, shutil.disk_usage(copy.root).free // page * page + page)
 
 
-def _add_a_table(place: Place) -> None:
-    with opened(place.root / first(_there(place), "no source is there").file) as con:
+def _add_a_table(copy: WorkspaceCopy) -> None:
+    with opened(copy.root / first(_there(copy), "no source is there").file) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
         con.execute("INSERT INTO selftest_fault VALUES (1)")
 
 
-def _take_a_name(place: Place) -> None:
+def _take_a_name(copy: WorkspaceCopy) -> None:
     """Let a view of the target have the name of a table that is to be created."""
-    with opened(place.root / place.plan.target) as con:
+    with opened(copy.root / copy.plan.target) as con:
         schema = read(con)
-        new = (table_map.into for _, table_map in _maps(place) if schema.table(table_map.into) is None)
+        new = (table_map.into for _, table_map in _maps(copy) if schema.table(table_map.into) is None)
         name = first(new, "every planned table is in the target already")
         con.execute(f"CREATE VIEW {quoted(name)} AS SELECT 1")
 
 
-def _take_a_column_away(place: Place) -> None:
+def _take_a_column_away(copy: WorkspaceCopy) -> None:
     """Let the target have a table of that name, into which no column of the source fits."""
-    with opened(place.root / place.plan.target) as con:
+    with opened(copy.root / copy.plan.target) as con:
         schema = read(con)
-        new = (table_map.into for _, table_map in _maps(place) if schema.table(table_map.into) is None)
+        new = (table_map.into for _, table_map in _maps(copy) if schema.table(table_map.into) is None)
         name = first(new, "every planned table is in the target already")
         con.execute(f"CREATE TABLE {quoted(name)}(selftest_fault)")
 
 
-def _claim_a_key(place: Place) -> None:
+def _claim_a_key(copy: WorkspaceCopy) -> None:
     """Let a row of a source be in the target already."""
-    for source, table_map in _maps(place):
+    for source, table_map in _maps(copy):
         if table_map.on_conflict != "refuse":
             continue
         with (
-            opened(place.root / place.plan.target) as con,
-            attached(con, place.root / source.file, "selftest_source") as alias,
+            opened(copy.root / copy.plan.target) as con,
+            attached(con, copy.root / source.file, "selftest_source") as alias,
         ):
             if _copy_a_row(con, alias, table_map):
                 return
@@ -139,27 +139,27 @@ def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> boo
     return con.execute(sql).rowcount > 0
 
 
-def _lose_a_stated_row(place: Place) -> None:
+def _lose_a_stated_row(copy: WorkspaceCopy) -> None:
     """Let a source have one row less than the plan states."""
-    for source, table_map in _maps(place):
+    for source, table_map in _maps(copy):
         if table_map.rows:
-            with opened(place.root / source.file) as con:
+            with opened(copy.root / source.file) as con:
                 drop_last_row(con, filled(con, [table_map.name]), f"{table_map.name} has no row")
             return
     raise NotPlantedError("the plan states no number of rows")
 
 
-def _lose_a_reference(place: Place) -> None:
-    reference = first(place.plan.references, "the plan names no reference")
-    (place.root / reference.file).write_text("")
+def _lose_a_reference(copy: WorkspaceCopy) -> None:
+    reference = first(copy.plan.references, "the plan names no reference")
+    (copy.root / reference.file).write_text("")
 
 
-def _there(place: Place) -> list[Source]:
-    return [source for source in place.plan.in_order if (place.root / source.file).is_file()]
+def _there(copy: WorkspaceCopy) -> list[Source]:
+    return [source for source in copy.plan.in_order if (copy.root / source.file).is_file()]
 
 
-def _maps(place: Place) -> Iterator[tuple[Source, TableMap]]:
-    return ((source, table_map) for source in _there(place) for table_map in source.tables)
+def _maps(copy: WorkspaceCopy) -> Iterator[tuple[Source, TableMap]]:
+    return ((source, table_map) for source in _there(copy) for table_map in source.tables)
 
 
 def _put_before(path: Path, text: str) -> None:

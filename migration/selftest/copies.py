@@ -1,4 +1,4 @@
-"""Copies: private workspaces to plant faults in, and what they hold before and after."""
+"""Copy workspaces to plant faults in, and compare what they hold before and after."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIDECARS = ("-wal", "-shm", "-journal")
 
 
 def copied(whole: Path, to: Path) -> None:
-    """Copy a folder that nobody else has open; links into it lead into the copy."""
+    """Copy a folder that no other process has open; links into it lead into the copy."""
     shutil.copytree(whole, to, symlinks=True)
     for path in to.rglob("*"):
         if path.is_symlink() and (points := path.readlink()).is_absolute() and points.is_relative_to(whole):
@@ -43,5 +43,5 @@ def contents(root: Path, plan: Plan) -> dict[str, str]:
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return the names of what is there no longer, is new, or is other than it was."""
+    """Return the names of what was removed, added or changed."""
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

@@ -1,22 +1,23 @@
-"""Fault: what goes wrong in a run, where it is planted, and the criterion that has to see it."""
+"""Describe what goes wrong in a run, when it is planted, and the criterion that has to fail by it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Self
+
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from migration.engine.run import Run
-    from migration.inventory.taking import Taking
     from migration.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
 
-Verb = Literal["migrate", "verify", "rollback", "bundle", "inventory"]
 Undo = Callable[[], object]
 Plant = Callable[[Any], Undo | None]
 
@@ -25,9 +26,24 @@ class NotPlantedError(Exception):
     """This workspace has nothing in which the fault could be planted; the text says what it lacks."""
 
 
+class Moment(Enum):
+    """When a fault is planted."""
+
+    BEFORE_RUN = "before the run"
+    """On the files of a :class:`WorkspaceCopy`."""
+    BEFORE_CHECK = "before the check"
+    """In the run, whose stage was performed, right before the check of the fault's own criterion."""
+
+
 @dataclass(frozen=True)
-class Place:
-    """A copy of a workspace before a run, or an unpacked bundle as ``root``, in which a fault is planted."""
+class WorkspaceCopy:
+    """A private copy of a workspace before a run.
+
+    Attributes:
+        root: Its folder; of the check of a bundle the folder with the bundle.
+        plan: What is to be consolidated.
+        plan_file: Its file, in the copy.
+    """
 
     root: Path
     plan: Plan
@@ -35,61 +51,55 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A run under way, right before the test of a stage in which a fault is planted.
-
-    Attributes:
-        run: The run; what it knows and has open is there to be meddled with.
-        given: What the test will get, by the names of its arguments; what is put here instead, it gets instead.
-    """
-
-    run: Run
-    given: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Look:
-    """An inventory under way, right before the test in which a fault is planted."""
-
-    taking: Taking
-
-
-@dataclass(frozen=True)
 class Fault:
     """One thing that goes wrong.
 
     Attributes:
-        criterion: Id of the criterion that has to refuse.
-        does: It in words.
-        plant: Makes it go wrong, in a :class:`Scene` (of an inventory a :class:`Look`) where ``at`` is named, else in
-            a :class:`Place`. Returns what takes away again what no way back of a run could, or None. Raises
-            :class:`NotPlantedError`.
-        verb: The run that has to notice: a migration or an inventory; or, of a finished consolidation, its check or its
+        criterion: Id of the criterion that has to fail.
+        does: What goes wrong, in words.
+        plant: Makes it go wrong, in a :class:`WorkspaceCopy` before the run, or in the run before the check. It returns
+            what removes again what no rollback could, or None, and raises :class:`NotPlantedError`.
+        mode: The run that has to notice it: a migration or an inventory; of a finished consolidation its check or its
             rollback; or the check of its bundle.
-        at: Name of the stage's test right before which it goes wrong; empty: before the run begins.
+        moment: When it is planted.
     """
 
     criterion: str
     does: str
     plant: Plant
-    verb: Verb = "migrate"
-    at: str = ""
+    mode: Mode = Mode.MIGRATE
+    moment: Moment = Moment.BEFORE_RUN
 
-    def planted(self, where: Scene | Look | Place) -> Undo | None:
-        """Plant it.
+    @classmethod
+    def in_run(cls, criterion: str, does: str, plant: Plant, mode: Mode = Mode.MIGRATE) -> Self:
+        """Return a fault that is planted in a run, right before the check of its criterion."""
+        return cls(criterion, does, plant, mode, Moment.BEFORE_CHECK)
+
+    def planted(self, place: object) -> Undo | None:
+        """Plant it in a copy of a workspace, or in a run.
 
         Raises:
             NotPlantedError: The workspace has nothing in which it could be, or SQLite does not let it happen.
         """
         try:
-            return self.plant(where)
+            return self.plant(place)
         except sqlite3.Error as error:
             raise NotPlantedError(f"SQLite does not let it happen ({error})") from error
 
     @property
-    def exit(self) -> int:
-        """What the run has to exit with: refused before anything was touched, or failed."""
-        return 4 if self.verb in ("migrate", "inventory") and not self.at else 1
+    def exit_codes(self) -> tuple[ExitCode, ...]:
+        """What a run that has noticed it exits with."""
+        if self.mode.only_judges or self.mode is Mode.ROLLBACK:
+            return (ExitCode.FAILED,)
+        if self.moment is Moment.BEFORE_RUN:
+            return (ExitCode.REFUSED,)
+        # An inventory that had no plan to write has touched nothing.
+        return (ExitCode.FAILED, ExitCode.REFUSED) if self.mode is Mode.INVENTORY else (ExitCode.FAILED,)
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether the copy has to be as it was before, once the run is over."""
+        return self.mode in (Mode.MIGRATE, Mode.CHECK)
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Meddling: how a row or an object of any database is changed, whatever triggers and constraints stand in the way."""
+"""Change a row or an object of any database, whatever its triggers and constraints forbid."""
 
 from __future__ import annotations
 

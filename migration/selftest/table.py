@@ -1,4 +1,4 @@
-"""The table of faults: everything that can go wrong on purpose, in the order of the stages."""
+"""List every fault in the order of the stages."""
 
 from __future__ import annotations
 

@@ -1,17 +1,19 @@
-"""Trial: one run on a private copy, with a fault or without, and what it came to."""
+"""Describe one run on a private copy, with a fault or without, and judge what it came to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.audit.criteria import CAN_FAIL
-from migration.audit.evidence import Evidence
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
+from migration.engine.observation import Observation
+from migration.engine.request import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.selftest.fault import Fault, Verb
+    from migration.selftest.fault import Fault
 
 
 @dataclass(frozen=True)
@@ -20,62 +22,83 @@ class Trial:
 
     Attributes:
         number: Place of the fault among those of the plan, or None for a run without a fault.
-        verb: The run: a migration, a check, a rollback, or the check of a bundle.
-        root: The private copy; of a bundle's check the folder with the bundle.
+        mode: The kind of the run.
+        root: The private copy; of the check of a bundle the folder with the bundle.
         plan_file: The copy's plan.
         reports: Where the run leaves its report.
-        live: The workspace itself, which applications must not open; ``live_plan`` is its plan.
-        folder: Where pytest is started.
-        output: Where what it prints goes.
+        original: The workspace that was copied; no application of the trial may open it.
+        original_plan: Its plan file.
+        output: Where the process of the trial prints.
     """
 
     number: int | None
-    verb: Verb
+    mode: Mode
     root: Path
     plan_file: Path
     reports: Path
-    live: Path
-    live_plan: Path
-    folder: Path
+    original: Path
+    original_plan: Path
     output: Path
+
+    @property
+    def settings(self) -> Settings:
+        """What the run is opened with."""
+        bundle = self.root if self.mode is Mode.BUNDLE else None
+        return Settings(self.root, self.plan_file, self.reports, bundle=bundle)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run came to.
+class TrialResult:
+    """What a trial came to.
 
     Attributes:
-        planted: Whether the run came as far as to the place where the fault was planted.
-        lacking: What the workspace lacks for the fault to be planted in it; else empty.
-        exit: What pytest exited with; None: it had to be ended.
-        failed: Ids of the criteria that did not hold.
+        planted: Whether the run came as far as the moment at which the fault is planted.
+        skip_reason: What the workspace lacks for the fault to be planted in it; else empty.
+        exit: Exit code of the run; None where it has none, because its process broke or was ended.
+        failed: Ids of the criteria that failed.
         changed: Names of what in the copy is not as it was before.
-        bundle: Where the run left its bundle; empty if it left none.
+        folder: Where the run left its report; None where it left none.
+        broken: What broke, or why the process was ended, where the run has no exit code.
     """
 
     planted: bool = False
-    lacking: str = ""
-    exit: int | None = None
+    skip_reason: str = ""
+    exit: ExitCode | None = None
     failed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
-    bundle: str = ""
+    folder: Path | None = None
+    broken: str = ""
 
 
-def judged(fault: Fault, outcome: Outcome) -> Evidence:
-    """Return whether the run has refused by the fault's criterion, and everything is as it was before."""
-    undone = fault.verb in ("migrate", "verify")
-    expected = f"exit {fault.exit}, refused by {fault.criterion}" + (", everything as it was before" if undone else "")
-    holds = outcome.planted and outcome.exit == fault.exit and fault.criterion in outcome.failed
-    holds = holds and not (undone and outcome.changed)
+def judge_fault(fault: Fault, result: TrialResult) -> Observation:
+    """Observe whether the run failed by the fault's criterion, and left everything as it was before."""
+    codes = " or ".join(str(int(code)) for code in fault.exit_codes)
+    undone = ", everything as it was before" if fault.is_undone else ""
+    noticed = result.planted and result.exit in fault.exit_codes and fault.criterion in result.failed
+    holds = noticed and not (fault.is_undone and result.changed)
     todo = "" if holds else "Do not rely on this criterion here; report it with this bundle."
-    return Evidence(f"{CAN_FAIL}{fault.criterion}", fault.does, expected, _observed(outcome), holds, todo)
+    expected = f"exit {codes}, refused by {fault.criterion}{undone}"
+    return Observation(fault.does, expected, _observed(result), holds, todo)
 
 
-def _observed(outcome: Outcome) -> str:
-    if outcome.exit is None:
-        return "it had to be ended, for it took too long"
-    if not outcome.planted:
-        return f"exit {outcome.exit} before the fault was planted"
-    refused = f"refused by {', '.join(outcome.failed)}" if outcome.failed else "no criterion refused"
-    changed = f"not as before: {', '.join(outcome.changed[:5])}" if outcome.changed else "everything as it was before"
-    return f"exit {outcome.exit}, {refused}, {changed}"
+def judge_faultless(name: str, result: TrialResult) -> Observation:
+    """Observe whether a run without a fault was accepted."""
+    holds = result.exit is ExitCode.ACCEPTED and not result.failed
+    todo = "" if holds else "Settle what pytest -m verify says first."
+    return Observation(name, "exit 0, no criterion refused", _ended(result), holds, todo)
+
+
+def _observed(result: TrialResult) -> str:
+    if result.exit is not None and not result.planted:
+        return f"{_ended(result)}, before the fault was planted"
+    if result.exit is None:
+        return _ended(result)
+    changed = f"not as before: {', '.join(result.changed[:5])}" if result.changed else "everything as it was before"
+    return f"{_ended(result)}, {changed}"
+
+
+def _ended(result: TrialResult) -> str:
+    if result.exit is None:
+        return f"no exit code: {result.broken}"
+    refused = f"refused by {', '.join(result.failed)}" if result.failed else "no criterion refused"
+    return f"exit {int(result.exit)}, {refused}"

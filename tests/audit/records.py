@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migration.audit.criteria import CRITERIA, STAGES
 from migration.audit.evidence import (
     Attempt,
     DatabaseRecord,
     Evidence,
+    Finding,
     MoveRecord,
     Record,
     SchemaDifference,
@@ -16,6 +16,10 @@ from migration.audit.evidence import (
     StageRecord,
     TableContent,
 )
+from migration.engine.criteria import criteria_in
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.stages import stages_of
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -30,8 +34,10 @@ HOSTILE = (
 
 _TASKS, _METADATA, _OWN = TableContent(85, "1a" * 32), TableContent(5, "2b" * 32), TableContent(62, "3c" * 32)
 _SOURCE = {"tasks": _TASKS, "task_queue_metadata": _METADATA, "drafts": TableContent(0, "00" * 32)}
-_STAGES = [stage for stage in STAGES if "migrate" in stage.modes]
-_IDS = [one.id for one in CRITERIA if one.stage in {stage.id for stage in _STAGES}] + ["smoke:WMS CLI"]
+_STAGES = stages_of(Mode.MIGRATE)
+APPLICATION = "WMS CLI"
+IDS = tuple(id for stage in _STAGES for id in criteria_in(stage, [APPLICATION]))
+NOT_REQUIRED = "rehearsed"
 _ESTIMATES = {"20-backup": 300.0, "30-schema": 600.0, "40-transfer": 1200.0, "70-references": 1800.0}
 _DIFF = """\
 --- a/src/queue.py
@@ -43,13 +49,38 @@ _DIFF = """\
 """
 
 
+def passed(criterion: str, subject: str, text: str = "85", examined: int = 1) -> Evidence:
+    """Return evidence that was observed as it was expected."""
+    return Evidence(criterion, subject, text, text, Outcome.PASSED, examined)
+
+
+def failed(criterion: str, subject: str, expected: str, observed: str, todo: str = "") -> Evidence:
+    """Return evidence that was not observed as it was expected."""
+    return Evidence(criterion, subject, expected, observed, Outcome.FAILED, todo=todo)
+
+
+def not_examined(criterion: str, reason: str) -> Evidence:
+    """Return the evidence of a criterion that no check examined."""
+    return Evidence(criterion, "", "examined", reason, Outcome.NOT_EXAMINED, examined=0)
+
+
+def not_required(criterion: str, reason: str) -> Evidence:
+    """Return the evidence of a criterion that the plan does not ask for."""
+    return Evidence(criterion, "plan", "nothing demanded", reason, Outcome.NOT_REQUIRED, examined=0)
+
+
+def finding(text: str, count: int = 1) -> Finding:
+    """Return a finding that asks for no decision."""
+    return Finding("finding", "note", "", count, text)
+
+
 def accepted() -> Record:
     """An accepted migration with everything a record can hold."""
     return Record(
         run="20261122_120603-migrate",
-        mode="migrate",
+        mode=Mode.MIGRATE,
         verdict="accepted",
-        headline="Accepted: consolidated, every criterion shown.",
+        headline="Accepted: consolidated, every criterion passed.",
         exit_code=0,
         started="2026-11-22T12:06:03+00:00",
         finished="2026-11-22T12:06:09+00:00",
@@ -62,7 +93,7 @@ def accepted() -> Record:
         workspace_id="0123456789abcdef",
         attempts=(
             Attempt(
-                "20261121_090000-rehearsal", "rehearsal", "refused", "Refused. The workspace was not touched.", 1,
+                "20261121_090000-rehearsal", Mode.REHEARSAL, "refused", "Refused. The workspace was not touched.", 1,
                 "2026-11-21T09:00:00+00:00", "2026-11-21T09:00:04+00:00", report="20261121_090000-rehearsal",
             ),
         ),
@@ -84,8 +115,13 @@ def accepted() -> Record:
             },
         ),
         stages=tuple(StageRecord(stage.id, "passed", 0.5, _ESTIMATES.get(stage.id)) for stage in _STAGES),
-        criteria=tuple(Evidence(one, f"subject of {one}", "85", "85", holds=True) for one in _IDS),
-        findings=("Index idx_tasks_status of the target keeps its name; the new one is tasks_idx_tasks_status.",),
+        criteria=tuple(
+            not_required(id, "the plan demands no rehearsal") if id == NOT_REQUIRED else passed(id, f"subject of {id}")
+            for id in IDS
+        ),
+        findings=(
+            finding("Index idx_tasks_status of the target keeps its name; the new one is tasks_idx_tasks_status."),
+        ),
         backup_set="backups/db-consolidation-20261122_120603",
         archive={"logs/task_queue.db": "logs/task_queue.db.archived_20261122_120603"},
         rollback={"command": "pytest -m rollback --workspace /srv/workspace", "drilled": "2026-11-21T09:00:00+00:00"},
@@ -100,7 +136,7 @@ def accepted() -> Record:
         ),
         differences=(SchemaDifference("logs/task_queue.db:tasks", "version", "default", "none", "0"),),
         smoke=(SmokeRecord("WMS CLI", "python -m wms task list", "exit status 0", 0.25, 2, 0, "t-1 open\nt-2 done\n"),),
-        asked={"smoke:WMS CLI": "WMS CLI works"},
+        asked={f"smoke:{APPLICATION}": "WMS CLI works"},
         limits=("No log was watched for new errors: the plan names no [logs] files.",),
     )  # fmt: skip
 
@@ -108,10 +144,8 @@ def accepted() -> Record:
 def refused() -> Record:
     """A migration that failed while it verified, and put everything back."""
     record = accepted()
-    failed = Evidence(
-        "rows-exact", "task_queue:tasks", "85 rows", "84 rows, 1 missing", holds=False, todo="Look at row t-17."
-    )
-    at = _IDS.index("rows-exact")
+    missing = failed("rows-exact", "task_queue:tasks", "85 rows", "84 rows, 1 missing", "Look at row t-17.")
+    at = IDS.index("rows-exact")
     ran = [stage.id for stage in _STAGES].index("50-verify")
     stages = [
         replace(stage, outcome="failed") if place == ran
@@ -126,8 +160,11 @@ def refused() -> Record:
         exit_code=1,
         put_back="The transaction was rolled back: the target is as it was.",
         stages=tuple(stages),
-        criteria=(*record.criteria[:at], failed),
-        not_shown=tuple(_IDS[at + 1 :]),
+        criteria=(
+            *record.criteria[:at],
+            missing,
+            *(not_examined(id, "not run: 50-verify failed") for id in IDS[at + 1 :]),
+        ),
         archive={},
         diff="",
     )
@@ -142,8 +179,10 @@ def unfinished() -> Record:
         headline="Unfinished: the run had not ended when this was written.",
         finished="",
         stages=(*record.stages[:3], StageRecord("40-transfer", "running", 1.5, 1200.0)),
-        criteria=record.criteria[:16],
-        not_shown=tuple(_IDS[16:]),
+        criteria=(
+            *record.criteria[:16],
+            *(not_examined(id, "not run: the run ended before") for id in IDS[16:]),
+        ),
         archive={},
         rollback={},
         diff="",
@@ -171,17 +210,18 @@ def hostile() -> Record:
         change={"id": bad, "reason": bad, "requested_by": bad, "approved_by": bad},
         workspace=bad,
         attempts=(
-            Attempt(bad, "migrate", "not shown", bad, None, bad, bad, backup_set=bad, report=bad, cut_short=bad),
+            Attempt(bad, Mode.MIGRATE, "not shown", bad, None, bad, bad, backup_set=bad, report=bad, cut_short=bad),
         ),
         sources=(databases,),
         target=replace(databases, name=f"{bad} target"),
         stages=(StageRecord("40-transfer", "not run", reason=bad), StageRecord(bad, "failed", 1.0, 2.0)),
         criteria=(
-            Evidence(f"smoke:{bad}", bad, bad, bad, holds=False, todo=bad),
-            Evidence(bad, bad, bad, bad, holds=True),
+            failed(f"smoke:{bad}", bad, bad, f"{bad}.", bad),
+            passed(bad, bad, bad),
+            not_examined(f"smoke:{bad}2", bad),
+            not_required(bad * 2, bad),
         ),
-        not_shown=(f"smoke:{bad}2", bad * 2),
-        findings=(bad,),
+        findings=(Finding(bad, "attention", bad, 2, bad),),
         backup_set=bad,
         archive={bad: bad},
         rollback={"command": bad, "drilled": bad},
@@ -210,7 +250,7 @@ def large() -> Record:
         "final-digest",
     )  # fmt: skip
     seen = [
-        Evidence(one, f"target: {name}", f"{rows[name]} rows, {at:064x}", f"{rows[name]} rows, {at:064x}", holds=True)
+        passed(one, f"target: {name}", f"{rows[name]} rows, {at:064x}")
         for one in per_table
         for at, name in enumerate(names)
     ]
@@ -223,7 +263,7 @@ def large() -> Record:
             MoveRecord(source.name, f"{source.file}:{name}", name, name, rows[name], rows[name]) for name in names
         ),
         criteria=(*record.criteria, *seen),
-        findings=tuple(f"{name} column value: NOT NULL was yes, is no in the target." for name in names),
+        findings=tuple(finding(f"{name} column value: NOT NULL was yes, is no in the target.") for name in names),
         differences=tuple(SchemaDifference(name, "value", "NOT NULL", "yes", "no") for name in names),
         sql=tuple(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, value REAL NOT NULL)" for name in names),
         smoke=(SmokeRecord("lists everything", "app list", "exit status 0", 2.5, 5000, 0, output),),

@@ -1,35 +1,91 @@
-"""``evidence.json``: the shape that other programs rely on."""
+"""``evidence.json``: the shape that other programs rely on, written and read."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from migration.audit.evidence_file import to_json
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Finding, Record, findings_of
+from migration.audit.evidence_file import LEFT_OUT, record_from_json, to_json
+from migration.audit.told import schema_errors
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.plan.printable import printable
+from tests.audit import records
+from tests.audit.scripted_run import ended, record_of_run, scripts
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import Record
+    from pathlib import Path
+
+_TEXTS = st.text().map(printable)
+_EVIDENCE = st.builds(
+    Evidence, _TEXTS, _TEXTS, _TEXTS, _TEXTS, st.sampled_from(Outcome), st.integers(min_value=0), _TEXTS
+)
+_FINDINGS = st.builds(Finding, _TEXTS, st.sampled_from(("attention", "note")), _TEXTS, st.integers(min_value=1), _TEXTS)
 
 
-def test_the_keys_are_exactly_those_of_schema_1(accepted: Record) -> None:
-    """A program that reads schema 1 finds what it was promised, on every level."""
+def as_read(record: Record) -> Record:
+    """Return what is left of a record when it is read from its evidence."""
+    attempts = tuple(replace(one, **blank(Attempt)) for one in record.attempts)
+    sources = tuple(replace(one, **blank(DatabaseRecord)) for one in record.sources)
+    target = replace(record.target, **blank(DatabaseRecord)) if record.target else None
+    return replace(record, **blank(Record), attempts=attempts, sources=sources, target=target)
+
+
+def blank(kind: type) -> dict[str, Any]:
+    """Return the fields that evidence leaves out of a kind, each empty."""
+    empty = {"about": {}, "asked": {}, "already": False, "limits": (), "planned": (), "sql": ()}
+    return {name: empty.get(name, "") for name in LEFT_OUT[kind]}
+
+
+def of_schema_1(record: Record) -> dict[str, Any]:
+    """Return the evidence of a record as schema 1 has it."""
+    verdicts = {"passed": "shown", "failed": "failed", "not examined": "not shown", "not required": "shown"}
+    document: dict[str, Any] = {**json.loads(to_json(record)), "schema": 1}
+    del document["key_maps"]
+    document["findings"] = [finding["text"] for finding in document["findings"]]
+    document["stages"] = [{key: stage[key] for key in stage if key != "reason"} for stage in document["stages"]]
+    document["criteria"] = [
+        {
+            "id": entry["id"],
+            "subject": entry["subject"],
+            "verdict": verdicts[entry["outcome"]],
+            "expected": entry["expected"],
+            "observed": entry["observed"],
+        }
+        for entry in document["criteria"]
+    ]
+    return document
+
+
+def test_the_keys_are_exactly_those_of_schema_2(accepted: Record) -> None:
+    """A program that reads schema 2 finds what it was promised, on every level."""
     document = json.loads(to_json(accepted))
 
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert set(document) == {
         "schema", "run", "mode", "verdict", "started", "finished", "host", "user", "versions", "plan", "change",
         "sources", "target", "stages", "criteria", "findings", "backup_set", "archive", "rollback", "headline",
         "exit_code", "not_shown", "put_back", "already", "workspace", "unanswerable", "attempts",
-        "moves", "differences", "smoke",
+        "moves", "differences", "smoke", "key_maps",
     }  # fmt: skip
     assert set(document["plan"]) == {"path", "sha256"}
     assert set(document["target"]) == {"name", "file", "before", "after", "versions", "contents"}
     assert set(document["target"]["after"]) == {"size", "digest", "rows"}
     assert set(document["sources"][0]) == set(document["target"])
-    assert {frozenset(stage) for stage in document["stages"]} == {frozenset(["id", "outcome", "seconds", "estimate"])}
-    assert {frozenset(one) for one in document["criteria"]} == {
-        frozenset(["id", "subject", "verdict", "expected", "observed"])
+    assert {frozenset(stage) for stage in document["stages"]} == {
+        frozenset(["id", "outcome", "seconds", "estimate", "reason"])
     }
+    assert {frozenset(entry) for entry in document["criteria"]} == {
+        frozenset(["id", "subject", "outcome", "expected", "observed", "examined", "todo"])
+    }
+    assert {frozenset(one) for one in document["findings"]} == {frozenset(["id", "level", "subject", "count", "text"])}
+    assert schema_errors(document) == []
 
 
 def test_values_come_back_as_they_were(accepted: Record) -> None:
@@ -39,18 +95,123 @@ def test_values_come_back_as_they_were(accepted: Record) -> None:
     assert document["target"]["before"] == {"size": 409600, "digest": "ef" * 32, "rows": {"workspace_tasks": 62}}
     assert document["target"]["after"]["rows"]["tasks"] == 85
     assert document["sources"][0]["after"]["size"] is None
-    assert document["stages"][1] == {"id": "20-backup", "outcome": "passed", "seconds": 0.5, "estimate": 300.0}
+    assert document["stages"][1] == {
+        "id": "20-backup", "outcome": "passed", "seconds": 0.5, "estimate": 300.0, "reason": "",
+    }  # fmt: skip
 
 
-def test_every_criterion_has_a_verdict_also_those_that_nobody_looked_at(refused: Record) -> None:
-    """Shown, failed and not shown are three things."""
+def test_every_criterion_has_an_outcome_also_those_that_nobody_looked_at(refused: Record) -> None:
+    """Passed, failed, not examined and not required are four things."""
     document = json.loads(to_json(refused))
 
-    verdicts = {one["id"]: one["verdict"] for one in document["criteria"]}
-    assert verdicts["plan-valid"] == "shown"
-    assert verdicts["rows-exact"] == "failed"
-    assert verdicts["archived"] == "not shown"
-    assert set(document["not_shown"]) == {one for one, verdict in verdicts.items() if verdict == "not shown"}
+    outcomes = {entry["id"]: entry["outcome"] for entry in document["criteria"]}
+    assert outcomes["plan-valid"] == "passed"
+    assert outcomes["rows-exact"] == "failed"
+    assert outcomes["archived"] == "not examined"
+    assert outcomes["rehearsed"] == "not required"
+    assert set(document["not_shown"]) == {id for id, outcome in outcomes.items() if outcome == "not examined"}
+
+
+def test_equal_findings_are_counted(tmp_path: Path) -> None:
+    """They come in the order in which they first occurred; errors of stages come first and ask for attention."""
+    run = ended(tmp_path, Mode.MIGRATE, scripts(Mode.MIGRATE)["broken"])
+    run.log.findings += ["b", "a", "b"]
+
+    found = record_of_run(run).findings
+
+    assert [(one.id, one.level, one.count) for one in found] == [
+        ("stage-error", "attention", 1), ("finding", "note", 2), ("finding", "note", 1),
+    ]  # fmt: skip
+    assert [one.text for one in found[1:]] == ["b", "a"]
+    assert found[1:] == tuple(findings_of(["b", "a", "b"]))
+
+
+@pytest.mark.parametrize("way", ["accepted", "failed", "not required", "interrupted", "already"])
+@pytest.mark.parametrize("mode", Mode)
+def test_record_read_from_its_evidence_is_the_same(tmp_path: Path, mode: Mode, way: str) -> None:
+    """Up to what evidence leaves out; the mode, too, which three modes share in evidence."""
+    record = record_of_run(ended(tmp_path, mode, scripts(mode)[way]))
+
+    document = json.loads(to_json(record))
+
+    assert schema_errors(document) == []
+    assert record_from_json(document) == as_read(record)
+
+
+@pytest.mark.parametrize("name", ["accepted", "refused", "unfinished"])
+def test_record_with_everything_is_read_the_same(request: pytest.FixtureRequest, name: str) -> None:
+    """Databases, moves, differences, applications, archives and earlier runs come back."""
+    record: Record = request.getfixturevalue(name)
+    inventory = replace(record, extra={"inventory": {"files_read": 3}})
+
+    again = record_from_json(json.loads(to_json(inventory)))
+
+    assert again == as_read(inventory)
+    assert again.moves == record.moves
+    assert to_json(again) == to_json(inventory)
+
+
+@given(criteria=st.lists(_EVIDENCE), findings=st.lists(_FINDINGS), texts=st.dictionaries(_TEXTS, _TEXTS))
+def test_any_evidence_is_read_as_it_was_written(
+    criteria: list[Evidence], findings: list[Finding], texts: dict[str, str]
+) -> None:
+    """Whatever texts and numbers are in it."""
+    record = replace(
+        records.accepted(), criteria=tuple(criteria), findings=tuple(findings), archive=texts, unanswerable=texts
+    )
+
+    assert record_from_json(json.loads(to_json(record))) == as_read(record)
+
+
+def test_long_outputs_are_cut_to_their_ends(accepted: Record) -> None:
+    """What is left is read as it was written."""
+    output = "".join(f"line {number}\n" for number in range(5000))
+    record = replace(accepted, smoke=(replace(accepted.smoke[0], stdout=output),))
+
+    [application] = record_from_json(json.loads(to_json(record))).smoke
+
+    assert application.stdout.endswith("line 4999\n")
+    assert len(application.stdout) < 21_000
+
+
+@pytest.mark.parametrize("name", ["accepted", "refused"])
+def test_evidence_of_schema_1_is_read_by_translation(request: pytest.FixtureRequest, name: str) -> None:
+    """Shown is passed, not shown is not examined, findings get a record, and reasons of stages are unknown."""
+    record: Record = request.getfixturevalue(name)
+    document = of_schema_1(replace(record, findings=(records.finding("a"), records.finding("b"))))
+
+    again = record_from_json(document)
+
+    assert schema_errors(document) == []
+    assert again.findings == (records.finding("a"), records.finding("b"))
+    assert {entry.examined for entry in again.criteria if entry.outcome.holds} == {1}
+    assert {entry.examined for entry in again.criteria if entry.outcome is Outcome.NOT_EXAMINED} <= {0}
+    assert again.not_shown == record.not_shown
+    assert {entry.criterion for entry in again.criteria if entry.outcome is Outcome.FAILED} == {
+        entry.criterion for entry in record.criteria if entry.outcome is Outcome.FAILED
+    }
+    assert again.verdict == record.verdict
+
+
+@pytest.mark.parametrize(
+    ("outcome", "examined"),
+    [("passed", 0), ("failed", 0), ("not examined", 1), ("not required", 1), ("passed", -1), ("shown", 1)],
+)
+def test_outcome_must_agree_with_the_number_of_subjects(accepted: Record, outcome: str, examined: int) -> None:
+    """Passed is only what looked at something."""
+    document = json.loads(to_json(accepted))
+    document["criteria"][0] |= {"outcome": outcome, "examined": examined}
+
+    places = [place for place, _ in schema_errors(document)]
+
+    assert places
+    assert all(place.startswith("evidence.json: criteria/0/") for place in places)
+
+
+@pytest.mark.parametrize("change", [{"schema": 3}, {"schema": True}, {"schema": "2"}, {"findings": ["a"]}])
+def test_evidence_of_another_shape_is_not_valid(accepted: Record, change: dict[str, Any]) -> None:
+    """A schema that this release does not know, and findings of schema 1 in schema 2."""
+    assert schema_errors(json.loads(to_json(accepted)) | change)
 
 
 def test_hostile_texts_leave_plain_ascii_that_every_reader_accepts(hostile: Record) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from migration.audit.bundle import prime_bundle, write_bundle
 from migration.audit.index_page import write_index
+from migration.engine.modes import Mode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +93,7 @@ def test_what_is_no_run_is_not_listed(tmp_path: Path, accepted: Record) -> None:
 
 def test_hostile_names_stay_text(tmp_path: Path, hostile: Record) -> None:
     """No element, no attribute and no control character comes from a manifest; only the style may be used."""
-    shaped = replace(hostile, mode="migrate", verdict="accepted", started=hostile.host, finished=hostile.host)
+    shaped = replace(hostile, mode=Mode.MIGRATE, verdict="accepted", started=hostile.host, finished=hostile.host)
     folder = tmp_path / "20261122_120603-migrate"
     write_bundle(folder, shaped, plan=b"")
 

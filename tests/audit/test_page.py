@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.evidence import Attempt, Evidence, Record
+from migration.audit.answers import answers
+from migration.audit.checklist import checklist
+from migration.audit.evidence import Attempt, Finding, Record
+from migration.audit.lines import lines
 from migration.audit.page import STYLES, page
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.questions import Question, Step
+from tests.audit import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,15 +174,82 @@ def test_page_one_answers_who_what_when_and_how_back(accepted: Record) -> None:
 
 
 def test_failed_criteria_come_first_with_what_to_do(refused: Record) -> None:
-    """The reader meets the failure before what was not shown, and that before what was shown."""
+    """The reader meets the failure before what was not examined, and that before what passed."""
     text = _Parsed(page(refused)).text
-    criteria = text[text.index("Failed or not shown") :]
+    criteria = text[text.index("Failed or not examined") :]
 
-    failed, missing, shown = (criteria.index(one) for one in ("84 rows, 1 missing", "foreign-keys", "plan-valid"))
+    failed, missing, passed = (criteria.index(id) for id in ("84 rows, 1 missing", "foreign-keys", "plan-valid"))
 
-    assert failed < missing < shown
+    assert failed < missing < passed
     assert "To do: Look at row t-17." in criteria
     assert "Every row arrived with its values" in criteria
+
+
+def test_page_one_lists_what_was_not_examined_and_why(refused: Record) -> None:
+    """Each criterion that no check examined stands under its reason, before the contents of the page."""
+    html = page(refused)
+    first_page = _Parsed(html[: html.index('<nav class="contents"')])
+
+    text = first_page.text
+    assert "Not examined, and why not examined not run: 50-verify failed: no-duplicates , foreign-keys ," in text
+    assert "Not required, and why not required the plan demands no rehearsal: rehearsed" in text
+    assert "1 criteria not required" in text
+    missing = set(refused.not_shown) | {records.NOT_REQUIRED}
+    places = {line.criterion: f"#{line.anchor}" for line in lines(refused) if line.anchor and line.criterion in missing}
+    assert places.keys() == missing
+    assert set(places.values()) <= set(first_page.all("href"))
+
+
+def test_a_page_without_gaps_has_no_list_of_them(accepted: Record) -> None:
+    """Nothing is said about criteria that were not examined where all were."""
+    examined = tuple(entry for entry in accepted.criteria if entry.outcome is Outcome.PASSED)
+
+    ids = _Parsed(page(replace(accepted, criteria=examined))).all("id")
+
+    assert not {"not-examined", "not-required"} & set(ids)
+
+
+def test_a_question_that_nothing_was_required_for_is_grey(accepted: Record) -> None:
+    """An answer by criteria that are not required is no pass; one more that passed makes it one."""
+    logs = records.not_required("logs-clean", "the plan names no log files")
+    stated = records.not_required("rows-as-stated", "the plan states no number of rows")
+    record = replace(accepted, criteria=(logs, stated, records.passed("rows-counted", "target: tasks")))
+
+    known = {answer.question: answer.outcome for answer in answers(record)}
+    ticked = {step.question: step.outcome for phase in checklist(record) for step in phase.steps}
+
+    assert known[Question.LOGS.value] is Outcome.NOT_REQUIRED
+    assert known[Question.COUNTED.value] is Outcome.PASSED
+    assert known[Question.EXACT.value] is None
+    assert ticked[Step.QUIET.text] is Outcome.NOT_REQUIRED
+    assert 'class="outcome not-required"' in page(record)
+
+
+def test_a_criterion_says_how_many_subjects_it_examined(accepted: Record) -> None:
+    """The number is that of all its evidence, and stands on its first line."""
+    entries = [records.passed("backup-digest", f"{name}.db", examined=2) for name in ("a", "b")]
+    record = replace(accepted, criteria=(*entries, records.not_required("logs-clean", "the plan names no log files")))
+
+    found = lines(record)
+
+    assert [(line.criterion, line.examined) for line in found] == [
+        ("backup-digest", 4), ("backup-digest", 0), ("logs-clean", 0),
+    ]  # fmt: skip
+    assert "examined: 4" in _Parsed(page(record)).text
+
+
+def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
+    """One that was found several times is told once, with the number."""
+    note, error = (
+        records.finding("a view was left", 3),
+        Finding("stage-error", "attention", "", 1, "20-backup: no room"),
+    )
+
+    html = page(replace(accepted, findings=(note, error)))
+
+    text = _Parsed(html).text
+    assert "To review 20-backup: no room a view was left (3 times)" in text
+    assert '<li class="attention">20-backup' in html
 
 
 def test_stages_show_time_against_estimate_and_why_they_did_not_run(refused: Record) -> None:
@@ -192,11 +266,11 @@ def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> Non
     text = _Parsed(page(refused)).text
     answers = text[text.index("Asked Answer By these criteria") :]
 
-    assert "All original databases backed up shown backup-complete , backup-digest , dump-reloads" in answers
+    assert "All original databases backed up passed backup-complete , backup-digest , dump-reloads" in answers
     assert "No data loss or corruption failed" in answers
-    assert "Old databases archived not shown" in answers
-    assert "Code updated to use workspace.db not shown" in answers
-    assert "WMS CLI works not shown smoke:WMS CLI" in answers
+    assert "Old databases archived not examined" in answers
+    assert "Code updated to use workspace.db not examined" in answers
+    assert "WMS CLI works not examined smoke:WMS CLI" in answers
     assert "Tests passing failed stages" in answers
 
 
@@ -205,10 +279,10 @@ def test_the_checklist_is_ticked_by_evidence_and_leads_to_it(refused: Record) ->
     text = _Parsed(page(refused)).text
     checklist = text[text.index("Ticked by the evidence") :]
 
-    assert "shown The SQL dumps load again, with the same content dump-reloads" in checklist
-    assert "not shown The change is approved page one" in checklist
+    assert "passed The SQL dumps load again, with the same content dump-reloads" in checklist
+    assert "not examined The change is approved page one" in checklist
     assert "failed Everything is compared before COMMIT" in checklist
-    assert "not shown The transaction is committed committed (not shown)" in checklist
+    assert "not examined The transaction is committed committed (not examined)" in checklist
     places = [checklist.index(phase) for phase in ("Pre-migration", "Migration ", "Post-migration", "Final validation")]
     assert places == sorted(places)
 
@@ -243,8 +317,8 @@ def test_what_an_application_printed_is_counted_where_it_is_withheld(accepted: R
 
 def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:
     """The runs that failed or were cut short are part of the record of those that did not."""
-    tried = Attempt("20261120_080000-migrate", "migrate", "refused", "Refused.", 1, "2026-11-20T08:00:00+00:00", "")
-    later = replace(tried, run="20261121_080000-rehearsal", mode="rehearsal", cut_short="there is no end of it")
+    tried = Attempt("20261120_080000-migrate", Mode.MIGRATE, "refused", "Refused.", 1, "2026-11-20T08:00:00+00:00", "")
+    later = replace(tried, run="20261121_080000-rehearsal", mode=Mode.REHEARSAL, cut_short="there is no end of it")
 
     text = _Parsed(page(replace(accepted, attempts=(tried, later)))).text
     earlier = text[text.index("Run Verdict Started Finished What became of it") :]
@@ -254,12 +328,13 @@ def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:
 
 
 def test_what_was_not_checked_says_why(refused: Record) -> None:
-    """A criterion without evidence names the stage that failed before it."""
-    not_run = tuple(replace(one, reason="50-verify failed") for one in refused.stages)
+    """The last section has the limits of the plan, and leads to the criteria that page one lists."""
+    text = _Parsed(page(refused)).text
 
-    text = _Parsed(page(replace(refused, stages=not_run))).text
-
-    assert "archived : nobody looked: 50-verify failed" in text[text.index("Not checked, and why", 3000) :]
+    unchecked = text[text.rindex("Not checked, and why") :]
+    assert "Criteria: see Not examined ." in unchecked
+    assert "Criteria: see Not required ." in unchecked
+    assert "No log was watched for new errors" in unchecked
 
 
 def test_headings_descend_one_level_at_a_time_and_tables_have_headers(any_record: Record) -> None:
@@ -275,7 +350,7 @@ def test_headings_descend_one_level_at_a_time_and_tables_have_headers(any_record
 
 def test_a_long_text_is_shortened_and_says_so(accepted: Record) -> None:
     """A page stays small whatever a command has printed."""
-    long = Evidence("smoke:WMS CLI", "command", "x", "y" * 100_000, holds=True)
+    long = records.failed("smoke:WMS CLI", "command", "x", "y" * 100_000)
 
     html = page(replace(accepted, criteria=(long,)))
 
@@ -285,12 +360,12 @@ def test_a_long_text_is_shortened_and_says_so(accepted: Record) -> None:
 
 def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
     """A plan of many tables leaves a page that can be overlooked; small stages stay open."""
-    many = tuple(Evidence("rows-exact", f"table {n}", "1", "1", holds=True) for n in range(300))
+    many = tuple(records.passed("rows-exact", f"table {n}", "1") for n in range(300))
 
     html = page(replace(accepted, criteria=(*accepted.criteria, *many)))
 
-    assert re.search(r"<details>\s*<summary><code>50-verify</code>: \d+ lines, all shown", html)
-    assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 lines, all shown", html)
+    assert re.search(r"<details>\s*<summary><code>50-verify</code>: \d+ lines, all passed", html)
+    assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 lines, all passed", html)
 
 
 def test_text_is_readable_on_its_paper_in_light_and_dark() -> None:

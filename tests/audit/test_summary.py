@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migration.audit.evidence import Evidence
-from migration.audit.summary import summary
+from migration.audit.answers import counts
+from migration.audit.evidence import Finding
+from migration.audit.summary import criteria_line, summary
+from tests.audit import records
 
 if TYPE_CHECKING:
     from migration.audit.evidence import Record
@@ -22,32 +24,58 @@ def test_a_summary_has_the_verdict_the_counts_and_the_way_back(accepted: Record)
         "approved by —, run by operator on db-host",
         "2026-11-22 12:06:03 UTC to 2026-11-22 12:06:09 UTC, took 6.00 s, estimated 1 h 5 min",
         "62 rows before, 152 after",
-        "0 failed, 0 not shown",
+        f"Criteria:  {len(records.IDS) - 1} passed, 0 failed, 0 not examined, 1 not required\n",
         "Backups:   backups/db-consolidation-20261122_120603",
         "Rollback:  pytest -m rollback --workspace /srv/workspace  (drilled 2026-11-21 09:00:00 UTC)",
     ):
         assert expected in text, expected
 
 
-def test_a_refusal_names_what_failed_and_what_was_not_shown(refused: Record) -> None:
+def test_a_refusal_names_what_failed_and_what_was_not_examined(refused: Record) -> None:
     """The first failures are named, with what was expected and seen."""
     text = summary(refused, "ab" * 32)
 
     assert text.startswith("sqlite-consolidate: REFUSED")
     assert "FAILED rows-exact: task_queue:tasks: expected 85 rows, observed 84 rows, 1 missing" in text
-    assert "NOT SHOWN: no-duplicates, foreign-keys" in text
+    assert "NOT EXAMINED: no-duplicates, foreign-keys" in text
+    assert text.count("FAILED") == 1
 
 
 def test_a_summary_is_never_longer_than_twenty_lines(refused: Record) -> None:
     """However much failed, was found, or is long."""
-    failures = tuple(Evidence("rows-exact", f"t{n}\n" * 99, "1\n2", "3\n4", holds=False) for n in range(500))
-    much = replace(refused, criteria=failures, findings=("a\nb",) * 500, headline="x\n" * 500)
+    failures = tuple(records.failed("rows-exact", f"t{n}\n" * 99, "1\n2", "3\n4") for n in range(500))
+    much = replace(refused, criteria=failures, findings=(records.finding("a\nb"),) * 500, headline="x\n" * 500)
 
     text = summary(much, "ab" * 32)
 
     assert len(text.splitlines()) <= 20
     assert "and 497 more failures" in text
     assert "and 499 more" in text
+
+
+def test_first_finding_is_one_that_asks_for_a_decision(accepted: Record) -> None:
+    """A note does not hide it."""
+    error = Finding("stage-error", "attention", "", 1, "20-backup: no room")
+
+    text = summary(replace(accepted, findings=(records.finding("a view was left"), error)), "ab" * 32)
+
+    assert "Findings:  20-backup: no room (and 1 more)\n" in text
+
+
+def test_a_criterion_counts_once_by_its_worst_subject(accepted: Record) -> None:
+    """However many subjects it has."""
+    entries = (
+        records.passed("rows-exact", "a"),
+        records.failed("rows-exact", "b", "1", "2"),
+        records.not_required("final-digest", "no trigger"),
+        records.passed("final-digest", "c"),
+        records.not_examined("integrity", "requires rows-exact, which did not pass"),
+        records.passed("integrity", "target"),
+    )
+
+    line = criteria_line(counts(replace(accepted, criteria=entries)))
+
+    assert line == "Criteria:  1 passed, 1 failed, 1 not examined, 0 not required"
 
 
 def test_hostile_texts_are_printable(hostile: Record) -> None:

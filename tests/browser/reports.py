@@ -28,10 +28,10 @@ class Shown:
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config):
         record = self.record
-        state = types.SimpleNamespace(
-            folder=Path("out"), mode=record.mode, run_id=record.run, failed="", stages={}, record=lambda: record
-        )
-        report.prepare(config, state)
+        Path("out").mkdir()
+        request = types.SimpleNamespace(folder=Path("out"), mode=record.mode, run_id=record.run)
+        run = types.SimpleNamespace(log=types.SimpleNamespace(stages={}))
+        report.prepare(config, types.SimpleNamespace(request=request, run=run, record=lambda: record))
 
     def pytest_sessionfinish(self, session):
         report.finish(session.config)

@@ -20,7 +20,16 @@ _SIDECARS = ("-wal", "-shm", "-journal")  # SQLite tells by itself whether their
 _KEPT = ("/set-aside/", ".hot-journals/")  # where they are no longer beside a database, and their bytes count
 _JOURNAL = "-journal"  # but when it comes back, the transaction that it belonged to is gone
 _LEDGER = "/ledger.jsonl"
-_CLAIMS = ("started", "sealed", "committed", "archived", "finished", "target-restored", "put-back")  # others announce
+_CLAIMS = (
+    "started",
+    "sealed",
+    "committed",
+    "archived",
+    "recorded",
+    "finished",
+    "target-restored",
+    "put-back",
+)  # others announce
 _CUTS = ("ftruncate", "truncate")  # the header of a database says where it ends: what comes after does not count
 
 

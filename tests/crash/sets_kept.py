@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.engine import manifest
+from migration.engine.checks.committed import RECORDED
 from migration.engine.digest import digest_file
 from migration.engine.ledger import Ledger
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 _OF_EACH = {"ledger.jsonl", "manifest.json", "plan.toml"}
 _NO_SET = ".hot-journals"  # databases as another process's death had left them, before SQLite took that back
-_OF_FINISHED = {"record.json", "ROLLBACK.md"}
+_OF_RECORDED = {"record.json", "ROLLBACK.md"}
 
 
 def lost(root: Path, sealed: set[str]) -> list[str]:
@@ -44,10 +45,10 @@ def _not_as_listed(folder: Path) -> Iterator[str]:
     for name, digest in copies.items():
         if not (folder / name).is_file() or digest_file(folder / name) != digest:
             yield f"backup set {folder.name}: {name} is not the copy that was sealed"
-    named = _OF_EACH | (_OF_FINISHED if ledger.has("finished") else set())
+    named = _OF_EACH | (_OF_RECORDED if ledger.has(RECORDED) else set())
     yield from (f"backup set {folder.name}: {name} is missing" for name in named if not (folder / name).is_file())
     said = str(ledger.events())
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in copies.keys() | named | _OF_FINISHED and name not in said:
+        if path.is_file() and name not in copies.keys() | named | _OF_RECORDED and name not in said:
             yield f"backup set {folder.name}: {name} is named neither by the manifest nor by the ledger"

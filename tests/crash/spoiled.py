@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine import archive, backup, durable, manifest, rollback, run, steps
 from migration.engine.ledger import Ledger
+from migration.engine.target_transaction import TargetTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,12 +70,12 @@ def seal_before_the_code_is_copied() -> None:
 
 def archive_before_commit() -> None:
     """A source loses its name while the transaction is still open."""
-    commit, archived = run.Run.commit, archive.archive
+    commit, archived = TargetTransaction.commit, archive.archive
 
-    def _archive_and_commit(one: run.Run) -> None:
-        first = next(iter(one.found.sources.values()))
-        durable.move(first.guard.path, one.root / archive.archived_name(first.file, one.stamp))
-        commit(one)
+    def _archive_and_commit(target: TargetTransaction, stamp: str) -> bool:
+        first = next(iter(target.found.sources.values()))
+        durable.move(first.guard.path, target.path.parent / archive.archived_name(first.file, stamp))
+        return commit(target, stamp)
 
     def _archive_the_others(guard: Guard, name: Path, ledger: Ledger, *, file: str) -> None:
         if name.exists():
@@ -82,7 +83,7 @@ def archive_before_commit() -> None:
         else:
             archived(guard, name, ledger, file=file)
 
-    type.__setattr__(run.Run, "commit", _archive_and_commit)
+    type.__setattr__(TargetTransaction, "commit", _archive_and_commit)
     vars(archive)["archive"] = _archive_the_others
 
 

@@ -26,7 +26,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 DEADLINE = 60  # seconds until two processes that wait for each other give up
-ARCHIVING = "test_the_sources_are_renamed"
+ARCHIVING = "90-archive"
 INTO_SOURCE = "INSERT INTO tags VALUES ('a', 'w' || ?)"
 INTO_TARGET = "INSERT INTO people(name) VALUES ('w' || ?)"
 
@@ -184,7 +184,7 @@ def test_a_write_between_commit_and_archive_is_noticed_and_stays(workspace: Work
     assert {name for name, was in before.items() if workspace.contents()[name] != was} == {"old.db"}
 
 
-def _write_in_the_gap(_item: pytest.Function) -> None:
+def _write_in_the_gap(_run: object) -> None:
     """Let another process write to the source as soon as its guard has given back the write lock."""
     leave = connections.leave_wal
 
@@ -209,7 +209,7 @@ def test_a_reader_that_comes_in_the_middle_ends_the_run(workspace: Workspace, mo
     workspace.execute("old.db", f"PRAGMA journal_mode={mode}")
     before = workspace.contents()
 
-    ran = workspace.forked("migrate", plugin=Before(ARCHIVING, lambda _item: _visit(workspace.root / "old.db", sql)))
+    ran = workspace.forked("migrate", plugin=Before(ARCHIVING, lambda _run: _visit(workspace.root / "old.db", sql)))
 
     assert ran.exit == 1, ran.text
     assert "old.db is " in ran.text

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.engine.databases import Bench
+from tests.engine.small_workspace import build, consolidated, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.engine.small_workspace import State
+
+
+@pytest.fixture(scope="session")
+def consolidation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State]:
+    """Consolidate the small workspace once; tests read it, or change a copy. The state is that of before."""
+    root = build(tmp_path_factory.mktemp("consolidation") / "workspace")
+    before = state(root)
+    consolidated(root)
+    return root, before
+
+
+@pytest.fixture
+def consolidated_copy(tmp_path: Path, consolidation: tuple[Path, State]) -> Path:
+    """Lend a copy of the consolidated workspace that a test may change."""
+    return shutil.copytree(consolidation[0], tmp_path / "workspace")
 
 
 @pytest.fixture

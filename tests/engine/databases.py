@@ -8,12 +8,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.connections import attached, open_new, open_readonly
+from migration.engine.connections import open_readonly
 from migration.engine.future import Foretelling
+from migration.engine.ledger import Ledger
 from migration.engine.planned import planned_statements
 from migration.engine.schema import read
 from migration.engine.survey import survey
-from migration.engine.transfer import copy, own_digest, raise_mark, source_digest
+from migration.engine.target_transaction import TargetTransaction
 from migration.plan.model import Leave, Plan, RequiredTable, Source, TableMap
 
 if TYPE_CHECKING:
@@ -128,23 +129,14 @@ class Bench:
         """Consolidate inside a transaction that nobody commits; there must be no problem."""
         found = self.survey(*sources, **keys)
         assert found.problems == []
-        con = open_new(self.root / TARGET) if found.target is None else found.target.guard.alone()
-        self.resources.callback(con.close)
-        if not con.in_transaction:
-            con.execute("BEGIN")
-        result = Copied(con, self.plan(*sources, **keys), found)
-        for statement in found.future.early:
-            con.execute(statement.sql)
-        for move in found.moves:
-            if not move.new and move.into.name not in result.own:
-                result.own[move.into.name] = own_digest(con, move)
-            path = found.gathered.get(move.source.name, self.root / move.source.file)
-            with attached(con, path, f"{move.source.name}-{len(result.done)}") as alias:
-                result.done.append(copy(con, move, source_digest(con, move, alias), alias))
-            raise_mark(con, move, found.mark(move))
-        for statement in found.future.late:
-            con.execute(statement.sql)
-        return result
+        target = TargetTransaction.begin(self.root / TARGET, found, self.root, Ledger(self.root), lambda _words: None)
+        self.resources.callback(target.close)
+        target.create_schema()
+        for name in dict.fromkeys(move.source.name for move in found.moves):
+            facts = found.sources[name]
+            target.copy(facts, found.gathered.get(name, self.root / facts.file))
+        target.create_triggers_and_views()
+        return Copied(target.connection, self.plan(*sources, **keys), found, target.own, target.done)
 
 
 def wrong(observations: list[Observation]) -> list[str]:

@@ -7,12 +7,15 @@ import signal
 import sys
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from migration.engine.backup import file_content_digest
-from migration.engine.connections import attached
 from migration.engine.ledger import Ledger
+from migration.engine.modes import Mode
+from migration.engine.request import RunRequest, Settings
 from migration.engine.run import Run
+from migration.engine.stages import FINAL, stages_of
 from migration.plan.file import load, sha256
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from migration.engine.pipeline import Pipeline
+    from migration.engine.run import Context
+    from migration.engine.stages import Stage
     from migration.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
@@ -137,47 +143,45 @@ def plan_of(root: Path) -> Plan:
     return load(root / "consolidation.toml")
 
 
-def a_run(root: Path, stamp: str = STAMP, kind: type[Run] = Run) -> Run:
-    """Return a run that has not begun."""
+def a_request(root: Path, stamp: str = STAMP, mode: Mode = Mode.MIGRATE) -> RunRequest:
+    """Return what a run over the workspace is asked for; its reports would go beside it."""
     file = root / "consolidation.toml"
-    return kind(load(file), file, sha256(file), root, stamp, root, lambda _words: None)
+    return RunRequest(
+        mode,
+        Settings(root, file, root.with_name(f"{root.name}-reports")),
+        load(file),
+        plan_sha256=sha256(file),
+        plan_text=file.read_bytes(),
+        started=datetime.strptime(stamp, "%Y%m%d_%H%M%S").replace(tzinfo=UTC),
+    )
 
 
-def steps(run: Run) -> dict[str, Callable[[], object]]:
-    """Return the steps of a run by name, in order."""
-    return {
-        "survey": run.survey,
-        "back up": run.back_up,
-        "create schema": run.create_schema,
-        "transfer": lambda: transfer(run),
-        "verify": run.verify,
-        "commit": run.commit,
-        "rewrite": run.rewrite_code,
-        "smoke": run.begin_smoke,
-        "archive": run.archive,
-        "finish": lambda: run.finish(b"{}", b"how to roll back"),
-    }
+def a_run(root: Path, stamp: str = STAMP, mode: Mode = Mode.MIGRATE, context: Context | None = None) -> Run:
+    """Return a run that has not begun."""
+    return Run(a_request(root, stamp, mode), context)
 
 
-def transfer(run: Run, after_each: Callable[[], None] = lambda: None) -> None:
-    """Copy every source."""
-    for at, source in enumerate(run.sources()):
-        with attached(run.connection, run.root / source.file, f"s{at}") as alias:
-            run.transfer(source, alias)
-            after_each()
-    run.finish_schema()
+def accept(run: Pipeline, stage: Stage) -> None:
+    """Perform a stage and check its criteria; each of them must hold."""
+    run.perform(stage)
+    results = [run.check(criterion) for criterion in run.log.demanded(stage)]
+    assert not run.log.unverified(stage), "\n".join(result.text for result in results)
 
 
-def consolidate(run: Run, until: str = "finish") -> Run:
-    """Take the steps up to and including ``until``, and give back the locks."""
+def reach(run: Pipeline, last: Stage) -> None:
+    """Perform and check the stages of a run up to and including one; the run stays open."""
+    stages = stages_of(run.log.mode)
+    for stage in stages[: stages.index(last) + 1]:
+        accept(run, stage)
+
+
+def consolidate(run: Run, until: Stage = FINAL) -> Run:
+    """Take a run to its end, or leave it after a stage as a crash does, but for its locks."""
     try:
-        for name, step in steps(run).items():
-            step()
-            assert not run.found.problems, run.found.problems
-            if name == until:
-                break
+        reach(run, until)
+        if until == FINAL:
+            run.end()
     finally:
-        run.close_target()
         run.close()
     return run
 
@@ -188,25 +192,18 @@ def consolidated(root: Path, stamp: str = STAMP) -> Path:
 
 
 class DyingLedger(Ledger):
-    """Kills its process right before the given event is noted for the n-th time."""
+    """A ledger that kills its process right before an event is noted for the n-th time."""
 
-    dies_at = ("", 0)
+    def __init__(self, folder: Path, event: str, times: int = 1) -> None:
+        super().__init__(folder)
+        self._dies_at = (event, times)
 
     def note(self, event: str, **facts: object) -> None:
         """Note the event, or die."""
-        wanted, times = self.dies_at
+        wanted, times = self._dies_at
         if event == wanted and len(self.all(event)) == times - 1:
             die()
         super().note(event, **facts)
-
-
-class MortalRun(Run):
-    """A run whose ledger may be its death."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger that kills."""
-        return DyingLedger(self.folder)
 
 
 def die() -> None:

@@ -11,7 +11,7 @@ from migration.engine import archive, manifest
 from migration.engine.errors import EngineError
 from migration.engine.guard import Guard
 from migration.engine.ledger import Ledger
-from tests.engine.small_workspace import SET, STAMP, build, consolidated, execute
+from tests.engine.small_workspace import SET, STAMP, build, execute
 
 if TYPE_CHECKING:
     import sqlite3
@@ -134,9 +134,10 @@ def test_a_journal_that_an_application_keeps_does_not_matter(root: Path, ledger:
     assert [event["removed"] for event in ledger.all("settled")] == ["tasks.db-journal"]
 
 
-def test_what_was_archived_is_seen(root: Path) -> None:
+def test_what_was_archived_is_seen(consolidated_copy: Path) -> None:
     """After a run old names are free, archives are there and can be restored."""
-    sealed = manifest.read(consolidated(root))
+    root = consolidated_copy
+    sealed = manifest.read(root / SET)
     assert sealed is not None
 
     seen = [*archive.archived_observations(root, sealed), *archive.restorable_observations(root, sealed, root / SET)]
@@ -149,9 +150,10 @@ def test_what_was_archived_is_seen(root: Path) -> None:
     ("name", "said"),
     [("tasks.db", "tasks.db is there"), ("tasks.db-wal", "tasks.db-wal"), (f"{ARCHIVED}-journal", "-journal")],
 )
-def test_what_lies_under_the_old_name_or_beside_is_seen(root: Path, name: str, said: str) -> None:
+def test_what_lies_under_the_old_name_or_beside_is_seen(consolidated_copy: Path, name: str, said: str) -> None:
     """A file that takes the old name, or stands beside either, is an observation that does not hold."""
-    sealed = manifest.read(consolidated(root))
+    root = consolidated_copy
+    sealed = manifest.read(root / SET)
     assert sealed is not None
     (root / "logs" / name).write_text("")
 
@@ -161,9 +163,10 @@ def test_what_lies_under_the_old_name_or_beside_is_seen(root: Path, name: str, s
     assert said in wrong[0].observed
 
 
-def test_an_archive_that_lost_its_content_is_not_restorable(root: Path) -> None:
+def test_an_archive_that_lost_its_content_is_not_restorable(consolidated_copy: Path) -> None:
     """A row less, a broken file, and no file at all are each said in words."""
-    sealed = manifest.read(consolidated(root))
+    root = consolidated_copy
+    sealed = manifest.read(root / SET)
     assert sealed is not None
     execute(root / "logs" / ARCHIVED, "DELETE FROM tasks WHERE id = 2")
     notes = root / f"logs/notes.db.archived_{STAMP}"

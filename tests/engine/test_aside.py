@@ -18,7 +18,10 @@ from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
 from migration.engine.manifest import read
-from tests.engine.small_workspace import a_run, build, consolidate, execute
+from migration.engine.observation import Outcome
+from migration.engine.stages import BACKUP, PREFLIGHT
+from migration.engine.verdict import verdict
+from tests.engine.small_workspace import a_run, accept, build, consolidate, execute
 
 if TYPE_CHECKING:
     import sqlite3
@@ -48,7 +51,7 @@ def test_a_run_of_two_processes_proves_the_same(root: Path) -> None:
         assert copy.digest == copy.dump_digest == file_content_digest(run.folder / copy.copy)
         assert copy.dump_sha256 == digest_file(run.folder / copy.dump)
         assert before.get(copy.file.rpartition("/")[2], copy.digest) == copy.digest
-    assert run.finished
+    assert verdict(run.log) == "accepted"
     assert set(psutil.Process().children()) == others
 
 
@@ -64,23 +67,24 @@ def test_damage_is_found_by_the_second_process(root: Path) -> None:
     con.close()
 
     run = a_run(root)
-    problems = run.survey().problems
-    run.close()
+    run.perform(PREFLIGHT)
+    result = run.check("integrity-before")
+    run.end()
 
-    assert [(one.criterion, one.subject) for one in problems] == [("integrity-before", "logs/tasks.db")]
+    assert result.outcome is Outcome.FAILED
+    assert [entry.subject for entry in result.evidence if entry.outcome is Outcome.FAILED] == ["logs/tasks.db"]
 
 
 def test_a_dump_that_was_not_written_to_its_end_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second process says so in SQLite's way, and its scratch database is gone."""
     run = a_run(root)
-    run.survey()
+    accept(run, PREFLIGHT)
     monkeypatch.setattr(backup, "write_dump", lambda _con, out: out.write("BEGIN;\nCREATE TABLE"))
 
     with pytest.raises(sqlite3.DatabaseError, match="middle of a statement"):
-        run.back_up()
+        run.perform(BACKUP)
     assert not list(run.folder.rglob("*.reloaded"))
-    run.put_back()
-    run.close()
+    run.end()
 
 
 def test_an_interruption_ends_both(root: Path) -> None:
@@ -130,13 +134,10 @@ def test_the_second_process_ends_with_the_first(root: Path) -> None:
 
 def test_the_bytes_that_were_loaded_are_those_of_the_file(root: Path) -> None:
     """A dump made anew from the same copy is the same, though it was loaded while it was being written."""
-    run = a_run(root)
-    run.survey()
-    sealed = run.back_up()
-    copy = next(one for one in sealed.databases if one.name == "tasks")
+    run = consolidate(a_run(root), until=BACKUP)
+    copy = next(copy for copy in run.sealed.databases if copy.name == "tasks")
     (run.folder / copy.dump).unlink()
 
     again = dump_database(copy, run.folder)
-    run.close()
 
     assert again == copy

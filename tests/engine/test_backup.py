@@ -29,6 +29,7 @@ from migration.engine.backup import (
 )
 from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
+from migration.engine.stages import BACKUP
 from migration.engine.survey import survey
 from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
 
@@ -90,7 +91,7 @@ def test_backing_up_leaves_every_byte_of_a_source(root: Path) -> None:
     """Databases, their -wal and their folder are as they were, to the byte, when the locks are given back."""
     before = {path: path.read_bytes() for path in sorted((root / "logs").iterdir())}
 
-    consolidate(a_run(root), until="back up")
+    consolidate(a_run(root), until=BACKUP)
 
     assert {path: path.read_bytes() for path in sorted((root / "logs").iterdir())} == before
 
@@ -98,7 +99,7 @@ def test_backing_up_leaves_every_byte_of_a_source(root: Path) -> None:
 def test_everything_in_a_set_is_private(root: Path) -> None:
     """Whatever the umask and the modes of the originals are, only the user can read the copies."""
     before = os.umask(0)
-    run = consolidate(a_run(root), until="back up")
+    run = consolidate(a_run(root), until=BACKUP)
     os.umask(before)
 
     modes = {path.relative_to(run.folder).as_posix(): path.stat().st_mode & 0o777 for path in run.folder.rglob("*")}

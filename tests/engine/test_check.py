@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine import check, manifest
-from tests.engine.small_workspace import STAMP, build, consolidated, execute
+from tests.engine.small_workspace import STAMP, execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(consolidated_copy: Path) -> Path:
     """The small workspace, consolidated."""
-    root = build(tmp_path / "workspace")
-    consolidated(root)
-    return root
+    return consolidated_copy
 
 
 @pytest.fixture

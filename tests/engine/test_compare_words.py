@@ -27,14 +27,14 @@ def copied(bench: Bench) -> Copied:
 
 
 def said(seen: Iterable[Observation]) -> list[str]:
-    """Return subject, expected, observed and verdict of each; of digests and seconds only that they are there."""
-    lines = [f"{one.subject} | {one.expected} | {one.observed} | {one.holds}" for one in seen]
+    """Return subject, expected, observed and outcome of each; of digests and seconds only that they are there."""
+    lines = [f"{one.subject} | {one.expected} | {one.observed} | {one.outcome}" for one in seen]
     return [re.sub(r"[0-9a-f]{64}", "DIGEST", re.sub(r"\d+\.\d\d s", "SECONDS", line)) for line in lines]
 
 
 def red(copied: Copied) -> list[str]:
     """Return what the comparisons say that do not hold."""
-    return [line for seen in every(copied).values() for line in said(seen) if not line.endswith(" | True")]
+    return [line for seen in every(copied).values() for line in said(seen) if not line.endswith(" | passed")]
 
 
 def test_a_faithful_copy(copied: Copied) -> None:
@@ -46,48 +46,53 @@ def test_a_faithful_copy(copied: Copied) -> None:
 
     assert {name: said(seen) for name, seen in every(copied).items()} == {
         "tables_created": [
-            "people | 1 columns: name TEXT key 1 | 1 columns: name TEXT key 1 | True",
-            "tasks | 4 columns: id INTEGER key 1, a, b, who | 4 columns: id INTEGER key 1, a, b, who | True",
-            "log | 1 columns: what | 1 columns: what | True",
-            "runs | 1 columns: n | 1 columns: n | True",
+            "people | 1 columns: name TEXT key 1 | 1 columns: name TEXT key 1 | passed",
+            "tasks | 4 columns: id INTEGER key 1, a, b, who | 4 columns: id INTEGER key 1, a, b, who | passed",
+            "log | 1 columns: what | 1 columns: what | passed",
+            "runs | 1 columns: n | 1 columns: n | passed",
         ],
-        "indexes_created": [f"tasks: by_a | {by_a} | {by_a} | True"],
-        "schema_as_foretold": ["target: tables | 5 | 5 | True"],
+        "indexes_created": [f"tasks: by_a | {by_a} | {by_a} | passed"],
+        "schema_as_foretold": ["target: tables | 5 | 5 | passed"],
         "rows_counted": [
-            "a.db:people -> people | 1 rows | 1 rows arrived in SECONDS | True",
-            "a.db:tasks -> tasks | 3 rows | 3 rows arrived in SECONDS | True",
-            "a.db:log -> log | 2 rows | 2 rows arrived in SECONDS | True",
-            "target: people | 1 rows | 1 rows | True",
-            "target: tasks | 3 rows | 3 rows | True",
-            "target: log | 3 rows | 3 rows | True",
+            "a.db:people -> people | 1 rows | 1 rows arrived in SECONDS | passed",
+            "a.db:tasks -> tasks | 3 rows | 3 rows arrived in SECONDS | passed",
+            "a.db:log -> log | 2 rows | 2 rows arrived in SECONDS | passed",
+            "target: people | 1 rows | 1 rows | passed",
+            "target: tasks | 3 rows | 3 rows | passed",
+            "target: log | 3 rows | 3 rows | passed",
         ],
-        "rows_expected": ["a.db:tasks | 3 rows | 3 rows | True"],
+        "rows_expected": ["a.db:tasks | 3 rows | 3 rows | passed"],
         "rows_exact": [
-            "people <- a.db:people | 1 rows, DIGEST | 1 rows, DIGEST | True",
-            "tasks <- a.db:tasks | 3 rows, DIGEST | 3 rows, DIGEST | True",
-            "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | True",
+            "people <- a.db:people | 1 rows, DIGEST | 1 rows, DIGEST | passed",
+            "tasks <- a.db:tasks | 3 rows, DIGEST | 3 rows, DIGEST | passed",
+            "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
         ],
         "no_duplicates": [
-            "people (name) | 0 keys twice | 0 keys twice | True",
-            "tasks (id) | 0 keys twice | 0 keys twice | True",
-            "tasks (a) | 0 keys twice | 0 keys twice | True",
-            f"log (no key declared) | 3 {AS_OFTEN} | 3 {AS_OFTEN} | True",
+            "people (name) | 0 keys twice | 0 keys twice | passed",
+            "tasks (id) | 0 keys twice | 0 keys twice | passed",
+            "tasks (a) | 0 keys twice | 0 keys twice | passed",
+            f"log (no key declared) | 3 {AS_OFTEN} | 3 {AS_OFTEN} | passed",
         ],
-        "foreign_keys": ["target: foreign_key_check | 0 rows without a parent | 0 rows without a parent | True"],
-        "integrity": ["target: integrity_check | ok | ok | True"],
+        "foreign_keys": [
+            "target: foreign_key_check | 0 rows without a parent | 0 rows without a parent in 5 tables | passed"
+        ],
+        "integrity": ["target: integrity_check | ok | ok | passed"],
         "neighbours": [
-            "own | 2 rows, DIGEST | 2 rows, DIGEST | True",
-            "target: user_version | 7 | 7 | True",
-            "target: application_id | 0 | 0 | True",
-            "target: encoding | UTF-8 | UTF-8 | True",
+            "own | 2 rows, DIGEST | 2 rows, DIGEST | passed",
+            "target: user_version | 7 | 7 | passed",
+            "target: application_id | 0 | 0 | passed",
+            "target: encoding | UTF-8 | UTF-8 | passed",
         ],
         "triggers_in_place": [
-            f"trigger own_up | {own_up} | {own_up} | True",
-            f"trigger up | {up} | {up} | True",
-            f"view own_seen | {own_seen} | {own_seen} | True",
-            f"view names | {names} | {names} | True",
+            f"trigger own_up | {own_up} | {own_up} | passed",
+            f"trigger up | {up} | {up} | passed",
+            f"view own_seen | {own_seen} | {own_seen} | passed",
+            f"view names | {names} | {names} | passed",
         ],
-        "marks_carried": ["own: AUTOINCREMENT | at least 2 | 2 | True", "tasks: AUTOINCREMENT | at least 7 | 7 | True"],
+        "marks_carried": [
+            "own: AUTOINCREMENT | at least 2 | 2 | passed",
+            "tasks: AUTOINCREMENT | at least 7 | 7 | passed",
+        ],
     }
 
 
@@ -97,19 +102,20 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
 
     copied = bench.copied(source("a.db"))
 
-    assert {name: said(seen) for name, seen in every(copied).items()} == {
-        "tables_created": [],
-        "indexes_created": ["target | the indexes of the plan | the plan has no index to create | True"],
-        "schema_as_foretold": ["target: tables | 0 | 0 | True"],
-        "rows_counted": [],
-        "rows_expected": ["plan | the counts that the plan states | the plan states none | True"],
-        "rows_exact": ["target | every row of the sources | the sources bring no table | True"],
-        "no_duplicates": ["target | no row twice | the sources bring no table | True"],
-        "foreign_keys": ["target: foreign_key_check | 0 rows without a parent | 0 rows without a parent | True"],
-        "integrity": ["target: integrity_check | ok | ok | True"],
-        "neighbours": ["target | unchanged tables | there was no target before this run | True"],
-        "triggers_in_place": ["target | the planned triggers and views | there are none | True"],
-        "marks_carried": ["target | no id given out again | no table has AUTOINCREMENT | True"],
+    assert {name: said(seen) for name, seen in every(copied).items() if name != "marks_carried"} == {
+        "tables_created": ["plan | nothing demanded | no table is to be created or to receive rows | not required"],
+        "indexes_created": ["target | nothing demanded | the plan creates no index | not required"],
+        "schema_as_foretold": ["target: tables | 0 | 0 | passed"],
+        "rows_counted": ["target | nothing demanded | the sources bring no table | not required"],
+        "rows_expected": ["plan | nothing demanded | the plan states no number of rows | not required"],
+        "rows_exact": ["target | nothing demanded | the sources bring no table | not required"],
+        "no_duplicates": ["target | nothing demanded | the sources bring no table | not required"],
+        "foreign_keys": ["target: foreign_key_check | nothing demanded | the target has no table | not required"],
+        "integrity": ["target: integrity_check | ok | ok | passed"],
+        "neighbours": ["target | nothing demanded | there was no target before this run | not required"],
+        "triggers_in_place": [
+            "target | nothing demanded | neither the plan nor the target has a trigger or a view | not required"
+        ],
     }
 
 
@@ -119,28 +125,28 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
         (
             ["DROP TABLE runs", "CREATE TABLE extra(n)", "CREATE TABLE more(n)"],
             [
-                "runs | 1 columns: n | no such table | False",
-                "target: tables | 5 | 6 | False",
-                "extra | not in the target | an unplanned table | False",
-                "more | not in the target | an unplanned table | False",
-                "runs | in the target | no such table | False",
+                "runs | 1 columns: n | no such table | failed",
+                "target: tables | 5 | 6 | failed",
+                "extra | not in the target | an unplanned table | failed",
+                "more | not in the target | an unplanned table | failed",
+                "runs | in the target | no such table | failed",
             ],
         ),
         (
             ["DROP INDEX by_a", "DROP INDEX own_v"],
             [
-                "tasks: by_a | CREATE UNIQUE INDEX by_a ON tasks(a) | no such index on this table | False",
-                "own: indexes | [('own_v', 'CREATE INDEX own_v ON own(v)')] | [] | False",
-                "tasks: indexes | [('by_a', 'CREATE UNIQUE INDEX by_a ON tasks(a)')] | [] | False",
-                "own | 2 rows, DIGEST | 2 rows, DIGEST, with another statement or other indexes | False",
+                "tasks: by_a | CREATE UNIQUE INDEX by_a ON tasks(a) | no such index on this table | failed",
+                "own: indexes | [('own_v', 'CREATE INDEX own_v ON own(v)')] | [] | failed",
+                "tasks: indexes | [('by_a', 'CREATE UNIQUE INDEX by_a ON tasks(a)')] | [] | failed",
+                "own | 2 rows, DIGEST | 2 rows, DIGEST, with another statement or other indexes | failed",
             ],
         ),
         (
             ["ALTER TABLE own ADD COLUMN more", "DROP TABLE runs", "CREATE TABLE runs(n CHECK(n > 0))"],
             [
-                "own | id INTEGER key 1, v | id INTEGER key 1, v, more | False",
-                "runs | CREATE TABLE runs(n) | CREATE TABLE runs(n CHECK(n > 0)) | False",
-                "own | 2 rows, DIGEST | 2 rows, DIGEST, with another statement or other indexes | False",
+                "own | id INTEGER key 1, v | id INTEGER key 1, v, more | failed",
+                "runs | CREATE TABLE runs(n) | CREATE TABLE runs(n CHECK(n > 0)) | failed",
+                "own | 2 rows, DIGEST | 2 rows, DIGEST, with another statement or other indexes | failed",
             ],
         ),
         (
@@ -150,9 +156,9 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
                 "CREATE TRIGGER late AFTER INSERT ON log BEGIN SELECT 1; END",
             ],
             [
-                "view names | CREATE VIEW names AS SELECT name FROM people | missing | False",
-                "trigger late | not in the target | an unplanned trigger | False",
-                "view more | not in the target | an unplanned view | False",
+                "view names | CREATE VIEW names AS SELECT name FROM people | missing | failed",
+                "trigger late | not in the target | an unplanned trigger | failed",
+                "view more | not in the target | an unplanned view | failed",
             ],
         ),
         (
@@ -161,18 +167,18 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
                 "DELETE FROM sqlite_sequence WHERE name = 'own'",
             ],
             [
-                "own: AUTOINCREMENT | at least 2 | 0 | False",
-                "tasks: AUTOINCREMENT | at least 7 | 1 | False",
+                "own: AUTOINCREMENT | at least 2 | 0 | failed",
+                "tasks: AUTOINCREMENT | at least 7 | 1 | failed",
             ],
         ),
         (
             ["UPDATE tasks SET who = 'y' WHERE id < 6", "DELETE FROM log WHERE rowid = 1"],
             [
-                "target: log | 3 rows | 2 rows | False",
-                "tasks <- a.db:tasks | 3 rows, DIGEST | 3 rows, DIGEST | False",
-                "log <- a.db:log | 3 rows, DIGEST | 2 rows, DIGEST | False",
-                f"log (no key declared) | 3 {AS_OFTEN} | 2 {AS_OFTEN} | False",
-                "tasks -> people | at most 0 rows without a parent, as before | 2 rows without a parent | False",
+                "target: log | 3 rows | 2 rows | failed",
+                "tasks <- a.db:tasks | 3 rows, DIGEST | 3 rows, DIGEST | failed",
+                "log <- a.db:log | 3 rows, DIGEST | 2 rows, DIGEST | failed",
+                f"log (no key declared) | 3 {AS_OFTEN} | 2 {AS_OFTEN} | failed",
+                "tasks -> people | at most 0 rows without a parent, as before | 2 rows without a parent | failed",
             ],
         ),
     ],
@@ -198,12 +204,12 @@ def test_a_table_that_is_gone_does_not_end_the_look(copied: Copied) -> None:
     beside = compare.neighbours(copied.con, copied.found)
 
     assert said(exact) == [
-        "people | in the target | no such table | False",
-        "tasks <- a.db:tasks | 3 rows, DIGEST | 2 rows, DIGEST | False",
-        "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | True",
+        "people | in the target | no such table | failed",
+        "tasks <- a.db:tasks | 3 rows, DIGEST | 2 rows, DIGEST | failed",
+        "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
     ]
     assert [one.subject for one in unique] == ["tasks (id)", "tasks (a)", "log (no key declared)"]
-    assert said(beside)[0] == "own | 2 rows, DIGEST | 0 rows, DIGEST, with another statement or other indexes | False"
+    assert said(beside)[0] == "own | 2 rows, DIGEST | 0 rows, DIGEST, with another statement or other indexes | failed"
 
 
 def test_the_run_s_own_table_is_nobody_s(copied: Copied) -> None:
@@ -228,8 +234,8 @@ def test_rows_that_a_policy_settled(bench: Bench, policy: str, settled: str) -> 
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
 
     assert said(compare.rows_counted(copied.con, copied.own, copied.done)) == [
-        f"a.db:t -> t | {settled} | True",
-        "target: t | 2 rows | 2 rows | True",
+        f"a.db:t -> t | {settled} | passed",
+        "target: t | 2 rows | 2 rows | passed",
     ]
 
 
@@ -243,10 +249,10 @@ def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
     seen = every(copied)
 
     shape = "2 columns: a INT NOT NULL key 1, b TEXT NOT NULL key 2 default 'x', STRICT, WITHOUT ROWID"
-    assert said(seen["tables_created"]) == [f"t | {shape} | {shape} | True"]
-    assert said(seen["rows_exact"]) == ["t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | True"]
-    assert said(seen["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | True"]
-    assert said(seen["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | True"
+    assert said(seen["tables_created"]) == [f"t | {shape} | {shape} | passed"]
+    assert said(seen["rows_exact"]) == ["t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | passed"]
+    assert said(seen["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | passed"]
+    assert said(seen["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | passed"
 
 
 def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None:
@@ -260,8 +266,8 @@ def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None
     copied = bench.copied(source("a.db", table("Kids", into="child")), source("b.db", "child"))
 
     assert sorted(said(compare.foreign_keys(copied.con, copied.found))) == [
-        "child -> PARENTS | at most 6 rows without a parent, as before | 1 rows without a parent | True",
-        "child -> Parents | at most 6 rows without a parent, as before | 5 rows without a parent | True",
+        "child -> PARENTS | at most 6 rows without a parent, as before | 1 rows without a parent | passed",
+        "child -> Parents | at most 6 rows without a parent, as before | 5 rows without a parent | passed",
     ]
 
 
@@ -277,9 +283,9 @@ def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
     copied = bench.copied(source("a.db", "t", "empty", "new"))
 
     assert said(compare.marks_carried(copied.con, copied.found)) == [
-        "t: AUTOINCREMENT | at least 9 | 9 | True",
-        "empty: AUTOINCREMENT | at least 4 | 4 | True",
-        "new: AUTOINCREMENT | at least 0 | 0 | True",
+        "t: AUTOINCREMENT | at least 9 | 9 | passed",
+        "empty: AUTOINCREMENT | at least 4 | 4 | passed",
+        "new: AUTOINCREMENT | at least 0 | 0 | passed",
     ]
 
 
@@ -293,5 +299,5 @@ def test_the_size_that_is_allowed(bench: Bench, own: list[str], before: int, obj
 
     limit = before + 2 * 12288 + (64 + objects) * 65536
     words = f"target | at most {limit} bytes ({before} before, 12288 in the sources)"
-    assert said(compare.size_reasonable(limit, copied.found)) == [f"{words} | {limit} bytes | True"]
-    assert said(compare.size_reasonable(limit + 1, copied.found)) == [f"{words} | {limit + 1} bytes | False"]
+    assert said(compare.size_reasonable(limit, copied.found)) == [f"{words} | {limit} bytes | passed"]
+    assert said(compare.size_reasonable(limit + 1, copied.found)) == [f"{words} | {limit + 1} bytes | failed"]

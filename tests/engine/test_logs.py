@@ -10,6 +10,7 @@ import pytest
 
 from migration.engine.errors import EngineError
 from migration.engine.logs import LogMarks, mark, new_errors
+from migration.engine.observation import Outcome
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +51,7 @@ def test_an_old_error_is_not_a_new_one(tmp_path: Path, log: Path) -> None:
 
     [observation] = new_errors(tmp_path, marks, PATTERNS, ERRORS)
 
-    assert observation.holds
+    assert (observation.outcome, observation.examined) == (Outcome.PASSED, 1)
     assert observation.observed == "1 files and 2 new lines read, none matches"
 
 
@@ -168,8 +169,15 @@ def test_a_plan_without_log_files_says_so(tmp_path: Path) -> None:
     """Nothing to read is stated, not passed over."""
     [observation] = new_errors(tmp_path, LogMarks(()), [], ERRORS)
 
-    assert observation.holds
+    assert (observation.outcome, observation.examined) == (Outcome.NOT_REQUIRED, 0)
     assert observation.observed == "the plan names no log files"
+
+
+def test_a_pattern_without_a_file_requires_nothing(tmp_path: Path) -> None:
+    """No log was there before, and none is there now: nothing is taken for read."""
+    [observation] = new_errors(tmp_path, mark(tmp_path, PATTERNS), PATTERNS, ERRORS)
+
+    assert (observation.outcome, observation.examined) == (Outcome.NOT_REQUIRED, 0)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16-le", "utf-16-be", "utf-16"])

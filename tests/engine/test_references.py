@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.observation import Outcome
 from migration.engine.references import Rewrite, compile_observations, plan_rewrites, updated_observations
 from migration.plan.model import Insert, Reference
 
@@ -272,7 +273,7 @@ def test_compile_observations_name_the_line_and_run_nothing(tmp_path: Path) -> N
 
     assert [(one.subject, one.holds) for one in seen] == [("good.py", True), ("bad.py:2", False), ("absent.py", False)]
     assert "invalid syntax" in seen[1].observed
-    assert [one.holds for one in none] == [True]
+    assert [(one.outcome, one.examined) for one in none] == [(Outcome.NOT_REQUIRED, 0)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.py", "good.py"]
 
 
@@ -294,4 +295,5 @@ def test_updated_observations_tell_old_from_new(tmp_path: Path) -> None:
         ("absent.py", False),
     ]
     assert seen[0].observed == "replaced (line 2)"
-    assert [one.holds for one in updated_observations(tmp_path, [])] == [True]
+    [none] = updated_observations(tmp_path, [])
+    assert (none.outcome, none.examined) == (Outcome.NOT_REQUIRED, 0)

@@ -22,6 +22,7 @@ from migration.engine.history import TABLE
 from migration.engine.ledger import Ledger
 from migration.engine.processes import holders
 from migration.engine.rollback import changed_since, put_back
+from migration.engine.stages import BACKUP, REFERENCES, VERIFY
 from tests.engine.elsewhere import stranger
 from tests.engine.small_workspace import (
     CREATE_NOTES,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+    from migration.engine.stages import Stage
     from tests.engine.small_workspace import State
 else:
     from sqlite_utils.utils import sqlite3
@@ -76,18 +78,16 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def before(tmp_path: Path) -> State:
+def before(consolidation: tuple[Path, State]) -> State:
     """The state of the small workspace before its consolidation."""
-    return state(build(tmp_path / "workspace"))
+    return consolidation[1]
 
 
 @pytest.fixture
-def root(tmp_path: Path, before: State) -> Path:
+def root(consolidated_copy: Path, before: State) -> Path:
     """The small workspace, consolidated."""
-    root = tmp_path / "workspace"
-    consolidated(root)
-    assert state(root) != before
-    return root
+    assert state(consolidated_copy) != before
+    return consolidated_copy
 
 
 @contextlib.contextmanager
@@ -186,8 +186,8 @@ def test_a_run_that_was_undone_has_nothing_to_lose(tmp_path: Path) -> None:
     assert changed_since(root, root / SET) == []
 
 
-@pytest.mark.parametrize("until", ["back up", "verify"])
-def test_a_run_that_committed_nothing_has_nothing_to_lose(tmp_path: Path, until: str) -> None:
+@pytest.mark.parametrize("until", [BACKUP, VERIFY], ids=lambda stage: stage.id)
+def test_a_run_that_committed_nothing_has_nothing_to_lose(tmp_path: Path, until: Stage) -> None:
     """What others write into the target then was never the run's."""
     root = build(tmp_path / "workspace")
     consolidate(a_run(root), until=until)
@@ -496,7 +496,7 @@ def test_what_lies_beside_a_target_that_the_run_created_is_set_aside(tmp_path: P
 def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: Path) -> None:
     """It did not come to that."""
     root = build(tmp_path / "workspace", target=False)
-    consolidate(a_run(root), until="back up")
+    consolidate(a_run(root), until=BACKUP)
     (root / "workspace.db-journal").write_bytes(b"somebody's")
 
     put_back(root, root / SET)
@@ -507,7 +507,7 @@ def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: P
 def test_a_journal_beside_a_source_that_the_run_never_wrote_to_stays(tmp_path: Path) -> None:
     """It is whoever's it is; the run had not come to the archiving."""
     root = build(tmp_path / "workspace")
-    consolidate(a_run(root), until="rewrite")
+    consolidate(a_run(root), until=REFERENCES)
     (root / "logs/tasks.db-journal").write_bytes(b"somebody's")
 
     put_back(root, root / SET)
@@ -520,7 +520,7 @@ def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) ->
     root = build(tmp_path / "workspace")
     execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
     before = state(root)
-    consolidate(a_run(root), until="back up")
+    consolidate(a_run(root), until=BACKUP)
     (root / "workspace.db-journal").write_bytes(b"")
 
     put_back(root, root / SET)
@@ -532,7 +532,7 @@ def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) ->
 def test_somebody_s_database_in_the_place_of_a_target_that_was_only_begun_stays(tmp_path: Path) -> None:
     """The run had committed nothing: what is in there now was never its own."""
     root = build(tmp_path / "workspace", target=False)
-    consolidate(a_run(root), until="verify")
+    consolidate(a_run(root), until=VERIFY)
     (root / "workspace.db").unlink(missing_ok=True)
     database(root / "workspace.db", "CREATE TABLE mine(x)")
 
@@ -673,7 +673,7 @@ def test_a_source_that_is_locked_is_refused_in_words(tmp_path: Path, monkeypatch
     """It was not archived yet, and somebody is in the middle of a transaction that is on the disk in part."""
     monkeypatch.setattr("migration.engine.connections.BUSY_SECONDS", 0.2)
     root = build(tmp_path / "workspace")
-    consolidate(a_run(root), until="rewrite")
+    consolidate(a_run(root), until=REFERENCES)
     fill = "CREATE TABLE half AS SELECT randomblob(100000)"
     with another_process(root / "logs/tasks.db", "PRAGMA cache_size=1", "BEGIN EXCLUSIVE", fill):
         with pytest.raises(EngineError) as caught:

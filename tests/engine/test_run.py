@@ -1,4 +1,4 @@
-"""A whole run, without pytest's stages: the steps in their order, and the way back from after each of them."""
+"""A whole run without pytest: what it brings together, and the way back from after each of its stages."""
 
 from __future__ import annotations
 
@@ -9,21 +9,28 @@ import pytest
 from migration.engine import history
 from migration.engine.errors import EngineError
 from migration.engine.ledger import Ledger
-from migration.engine.run import STEPS
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
+from migration.engine.verdict import verdict
 from tests.engine.small_workspace import (
+    CREATE_NOTES,
     STAMP,
     a_run,
+    accept,
     build,
     consolidate,
     consolidated,
     execute,
     plan_of,
+    reach,
     state,
-    steps,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from migration.engine.stages import Stage
 
 
 @pytest.fixture
@@ -73,61 +80,36 @@ def test_a_target_that_is_not_there_is_created(tmp_path: Path) -> None:
 
 
 def test_the_ledger_tells_the_run(root: Path) -> None:
-    """Each step that changes the workspace is noted before it is taken."""
+    """Each step that changes the workspace is noted before it is taken, and the end when there is a verdict."""
     folder = consolidated(root)
 
     assert [event["event"] for event in Ledger(folder).events()] == [
         *("started", "sealed", "committing", "committed", "rewriting", "rewriting"),
-        *("archiving", "archived", "archiving", "archived", "finished"),
+        *("archiving", "archived", "archiving", "archived", "recorded", "finished"),
     ]
 
 
-@pytest.mark.parametrize("at", range(len(STEPS)))
-def test_a_step_out_of_order_is_refused(root: Path, at: int) -> None:
-    """After any number of steps only the next one can be taken, and the refusal names it."""
-    run = a_run(root)
-    in_order = steps(run)
-    for name in STEPS[:at]:
-        in_order[name]()
-    before = sorted(root.rglob("*"))
-
-    for name in STEPS[:at] + STEPS[at + 1 :]:
-        if name != "transfer":  # it is many calls; the last of them is the step
-            with pytest.raises(EngineError, match=f"the next step is '{STEPS[at]}'"):
-                in_order[name]()
-
-    assert sorted(root.rglob("*")) == before
-    run.put_back()
-    run.close()
-
-
-@pytest.mark.parametrize("until", STEPS)
+@pytest.mark.parametrize("until", stages_of(Mode.MIGRATE), ids=lambda stage: stage.id)
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
-def test_after_each_step_everything_can_be_put_back(tmp_path: Path, until: str, target: bool) -> None:
+def test_after_each_stage_everything_can_be_put_back(tmp_path: Path, until: Stage, target: bool) -> None:
     """Contents, code, names, permission bits and journal modes are those of before; the backup set stays."""
     root = build(tmp_path / "workspace", target=target)
     before = state(root)
     run = a_run(root)
-    for name, step in steps(run).items():
-        step()
-        if name == until:
-            break
+    reach(run, until)
 
     done = run.put_back()
     run.close()
 
     assert done.holds, done.seen
     assert state(root) == before
-    assert run.folder.exists() == (until != "survey")
+    assert run.folder.exists() == (until != PREFLIGHT)
 
 
 def test_a_source_in_whose_place_another_file_is_put_is_not_called_restored(root: Path) -> None:
     """What the run still holds is not what is there under the name."""
     run = a_run(root)
-    for name, step in steps(run).items():
-        step()
-        if name == "rewrite":
-            break
+    reach(run, REFERENCES)
     (root / "logs/tasks.db").unlink()
     execute(root / "logs/tasks.db", "CREATE TABLE tasks(id)")
 
@@ -135,21 +117,19 @@ def test_a_source_in_whose_place_another_file_is_put_is_not_called_restored(root
 
     run.close()
     assert not done.holds
-    assert [one.subject for one in done.seen if not one.holds] == ["logs/tasks.db"]
+    assert [observation.subject for observation in done.seen if not observation.holds] == ["logs/tasks.db"]
 
 
 def test_a_second_run_after_a_rollback_makes_another_set(root: Path) -> None:
     """It succeeds as the first did, and the first set is as it was."""
     first = a_run(root)
-    for step in steps(first).values():
-        step()
-    first.put_back()
-    first.close()
+    reach(first, SMOKE)
+    first.end()
     before = {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()}
 
     second = consolidate(a_run(root, "20250131_130000"))
 
-    assert second.finished
+    assert verdict(second.log) == "accepted"
     assert second.folder != first.folder
     assert {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()} == before
 
@@ -159,56 +139,89 @@ def test_a_second_run_beside_a_standing_one_finds_no_sources(root: Path) -> None
     consolidated(root)
 
     run = a_run(root, "20250131_130000")
-    found = run.survey()
-    run.close()
+    run.perform(PREFLIGHT)
+    result = run.check("sources-readable")
+    run.end()
 
-    assert sorted(problem.subject for problem in found.problems if problem.criterion == "sources-readable") == [
-        "logs/notes.db",
-        "logs/tasks.db",
-    ]
+    missing = [entry.subject for entry in result.evidence if entry.outcome is Outcome.FAILED]
+    assert sorted(missing) == ["logs/notes.db", "logs/tasks.db"]
 
 
 def test_an_error_before_the_set_is_sealed_leaves_no_set(root: Path) -> None:
     """A backup that could not be made is no backup: its folder is cleared away."""
     run = a_run(root)
-    run.survey()
+    accept(run, PREFLIGHT)
     (root / "app/tasks.py").unlink()
 
     with pytest.raises(FileNotFoundError):
-        run.back_up()
-    run.put_back()
-    run.close()
+        run.perform(BACKUP)
+    run.end()
 
     assert not run.folder.exists()
 
 
 def test_code_that_changed_during_the_run_is_not_rewritten(root: Path) -> None:
-    """An edit made after the survey stops the run, is named, and survives the putting back."""
+    """An edit made after the preflight stops the run, is named, and survives the rollback."""
     run = a_run(root)
-    for name, step in steps(run).items():
-        if name == "rewrite":
-            break
-        step()
+    reach(run, COMMIT)
     (root / "app/notes.py").write_text("edited")
 
-    with pytest.raises(EngineError, match=r"app/notes.py has changed"):
-        run.rewrite_code()
-    run.put_back()
-    run.close()
+    with pytest.raises(EngineError) as caught:
+        run.perform(REFERENCES)
+    run.end()
 
+    assert caught.value.id == "code-changed"
     assert (root / "app/notes.py").read_text() == "edited"
     assert (root / "app/tasks.py").read_bytes() == b'PATH = "tasks.db"\r\n'
     assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema WHERE type = 'table'") == [("projects",)]
 
 
 def test_a_smaller_source_than_planned_is_not_committed(root: Path) -> None:
-    """A plan that states a count which the source does not have is a problem of the survey."""
+    """A plan that states a count which the source does not have is refused by the preflight."""
     file = root / "consolidation.toml"
     file.write_text(file.read_text().replace('name = "notes"\n\n', 'name = "notes"\n  rows = 6\n\n'))
     assert plan_of(root).sources[1].tables[0].rows == 6
 
     run = a_run(root)
-    problems = run.survey().problems
-    run.close()
+    run.perform(PREFLIGHT)
+    outcomes = {id: run.check(id).outcome for id in run.log.demanded(PREFLIGHT)}
+    run.end()
 
-    assert [problem.criterion for problem in problems] == ["rows-as-stated"]
+    assert [id for id, outcome in outcomes.items() if not outcome.holds] == ["rows-as-stated"]
+    assert outcomes["rows-as-stated"] is Outcome.FAILED
+
+
+def test_rows_that_a_conflict_policy_decides_on_are_a_finding(root: Path) -> None:
+    """One note of the target has the key of a source's: it stays, and the backup set lists the key."""
+    execute(root / "workspace.db", CREATE_NOTES)
+    execute(root / "workspace.db", "INSERT INTO notes VALUES('a', 'ours')")
+    policy = 'name = "notes"\n  on_conflict = "prefer-target"\n\n'
+    file = root / "consolidation.toml"
+    file.write_text(file.read_text().replace('name = "notes"\n\n', policy))
+
+    run = consolidate(a_run(root))
+
+    assert verdict(run.log) == "accepted"
+    assert execute(root / "workspace.db", "SELECT body FROM notes WHERE id = 'a'") == [("ours",)]
+    assert len(run.target.settled) == 1
+    assert run.target.settled[0] in run.log.findings
+
+
+@pytest.mark.parametrize("absent", [["tasks"], ["tasks", "notes"]], ids=["one of two", "both"])
+def test_an_optional_source_that_is_absent_brings_no_table(root: Path, absent: list[str]) -> None:
+    """The plan allows that: what is there is moved, and the run is accepted."""
+    file = root / "consolidation.toml"
+    for name in absent:
+        file.write_text(file.read_text().replace(f'"logs/{name}.db"\n', f'"logs/{name}.db"\noptional = true\n'))
+        for path in (root / "logs").glob(f"{name}.db*"):
+            path.unlink()
+
+    run = consolidate(a_run(root))
+
+    assert verdict(run.log) == "accepted"
+    tables = {name for (name,) in execute(root / "workspace.db", "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert not tables & set(absent)
+    about_tables = ("tables-created", "rows-counted", "rows-exact", "no-duplicates", "values-fit", "keys-free")
+    about_sources = ("nothing-left-behind", "archived", "archive-restorable", "no-late-writes")
+    expected = Outcome.NOT_REQUIRED if len(absent) == len(plan_of(root).sources) else Outcome.PASSED
+    assert {run.log.outcome(id) for id in (*about_tables, *about_sources)} == {expected}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.observation import Outcome
 from migration.engine.scan import Mention, Scope, listed, mentions, stale_observations
 from migration.engine.scan_files import LARGEST
 from migration.plan.model import Exemption
@@ -375,7 +376,7 @@ def test_clean_trees_are_one_observation_that_counts_the_files(tmp_path: Path) -
 
     seen = stale_observations(mentions(Scope(tmp_path, ["."], DATABASES)))
 
-    assert [one.holds for one in seen] == [True]
+    assert [(one.outcome, one.examined) for one in seen] == [(Outcome.PASSED, 2)]
     assert seen[0].observed == "2 files read, none does; 2 mentions in documentation"
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine import rollback
-from migration.engine.backup import open_set
 from migration.engine.errors import EngineError
 from migration.engine.ledger import Ledger
+from migration.engine.run import Context
 from migration.engine.sets import already_consolidated, backup_sets, cut_short, discard, last_finished, recover
+from migration.engine.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from tests.engine.small_workspace import (
     SET,
     STAMP,
     DyingLedger,
-    MortalRun,
     a_run,
     build,
     consolidate,
@@ -30,15 +30,16 @@ from tests.engine.small_workspace import (
     execute,
     in_a_child,
     plan_of,
+    reach,
     state,
-    steps,
-    transfer,
 )
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
+
+    from migration.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -51,7 +52,8 @@ AFTER_SEAL = [
     ("before the first renaming", "archiving", 1),
     ("after the first renaming, before it is noted", "archived", 1),
     ("between two renamings", "archiving", 2),
-    ("after the archive, before the end", "finished", 1),
+    ("after the archive, before the record is noted", "recorded", 1),
+    ("after the last stage, before the end", "finished", 1),
 ]
 
 
@@ -65,20 +67,19 @@ def run_until_death(root: Path, event: str, times: int) -> None:
     """Consolidate in a process that is killed right before it notes the event."""
 
     def run() -> None:
-        DyingLedger.dies_at = (event, times)
-        consolidate(a_run(root, kind=MortalRun))
+        mortal = a_run(root)
+        mortal.ledger = DyingLedger(mortal.folder, event, times)
+        consolidate(mortal)
 
     assert in_a_child(run) == -signal.SIGKILL
 
 
-def die_after(root: Path, step: str) -> None:
-    """Consolidate in a process that is killed after a step."""
+def die_after(root: Path, stage: Stage) -> None:
+    """Consolidate in a process that is killed after a stage."""
 
     def run() -> None:
-        for name, take in steps(a_run(root)).items():
-            take()
-            if name == step:
-                die()
+        reach(a_run(root), stage)
+        die()
 
     assert in_a_child(run) == -signal.SIGKILL
 
@@ -91,13 +92,15 @@ def die_in_the_transfer(root: Path) -> None:
     source = '\n[[source]]\nname = "big"\nfile = "logs/big.db"\npriority = -1\n  [[source.table]]\n  name = "big"\n'
     plan.write_text(plan.read_text() + source)
 
+    def say(words: str) -> None:
+        if words.startswith("copying logs/tasks.db"):
+            die()
+
     def run() -> None:
-        one = a_run(root)
-        for name, take in steps(one).items():
-            if name == "transfer":
-                one.connection.execute("PRAGMA cache_size=5")
-                transfer(one, after_each=die)
-            take()
+        mortal = a_run(root, context=Context(say=say))
+        reach(mortal, SCHEMA)
+        mortal.target.connection.execute("PRAGMA cache_size=5")
+        mortal.perform(TRANSFER)
 
     assert in_a_child(run) == -signal.SIGKILL
     assert (root / "workspace.db-journal").stat().st_size > 512  # the case is what it says: a hot journal
@@ -122,13 +125,13 @@ def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times:
     assert recover(root, plan_of(root)) == []
 
 
-@pytest.mark.parametrize("step", ["create schema", "transfer", "verify"])
+@pytest.mark.parametrize("stage", [SCHEMA, TRANSFER, VERIFY], ids=lambda stage: stage.id)
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
-def test_a_run_killed_inside_its_transaction_is_undone(tmp_path: Path, step: str, target: bool) -> None:
+def test_a_run_killed_inside_its_transaction_is_undone(tmp_path: Path, stage: Stage, target: bool) -> None:
     """Nothing was committed: the target is as it was, or not there."""
     root = build(tmp_path / "workspace", target=target)
     before = state(root)
-    die_after(root, step)
+    die_after(root, stage)
 
     recover(root, plan_of(root))
 
@@ -189,13 +192,12 @@ def test_a_run_killed_before_its_set_was_sealed_leaves_nothing(root: Path) -> No
     """Nothing had been changed; a set that is no backup goes, in words."""
     before = state(root)
 
+    def say(words: str) -> None:
+        if words.startswith("dumping logs/notes.db"):
+            die()
+
     def run() -> None:
-        one = a_run(root)
-        one.survey()
-        open_set(one.folder)
-        one.ledger.note("started", run=STAMP, plan="small")
-        (one.folder / "databases/tasks.db.part").write_text("half")
-        die()
+        reach(a_run(root, context=Context(say=say)), BACKUP)
 
     assert in_a_child(run) == -signal.SIGKILL
 
@@ -276,9 +278,9 @@ def test_a_rollback_that_was_killed_is_finished(tmp_path: Path) -> None:
     assert folder.exists()
 
 
-def test_a_finished_run_is_not_undone(root: Path) -> None:
+def test_a_finished_run_is_not_undone(consolidated_copy: Path) -> None:
     """There is nothing to recover from, whatever the applications have written since."""
-    consolidated(root)
+    root = consolidated_copy
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
     after = state(root)
 
@@ -289,7 +291,7 @@ def test_a_finished_run_is_not_undone(root: Path) -> None:
 
 def test_what_applications_wrote_after_a_crash_is_kept(root: Path) -> None:
     """Rows that came into sources and target between the crash and the recovery stay, and are spoken of."""
-    die_after(root, "transfer")
+    die_after(root, TRANSFER)
     execute(root / "logs/tasks.db", "INSERT INTO tasks(title) VALUES('new')")
     execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
 
@@ -318,7 +320,7 @@ def test_rows_written_into_a_committed_target_after_a_crash_are_kept_aside(root:
 def test_a_target_made_by_somebody_else_after_a_crash_stays(tmp_path: Path) -> None:
     """A database that came under the target's name without the run is not the run's to remove."""
     root = build(tmp_path / "workspace", target=False)
-    die_after(root, "back up")
+    die_after(root, BACKUP)
     database(root / "workspace.db", "CREATE TABLE mine(x)")
 
     recover(root, plan_of(root))
@@ -329,7 +331,7 @@ def test_a_target_made_by_somebody_else_after_a_crash_stays(tmp_path: Path) -> N
 def test_a_created_target_that_an_application_has_filled_stays(tmp_path: Path) -> None:
     """The run had made an empty file; the tables in it are not the run's."""
     root = build(tmp_path / "workspace", target=False)
-    die_after(root, "create schema")
+    die_after(root, SCHEMA)
     database(root / "workspace.db", "CREATE TABLE mine(x)")
 
     recover(root, plan_of(root))
@@ -349,9 +351,9 @@ def test_a_sealed_set_without_its_manifest_is_never_deleted(root: Path) -> None:
     assert sorted((root / SET).rglob("*")) == before
 
 
-def test_a_sealed_set_is_not_discarded(root: Path) -> None:
+def test_a_sealed_set_is_not_discarded(consolidated_copy: Path) -> None:
     """Whoever asks."""
-    folder = consolidated(root)
+    folder = consolidated_copy / SET
 
     with pytest.raises(EngineError, match="it is a backup, and stays"):
         discard(folder)
@@ -393,9 +395,9 @@ def test_what_else_lies_among_the_sets_is_left_alone(root: Path, content: str) -
     assert all((backups / name / "mine").exists() for name in names)
 
 
-def test_sets_of_another_plan_do_not_count(root: Path) -> None:
+def test_sets_of_another_plan_do_not_count(consolidated_copy: Path) -> None:
     """A plan whose name begins like this one's keeps its own sets to itself."""
-    folder = consolidated(root)
+    root, folder = consolidated_copy, consolidated_copy / SET
     other = plan_of(root).model_copy(update={"name": "smal"})
 
     assert backup_sets(root, other) == []

@@ -15,9 +15,9 @@ import pytest
 
 from migration.engine import connections
 from migration.engine.files import has_hot_journal
-from migration.engine.run import Run
-from migration.plan.file import load, sha256
-from tests.engine.small_workspace import PLAN, STAMP, build, execute, in_a_child
+from migration.engine.modes import Mode
+from migration.engine.stages import PREFLIGHT
+from tests.engine.small_workspace import PLAN, a_run, build, execute, in_a_child
 from tests.engine.unprivileged import common_folder, unprivileged
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ else:
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and modes")
 
-MODES = ["rehearsal", "migration"]
+MODES = [Mode.REHEARSAL, Mode.MIGRATE]
 FORGOTTEN = ("nothing-left-behind", "left-behind", "logs/notes.db:forgotten")
 NOT_FOUND = ("references-found", "not-found", "app/notes.py")
 
@@ -83,19 +83,17 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
         survey_of(build(tmp_path_factory.mktemp(mode) / "workspace"), mode)
 
 
-def examine(root: Path, mode: str) -> Examined:
+def examine(root: Path, mode: Mode) -> Examined:
     """Survey the workspace as a user without privileges."""
     return unprivileged(lambda: survey_of(root, mode), root.parent)
 
 
-def survey_of(root: Path, mode: str) -> Examined:
+def survey_of(root: Path, mode: Mode) -> Examined:
     """Survey the workspace, or in a rehearsal its copy."""
-    scratch = root.parent / "scratch"
-    scratch.mkdir(exist_ok=True)
-    file = root / "consolidation.toml"
-    run = Run(load(file), file, sha256(file), scratch if mode == "rehearsal" else root, STAMP, root, lambda _: None)
+    run = a_run(root, mode=mode)
     try:
-        found = run.survey()
+        run.perform(PREFLIGHT)
+        found = run.found
     finally:
         run.close()
     return Examined(
@@ -199,7 +197,7 @@ def case(
     name: str, file: str, spoil: Spoil, *problem: str, reason: str = "", **by_mode: tuple[str, str] | None
 ) -> Case:
     """Return a case with the same problem in both modes, or one for each."""
-    same = dict.fromkeys(MODES, (problem[0], problem[1])) if problem else {}
+    same: dict[str, tuple[str, str] | None] = dict.fromkeys(MODES, (problem[0], problem[1])) if problem else {}
     return Case(name, file, spoil, {**same, **by_mode}, reason)
 
 
@@ -213,15 +211,15 @@ CASES = [
         "app/tasks.py",
         closed,
         rehearsal=("references-found", "unreadable"),
-        migration=("references-found", "code-unreadable"),
+        migrate=("references-found", "code-unreadable"),
     ),
-    case("hot journal", TASKS, interrupt, rehearsal=None, migration=("sources-readable", "hot-journal-waits")),
+    case("hot journal", TASKS, interrupt, rehearsal=None, migrate=("sources-readable", "hot-journal-waits")),
 ]
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mode: str) -> None:
+def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mode: Mode) -> None:
     """One file is spoiled: its problem and both of the others are in one survey, and no byte is changed."""
     with case.spoil(root / case.file):
         before = everything(root)
@@ -248,7 +246,7 @@ def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mo
     ],
 )
 def test_a_target_that_is_not_read_hides_no_source(
-    root: Path, spoil: Spoil, criterion: str, id: str, reason: str, mode: str
+    root: Path, spoil: Spoil, criterion: str, id: str, reason: str, mode: Mode
 ) -> None:
     """Its schema is not known, so no row has a place; rows, tables and code of the sources are examined."""
     execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
@@ -269,7 +267,7 @@ def test_a_target_that_is_not_read_hides_no_source(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_closed_wal_is_a_problem_of_its_database(root: Path, mode: str) -> None:
+def test_a_closed_wal_is_a_problem_of_its_database(root: Path, mode: Mode) -> None:
     """SQLite could not read the newest rows."""
     (root / "logs/tasks.db-wal").write_bytes(b"rows")
 
@@ -282,7 +280,7 @@ def test_a_closed_wal_is_a_problem_of_its_database(root: Path, mode: str) -> Non
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_closed_folder_is_not_taken_for_missing_files(root: Path, mode: str) -> None:
+def test_a_closed_folder_is_not_taken_for_missing_files(root: Path, mode: Mode) -> None:
     """Every database in it is named, an optional one as well; the code is examined."""
     text = PLAN.replace('file = "logs/notes.db"\n', 'file = "logs/notes.db"\noptional = true\n')
     (root / "consolidation.toml").write_text(text)
@@ -291,14 +289,14 @@ def test_a_closed_folder_is_not_taken_for_missing_files(root: Path, mode: str) -
         examined = examine(root, mode)
 
     databases = {("sources-readable", "unreadable", file) for file in (TASKS, "logs/notes.db")}
-    folder = {("space", "read-only", "logs")} if mode == "migration" else set()
+    folder = {("space", "read-only", "logs")} if mode == Mode.MIGRATE else set()
     assert examined.problems == {NOT_FOUND} | databases | folder
     assert examined.unread == {TASKS: "no permission", "logs/notes.db": "no permission"}
     assert (examined.sources, examined.target) == (set(), True)
 
 
-@pytest.mark.parametrize(("mode", "id"), [("rehearsal", "unreadable"), ("migration", "log-unreadable")])
-def test_a_closed_log_is_a_problem_beside_the_others(root: Path, mode: str, id: str) -> None:
+@pytest.mark.parametrize(("mode", "id"), [(Mode.REHEARSAL, "unreadable"), (Mode.MIGRATE, "log-unreadable")])
+def test_a_closed_log_is_a_problem_beside_the_others(root: Path, mode: Mode, id: str) -> None:
     """Whether it reports an error could not be told after the run."""
     (root / "app/app.log").write_text("line\n")
     (root / "consolidation.toml").write_text(PLAN + '[logs]\nfiles = ["app/*.log"]\n')
@@ -317,7 +315,7 @@ def test_a_closed_folder_of_the_scan_is_a_problem_of_a_rehearsal(root: Path) -> 
     (root / "consolidation.toml").write_text(PLAN + '[scan]\npaths = ["app", "pieces"]\n')
 
     with closed(root / "pieces"):
-        examined = examine(root, "rehearsal")
+        examined = examine(root, Mode.REHEARSAL)
 
     assert examined.problems == {FORGOTTEN, NOT_FOUND, ("references-found", "unreadable", "pieces")}
     assert (examined.sources, examined.unread) == ({"notes", "tasks"}, {})
@@ -326,7 +324,7 @@ def test_a_closed_folder_of_the_scan_is_a_problem_of_a_rehearsal(root: Path) -> 
 def test_every_closed_file_is_named_in_one_survey(root: Path) -> None:
     """Two databases and a code file, each with its own problem."""
     with closed(root / TASKS), closed(root / "logs/notes.db"), closed(root / "app/tasks.py"):
-        examined = examine(root, "rehearsal")
+        examined = examine(root, Mode.REHEARSAL)
 
     databases = {("sources-readable", "unreadable", file) for file in (TASKS, "logs/notes.db")}
     assert examined.problems == databases | {NOT_FOUND, ("references-found", "unreadable", "app/tasks.py")}
@@ -340,7 +338,7 @@ def test_a_hot_journal_without_write_permission_is_left_alone(root: Path) -> Non
     (root / TASKS).chmod(0o400)
     before = everything(root)
 
-    examined = examine(root, "migration")
+    examined = examine(root, Mode.MIGRATE)
 
     assert examined.problems == {("sources-readable", "read-only", TASKS)}
     assert everything(root) == before
@@ -355,7 +353,7 @@ def test_a_hot_journal_that_cannot_be_kept_is_a_problem(root: Path) -> None:
     (root / "backups").mkdir(mode=0o500)
     before = everything(root)
 
-    examined = examine(root, "migration")
+    examined = examine(root, Mode.MIGRATE)
 
     assert examined.problems == {("sources-readable", "hot-journal", TASKS)}
     assert examined.unread == {TASKS: "no permission"}
@@ -373,7 +371,7 @@ def test_a_damaged_database_with_a_hot_journal_is_a_problem_beside_the_others(ro
     journal[20:28] = bytes(8)  # sector and page size: the journal has no page that can be read
     (root / f"{TASKS}-journal").write_bytes(journal)
 
-    examined = examine(root, "rehearsal")
+    examined = examine(root, Mode.REHEARSAL)
 
     assert examined.problems >= {FORGOTTEN, NOT_FOUND}
     assert TASKS in examined.unread
@@ -381,7 +379,7 @@ def test_a_damaged_database_with_a_hot_journal_is_a_problem_beside_the_others(ro
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_table_of_an_unread_source_is_not_called_missing(root: Path, mode: str) -> None:
+def test_a_table_of_an_unread_source_is_not_called_missing(root: Path, mode: Mode) -> None:
     """A foreign key of the plan's own table refers to what that source would have brought."""
     required = '\n[[table]]\nname = "steps"\ncreate = "CREATE TABLE steps(task INTEGER REFERENCES tasks(id))"\n'
     (root / "consolidation.toml").write_text(PLAN + required)
@@ -393,7 +391,7 @@ def test_a_table_of_an_unread_source_is_not_called_missing(root: Path, mode: str
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_unread_database_counts_for_the_space(root: Path, mode: str) -> None:
+def test_an_unread_database_counts_for_the_space(root: Path, mode: Mode) -> None:
     """Its size is known without being read, and a rehearsal has no copy of it."""
     os.truncate(root / TASKS, shutil.disk_usage(root).free // 2 + 1)  # a hole in a file takes no space on the disk
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from migration.engine.modes import Mode
+from migration.engine.request import RunRequest, Settings
 from migration.engine.run import Run
 from migration.plan.model import Plan, Source, TableMap
 
@@ -31,4 +34,7 @@ def run_over(root: Path, tables: Mapping[str, Sequence[str]], *, policy: str = "
     plan = Plan(format=1, name="random", target="target.db", sources=sources)
     plan_file = root.with_name("plan.toml")  # beside the workspace, which is compared byte by byte
     plan_file.write_text("# kept in the backup set\n")
-    return Run(plan, plan_file, "0" * 64, root, STAMP, root, lambda _words: None)
+    settings = Settings(root, plan_file, root.with_name("reports"))
+    started = datetime.strptime(STAMP, "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
+    text = plan_file.read_bytes()
+    return Run(RunRequest(Mode.MIGRATE, settings, plan, plan_sha256="0" * 64, plan_text=text, started=started))

@@ -41,7 +41,7 @@ def _one(workspace: Workspace, folder: Path) -> Verdict:
         assert verdict.untouched, verdict.words
         assert files(root) == before
         assert verdict.problems, verdict.words
-        assert all(one.what and one.todo for one in verdict.problems)
+        assert all(entry.observed and entry.todo for entry in verdict.problems)
     return verdict
 
 

@@ -22,7 +22,7 @@ from migration.fleet.worker import Ran
 
 SCHEMA = Path(migration.__file__).parent / "fleet" / "fleet.schema.json"
 MEMBER = Member("shops/bonn", "bonn-1", "/srv/shops/bonn")
-GOOD = Bundle("/r", "ab" * 32, "migrate", "accepted", "Accepted: consolidated, every criterion shown.", rows=6)
+GOOD = Bundle("/r", "ab" * 32, "migrate", "accepted", "Accepted: consolidated, every criterion passed.", rows=6)
 BAD = replace(GOOD, verdict="refused", headline="Refused. Everything was put back.")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import migration
-from migration.audit.criteria import STAGES, Mode, Stage, criteria_of
+from migration.engine.criteria import criteria_in
+from migration.engine.stages import STAGES, Stage
 from migration.harness import gate
 
 if TYPE_CHECKING:
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
 
 # Options of plugins that need not be installed, with their default values: these must not stop a run.
 CONFTEST = """
-from pathlib import Path
+from types import SimpleNamespace
 import pytest
+from migration.engine.modes import Mode
+from migration.engine.request import RunRequest
 from migration.harness import gate
 from migration.harness.options import settings
-from migration.harness.state import STATE, RunState
 
 pytest_plugins = ["migration.harness.options", "migration.harness.gate"]
-MODES = {verb: verb for verb in ("migrate", "rollback", "inventory", "selftest")} | {"verify": "rehearsal"}
 
 def begin(config, verb):
     (config.rootpath / "begun.log").write_text(verb)
-    mode = "check" if (config.rootpath / "consolidated").exists() else MODES[verb]
-    return RunState(verb=verb, mode=mode, settings=settings(config))
+    mode = Mode.CHECK if (config.rootpath / "consolidated").exists() else Mode.of_verb(verb)
+    return SimpleNamespace(request=RunRequest(mode, settings(config)))
 
 gate.open_run = begin
 
@@ -41,7 +42,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture
 def run(pytestconfig):
-    return pytestconfig.stash[STATE]
+    return pytestconfig
 """
 
 INI = """
@@ -127,13 +128,13 @@ def staged_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -
     return StagedProject(pytester)
 
 
-def whole(mode: Mode) -> list[str]:
+def whole(mode: str) -> list[str]:
     """Return what the log says after a whole run."""
     return [f"{stage.file} {name}" for stage in STAGES if mode in stage.modes for name, _ in _tests(stage)]
 
 
 def _tests(stage: Stage) -> list[tuple[str, str]]:
-    judged = criteria_of(stage.id)
+    judged = criteria_in(stage)
     return [
         ("test_performed", ""),
         *((f"test_{re.sub(r'[-:]', '_', id_)}", f'@pytest.mark.criterion("{id_}")') for id_ in judged),

@@ -10,7 +10,7 @@ from migration.harness import refusals
 from tests.harness.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
-    from migration.audit.criteria import Mode
+    from migration.engine.modes import Mode
 
 TRANSFER = "tests/stages/test_40_transfer.py"
 

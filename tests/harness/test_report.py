@@ -19,12 +19,22 @@ if TYPE_CHECKING:
 
 _CONFTEST = """
 import os
+from datetime import UTC, datetime
 import pytest
-from migration.audit.evidence import Evidence
+from migration.audit.records import Surroundings
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
+from migration.engine.plan_run import PlanRun
+from migration.engine.request import RunRequest, Settings
+from migration.engine.run_log import RolledBack
+from migration.engine.stages import PREFLIGHT
 from migration.harness import report
-from migration.harness.state import STATE, RunState, Settings
+from migration.harness.state import SESSION
+from migration.plan.problem import Problem
+from migration.session import Session
 
 pytest_plugins = ["migration.harness.report"]
+MISTAKE = Problem("plan-valid", "a:t", "0 rows", "Correct it.", id="some-mistake")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
@@ -32,16 +42,20 @@ def pytest_configure(config):
         return
     here = config.rootpath
     settings = Settings(here / "workspace", here / "plan.toml", here / "reports")
-    config.stash[STATE] = state = RunState("migrate", "migrate", settings)
-    state.versions["<b>python</b>"] = "<img src=x onerror=alert(1)>"
-    report.prepare(config, state)
+    run = PlanRun(RunRequest(Mode.MIGRATE, settings, plan_problems=(MISTAKE,)))
+    session = Session(run, Surroundings({"<b>python</b>": "<img src=x onerror=alert(1)>"}))
+    config.stash[SESSION] = session
+    session.request.folder.mkdir(mode=0o700, parents=True)
+    report.prepare(config, session)
 
 def pytest_sessionfinish(session):
-    state = session.config.stash.get(STATE, None)
-    if state:
-        state.evidence.append(Evidence("rows-exact", "a:t", "1 row", "0 rows", holds=False))
-        state.finished = "2026-11-22T12:00:00+00:00"
-        state.put_back = "Everything was put back."
+    found = session.config.stash.get(SESSION, None)
+    if found:
+        found.run.perform(PREFLIGHT)
+        found.run.check("plan-valid")
+        found.run.log.rolled_back = RolledBack("Everything was put back.")
+        found.run.log.finish(datetime.now(UTC))
+        found.code = ExitCode.FAILED
     report.finish(session.config)
 """
 
@@ -104,7 +118,7 @@ def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(projec
     rows = [row for rows in _data(html)["tests"].values() for row in rows]
 
     # The verdict is there without a script, in the state that the run's end has left.
-    assert '<h2 id="verdict">Refused</h2>' in static
+    assert '<h2 id="verdict">Refused and put back</h2>' in static
     assert "Refused. Everything was put back." in static
     assert re.search(r"<title[^>]*>sqlite-consolidate: migrate \d{8}_\d{6}-migrate</title>", static)
 
@@ -160,7 +174,7 @@ def test_paths_that_the_user_gives_are_kept(project: pytest.Pytester) -> None:
     """``--html`` and ``--junitxml`` win; the page is in the report all the same."""
     _run(project, "--html=mine.html", "--junitxml=mine.xml")
 
-    assert '<h2 id="verdict">Refused</h2>' in (project.path / "mine.html").read_text("utf-8")
+    assert '<h2 id="verdict">Refused and put back</h2>' in (project.path / "mine.html").read_text("utf-8")
     assert (project.path / "mine.xml").exists()
     assert [path.name for path in (project.path / "reports").rglob("*.*")] == []
 

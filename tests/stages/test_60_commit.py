@@ -1,4 +1,4 @@
-"""Stage 60: the one point of no return for data."""
+"""Stage 60: COMMIT, the one point of no return for data."""
 
 from __future__ import annotations
 
@@ -6,37 +6,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import history
-from migration.engine.observation import equal
+from migration.engine.stages import COMMIT
 
 if TYPE_CHECKING:
-    from migration.engine.run import Run
-    from migration.harness.recorder import Recorder
-    from migration.harness.state import RunState
+    from migration.engine.pipeline import Pipeline
+    from migration.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("60-commit"), pytest.mark.migrate, pytest.mark.verify]
 
 
 @pytest.mark.order(6010)
-def test_the_transaction_is_committed(target: Run, state: RunState) -> None:
-    """COMMIT returns, with the row of history in the same transaction, and only if every criterion so far holds."""
-    assert all(one.holds for one in state.evidence), "a criterion does not hold: nothing is committed"
-    judged = {"rows-counted", "rows-exact", "integrity", "neighbours-unchanged"}
-    assert judged <= {one.criterion for one in state.evidence}, "a criterion was not shown: nothing is committed"
-
-    target.commit()
-
-    state.committed = target.committed
-    state.sql = target.sql
-    assert target.committed
+def test_transaction_is_committed(run: Pipeline) -> None:
+    """COMMIT returns; the engine refuses it unless every criterion before it holds."""
+    run.perform(COMMIT)
 
 
 @pytest.mark.order(6020)
 @pytest.mark.criterion("committed")
-def test_a_new_connection_reads_the_row_of_history(run: Run, evidence: Recorder) -> None:
-    """Whoever opens the target now finds the run in its history."""
-    rows = history.read_file(run.root / run.plan.target, run.limits)
-
-    wrong = evidence("committed", [equal(run.plan.target, run.stamp, rows[-1].run if rows else "no row")])
-
-    assert not wrong, wrong
+def test_history_row_is_visible(check: Check) -> None:
+    """A new connection reads the row of history of this run."""
+    check("committed")

@@ -1,4 +1,4 @@
-"""Stage 80: the applications, in subprocesses with deadlines, and what they did beside what they should."""
+"""Stage 80: run the applications in subprocesses with deadlines, and see what they changed."""
 
 from __future__ import annotations
 
@@ -6,54 +6,35 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.stages import SMOKE
+
 if TYPE_CHECKING:
-    from migration.engine.applications import Applications
-    from migration.engine.run import Run
-    from migration.harness.recorder import Recorder
-    from migration.harness.state import RunState
-    from migration.plan.model import Smoke
+    from migration.engine.pipeline import Pipeline
+    from migration.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("80-smoke"), pytest.mark.migrate, pytest.mark.verify]
 
 
 @pytest.mark.order(8010)
-def test_the_state_before_the_applications_is_noted(run: Run, applications: Applications) -> None:
-    """Logs, databases and the target's content are noted before the first application runs."""
-    applications.note(run.begin_smoke())
-
-    assert applications.noted
+def test_state_before_applications_is_noted(run: Pipeline) -> None:
+    """Logs, databases and the target's content are noted before the first application."""
+    run.perform(SMOKE)
 
 
-def test_the_application_works(applications: Applications, smoke_test: Smoke | None, evidence: Recorder) -> None:
-    """The application, in a process of its own, ends as it should and prints what it should."""
-    if smoke_test is None:
-        applications.say("the plan names no smoke test")
-        return
-
-    wrong = evidence.application(smoke_test, applications.run(smoke_test))
-
-    assert not wrong, wrong
+def test_each_application_works(check: Check, application: tuple[str, ...]) -> None:
+    """The application ends as it should and prints what it should."""
+    check(*application)
 
 
 @pytest.mark.order(8910)
 @pytest.mark.criterion("logs-clean")
-def test_the_logs_have_no_new_error(applications: Applications, evidence: Recorder) -> None:
+def test_logs_have_no_new_error(check: Check) -> None:
     """No line that is new since the run began reports an error."""
-    wrong = evidence("logs-clean", applications.new_log_errors())
-
-    assert not wrong, wrong
+    check("logs-clean")
 
 
 @pytest.mark.order(8920)
 @pytest.mark.criterion("no-side-effects")
-def test_the_applications_changed_no_database(applications: Applications, evidence: Recorder, state: RunState) -> None:
-    """No database of the workspace was created, changed or removed, and no table of the target changed.
-
-    What a test with ``writes = true`` did, it did on a copy: that is listed.
-    """
-    seen = applications.side_effects()
-
-    state.findings += applications.written
-    wrong = evidence("no-side-effects", seen)
-
-    assert not wrong, wrong
+def test_applications_changed_no_database(check: Check) -> None:
+    """No database was created, changed or removed unless the plan allows it."""
+    check("no-side-effects")

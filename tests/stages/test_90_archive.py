@@ -1,73 +1,42 @@
-"""Stage 90: the sources get their archived names."""
+"""Stage 90: give the sources their archived names."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import archive
-from migration.engine.backup import file_content, likened_content
-from migration.engine.observation import Observation, equal
-from migration.harness.facts import contents
+from migration.engine.stages import ARCHIVE
 
 if TYPE_CHECKING:
-    from migration.engine.run import Run
-    from migration.harness.recorder import Recorder
-    from migration.harness.state import RunState
+    from migration.engine.pipeline import Pipeline
+    from migration.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("90-archive"), pytest.mark.migrate, pytest.mark.verify]
 
 
 @pytest.mark.order(9010)
-def test_the_sources_are_renamed(run: Run, state: RunState) -> None:
-    """Each source is renamed while it is held exclusively; a write since the copy would have been noticed."""
-    sealed = run.archive()
-
-    state.archive = dict(sealed.archive)
-    assert len(state.archive) == len(run.found.sources)
+def test_sources_are_renamed(run: Pipeline) -> None:
+    """Each source is renamed while it is held exclusively."""
+    run.perform(ARCHIVE)
 
 
 @pytest.mark.order(9020)
 @pytest.mark.criterion("archived")
-def test_the_old_databases_are_archived(run: Run, evidence: Recorder) -> None:
-    """The old names are free, the archives are there, and no sidecar was left beside either."""
-    assert run.sealed is not None
-
-    wrong = evidence("archived", archive.archived_observations(run.root, run.sealed))
-
-    assert not wrong, wrong
+def test_sources_are_archived(check: Check) -> None:
+    """The old names are free, the archives are there, and no sidecar file lies beside."""
+    check("archived")
 
 
 @pytest.mark.order(9030)
 @pytest.mark.criterion("archive-restorable")
-def test_each_archive_can_be_restored(run: Run, evidence: Recorder) -> None:
-    """Restored to a scratch folder, each archive opens and has the content of its source."""
-    assert run.sealed is not None
-
-    wrong = evidence(
-        "archive-restorable", archive.restorable_observations(run.root, run.sealed, run.folder, run.limits)
-    )
-
-    assert not wrong, wrong
+def test_archives_can_be_restored(check: Check) -> None:
+    """Restored to a scratch folder, each archive has the content of its source."""
+    check("archive-restorable")
 
 
 @pytest.mark.order(9040)
 @pytest.mark.criterion("no-late-writes")
-def test_nobody_wrote_between_copy_and_archive(run: Run, evidence: Recorder, state: RunState) -> None:
+def test_no_late_write_is_lost(check: Check) -> None:
     """Each archive has the content that was copied."""
-    assert run.sealed is not None
-    seen = []
-    for facts in run.found.sources.values():
-        archived, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
-        read = partial(likened_content, copy=copy, folder=run.folder) if copy else file_content
-        found = read(archived, limits=run.limits)
-        state.read_at("archive", facts.file, contents(found.tables))
-        seen.append(equal(facts.file, facts.digest, found.digest))
-
-    wrong = evidence(
-        "no-late-writes", seen or [Observation("sources", "unchanged", "there was no source to archive", holds=True)]
-    )
-
-    assert not wrong, wrong
+    check("no-late-writes")

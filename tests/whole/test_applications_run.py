@@ -97,7 +97,7 @@ def observed(ran: Ran, criterion: str) -> str:
     return " | ".join(
         f"{one['subject']}: {one['observed']}"
         for one in ran.evidence["criteria"]
-        if one["id"] == criterion and one["verdict"] == "failed"
+        if one["id"] == criterion and one["outcome"] == "failed"
     )
 
 
@@ -183,7 +183,7 @@ def test_a_first_insert_is_tried_and_taken_back(workspace: Workspace, verb: str)
     ran = workspace.forked(verb)
 
     assert ran.exit == 0, ran.text
-    assert any("main.db: tasks: " in one and "by inserts, on its copy" in one for one in ran.evidence["findings"])
+    assert any("main.db: tasks: " in one and "by inserts, on its copy" in one for one in ran.findings)
     if verb == "migrate":
         con = sqlite3.connect(workspace.root / "main.db")
         assert con.execute("SELECT id FROM tasks ORDER BY id").fetchall() == [("a",), ("b",), ("c",)]

@@ -12,10 +12,10 @@ from tests.whole.whole_run import Before, Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-ARCHIVED = "test_the_old_databases_are_archived"
+ARCHIVED = "archived"
 
 
-def _kill(_item: object) -> None:
+def _kill(_run: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

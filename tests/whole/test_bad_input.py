@@ -69,7 +69,9 @@ BAD_INPUT = (
     ),
     Case("a table that is not there", "sources-readable", _plan('"tasks"', '"task"'), ("old.db:task: no such table",)),
     Case("a damaged source", "integrity-before", _damage, ("old.db: is corrupt",)),
-    Case("another count", "rows-as-stated", _plan("rows = 3", "rows = 4"), ("the plan expects 4 rows", "has 3")),
+    Case(
+        "another count", "rows-as-stated", _plan("rows = 3", "rows = 4"), ("3 rows", "expected: 4 rows", "other-count")
+    ),
     Case(
         "a column without a place",
         "values-fit",

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CHECKS = (
-    bundle_check.whole,
-    bundle_check.valid,
-    verdict_check.following,
-    verdict_check.adding_up,
-    bundle_check.agreeing,
-)
+CHECKS = {
+    "bundle-whole": bundle_check.whole,
+    "evidence-valid": bundle_check.valid,
+    "verdict-follows": verdict_check.following,
+    "counts-add-up": verdict_check.adding_up,
+    "files-agree": bundle_check.agreeing,
+}
 Files = dict[str, bytes]
 
 
@@ -51,7 +51,7 @@ def files(made: Path) -> Files:
 def failing(files: Files) -> set[str]:
     """Ids of the criteria that do not hold for a bundle of these files."""
     told = tell(Bundle("some.zip", files))
-    return {one.criterion for check in CHECKS for one in check(told) if not one.holds}
+    return {id for id, check in CHECKS.items() for seen in check(told) if not seen.holds}
 
 
 def sealed_anew(files: Files) -> None:
@@ -144,7 +144,7 @@ def test_counts_that_do_not_add_up_are_found(files: Files, change: Callable[[Any
 
 
 def _failed_hidden(document: Any) -> None:
-    document["criteria"][3]["verdict"] = "failed"
+    document["criteria"][3]["outcome"] = "failed"
 
 
 def _stage_failed(document: Any) -> None:
@@ -213,14 +213,14 @@ def test_files_that_tell_otherwise_than_the_evidence_are_found(files: Files) -> 
         sealed_anew(changed)
 
         assert failing(changed) == {"files-agree"}, name
-    headline = {**files, "manifest.json": files["manifest.json"].replace(b"every criterion shown", b"all of it")}
+    headline = {**files, "manifest.json": files["manifest.json"].replace(b"every criterion passed", b"all of it")}
     assert failing(headline) == {"files-agree"}
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"schema": 1', b'"schema": 2'),
+        (b'"schema": 2', b'"schema": 3'),
         (b'"verdict": "accepted"', b'"verdict": "fine"'),
         (b'"already": false', b'"already": false, "already": true'),
         (b'"exit_code": 0', b'"exit_code": NaN'),

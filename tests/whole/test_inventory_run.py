@@ -129,8 +129,8 @@ def test_who_has_a_database_open_is_named_and_does_not_keep_it_from_being_looked
 
 
 FAULTS = {
-    "plan-proposed": ("test_the_plan_passes_its_own_check", PLAN, b"format = 2\n"),
-    "only-looked": ("test_the_databases_were_only_looked_at", "north.db-journal", b"left behind"),
+    "plan-proposed": ("plan-proposed", PLAN, b"format = 2\n"),
+    "only-looked": ("only-looked", "north.db-journal", b"left behind"),
 }
 
 
@@ -138,7 +138,7 @@ FAULTS = {
 def test_a_fault_turns_its_criterion_red(mixed: Workspace, criterion: str) -> None:
     """The run ends with 1 and names the criterion."""
     test, file, data = FAULTS[criterion]
-    plant = Before(test, lambda _item: (mixed.root / file).write_bytes(data) and None)
+    plant = Before(test, lambda _run: (mixed.root / file).write_bytes(data) and None)
 
     ran = mixed.forked("inventory", plugin=plant)
 

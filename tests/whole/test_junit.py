@@ -49,6 +49,6 @@ def test_the_file_has_the_shape_that_importers_know_also_after_a_failure_with_ho
         assert {child.tag for child in element} <= inside, element.tag
     [suite] = JUnitXml.fromstring(data)
     failed = [case for case in suite if any(isinstance(one, Failure) for one in case.result)]
-    assert [case.name for case in failed] == ["test_the_application_works[smoke-1]"]
+    assert [case.name for case in failed] == ["test_each_application_works[smoke-1]"]
     assert suite.failures == 1
     assert suite.tests == len(list(suite))

@@ -41,9 +41,9 @@ def test_the_faults_of_somebody_elses_consolidation_are_found(tmp_path: Path) ->
     assert right.evidence["mode"] == "check"
     assert unwritten == before
     assert wrong.exit == 1, wrong.text
-    assert {one["id"] for one in wrong.evidence["criteria"] if one["verdict"] == "failed"} >= set(FAULTS)
+    assert {one["id"] for one in wrong.evidence["criteria"] if one["outcome"] == "failed"} >= set(FAULTS)
     assert "columns file and created_by have changed places" in wrong.text
-    unanswered = {one["id"]: one["observed"] for one in right.evidence["criteria"] if one["verdict"] == "not shown"}
+    unanswered = {one["id"]: one["observed"] for one in right.evidence["criteria"] if one["outcome"] == "not examined"}
     assert unanswered["backup-complete"] == "only the run that makes a consolidation can show it"
 
 

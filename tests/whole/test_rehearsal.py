@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from migration.engine.run import Run
 
 
-def _break(item: pytest.Function) -> None:
-    run = cast("Run", item.funcargs["target"])
-    run.connection.execute("DELETE FROM main.tags WHERE tag = 'blue'")
+def _break(run: Run) -> None:
+    run.target.connection.execute("DELETE FROM main.tags WHERE tag = 'blue'")
 
 
-def _interrupt(_item: pytest.Function) -> None:
+def _interrupt(_run: object) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -40,7 +39,7 @@ def test_a_failure_in_a_rehearsal_says_that_the_workspace_was_not_touched(worksp
     """Exit 1 by the criterion, as the real run would; not a byte changes, and no copy stays behind."""
     before = workspace.files()
 
-    ran = workspace.forked("verify", plugin=Before("test_all_record_counts_match", _break))
+    ran = workspace.forked("verify", plugin=Before("rows-counted", _break))
 
     assert ran.exit == 1, ran.text
     assert "rows-counted" in ran.failed
@@ -54,7 +53,7 @@ def test_an_interrupted_rehearsal_leaves_nothing(workspace: Workspace, scratch: 
     """Neither in the workspace nor among the copies."""
     before = workspace.files()
 
-    ran = workspace.forked("verify", plugin=Before("test_everything_is_put_back", _interrupt))
+    ran = workspace.forked("verify", plugin=Before("97-rollback", _interrupt))
 
     assert ran.exit == 143, ran.text
     assert "Interrupted. The workspace was not touched." in ran.text
@@ -71,7 +70,7 @@ def test_bad_input_is_found_by_a_rehearsal_too(workspace: Workspace, scratch: Pa
     ran = workspace.forked("verify")
 
     assert ran.exit == 4, ran.text
-    assert "old.db:tasks: the plan expects 4 rows, the source has 3" in ran.text
+    assert "old.db:tasks: 3 rows (expected: 4 rows)" in ran.text
     assert "old.db:extra: 1 row is in no table map" in ran.text
     assert workspace.files() == before
     assert list(scratch.iterdir()) == []
@@ -90,7 +89,7 @@ def test_a_running_application_stops_a_migration_and_not_a_rehearsal(workspace: 
 
     assert rehearsed.exit == 0, rehearsed.text
     assert after_rehearsal == before
-    assert any(f"main.db is open in process {pid}" in finding for finding in rehearsed.evidence["findings"])
+    assert any(f"main.db is open in process {pid}" in finding for finding in rehearsed.findings)
     assert refused.exit == 4, refused.text
     assert f"main.db: is open, in use by process {pid}" in refused.text
     assert after_refusal == before

@@ -82,4 +82,4 @@ def test_without_the_key_the_report_says_that_none_was_made(workspace: Workspace
     ran = workspace.forked("migrate")
 
     assert ran.exit == 0, ran.text
-    assert said(ran) == "no report of a rehearsal of this very plan that passed"
+    assert said(ran) == "the plan demands no rehearsal, and no report of one is there"

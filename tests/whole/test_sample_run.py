@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.criteria import CRITERIA, STAGES, Mode
+from migration.engine.criteria import CRITERIA
 from migration.engine.guard import looking
+from migration.engine.modes import Mode
+from migration.engine.stages import STAGES
 from migration.plan.file import load
 from migration.sample.build import build
 from tests.whole.whole_run import Ran, Workspace
@@ -29,7 +31,7 @@ def _sample(tmp_path: Path, *, decisions: bool = False) -> Workspace:
 def _demanded(workspace: Workspace, mode: Mode) -> set[str]:
     stages = {stage.id for stage in STAGES if mode in stage.modes}
     smoke = {f"smoke:{test.name}" for test in load(workspace.plan).smoke} if mode != "rollback" else set()
-    return {criterion.id for criterion in CRITERIA if criterion.stage in stages} | smoke
+    return {criterion.id for criterion in CRITERIA.values() if criterion.stage.id in stages} | smoke
 
 
 def _count(database: Path, table: str) -> int:
@@ -41,7 +43,7 @@ def _accepted(ran: Ran, workspace: Workspace, mode: Mode) -> None:
     """Assert that a run was accepted, with every criterion shown, and left a whole bundle."""
     assert ran.exit == 0, ran.text
     assert (ran.evidence["mode"], ran.evidence["verdict"]) == (mode, "accepted")
-    shown = {one["id"] for one in ran.evidence["criteria"] if one["verdict"] == "shown"}
+    shown = {one["id"] for one in ran.evidence["criteria"] if one["outcome"] in ("passed", "not required")}
     assert shown == _demanded(workspace, mode)
     assert ran.evidence["not_shown"] == []
     assert set(ran.outcomes.values()) == {"passed"}
@@ -59,11 +61,11 @@ def test_the_sample_is_rehearsed_consolidated_checked_and_put_back(tmp_path: Pat
     files, contents = workspace.files(), workspace.contents()
 
     rehearsal = workspace.forked("verify")
-    _accepted(rehearsal, workspace, "rehearsal")
+    _accepted(rehearsal, workspace, Mode.REHEARSAL)
     assert workspace.files() == files
 
     migrated = workspace.pytest("migrate")
-    _accepted(migrated, workspace, "migrate")
+    _accepted(migrated, workspace, Mode.MIGRATE)
     consolidated = workspace.files()
     target = workspace.root / "workspace.db"
     assert (_count(target, "tasks"), _count(target, "task_queue_metadata"), _count(target, "proposals")) == (85, 5, 1)
@@ -80,11 +82,11 @@ def test_the_sample_is_rehearsed_consolidated_checked_and_put_back(tmp_path: Pat
     assert workspace.files() == consolidated
 
     checked = workspace.forked("verify")
-    _accepted(checked, workspace, "check")
+    _accepted(checked, workspace, Mode.CHECK)
     assert workspace.files() == consolidated
 
     undone = workspace.forked("rollback")
-    _accepted(undone, workspace, "rollback")
+    _accepted(undone, workspace, Mode.ROLLBACK)
     assert workspace.contents() == contents
 
 
@@ -95,7 +97,7 @@ def test_the_sample_is_consolidated_with_its_optional_database(tmp_path: Path) -
     contents = workspace.contents()
 
     migrated = workspace.forked("migrate")
-    _accepted(migrated, workspace, "migrate")
+    _accepted(migrated, workspace, Mode.MIGRATE)
     assert _count(workspace.root / "workspace.db", "orchestration_decisions") == 72
 
     assert workspace.forked("rollback").exit == 0

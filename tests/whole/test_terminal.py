@@ -6,16 +6,16 @@ from typing import NoReturn
 
 import pytest
 
-from migration.audit.criteria import STAGES
 from migration.engine.connections import library
+from migration.engine.stages import STAGES
 from migration.harness import life
 from tests.thorough import thorough
 from tests.whole.whole_run import Before, Workspace
 
-_COUNTED = "test_all_record_counts_match"
+_COUNTED = "rows-counted"
 
 
-def _fail(_item: object) -> NoReturn:
+def _fail(_run: object) -> NoReturn:
     raise ZeroDivisionError("nobody foresaw this")
 
 
@@ -38,7 +38,7 @@ class Impatient:
 
 def test_a_run_ends_with_verdict_report_backup_set_and_next_command(workspace: Workspace) -> None:
     """The last lines are the same in every style; in the usual one each stage has one line."""
-    accepted, put_back = "Accepted: consolidated, every criterion shown.", "Put back: everything is as it was"
+    accepted, put_back = "Accepted: consolidated, every criterion passed.", "Put back: everything is as it was"
     for verb, style, verdict, stages in (
         ("migrate", "--color=no", accepted, [stage.id for stage in STAGES if "migrate" in stage.modes]),
         ("rollback", "-q", put_back, []),
@@ -121,7 +121,7 @@ def test_a_failure_that_nobody_foresaw_keeps_its_traceback(workspace: Workspace)
     assert ran.shows_source
     assert "  40-transfer: ZeroDivisionError: nobody foresaw this" in ran.text
     assert "FAILED tests/stages/test_40_transfer.py" in ran.text
-    assert ran.evidence["findings"][0] == "40-transfer: ZeroDivisionError: nobody foresaw this"
+    assert ran.findings[0] == "40-transfer: ZeroDivisionError: nobody foresaw this"
     assert workspace.contents() == before
 
 
@@ -149,7 +149,7 @@ def test_a_long_list_is_cut_and_says_so(workspace: Workspace) -> None:
     assert ran.exit == 4, ran.text
     assert ran.text.count("1 row is in no table map") == 50
     assert "and 10 more: see the report" in ran.text
-    assert len([one for one in ran.evidence["criteria"] if one["verdict"] == "failed"]) == 60
+    assert len([one for one in ran.evidence["criteria"] if one["outcome"] == "failed"]) == 60
 
 
 def test_hostile_names_are_escaped(workspace: Workspace) -> None:

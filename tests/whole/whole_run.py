@@ -28,6 +28,8 @@ from migration.audit.told import tell
 from migration.audit.verdict_check import adding_up, following
 from migration.engine import connections
 from migration.engine.backup import file_content_digest
+from migration.harness.outcome import stage_of
+from migration.harness.state import SESSION
 
 if TYPE_CHECKING:
     import sqlite3
@@ -119,12 +121,18 @@ class Ran:
     @property
     def failed(self) -> set[str]:
         """Ids of the criteria that do not hold."""
-        return {one["id"] for one in self.evidence.get("criteria", ()) if one["verdict"] == "failed"}
+        return {one["id"] for one in self.evidence.get("criteria", ()) if one["outcome"] == "failed"}
 
     @property
     def shows_source(self) -> bool:
         """Whether it printed a traceback, Python's or pytest's: nothing for a user to read."""
         return "Traceback (most recent" in self.text or "\nE   " in self.text or "\n>   " in self.text
+
+    @property
+    def findings(self) -> list[str]:
+        """The texts of its findings; that of other users' processes depends on the machine."""
+        texts = [finding["text"] for finding in self.evidence.get("findings", ())]
+        return [text for text in texts if "of other users could not be examined" not in text]
 
     @property
     def outcomes(self) -> dict[str, str]:
@@ -257,20 +265,23 @@ def other_process(path: Path, sql: str) -> Iterator[int]:
 
 
 class Before:
-    """A plugin that does something before one test of a stage, and undoes it afterwards if it says how.
+    """A plugin that does something before a stage is performed or a criterion is checked, and may undo it afterwards.
 
     Args:
-        test: Name of the test function.
-        act: Called with the test; what it returns, if anything, is called when the test is over.
+        place: Id of the stage, or of the criterion.
+        act: Called with the run; what it returns, if anything, is called when the stage or the check is over.
     """
 
-    def __init__(self, test: str, act: Any) -> None:
-        self._test, self._act = test, act
+    def __init__(self, place: str, act: Any) -> None:
+        self._place, self._act = place, act
 
     @pytest.hookimpl(wrapper=True, trylast=True)  # right before the test, after everything of the harness
     def pytest_runtest_call(self, item: pytest.Function) -> Iterator[None]:
         """Act in time."""
-        undo = self._act(item) if item.originalname == self._test else None
+        criteria = [id for mark in item.iter_markers("criterion") for id in mark.args]
+        stage = stage_of(item)
+        here = self._place in criteria or (not criteria and stage is not None and stage.id == self._place)
+        undo = self._act(item.config.stash[SESSION].run) if here else None
         try:
             return (yield)
         finally:

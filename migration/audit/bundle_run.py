@@ -1,0 +1,104 @@
+"""Check a bundle of an earlier run; no workspace is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.audit import bundle_check, verdict_check
+from migration.audit.bundle_reader import read_bundle
+from migration.audit.past_runs import MANIFEST, told_by
+from migration.audit.told import tell
+from migration.engine.errors import EngineError
+from migration.engine.pipeline import Pipeline
+from migration.engine.stages import BUNDLE
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from migration.audit.told import BundleContents
+    from migration.engine.observation import Observation
+    from migration.engine.request import RunRequest
+    from migration.engine.stages import Stage
+
+
+class BundleRun(Pipeline):
+    """A check of a bundle under way.
+
+    Attributes:
+        bundle: Its files.
+    """
+
+    def __init__(self, request: RunRequest, bundle: Path, say: Callable[[str], None] = lambda _words: None) -> None:
+        """Read the files of a bundle.
+
+        Args:
+            request: What was asked for.
+            bundle: The ``.zip`` of a run, or the folder that it was unzipped to.
+            say: Called with a few words before each part of a long step.
+
+        Raises:
+            EngineError: It is no bundle, or none that can be read safely, or that of a run without an end.
+            OSError: It cannot be read.
+        """
+        super().__init__(request, say)
+        self.bundle = read_bundle(bundle)
+        self._contents: BundleContents | None = None
+        about = told_by(self.bundle.files[MANIFEST], "")
+        if about is None:  # a damaged manifest is for the criteria to find
+            return
+        if not about.finished:
+            raise EngineError(
+                f"run {one_line(about.run)} has no end, and no bundle.",
+                left="Nothing was checked.",
+                todo="Name the bundle of a run that has.",
+                id="unfinished-run",
+            )
+        self.log.findings.append(f"The bundle tells of run {about.run}: {about.headline}")
+        self.log.tells_of = f"It tells of run {about.run}: {about.headline}"
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """Evidence, manifest and plan are parsed."""
+        return {BUNDLE: self._read}
+
+    @property
+    def has_acted(self) -> bool:
+        """Nothing is changed."""
+        return False
+
+    @property
+    def contents(self) -> BundleContents:
+        """What the bundle holds.
+
+        Raises:
+            EngineError: It has not been parsed.
+        """
+        if self._contents is None:
+            raise EngineError("the bundle was not read.", todo="Perform the stage first.", id="out-of-order")
+        return self._contents
+
+    def bundle_whole(self) -> list[Observation]:
+        """Observe that every file is as the run left it, and that there is no other."""
+        return bundle_check.whole(self.contents)
+
+    def evidence_valid(self) -> list[Observation]:
+        """Observe that the evidence is of a schema that this release knows."""
+        return bundle_check.valid(self.contents)
+
+    def verdict_follows(self) -> list[Observation]:
+        """Observe that the verdict is the one that criteria and stages add up to."""
+        return verdict_check.following(self.contents)
+
+    def counts_add_up(self) -> list[Observation]:
+        """Observe that rows before and rows moved make the rows after."""
+        return verdict_check.adding_up(self.contents)
+
+    def files_agree(self) -> list[Observation]:
+        """Observe that manifest, summary, page, tests and plan say what the evidence says."""
+        return bundle_check.agreeing(self.contents)
+
+    def _read(self) -> None:
+        self.say("reading the bundle")
+        self._contents = tell(self.bundle)

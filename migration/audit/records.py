@@ -1,0 +1,243 @@
+"""Build the record of a run from what the run knows."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import shlex
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import migration
+from migration.audit.evidence import (
+    STAGE_ERROR,
+    DatabaseRecord,
+    MoveRecord,
+    Record,
+    SchemaDifference,
+    SmokeRecord,
+    TableContent,
+    findings_of,
+)
+from migration.audit.limits import limits
+from migration.audit.past_runs import workspace_id
+from migration.audit.words import duration
+from migration.engine.criteria import SMOKE
+from migration.engine.move import column_differences
+from migration.engine.rollback_run import RollbackRun
+from migration.engine.run import Run
+from migration.engine.standing_run import CheckRun, StandingRun
+from migration.engine.verdict import headline, verdict
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from migration.audit.evidence import Attempt, Place
+    from migration.engine.digest import TableDigest
+    from migration.engine.facts import Facts
+    from migration.engine.pipeline import Pipeline
+    from migration.engine.run import FinalReading
+    from migration.engine.smoke import SmokeResult
+    from migration.plan.model import Smoke, Source
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a record says beside what its run has shown.
+
+    Attributes:
+        versions: Of what took part.
+        attempts: Earlier runs on this workspace, oldest first.
+        drilled: When a rehearsal of this plan last passed, rollback included; UTC, ISO 8601, or empty.
+    """
+
+    versions: dict[str, str]
+    attempts: tuple[Attempt, ...] = ()
+    drilled: str = ""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this project, of SQLite, of Python, and of the packages that a run uses."""
+    from importlib.metadata import version
+
+    names = ("pytest", "pytest-order", "pytest-html", "sqlite-utils", "pydantic", "libcst")
+    return {
+        "sqlite-consolidate": migration.__version__,
+        "SQLite": sqlite3.sqlite_version,
+        "SQLite module": sqlite3.__name__,
+        "Python": sys.version.split()[0],
+        "platform": platform.platform(),
+        **{name: version(name) for name in names},
+    }
+
+
+def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
+    """Return the record of a run as it stands; its verdict is not shown before the run has ended."""
+    request, log = run.request, run.log
+    settings, plan = request.settings, request.plan
+    works = settings.bundle is None  # on a workspace, by a plan
+    return Record(
+        run=request.run_id,
+        mode=log.mode,
+        verdict=verdict(log) if log.finished else "not shown",
+        headline=headline(log),
+        exit_code=exit_code,
+        started=request.started.isoformat(timespec="seconds"),
+        finished=log.finished,
+        host=platform.node(),
+        user=getpass.getuser(),
+        versions=dict(around.versions),
+        plan={"path": settings.plan.name if works else "", "sha256": request.plan_sha256},
+        change=plan.change.model_dump() if plan else {},
+        workspace=settings.workspace.name if works else "",
+        workspace_id=workspace_id(settings.workspace) if works else "",
+        stages=log.all_stages() if log.finished else tuple(log.stages.values()),
+        criteria=log.evidence(),
+        findings=(*findings_of(log.errors, STAGE_ERROR, "attention"), *findings_of(log.findings)),
+        put_back=log.rolled_back.text if log.rolled_back else "",
+        already=log.already,
+        unanswerable=dict(log.unanswerable),
+        attempts=around.attempts,
+        asked={f"{SMOKE}{test.name}": test.answers or test.name for test in plan.smoke} if plan else {},
+        limits=limits(plan) if plan else (),
+        extra=dict(log.extra),
+        **_known_to(run, around),
+    )
+
+
+def _known_to(run: Pipeline, around: Surroundings) -> dict[str, Any]:
+    """Return the fields of a record that only some kinds of run fill."""
+    if isinstance(run, Run):
+        return _of_consolidation(run, around)
+    if isinstance(run, CheckRun):
+        folder = run.standing.folder.relative_to(run.root).as_posix()
+        return {"backup_set": folder, "archive": dict(run.sealed.archive), "smoke": _applications(run)}
+    if isinstance(run, StandingRun):
+        return {"smoke": _applications(run)}
+    return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}
+
+
+def _of_consolidation(run: Run, around: Surroundings) -> dict[str, Any]:
+    drilled = run.log.finished if run.is_rehearsal and run.has_rolled_back else around.drilled
+    known: dict[str, Any] = {
+        "backup_set": run.backup_set,
+        "rollback": {"drilled": drilled},
+        "diff": run.diff,
+        "smoke": _applications(run),
+    }
+    if run.is_sealed or run.has_acted:
+        known["rollback"] = {"command": run.request.command("rollback"), "drilled": drilled}
+    if run.is_archived:
+        known["archive"] = dict(run.sealed.archive)
+    if run.has_preflight:
+        known |= _of_preflight(run)
+    if run.copied is not None:
+        known["moves"] = tuple(
+            MoveRecord(
+                source=done.move.source.name,
+                subject=done.move.subject,
+                table=done.move.map.name,
+                into=done.move.into.name,
+                rows=done.rows,
+                arrived=done.inserted,
+                skipped=done.skipped,
+                replaced=done.replaced,
+            )
+            for done in run.copied.done
+        )
+        known["sql"] = tuple(run.copied.sql)
+    return known
+
+
+def _of_preflight(run: Run) -> dict[str, Any]:
+    found = run.found
+    by_name = {source.name: source for source in run.plan.sources}
+    target = _database(found.target, run) if found.target else None
+    if run.final is not None:
+        target = _after(target or DatabaseRecord(name="target", file=run.plan.target), run.final)
+    return {
+        "sources": tuple(
+            _database(found.sources[source.name], run, by_name[source.name])
+            for source in run.plan.sources
+            if source.name in found.sources
+        ),
+        "target": target,
+        "planned": tuple(
+            MoveRecord(move.source.name, move.subject, move.map.name, move.into.name, found.rows(move))
+            for move in found.moves
+        ),
+        "differences": tuple(
+            SchemaDifference(one.subject, one.column, one.what, one.source, one.target)
+            for move in found.moves
+            for one in column_differences(move)
+        ),
+    }
+
+
+def _database(facts: Facts, run: Run, source: Source | None = None) -> DatabaseRecord:
+    places: dict[Place, dict[str, TableContent]] = {"live": _contents(facts.digests)}
+    for place in ("backup", "dump", "archive"):
+        tables = run.contents.get(place, {}).get(facts.file)
+        if tables is not None:
+            places[place] = _contents(tables)
+    return DatabaseRecord(
+        name=facts.name,
+        file=facts.file,
+        size=facts.size,
+        digest=facts.digest,
+        rows=facts.rows,
+        versions=dict(facts.schema.header),
+        contents=places,
+        about=_about(source) if source else {},
+    )
+
+
+def _after(before: DatabaseRecord, final: FinalReading) -> DatabaseRecord:
+    """Add what the target is after the run, as the last check has read it."""
+    content = final.content
+    return replace(
+        before,
+        size_after=final.size,
+        digest_after=content.digest,
+        rows_after={name: table.rows for name, table in content.tables.items()},
+        versions=before.versions or dict(final.schema.header),
+        contents={**before.contents, "after": _contents(content.tables)},
+    )
+
+
+def _contents(tables: Mapping[str, TableDigest]) -> dict[str, TableContent]:
+    return {name: TableContent(table.rows, table.sha256) for name, table in tables.items()}
+
+
+def _applications(run: Run | StandingRun) -> tuple[SmokeRecord, ...]:
+    by_name = {test.name: test for test in run.plan.smoke}
+    withheld = run.log.disclosure.withhold_output
+    return tuple(_application(by_name[name], result, withheld=withheld) for name, result in run.applied)
+
+
+def _application(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
+    """Return what an application did; its command as the plan has it, for an interpreter's path is this machine's.
+
+    What it printed may hold values of rows: where it is to be withheld, it is only counted.
+    """
+    command = shlex.join(["python", "-c", test.python] if test.python else test.run)
+    return SmokeRecord(
+        name=test.name,
+        command=command,
+        ended=result.problem or result.ended or f"exit status {result.exit}",
+        seconds=result.seconds,
+        lines=len(result.stdout.splitlines()),
+        error_lines=len(result.stderr.splitlines()),
+        stdout="" if withheld else result.stdout,
+        stderr="" if withheld else result.stderr,
+    )
+
+
+def _about(source: Source) -> dict[str, str]:
+    stated = {"priority": str(source.priority or ""), "risk": source.risk, "reason": source.reason}
+    stated["estimate"] = duration(source.estimate)
+    return {name: value for name, value in stated.items() if value}

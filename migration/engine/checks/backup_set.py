@@ -1,0 +1,52 @@
+"""Check that the backup set holds what was backed up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine.backup import copied_content, dumped_content
+from migration.engine.digest import digest_file
+from migration.engine.observation import Observation, equal, not_required
+
+if TYPE_CHECKING:
+    from migration.engine.run import Run
+
+
+def backup_complete(run: Run) -> list[Observation]:
+    """Observe that each database and each code file is in the set, as sealed, and private to the operator."""
+    sealed, folder = run.sealed, run.folder
+    files = {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.databases}
+    files |= {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.code}
+    seen = []
+    for file in [*(facts.file for facts in run.found.databases), *(one.file for one in run.preflight.rewrites)]:
+        name, sha256, size = files.get(file, ("", "", 0))
+        path = folder / name
+        there = bool(name) and path.is_file()
+        observed = f"{path.stat().st_size} bytes, {digest_file(path)}" if there else "not in the set"
+        seen.append(equal(file, f"{size} bytes, {sha256}" if there else "in the set", observed))
+    private = "readable by the operator alone"
+    others = [path.name for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
+    return [*seen, equal("permissions of the backup set", private, ", ".join(others) or private)]
+
+
+def backup_digest(run: Run) -> list[Observation]:
+    """Observe that each copy has the content of the live database: the bytes that were proved, or else its rows."""
+    live = {facts.file: facts.digest for facts in run.found.databases}
+    seen = []
+    for copy in run.sealed.databases:
+        content = copied_content(copy, run.folder, run.limits)
+        run.note_contents("backup", copy.file, content.tables)
+        seen.append(equal(copy.file, live[copy.file], content.digest))
+    return seen or [not_required("databases", "no database is there")]
+
+
+def dump_reloads(run: Run) -> list[Observation]:
+    """Observe that each SQL dump, loaded into an empty database, has the content of its original."""
+    if not run.plan.dump:
+        return [not_required("SQL dumps", "the plan asks for none (dump = false)")]
+    seen = []
+    for copy in run.sealed.databases:
+        content = dumped_content(copy, run.folder, run.limits)
+        run.note_contents("dump", copy.file, content.tables)
+        seen.append(equal(copy.dump, copy.digest, content.digest))
+    return seen or [not_required("databases", "no database is there")]

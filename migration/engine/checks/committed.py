@@ -1,0 +1,93 @@
+"""Check, after COMMIT, the target, the code, the applications and the archives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine import archive, compare, history
+from migration.engine.backup import file_content, likened_content
+from migration.engine.ledger import Ledger
+from migration.engine.observation import Observation, equal, not_required
+from migration.engine.references import compile_observations, updated_observations
+from migration.engine.scan import listed, mentions, stale_observations
+
+if TYPE_CHECKING:
+    from migration.engine.run import Run
+
+RECORDED = "recorded"
+"""Event of the ledger: record and rollback instructions are in the backup set."""
+
+
+def committed(run: Run) -> list[Observation]:
+    """Observe that a new connection reads the row of history of this run."""
+    rows = history.read_file(run.root / run.plan.target, run.limits)
+    return [equal(run.plan.target, run.stamp, rows[-1].run if rows else "no row")]
+
+
+def references_updated(run: Run) -> list[Observation]:
+    """Observe that each expression of the plan is gone from the code, and its replacement is there."""
+    return updated_observations(run.root, run.plan.references)
+
+
+def no_stale_references(run: Run) -> list[Observation]:
+    """Observe that no code or configuration in the scanned trees names an old database."""
+    result = mentions(run.scan_scope())
+    run.log.findings += listed(result, run.plan.scan.exempt)
+    return stale_observations(result)
+
+
+def code_compiles(run: Run) -> list[Observation]:
+    """Observe that each rewritten Python file is valid Python."""
+    return compile_observations(run.root, [rewrite.file for rewrite in run.preflight.rewrites])
+
+
+def logs_clean(run: Run) -> list[Observation]:
+    """Observe that no line of a log that is new since the run began reports an error."""
+    return run.applications.new_log_errors()
+
+
+def no_side_effects(run: Run) -> list[Observation]:
+    """Observe that the applications changed no database; what a test that may write did on a copy is a finding."""
+    seen = run.applications.side_effects()
+    run.log.findings += run.applications.written
+    return seen
+
+
+def archived(run: Run) -> list[Observation]:
+    """Observe that the old names are free, the archives are there, and no sidecar file lies beside either."""
+    return archive.archived_observations(run.root, run.sealed)
+
+
+def archive_restorable(run: Run) -> list[Observation]:
+    """Observe that each archive, restored to a scratch folder, has the content of its source."""
+    return archive.restorable_observations(run.root, run.sealed, run.folder, run.limits)
+
+
+def no_late_writes(run: Run) -> list[Observation]:
+    """Observe that each archive has the content that was copied."""
+    seen = []
+    for facts in run.found.sources.values():
+        path, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
+        content = likened_content(path, copy, run.folder, run.limits) if copy else file_content(path, run.limits)
+        run.note_contents("archive", facts.file, content.tables)
+        seen.append(equal(facts.file, facts.digest, content.digest))
+    return seen or [not_required("sources", "there was no source to archive")]
+
+
+def final_digest(run: Run) -> list[Observation]:
+    """Observe, through a new connection, that the target still is what was verified before COMMIT."""
+    final = run.read_final()
+    return [
+        *compare.final(final.content.tables, run.target.verified),
+        *compare.schema_as_foretold(final.schema, run.found.future),
+        *compare.triggers_as_planned(final.schema, run.found),
+    ]
+
+
+def record_written(run: Run) -> list[Observation]:
+    """Observe that the backup set has manifest, plan, record and rollback procedure, and that the ledger says so."""
+    where = run.folder.relative_to(run.root).as_posix()
+    names = ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger.jsonl")
+    sizes = {name: (run.folder / name).stat().st_size if (run.folder / name).is_file() else 0 for name in names}
+    seen = [equal(f"{where}/{name}", "written", "written" if sizes[name] else "empty") for name in names]
+    return [*seen, equal("ledger", RECORDED, Ledger(run.folder).events()[-1]["event"])]

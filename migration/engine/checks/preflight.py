@@ -1,0 +1,203 @@
+"""Check, before anything is touched, that the plan can be carried out."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from migration.engine.observation import Observation, counted, equal, not_examined, not_required
+from migration.engine.space import needs
+from migration.engine.sql import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from migration.engine.run import Run
+    from migration.plan.model import Plan
+    from migration.plan.problem import Problem
+
+    class HasPlan(Protocol):
+        """A run that was asked for by a plan, be it one with mistakes."""
+
+        @property
+        def plan_problems(self) -> Sequence[Problem]:
+            """Why the plan cannot be carried out."""
+
+        @property
+        def plan_name(self) -> str:
+            """Name of the plan file."""
+
+
+def plan_valid(run: HasPlan) -> list[Observation]:
+    """Observe that the plan is one of format 1, without a mistake."""
+    mistakes = [as_observation(problem) for problem in run.plan_problems]
+    return mistakes or [Observation(run.plan_name, "no mistake", "no mistake", holds=True)]
+
+
+def sources_readable(run: Run) -> list[Observation]:
+    """Observe for each database of the plan that it was read, or is absent and may be."""
+    seen = _problems(run, "sources-readable")
+    named = {observation.subject for observation in seen}
+    read = {facts.file: facts for facts in run.found.databases}
+    for file in _files(run.plan):
+        if file in read:
+            rows = sum(read[file].rows.values())
+            observed = f"{counted(len(read[file].digests), 'table')}, {counted(rows, 'row')}"
+            seen.append(Observation(file, "every table is read", observed, holds=True))
+        elif file not in named:
+            seen += _unread(run, file) or [_passed(file, "absent: the plan allows that")]
+    return seen
+
+
+def integrity_before(run: Run) -> list[Observation]:
+    """Observe for each database of the plan that SQLite's full integrity_check says ok."""
+    seen = _problems(run, "integrity-before")
+    named = {observation.subject for observation in seen}
+    seen += [equal(facts.file, "integrity_check: ok", "integrity_check: ok") for facts in run.found.databases]
+    for file in run.found.unread:
+        seen += [] if file in named else _unread(run, file)
+    return seen or [not_required("databases", "no database is there")]
+
+
+def no_other_process(run: Run) -> list[Observation]:
+    """Observe that no other process has a database open or locked; processes that could not be seen are counted."""
+    if problems := _problems(run, "no-other-process"):
+        return problems
+    files = [file for file in _files(run.plan) if (run.live / file).exists()]
+    observed = f"open files and locks of {counted(len(files), 'database')} examined"
+    if unseen := run.preflight.unseen:
+        observed += f"; {counted(unseen, 'process', 'processes')} of other users could not be examined"
+    return [_passed(run.plan.name, observed, len(files))]
+
+
+def space(run: Run) -> list[Observation]:
+    """Observe that backups, dumps and growth fit on the disk, and that every folder can be written."""
+    free = shutil.disk_usage(run.root).free
+    observed = f"{needs(run.plan, run.live)}; {free / 1e6:.1f} MB are free"
+    return _problems(run, "space") or [
+        _passed(run.plan.backups, observed),
+        _passed("folders of backups and databases", "each can be written"),
+    ]
+
+
+def nothing_left_behind(run: Run) -> list[Observation]:
+    """Observe for each source that every table with rows is moved, or left with a reason."""
+    seen = _problems(run, "nothing-left-behind")
+    forgotten = {problem.subject.partition(":")[0] for problem in seen}
+    for source in run.plan.in_order:
+        facts = run.found.sources.get(source.name)
+        if facts is None:
+            seen += _unread(run, source.file)
+        elif source.file not in forgotten:
+            observed = f"{counted(len(facts.digests), 'table')}: each is moved, is left with a reason, or has no row"
+            seen.append(_passed(source.file, observed, max(1, len(facts.digests))))
+    return seen or [not_required("sources", "no source is there")]
+
+
+def names_free(run: Run) -> list[Observation]:
+    """Observe that every statement that creates something in the target was tried without a clash of names."""
+    statements = len(run.found.future.early) + len(run.found.future.late)
+    observed = f"{counted(statements, 'statement')} tried on an empty copy of the target's schema"
+    return _unless_problems(run, "names-free", observed, statements, "the plan creates nothing in the target")
+
+
+def values_fit(run: Run) -> list[Observation]:
+    """Observe that each column has its place, and that the target changes or refuses no value."""
+    observed = f"{counted(len(run.found.moves), 'table map')} compared column by column, and tried"
+    return _unless_problems(run, "values-fit", observed, len(run.found.moves), "the plan moves no table")
+
+
+def keys_free(run: Run) -> list[Observation]:
+    """Observe that no two rows claim one key, or that the plan says which stays."""
+    tables = {folded(move.into.name) for move in run.found.moves}
+    observed = f"keys of {counted(len(tables), 'table')} looked up in all sources and the target"
+    return _unless_problems(run, "keys-free", observed, len(tables), "the plan moves no table")
+
+
+def rows_as_stated(run: Run) -> list[Observation]:
+    """Observe that each source has the number of rows that the plan states, where it states one."""
+    hints = {problem.subject: problem.next for problem in run.found.problems if problem.criterion == "rows-as-stated"}
+    seen = []
+    for source in run.plan.in_order:
+        facts = run.found.sources.get(source.name)
+        for table_map in source.tables:
+            table = facts.schema.table(table_map.name) if facts else None
+            subject = f"{source.file}:{table.name if table else table_map.name}"
+            if table_map.rows is None:
+                continue
+            if facts is None or table is None:
+                seen.append(not_examined(subject, run.found.unread.get(source.file, "the table was not read")))
+                continue
+            rows = facts.digests[table.name].rows
+            stated = counted(table_map.rows, "row")
+            seen.append(
+                equal(subject, stated, counted(rows, "row"), "" if rows == table_map.rows else hints.get(subject, ""))
+            )
+    return seen or [not_required("plan", "the plan states no number of rows")]
+
+
+def references_found(run: Run) -> list[Observation]:
+    """Observe that each expression to be rewritten is in the code once, or was rewritten already."""
+    wanted = [*run.plan.references, *run.plan.inserts]
+    references, inserts = counted(len(run.plan.references), "reference"), counted(len(run.plan.inserts), "insertion")
+    observed = f"{references} and {inserts}: each place is found"
+    return _unless_problems(run, "references-found", observed, len(wanted), "the plan names no reference")
+
+
+def rehearsed(run: Run) -> list[Observation]:
+    """Observe that a rehearsal of this plan on these databases passed as lately as the plan demands.
+
+    The databases have been read by now: what the rehearsal copied is compared with them by content digest.
+    """
+    subject, limit, known = run.request.settings.plan.name, run.plan.require_rehearsal, run.rehearsal
+    if run.is_rehearsal:
+        return [not_required(subject, "this run is the rehearsal")]
+    if limit is None and known is None:
+        return [not_required(subject, "the plan demands no rehearsal, and no report of one is there")]
+    expected = "none demanded by the plan" if limit is None else f"one that is at most {timedelta(seconds=limit)} old"
+    todo = f"Rehearse: pytest -m verify (reports in {run.request.settings.reports.name}), then migrate."
+    if known is None:
+        observed = "no report of a rehearsal of this very plan that passed"
+        return [Observation(subject, expected, observed, holds=False, todo=todo)]
+    now = {facts.file: facts.digest for facts in run.found.databases}
+    changed = sorted(file for file in now.keys() | known.digests.keys() if now.get(file) != known.digests.get(file))
+    same = f"; changed since then: {', '.join(changed)}" if changed else " on these very databases"
+    observed = f"{known.run} passed at {known.finished.isoformat(timespec='seconds')}{same}"
+    if limit is None:
+        return [not_required(subject, f"the plan demands no rehearsal; {observed}")]
+    in_time = run.request.started - known.finished <= timedelta(seconds=limit)
+    return [Observation(subject, expected, observed, holds=in_time and not changed, todo=todo)]
+
+
+def as_observation(problem: Problem) -> Observation:
+    """Return a problem as what a check saw."""
+    return Observation(
+        problem.subject, "no problem", problem.what, holds=False, todo=problem.next, values=problem.values
+    )
+
+
+def _problems(run: Run, criterion: str) -> list[Observation]:
+    return [as_observation(problem) for problem in run.found.problems if problem.criterion == criterion]
+
+
+def _unless_problems(run: Run, criterion: str, observed: str, examined: int, nothing: str) -> list[Observation]:
+    """Return the problems of a criterion, or how much was examined without one, or that there is nothing to examine."""
+    if problems := _problems(run, criterion):
+        return problems
+    if examined:
+        return [_passed(run.plan.name, observed, examined)]
+    return [] if run.found.unread else [not_required("plan", nothing)]
+
+
+def _unread(run: Run, file: str) -> list[Observation]:
+    return [not_examined(file, run.found.unread[file])] if file in run.found.unread else []
+
+
+def _passed(subject: str, observed: str, examined: int = 1) -> Observation:
+    return Observation(subject, "no problem", observed, holds=True, examined=examined)
+
+
+def _files(plan: Plan) -> list[str]:
+    return list(dict.fromkeys([plan.target, *(source.file for source in plan.sources)]))

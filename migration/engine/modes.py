@@ -1,0 +1,145 @@
+"""Name the kinds of a run, and the words that describe each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+VERBS = {
+    "migrate": "consolidate for real, all or nothing",
+    "verify": "rehearse on copies before a migration, or check the result after it",
+    "rollback": "put everything back as it was before the last migration",
+    "inventory": "find the databases, and propose a plan",
+    "selftest": "plant faults into runs on copies, to see that every check can fail",
+}
+"""What the operator says to pytest (``pytest -m <verb>``), and what it means."""
+
+
+class Mode(StrEnum):
+    """One kind of run; the value is what reports and evidence call it.
+
+    Attributes:
+        verb: The verb that starts it.
+        means: What it does, for the first lines of the terminal.
+        word: The verdict *accepted* in one to three words.
+        accepted: The verdict *accepted* in one sentence.
+        next_verb: The verb that follows an accepted run, or empty.
+        only_judges: It acts on nothing but copies, so each failure has exit code 1, and none is "refused before
+            anything was touched".
+        is_consolidation: It takes the stages 10 to 95.
+    """
+
+    verb: str
+    means: str
+    word: str
+    accepted: str
+    next_verb: str
+    only_judges: bool
+    is_consolidation: bool
+
+    def __new__(
+        cls,
+        value: str,
+        verb: str,
+        means: str,
+        word: str,
+        accepted: str,
+        next_verb: str = "",
+        flags: tuple[str, ...] = (),
+    ) -> Self:
+        """Return a string that is equal to the value."""
+        mode = str.__new__(cls, value)
+        mode._value_ = value
+        mode.verb, mode.means, mode.word, mode.accepted, mode.next_verb = verb, means, word, accepted, next_verb
+        mode.only_judges, mode.is_consolidation = "only judges" in flags, "consolidation" in flags
+        return mode
+
+    MIGRATE = (
+        "migrate",
+        "migrate",
+        "migrate, for real",
+        "Accepted",
+        "Accepted: consolidated, every criterion passed.",
+        "verify",
+        ("consolidation",),
+    )
+    REHEARSAL = (
+        "rehearsal",
+        "verify",
+        "rehearsal, on copies: the workspace is not written to",
+        "Rehearsal passed",
+        "Rehearsal passed: every criterion passed on copies, and rolled back; the workspace was not touched.",
+        "migrate",
+        ("consolidation",),
+    )
+    CHECK = (
+        "check",
+        "verify",
+        "check of a finished consolidation: nothing is written to the workspace",
+        "Still right",
+        "Still right: every criterion passed, nothing was written.",
+        "",
+        ("only judges",),
+    )
+    ROLLBACK = (
+        "rollback",
+        "rollback",
+        "rollback, for real",
+        "Put back",
+        "Put back: everything is as it was before the migration.",
+        "verify",
+    )
+    ORIGINALS = (
+        "originals",
+        "verify",
+        "judgement by the originals: nothing is written to the workspace",
+        "Right by its originals",
+        "Right by its originals: every criterion that can be answered passed; nothing was written.",
+        "",
+        ("only judges",),
+    )
+    BUNDLE = (
+        "bundle",
+        "verify",
+        "check of a bundle: no workspace is looked at",
+        "Bundle consistent",
+        "The bundle is whole and agrees with itself.",
+        "",
+        ("only judges",),
+    )
+    INVENTORY = (
+        "inventory",
+        "inventory",
+        "inventory: nothing but a proposed plan is written to the workspace",
+        "Inventory taken",
+        "Inventory taken: nothing but the plan was written.",
+        "verify",
+    )
+    SELFTEST = (
+        "selftest",
+        "selftest",
+        "selftest, on copies: the workspace is not written to",
+        "Checks can fail",
+        "Every fault that was planted into a run on a copy was noticed; the workspace was not touched.",
+        "",
+        ("only judges",),
+    )
+
+    @classmethod
+    def of_verb(cls, verb: str) -> Mode:
+        """Return what a verb means before anything is opened: a verify is a rehearsal until there was a migration."""
+        return next(mode for mode in cls if mode.verb == verb)
+
+    @classmethod
+    def named(cls, value: str) -> Mode:
+        """Return the mode with a value.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return {mode.value: mode for mode in cls}[value]
+
+    @property
+    def in_evidence(self) -> str:
+        """What ``evidence.json`` calls it: judging by originals, and judging a bundle, is a check to its readers."""
+        return Mode.CHECK if self in (Mode.ORIGINALS, Mode.BUNDLE) else self

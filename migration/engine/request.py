@@ -1,0 +1,125 @@
+"""State what a run was asked for."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from migration.engine.errors import EngineError
+from migration.engine.run_log import Disclosure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.engine.modes import Mode
+    from migration.plan.model import Plan
+    from migration.plan.problem import Problem
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the options and the configuration say, resolved to absolute paths.
+
+    Attributes:
+        workspace: Folder that holds target, sources and code.
+        plan: The plan file.
+        reports: Folder that gets one folder a run.
+        discard_changes: Rollback may discard what was changed in the target since.
+        originals: Folder with the original databases of a consolidation that somebody else made, or None.
+        show_values: The report may hold values of rows, such as colliding keys.
+        withhold_output: What applications print, and what logs say, stays in the terminal: it may hold values of rows.
+        bundle: The bundle of an earlier run that is to be checked, or None; workspace and plan do not matter then.
+        sample: True when no workspace was named and the bundled sample stands in.
+    """
+
+    workspace: Path
+    plan: Path
+    reports: Path
+    discard_changes: bool = False
+    sample: bool = False
+    originals: Path | None = None
+    bundle: Path | None = None
+    show_values: bool = False
+    withhold_output: bool = False
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What one run was asked for; nothing of it changes while the run goes on.
+
+    Attributes:
+        mode: What the verb means for this workspace: a ``verify`` is a rehearsal before, and a check after a migration.
+        settings: Where everything is.
+        plan: The loaded plan, or None where it has mistakes or is not needed.
+        plan_problems: Why the plan could not be loaded.
+        plan_sha256: Digest of the plan file; empty without a loaded plan.
+        plan_text: Bytes of the plan file.
+        started: UTC; the names of the run derive from it.
+    """
+
+    mode: Mode
+    settings: Settings
+    plan: Plan | None = None
+    plan_problems: tuple[Problem, ...] = ()
+    plan_sha256: str = ""
+    plan_text: bytes = b""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def valid_plan(self) -> Plan:
+        """The plan.
+
+        Raises:
+            EngineError: It has mistakes, or none was loaded.
+        """
+        if self.plan is None:
+            raise EngineError(
+                "the plan could not be loaded.", left="Nothing was changed.", todo="Correct it.", id="no-plan-loaded"
+            )
+        return self.plan
+
+    @property
+    def stamp(self) -> str:
+        """The run's UTC time as names carry it: ``YYYYMMDD_HHMMSS``."""
+        return self.started.strftime("%Y%m%d_%H%M%S")
+
+    @property
+    def run_id(self) -> str:
+        """``<UTC stamp>-<mode>``; also the name of the run's folder under reports."""
+        return f"{self.stamp}-{self.mode}"
+
+    @property
+    def folder(self) -> Path:
+        """Where this run's report and evidence go."""
+        return self.settings.reports / self.run_id
+
+    def command(self, verb: str) -> str:
+        """Return the command that does ``verb`` with this run's workspace and plan, ready to be copied into a shell."""
+        words = ["pytest", "-m", verb]
+        if not self.settings.sample:
+            words.append(f"--workspace={self.settings.workspace}")
+        if self.settings.plan != self.settings.workspace / "consolidation.toml":
+            words.append(f"--plan={self.settings.plan}")
+        return shlex.join(words)
+
+    @property
+    def disclosure(self) -> Disclosure:
+        """What reports may hold of rows and outputs."""
+        return Disclosure(self.settings.show_values, self.settings.withhold_output)
+
+    @property
+    def estimates(self) -> dict[str, float | None]:
+        """Stage id to the seconds that the plan expects of it, None where it expects none."""
+        if self.plan is None:
+            return {}
+        stated = self.plan.estimates
+        return {
+            "20-backup": stated.backup or None,
+            "30-schema": stated.schema_ or None,
+            "40-transfer": sum(source.estimate or 0.0 for source in self.plan.sources) or None,
+            "70-references": stated.references or None,
+            "80-smoke": stated.smoke or None,
+            "90-archive": stated.archive or None,
+        }

@@ -1,0 +1,133 @@
+"""Roll back the consolidation that stands in a workspace, or what a run that was cut short has left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine import rollback
+from migration.engine.errors import EngineError
+from migration.engine.ledger import Ledger
+from migration.engine.pipeline import Pipeline
+from migration.engine.processes import holders
+from migration.engine.run_log import RolledBack
+from migration.engine.sets import cut_short, last_finished
+from migration.engine.stages import ROLLBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from migration.engine.request import RunRequest
+    from migration.engine.sets import BackupSet
+    from migration.engine.stages import Stage
+    from migration.engine.steps import PutBack
+    from migration.plan.model import Plan
+
+
+def to_undo(root: Path, plan: Plan) -> BackupSet | None:
+    """Return the run that a rollback undoes: one that was cut short, else the last consolidation that stands."""
+    sealed = [found for found in cut_short(root, plan) if found.sealed is not None]
+    return sealed[0] if sealed else last_finished(root, plan)
+
+
+class RollbackRun(Pipeline):
+    """A rollback under way.
+
+    Attributes:
+        plan: The plan of the consolidation.
+        root: The workspace.
+        undone: Backup set of the run that is undone.
+    """
+
+    def __init__(
+        self,
+        request: RunRequest,
+        say: Callable[[str], None] = lambda _words: None,
+        *,
+        before_acting: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Find the run that is to be undone.
+
+        Args:
+            request: What was asked for; it has a valid plan.
+            say: Called with a few words before each part of a long step.
+            before_acting: Called right before the first change; a rollback must not be interrupted from then on.
+
+        Raises:
+            EngineError: There is none.
+        """
+        super().__init__(request, say)
+        self.plan = request.valid_plan
+        self.root = request.settings.workspace
+        self._before_acting = before_acting
+        self._result: PutBack | None = None
+        self._acts = False
+        found = to_undo(self.root, self.plan)
+        if found is None or found.sealed is None:
+            raise EngineError(
+                "there is no consolidation of this plan to undo.",
+                todo="Name its plan: --plan FILE.",
+                id="nothing-to-undo",
+            )
+        self.undone = found
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """Everything is put back."""
+        return {ROLLBACK: self._put_back}
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether the first change may have been made."""
+        return self._acts
+
+    @property
+    def backup_set(self) -> str:
+        """Path of the backup set relative to the workspace."""
+        return self.undone.folder.relative_to(self.root).as_posix()
+
+    @property
+    def rollback_result(self) -> PutBack:
+        """What was put back.
+
+        Raises:
+            EngineError: Nothing was, yet.
+        """
+        if self._result is None:
+            raise EngineError("nothing was put back.", todo="Perform the stage first.", id="out-of-order")
+        return self._result
+
+    def roll_back_unless_accepted(self) -> RolledBack | None:
+        """Return what became of the workspace; a rollback that was begun is never undone."""
+        if not self._acts:
+            return None
+        if self._result is not None and self._result.holds:
+            return RolledBack("Everything is as it was before the migration.")
+        text = f"Not everything is as it was before the migration: {self.backup_set} has the copies."
+        return RolledBack(text, complete=self._result is not None)
+
+    def _put_back(self) -> None:
+        self.say("putting everything back")
+        self._require_unused()
+        changed = rollback.changed_since(self.root, self.undone.folder, self.limits)
+        if changed and not self.request.settings.discard_changes:
+            tables = "; ".join(f"{self.plan.target}: {sentence}" for sentence in changed)
+            raise EngineError(
+                f"the target was changed since the migration; nothing was put back ({tables}).",
+                todo="To roll back anyway, pass --discard-changes: the target as it is now is kept in the backup set.",
+                id="target-changed",
+            )
+        self.log.findings += [f"discarded: {sentence}" for sentence in changed]
+        self._before_acting()
+        begun = len(Ledger(self.undone.folder).all("putting-back"))
+        try:
+            self._result = rollback.put_back(self.root, self.undone.folder, limits=self.limits)
+        finally:
+            self._acts = len(Ledger(self.undone.folder).all("putting-back")) > begun or self._result is not None
+        self.log.findings += self._result.steps
+
+    def _require_unused(self) -> None:
+        found = holders([self.root / self.plan.target]).found
+        if found:
+            users = "; ".join(f"{user.file.name} is open in process {user.pid} ({user.command})" for user in found)
+            raise EngineError(f"{users}.", left="Nothing was put back.", todo="Stop it and run again.", id="in-use")

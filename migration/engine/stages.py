@@ -1,0 +1,71 @@
+"""List the stages of a run in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migration.engine.modes import Mode
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One ordered part of a run.
+
+    Attributes:
+        id: Two digits and a name, such as ``"40-transfer"``.
+        does: What it does, in half a sentence.
+        modes: The kinds of run that contain it.
+        runs_applications: The plan's smoke tests are criteria of it.
+    """
+
+    id: str
+    does: str
+    modes: tuple[Mode, ...]
+    runs_applications: bool = False
+
+    @property
+    def file(self) -> str:
+        """Name of its test file in ``tests/stages``."""
+        return f"test_{self.id.replace('-', '_')}.py"
+
+
+_RUN = tuple(mode for mode in Mode if mode.is_consolidation)
+
+INVENTORY = Stage("05-inventory", "finds the databases, and proposes a plan", (Mode.INVENTORY,))
+PREFLIGHT = Stage("10-preflight", "reads everything, changes nothing", _RUN)
+BACKUP = Stage("20-backup", "copies databases, dumps and code files into a backup set", _RUN)
+SCHEMA = Stage("30-schema", "creates tables and indexes in the target, inside the transaction", _RUN)
+TRANSFER = Stage("40-transfer", "copies the rows, source by source", _RUN)
+VERIFY = Stage("50-verify", "compares everything before COMMIT", _RUN)
+COMMIT = Stage("60-commit", "commits: the one point of no return for data", _RUN)
+REFERENCES = Stage("70-references", "rewrites the code that named the old databases", _RUN)
+SMOKE = Stage("80-smoke", "runs the applications", _RUN, runs_applications=True)
+ARCHIVE = Stage("90-archive", "renames the sources", _RUN)
+SELFTEST = Stage("94-selftest", "plants faults into runs on copies, to see that every check can fail", (Mode.SELFTEST,))
+FINAL = Stage("95-final", "reads everything again and writes the record", _RUN)
+BUNDLE = Stage("96-bundle", "reads a bundle, whenever and wherever it was made, and nothing else", (Mode.BUNDLE,))
+ROLLBACK = Stage("97-rollback", "puts everything back, and proves it", (Mode.REHEARSAL, Mode.ROLLBACK))
+CHECK = Stage(
+    "98-check", "looks whether a finished consolidation is still right", (Mode.CHECK,), runs_applications=True
+)
+ORIGINALS = Stage(
+    "99-originals",
+    "judges a consolidation made by somebody else by its originals",
+    (Mode.ORIGINALS,),
+    runs_applications=True,
+)
+
+STAGES = (
+    INVENTORY, PREFLIGHT, BACKUP, SCHEMA, TRANSFER, VERIFY, COMMIT, REFERENCES, SMOKE, ARCHIVE, SELFTEST, FINAL,
+    BUNDLE, ROLLBACK, CHECK, ORIGINALS,
+)  # fmt: skip
+
+
+def stages_of(mode: Mode | None) -> tuple[Stage, ...]:
+    """Return the stages of a mode in order; there are none without a mode."""
+    return tuple(stage for stage in STAGES if mode in stage.modes)
+
+
+def stage_named(id: str) -> Stage | None:
+    """Return the stage with an id, or None."""
+    return next((stage for stage in STAGES if stage.id == id), None)

@@ -1,0 +1,178 @@
+"""Judge a consolidation that stands, from outside: without having made it, and without changing it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from migration.engine import check, originals
+from migration.engine.copied_applications import applications_on_copy
+from migration.engine.criteria import criteria_in
+from migration.engine.errors import EngineError
+from migration.engine.modes import Mode
+from migration.engine.pipeline import Pipeline
+from migration.engine.sets import last_finished
+from migration.engine.smoke import SmokeResult, observe
+from migration.engine.stages import CHECK, ORIGINALS, stages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from migration.engine.applications import Applications
+    from migration.engine.check import TargetNow
+    from migration.engine.criteria import Criterion
+    from migration.engine.manifest import Manifest
+    from migration.engine.observation import Observation
+    from migration.engine.originals import Judged
+    from migration.engine.request import RunRequest
+    from migration.engine.sets import BackupSet
+    from migration.engine.stages import Stage
+    from migration.plan.problem import Problem
+
+
+class StandingRun(Pipeline):
+    """A run that only judges; its applications run on a private copy.
+
+    Attributes:
+        plan: What was to be done.
+        root: The workspace.
+        applied: Each application that was run, and what it did.
+    """
+
+    def __init__(
+        self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
+    ) -> None:
+        """Prepare to judge; nothing is opened.
+
+        Args:
+            request: What was asked for; it has a valid plan.
+            say: Called with a few words before each part of a long step.
+            run_applications: False: the plan's applications are not run, and their criteria cannot be answered.
+        """
+        super().__init__(request, say)
+        self.plan = request.valid_plan
+        self.root = request.settings.workspace
+        self.applied: list[tuple[str, SmokeResult]] = []
+        self._resources = ExitStack()
+        if not run_applications:
+            why = "no application is run here"
+            self.log.unanswerable |= {f"smoke:{test.name}": why for test in self.plan.smoke}
+
+    @property
+    def has_acted(self) -> bool:
+        """Nothing is changed."""
+        return False
+
+    @property
+    def plan_problems(self) -> Sequence[Problem]:
+        """Why the plan cannot be judged by: it was loaded, so there is no reason."""
+        return ()
+
+    @cached_property
+    def applications(self) -> Applications:
+        """The plan's applications, in a private copy of target and code."""
+        return applications_on_copy(self.request, self._resources, self.say)
+
+    def run_application(self, name: str) -> list[Observation]:
+        """Run the application of a smoke test on the copy, and observe whether it did what the plan expects."""
+        test = next(test for test in self.plan.smoke if test.name == name)
+        result = self.applications.run(test)
+        self.applied.append((name, result))
+        return observe(test, result)
+
+    def close(self) -> None:
+        """Remove the private copies."""
+        self._resources.close()
+
+
+class CheckRun(StandingRun):
+    """A check whether the last consolidation of a plan is still right.
+
+    Attributes:
+        standing: Its backup set.
+        sealed: The manifest of that.
+    """
+
+    def __init__(
+        self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
+    ) -> None:
+        """Find the consolidation that stands.
+
+        Raises:
+            EngineError: There is none.
+        """
+        super().__init__(request, say, run_applications=run_applications)
+        last = last_finished(self.root, self.plan)
+        if last is None or last.sealed is None:
+            raise EngineError(
+                "there is no consolidation of this plan to check.",
+                todo="Consolidate first: pytest -m migrate.",
+                id="nothing-to-check",
+            )
+        self.standing: BackupSet = last
+        self.sealed: Manifest = last.sealed
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """The target is read."""
+        return {CHECK: lambda: self.say("reading archives and target")}
+
+    @cached_property
+    def target_now(self) -> TargetNow:
+        """The target as it is now."""
+        return check.target_now(self.root, self.sealed, self.limits)
+
+
+class OriginalsRun(StandingRun):
+    """A judgement of a consolidation by the databases it was made from.
+
+    Attributes:
+        problems: Why the originals are not what the plan names.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    _judged: Judged | None = None
+
+    def __init__(
+        self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
+    ) -> None:
+        """Prepare to judge; what only the run that makes a consolidation can show is noted as unanswerable."""
+        super().__init__(request, say, run_applications=run_applications)
+        answered = self.log.criteria[ORIGINALS.id]
+        others = [id for stage in stages_of(Mode.MIGRATE) for id in criteria_in(stage) if id not in answered]
+        self.log.criteria[ORIGINALS.id] = (*answered, *others)
+        self.log.unanswerable |= dict.fromkeys(others, "only the run that makes a consolidation can show it")
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """Originals and target are copied and read."""
+        return {ORIGINALS: self._lay_out}
+
+    @property
+    def judged(self) -> Judged:
+        """What is known of originals and target.
+
+        Raises:
+            EngineError: They have not been read.
+        """
+        if self._judged is None:
+            raise EngineError("the originals were not read.", todo="Perform the stage first.", id="out-of-order")
+        return self._judged
+
+    def look(self, criterion: Criterion) -> Sequence[Observation]:
+        """Look at originals and target, where the criterion has a check for that."""
+        return (criterion.by_originals or criterion.check)(self)
+
+    def _lay_out(self) -> None:
+        folder = self._resources.enter_context(TemporaryDirectory(prefix="consolidate-originals-"))
+        scratch = Path(folder).resolve()
+        where = self.request.settings.originals or scratch
+        target = originals.lay_out(self.plan, where, self.root, scratch)
+        self._judged = originals.judge(self.plan, scratch, target, self._resources, self.limits)
+        self.problems = tuple(self._judged.survey.problems)
+        self.log.findings += originals.changed_since(self._judged)
+        if not self._judged.had_target:
+            self.log.unanswerable["neighbours-unchanged"] = "the original target is not among the originals"

@@ -1,0 +1,240 @@
+"""Build the consolidated content in the one transaction on the live target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from migration.engine import history
+from migration.engine.connections import attached, open_existing, open_new, pragma
+from migration.engine.digest import TableDigest
+from migration.engine.durable import sync_folder
+from migration.engine.errors import EngineError
+from migration.engine.limits import Limits
+from migration.engine.progress import size_of
+from migration.engine.reading import Reading
+from migration.engine.schema import read
+from migration.engine.settled import list_settled
+from migration.engine.sql import folded, quoted
+from migration.engine.transfer import Transferred, copy, own_digest, raise_mark, source_digest
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from migration.engine.facts import Facts
+    from migration.engine.ledger import Ledger
+    from migration.engine.move import Move
+    from migration.engine.schema import Named
+    from migration.engine.survey import Survey
+else:
+    from sqlite_utils.utils import sqlite3
+
+_CACHE_KB = 16_000  # each row is looked up in, or put into, each index; more helps hardly, and memory stays flat
+
+
+@dataclass
+class TargetTransaction:
+    """The one transaction on the target, from BEGIN to COMMIT.
+
+    Attributes:
+        path: The target.
+        found: What the preflight has found.
+        folder: The backup set; keys that a conflict policy decided on are listed there.
+        ledger: Of the run.
+        limits: Of the run.
+        say: Called with a few words before each part of a long step.
+        connection: The one connection that writes to the target.
+        own: Table to the digest of the rows that it had before.
+        done: Each table that was copied.
+        verified: Table to the digest that the comparisons before COMMIT have seen.
+        digest: Digests tables of the open transaction.
+        sql: Statements that were executed, names and no values.
+        settled: Sentences about rows that a conflict policy decided on.
+    """
+
+    path: Path
+    found: Survey
+    folder: Path
+    ledger: Ledger
+    limits: Limits
+    say: Callable[[str], None]
+    connection: sqlite3.Connection
+    own: dict[str, TableDigest] = field(default_factory=dict)
+    done: list[Transferred] = field(default_factory=list)
+    verified: dict[str, TableDigest] = field(default_factory=dict)
+    digest: Reading = field(default_factory=Reading)
+    sql: list[str] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+    _last_write: tuple[object, ...] = ()
+
+    @classmethod
+    def begin(
+        cls,
+        path: Path,
+        found: Survey,
+        folder: Path,
+        ledger: Ledger,
+        say: Callable[[str], None],
+        limits: Limits | None = None,
+    ) -> TargetTransaction:
+        """Open the transaction, alone on the target; a target that does not exist yet is created, and noted before.
+
+        Raises:
+            EngineError: Another process has the target open, or has written to it since the preflight.
+            sqlite3.Error: SQLite cannot begin it.
+        """
+        limits = limits or Limits()
+        if found.target is None:
+            ledger.note("creating-target", file=path.name)
+            con: sqlite3.Connection = open_new(path, limits)
+            path.chmod(_strictest_mode(found))
+        else:
+            con = found.target.guard.alone()
+            con.execute("ROLLBACK")
+        transaction = cls(path, found, folder, ledger, limits, say, con)
+        con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
+        # Inside a transaction this does nothing (https://sqlite.org/pragma.html#pragma_foreign_keys): off before it, so
+        # that the child may come first; foreign_key_check judges the result.
+        con.execute("PRAGMA foreign_keys=OFF")
+        con.execute("BEGIN EXCLUSIVE")
+        return transaction
+
+    def create_schema(self) -> None:
+        """Create the planned tables and indexes; triggers of tables that receive rows are dropped for the copy."""
+        for trigger in self._triggers():
+            self._execute(f"DROP TRIGGER {quoted(trigger.name)}")
+        for statement in self.found.future.early:
+            self._execute(statement.sql)
+
+    def copy(self, source: Facts, path: Path) -> None:
+        """Attach the database that a source's rows are read from, and copy its tables in the plan's order."""
+        with attached(self.connection, path, f"source {source.name}") as alias:
+            for move in self.found.moves:
+                if move.source.name == source.name:
+                    self._copy(source, move, alias)
+
+    def create_triggers_and_views(self) -> None:
+        """Create triggers and views, now that no row can make one fire."""
+        for trigger in self._triggers():
+            self._execute(trigger.sql)
+        for late in self.found.future.late:
+            self._execute(late.sql)
+
+    def write_history(self, row: history.Row) -> None:
+        """Write the row of history; after it nothing writes before COMMIT."""
+        history.write(self.connection, row)
+        self._last_write = self._state()
+
+    def expected(self) -> dict[str, TableDigest]:
+        """Return the digest that each table has to have at COMMIT; what cannot be derived is read."""
+        tables = {table.name: table for table in read(self.connection).movable}
+        tables.pop(history.TABLE, None)
+        arrived: dict[str, TableDigest] = {}
+        for copied in self.done:
+            name = copied.move.into.name
+            arrived[name] = arrived.get(name, self.own.get(name, TableDigest())) + copied.change
+        counting = {copied.move.into.name: copied.move.rowid_counts for copied in self.done}
+        before = {folded(name): digest for name, digest in self._digests_before().items()}
+        found = {}
+        for name, table in tables.items():
+            if name in arrived and counting[name] == table.counts_rowid:
+                found[name] = arrived[name]
+            elif name not in arrived and folded(name) in before:
+                found[name] = before[folded(name)]
+            else:
+                found[name] = self.digest(self.connection, table)
+        return found
+
+    def read_all(self) -> None:
+        """Digest each table as COMMIT would leave it."""
+        self.say("reading the target again")
+        rows = sum(self.found.rows(move) for move in self.found.moves)
+        before = sum(self.found.target.rows.values()) if self.found.target else 0
+        self.limits.progress.begin(rows + before)
+        tables = read(self.connection).movable
+        self.verified = {table.name: self.digest(self.connection, table) for table in tables}
+        self.verified.pop(history.TABLE, None)
+
+    def commit(self, run: str) -> bool:
+        """COMMIT, close the connection, and return whether a new one finds the run's row of history.
+
+        Raises:
+            EngineError: Something was written after the row of history, so that it was not verified; nothing was
+                committed.
+            sqlite3.Error: SQLite reports an error. Whether COMMIT happened is known by the row of history alone.
+        """
+        if self._state() != self._last_write:
+            raise EngineError(
+                "the target was changed after its row of history was written, and was not verified since.",
+                left="Nothing of the run was committed.",
+                todo="Find out which program writes through this run's connection, and run again.",
+                id="not-verified",
+            )
+        try:
+            self.connection.execute("COMMIT")
+        finally:
+            self.close()
+            committed = any(row.run == run for row in history.read_file(self.path, self.limits))
+        if committed:
+            sync_folder(self.path.parent)  # SQLite removes the journal only: a power cut could bring it back
+            self.ledger.note("committed")
+            self._back_to_wal()
+        return committed
+
+    def close(self) -> None:
+        """Roll back the transaction if it is open, and close the connection; it never commits."""
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        except sqlite3.ProgrammingError:  # closed already
+            return
+        self.connection.close()
+
+    def _copy(self, source: Facts, move: Move, alias: str) -> None:
+        con = self.connection
+        if not move.new and move.into.name not in self.own:
+            self.own[move.into.name] = self.found.standing(move) or own_digest(con, move)
+        rows = self.found.rows(move)
+        self.say(f"copying {move.subject} ({rows} rows)")
+        self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
+        self.limits.progress.begin(source.size, "bytes", size_of(self.path, self.path.stat().st_size))
+        if sentence := list_settled(con, move, alias, self.folder):
+            self.settled.append(sentence)
+        expected = self.found.arriving(move) or source_digest(con, move, alias)
+        self.done.append(copy(con, move, expected, alias))
+        raise_mark(con, move, self.found.mark(move))
+
+    def _state(self) -> tuple[object, ...]:
+        """Return what each statement that writes to the target changes."""
+        pragmas = ("schema_version", "user_version", "application_id")
+        return self.connection.total_changes, *(pragma(self.connection, name) for name in pragmas)
+
+    def _digests_before(self) -> dict[str, TableDigest]:
+        return self.found.target.digests if self.found.target else {}
+
+    def _triggers(self) -> list[Named]:
+        """Return the target's own triggers on tables that receive rows."""
+        receiving = {folded(move.into.name) for move in self.found.moves if not move.new}
+        triggers = self.found.target.schema.triggers if self.found.target else ()
+        return [trigger for trigger in triggers if folded(trigger.table) in receiving]
+
+    def _execute(self, statement: str) -> None:
+        self.sql.append(statement)
+        self.connection.execute(statement)
+
+    def _back_to_wal(self) -> None:
+        if self.found.target and self.found.target.schema.header["journal_mode"] == "wal":
+            con = open_existing(self.path, self.limits)
+            con.execute("PRAGMA journal_mode=WAL").fetchone()
+            con.close()
+            sync_folder(self.path.parent)
+
+
+def _strictest_mode(found: Survey) -> int:
+    """Return the permission bits that each source grants, and reading and writing for the operator."""
+    mode = 0o666
+    for facts in found.sources.values():
+        mode &= facts.guard.path.stat().st_mode & 0o777
+    return mode | 0o600

@@ -1,0 +1,67 @@
+"""Decide what a run came to: its verdict, its exit code, and the sentence that says it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from migration.engine.exit_codes import ExitCode
+from migration.engine.observation import Outcome
+from migration.engine.stages import stages_of
+
+if TYPE_CHECKING:
+    from migration.engine.run_log import RunLog
+
+Verdict = Literal["accepted", "refused", "not shown"]
+
+
+def verdict(log: RunLog) -> Verdict:
+    """Return ``accepted`` only if each stage passed and each demanded criterion passed or is not required.
+
+    The log may be that of a run, or one that was rebuilt from its evidence.
+    """
+    records = log.all_stages()
+    outcomes = [result.outcome for result in log.results.values()]
+    if log.errors or Outcome.FAILED in outcomes or any(record.outcome == "failed" for record in records):
+        return "refused"
+    if log.already:
+        return "accepted"
+    if log.interrupted is not None or any(record.outcome != "passed" for record in records):
+        return "not shown"
+    return "not shown" if any(log.unverified(stage) for stage in stages_of(log.mode)) else "accepted"
+
+
+def exit_code(log: RunLog, *, has_acted: bool) -> ExitCode:
+    """Return the exit code of a run that is over.
+
+    Args:
+        log: Of the run.
+        has_acted: The run has begun to change something, if only on copies.
+    """
+    if log.rolled_back is not None and not log.rolled_back.complete:
+        return ExitCode.INTERNAL
+    if log.interrupted is not None:
+        return log.interrupted
+    if verdict(log) == "accepted":
+        return ExitCode.ACCEPTED
+    return ExitCode.FAILED if has_acted or log.mode.only_judges else ExitCode.REFUSED
+
+
+def headline(log: RunLog) -> str:
+    """Return the verdict in one sentence for people."""
+    if not log.finished:
+        return "Unfinished: the run had not ended when this was written."
+    undone = log.rolled_back.text if log.rolled_back else ""
+    if log.rolled_back is not None and not log.rolled_back.complete:
+        return f"NOT PUT BACK: {undone}"
+    decided = verdict(log)
+    if decided == "accepted":
+        if log.already:
+            return "Already consolidated: nothing was to be done."
+        return f"{log.mode.accepted} {log.tells_of}".rstrip()
+    changes = f"{undone.partition(': ')[0].rstrip('.')}." if undone else "Nothing was changed."
+    if log.interrupted is not None:
+        return f"Interrupted. {changes}"
+    word = "Refused" if decided == "refused" else "Not shown"
+    if log.mode == "bundle":
+        return f"{word}. The bundle is not as a run leaves it: do not rely on it."
+    return f"{word}. {changes}"

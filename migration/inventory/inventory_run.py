@@ -1,0 +1,67 @@
+"""Take the inventory of a workspace, and propose a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from migration.engine.pipeline import Pipeline
+from migration.engine.stages import INVENTORY
+from migration.inventory.taking import Taking, as_data, databases_found, only_looked, plan_proposed
+from migration.plan.file import sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from migration.engine.observation import Observation
+    from migration.engine.request import RunRequest
+    from migration.engine.stages import Stage
+
+
+class InventoryRun(Pipeline):
+    """An inventory under way.
+
+    Attributes:
+        taking: What was found, and the plan that it suggests.
+    """
+
+    def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
+        """Prepare an inventory; nothing is opened."""
+        super().__init__(request, say)
+        settings = request.settings
+        inside = [path for path in (settings.plan, settings.reports) if path.is_relative_to(settings.workspace)]
+        names = tuple(path.relative_to(settings.workspace).as_posix() for path in inside)
+        self.taking = Taking(settings.workspace, settings.plan, say, own=names, limits=self.limits)
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """Everything is looked at, and a plan is written where there are databases to make one of."""
+        return {INVENTORY: self._take}
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether a plan was written."""
+        return self.taking.written is not None
+
+    def databases_found(self) -> list[Observation]:
+        """Observe that there is a database."""
+        return databases_found(self.taking.inventory)
+
+    def plan_proposed(self) -> list[Observation]:
+        """Observe that the plan passes its own check, or marks what is to be decided."""
+        return plan_proposed(self.taking)
+
+    def only_looked(self) -> list[Observation]:
+        """Observe that no database was changed."""
+        return only_looked(self.taking.inventory)
+
+    def _take(self) -> None:
+        self.taking.look()
+        self.log.extra["inventory"] = as_data(self.taking)
+        written = self.taking.propose()
+        if written is not None:
+            settings = replace(self.request.settings, plan=written)
+            self.request = replace(
+                self.request, settings=settings, plan_text=written.read_bytes(), plan_sha256=sha256(written)
+            )
+        self.log.extra["inventory"] = as_data(self.taking)

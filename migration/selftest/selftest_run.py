@@ -1,0 +1,226 @@
+"""Plant every fault into runs on private copies of a workspace, as many at once as there are cores."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.engine.criteria import CAN_FAIL
+from migration.engine.errors import EngineError
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
+from migration.engine.pipeline import Pipeline
+from migration.engine.rehearse import copy_workspace
+from migration.engine.stages import SELFTEST
+from migration.selftest.copies import copied
+from migration.selftest.table import faults_of
+from migration.selftest.trial import Trial, judge_fault, judge_faultless
+from migration.selftest.trial_process import TrialProcesses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+
+    from migration.engine.observation import Observation
+    from migration.engine.request import RunRequest
+    from migration.engine.stages import Stage
+    from migration.selftest.fault import Fault
+    from migration.selftest.trial import TrialResult
+
+_SECONDS = 60.0  # that a trial gets at least; and ten times as many as the run without a fault took
+_FRESH, _REHEARSED, _CONSOLIDATED = "fresh", "rehearsed", "consolidated"  # copies that further copies are made of
+
+
+class SelftestRun(Pipeline):
+    """A self-test of one workspace under way.
+
+    Attributes:
+        plan: What is to be consolidated.
+        live: The workspace; it is copied once, and not looked at again.
+        tried: Each fault, with what became of the run into which it was planted.
+    """
+
+    def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
+        """Prepare a self-test, and make an empty private folder for its copies."""
+        super().__init__(request, say)
+        self.plan = request.valid_plan
+        self.plan_file = request.settings.plan
+        self.live = request.settings.workspace
+        self.tried: list[tuple[Fault, TrialResult]] = []
+        self._accepted: list[Observation] = []
+        self._scratch = Path(tempfile.mkdtemp(prefix="consolidate-selftest-")).resolve()
+        self._seconds = _SECONDS
+        self._cores = os.cpu_count() or 1
+        self._idle = deque(TrialProcesses() for _ in range(self._cores))
+        self._bundle: Path | None = None
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """Every fault is tried."""
+        return {SELFTEST: self._try_everything}
+
+    @property
+    def has_acted(self) -> bool:
+        """Nothing but copies is changed."""
+        return False
+
+    def faultless(self) -> list[Observation]:
+        """Observe that runs without a fault are accepted on the copies; else no fault would prove anything."""
+        return self._accepted
+
+    def can_fail(self, criterion: str) -> list[Observation]:
+        """Observe for each fault of a criterion that was planted whether the run failed by that criterion."""
+        return [judge_fault(fault, result) for fault, result in self._planted() if fault.criterion == criterion]
+
+    def close(self) -> None:
+        """Remove every copy, once no process is left that could use it."""
+        for processes in self._idle:
+            processes.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _try_everything(self) -> None:
+        """Run without a fault, and only if those runs are accepted, with each.
+
+        Raises:
+            EngineError: There is no room for the copies, a database is locked, or the operator interrupts.
+        """
+        self._require_space()
+        self.say("copying what the plan names")
+        fresh = self._scratch / _FRESH / "root"
+        fresh.mkdir(parents=True)
+        copy_workspace(self.plan, self.live, fresh, also=(self.plan_file,))
+        self.say("a run without a fault")
+        self._accepted = self._run_without_faults()
+        if all(observation.holds for observation in self._accepted):
+            self._plant_each()
+        self.log.unanswerable |= self._unplanted_criteria()
+        self.log.findings += self._unplanted_faults()
+
+    def _run_without_faults(self) -> list[Observation]:
+        """Consolidate a copy, check it, its bundle, and its rollback."""
+        accepted = []
+        if self.plan.require_rehearsal is not None:
+            rehearsed = self._try(None, Mode.REHEARSAL, _FRESH, _REHEARSED)
+            accepted.append(judge_faultless("verify, a rehearsal", rehearsed))
+        began = time.monotonic()
+        done = self._try(None, Mode.MIGRATE, _FRESH, _CONSOLIDATED)
+        self._seconds, self._bundle = max(_SECONDS, 10 * (time.monotonic() - began)), done.folder
+        accepted.append(judge_faultless("migrate", done))
+        accepted.append(judge_faultless("inventory", self._try(None, Mode.INVENTORY, _FRESH, "inventory")))
+        if done.exit is ExitCode.ACCEPTED:
+            for name, mode in (("verify", Mode.CHECK), ("rollback", Mode.ROLLBACK), ("verify --bundle", Mode.BUNDLE)):
+                accepted.append(judge_faultless(name, self._try(None, mode, _CONSOLIDATED, mode)))
+        return accepted
+
+    def _plant_each(self) -> None:
+        faults = faults_of(self.plan)
+        with ThreadPoolExecutor(self._cores) as pool:
+            trials = [pool.submit(self._try_fault, number, fault) for number, fault in enumerate(faults)]
+            try:
+                self.tried = [(fault, self._result(fault, trial)) for fault, trial in zip(faults, trials, strict=True)]
+            finally:
+                for trial in trials:
+                    trial.cancel()
+
+    def _result(self, fault: Fault, trial: Future[TrialResult]) -> TrialResult:
+        self.say(fault.name)
+        return trial.result()
+
+    def _try_fault(self, number: int, fault: Fault) -> TrialResult:
+        name = f"fault-{number}"
+        whole = _FRESH if fault.mode in (Mode.MIGRATE, Mode.INVENTORY) else _CONSOLIDATED
+        try:
+            return self._try(number, fault.mode, whole, name)
+        finally:
+            shutil.rmtree(self._scratch / name, ignore_errors=True)
+
+    def _try(self, number: int | None, mode: Mode, whole: str, name: str) -> TrialResult:
+        """Copy a workspace, or for the check of a bundle its folder, and run a trial on the copy.
+
+        Raises:
+            EngineError: The operator interrupts.
+        """
+        place = self._scratch / name
+        place.mkdir()
+        bundle = self._bundle if mode is Mode.BUNDLE else None
+        copied(bundle or self._scratch / whole / "root", place / "root")
+        reports = place / "reports"
+        if self.plan.require_rehearsal is not None and name != _REHEARSED:
+            copied(self._scratch / _REHEARSED / "reports", reports)
+        reports.mkdir(exist_ok=True)
+        trial = Trial(
+            number=number,
+            mode=mode,
+            root=place / "root",
+            plan_file=self._plan_in(place),
+            reports=reports,
+            original=self.live,
+            original_plan=self.plan_file,
+            output=place / "output.txt",
+        )
+        processes = self._idle.pop()  # there are as many as threads, and appending and popping is atomic
+        try:
+            result = processes.run(trial, self._seconds, self.limits.interrupted.is_set)
+        finally:
+            self._idle.append(processes)
+        if self.limits.interrupted.is_set():
+            raise EngineError(
+                "the self-test was interrupted.",
+                left="Only copies were changed.",
+                todo="Run it again.",
+                id="selftest-interrupted",
+            )
+        return result
+
+    def _plan_in(self, place: Path) -> Path:
+        """Return the plan in the copy, or a copy of it where it lies outside of the workspace."""
+        if self.plan_file.is_relative_to(self.live):
+            inside = place / "root" / self.plan_file.relative_to(self.live)
+            if inside.is_file():
+                return inside
+        return Path(shutil.copyfile(self.plan_file, place / self.plan_file.name))
+
+    def _require_space(self) -> None:
+        files = [self.plan.target, *(source.file for source in self.plan.sources)]
+        size = sum((self.live / file).stat().st_size for file in files if (self.live / file).is_file())
+        # A copy, its backup set with dumps, and what the target gains: for each process, and for the two that stay.
+        needed, free = 8 * size * (self._cores + 2), shutil.disk_usage(self._scratch).free
+        if needed > free:
+            where = self._scratch.parent
+            what = f"the copies need about {needed // 1_000_000} MB in {where}, {free // 1_000_000} are free."
+            raise EngineError(
+                what,
+                left="Nothing was changed.",
+                todo="Make room, or set TMPDIR to a larger disk.",
+                id="no-room-for-copies",
+            )
+
+    def _planted(self) -> list[tuple[Fault, TrialResult]]:
+        return [(fault, result) for fault, result in self.tried if not result.skip_reason]
+
+    def _unplanted_criteria(self) -> dict[str, str]:
+        """Return the criteria for which no fault could be planted, and what the workspace lacks for it."""
+        planted = {fault.criterion for fault, _ in self._planted()}
+        reasons: dict[str, list[str]] = {}
+        for fault, result in self.tried:
+            if fault.criterion not in planted:
+                reasons.setdefault(fault.criterion, []).append(result.skip_reason)
+        return {
+            f"{CAN_FAIL}{criterion}": f"not planted: {'; '.join(dict.fromkeys(lacking))}"
+            for criterion, lacking in reasons.items()
+        }
+
+    def _unplanted_faults(self) -> list[str]:
+        """Return a sentence for each fault that was not planted although its criterion had others."""
+        planted = {fault.criterion for fault, _ in self._planted()}
+        return [
+            f"{fault.name}: not planted: {result.skip_reason}."
+            for fault, result in self.tried
+            if result.skip_reason and fault.criterion in planted
+        ]

@@ -1,0 +1,113 @@
+"""Run each trial in a process of its own, which is ended when it takes too long."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING
+
+from migration.selftest.trial import TrialResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+
+    from migration.selftest.trial import Trial
+
+# The host finds the project wherever this process has found it.
+_HOST = """
+import sys
+from multiprocessing.connection import Connection
+connection = Connection(int(sys.argv[1]))
+sys.path[:] = connection.recv()
+from migration.selftest.trial_host import serve
+serve(connection)
+"""
+_TICK = 0.2  # seconds between two looks at a process
+_QUOTED = 2000  # characters of what a process has printed that are kept
+
+
+@dataclass
+class TrialProcesses:
+    """Runs one trial after the other, each in a new process.
+
+    The processes are forked by a host, which is started for the first trial, and again after one that had to be ended.
+    """
+
+    _host: subprocess.Popen[bytes] | None = None
+    _connection: Connection | None = None
+
+    def run(self, trial: Trial, seconds: float, is_interrupted: Callable[[], bool]) -> TrialResult:
+        """Run a trial, and return its result.
+
+        Args:
+            trial: What is to be tried.
+            seconds: When it has to have answered.
+            is_interrupted: Whether the self-test is to end; the process is ended then.
+        """
+        connection = self._connection or self._start()
+        try:
+            connection.send(trial)
+            result = _receive(connection, time.monotonic() + seconds, is_interrupted)
+        except (EOFError, OSError):
+            result = "its host ended by itself"
+        if isinstance(result, TrialResult):
+            connection.recv()
+            return result
+        if isinstance(result, int):
+            return TrialResult(broken=f"its process ended by itself ({result}){_printed(trial)}")
+        self.close()
+        broken = "interrupted" if is_interrupted() else f"it took more than {seconds:.0f} s"
+        return TrialResult(broken=result or broken)
+
+    def close(self) -> None:
+        """End the host, and the trial that it may have under way."""
+        if self._host is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._host.pid, signal.SIGKILL)
+            self._host.wait()
+            self._host = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _start(self) -> Connection:
+        own, other = Pipe()
+        command = [sys.executable, "-c", _HOST, str(other.fileno())]
+        self._connection = own
+        # A process group of its own: Ctrl-C reaches this process alone, which decides what becomes of the trials.
+        self._host = subprocess.Popen(
+            command,
+            pass_fds=[other.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        other.close()
+        own.send(sys.path)
+        return own
+
+
+def _receive(connection: Connection, until: float, is_interrupted: Callable[[], bool]) -> TrialResult | int | str:
+    """Return a result, or the exit status of a process that ended without one, or empty when the time is over.
+
+    Raises:
+        EOFError: The host has ended.
+        OSError: The same.
+    """
+    while time.monotonic() < until and not is_interrupted():
+        if connection.poll(_TICK):
+            answer: TrialResult | int = connection.recv()
+            return answer
+    return ""
+
+
+def _printed(trial: Trial) -> str:
+    text = trial.output.read_text("utf-8", "replace").strip() if trial.output.is_file() else ""
+    return f", and printed: {text[-_QUOTED:]}" if text else ""

@@ -1,0 +1,130 @@
+"""Run a trial in this process, and plant its fault in time.
+
+Only the self-test starts one: no option and no environment variable can plant a fault into a run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from migration.engine.exit_codes import ExitCode
+from migration.engine.observation import Outcome
+from migration.engine.pipeline import FORESEEN, go_through, in_words
+from migration.plan.file import load
+from migration.plan.problem import Refused
+from migration.selftest.copies import contents, differences
+from migration.selftest.fault import Moment, NotPlantedError, WorkspaceCopy
+from migration.selftest.table import faults_of
+from migration.selftest.trial import TrialResult
+from migration.session import Hooks, Session, open_session
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from migration.engine.pipeline import Pipeline
+    from migration.engine.run_log import RunLog
+    from migration.plan.model import Plan
+    from migration.selftest.fault import Fault, Undo
+    from migration.selftest.trial import Trial
+
+
+@dataclass
+class Planter:
+    """Checks the criteria of a run, and plants a fault right before the check of its own.
+
+    Attributes:
+        fault: What goes wrong, or None.
+        planted: Whether the run came as far as that.
+    """
+
+    fault: Fault | None
+    planted: bool = False
+
+    def check(self, run: Pipeline, criterion: str) -> None:
+        """Check a criterion, and remove afterwards what no rollback of the run could.
+
+        Raises:
+            NotPlantedError: The workspace has nothing in which the fault could be planted.
+            EngineError: The stage was not performed.
+        """
+        fault, undo = self.fault, None
+        if fault is not None and fault.moment is Moment.BEFORE_CHECK and fault.criterion == criterion:
+            undo = fault.planted(run)
+            self.planted = True
+        try:
+            run.check(criterion)
+        finally:
+            if undo is not None:
+                undo()
+
+
+def answer_trial(trial: Trial, answer: Connection) -> None:
+    """Run a trial in this process, which prints to a file from now on, and answer with its result."""
+    handle = os.open(trial.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    try:
+        plan = load(trial.plan_file)
+        result = run_trial(trial, plan, None if trial.number is None else faults_of(plan)[trial.number])
+    except BaseException as error:  # noqa: BLE001 -- a trial that broke has an answer too
+        traceback.print_exc()
+        result = TrialResult(broken=f"{type(error).__name__}: {error}")
+    sys.stderr.flush()
+    with suppress(BrokenPipeError):  # the process that asked has ended
+        answer.send(result)
+
+
+def run_trial(trial: Trial, plan: Plan, fault: Fault | None) -> TrialResult:
+    """Plant a fault in a copy or in the run on it, take the run to its end, and return what it came to.
+
+    Raises:
+        Exception: What no run foresees; the run has been ended.
+    """
+    planter = Planter(fault)
+    undo: Undo | None = None
+    try:
+        if fault is not None and fault.moment is Moment.BEFORE_RUN:
+            undo = fault.planted(WorkspaceCopy(trial.root, plan, trial.plan_file))
+            planter.planted = True
+        before = contents(trial.root, plan)
+        try:
+            result = _run(trial, planter)
+        finally:
+            if undo is not None:
+                undo()
+    except NotPlantedError as lacking:
+        return TrialResult(skip_reason=str(lacking))
+    changed = tuple(differences(before, contents(trial.root, plan)))
+    return replace(result, planted=planter.planted, changed=changed)
+
+
+def _run(trial: Trial, planter: Planter) -> TrialResult:
+    """Open the run, take it to its end, and write its bundle."""
+    hooks = Hooks(original=trial.original, original_plan=trial.original_plan, run_applications=False)
+    try:
+        session = open_session(trial.settings, trial.mode.verb, hooks)
+    except (Refused, *FORESEEN) as error:
+        text = str(error) if isinstance(error, Refused) else in_words(error)
+        return TrialResult(exit=ExitCode.REFUSED, broken=text)
+    session.prepare()
+    code = _take_to_its_end(session, planter)
+    session.write()
+    return TrialResult(exit=code, failed=_failed(session.run.log), folder=session.request.folder)
+
+
+def _take_to_its_end(session: Session, planter: Planter) -> ExitCode:
+    try:
+        go_through(session.run, lambda criterion: planter.check(session.run, criterion))
+    except BaseException:
+        session.end(internal=True)
+        raise
+    return session.end()
+
+
+def _failed(log: RunLog) -> tuple[str, ...]:
+    return tuple(criterion for criterion, result in log.results.items() if result.outcome is Outcome.FAILED)

@@ -1,0 +1,317 @@
+"""Open a run, take it to its end, and leave its bundle; pytest and the library both go this way."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from migration.audit.bundle import prime_bundle, update_latest, write_bundle
+from migration.audit.evidence_file import to_json
+from migration.audit.index_page import write_index
+from migration.audit.records import Surroundings, record_of, versions
+from migration.audit.words import NOTHING_TO_UNDO
+from migration.engine import durable
+from migration.engine.errors import EngineError
+from migration.engine.exit_codes import ExitCode
+from migration.engine.manifest import RECORD
+from migration.engine.modes import Mode
+from migration.engine.plan_run import PlanRun
+from migration.engine.request import RunRequest, Settings
+from migration.engine.rollback_run import RollbackRun, to_undo
+from migration.engine.run import Context, Run
+from migration.engine.runlock import RunLock, holder
+from migration.engine.sets import already_consolidated, cut_short, last_finished, recover
+from migration.engine.standing_run import CheckRun, OriginalsRun
+from migration.engine.verdict import exit_code
+from migration.harness.attempts import earlier
+from migration.harness.rehearsals import last_passed
+from migration.plan.file import load, sha256
+from migration.plan.problem import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from migration.audit.evidence import Attempt, Record
+    from migration.engine.pipeline import Pipeline
+    from migration.plan.model import Plan
+
+_ROLLBACK = """\
+# The way back
+
+Run {run} moved {sources} into {target}. To undo it, in the folder of sqlite-consolidate:
+
+    {command}
+
+It restores the target from `databases/target.db` (through SQLite, in one transaction), gives the archives their old
+names back, restores the code files from `code/`, and compares all of it with `manifest.json`. It refuses when the
+target has been changed since, unless it is told `--discard-changes`; the target as it then is stays in this folder.
+
+By hand, should that not be possible: stop everything that uses the databases; for each line below copy the file, and
+remove what lies beside the restored one under the same name with -wal, -shm or -journal.
+
+{by_hand}
+
+Nothing in this folder is ever deleted by a run. It may be deleted by hand once the consolidation has proved itself:
+with it go the rollback and, with the archives, the originals.
+"""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a session calls while its run goes on.
+
+    Attributes:
+        say: Called with a few words before each part of a long step.
+        before_rollback: Called right before the first change of a rollback, which must not be interrupted.
+        original: The workspace that the one of the session was copied from, which no application may open; or None.
+        original_plan: Its plan file.
+        run_applications: False: a check runs no application, because nothing keeps one from that workspace.
+    """
+
+    say: Callable[[str], None] = lambda _words: None
+    before_rollback: Callable[[], None] = lambda: None
+    original: Path | None = None
+    original_plan: Path | None = None
+    run_applications: bool = True
+
+
+@dataclass
+class Session:
+    """One run, from its opening to its bundle.
+
+    Attributes:
+        run: Its stages and criteria.
+        around: What its record says beside that.
+        code: What the run exits with, once :meth:`end` has decided it.
+    """
+
+    run: Pipeline
+    around: Surroundings
+    code: ExitCode = ExitCode.ACCEPTED
+    _resources: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def request(self) -> RunRequest:
+        """What was asked for."""
+        return self.run.request
+
+    def prepare(self) -> None:
+        """Make the folder of the run's report, and leave a manifest there that a killed run is known by.
+
+        Raises:
+            OSError: The folder cannot be made.
+        """
+        folder = self.request.folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        prime_bundle(folder, self.record())
+
+    def record(self) -> Record:
+        """Return the record of the run as it stands."""
+        return record_of(self.run, self.around, exit_code=self.code)
+
+    def close(self) -> None:
+        """Release the run's lock; :meth:`end` has done so where the run came to its end."""
+        self._resources.close()
+
+    def end(self, *, internal: bool = False, refused: bool = False) -> ExitCode:
+        """Keep or roll back what the run did, release what it holds, and return its exit code.
+
+        Args:
+            internal: Something broke that is no part of the run.
+            refused: The run was refused before its first stage.
+        """
+        try:
+            self.run.end()
+        finally:
+            self._resources.close()
+        self.run.log.finish(datetime.now(UTC))
+        acted = self.run.has_acted
+        self.code = ExitCode.REFUSED if refused and not acted else exit_code(self.run.log, has_acted=acted)
+        if internal and self.run.log.interrupted is None:
+            self.code = ExitCode.INTERNAL
+        return self.code
+
+    def write(self) -> None:
+        """Leave the bundle in the run's folder, bring the list of runs up to date, and complete the backup set.
+
+        Raises:
+            OSError: Something cannot be written.
+        """
+        record = self.record()
+        write_bundle(self.request.folder, record, plan=self.request.plan_text)
+        kept = self.request.settings.workspace / record.backup_set / RECORD
+        if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
+            # Stage 95 wrote it before there was a verdict.
+            durable.replace(kept, to_json(record).encode("utf-8"), 0o600)
+        update_latest(self.request.settings.reports, self.request.run_id)
+        write_index(self.request.settings.reports)
+
+
+def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> Session:
+    """Open a run of ``verb``; a run that was cut short before has been rolled back first.
+
+    A plan with mistakes opens a run too: its preflight names them all, and the report with them.
+
+    Raises:
+        Refused: The plan of a rollback or selftest has mistakes, or another run is under way.
+        EngineError: Nothing can be begun here; nothing was touched.
+        OSError: The system does not allow it.
+        sqlite3.Error: A database cannot be read.
+    """
+    hooks = hooks or Hooks()
+    if settings.bundle is not None:
+        return _open_bundle(settings, settings.bundle, verb, hooks)
+    if settings.sample and not settings.workspace.exists() and verb != "rollback":
+        from migration.sample.build import build
+
+        build(settings.workspace)
+    if not settings.workspace.is_dir():
+        raise EngineError(
+            f"there is no workspace folder {settings.workspace}.", todo="Name it: --workspace=DIR", id="no-workspace"
+        )
+    if verb == "inventory":  # it needs no plan, and whatever a run has left does not concern it
+        from migration.inventory.inventory_run import InventoryRun
+
+        request = _request(settings, RunRequest(Mode.INVENTORY, settings))
+        return Session(InventoryRun(request, hooks.say), Surroundings(versions()))
+    return _open_by_plan(settings, verb, hooks)
+
+
+def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
+    request = RunRequest(
+        Mode.of_verb(verb),
+        settings,
+        plan_text=settings.plan.read_bytes() if settings.plan.is_file() else b"",
+    )
+    try:
+        request = replace(request, plan=load(settings.plan), plan_sha256=sha256(settings.plan))
+    except Refused as refused:
+        if verb in ("rollback", "selftest"):
+            raise
+        request = _request(settings, replace(request, plan_problems=refused.problems))
+        return Session(PlanRun(request, hooks.say), Surroundings(versions(), earlier(settings, None)))
+    attempts = earlier(settings, request.plan)
+    resources = ExitStack()
+    try:
+        return _look_around(request, attempts, hooks, resources)
+    except BaseException:
+        resources.close()
+        raise
+
+
+def _look_around(request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hooks, resources: ExitStack) -> Session:
+    """Take the lock, roll back what was cut short, and see whether the workspace is consolidated already."""
+    settings, plan = request.settings, request.valid_plan
+    root, findings, already = settings.workspace, list[str](), False
+    if settings.originals is not None:
+        request = _by_originals(request, settings.originals)
+    elif request.mode.verb in ("verify", "selftest"):
+        _refuse_between(root, plan)
+        request = _before_or_after(request, root, plan)
+    else:
+        resources.enter_context(RunLock(root / plan.backups))
+        if request.mode is Mode.MIGRATE:
+            findings = recover(root, plan)
+            already = already_consolidated(root, plan) is not None
+        elif to_undo(root, plan) is None:
+            why = " ".join(recover(root, plan)) or "there is no consolidation of this plan to undo."
+            raise EngineError(f"{NOTHING_TO_UNDO}: {why}", todo="Name another plan: --plan FILE.", id="nothing-to-undo")
+    request = _request(settings, request)
+    rehearsal = last_passed(settings.reports, request.plan_sha256) if request.mode.is_consolidation else None
+    drilled = rehearsal.finished.isoformat(timespec="seconds") if rehearsal else ""
+    around = Surroundings(versions(), attempts, drilled)
+    context = Context(
+        say=hooks.say,
+        rehearsal=rehearsal,
+        documents=lambda run: _documents(run, around),
+        original=hooks.original,
+        original_plan=hooks.original_plan,
+    )
+    run = _run(request, context, hooks)
+    run.log.findings += findings
+    run.log.already = already
+    return Session(run, around, _resources=resources)
+
+
+def _run(request: RunRequest, context: Context, hooks: Hooks) -> Pipeline:
+    if request.mode is Mode.CHECK:
+        return CheckRun(request, hooks.say, run_applications=hooks.run_applications)
+    if request.mode is Mode.ORIGINALS:
+        return OriginalsRun(request, hooks.say, run_applications=hooks.run_applications)
+    if request.mode is Mode.ROLLBACK:
+        return RollbackRun(request, hooks.say, before_acting=hooks.before_rollback)
+    if request.mode is Mode.SELFTEST:
+        from migration.selftest.selftest_run import SelftestRun
+
+        return SelftestRun(request, hooks.say)
+    return Run(request, context)
+
+
+def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> Session:
+    """Read a bundle; what is none, or cannot be read safely, is refused. No workspace is looked at."""
+    from migration.audit.bundle_run import BundleRun
+
+    if verb != "verify" or settings.originals is not None:
+        what = "--bundle goes with pytest -m verify, and without --originals."
+        raise EngineError(what, todo="Leave the other out.", id="option-elsewhere")
+    request = _request(settings, RunRequest(Mode.BUNDLE, settings))
+    return Session(BundleRun(request, bundle, hooks.say), Surroundings(versions()))
+
+
+def _before_or_after(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
+    """Turn a verify after a migration into a check; a selftest is refused there."""
+    if last_finished(root, plan) is None:
+        return request
+    if request.mode is Mode.SELFTEST:
+        todo = "Plant faults in one that is still to be, or in a copy of this one that was rolled back."
+        raise EngineError("this workspace is consolidated already.", todo=todo, id="nothing-to-try")
+    return replace(request, mode=Mode.CHECK)
+
+
+def _by_originals(request: RunRequest, originals: Path) -> RunRequest:
+    """Turn a verify into the judgement of a consolidation that was not made by this project."""
+    if request.mode.verb != "verify":
+        what = "--originals goes with pytest -m verify: it judges, and never writes."
+        raise EngineError(what, todo="Say pytest -m verify.", id="option-elsewhere")
+    if not originals.is_dir():
+        what = f"there is no folder {originals} with the original databases."
+        raise EngineError(what, todo="Name theirs, or a backup set.", id="no-original")
+    return replace(request, mode=Mode.ORIGINALS)
+
+
+def _refuse_between(root: Path, plan: Plan) -> None:
+    """While a run goes on, or before what it left is rolled back, the workspace is neither old nor new."""
+    pid = holder(root / plan.backups)
+    if pid is not None:
+        raise EngineError(
+            f"a run is under way (process {pid}).", todo="Wait for it to end, then verify.", id="under-way"
+        )
+    if cut_short(root, plan):
+        todo = "pytest -m migrate or pytest -m rollback puts it back first."
+        raise EngineError("a run was cut short here.", todo=todo, id="cut-short")
+
+
+def _request(settings: Settings, request: RunRequest) -> RunRequest:
+    """Give a run names of its own: two that begin in one second differ by a second in their names."""
+    while (settings.reports / request.run_id).exists():
+        request = replace(request, started=request.started + timedelta(seconds=1))
+    return request
+
+
+def _documents(run: Run, around: Surroundings) -> dict[str, bytes]:
+    """Return the record and the rollback instructions that are kept in the backup set."""
+    record = record_of(run, around, exit_code=ExitCode.ACCEPTED)
+    target = run.plan.target
+    by_hand = "\n".join(f"    {archive}  ->  {file}" for file, archive in run.sealed.archive.items())
+    text = _ROLLBACK.format(
+        run=run.stamp,
+        sources=", ".join(source.file for source in record.sources) or "nothing",
+        target=target,
+        command=run.request.command("rollback"),
+        by_hand=f"{by_hand}\n    databases/target.db  ->  {target}",
+    )
+    return {RECORD: to_json(record).encode("utf-8"), "ROLLBACK.md": text.encode("utf-8")}

@@ -1,0 +1,150 @@
+"""Runs of every mode whose checks see what a test says; no database is opened."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import migration
+from migration.audit.records import Surroundings, record_of
+from migration.engine.criteria import criteria_in
+from migration.engine.errors import EngineError
+from migration.engine.exit_codes import ExitCode
+from migration.engine.observation import Observation, not_examined, not_required
+from migration.engine.pipeline import Pipeline
+from migration.engine.request import RunRequest, Settings
+from migration.engine.run_log import RolledBack
+from migration.engine.stages import stages_of
+from migration.engine.verdict import exit_code, verdict
+from migration.plan.file import load, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from migration.audit.evidence import Record
+    from migration.engine.criteria import Criterion
+    from migration.engine.modes import Mode
+    from migration.engine.stages import Stage
+
+APPLICATION = "WMS CLI"
+PLAN = f"""format = 1
+name = "small"
+target = "workspace.db"
+
+[[source]]
+name = "tasks"
+file = "tasks.db"
+  [[source.table]]
+  name = "tasks"
+
+[[smoke]]
+name = "{APPLICATION}"
+python = "pass"
+"""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What happens in a run.
+
+    Attributes:
+        seen: What checks see, by their criteria; all others see one row as it was expected.
+        broken: Id of a stage that cannot be performed.
+        unchecked: A criterion whose check is not called.
+        interrupted: Exit code of the signal that ended the run.
+        already: There is nothing to do.
+    """
+
+    seen: Mapping[str, Sequence[Observation]] = field(default_factory=dict)
+    broken: str = ""
+    unchecked: str = ""
+    interrupted: ExitCode | None = None
+    already: bool = False
+
+
+class ScriptedRun(Pipeline):
+    """A run that does what its script says."""
+
+    def __init__(self, request: RunRequest, script: Script) -> None:
+        super().__init__(request)
+        self.script = script
+        self.log.already = script.already
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """Nothing is done; the broken stage raises."""
+        return {stage: partial(self._perform, stage) for stage in stages_of(self.log.mode)}
+
+    @property
+    def has_acted(self) -> bool:
+        """A run has acted when its second stage has begun."""
+        return len(self.log.stages) > 1
+
+    def look(self, criterion: Criterion) -> Sequence[Observation]:
+        """See what the script says."""
+        return self.script.seen.get(criterion.id, [Observation("tasks", "1 row", "1 row", holds=True)])
+
+    def roll_back_unless_accepted(self) -> RolledBack | None:
+        """Put everything back where something had been done."""
+        if not self.has_acted or verdict(self.log) == "accepted":
+            return None
+        return RolledBack("Everything was put back: the target.")
+
+    def go(self) -> None:
+        """Perform stages and check criteria as far as they hold."""
+        with suppress(EngineError):
+            for stage in stages_of(self.log.mode):
+                self.perform(stage)
+                for criterion in self.log.demanded(stage):
+                    if criterion != self.script.unchecked:
+                        self.check(criterion)
+
+    def _perform(self, stage: Stage) -> None:
+        if stage.id == self.script.broken:
+            raise EngineError(f"{stage.id} found no room.", id="space")
+
+
+def ended(folder: Path, mode: Mode, script: Script | None = None) -> ScriptedRun:
+    """Take a run to its end; its plan, in the folder, has one application."""
+    file = folder / "consolidation.toml"
+    file.write_text(PLAN, "utf-8")
+    settings = Settings(workspace=folder, plan=file, reports=folder / "reports")
+    request = RunRequest(mode, settings, plan=load(file), plan_sha256=sha256(file), plan_text=file.read_bytes())
+    run = ScriptedRun(request, script or Script())
+    if not run.log.already:
+        run.go()
+    run.log.interrupted = run.script.interrupted
+    run.end()
+    run.log.finish(datetime.now(UTC))
+    return run
+
+
+def record_of_run(run: ScriptedRun) -> Record:
+    """Return the record of a run that has ended."""
+    around = Surroundings({"sqlite-consolidate": migration.__version__})
+    return record_of(run, around, exit_code=exit_code(run.log, has_acted=run.has_acted))
+
+
+def scripts(mode: Mode) -> dict[str, Script]:
+    """Return a script for each way in which a run of a mode can end."""
+    stages = stages_of(mode)
+    criteria = [criterion for stage in stages for criterion in criteria_in(stage, [APPLICATION])]
+    first, last = criteria[0], criteria[-1]
+    in_part = [Observation("a", "1 row", "1 row", holds=True), Observation("b", "1 row", "2 rows", holds=False)]
+    return {
+        "accepted": Script(),
+        "not required": Script({last: [not_required("plan", "the plan asks for none")]}),
+        "failed": Script({last: [Observation("tasks", "2 rows", "1 row", holds=False, todo="Look at it.")]}),
+        "failed in part": Script({first: in_part}),
+        "not examined": Script({last: [not_examined("tasks", "SQLite reports: disk I/O error.")]}),
+        "looked at nothing": Script({first: []}),
+        "unchecked": Script(unchecked=last),
+        "broken": Script(broken=stages[-1].id),
+        "interrupted": Script(broken=stages[-1].id, interrupted=ExitCode.HUNG_UP),
+        "interrupted at the end": Script(interrupted=ExitCode.INTERRUPTED),
+        "already": Script(already=True),
+    }

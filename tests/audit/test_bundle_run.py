@@ -1,0 +1,375 @@
+"""The check of a bundle as a run of the engine: nothing but its files is looked at, and every tampering is found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from migration.audit.bundle import prime_bundle, write_bundle
+from migration.audit.bundle_reader import read_bundle
+from migration.audit.bundle_run import BundleRun
+from migration.audit.evidence import DatabaseRecord
+from migration.audit.page import page
+from migration.engine.errors import EngineError
+from migration.engine.history import TABLE as HISTORY
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.pipeline import go_through
+from migration.engine.request import RunRequest, Settings
+from migration.engine.stages import BUNDLE
+from migration.engine.verdict import headline, verdict
+from migration.session import open_session
+from tests.audit.scripted_run import APPLICATION, ended, record_of_run
+from tests.audit.test_evidence_file import of_schema_1
+from tests.engine.small_workspace import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from migration.audit.evidence import Record
+
+Files = dict[str, bytes]
+_SMOKE = f"""
+[[smoke]]
+name = "{APPLICATION}"
+python = "print(1)"
+"""
+_JUNIT = '<testsuites><testsuite name="pytest" errors="0" failures="0" tests="52"></testsuite></testsuites>'
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ``.zip`` of a migration that was accepted."""
+    top = tmp_path_factory.mktemp("made")
+    root = build(top / "workspace")
+    plan = root / "consolidation.toml"
+    plan.write_text(plan.read_text() + _SMOKE)
+    session = open_session(Settings(workspace=root, plan=plan, reports=top / "reports"), "migrate")
+    session.prepare()
+    go_through(session.run)
+    session.end()
+    folder = session.request.folder
+    (folder / "audit.html").write_text(page(session.record()), "utf-8")
+    (folder / "junit.xml").write_text(_JUNIT, "utf-8")
+    session.write()
+    assert session.record().verdict == "accepted", session.record().criteria
+    return folder.with_suffix(".zip")
+
+
+@pytest.fixture
+def files(made: Path) -> Files:
+    """Its files, to be tampered with."""
+    return dict(read_bundle(made).files)
+
+
+def checked(bundle: Path) -> BundleRun:
+    """Check a bundle to the end: every criterion, also where one before it failed."""
+    settings = Settings(workspace=bundle.parent / "nowhere", plan=bundle.parent / "none.toml", reports=bundle.parent)
+    run = BundleRun(RunRequest(Mode.BUNDLE, settings), bundle)
+    go_through(run)
+    run.end()
+    return run
+
+
+def zipped(path: Path, files: Files) -> Path:
+    """Pack the files."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def failing(folder: Path, files: Files) -> set[str]:
+    """Return the ids of the criteria that do not hold for a bundle of these files."""
+    log = checked(zipped(folder / "some.zip", files)).log
+    assert (verdict(log) == "accepted") == all(result.outcome.holds for result in log.results.values())
+    return {criterion for criterion, result in log.results.items() if not result.outcome.holds}
+
+
+def sealed_anew(files: Files) -> None:
+    """Do what a forger does: bring summary and manifest in line with the evidence, as far as digests go."""
+    manifest = json.loads(files["manifest.json"])
+    old = manifest["files"]["evidence.json"]["sha256"].encode()
+    new = hashlib.sha256(files["evidence.json"]).hexdigest().encode()
+    files["summary.txt"] = files["summary.txt"].replace(old, new)
+    manifest["files"] = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        for name, data in files.items()
+        if name != "manifest.json"
+    }
+    files["manifest.json"] = json.dumps(manifest).encode()
+
+
+def edited(files: Files, change: Callable[[Any], object]) -> None:
+    """Change the evidence, and seal the bundle anew."""
+    document = json.loads(files["evidence.json"])
+    change(document)
+    files["evidence.json"] = json.dumps(document).encode()
+    sealed_anew(files)
+
+
+def entry_of(document: Any, criterion: str) -> Any:
+    """Return the first evidence of a criterion."""
+    return next(entry for entry in document["criteria"] if entry["id"] == criterion)
+
+
+def test_bundle_as_it_was_left_is_accepted(made: Path, files: Files, tmp_path: Path) -> None:
+    """The headline ends with the run that the bundle is of; sealed anew without a change it still holds."""
+    run = checked(made)
+    run.log.finished = "2026-11-22T12:06:09+00:00"
+
+    assert verdict(run.log) == "accepted"
+    about = f"It tells of run {made.stem}: Accepted: consolidated, every criterion passed."
+    assert headline(run.log) == f"{Mode.BUNDLE.accepted} {about}"
+    assert run.log.findings == [f"The bundle tells of run {about.removeprefix('It tells of run ')}"]
+    assert {result.outcome for result in run.log.results.values()} == {Outcome.PASSED}
+    assert not run.has_acted
+    edited(files, lambda _document: None)
+    assert failing(tmp_path, files) == set()
+
+
+def test_folder_that_a_zip_was_unpacked_to_is_a_bundle_too(made: Path, tmp_path: Path) -> None:
+    """Its name does not matter."""
+    with zipfile.ZipFile(made) as archive:
+        archive.extractall(tmp_path / "unzipped")
+
+    assert verdict(checked(tmp_path / "unzipped").log) == "accepted"
+
+
+def test_files_missing_changed_or_added_are_found(files: Files, tmp_path: Path) -> None:
+    """By the one criterion that looks at digests; one that is gone from the manifest too is missed all the same."""
+    without = {name: data for name, data in files.items() if name != "sql.log"}
+
+    assert failing(tmp_path, without) == {"bundle-whole"}
+    assert failing(tmp_path, {**files, "sql.log": b"-- other"}) == {"bundle-whole"}
+    assert failing(tmp_path, {**files, "note.txt": b"all good"}) == {"bundle-whole"}
+    sealed_anew(without)
+    assert failing(tmp_path, without) == {"bundle-whole"}
+
+
+def _unexamined(document: Any) -> None:
+    entry_of(document, "rows-exact").update(outcome="not examined", examined=0)
+
+
+def _removed(document: Any) -> None:
+    document["criteria"] = [entry for entry in document["criteria"] if entry["id"] != "foreign-keys"]
+
+
+def _application_removed(document: Any) -> None:
+    document["criteria"] = [entry for entry in document["criteria"] if not entry["id"].startswith("smoke:")]
+
+
+def _excused(document: Any) -> None:
+    document["unanswerable"]["foreign-keys"] = "later"
+
+
+def _already(document: Any) -> None:
+    document |= {"already": True, "criteria": []}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _unexamined,
+        _removed,
+        _application_removed,
+        _excused,
+        _already,
+        lambda document: entry_of(document, "rows-exact").update(outcome="failed"),
+        lambda document: document["stages"][4].update(outcome="failed"),
+        lambda document: document["stages"].pop(4),
+        lambda document: document["not_shown"].append("foreign-keys"),
+        lambda document: document.update(exit_code=1),
+        lambda document: document.update(verdict="refused"),
+        lambda document: document.update(finished=""),
+        lambda document: document["findings"].append(
+            {"id": "stage-error", "level": "attention", "subject": "", "count": 1, "text": "40-transfer: no room"}
+        ),
+    ],
+)
+def test_verdict_that_does_not_follow_is_found(files: Files, tmp_path: Path, change: Callable[[Any], None]) -> None:
+    """A failed, missing or excused criterion under an acceptance, a flipped verdict, a stage that is gone."""
+    edited(files, change)
+
+    assert "verdict-follows" in failing(tmp_path, files)
+
+
+def test_passed_criterion_that_examined_nothing_is_refused(files: Files, tmp_path: Path) -> None:
+    """Evidence of that kind is not of its schema, and is judged no further."""
+    edited(files, lambda document: entry_of(document, "rows-exact").update(examined=0))
+
+    run = checked(zipped(tmp_path / "some.zip", files))
+
+    [entry] = run.log.results["evidence-valid"].evidence
+    assert entry.subject.startswith("evidence.json: criteria/")
+    assert run.log.outcome("evidence-valid") is Outcome.FAILED
+    for criterion in ("verdict-follows", "counts-add-up", "files-agree"):
+        assert run.log.outcome(criterion) is Outcome.NOT_EXAMINED
+    assert verdict(run.log) == "refused"
+
+
+def _count_after(document: Any) -> None:
+    document["target"]["after"]["rows"]["tasks"] -= 1
+
+
+def _count_moved(document: Any) -> None:
+    document["moves"][0]["rows"] = document["moves"][0]["arrived"] = 2
+
+
+def _digest_observed(document: Any) -> None:
+    entry = next(
+        entry for entry in document["criteria"] if entry["id"] == "rows-exact" and " rows, " in entry["observed"]
+    )
+    entry["observed"] = entry["observed"][:-4] + "beef"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _count_after,
+        _count_moved,
+        _digest_observed,
+        lambda document: document["sources"][0]["before"]["rows"].update(tasks=2),
+        lambda document: document["target"]["after"]["rows"].pop("projects"),
+        lambda document: document["moves"].pop(0),
+    ],
+)
+def test_counts_that_do_not_add_up_are_found(files: Files, tmp_path: Path, change: Callable[[Any], None]) -> None:
+    """Also when every digest was computed anew."""
+    edited(files, change)
+
+    assert failing(tmp_path, files) == {"counts-add-up"}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("audit.html", b">Accepted<", b">Interrupted<"),
+        ("summary.txt", b" 0 failed", b" 7 failed"),
+        ("plan.toml", b'"small"', b'"large"'),
+        ("junit.xml", b'failures="0"', b'failures="1"'),
+        ("manifest.json", b"every criterion passed", b"all of it"),
+    ],
+)
+def test_files_that_tell_otherwise_than_the_evidence_are_found(
+    files: Files, tmp_path: Path, name: str, old: bytes, new: bytes
+) -> None:
+    """A page, a summary, a plan, a test file or a manifest of another run, sealed anew."""
+    assert old in files[name]
+    files[name] = files[name].replace(old, new)
+
+    sealed_anew(files)
+
+    assert failing(tmp_path, files) == {"files-agree"}
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b'{"files": 7}', b'{"files": {"a": {}}, "about": []}', b"[" * 9999])
+def test_manifest_of_any_shape_is_a_finding_and_no_crash(files: Files, tmp_path: Path, text: bytes) -> None:
+    """Whatever stands there."""
+    assert "files-agree" in failing(tmp_path, {**files, "manifest.json": text})
+
+
+def test_bundle_of_another_release_is_judged_by_what_it_names(files: Files, tmp_path: Path) -> None:
+    """What is there must still add up; that its criteria are taken as it names them is said."""
+    edited(files, _removed)
+    edited(files, lambda document: document["versions"].update({"sqlite-consolidate": "0.0.9"}))
+
+    run = checked(zipped(tmp_path / "some.zip", files))
+
+    assert run.log.outcome("verdict-follows") is Outcome.PASSED
+    last = run.log.results["verdict-follows"].evidence[-1]
+    assert last.subject == "criteria"
+    assert "made by release 0.0.9" in last.observed
+    edited(files, _count_after)
+    assert failing(tmp_path, files) == {"counts-add-up", "files-agree"}  # the summary counts one criterion more
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
+    """Those of schema 1 as well, with the criteria that they name, and the words of their time in the summary."""
+    run = ended(tmp_path, mode)
+    target = DatabaseRecord("target", "workspace.db", rows_after={HISTORY: 1}) if mode.is_consolidation else None
+    record = replace(record_of_run(run), target=target)
+    folder = tmp_path / record.run
+    write_bundle(folder, record, plan=run.request.plan_text)
+    files = read_bundle(folder).files
+
+    assert failing(tmp_path, files) == set()
+    as_schema_1(files, record)
+    assert failing(tmp_path, files) == set()
+    files["summary.txt"] = files["summary.txt"].replace(b" 0 failed", b" 1 failed")
+    sealed_anew(files)
+    assert failing(tmp_path, files) == {"files-agree"}
+
+
+def as_schema_1(files: Files, record: Record) -> None:
+    """Turn a bundle into what releases before schema 2 left; a criterion that they did not have is gone."""
+    document = of_schema_1(record)
+    first = document["criteria"][0]["id"]
+    document["criteria"] = [entry for entry in document["criteria"] if entry["id"] != first] or document["criteria"]
+    files["evidence.json"] = json.dumps(document).encode()
+    shown = len({entry["id"] for entry in document["criteria"]})
+    lines = files["summary.txt"].decode().splitlines()
+    line = f"Criteria:  {shown} shown, 0 failed, 0 not shown"
+    files["summary.txt"] = "\n".join(line if old.startswith("Criteria:") else old for old in lines).encode()
+    sealed_anew(files)
+
+
+def test_run_without_an_end_has_no_bundle(unfinished: Record, tmp_path: Path) -> None:
+    """What a killed run left is refused, by name."""
+    folder = tmp_path / unfinished.run
+    folder.mkdir()
+    prime_bundle(folder, unfinished)
+
+    with pytest.raises(EngineError, match=unfinished.run) as refusal:
+        checked(folder)
+
+    assert refusal.value.id == "unfinished-run"
+
+
+@pytest.mark.parametrize(
+    ("files", "id"),
+    [
+        ({"readme.txt": b"hello"}, "no-bundle"),
+        ({"manifest.json": b"{}", "../outside.txt": b"x"}, "unsafe-bundle"),
+        ({"manifest.json": b"{}", **{f"{number}.txt": b"" for number in range(100)}}, "unsafe-bundle"),
+    ],
+)
+def test_zip_that_is_no_bundle_is_refused(tmp_path: Path, files: Files, id: str) -> None:
+    """With the id of its message, before anything is performed."""
+    path = zipped(tmp_path / "some.zip", files)
+
+    with pytest.raises(EngineError) as refusal:
+        checked(path)
+
+    assert refusal.value.id == id
+
+
+def test_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
+    """So is one that is not there."""
+    (tmp_path / "some.zip").write_bytes(b"%PDF-1.7")
+    for name, id in (("some.zip", "damaged-bundle"), ("missing.zip", "no-bundle")):
+        with pytest.raises(EngineError) as refusal:
+            checked(tmp_path / name)
+
+        assert refusal.value.id == id
+
+
+def test_nothing_is_checked_before_the_bundle_was_read(made: Path) -> None:
+    """The pipeline refuses a check whose stage was not performed."""
+    settings = Settings(workspace=made.parent, plan=made, reports=made.parent)
+    run = BundleRun(RunRequest(Mode.BUNDLE, settings), made)
+
+    for act in (lambda: run.check("verdict-follows"), run.verdict_follows):
+        with pytest.raises(EngineError) as refusal:
+            act()
+
+        assert refusal.value.id == "out-of-order"
+    run.perform(BUNDLE)
+    assert run.check("verdict-follows").outcome is Outcome.PASSED

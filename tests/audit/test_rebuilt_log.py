@@ -1,0 +1,86 @@
+"""The log that is rebuilt from a record: the engine decides the same verdict by it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.audit.evidence_file import record_from_json, to_json
+from migration.audit.rebuilt_log import log_of
+from migration.engine.modes import Mode
+from migration.engine.verdict import headline, verdict
+from tests.audit.records import not_examined
+from tests.audit.scripted_run import APPLICATION, Script, ended, record_of_run, scripts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.audit.evidence import Record
+
+_WAYS = tuple(scripts(Mode.MIGRATE))
+_EXPECTED = {"accepted": "accepted", "not required": "accepted", "already": "accepted", "broken": "refused"}
+
+
+def read_again(record: Record) -> Record:
+    """Return the record as its evidence has it."""
+    return record_from_json(json.loads(to_json(record)))
+
+
+@pytest.mark.parametrize("way", _WAYS)
+@pytest.mark.parametrize("mode", Mode)
+def test_verdict_of_a_rebuilt_log_is_that_of_the_run(tmp_path: Path, mode: Mode, way: str) -> None:
+    """However the run ended; a run that was accepted has the same headline, too."""
+    run = ended(tmp_path, mode, scripts(mode)[way])
+    record = record_of_run(run)
+
+    log = log_of(read_again(record), [APPLICATION])
+
+    assert verdict(log) == record.verdict == verdict(run.log)
+    assert record.verdict == _EXPECTED.get(way, record.verdict)
+    assert (record.verdict == "accepted") == (_EXPECTED.get(way) == "accepted")
+    assert headline(log) == record.headline
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_log_names_the_same_demanded_criteria(tmp_path: Path, mode: Mode) -> None:
+    """Those of the plan's application are among them where the mode runs applications."""
+    run = ended(tmp_path, mode)
+
+    log = log_of(read_again(record_of_run(run)), [APPLICATION])
+
+    assert log.criteria == run.log.criteria
+    assert log.results == run.log.results
+
+
+def test_missing_criterion_is_not_accepted_unless_another_release_made_it(tmp_path: Path) -> None:
+    """What another release demanded is not known: its criteria are those that it names."""
+    record = record_of_run(ended(tmp_path, Mode.MIGRATE))
+    fewer = replace(record, criteria=tuple(one for one in record.criteria if one.criterion != "rows-exact"))
+
+    assert verdict(log_of(fewer, [APPLICATION])) == "not shown"
+    assert verdict(log_of(fewer, [APPLICATION], of_this_release=False)) == "accepted"
+    unlooked = replace(fewer, criteria=(*fewer.criteria, not_examined("rows-exact", "not run")))
+    assert verdict(log_of(unlooked, [APPLICATION], of_this_release=False)) == "not shown"
+
+
+def test_stages_of_another_release_are_those_it_names(tmp_path: Path) -> None:
+    """A stage that it did not have is not missed; one that failed is."""
+    record = record_of_run(ended(tmp_path, Mode.MIGRATE))
+    fewer = replace(record, stages=record.stages[1:])
+    failing = replace(record, stages=(replace(record.stages[0], id="11-other", outcome="failed"), *record.stages))
+
+    assert verdict(log_of(fewer, [APPLICATION])) == "not shown"
+    assert verdict(log_of(fewer, [APPLICATION], of_this_release=False)) == "accepted"
+    assert verdict(log_of(failing, [APPLICATION], of_this_release=False)) == "refused"
+
+
+def test_plan_with_mistakes_asks_for_no_application(tmp_path: Path) -> None:
+    """Its record has no digest of the plan, and its run was refused before any application was known."""
+    record = record_of_run(ended(tmp_path, Mode.MIGRATE, Script(broken="10-preflight")))
+    unread = replace(record, plan={**record.plan, "sha256": ""})
+
+    assert f"smoke:{APPLICATION}" in log_of(record, [APPLICATION]).criteria["80-smoke"]
+    assert f"smoke:{APPLICATION}" not in log_of(unread, [APPLICATION]).criteria["80-smoke"]

@@ -1,0 +1,187 @@
+"""Every check can fail: for each criterion a fault is planted into a real run, which must be refused by it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.criteria import CRITERIA, FAULTLESS, SMOKE
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
+from migration.engine.stages import stages_of
+from migration.plan.file import load
+from migration.selftest.committed import of_smoke_tests
+from migration.selftest.fault import Fault, Moment, NotPlantedError
+from migration.selftest.table import FAULTS
+from migration.selftest.trial import TrialResult, judge_fault, judge_faultless
+from migration.selftest.trial_run import run_trial
+from tests.selftest.trials import trial_on, try_fault
+from tests.thorough import thorough
+from tests.whole.whole_run import Workspace, small_workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BEFORE = [fault for fault in FAULTS if fault.moment is Moment.BEFORE_RUN]
+IN_RUN = [fault for fault in FAULTS if fault.moment is Moment.BEFORE_CHECK]
+ONE_A_STAGE = list({(fault.mode, CRITERIA[fault.criterion].stage): fault for fault in IN_RUN}.values())
+ONE_A_MODE = list({fault.mode: fault for fault in BEFORE if fault.mode is not Mode.BUNDLE}.values())
+SMOKE_TEST = "the store reads its tasks"
+PYTHON = "from app.store import titles"
+
+
+def test_every_criterion_has_a_fault_in_the_order_of_the_criteria() -> None:
+    """A criterion without one might be unable to fail."""
+    assert list(dict.fromkeys(fault.criterion for fault in FAULTS)) == [id for id in CRITERIA if id != FAULTLESS]
+
+
+def test_every_fault_has_a_name_of_its_own() -> None:
+    """The table has no line twice."""
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+def test_every_fault_is_planted_into_a_run_that_demands_its_criterion() -> None:
+    """No run could be refused by a criterion of another mode."""
+    assert [fault.name for fault in FAULTS if fault.mode not in CRITERIA[fault.criterion].stage.modes] == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [*ONE_A_MODE, *thorough(*(fault for fault in BEFORE if fault not in ONE_A_MODE))],
+    ids=lambda fault: fault.name,
+)
+def test_a_fault_in_the_files_is_noticed_by_its_criterion(workspace: Workspace, fault: Fault) -> None:
+    """The run exits as it has to, and a migration that is refused leaves the workspace as it was before."""
+    result = try_fault(workspace, fault)
+
+    assert result.planted, result
+    assert result.exit in fault.exit_codes, result
+    assert fault.criterion in result.failed
+    assert not (fault.is_undone and result.changed), result.changed
+    assert judge_fault(fault, result).holds
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [*ONE_A_STAGE, *thorough(*(fault for fault in IN_RUN if fault not in ONE_A_STAGE))],
+    ids=lambda fault: fault.name,
+)
+def test_a_fault_in_a_run_is_noticed_by_its_criterion_first(workspace: Workspace, fault: Fault) -> None:
+    """No criterion before it fails, no stage after it is performed, and everything is rolled back."""
+    result = try_fault(workspace, fault)
+
+    assert result.planted, result
+    assert result.exit in fault.exit_codes, result
+    assert result.failed[0] == fault.criterion
+    assert not (fault.is_undone and result.changed), result.changed
+    assert outcomes_of(result) == stopped_at(fault)
+    assert judge_fault(fault, result).holds
+
+
+@pytest.mark.parametrize("index", [0, *thorough(1)], ids=["fails", "lies"])
+def test_an_application_that_breaks_is_noticed_by_its_own_criterion(workspace: Workspace, index: int) -> None:
+    """The fault replaces the smoke test in the plan of the run, and in no other plan."""
+    plan = load(workspace.plan)
+    fault = of_smoke_tests(plan)[index]
+
+    result = run_trial(trial_on(workspace, Mode.MIGRATE), plan, fault)
+
+    assert (result.exit, result.failed, result.changed) == (ExitCode.FAILED, (f"{SMOKE}{SMOKE_TEST}",), ())
+    assert plan == load(workspace.plan)
+
+
+@pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL, Mode.INVENTORY, Mode.CHECK, Mode.ROLLBACK])
+def test_a_run_without_a_fault_is_accepted(workspace: Workspace, mode: Mode) -> None:
+    """Otherwise a fault would prove nothing."""
+    result = try_fault(workspace, None, mode)
+
+    assert (result.exit, result.failed, result.planted) == (ExitCode.ACCEPTED, (), False)
+    assert judge_faultless(mode, result).holds
+
+
+def test_an_application_of_a_trial_cannot_reach_the_original(workspace: Workspace, tmp_path: Path) -> None:
+    """It is refused to open a file of the workspace that was copied, and the run is refused with it."""
+    original = small_workspace(tmp_path / "live")
+    workspace.edit("consolidation.toml", PYTHON, f"open({str(original.root / 'main.db')!r}); {PYTHON}")
+
+    result = run_trial(trial_on(workspace, Mode.MIGRATE, original.root), load(workspace.plan), None)
+
+    assert (result.exit, result.failed) == (ExitCode.FAILED, (f"{SMOKE}{SMOKE_TEST}",))
+    assert not judge_faultless("migrate", result).holds
+
+
+def test_a_fault_that_changes_nothing_is_not_called_noticed(workspace: Workspace) -> None:
+    """The self-test can fail as well, because a run that a fault did not stop is no proof."""
+    fault = Fault.in_run("rows-exact", "nothing", lambda _run: None)
+
+    result = try_fault(workspace, fault)
+
+    assert (result.planted, result.exit) == (True, ExitCode.ACCEPTED)
+    assert not judge_fault(fault, result).holds
+
+
+@pytest.mark.parametrize("moment", Moment)
+def test_a_fault_that_cannot_be_planted_leaves_everything_as_it_was(workspace: Workspace, moment: Moment) -> None:
+    """The run into which it was to be planted is rolled back."""
+
+    def _lack(_place: object) -> None:
+        raise NotPlantedError("no trigger")
+
+    before = workspace.contents()
+
+    result = try_fault(workspace, Fault("integrity", "nothing", _lack, moment=moment))
+
+    assert result == TrialResult(skip_reason="no trigger")
+    assert workspace.contents() == before
+
+
+def test_an_error_that_no_run_foresees_ends_the_run_before_it_is_raised(workspace: Workspace) -> None:
+    """The workspace is as it was before, and the error is not taken for a refusal."""
+
+    def _break(_run: object) -> None:
+        raise ZeroDivisionError
+
+    before = workspace.contents()
+
+    with pytest.raises(ZeroDivisionError):
+        try_fault(workspace, Fault.in_run("final-digest", "an error", _break))
+
+    assert workspace.contents() == before
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        TrialResult(planted=True, exit=ExitCode.FAILED, failed=("rows-counted",)),
+        TrialResult(planted=True, exit=ExitCode.FAILED, failed=("rows-exact",), changed=("main.db",)),
+        TrialResult(planted=True, exit=ExitCode.REFUSED, failed=("rows-exact",)),
+        TrialResult(planted=False, exit=ExitCode.FAILED, failed=("rows-exact",)),
+        TrialResult(broken="it took more than 60 s"),
+    ],
+    ids=["another criterion", "not rolled back", "another exit code", "never planted", "without an end"],
+)
+def test_only_its_own_criterion_proves_a_fault_noticed(result: TrialResult) -> None:
+    """What else may have stopped the run does not count."""
+    fault = next(fault for fault in FAULTS if fault.criterion == "rows-exact")
+    noticed = TrialResult(planted=True, exit=ExitCode.FAILED, failed=("rows-exact",))
+
+    assert judge_fault(fault, noticed).holds
+    assert not judge_fault(fault, result).holds
+
+
+def outcomes_of(result: TrialResult) -> dict[str, str]:
+    """Return the outcome of each stage, as the evidence of the run states it."""
+    assert result.folder is not None
+    evidence = json.loads((result.folder / "evidence.json").read_bytes())
+    return {stage["id"]: stage["outcome"] for stage in evidence["stages"]}
+
+
+def stopped_at(fault: Fault) -> dict[str, str]:
+    """Return the outcome of each stage of a run that fails at the stage of a fault."""
+    order = [stage.id for stage in stages_of(fault.mode)]
+    index = order.index(CRITERIA[fault.criterion].stage.id)
+    return (
+        dict.fromkeys(order[:index], "passed") | {order[index]: "failed"} | dict.fromkeys(order[index + 1 :], "not run")
+    )

@@ -1,0 +1,155 @@
+"""A whole self-test of a workspace, opened and ended as the operator's command does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.audit.faults_table import faults_table
+from migration.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
+from migration.engine.errors import EngineError
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.pipeline import go_through
+from migration.engine.request import Settings
+from migration.plan.file import load
+from migration.selftest.table import faults_of
+from migration.session import Session, open_session
+from tests.selftest.trials import try_fault
+
+if TYPE_CHECKING:
+    from tests.whole.whole_run import Workspace
+
+JUDGED = [id for id in CRITERIA if id != FAULTLESS]
+SMOKE_TEST = "the store reads its tasks"
+
+
+def selftest(workspace: Workspace) -> Session:
+    """Run a self-test from its opening to its bundle."""
+    session = open_session(Settings(workspace.root, workspace.plan, workspace.reports), "selftest")
+    session.prepare()
+    go_through(session.run)
+    session.end()
+    session.write()
+    return session
+
+
+@pytest.mark.thorough
+def test_every_fault_is_planted_and_noticed_and_the_workspace_is_not_touched(workspace: Workspace) -> None:
+    """The run is accepted, and its table says yes to each fault."""
+    faults = faults_of(load(workspace.plan))
+    before = workspace.files()
+
+    session = selftest(workspace)
+
+    log = session.run.log
+    assert session.code is ExitCode.ACCEPTED, [entry for entry in log.evidence() if not entry.holds]
+    assert workspace.files() == before
+    assert log.mode is Mode.SELFTEST
+    shown = {(entry.criterion, entry.subject) for entry in log.evidence() if entry.outcome is Outcome.PASSED}
+    assert shown >= {(f"{CAN_FAIL}{fault.criterion}", fault.does) for fault in faults}
+    assert log.unanswerable == {}
+    lines = faults_table(session.record()).splitlines()
+    number = len({fault.criterion for fault in faults})
+    assert lines[0] == f"{number} criteria, {number} proven able to fail here."
+    assert {line.split()[-1] for line in lines[3:]} == {"yes"}
+    assert len(lines[3:]) == len(faults)
+
+
+@pytest.mark.thorough
+def test_the_copies_and_their_processes_are_gone_afterwards(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left in the folder for temporary files."""
+    folder = workspace.reports.parent / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")
+
+    selftest(workspace)
+
+    assert list(folder.iterdir()) == []
+
+
+def test_a_workspace_that_is_refused_without_a_fault_proves_nothing(workspace: Workspace) -> None:
+    """The criterion that refused is named, and no other is examined."""
+    workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")
+    before = workspace.files()
+
+    session = selftest(workspace)
+
+    log = session.run.log
+    assert session.code is ExitCode.FAILED
+    assert [id for id in log.results if log.outcome(id) is Outcome.FAILED] == [FAULTLESS]
+    assert "nothing-left-behind" in log.results[FAULTLESS].text
+    judged = [f"{CAN_FAIL}{id}" for id in (*JUDGED, f"{SMOKE}{SMOKE_TEST}")]
+    assert {log.outcome(id) for id in judged} == {Outcome.NOT_EXAMINED}
+    assert ", 0 proven able to fail here" in faults_table(session.record())
+    assert workspace.files() == before
+
+
+def test_a_finished_consolidation_is_not_selftested(workspace: Workspace) -> None:
+    """It is refused before anything is copied."""
+    assert try_fault(workspace, None).exit is ExitCode.ACCEPTED
+    before = workspace.files()
+
+    with pytest.raises(EngineError) as refused:
+        selftest(workspace)
+
+    assert refused.value.id == "nothing-to-try"
+    assert workspace.files() == before
+
+
+def test_an_interrupted_selftest_is_not_accepted(workspace: Workspace) -> None:
+    """No trial is waited for, and nothing is called proven."""
+    session = open_session(Settings(workspace.root, workspace.plan, workspace.reports), "selftest")
+    session.run.limits.interrupted.set()
+
+    go_through(session.run)
+    session.end()
+
+    assert session.code is ExitCode.FAILED
+    assert session.run.log.performed == []
+    assert "selftest-interrupted" in session.run.log.errors[0]
+    assert session.run.log.results == {}
+
+
+@pytest.mark.thorough
+def test_what_a_workspace_lacks_is_stated_and_is_not_called_proven(workspace: Workspace) -> None:
+    """Each criterion for which no fault can be planted says why, and the others are proven all the same."""
+    text = workspace.plan.read_text()
+    workspace.plan.write_text(text[: text.index("[[reference]]")].replace("  rows = 3\n", ""))
+    workspace.execute("old.db", "DROP TRIGGER tasks_kept; DROP INDEX tasks_title; DROP TABLE tags")
+    workspace.edit("consolidation.toml", '\n  [[source.table]]\n  name = "tags"\n', "")
+
+    session = selftest(workspace)
+
+    assert session.code is ExitCode.ACCEPTED
+    assert session.run.log.unanswerable == {
+        "can-fail:rows-as-stated": "not planted: the plan states no number of rows",
+        "can-fail:references-found": "not planted: the plan names no reference",
+        "can-fail:indexes-created": "not planted: the plan creates no index",
+        "can-fail:rows-expected": "not planted: the plan states no number of rows",
+        "can-fail:references-updated": "not planted: the plan rewrites no code",
+        "can-fail:no-stale-references": "not planted: the plan scans no folder",
+        "can-fail:code-compiles": "not planted: the plan rewrites no Python file",
+        "can-fail:logs-clean": "not planted: the plan names no log",
+        "can-fail:still-no-stale-references": "not planted: the plan scans no folder",
+    }
+    lines = faults_table(session.record()).splitlines()
+    assert lines[0] == f"{len(JUDGED)} criteria, {len(JUDGED) - 9} proven able to fail here."
+    assert sum("not planted: " in line for line in lines) == 9
+
+
+@pytest.mark.thorough
+def test_a_demanded_rehearsal_is_made_before_any_fault(workspace: Workspace) -> None:
+    """Each migration on a copy finds the report of it, and the fault is one without it."""
+    workspace.plan.write_text('require_rehearsal = "24h"\n' + workspace.plan.read_text())
+
+    session = selftest(workspace)
+
+    assert session.code is ExitCode.ACCEPTED
+    assert len(session.run.log.results[FAULTLESS].evidence) == 6
+    assert session.run.log.outcome(f"{CAN_FAIL}rehearsed") is Outcome.PASSED

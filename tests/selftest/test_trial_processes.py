@@ -1,0 +1,89 @@
+"""Each trial has a process of its own: it answers, or is ended, and the next one is not concerned."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
+from migration.plan.file import load
+from migration.selftest.table import FAULTS, faults_of
+from migration.selftest.trial_process import TrialProcesses
+from tests.selftest.trials import trial_on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migration.selftest.trial import Trial
+    from tests.whole.whole_run import Workspace
+
+LONG = 60.0  # seconds that no trial of the small workspace needs
+SHORT = 0.5  # seconds that a trial is given which never answers
+
+
+@pytest.fixture
+def processes() -> Iterator[TrialProcesses]:
+    """Processes for trials, which are gone afterwards."""
+    made = TrialProcesses()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def endless(workspace: Workspace) -> Trial:
+    """A trial that never answers: its plan is a pipe into which no process writes."""
+    pipe = workspace.reports.parent / "plan.toml"
+    os.mkfifo(pipe)
+    return replace(trial_on(workspace, Mode.MIGRATE), plan_file=pipe)
+
+
+def test_a_trial_plants_the_fault_of_its_number(workspace: Workspace, processes: TrialProcesses) -> None:
+    """The fault is not handed over, because a function of a plan cannot be."""
+    faults = faults_of(load(workspace.plan))
+    number = next(index for index, fault in enumerate(faults) if fault.criterion == "rows-exact")
+
+    result = processes.run(replace(trial_on(workspace, Mode.MIGRATE), number=number), LONG, lambda: False)
+
+    assert (result.planted, result.exit, result.failed) == (True, ExitCode.FAILED, ("rows-exact",))
+
+
+def test_a_trial_that_takes_too_long_is_ended_and_the_next_one_runs(
+    workspace: Workspace, processes: TrialProcesses, endless: Trial
+) -> None:
+    """It has no exit code, so that it proves nothing."""
+    ended = processes.run(endless, SHORT, lambda: False)
+    accepted = processes.run(trial_on(workspace, Mode.MIGRATE), LONG, lambda: False)
+
+    assert (ended.exit, ended.planted) == (None, False)
+    assert "0 s" in ended.broken
+    assert accepted.exit is ExitCode.ACCEPTED
+
+
+def test_an_interrupted_trial_is_ended(processes: TrialProcesses, endless: Trial) -> None:
+    """The operator does not wait for it."""
+    result = processes.run(endless, LONG, lambda: True)
+
+    assert (result.exit, result.broken) == (None, "interrupted")
+
+
+def test_a_trial_that_breaks_says_by_what(workspace: Workspace, processes: TrialProcesses) -> None:
+    """An error that no run foresees is no refusal."""
+    result = processes.run(replace(trial_on(workspace, Mode.MIGRATE), number=10 * len(FAULTS)), LONG, lambda: False)
+
+    assert result.exit is None
+    assert result.broken.startswith("IndexError")
+
+
+def test_a_process_that_ends_without_an_answer_is_noticed(workspace: Workspace, processes: TrialProcesses) -> None:
+    """Its exit status is known, and the host goes on."""
+    trial = trial_on(workspace, Mode.MIGRATE)
+
+    died = processes.run(replace(trial, output=workspace.root / "nowhere" / "output.txt"), LONG, lambda: False)
+    accepted = processes.run(trial, LONG, lambda: False)
+
+    assert (died.exit, accepted.exit) == (None, ExitCode.ACCEPTED)
+    assert "(1)" in died.broken
