@@ -139,7 +139,7 @@ def consolidate(
         Refused: Another run is under way.
         EngineError: What an earlier run has left cannot be rolled back.
         OSError: The system does not allow it.
-        KeyboardInterrupt: The caller was interrupted; everything was rolled back before.
+        KeyboardInterrupt: The caller was interrupted, or ``on_progress`` raised it; everything was rolled back before.
     """
     return _run("migrate", plan, workspace, _Options(reports, on_progress))
 
@@ -201,9 +201,26 @@ class _Options:
     only: Mode | None = None
 
 
+@dataclass
+class _Progress:
+    """Pass words on to the caller while a run acts; a callback that raises must not stop the rollback.
+
+    Attributes:
+        on_progress: What the caller has given, or None.
+        over: The run ends now, and no more words are passed on.
+    """
+
+    on_progress: Callable[[str], None] | None
+    over: bool = False
+
+    def __call__(self, words: str) -> None:
+        if self.on_progress is not None and not self.over:
+            self.on_progress(words)
+
+
 def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Options) -> Result:
     """Open a run, take it through its stages, and end it."""
-    hooks = Hooks(say=options.on_progress or (lambda _words: None))
+    progress = _Progress(options.on_progress)
     with tempfile.TemporaryDirectory(prefix="consolidate-reports-") as scratch:
         reports = Path(options.reports or scratch).resolve()
         settings = Settings(
@@ -212,20 +229,32 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
             reports=reports,
             discard_changes=options.discard_changes,
         )
-        session = open_session(settings, verb, hooks)
+        session = open_session(settings, verb, Hooks(say=progress))
         try:
-            if options.only is not None and session.request.mode is not options.only:
-                raise EngineError(
-                    f"this workspace is consolidated already: {verb} is no {options.only} there.",
-                    todo="Check it: verify(plan, workspace).",
-                    id="nothing-to-rehearse",
-                )
+            _refuse_another_mode(session, options.only)
             session.prepare()
             _go_through(session)
         finally:
+            progress.over = True
             session.end()
-        session.write()
+            if session.request.folder.is_dir():  # also for a run that was interrupted, as by pytest
+                session.write()
         return Result(session.record(), session.request.folder if options.reports else None)
+
+
+def _refuse_another_mode(session: Session, only: Mode | None) -> None:
+    """Refuse a run whose verb means another mode in this workspace than the caller asks for.
+
+    Raises:
+        EngineError: It does.
+    """
+    if only is not None and session.request.mode is not only:
+        raise EngineError(
+            f"this workspace is consolidated already: there is no {only} of what is done.",
+            left="Nothing was changed.",
+            todo="Check it: verify(plan, workspace).",
+            id="nothing-to-rehearse",
+        )
 
 
 def _go_through(session: Session) -> None:
