@@ -173,7 +173,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
         raise EngineError(
             f"there is no workspace folder {settings.workspace}.", todo="Name it: --workspace=DIR", id="no-workspace"
         )
-    if verb == "inventory":  # it needs no plan, and whatever a run has left does not concern it
+    if verb == Mode.INVENTORY.verb:  # it needs no plan, and whatever a run has left does not concern it
         from migration.inventory.inventory_run import InventoryRun
 
         request = _request(settings, RunRequest(Mode.INVENTORY, settings))
@@ -190,7 +190,7 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
     try:
         request = replace(request, plan=load(settings.plan), plan_sha256=sha256(settings.plan))
     except Refused as refused:
-        if verb in ("rollback", "selftest"):
+        if request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
             raise
         request = _request(settings, replace(request, plan_problems=refused.problems))
         return Session(PlanRun(request, hooks.say), Surroundings(versions(), earlier(settings, None)))
@@ -209,7 +209,7 @@ def _look_around(request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hook
     root, findings, already = settings.workspace, list[str](), False
     if settings.originals is not None:
         request = _by_originals(request, settings.originals)
-    elif request.mode.verb in ("verify", "selftest"):
+    elif request.mode in (Mode.REHEARSAL, Mode.SELFTEST):
         _refuse_between(root, plan)
         request = _before_or_after(request, root, plan)
     else:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 import threading
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from migration.engine import history
 from migration.engine.deadline import Deadline
 from migration.engine.limits import Limits
+from migration.engine.modes import VERBS, Mode
 from migration.engine.progress import Progress
+from migration.engine.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("plan", "engine", "inventory", "audit", "selftest", "fleet", "harness")
@@ -27,6 +31,13 @@ ALLOWED = {
 }
 MODULES = sorted(path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.relative_to(ROOT).parts)
 ENGINE = [path for path in MODULES if path.parent.name == "engine"]  # on_a_copy belongs to another interpreter
+HOME_OF_MODES = ROOT / "migration" / "engine" / "modes.py"
+STAGE_FUNCTIONS = [
+    node
+    for path in sorted((ROOT / "tests" / "stages").glob("*.py"))
+    for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    if isinstance(node, ast.FunctionDef)
+]
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
 
 
@@ -45,6 +56,24 @@ def room(name: str) -> str:
     """The room that a module of the project is in, or an empty text."""
     parts = name.split(".")
     return parts[1] if parts[0] == "migration" and len(parts) > 1 and parts[1] in ALLOWED else ""
+
+
+def _listed(path: Path) -> list[set[str]]:
+    """The texts of each dict, tuple, set and list of a module; ``__all__`` lists functions."""
+    tree = ast.parse(path.read_text("utf-8"))
+    exported = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if id(node) not in exported:
+            members = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
+            found.append({str(member.value) for member in members if isinstance(member, ast.Constant)})
+    return found
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -104,6 +133,47 @@ def test_no_engine_module_holds_limits(path: Path) -> None:
 def test_no_file_is_a_drawer(name: str) -> None:
     """A file has one answer, and its name says which."""
     assert not [path for path in MODULES if name in path.stem.split("_")]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modes_and_stages_are_listed_once(path: Path) -> None:
+    """A second table of modes, verbs or stages would not know of one that is added."""
+    names = {mode.value for mode in Mode} | set(VERBS)
+    stages = {stage.id for stage in STAGES}
+
+    listed = [words for words in _listed(path) if len(words & names) > 1 or len(words & stages) > 1]
+
+    assert not listed or path == HOME_OF_MODES
+
+
+def test_exit_codes_of_signals_are_written_once() -> None:
+    """Every other module names them."""
+    holders = [path.name for path in MODULES if re.search(r"\b(129|143)\b", path.read_text("utf-8"))]
+
+    assert holders == ["exit_codes.py"]
+
+
+def test_table_of_history_is_named_once() -> None:
+    """Every other module takes its name from there."""
+    holders = [path for path in MODULES if history.TABLE in path.read_text("utf-8")]
+
+    assert holders == [ROOT / "migration" / "engine" / "history.py"]
+
+
+@pytest.mark.parametrize("function", STAGE_FUNCTIONS, ids=lambda function: function.name)
+def test_stage_function_is_one_call_of_the_engine(function: ast.FunctionDef) -> None:
+    """It performs its stage or checks its criteria; whatever decides a verdict is in the engine."""
+    statements = [node for node in function.body if not _is_text(node)]
+    calls = [
+        ast.unparse(node.value.func)
+        for node in statements
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    assigned = [node for node in ast.walk(function) if isinstance(node, ast.NamedExpr)]
+
+    assert len(statements) == len(calls) == 1
+    assert calls[0] in ("check", "check.rest") or calls[0].endswith(".perform")
+    assert not assigned
 
 
 def test_the_root_conftest_only_names_plugins() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self, get_args
 
 VERBS = {
     "migrate": "consolidate for real, all or nothing",
@@ -13,6 +13,11 @@ VERBS = {
     "selftest": "plant faults into runs on copies, to see that every check can fail",
 }
 """What the operator says to pytest (``pytest -m <verb>``), and what it means."""
+
+FleetVerb = Literal["verify", "migrate", "rollback"]
+"""What a fleet does in each of its workspaces."""
+
+FLEET_VERBS: tuple[FleetVerb, ...] = get_args(FleetVerb)
 
 
 class Mode(StrEnum):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from migration.engine import stages
 from migration.engine.errors import EngineError
 from migration.engine.run_log import Disclosure
 
@@ -116,10 +117,10 @@ class RunRequest:
             return {}
         stated = self.plan.estimates
         return {
-            "20-backup": stated.backup or None,
-            "30-schema": stated.schema_ or None,
-            "40-transfer": sum(source.estimate or 0.0 for source in self.plan.sources) or None,
-            "70-references": stated.references or None,
-            "80-smoke": stated.smoke or None,
-            "90-archive": stated.archive or None,
+            stages.BACKUP.id: stated.backup or None,
+            stages.SCHEMA.id: stated.schema_ or None,
+            stages.TRANSFER.id: sum(source.estimate or 0.0 for source in self.plan.sources) or None,
+            stages.REFERENCES.id: stated.references or None,
+            stages.SMOKE.id: stated.smoke or None,
+            stages.ARCHIVE.id: stated.archive or None,
         }

@@ -5,12 +5,15 @@ from __future__ import annotations
 import getpass
 import hashlib
 import platform
+import signal
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from migration.audit.words import NOTHING_TO_UNDO
+from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
+from migration.engine.modes import FleetVerb, Mode
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
@@ -18,11 +21,9 @@ if TYPE_CHECKING:
     from migration.fleet.members import Member
     from migration.fleet.worker import Ran
 
-FAILED, INTERNAL, REFUSED = 1, 3, 4
-
 Standing = Literal["accepted", "failed", "refused", "interrupted", "unsettled", "not run"]
 
-_INTERRUPTED = (2, 129, 143, -2, -15)  # the last two: ended before it had begun anything
+_ENDED_AT_ONCE = (-signal.SIGINT, -signal.SIGTERM)  # its process had begun nothing yet
 _LONGEST = 2000  # characters of a headline
 
 
@@ -60,14 +61,14 @@ class RollUp(_Record):
 
     format: Literal[1] = Field(default=1, alias="schema")
     run: str = Field(description="<UTC stamp>-fleet-<verb>, also the name of its folder.")
-    verb: Literal["migrate", "verify", "rollback"]
+    verb: FleetVerb
     fleet: str = Field(description="Name of the fleet file.")
     fleet_sha256: str
     started: str = Field(description="UTC, ISO 8601; finished likewise.")
     finished: str
     host: str = Field(description="Where the fleet run was started; user likewise.")
     user: str
-    interrupted: int | None = Field(default=None, description="Exit code that a signal asked for (2, 129, 143).")
+    interrupted: int | None = Field(default=None, description="Exit code that a signal asked for; null: none.")
     exit_code: int
     totals: dict[Standing, int] = Field(description="How many workspaces are of each standing; all are named.")
     rows: int = Field(description="Sum over the workspaces whose rows are known.")
@@ -109,7 +110,8 @@ def roll_up(
 def row_of(member: Member, verb: str, ran: Ran) -> Row:
     """Return what a run that has come back from its worker means."""
     bundle, words = ran.bundle, ran.bundle.headline if ran.bundle else ran.said or ran.problem
-    nothing = verb == "rollback" and ran.exit == REFUSED and bundle is None and ran.said.startswith(NOTHING_TO_UNDO)
+    refused_at_once = ran.exit == ExitCode.REFUSED and bundle is None
+    nothing = verb == Mode.ROLLBACK.verb and refused_at_once and ran.said.startswith(NOTHING_TO_UNDO)
     return _row(
         member,
         standing="accepted" if nothing else _standing(ran),
@@ -146,18 +148,18 @@ def totals(rows: tuple[Row, ...]) -> dict[Standing, int]:
 def exit_code(rows: tuple[Row, ...], interrupted: int | None) -> int:
     """Return the exit code of the whole: the worst that happened anywhere.
 
-    In this order: 3 a workspace is unsettled, or not everything could be put back there; 2, 129 or 143 the fleet run
-    was interrupted; 1 a workspace failed, or was interrupted by somebody else; 4 one was refused, or not run;
-    0 all are accepted.
+    In this order: internal, a workspace is unsettled, or not everything could be put back there; that of the signal
+    which interrupted the fleet run; failed, a workspace failed, or was interrupted by somebody else; refused, one was
+    refused, or not run; accepted, all are.
     """
     met = {row.standing for row in rows}
     if "unsettled" in met:
-        return INTERNAL
+        return ExitCode.INTERNAL
     if interrupted is not None:
         return interrupted
     if met & {"failed", "interrupted"}:
-        return FAILED
-    return REFUSED if met != {"accepted"} else 0
+        return ExitCode.FAILED
+    return ExitCode.REFUSED if met != {"accepted"} else ExitCode.ACCEPTED
 
 
 def to_json(rollup: RollUp) -> str:
@@ -176,15 +178,15 @@ def _row(member: Member, **facts: Any) -> Row:
 
 
 def _standing(ran: Ran) -> Standing:
-    if ran.exit == 0:  # a process that ended well and left no acceptance has lost its report on the way
+    if ran.exit == ExitCode.ACCEPTED:  # a process that ended well and left no acceptance has lost its report on the way
         return "accepted" if ran.bundle and ran.bundle.verdict == "accepted" else "unsettled"
     if ran.exit is None:
         return "refused" if ran.problem else "not run"
-    if ran.exit in _INTERRUPTED:
+    if ran.exit in (*INTERRUPTIONS, *_ENDED_AT_ONCE):
         return "interrupted"
-    if ran.exit == FAILED:
+    if ran.exit == ExitCode.FAILED:
         return "failed"
-    return "refused" if ran.exit == REFUSED else "unsettled"
+    return "refused" if ran.exit == ExitCode.REFUSED else "unsettled"
 
 
 def _unsaid(ran: Ran) -> str:

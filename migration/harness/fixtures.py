@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine import stages
 from migration.engine.stages import stage_named
 from migration.harness.state import SESSION
 
@@ -111,7 +112,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     stage = stage_named(str(next(mark.args[0] for mark in metafunc.definition.iter_markers("stage"))))
     demanded = session.run.log.demanded(stage) if session and stage else []
     criteria = [criterion for criterion in demanded if criterion.startswith(SMOKE)]
-    first = _FIRST_APPLICATION[stage.id if stage else ""]
+    first = _FIRST_APPLICATION[stage]
     metafunc.parametrize(
         "application",
         [
@@ -126,4 +127,4 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-_FIRST_APPLICATION = {"80-smoke": 8020, "98-check": 9850, "99-originals": 9960}
+_FIRST_APPLICATION: dict[Stage | None, int] = {stages.SMOKE: 8020, stages.CHECK: 9850, stages.ORIGINALS: 9960}

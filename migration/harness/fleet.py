@@ -15,6 +15,8 @@ import pytest
 from migration.audit.bundle import update_latest
 from migration.audit.private_file import write_private
 from migration.audit.words import duration
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import FLEET_VERBS
 from migration.harness.interruption import EXIT_CODES
 from migration.harness.options import settings
 from migration.harness.refusal import refusal
@@ -30,8 +32,7 @@ if TYPE_CHECKING:
     from migration.fleet.members import Member
     from migration.fleet.rollup import RollUp, Row
 
-_ALONE = ("workspace", "plan", "originals", "bundle")  # options that mean one workspace
-_VERBS = ("verify", "migrate", "rollback")
+_ALONE = ("--workspace", "--plan", "--originals", "--bundle")  # options that mean one workspace
 _PASSED_ON = ("discard-changes", "show-values")
 _MOST_NAMED = 20
 
@@ -47,12 +48,12 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
     Raises:
         pytest.UsageError: The fleet is refused; nothing was touched anywhere.
     """
-    if verb not in _VERBS:
-        raise refusal(f"--fleet goes with pytest -m {', -m '.join(_VERBS)}.", id="option-elsewhere")
+    if verb not in FLEET_VERBS:
+        raise refusal(f"--fleet goes with pytest -m {', -m '.join(FLEET_VERBS)}.", id="option-elsewhere")
     if find_spec("distributed") is None:
         what = "--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'"
         raise refusal(what, id="no-dask")
-    alone = [f"--{name}" for name in _ALONE if config.getoption(f"consolidate_{name}") is not None]
+    alone = [option for option in _ALONE if config.getoption(option) is not None]
     if alone:
         what = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
         raise refusal(f"{what} Leave it out.", id="option-elsewhere")
@@ -109,7 +110,7 @@ class _FleetRun:
     def carry_out(self, cluster: Cluster, groups: Sequence[tuple[Member, ...]]) -> int:
         """Run all, write the roll-up, say how it ended, and return the exit code."""
         from migration.fleet.dispatch import Dispatch, Errand
-        from migration.fleet.rollup import INTERNAL, roll_up
+        from migration.fleet.rollup import roll_up
 
         number = sum(map(len, groups))
         with self._signals():
@@ -125,7 +126,7 @@ class _FleetRun:
                 _write(rollup, self._reports)
             except OSError as error:
                 _say(f"the roll-up could not be written: {error}", *_last_lines(rollup, None, self._again))
-                return INTERNAL
+                return ExitCode.INTERNAL
         _say(*_last_lines(rollup, self._folder, self._again))
         return rollup.exit_code
 
