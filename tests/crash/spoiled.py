@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import archive, backup, durable, manifest, rollback, run, steps
+from migration.engine import archive, backup, durable, manifest, rollback, steps, write_backups, write_code
 from migration.engine.ledger import Ledger
 from migration.engine.target_transaction import TargetTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
     from migration.engine.errors import EngineError
     from migration.engine.guard import Guard
@@ -25,7 +26,7 @@ def overwrite_in_place() -> None:
         path.write_bytes(data)
         path.chmod(mode)
 
-    vars(run)["replace"] = _overwrite
+    _patch(write_code, "replace", _overwrite)
 
 
 def rewrite_before_the_ledger_says_so() -> None:
@@ -44,7 +45,7 @@ def rewrite_before_the_ledger_says_so() -> None:
         held.pop()()
 
     type.__setattr__(Ledger, "note", _hold)
-    vars(run)["replace"] = _replace
+    _patch(write_code, "replace", _replace)
 
 
 def seal_before_the_code_is_copied() -> None:
@@ -64,8 +65,8 @@ def seal_before_the_code_is_copied() -> None:
         for path, data in held.items():
             durable.write_new(path, data)
 
-    vars(run)["copy_code"] = _copy
-    vars(manifest)["write"] = _write
+    _patch(write_backups, "copy_code", _copy)
+    _patch(manifest, "write", _write)
 
 
 def archive_before_commit() -> None:
@@ -84,7 +85,7 @@ def archive_before_commit() -> None:
             archived(guard, name, ledger, file=file)
 
     type.__setattr__(TargetTransaction, "commit", _archive_and_commit)
-    vars(archive)["archive"] = _archive_the_others
+    _patch(archive, "archive", _archive_the_others)
 
 
 def say_finished_after_commit() -> None:
@@ -104,12 +105,18 @@ def restore_before_the_sidecars_are_gone() -> None:
     def _sidecars_last(looked: list[Step | EngineError]) -> list[Step]:
         return sorted(steps_of(looked), key=lambda step: "aside" in step.words)
 
-    vars(rollback)["unless_refused"] = _sidecars_last
+    _patch(rollback, "unless_refused", _sidecars_last)
 
 
 def sync_nothing() -> None:
     """What is written is left to the kernel."""
-    vars(durable)["_sync"] = lambda _descriptor: None
+    _patch(durable, "_sync", lambda _descriptor: None)
+
+
+def _patch(module: ModuleType, name: str, value: object) -> None:
+    """Put something in the place of a name that the module has: a name that it lost would spoil nothing."""
+    assert name in vars(module), f"{module.__name__} has no {name}"
+    vars(module)[name] = value
 
 
 def _say_along(early: str, event: str) -> None:
