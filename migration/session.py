@@ -297,9 +297,17 @@ def _refuse_between(root: Path, plan: Plan) -> None:
 
 def _request(settings: Settings, request: RunRequest) -> RunRequest:
     """Give a run names of its own: two that begin in one second differ by a second in their names."""
-    while (settings.reports / request.run_id).exists():
+    while (settings.reports / request.run_id).exists() or _has_backup_set(request):
         request = replace(request, started=request.started + timedelta(seconds=1))
     return request
+
+
+def _has_backup_set(request: RunRequest) -> bool:
+    """Whether a backup set has the name that the one of this run would get: reports may go elsewhere each time."""
+    plan = request.plan
+    if plan is None or not request.mode.is_consolidation:
+        return False
+    return (request.settings.workspace / plan.backups / f"{plan.name}-{request.stamp}").exists()
 
 
 def _documents(run: Run, around: Surroundings) -> dict[str, bytes]:

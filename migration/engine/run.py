@@ -136,6 +136,7 @@ class Run(Pipeline):
         self._rolled_back: PutBack | None = None
         self._final: FinalReading | None = None
         self._has_acted = False
+        self._is_taken = self.folder.exists()  # by another run, whose ledger is none of this one's
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
@@ -237,7 +238,7 @@ class Run(Pipeline):
     @property
     def has_acted(self) -> bool:
         """Whether the ledger says that the run has begun to act, be it rolled back since."""
-        return self._has_acted or self.ledger.has("started")
+        return self._has_acted or (not self._is_taken and self.ledger.has("started"))
 
     def read_final(self) -> FinalReading:
         """Read the target through a new connection, and keep what is in it."""
@@ -291,7 +292,7 @@ class Run(Pipeline):
 
     def discard_unsealed(self) -> None:
         """Remove the backup set if it was never sealed: nothing had been changed, and it is no backup yet."""
-        if self.folder.exists() and not self.is_sealed:
+        if self.folder.exists() and not self.is_sealed and not self._is_taken:
             sets.discard(self.folder)
 
     def close_target(self) -> None:
@@ -301,13 +302,20 @@ class Run(Pipeline):
 
     def roll_back_unless_accepted(self) -> RolledBack | None:
         """Keep an accepted consolidation, and note that in the ledger; undo any other that the ledger knows of."""
-        self._has_acted = self.ledger.has("started")
+        self._has_acted = self.has_acted
         if not self._has_acted:
             self.discard_unsealed()
             return None
         if self.ledger.has("finished") or self._is_kept():
             return None
-        self.say("putting everything back")
+        try:
+            self.say("putting everything back")
+        finally:  # the caller's own code may raise there, and everything is rolled back all the same
+            self.log.rolled_back = self._roll_back()
+        return self.log.rolled_back
+
+    def _roll_back(self) -> RolledBack:
+        """Undo the run, and return what became of it."""
         try:
             done = self.put_back()
         except Exception as error:  # noqa: BLE001 -- whatever it is, the operator must be told what is left

@@ -629,3 +629,36 @@ def test_two_runs_at_once_in_one_process_are_apart(tmp_path: Path) -> None:
     assert (verdict(first.log), verdict(second.log)) == ("accepted", "not shown")
     assert state(roots[1]) == before
     assert execute(roots[0] / "workspace.db", "SELECT count(*) FROM tasks") == [(3,)]
+
+
+def test_a_backup_set_of_another_run_is_left_alone(root: Path) -> None:
+    """A run that gets the name of a finished one is refused, and takes its ledger neither for its own nor back."""
+    first = consolidate(a_run(root))
+    after = state(root)
+
+    second = a_run(root)
+    second.perform(PREFLIGHT)
+    second.end()
+
+    assert (second.has_acted, second.log.rolled_back) == (False, None)
+    assert first.is_sealed
+    assert first.ledger.has("finished")
+    assert state(root) == after
+
+
+def test_words_that_raise_do_not_keep_a_run_from_being_rolled_back(root: Path) -> None:
+    """The function that shows progress is the caller's, and may raise at any time."""
+    before = state(root)
+    run = a_run(root)
+    reach(run, REFERENCES)
+
+    def refuse(words: str) -> None:
+        raise LookupError(words)
+
+    run.say = refuse
+    with pytest.raises(LookupError):
+        run.end()
+
+    assert run.log.rolled_back is not None
+    assert run.log.rolled_back.complete
+    assert state(root) == before

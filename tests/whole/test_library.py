@@ -323,3 +323,15 @@ def is_locked(workspace: Workspace) -> bool:
     """Whether a process holds the lock of a workspace, or has left its file there."""
     backups = workspace.root / "backups"
     return holder(backups) is not None or (backups / "run.lock").exists()
+
+
+def test_runs_of_one_second_have_backup_sets_of_their_own(workspace: Workspace) -> None:
+    """No folder of reports tells them apart, and each is accepted."""
+    plan, sets = load_plan(workspace.plan), set()
+    for _ in range(2):
+        result = consolidate(plan, workspace.root)
+        assert result.accepted, result.failures
+        sets.add(result.backup_set)
+        assert rollback(plan, workspace.root).accepted
+
+    assert len(sets) == 2
