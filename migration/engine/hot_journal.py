@@ -90,7 +90,7 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
         try:
             take_back(root / file, keep)
             done.append(file)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
             if has_hot_journal(root / file):  # otherwise the survey says what is wrong with the database
                 what = f"has a hot journal that SQLite could not roll back ({error})."
                 todo = "Give write permission on the file, its folder and the folder of backups, and run again."

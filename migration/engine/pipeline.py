@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-FORESEEN = (EngineError, sqlite3.Error, OSError)
-"""What a step raises when it could not look or act."""
+FORESEEN = (EngineError, sqlite3.Error, UnicodeDecodeError, OSError)
+"""What a step raises when it could not look or act.
+
+Python cannot decode what SQLite reports of a damaged schema whose names are not UTF-8.
+"""
 
 
 class Pipeline(ABC):
@@ -177,6 +180,8 @@ def in_words(error: BaseException) -> str:
     """Return the reason of an error that was foreseen; empty for any other, which needs its traceback."""
     if isinstance(error, EngineError):
         return printable(str(error))
+    if isinstance(error, UnicodeDecodeError):
+        return printable(f"SQLite reports damage in words that are not UTF-8 ({error.reason}).")
     if isinstance(error, sqlite3.Error):
         return printable(f"SQLite reports: {error}.")
     return printable(f"The system reports: {error}.") if isinstance(error, OSError) else ""

@@ -46,3 +46,11 @@ def test_ten_thousand_damaged_sources_are_refused_or_exact(scratch: Path, capsys
         print(came.ends)  # noqa: T201 -- the figures are what a long run is made for
     assert came.failures == []
     assert came.ends.total() == 10_000
+
+
+def test_damage_that_sqlite_reports_in_bytes_is_refused(scratch: Path) -> None:
+    """A hot journal rolls back to a schema whose names are not UTF-8: Python cannot decode SQLite's message."""
+    came = trials([1_000_021], str(scratch))
+
+    assert came.failures == []
+    assert came.ends == {"refused": 1}
