@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine import bystanders, history, logs
 from migration.engine.content import Reader
-from migration.engine.observation import Observation
+from migration.engine.observation import Observation, not_required
 from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.smoke import SmokeResult, run_smoke
 from migration.plan.printable import one_line
@@ -98,7 +98,8 @@ class Applications:
         ]
         tables = f"{len(self._before)} tables, {len(self._databases)} databases as before"
         examined = len(self._before) + len(self._databases)
-        seen = seen or [Observation("databases", tables, tables, holds=True, examined=examined)]
+        unchanged = Observation("databases", tables, tables, holds=True, examined=examined)
+        seen = seen or [unchanged if examined else not_required("databases", "no table and no database is there")]
         if self._writers:
             changes = f"{len(self.written)} changes by {', '.join(self._writers)}, on copies that are gone"
             seen.append(Observation("writes = true", "changes copies only", one_line(changes), holds=True))

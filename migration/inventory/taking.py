@@ -123,7 +123,10 @@ def only_looked(found: Inventory) -> list[Observation]:
     ours = [file for file in changed if not file.startswith(held)] if held else changed
     theirs = len(changed) - len(ours)
     also = f"; {theirs} files changed that others have open" if theirs else ""
-    good = Observation("workspace", "as before", f"{len(now)} files as before{also}", holds=True)
+    unchanged = f"{len(now)} files as before{also}"
+    good = Observation("workspace", "as before", unchanged, holds=True, examined=len(now))
+    if not now and not found.state:
+        return [not_required("workspace", "no database is there")]
     return [Observation(file, "as before", _change(file, found.state, now), holds=False) for file in ours] or [good]
 
 
