@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from migration.audit.bundle import prime_bundle, update_latest, write_bundle
 from migration.audit.evidence_file import to_json
+from migration.audit.faults_table import TABLE, faults_table
 from migration.audit.index_page import write_index
+from migration.audit.private_file import write_private
 from migration.audit.records import Surroundings, record_of, versions
 from migration.audit.words import NOTHING_TO_UNDO
 from migration.engine import durable
@@ -142,6 +144,8 @@ class Session:
             OSError: Something cannot be written.
         """
         record = self.record()
+        if record.mode is Mode.SELFTEST:
+            write_private(self.request.folder / TABLE, faults_table(record).encode("utf-8"))
         write_bundle(self.request.folder, record, plan=self.request.plan_text)
         kept = self.request.settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
