@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,11 +17,9 @@ from tests.selftest.trials import trial_on
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migration.selftest.trial import Trial
     from tests.whole.whole_run import Workspace
 
 LONG = 60.0  # seconds that no trial of the small workspace needs
-SHORT = 0.5  # seconds that a trial is given which never answers
 
 
 @pytest.fixture
@@ -31,14 +28,6 @@ def processes() -> Iterator[TrialProcesses]:
     made = TrialProcesses()
     yield made
     made.close()
-
-
-@pytest.fixture
-def endless(workspace: Workspace) -> Trial:
-    """A trial that never answers: its plan is a pipe into which no process writes."""
-    pipe = workspace.reports.parent / "plan.toml"
-    os.mkfifo(pipe)
-    return replace(trial_on(workspace, Mode.MIGRATE), plan_file=pipe)
 
 
 def test_a_trial_plants_the_fault_of_its_number(workspace: Workspace, processes: TrialProcesses) -> None:
@@ -52,20 +41,22 @@ def test_a_trial_plants_the_fault_of_its_number(workspace: Workspace, processes:
 
 
 def test_a_trial_that_takes_too_long_is_ended_and_the_next_one_runs(
-    workspace: Workspace, processes: TrialProcesses, endless: Trial
+    workspace: Workspace, processes: TrialProcesses
 ) -> None:
     """It has no exit code, so that it proves nothing."""
-    ended = processes.run(endless, SHORT, lambda: False)
-    accepted = processes.run(trial_on(workspace, Mode.MIGRATE), LONG, lambda: False)
+    trial = trial_on(workspace, Mode.MIGRATE)
+
+    ended = processes.run(trial, 0.0, lambda: False)  # no trial has answered by then
+    accepted = processes.run(trial, LONG, lambda: False)
 
     assert (ended.exit, ended.planted) == (None, False)
     assert "0 s" in ended.broken
     assert accepted.exit is ExitCode.ACCEPTED
 
 
-def test_an_interrupted_trial_is_ended(processes: TrialProcesses, endless: Trial) -> None:
+def test_an_interrupted_trial_is_ended(workspace: Workspace, processes: TrialProcesses) -> None:
     """The operator does not wait for it."""
-    result = processes.run(endless, LONG, lambda: True)
+    result = processes.run(trial_on(workspace, Mode.MIGRATE), LONG, lambda: True)
 
     assert (result.exit, result.broken) == (None, "interrupted")
 
