@@ -104,7 +104,7 @@ class RollbackRun(Pipeline):
         if self._result is not None and self._result.holds:
             return RolledBack("Everything is as it was before the migration.")
         text = f"Not everything is as it was before the migration: {self.backup_set} has the copies."
-        return RolledBack(text, complete=self._result is not None)
+        return RolledBack(text, complete=False)
 
     def _put_back(self) -> None:
         self.say("putting everything back")

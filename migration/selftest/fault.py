@@ -89,7 +89,9 @@ class Fault:
     @property
     def exit_codes(self) -> tuple[ExitCode, ...]:
         """What a run that has noticed it exits with."""
-        if self.mode.only_judges or self.mode is Mode.ROLLBACK:
+        if self.mode is Mode.ROLLBACK:
+            return (ExitCode.INTERNAL,)
+        if self.mode.only_judges:
             return (ExitCode.FAILED,)
         if self.moment is Moment.BEFORE_RUN:
             return (ExitCode.REFUSED,)

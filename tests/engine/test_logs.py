@@ -154,15 +154,29 @@ def test_an_old_rotated_log_is_no_copy_of_an_empty_one(tmp_path: Path, log: Path
 
 
 def test_missing_files_are_stated_and_no_failure(tmp_path: Path, log: Path) -> None:
-    """A log that went away and a pattern without a file are named."""
+    """A log that went away and a pattern without a file are named; the log that was read counts alone."""
     patterns = [*PATTERNS, "none/*.log"]
+    other = log.with_name("other.log")
+    other.write_text("started\n", "utf-8")
     marks = mark(tmp_path, patterns)
     log.unlink()
 
     [observation] = new_errors(tmp_path, marks, patterns, ERRORS)
 
-    assert observation.holds
-    assert observation.observed.endswith("no file matches logs/*.log; no file matches none/*.log; logs/app.log is gone")
+    assert observation.outcome is Outcome.PASSED
+    assert observation.examined == 1
+    assert observation.observed.endswith("no file matches none/*.log; logs/app.log is gone")
+
+
+def test_logs_that_all_went_away_are_not_examined(tmp_path: Path, log: Path) -> None:
+    """Nothing of what the applications wrote could be read."""
+    marks = mark(tmp_path, PATTERNS)
+    log.unlink()
+
+    [observation] = new_errors(tmp_path, marks, PATTERNS, ERRORS)
+
+    assert observation.outcome is Outcome.NOT_EXAMINED
+    assert observation.observed.endswith("logs/app.log is gone")
 
 
 def test_a_plan_without_log_files_says_so(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""The exit code of a rollback says whether everything is as it was before the migration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine import manifest
+from migration.engine.exit_codes import ExitCode
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.pipeline import go_through
+from migration.engine.rollback_run import RollbackRun
+from migration.engine.verdict import exit_code, verdict
+from tests.engine.small_workspace import a_request, a_run, build, execute, state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def consolidated(folder: Path) -> Path:
+    """Return a workspace whose databases were consolidated; it is built unless it is there."""
+    root = folder if folder.exists() else build(folder)
+    run = a_run(root)
+    go_through(run)
+    run.end()
+    assert verdict(run.log) == "accepted"
+    return root
+
+
+def rolled_back(root: Path) -> RollbackRun:
+    """Return a rollback of a workspace that has come to its end."""
+    run = RollbackRun(a_request(root, mode=Mode.ROLLBACK))
+    go_through(run)
+    run.end()
+    return run
+
+
+def code_of(run: RollbackRun) -> ExitCode:
+    """Return what the run exits with."""
+    return exit_code(run.log, has_acted=run.has_acted)
+
+
+def test_a_complete_rollback_exits_with_0(tmp_path: Path) -> None:
+    """Every byte is as it was before the migration."""
+    before = state(build(tmp_path / "workspace"))
+    root = consolidated(tmp_path / "workspace")
+
+    assert code_of(rolled_back(root)) is ExitCode.ACCEPTED
+    assert state(root) == before
+
+
+def test_a_rollback_that_cannot_restore_everything_exits_with_3(tmp_path: Path) -> None:
+    """The manifest states another content of a source than the archive has."""
+    root = consolidated(tmp_path / "workspace")
+    [folder] = (root / "backups").iterdir()
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    digest = next(database.digest for database in sealed.databases if database.role == "source")
+    path = folder / manifest.NAME
+    path.write_text(path.read_text("utf-8").replace(digest, digest[::-1]), "utf-8")
+
+    run = rolled_back(root)
+
+    assert run.log.outcome("restored-exact") is Outcome.FAILED
+    assert run.log.rolled_back is not None
+    assert not run.log.rolled_back.complete
+    assert code_of(run) is ExitCode.INTERNAL
+
+
+def test_a_rollback_that_is_refused_exits_with_4(tmp_path: Path) -> None:
+    """The target got a row since the migration, and nothing was restored."""
+    root = consolidated(tmp_path / "workspace")
+    execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('since')")
+    after = state(root)
+
+    assert code_of(rolled_back(root)) is ExitCode.REFUSED
+    assert state(root) == after
