@@ -88,7 +88,12 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
     done, problems = [], []
     for file in hot:
         try:
+            most = (root / file).stat().st_size + _journal(root / file).stat().st_size
             take_back(root / file, keep)
+            size = (root / file).stat().st_size
+            if size > most:
+                problems.append(_outgrown(file, size, most))
+                continue
             done.append(file)
         except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
             if has_hot_journal(root / file):  # otherwise the survey says what is wrong with the database
@@ -97,6 +102,14 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
                 problem = Problem("sources-readable", file, what, todo, id="hot-journal")
                 problems.append(FileProblem(file, problem, error))
     return done, problems
+
+
+def _outgrown(file: str, size: int, most: int) -> FileProblem:
+    """Return that a rollback wrote pages which neither the database nor its journal can have held."""
+    what = f"has a damaged hot journal: rolled back, the file has {size} bytes, and both together had {most}."
+    todo = "Restore the database from a backup, or move its journal away if the database is sound without it."
+    problem = Problem("sources-readable", file, what, todo, id="hot-journal")
+    return FileProblem(file, problem)
 
 
 def hot_journals(plan: Plan, root: Path) -> list[str]:

@@ -54,3 +54,11 @@ def test_damage_that_sqlite_reports_in_bytes_is_refused(scratch: Path) -> None:
 
     assert came.failures == []
     assert came.ends == {"refused": 1}
+
+
+def test_a_journal_that_lets_a_file_grow_without_bounds_is_refused(scratch: Path) -> None:
+    """Rolled back, the journal would make 16 GB of a file that has 56 kB."""
+    came = trials([1_002_158], str(scratch))
+
+    assert came.failures == []
+    assert came.ends == {"refused": 1}
