@@ -22,6 +22,7 @@ from migration.audit.evidence import (
 from migration.audit.words import last_of
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
+from migration.engine.row_differences import RowDifferences, row_differences_from
 from migration.engine.stages import stages_of
 from migration.plan.printable import printable
 
@@ -113,18 +114,28 @@ def printable_texts(value: Any) -> Any:
 
 def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:
     names = [field.name for field in fields(kind) if field.name not in LEFT_OUT.get(kind, ())]
-    return [{_KEYS.get(name, name): _value(getattr(item, name), name) for name in names} for item in items]
+    return [_object(item, names) for item in items]
+
+
+def _object(item: Any, names: list[str]) -> dict[str, Any]:
+    """Return an item by its keys; one of which no rows were compared has no key for them."""
+    values = {_KEYS.get(name, name): _value(getattr(item, name), name) for name in names}
+    return {key: value for key, value in values.items() if key != "rows" or value is not None}
 
 
 def _value(value: Any, name: str) -> Any:
     if isinstance(value, Mode):
         return value.in_evidence
+    if isinstance(value, RowDifferences):
+        return {**asdict(value), "rest": value.rest}
     return last_of(value, _LONGEST_OUTPUT) if name in ("stdout", "stderr") else value
 
 
 def _read(kind: type, item: dict[str, Any]) -> Any:
     keys = {field.name: _KEYS.get(field.name, field.name) for field in fields(kind)}
     values = {name: item[key] for name, key in keys.items() if key in item}
+    if kind is Evidence and "rows" in values:
+        values["rows"] = row_differences_from(values["rows"])
     return kind(**values | {name: enum(values[name]) for name, enum in _ENUMS.get(kind, {}).items()})
 
 

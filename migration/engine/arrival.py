@@ -6,26 +6,21 @@ COMMIT, and a difference can be a fault of the copy or a change made later. What
 
 from __future__ import annotations
 
-import hashlib
-import marshal
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.connections import exact_text
-from migration.engine.sql import folded, quoted
+from migration.engine.row_comparison import Rows, compare_rows, digest_of, shape_of
+from migration.engine.row_differences import Kind, RowDifferences
+from migration.engine.sql import quoted
 from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
 
     from migration.engine.move import Move
     from migration.engine.schema import Table
 
-_MARSHAL_VERSION = 2
-_KEY_BYTES = 16
 _LOOKED_AT = 5_000  # changed rows that are compared column by column
 
 
@@ -42,6 +37,7 @@ class Arrival:
         swapped: Pairs of columns whose contents have changed places in every changed row that was looked at.
         retyped: Columns whose values have another storage class, where the declared types differ as well.
         differing: Columns in which changed rows differ.
+        differences: The rows that are not in the target, and those that are there with other values.
     """
 
     rows: int
@@ -52,6 +48,7 @@ class Arrival:
     swapped: tuple[tuple[str, str], ...] = ()
     retyped: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
+    differences: RowDifferences = field(default_factory=RowDifferences)
 
     @property
     def systematic(self) -> bool:
@@ -69,37 +66,20 @@ def arrival(original: sqlite3.Connection, move: Move, target: sqlite3.Connection
         table: The target's table as it is.
     """
     pairs = [(old, new) for old, new in move.columns if table.column(new) is not None]
-    key = _key(move, pairs)
-    ours = [old for old, _ in pairs]
-    theirs = [new for _, new in pairs]
-    if not key:
-        return _by_content(_rows(original, move.table, ours), _rows(target, table, theirs))
-    at = [theirs.index(column) for column in key]
-    waiting = {_short(row, at): _whole(row) for row in _rows(original, move.table, ours)}
-    rows, seen = len(waiting), Counter[bytes]()
-    altered: dict[bytes, tuple[Any, ...]] = {}
-    exact = 0
-    for row in _rows(target, table, theirs):
-        short = _short(row, at)
-        if short in waiting:
-            seen[short] += 1
-            if waiting[short] == _whole(row):
-                exact += seen[short] == 1
-            elif len(altered) < _LOOKED_AT:
-                altered[short] = row
-    doubled = sum(count - 1 for count in seen.values())
-    before = {short: row for row in _rows(original, move.table, ours) if (short := _short(row, at)) in altered}
-    both = [(row, altered[short]) for short, row in before.items()]
-    return Arrival(rows, exact, len(seen) - exact, rows - len(seen), doubled, *_where(both, pairs, move, table))
-
-
-def _by_content(originals: Iterator[tuple[Any, ...]], arrived: Iterator[tuple[Any, ...]]) -> Arrival:
-    waiting = Counter(_whole(row) for row in originals)
-    rows = waiting.total()
-    seen = Counter(whole for row in arrived if (whole := _whole(row)) in waiting)
-    exact = (waiting & seen).total()
-    doubled = (seen - waiting).total()
-    return Arrival(rows, exact, 0, rows - exact, doubled)
+    columns = [new for _, new in pairs]
+    shape = shape_of(table.name, columns, keys_of(move.into))
+    expected = _rows(original, move.table, [old for old, _ in pairs])
+    observed = _rows(target, table, [*columns, table.rowid] if table.rowid and table.kind == "table" else columns)
+    found = compare_rows(shape, [expected], observed, pairs=_LOOKED_AT)
+    return Arrival(
+        found.rows,
+        found.exact,
+        found.changed,
+        found.missing,
+        found.doubled,
+        *_where(found.pairs, pairs, move, table),
+        differences=found.differences(Kind.MISSING, Kind.CHANGED),
+    )
 
 
 def _where(
@@ -107,7 +87,7 @@ def _where(
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]:
     """Say in which columns rows differ before and after, and whether two have changed places or one its type."""
     places = range(len(pairs))
-    differing = [at for at in places if any(_whole((was[at],)) != _whole((now[at],)) for was, now in both)]
+    differing = [at for at in places if any(digest_of((was[at],)) != digest_of((now[at],)) for was, now in both)]
     swapped = [
         (one, other)
         for one, other in combinations(differing, 2)
@@ -132,27 +112,7 @@ def _declared(move: Move, old: str, table: Table, new: str) -> bool:
     return one is not None and other is not None and one.type != other.type
 
 
-def _key(move: Move, pairs: list[tuple[str, str]]) -> list[str]:
-    """Return the target's spelling of a key that was planned, if all of its columns are there; else nothing."""
-    there = {folded(new): new for _, new in pairs}
-    for key in keys_of(move.into):
-        if all(folded(column) in there for column, _ in key):
-            return [there[folded(column)] for column, _ in key]
-    return []
-
-
-def _rows(con: sqlite3.Connection, table: Table, columns: list[str]) -> Iterator[tuple[Any, ...]]:
-    exact_text(con)
+def _rows(con: sqlite3.Connection, table: Table, columns: list[str]) -> Rows:
     names = ", ".join(quoted(name) for name in columns)
     not_indexed = "" if table.kind == "virtual" else " NOT INDEXED"
-    yield from con.execute(f"SELECT {names} FROM {quoted(table.name)}{not_indexed}")
-
-
-def _short(row: tuple[Any, ...], at: list[int]) -> bytes:
-    """Return what tells a row from others: its key, or all of it where the key has a NULL and so tells nothing."""
-    key = tuple(row[place] for place in at)
-    return _whole(row if None in key else key)
-
-
-def _whole(row: tuple[Any, ...]) -> bytes:
-    return hashlib.sha256(marshal.dumps(row, _MARSHAL_VERSION)).digest()[:_KEY_BYTES]
+    return Rows(con, f"SELECT {names} FROM {quoted(table.name)}{not_indexed}")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from migration.engine.row_differences import RowDifferences
 
 
 class Outcome(StrEnum):
@@ -37,6 +41,7 @@ class Observation:
         heard: What an application or a log printed, which may hold values of rows. Reports may withhold it.
         values: Values of rows that it is about. Reports show them only if the operator asks for them.
         examined: Number of subjects that this observation stands for; 0 exactly when nothing was looked at.
+        rows: Which rows differ, with their values; reports show those only if the operator asks for them.
         outcome: Set by :func:`not_examined` and :func:`not_required`; else it follows from ``holds``.
     """
 
@@ -49,6 +54,7 @@ class Observation:
     values: str = ""
     examined: int = 1
     unlooked: Outcome | None = None
+    rows: RowDifferences | None = None
 
     @property
     def outcome(self) -> Outcome:

@@ -156,6 +156,7 @@ def rows_counted(judged: Judged) -> list[Observation]:
             f"{one.rows} rows arrived",
             f"{one.rows - one.missing} rows arrived, {one.missing} did not (or were deleted since)",
             holds=one.missing == 0,
+            rows=one.differences if one.missing else None,
         )
         for move, one in judged.arrivals
     ]
@@ -169,6 +170,7 @@ def rows_exact(judged: Judged) -> list[Observation]:
             f"{one.rows} rows exact, but for those changed since",
             _exactly(one),
             holds=one.missing == 0 and not one.systematic,
+            rows=one.differences if one.differences.number else None,
         )
         for move, one in judged.arrivals
     ]

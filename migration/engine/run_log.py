@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from migration.engine.exit_codes import ExitCode
     from migration.engine.modes import Mode
+    from migration.engine.row_differences import RowDifferences
 
 StageOutcome = Literal["passed", "failed", "not run", "running"]
 
@@ -33,6 +34,7 @@ class Evidence:
         outcome: Passed, failed, not examined or not required.
         examined: Number of subjects that it stands for.
         todo: When it does not hold: what to do next.
+        rows: Which rows differ, where rows were compared and did; without values unless they were asked for.
     """
 
     criterion: str
@@ -42,11 +44,17 @@ class Evidence:
     outcome: Outcome
     examined: int = 1
     todo: str = ""
+    rows: RowDifferences | None = None
 
     @property
     def holds(self) -> bool:
         """Whether it lets the run go on."""
         return self.outcome.holds
+
+    @property
+    def rows_text(self) -> str:
+        """Which rows differ, in one line of bounded length; empty where none are known."""
+        return self.rows.text if self.rows else ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class CheckResult:
         return printable(
             "\n".join(
                 f"{self.criterion} {entry.subject}: expected {entry.expected}, observed {entry.observed}. "
-                f"{entry.todo}".rstrip()
+                f"{entry.rows_text} {entry.todo}".rstrip()
                 for entry in self.evidence
                 if not entry.holds
             )
@@ -313,7 +321,8 @@ class RunLog:
             observed = f"{observed} {seen.values}".rstrip()
         if seen.heard:
             observed += " (withheld)" if self.disclosure.withhold_output else f": {seen.heard}"
-        return _as_evidence(criterion, replace(seen, observed=observed))
+        rows = seen.rows if seen.rows is None or self.disclosure.show_values else seen.rows.masked()
+        return _as_evidence(criterion, replace(seen, observed=observed, rows=rows))
 
     def _timed(self, stage: str) -> StageRecord:
         return replace(self.stages[stage], seconds=time.monotonic() - self._began[stage])
@@ -331,4 +340,6 @@ class RunLog:
 
 
 def _as_evidence(criterion: str, seen: Observation) -> Evidence:
-    return Evidence(criterion, seen.subject, seen.expected, seen.observed, seen.outcome, seen.examined, seen.todo)
+    return Evidence(
+        criterion, seen.subject, seen.expected, seen.observed, seen.outcome, seen.examined, seen.todo, seen.rows
+    )

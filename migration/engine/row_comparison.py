@@ -1,0 +1,332 @@
+"""Compare rows by key, or by content where no key tells them apart, in bounded memory.
+
+The rows that are expected are kept as two short digests each: of their key and of their content. Where there are too
+many for that, the keys are divided into parts by their digest, and both sides are read once for each part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from migration.engine.connections import exact_text
+from migration.engine.row_differences import (
+    MOST,
+    ColumnDifference,
+    KeyValue,
+    Kind,
+    RowDifference,
+    RowDifferences,
+    first_of,
+)
+from migration.engine.shown import shown
+from migration.engine.sql import folded
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from migration.engine.unique import Key
+
+Row = tuple[Any, ...]
+
+MOST_KEPT = 1_000_000  # expected rows that are kept at a time: about 200 MB
+_MARSHAL_VERSION = 2
+_DIGEST_BYTES = 16
+_MET = b""  # in place of the content of a row whose counterpart was read
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the rows of both sides consist of.
+
+    Attributes:
+        table: Their table.
+        columns: Names of their values, in the order in which both sides are read.
+        keys: Positions and collations of the columns of each key; the first tells rows apart. Empty: content does.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    keys: tuple[tuple[tuple[int, str], ...], ...] = ()
+
+    def identity(self, row: Row) -> bytes:
+        """Return the digest of what tells a row from others: its key, or all of it where the key has a NULL."""
+        return (self.claim(row, 0) if self.keys else None) or digest_of(row)
+
+    def claim(self, row: Row, number: int) -> bytes | None:
+        """Return the digest of a key of a row, the same for all values that SQLite takes for equal; None: has NULL."""
+        key = tuple(_comparable(row[at], collation) for at, collation in self.keys[number])
+        return None if None in key else digest_of((number, key))
+
+
+def shape_of(table: str, columns: Sequence[str], keys: Sequence[Key]) -> Shape:
+    """Return the shape of rows with some columns, and with those keys of which every column is among them."""
+    at = {folded(column): place for place, column in enumerate(columns)}
+    whole = [key for key in keys if all(folded(column) in at for column, _ in key)]
+    placed = tuple(tuple((at[folded(column)], collation) for column, collation in key) for key in whole)
+    return Shape(table, tuple(columns), placed)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one table, as they are read.
+
+    Attributes:
+        con: Connection to their database; only read from.
+        query: Yields the values of each row in the order of a shape. A further value is the rowid.
+        policy: ``on_conflict`` of the table map that brings them, for keys that rows before them claim as well.
+    """
+
+    con: sqlite3.Connection
+    query: str
+    policy: str = "refuse"
+
+    def __iter__(self) -> Iterator[Row]:
+        before = self.con.text_factory
+        exact_text(self.con)
+        try:
+            yield from self.con.execute(self.query)
+        finally:
+            self.con.text_factory = before
+
+
+@dataclass
+class Comparison:
+    """What became of the rows that were expected.
+
+    Attributes:
+        shape: What the rows consist of.
+        rows: Number of expected rows.
+        exact: Expected rows that were observed with every value, type and byte.
+        changed: Expected rows of which another content was observed under the same key.
+        missing: Expected rows that were not observed.
+        extra: Observed rows beyond those that were expected.
+        doubled: Those of the extra rows whose key, or content, was expected, and was observed before.
+        pairs: The first of the changed rows, as expected and as observed.
+        lacking: The first of the missing rows, each with the number of rows that are equal to it.
+        surplus: The first of the extra rows likewise.
+    """
+
+    shape: Shape
+    rows: int = 0
+    exact: int = 0
+    changed: int = 0
+    missing: int = 0
+    extra: int = 0
+    doubled: int = 0
+    pairs: list[tuple[Row, Row]] = field(default_factory=list)
+    lacking: list[tuple[Row, int]] = field(default_factory=list)
+    surplus: list[tuple[Row, int]] = field(default_factory=list)
+
+    def differences(self, *kinds: Kind) -> RowDifferences:
+        """Return what differs as records with values; of some kinds only, where they are named."""
+        wanted = kinds or tuple(Kind)
+        records = {
+            Kind.MISSING: [self._alone(Kind.MISSING, row, count) for row, count in self.lacking[:MOST]],
+            Kind.EXTRA: [self._alone(Kind.EXTRA, row, count) for row, count in self.surplus[:MOST]],
+            Kind.CHANGED: [self._changed(was, now) for was, now in self.pairs[:MOST]],
+        }
+        return RowDifferences(
+            missing=self.missing if Kind.MISSING in wanted else 0,
+            extra=self.extra if Kind.EXTRA in wanted else 0,
+            changed=self.changed if Kind.CHANGED in wanted else 0,
+            first=first_of(records[kind] for kind in wanted),
+        )
+
+    def _alone(self, kind: Kind, row: Row, count: int) -> RowDifference:
+        key = self._key(row)
+        values = zip(self.shape.columns, row, strict=False) if not key else ()
+        shows = [(column, shown(column, value)) for column, value in values]
+        columns = tuple(
+            ColumnDifference(column, value, "") if kind is Kind.MISSING else ColumnDifference(column, "", value)
+            for column, value in shows
+        )
+        return RowDifference(kind, self.shape.table, key, self._rowid(row), columns, count)
+
+    def _changed(self, was: Row, now: Row) -> RowDifference:
+        columns = tuple(
+            ColumnDifference(column, shown(column, was[at]), shown(column, now[at]))
+            for at, column in enumerate(self.shape.columns)
+            if digest_of((was[at],)) != digest_of((now[at],))
+        )
+        return RowDifference(Kind.CHANGED, self.shape.table, self._key(was), self._rowid(now), columns)
+
+    def _key(self, row: Row) -> tuple[KeyValue, ...]:
+        places = self.shape.keys[0] if self.shape.keys and self.shape.claim(row, 0) else ()
+        return tuple(KeyValue(self.shape.columns[at], shown(self.shape.columns[at], row[at])) for at, _ in places)
+
+    def _rowid(self, row: Row) -> int | None:
+        return row[len(self.shape.columns)] if len(row) > len(self.shape.columns) else None
+
+
+def compare_rows(
+    shape: Shape, expected: Sequence[Rows], observed: Rows, *, pairs: int = MOST, kept: int = MOST_KEPT
+) -> Comparison:
+    """Compare the rows that were expected with those that are there.
+
+    Args:
+        shape: What the rows of both consist of.
+        expected: Where they are read, in the order in which a run brings them together; each by its policy.
+        observed: The rows that are there.
+        pairs: Number of changed rows that are kept with both contents.
+        kept: Number of expected rows of which digests are kept at a time.
+
+    Raises:
+        sqlite3.Error: A table cannot be read.
+    """
+    comparison = Comparison(shape)
+    if len(shape.keys) > 1 and any(rows.policy != "refuse" for rows in expected):
+        kept = -1  # rows of different parts may claim the same key beside that by which they are divided
+    parts, part = 1, 0
+    while part < parts:
+        reading = _Part(shape, part, parts)
+        reading.expect(expected, kept if part == 0 else -1)
+        parts = reading.parts
+        _observe(reading, observed, comparison, pairs)
+        _recall(reading, expected, comparison)
+        part += 1
+    return comparison
+
+
+@dataclass
+class _Part:
+    """The expected rows of one part of all keys.
+
+    Attributes:
+        shape: What the rows consist of.
+        part: Which part this is of how many ``parts``.
+        contents: Identity of each row to the digest of its content, or ``_MET``.
+        again: Identity of a row to the number of further rows with the same.
+        altered: Identity of a changed row that is kept, to the digest of its content and the row that was observed.
+    """
+
+    shape: Shape
+    part: int
+    parts: int
+    contents: dict[bytes, bytes] = field(default_factory=dict)
+    again: Counter[bytes] = field(default_factory=Counter)
+    altered: dict[bytes, tuple[bytes, Row]] = field(default_factory=dict)
+    _owners: dict[bytes, bytes] = field(default_factory=dict)
+    _claims: dict[bytes, list[bytes]] = field(default_factory=dict)
+
+    def has(self, identity: bytes) -> bool:
+        """Tell whether a row belongs to this part."""
+        return int.from_bytes(identity[:4], "little") % self.parts == self.part
+
+    def expect(self, expected: Sequence[Rows], kept: int) -> None:
+        """Keep the digests of the rows of this part; where they become more than ``kept``, halve the part."""
+        has_policy = any(rows.policy != "refuse" for rows in expected)
+        for rows in expected:
+            for row in rows:
+                identity = self.shape.identity(row)
+                if self.parts > 1 and not self.has(identity):
+                    continue
+                if has_policy:
+                    self._settle(row, identity, rows.policy)
+                else:
+                    self._add(row, identity)
+                if 0 <= kept < len(self.contents):
+                    self._halve()
+
+    def _add(self, row: Row, identity: bytes) -> None:
+        if identity in self.contents:
+            self.again[identity] += 1
+        else:
+            self.contents[identity] = digest_of(row)
+
+    def _settle(self, row: Row, identity: bytes, policy: str) -> None:
+        """Add a row unless its policy gives way to one that claims a key of it; else that one makes way."""
+        numbers = range(1, len(self.shape.keys))
+        claims = [claim for number in numbers if (claim := self.shape.claim(row, number))]
+        holders = {self._owners[claim] for claim in claims if claim in self._owners}
+        if identity in self.contents and self.shape.keys and self.shape.claim(row, 0):
+            holders.add(identity)
+        if policy == "prefer-source":
+            for holder in holders:
+                self._remove(holder)
+        elif policy != "refuse" and holders:
+            return
+        self._add(row, identity)
+        self._owners |= dict.fromkeys(claims, identity)
+        self._claims[identity] = claims
+
+    def _remove(self, identity: bytes) -> None:
+        del self.contents[identity]
+        for claim in self._claims.pop(identity, ()):
+            self._owners.pop(claim, None)
+
+    def _halve(self) -> None:
+        self.parts *= 2
+        self.contents = {identity: content for identity, content in self.contents.items() if self.has(identity)}
+        self.again = Counter({identity: count for identity, count in self.again.items() if self.has(identity)})
+
+
+def _observe(reading: _Part, observed: Rows, comparison: Comparison, pairs: int) -> None:
+    """Hold each row that is there against the expected ones of a part."""
+    shape, contents, again = reading.shape, reading.contents, reading.again
+    width = len(shape.columns)
+    comparison.rows += len(contents) + again.total()
+    surplus = Counter[bytes]()
+    rows: dict[bytes, Row] = {}
+    for read in observed:
+        row = read[:width]
+        identity = shape.identity(row)
+        if reading.parts > 1 and not reading.has(identity):
+            continue
+        content = contents.get(identity)
+        if not content:
+            comparison.extra += 1
+            comparison.doubled += content is not None
+            if identity in surplus or len(surplus) + len(comparison.surplus) < MOST:
+                surplus[identity] += 1
+                rows.setdefault(identity, read)
+            continue
+        if again[identity]:
+            again[identity] -= 1
+        else:
+            contents[identity] = _MET
+        if content == digest_of(row):
+            comparison.exact += 1
+        else:
+            comparison.changed += 1
+            if len(reading.altered) + len(comparison.pairs) < pairs:
+                reading.altered[identity] = content, read
+    comparison.surplus += [(rows[identity], count) for identity, count in surplus.items()]
+
+
+def _recall(reading: _Part, expected: Sequence[Rows], comparison: Comparison) -> None:
+    """Read the expected rows that are to be named once more: of each only its digests were kept."""
+    lacking: dict[bytes, bytes] = {}
+    for identity, content in reading.contents.items():
+        if content != _MET:
+            comparison.missing += 1 + reading.again[identity]
+            if len(lacking) + len(comparison.lacking) < MOST:
+                lacking[identity] = content
+    if not lacking and not reading.altered:
+        return
+    for row in (row for rows in expected for row in rows):
+        identity = reading.shape.identity(row)
+        if lacking.get(identity) == digest_of(row):
+            comparison.lacking.append((row, 1 + reading.again[identity]))
+            del lacking[identity]
+        elif identity in reading.altered and reading.altered[identity][0] == digest_of(row):
+            comparison.pairs.append((row, reading.altered.pop(identity)[1]))
+
+
+def digest_of(values: Row) -> bytes:
+    """Return a short digest that tells values, storage classes and bytes apart."""
+    return hashlib.sha256(marshal.dumps(values, _MARSHAL_VERSION)).digest()[:_DIGEST_BYTES]
+
+
+def _comparable(value: Any, collation: str) -> Any:
+    """Return the same for all values of a key that SQLite takes for equal."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, str):
+        rule = folded(collation)
+        return folded(value) if rule == "nocase" else value.rstrip(" ") if rule == "rtrim" else value
+    return value

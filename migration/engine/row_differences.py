@@ -1,0 +1,208 @@
+"""Name the rows in which two readings of a table differ, by key and column, with or without their values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from migration.engine.observation import Observation, counted
+from migration.engine.shown import MASKED
+from migration.plan.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+MOST = 20
+"""Differences that are named one by one; any further ones are counted."""
+
+_IN_TEXT = 3  # differences that a line of text names
+_COLUMNS_IN_TEXT = 5  # columns of one difference that a line of text names
+_LONGEST_NAME = 40  # characters of a table's or column's name in a line of text
+_LONGEST_NOTE = 200  # characters of a note in a line of text
+_INTEGER = re.compile(r"-?\d+")
+
+
+class Kind(StrEnum):
+    """How a row differs."""
+
+    MISSING = "missing"
+    """It was expected, and is not in the table."""
+    EXTRA = "extra"
+    """It is in the table, and was not expected, or not as often."""
+    CHANGED = "changed"
+    """A row with its key is in the table, with other values."""
+
+
+@dataclass(frozen=True)
+class KeyValue:
+    """One column of a row's key, and its value as an SQL literal or masked."""
+
+    column: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ColumnDifference:
+    """One column in which a row differs; both values are SQL literals, or masked, or empty where there is no row."""
+
+    column: str
+    expected: str
+    observed: str
+
+
+@dataclass(frozen=True)
+class RowDifference:
+    """One row that is missing, extra or changed.
+
+    Attributes:
+        kind: How it differs.
+        table: The table.
+        key: Columns and values of its key; empty where none tells it from other rows.
+        rowid: Where the row is in the table that was observed; None where it is not there, or has no rowid.
+        columns: The columns that differ. Of a row that is missing or extra and has no key: all of its columns, as long
+            as values are shown.
+        count: Number of equal rows that this stands for.
+    """
+
+    kind: Kind
+    table: str
+    key: tuple[KeyValue, ...] = ()
+    rowid: int | None = None
+    columns: tuple[ColumnDifference, ...] = ()
+    count: int = 1
+
+    def masked(self) -> RowDifference:
+        """Return it without values, but for integer keys, by which an operator finds the row."""
+        key = tuple(part if _INTEGER.fullmatch(part.value) else replace(part, value=MASKED) for part in self.key)
+        columns = tuple(ColumnDifference(difference.column, MASKED, MASKED) for difference in self.columns)
+        return replace(self, key=key, columns=columns if self.kind is Kind.CHANGED else ())
+
+    @property
+    def text(self) -> str:
+        """The difference in a few words."""
+        times = f" ({self.count} times)" if self.count > 1 else ""
+        return f"{self._row} of {_cut(self.table)}: {self._what}{times}"
+
+    @property
+    def values(self) -> str:
+        """The values of the columns that differ, of each what was expected and what was observed; empty if masked."""
+        known = [column for column in self.columns if {column.expected, column.observed} - {MASKED}]
+        return one_line("; ".join(f"{column.column}: {column.expected} -> {column.observed}" for column in known))
+
+    @property
+    def _row(self) -> str:
+        key = ", ".join(f"{_cut(part.column)} {part.value}" for part in self.key)
+        is_named = any(part.value != MASKED for part in self.key)
+        rowid = f"rowid {self.rowid}" if self.rowid is not None and not is_named else ""
+        return " ".join(("row", ", ".join(part for part in (key, rowid) if part) or "without a key"))
+
+    @property
+    def _what(self) -> str:
+        if self.kind is not Kind.CHANGED:
+            return self.kind.value
+        names = [_cut(difference.column) for difference in self.columns]
+        more = len(names) - _COLUMNS_IN_TEXT
+        listed = ", ".join(names[:_COLUMNS_IN_TEXT]) + (f" and {more} more" if more > 0 else "")
+        return f"{'column' if len(names) == 1 else 'columns'} {listed} changed"
+
+
+@dataclass(frozen=True)
+class RowDifferences:
+    """What differs between the rows that were expected and those that were observed.
+
+    Attributes:
+        missing: Number of expected rows that are not there.
+        extra: Number of rows that are there and were not expected.
+        changed: Number of rows whose key is there with other values.
+        first: The first differences, at most twenty.
+        note: What a reader has to know beside: such as why rows could not be compared. A sentence, or empty.
+    """
+
+    missing: int = 0
+    extra: int = 0
+    changed: int = 0
+    first: tuple[RowDifference, ...] = ()
+    note: str = ""
+
+    @property
+    def number(self) -> int:
+        """Number of rows that differ."""
+        return self.missing + self.extra + self.changed
+
+    @property
+    def rest(self) -> int:
+        """Number of rows that differ and are not among the first."""
+        return self.number - sum(difference.count for difference in self.first)
+
+    def __add__(self, other: RowDifferences) -> RowDifferences:
+        """Return the differences of two tables together; some of each are among the first."""
+        notes = dict.fromkeys(note for note in (self.note, other.note) if note)
+        return RowDifferences(
+            self.missing + other.missing,
+            self.extra + other.extra,
+            self.changed + other.changed,
+            first_of([self.first, other.first]),
+            " ".join(notes),
+        )
+
+    def masked(self) -> RowDifferences:
+        """Return the same without values, but for integer keys."""
+        return replace(self, first=tuple(difference.masked() for difference in self.first))
+
+    @property
+    def text(self) -> str:
+        """One line that counts the differences and names the first few."""
+        named = [difference.text for difference in self.first[:_IN_TEXT]]
+        more = self.number - sum(difference.count for difference in self.first[:_IN_TEXT])
+        parts = [self._counts, *named, *([f"and {more} more"] if named and more else [])]
+        return one_line("; ".join(part for part in (*parts, _cut(self.note, _LONGEST_NOTE)) if part))
+
+    @property
+    def summary(self) -> str:
+        """The numbers of the rows that differ, and the note."""
+        return one_line("; ".join(part for part in (self._counts, self.note) if part))
+
+    @property
+    def _counts(self) -> str:
+        counts = ((self.missing, Kind.MISSING), (self.extra, Kind.EXTRA), (self.changed, Kind.CHANGED))
+        return ", ".join(f"{counted(count, 'row')} {kind}" for count, kind in counts if count)
+
+
+def row_differences_from(record: dict[str, Any]) -> RowDifferences:
+    """Return the differences that a record of evidence holds."""
+    first = tuple(
+        RowDifference(
+            Kind(entry["kind"]),
+            entry["table"],
+            tuple(KeyValue(**part) for part in entry["key"]),
+            entry["rowid"],
+            tuple(ColumnDifference(**column) for column in entry["columns"]),
+            entry["count"],
+        )
+        for entry in record["first"]
+    )
+    return RowDifferences(record["missing"], record["extra"], record["changed"], first, record["note"])
+
+
+def first_of(groups: Iterable[Iterable[RowDifference]], most: int = MOST) -> tuple[RowDifference, ...]:
+    """Return the first differences of some groups, in their order; where there are too many, some of each group."""
+    kept = [list(group) for group in groups]
+    places = sorted((place, at) for at, group in enumerate(kept) for place in range(len(group)))[:most]
+    return tuple(kept[at][place] for at, place in sorted((at, place) for place, at in places))
+
+
+def unexplained(_table: str) -> RowDifferences | None:
+    """Explain nothing: the rows of a table are not looked at."""
+    return None
+
+
+def explained(observation: Observation, explain: Callable[[], RowDifferences | None]) -> Observation:
+    """Return an observation with the rows that differ; one that holds costs nothing, and is returned as it is."""
+    return observation if observation.holds else replace(observation, rows=explain())
+
+
+def _cut(text: str, longest: int = _LONGEST_NAME) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

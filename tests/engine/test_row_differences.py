@@ -1,0 +1,369 @@
+"""Specify which rows a failed comparison names, by key and column, and what it keeps of their values."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.connections import open_memory
+from migration.engine.observation import Observation
+from migration.engine.row_comparison import Comparison, Rows, compare_rows, shape_of
+from migration.engine.row_differences import (
+    MOST,
+    ColumnDifference,
+    KeyValue,
+    Kind,
+    RowDifference,
+    RowDifferences,
+    explained,
+    row_differences_from,
+)
+from migration.engine.schema import read
+from migration.engine.shown import MASKED
+from migration.engine.unique import keys_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+BY_NUMBER = "id INTEGER PRIMARY KEY, a, b"
+BY_TEXT = "id TEXT PRIMARY KEY, a, b"
+NO_KEY = "id, a, b"
+
+
+@pytest.fixture
+def con() -> Iterator[sqlite3.Connection]:
+    """Lend an empty database."""
+    with closing(open_memory()) as con:
+        yield con
+
+
+def compared(
+    con: sqlite3.Connection,
+    columns: str,
+    was: str,
+    now: str,
+    *,
+    policies: Sequence[str] = ("refuse",),
+    kept: int = 1_000_000,
+    options: str = "",
+) -> Comparison:
+    """Compare a table with the rows ``was``, of several sources divided by ``then``, with one with the rows ``now``."""
+    sources = was.split(" then ")
+    for name, values in [*((f"was{at}", some) for at, some in enumerate(sources)), ("now", now)]:
+        con.execute(f"CREATE TABLE {name}({columns}) {options}")
+        if values.strip():
+            con.execute(f"INSERT INTO {name} VALUES {values}")
+    table = read(con).table("now")
+    assert table is not None
+    names = [column.name for column in table.stored]
+    rows = [
+        Rows(con, f"SELECT id, a, b FROM was{at}", policy)
+        for at, policy in zip(range(len(sources)), [*policies, *["refuse"] * len(sources)], strict=False)
+    ]
+    rowid = f", {table.rowid}" if table.rowid else ""
+    observed = Rows(con, f"SELECT id, a, b{rowid} FROM now")
+    return compare_rows(shape_of("now", names, keys_of(table)), rows, observed, kept=kept)
+
+
+def named(differences: RowDifferences) -> list[tuple[Kind, tuple[str, ...], tuple[str, ...]]]:
+    """Return kind, key and columns of each difference that is named."""
+    return [
+        (row.kind, tuple(part.value for part in row.key), tuple(column.column for column in row.columns))
+        for row in differences.first
+    ]
+
+
+def numbers(differences: RowDifferences) -> tuple[int, int, int]:
+    """Return how many rows are missing, extra and changed."""
+    return differences.missing, differences.extra, differences.changed
+
+
+def test_equal_tables_have_no_difference(con: sqlite3.Connection) -> None:
+    """In whatever order the rows stand."""
+    found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 3, 4)", "('b', 3, 4), ('a', 1, 2)")
+
+    assert found.differences() == RowDifferences()
+    assert (found.rows, found.exact) == (2, 2)
+
+
+def test_row_is_missing_extra_or_changed_by_its_key(con: sqlite3.Connection) -> None:
+    """A changed row names the columns that differ, and no other."""
+    found = compared(con, BY_NUMBER, "(1, 'x', 'y'), (2, 'x', 'y'), (3, 1, 1)", "(1, 'x', 'z'), (3, 1, 1), (4, 5, 6)")
+
+    differences = found.differences()
+
+    assert numbers(differences) == (1, 1, 1)
+    assert named(differences) == [
+        (Kind.MISSING, ("2",), ()),
+        (Kind.EXTRA, ("4",), ()),
+        (Kind.CHANGED, ("1",), ("b",)),
+    ]
+    assert differences.first[2].columns == (ColumnDifference("b", "'y'", "'z'"),)
+
+
+def test_kinds_that_are_not_asked_for_are_left_out(con: sqlite3.Connection) -> None:
+    """A target that is in use has further rows, which say nothing of a copy."""
+    found = compared(con, BY_NUMBER, "(1, 'x', 'y'), (2, 0, 0)", "(1, 'x', 'z'), (4, 5, 6)")
+
+    assert numbers(found.differences(Kind.MISSING, Kind.CHANGED)) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("0.0", "-0.0"),
+        ("1", "1.0"),
+        ("1", "'1'"),
+        ("'ab'", "x'6162'"),
+        ("x'00ff'", "x'00fe'"),
+        ("NULL", "''"),
+        ("CAST(x'61ff' AS TEXT)", "CAST(x'61fe' AS TEXT)"),
+        ("'a' || char(0) || 'b'", "'a' || char(0) || 'c'"),
+        ("9007199254740993", "9007199254740992"),
+    ],
+)
+def test_value_differs_by_storage_class_and_bytes(con: sqlite3.Connection, was: str, now: str) -> None:
+    """What SQL takes for equal may be another value."""
+    found = compared(con, BY_NUMBER, f"(1, 'same', {was})", f"(1, 'same', {now})")
+
+    assert named(found.differences()) == [(Kind.CHANGED, ("1",), ("b",))]
+
+
+def test_text_that_is_not_utf8_is_named_by_its_bytes(con: sqlite3.Connection) -> None:
+    """The record itself is printable."""
+    found = compared(con, BY_NUMBER, "(1, 'x', CAST(x'61ff' AS TEXT))", "(1, 'x', 'a')")
+
+    assert found.differences().first[0].columns == (ColumnDifference("b", "CAST(x'61ff' AS TEXT)", "'a'"),)
+
+
+def test_row_of_table_without_rowid_is_found_by_its_key(con: sqlite3.Connection) -> None:
+    """It has no rowid to be named."""
+    found = compared(
+        con, "id TEXT, a INT, b, PRIMARY KEY(a, id)", "('x', 1, 2)", "('x', 1, 3)", options="WITHOUT ROWID"
+    )
+
+    row = found.differences().first[0]
+
+    assert row.key == (KeyValue("a", "1"), KeyValue("id", "'x'"))
+    assert row.rowid is None
+
+
+def test_observed_row_is_named_by_its_rowid_as_well(con: sqlite3.Connection) -> None:
+    """An operator finds a row whose key is masked; a missing row has none."""
+    found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('z', 1, 2), ('a', 1, 3)")
+
+    differences = found.differences().masked()
+
+    assert {row.kind: row.rowid for row in differences.first} == {Kind.MISSING: None, Kind.EXTRA: 1, Kind.CHANGED: 2}
+
+
+def test_rows_without_a_key_are_compared_by_content_and_number(con: sqlite3.Connection) -> None:
+    """Three equal rows of which one is there are two missing ones."""
+    found = compared(con, NO_KEY, "(1, 'x', 'y'), (1, 'x', 'y'), (1, 'x', 'y')", "(1, 'x', 'y'), (2, 0, 0), (2, 0, 0)")
+
+    differences = found.differences()
+
+    assert numbers(differences) == (2, 2, 0)
+    assert [(row.kind, row.count, row.key) for row in differences.first] == [
+        (Kind.MISSING, 2, ()),
+        (Kind.EXTRA, 2, ()),
+    ]
+    assert differences.rest == 0
+
+
+def test_row_without_a_key_shows_its_content_only_with_values(con: sqlite3.Connection) -> None:
+    """An integer in it is no key."""
+    row = compared(con, NO_KEY, "(17, 'x', 'y')", "").differences().first[0]
+
+    assert row.columns[:2] == (ColumnDifference("id", "17", ""), ColumnDifference("a", "'x'", ""))
+    assert row.masked().columns == ()
+    assert "17" not in row.masked().text
+
+
+def test_row_with_a_null_in_its_key_is_compared_by_content(con: sqlite3.Connection) -> None:
+    """SQLite takes no NULL for another, so such a key tells nothing."""
+    found = compared(con, BY_TEXT, "(NULL, 1, 2), (NULL, 1, 2), (NULL, 3, 4)", "(NULL, 1, 2), (NULL, 3, 5)")
+
+    differences = found.differences()
+
+    assert numbers(differences) == (2, 1, 0)
+    assert {row.key for row in differences.first} == {()}
+
+
+def test_key_that_stands_twice_is_an_extra_row(con: sqlite3.Connection) -> None:
+    """Where the target has lost its unique key."""
+    con.execute("CREATE TABLE was(id, a)")
+    con.execute("INSERT INTO was VALUES (1, 'x'), (2, 'y')")
+    con.execute("CREATE TABLE now(id, a)")
+    con.execute("INSERT INTO now VALUES (1, 'x'), (1, 'x'), (2, 'y')")
+    shape = shape_of("now", ["id", "a"], [(("id", "BINARY"),)])
+
+    found = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT * FROM now"))
+
+    assert (found.exact, found.extra, found.doubled) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(("collation", "was", "now"), [("NOCASE", "'Ada'", "'ADA'"), ("RTRIM", "'Ada'", "'Ada  '")])
+def test_key_is_compared_as_its_index_compares_it(con: sqlite3.Connection, collation: str, was: str, now: str) -> None:
+    """Another spelling of the same key is a changed row, not one that is missing and one that is extra."""
+    found = compared(con, f"id TEXT COLLATE {collation} PRIMARY KEY, a, b", f"({was}, 1, 2)", f"({now}, 1, 2)")
+
+    assert numbers(found.differences()) == (0, 0, 1)
+    assert found.differences().first[0].columns == (ColumnDifference("id", was, now),)
+
+
+def test_integer_and_real_of_a_key_are_the_same_key(con: sqlite3.Connection) -> None:
+    """SQLite's index takes them for equal; the column itself differs."""
+    found = compared(con, "id PRIMARY KEY, a, b", "(2, 1, 2)", "(2.0, 1, 2)")
+
+    assert named(found.differences()) == [(Kind.CHANGED, ("2",), ("id",))]
+
+
+def test_first_twenty_are_named_and_the_rest_counted(con: sqlite3.Connection) -> None:
+    """A single change is named beside any number of missing rows."""
+    many = ", ".join(f"({id}, 'x', 'y')" for id in range(1, 31))
+
+    differences = compared(con, BY_NUMBER, many, "(30, 'x', 'z')").differences()
+
+    assert numbers(differences) == (29, 0, 1)
+    assert len(differences.first) == MOST
+    assert named(differences)[0] == (Kind.MISSING, ("1",), ())
+    assert named(differences)[-1] == (Kind.CHANGED, ("30",), ("b",))
+    assert differences.rest == 30 - MOST
+
+
+@pytest.mark.parametrize("kept", [0, 1, 7, 100])
+def test_parts_give_the_same_numbers_as_the_whole(con: sqlite3.Connection, kept: int) -> None:
+    """However few rows may be kept at a time."""
+    was = ", ".join(f"({id}, {id % 7}, 'y')" for id in range(100))
+    now = ", ".join(f"({id}, {id % 5}, 'y')" for id in range(10, 120))
+
+    found = compared(con, BY_NUMBER, was, now, kept=kept)
+
+    changed = sum(id % 7 != id % 5 for id in range(10, 100))
+    assert numbers(found.differences()) == (10, 20, changed)
+    assert (found.rows, found.exact) == (100, 90 - changed)
+    assert len(found.lacking) == 10
+    assert len({row[0] for row, _ in found.lacking}) == 10
+
+
+@pytest.mark.parametrize(
+    ("policy", "stays"),
+    [("skip-identical", "1, 'was'"), ("prefer-target", "1, 'was'"), ("prefer-source", "1, 'came'")],
+)
+def test_policy_decides_which_row_is_expected(con: sqlite3.Connection, policy: str, stays: str) -> None:
+    """Rows before, then those of a source that claims one of their keys."""
+    was = "(1, 'was', 0), (2, 'was', 0) then (1, 'came', 0), (3, 'came', 0)"
+    now = f"({stays}, 0), (2, 'was', 0), (3, 'came', 0)"
+
+    found = compared(con, BY_NUMBER, was, now, policies=("refuse", policy))
+
+    assert found.differences() == RowDifferences()
+    assert found.exact == 3
+
+
+@pytest.mark.parametrize(
+    ("policy", "now"),
+    [("prefer-target", "(1, 'k', 0), (2, 'l', 0)"), ("prefer-source", "(9, 'k', 1), (2, 'l', 0)")],
+)
+def test_policy_looks_at_each_key_of_a_row(con: sqlite3.Connection, policy: str, now: str) -> None:
+    """A second unique key is claimed by a row with another first one."""
+    was = "(1, 'k', 0), (2, 'l', 0) then (9, 'k', 1)"
+
+    found = compared(con, "id INTEGER PRIMARY KEY, a UNIQUE, b", was, now, policies=("refuse", policy), kept=0)
+
+    assert found.differences() == RowDifferences()
+
+
+def test_masked_difference_keeps_integer_keys_alone() -> None:
+    """An operator finds the row by them; every other value is only told to who asked for it."""
+    row = RowDifference(
+        Kind.CHANGED,
+        "tasks",
+        (KeyValue("id", "17"), KeyValue("name", "'ada'"), KeyValue("at", "1.5")),
+        columns=(ColumnDifference("title", "'old'", "'new'"),),
+    )
+
+    masked = row.masked()
+
+    assert [part.value for part in masked.key] == ["17", MASKED, MASKED]
+    assert masked.columns == (ColumnDifference("title", MASKED, MASKED),)
+    assert masked.values == ""
+    assert row.values == "title: 'old' -> 'new'"
+
+
+def test_column_that_sounds_like_a_secret_is_masked_at_once(con: sqlite3.Connection) -> None:
+    """Also where values are shown, and where the key is an integer."""
+    con.execute("CREATE TABLE was(pin INTEGER PRIMARY KEY, token)")
+    con.execute("INSERT INTO was VALUES (4711, 'a')")
+    shape = shape_of("was", ["pin", "token"], [(("pin", "BINARY"),)])
+
+    found = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT pin, 'b' FROM was"))
+
+    row = found.differences().first[0]
+    assert row.key == (KeyValue("pin", MASKED),)
+    assert row.columns == (ColumnDifference("token", MASKED, MASKED),)
+
+
+def test_text_is_one_line_that_stays_bounded() -> None:
+    """Whatever the names are, and however many columns differ."""
+    columns = tuple(ColumnDifference(f"column\x1b[2J\n{'x' * 1000}{at}", MASKED, MASKED) for at in range(300))
+    row = RowDifference(Kind.CHANGED, "t" * 1000, tuple(KeyValue("k" * 1000, MASKED) for _ in range(3)), 1, columns)
+    differences = RowDifferences(changed=1_000_000, first=(row,) * MOST, note="n" * 10_000)
+
+    assert len(differences.text) < 2000
+    assert differences.text.isprintable()
+
+
+def test_text_names_rows_by_key_and_column(con: sqlite3.Connection) -> None:
+    """The words of the terminal."""
+    found = compared(con, BY_NUMBER, "(17, 'x', 'y'), (18, 0, 0), (19, 0, 0)", "(17, 'z', 'z')")
+
+    assert found.differences().text == (
+        "2 rows missing, 1 row changed; row id 18 of now: missing; row id 19 of now: missing;"
+        " row id 17 of now: columns a, b changed"
+    )
+
+
+def test_sum_of_two_tables_names_rows_of_both() -> None:
+    """Numbers are added, and neither table takes all the places."""
+    first, second = (
+        RowDifferences(missing=30, first=tuple(RowDifference(Kind.MISSING, table) for _ in range(MOST)), note="note.")
+        for table in ("a", "b")
+    )
+
+    both = first + second
+
+    assert (both.missing, both.rest, both.note) == (60, 60 - MOST, "note.")
+    assert {row.table for row in both.first} == {"a", "b"}
+
+
+def test_record_of_evidence_is_read_as_it_was_written(con: sqlite3.Connection) -> None:
+    """Nothing of it is lost on the way."""
+    found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('a', 1, 3), ('c', 0, 0)").differences()
+
+    assert row_differences_from({**asdict(found), "rest": found.rest}) == found
+
+
+def test_observation_that_holds_is_not_explained() -> None:
+    """A passing run pays nothing."""
+
+    def explain() -> RowDifferences:
+        pytest.fail("rows were compared")
+
+    seen = Observation("subject", "expected", "observed", holds=True)
+
+    assert explained(seen, explain) is seen
+
+
+def test_observation_that_fails_gets_its_rows() -> None:
+    """It fails all the same."""
+    seen = Observation("subject", "expected", "observed", holds=False)
+
+    explanation = explained(seen, lambda: RowDifferences(missing=1))
+
+    assert (explanation.holds, explanation.rows) == (False, RowDifferences(missing=1))
