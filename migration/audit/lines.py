@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from migration.audit.evidence import Evidence, Record
+    from migration.engine.row_differences import RowDifferences
 
 _MOST_HOLDING = 60  # subjects of one criterion that hold; a plan of a thousand tables has thousands
 _MOST_OPEN = 300  # subjects of one criterion that do not
@@ -27,6 +28,7 @@ class Line:
         anchor: Id that links of this page lead to; empty on all but the criterion's first row.
         sentence: Of the criterion; empty where the row before has said it.
         examined: Number of subjects that the criterion looked at in all; 0 where the row before has said it.
+        rows: Which rows differ, or None.
         same: True when what was observed is what was expected, and too long to be printed twice.
     """
 
@@ -41,6 +43,7 @@ class Line:
     todo: str
     outcome: Outcome
     same: bool = False
+    rows: RowDifferences | None = None
 
 
 def lines(record: Record) -> list[Line]:
@@ -100,7 +103,8 @@ class _Lines:
             observed=entry.observed,
             todo=todo,
             outcome=entry.outcome,
-            same=not todo and entry.expected == entry.observed and len(entry.expected) >= _SAME,
+            same=not todo and not entry.rows and entry.expected == entry.observed and len(entry.expected) >= _SAME,
+            rows=entry.rows,
         )
 
     def _more(self, entry: Evidence, number: int) -> Line:

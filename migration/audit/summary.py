@@ -12,7 +12,7 @@ from migration.plan.printable import one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from migration.audit.evidence import Attempt, DatabaseRecord, Record
+    from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record
 
 _NAMED = 3
 _WIDTH = 240
@@ -94,16 +94,19 @@ def _target(target: DatabaseRecord | None) -> str:
 def _failures(record: Record) -> list[str]:
     """Name the first failures, and say how many more there are: at most four lines, and one for what is unexamined."""
     failed = [one for one in record.criteria if one.outcome is Outcome.FAILED]
-    lines = [
-        f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: expected {shortened(one.expected, 60)}, "
-        f"observed {shortened(one.observed, 60)}"
-        for one in failed[:_NAMED]
-    ]
+    lines = [f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: {_what_failed(one)}" for one in failed[:_NAMED]]
     if len(failed) > _NAMED:
         lines.append(f"  and {len(failed) - _NAMED} more failures")
     if record.not_shown:
         lines.append(f"  NOT EXAMINED: {', '.join(record.not_shown)}")
     return lines
+
+
+def _what_failed(entry: Evidence) -> str:
+    """Name the rows that differ, where they are known: two digests say nothing to a reader."""
+    if entry.rows_text:
+        return entry.rows_text
+    return f"expected {shortened(entry.expected, 60)}, observed {shortened(entry.observed, 60)}"
 
 
 def _findings(record: Record) -> list[str]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from migration.engine.backup import content_seen, file_content, likened_content
 from migration.engine.durable import move
 from migration.engine.errors import EngineError
+from migration.engine.explain import databases
 from migration.engine.observation import Observation, equal, not_required
+from migration.engine.row_differences import explained
 
 if TYPE_CHECKING:
     from migration.engine.guard import Guard
@@ -90,7 +92,9 @@ def restorable_observations(
                 shutil.copyfile(root / archived, restored)
             look = partial(likened_content, copy=copy, folder=backup_set) if copy else file_content
             found = content_seen(restored, partial(look, limits=limits))
-            seen.append(equal(archived, copy.digest if copy else "in the manifest", found))
+            compared = equal(archived, copy.digest if copy else "in the manifest", found)
+            backup = backup_set / copy.copy if copy else backup_set
+            seen.append(explained(compared, partial(databases, backup, restored, limits)))
             restored.unlink(missing_ok=True)
     return seen or [not_required("archives", "there was no source to archive")]
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import history
 from migration.engine.backup import content_seen, file_content
 from migration.engine.digest import digest_tables
+from migration.engine.explain import databases
 from migration.engine.guard import looking
 from migration.engine.observation import Observation, equal, not_required
+from migration.engine.row_differences import explained
 from migration.engine.schema import read
 from migration.engine.sql import folded
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
     from pathlib import Path
 
     from migration.engine.digest import TableDigest
     from migration.engine.limits import Limits
     from migration.engine.manifest import Manifest
+    from migration.engine.row_differences import RowDifferences
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -34,13 +38,26 @@ class TargetNow:
     damage: tuple[str, ...]
     row: history.Row | None
 
-    def changed(self) -> list[str]:
-        """Say which tables have other rows than at COMMIT: changes since, to be read and not to be failed."""
+    @property
+    def changed_tables(self) -> list[str]:
+        """Names of the tables that have other rows than at COMMIT."""
+        tables = self.row.tables if self.row else {}
+        return [
+            name for name, (_, sha256) in tables.items() if name in self.digests and self.digests[name].sha256 != sha256
+        ]
+
+    def changed(self, differences: Mapping[str, RowDifferences] | None = None) -> list[str]:
+        """Say which tables have other rows than at COMMIT: changes since, to be read and not to be failed.
+
+        Args:
+            differences: Table to the rows that differ; they are named without values.
+        """
         said = []
-        for name, (rows, sha256) in (self.row.tables if self.row else {}).items():
-            now = self.digests.get(name)
-            if now is not None and now.sha256 != sha256:
-                said.append(f"{name}: changed since the migration: {rows} rows then, {now.rows} now.")
+        for name in self.changed_tables:
+            rows = self.row.tables[name][0] if self.row else 0
+            text = f"{name}: changed since the migration: {rows} rows then, {self.digests[name].rows} now"
+            differing = (differences or {}).get(name)
+            said.append(f"{text}: {differing.masked().text.rstrip('.')}." if differing else f"{text}.")
         return said
 
 
@@ -56,17 +73,37 @@ def target_now(root: Path, sealed: Manifest, limits: Limits | None = None) -> Ta
         return TargetNow({}, (f"cannot be read ({error})",), None)
 
 
-def archives_unchanged(root: Path, sealed: Manifest, limits: Limits | None = None) -> list[Observation]:
-    """Every archive is there and has the content that its source had."""
+def archives_unchanged(
+    root: Path, sealed: Manifest, limits: Limits | None = None, *, folder: Path | None = None
+) -> list[Observation]:
+    """Observe that every archive is there and has the content that its source had.
+
+    Args:
+        root: The workspace.
+        sealed: The manifest of the backup set.
+        limits: Of what is read.
+        folder: The backup set, by which an archive that differs is explained; None: it is not.
+    """
     seen, look = [], partial(file_content, limits=limits)
     for file, archived in sealed.archive.items():
         copy = sealed.database(file)
-        seen.append(equal(archived, copy.digest if copy else "in the manifest", content_seen(root / archived, look)))
+        compared = equal(archived, copy.digest if copy else "in the manifest", content_seen(root / archived, look))
+        if copy and folder:
+            compared = explained(compared, partial(databases, folder / copy.copy, root / archived, limits))
+        seen.append(compared)
     return seen or [not_required("archives", "this consolidation archived nothing")]
 
 
-def target_right(now: TargetNow, sealed: Manifest) -> list[Observation]:
-    """The target is intact, has the run's row of history, and has every table it had at COMMIT."""
+def target_right(
+    now: TargetNow, sealed: Manifest, differences: Mapping[str, RowDifferences] | None = None
+) -> list[Observation]:
+    """Observe that the target is intact, has the run's row of history, and has every table it had at COMMIT.
+
+    Args:
+        now: The target as it is now.
+        sealed: The manifest of the backup set.
+        differences: Table to the rows that were changed since; they are kept as records, and fail nothing.
+    """
     seen = [
         equal(f"{sealed.target}: integrity_check", "ok", "; ".join(now.damage)),
         equal(
@@ -77,7 +114,10 @@ def target_right(now: TargetNow, sealed: Manifest) -> list[Observation]:
     ]
     there = {folded(name) for name in now.digests}
     return seen + [
-        equal(f"{sealed.target}: {name}", "there", "there" if folded(name) in there else "missing")
+        replace(
+            equal(f"{sealed.target}: {name}", "there", "there" if folded(name) in there else "missing"),
+            rows=(differences or {}).get(name),
+        )
         for name in (now.row.tables if now.row else ())
     ]
 

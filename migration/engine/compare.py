@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import history
@@ -10,6 +11,7 @@ from migration.engine.digest import TableDigest, digest_table
 from migration.engine.dump import marks
 from migration.engine.facts import CHECK_CACHE_KB, orphans
 from migration.engine.observation import Observation, counted, equal, not_required
+from migration.engine.row_differences import explained, unexplained
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
 from migration.engine.unique import keys_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from migration.engine.future import Future
     from migration.engine.planned import Statement
+    from migration.engine.row_differences import RowDifferences
     from migration.engine.schema import Schema, Table
     from migration.engine.survey import Survey
     from migration.engine.transfer import Transferred
@@ -83,7 +86,10 @@ def schema_as_foretold(actual: Schema, future: Future) -> list[Observation]:
 
 
 def rows_counted(
-    con: sqlite3.Connection, own: dict[str, TableDigest], done: Sequence[Transferred]
+    con: sqlite3.Connection,
+    own: dict[str, TableDigest],
+    done: Sequence[Transferred],
+    explain: Callable[[str], RowDifferences | None] = unexplained,
 ) -> list[Observation]:
     """The target's tables have grown by exactly the rows that were to be inserted, 100 %."""
     seen = []
@@ -95,7 +101,8 @@ def rows_counted(
         seen.append(Observation(f"{one.move.subject} -> {one.move.into.name}", expected, observed, holds))
     for name, rows in _expected_rows(own, done).items():
         count = con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
-        seen.append(equal(f"target: {name}", f"{rows} rows", f"{count} rows"))
+        counted_rows = equal(f"target: {name}", f"{rows} rows", f"{count} rows")
+        seen.append(explained(counted_rows, partial(explain, name)))
     return seen or [not_required("target", "the sources bring no table")]
 
 
@@ -114,6 +121,7 @@ def rows_exact(
     own: dict[str, TableDigest],
     done: Sequence[Transferred],
     digest: Callable[..., TableDigest] = digest_table,
+    explain: Callable[[str], RowDifferences | None] = unexplained,
 ) -> list[Observation]:
     """Each table's digest is its digest before plus that of the rows that were moved into it."""
     schema = read(con)
@@ -128,7 +136,8 @@ def rows_exact(
             expected = expected + one.change
         found = digest(con, table, with_rowid=moves[0].move.rowid_counts)
         subject = f"{name} <- {', '.join(one.move.subject for one in moves)}"
-        seen.append(equal(subject, f"{expected.rows} rows, {expected.sha256}", f"{found.rows} rows, {found.sha256}"))
+        compared = equal(subject, f"{expected.rows} rows, {expected.sha256}", f"{found.rows} rows, {found.sha256}")
+        seen.append(explained(compared, partial(explain, name)))
     return seen or [not_required("target", "the sources bring no table")]
 
 
@@ -207,7 +216,10 @@ def integrity(con: sqlite3.Connection) -> list[Observation]:
 
 
 def neighbours(
-    con: sqlite3.Connection, survey: Survey, digest: Callable[..., TableDigest] = digest_table
+    con: sqlite3.Connection,
+    survey: Survey,
+    digest: Callable[..., TableDigest] = digest_table,
+    explain: Callable[[str], RowDifferences | None] = unexplained,
 ) -> list[Observation]:
     """Every table that the target had before, and that nothing was moved into, has the digest it had."""
     if survey.target is None:
@@ -223,7 +235,8 @@ def neighbours(
         same = table is not None and was is not None and (table.sql, _indexes(table)) == (was.sql, _indexes(was))
         what = "" if same else ", with another statement or other indexes"
         expected, observed = f"{before.rows} rows, {before.sha256}", f"{found.rows} rows, {found.sha256}{what}"
-        seen.append(equal(name, expected, observed))
+        compared = equal(name, expected, observed)
+        seen.append(compared if found == before else explained(compared, partial(explain, name)))
     return seen + [
         equal(f"target: {name}", survey.target.schema.header[name], schema.header[name])
         for name in ("user_version", "application_id", "encoding")
@@ -276,13 +289,20 @@ def size_reasonable(size: int, survey: Survey) -> list[Observation]:
     return [Observation("target", expected, f"{size} bytes", holds=size <= limit)]
 
 
-def final(found: dict[str, TableDigest], verified: dict[str, TableDigest]) -> list[Observation]:
+def final(
+    found: dict[str, TableDigest],
+    verified: dict[str, TableDigest],
+    explain: Callable[[str], RowDifferences | None] = unexplained,
+) -> list[Observation]:
     """Every table, as it was ``found`` through another connection, has the digest that was verified before COMMIT."""
     return [
-        equal(
-            f"target: {name}",
-            f"{d.rows} rows, {d.sha256}",
-            f"{found[name].rows} rows, {found[name].sha256}" if name in found else "no such table",
+        explained(
+            equal(
+                f"target: {name}",
+                f"{d.rows} rows, {d.sha256}",
+                f"{found[name].rows} rows, {found[name].sha256}" if name in found else "no such table",
+            ),
+            partial(explain, name),
         )
         for name, d in verified.items()
     ]

@@ -81,7 +81,7 @@ def put_back(
             done.steps.extend(words for words in (step.act(), step.words) if words)
         _restore_modes(root, sealed)
         clear_scratch(folder)
-    done.seen.extend(restored_observations(root, sealed, seen, limits))
+    done.seen.extend(restored_observations(root, folder, sealed, seen, limits))
     if not ledger.has("put-back"):
         ledger.note("put-back", steps=done.steps, exact=done.holds)
     return done

@@ -19,6 +19,7 @@ from migration.engine.content import Content, Reader
 from migration.engine.diff import unified
 from migration.engine.durable import write_new
 from migration.engine.errors import EngineError
+from migration.engine.explain import RowsBefore
 from migration.engine.files import size_with_sidecars, status_of
 from migration.engine.guard import looking
 from migration.engine.ledger import Ledger
@@ -189,6 +190,11 @@ class Run(Pipeline):
     def sealed(self) -> Manifest:
         """The manifest of the backup set."""
         return _performed(self._sealed, stages.BACKUP)
+
+    @property
+    def rows_before(self) -> RowsBefore:
+        """The rows that the run began with, to explain a comparison that failed."""
+        return RowsBefore(self.plan, self.sealed, self.folder, self.root, self.limits)
 
     @property
     def target(self) -> TargetTransaction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,11 +12,13 @@ from migration.engine import check, originals
 from migration.engine.copied_applications import applications_on_copy
 from migration.engine.criteria import criteria_in
 from migration.engine.errors import EngineError
+from migration.engine.explain import RowsBefore, unless_broken
 from migration.engine.modes import Mode
 from migration.engine.pipeline import Pipeline
 from migration.engine.sets import last_finished
 from migration.engine.smoke import SmokeResult, observe
 from migration.engine.stages import CHECK, ORIGINALS, stages_of
+from migration.plan.file import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from migration.engine.observation import Observation
     from migration.engine.originals import Judged
     from migration.engine.request import RunRequest
+    from migration.engine.row_differences import RowDifferences
     from migration.engine.sets import BackupSet
     from migration.engine.stages import Stage
     from migration.plan.problem import Problem
@@ -124,6 +127,18 @@ class CheckRun(StandingRun):
     def target_now(self) -> TargetNow:
         """The target as it is now."""
         return check.target_now(self.root, self.sealed, self.limits)
+
+    @cached_property
+    def changed_since(self) -> dict[str, RowDifferences]:
+        """Each table of the target with other rows than at COMMIT, and which rows differ from then."""
+        names = self.target_now.changed_tables
+        return {name: unless_broken(partial(self._changed_since, name)) for name in names}
+
+    def _changed_since(self, name: str) -> RowDifferences:
+        """Compare by the plan that was carried out: that of the workspace may be another one by now."""
+        folder = self.standing.folder
+        before = RowsBefore(load(folder / "plan.toml"), self.sealed, folder, self.root, self.limits)
+        return before.table_of(self.root / self.sealed.target, name)
 
 
 class OriginalsRun(StandingRun):

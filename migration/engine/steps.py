@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from migration.engine.backup import content_seen, file_content
 from migration.engine.digest import digest_file
 from migration.engine.errors import EngineError
+from migration.engine.explain import databases
 from migration.engine.observation import Observation, equal
+from migration.engine.row_differences import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +66,7 @@ def unless_refused(looked: list[Step | EngineError]) -> list[Step]:
 
 
 def restored_observations(
-    root: Path, sealed: Manifest, proved: Mapping[str, str], limits: Limits | None = None
+    root: Path, folder: Path, sealed: Manifest, proved: Mapping[str, str], limits: Limits | None = None
 ) -> list[Observation]:
     """Every database has the content, and every code file the bytes, that the manifest says; no archive is left.
 
@@ -72,8 +74,11 @@ def restored_observations(
     """
     look = partial(file_content, limits=limits)
     seen = [
-        equal(one.file, one.digest, proved.get(one.file) or content_seen(root / one.file, look))
-        for one in sealed.databases
+        explained(
+            equal(copy.file, copy.digest, proved.get(copy.file) or content_seen(root / copy.file, look)),
+            partial(databases, folder / copy.copy, root / copy.file, limits),
+        )
+        for copy in sealed.databases
     ]
     for code in sealed.code:
         path = root / code.file

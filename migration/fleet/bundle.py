@@ -75,7 +75,7 @@ def bundle_of(reports: Path, before: AbstractSet[Path]) -> Bundle | None:
 def _reasons(record: Record) -> tuple[str, ...]:
     failed = [entry for entry in record.criteria if entry.outcome is Outcome.FAILED]
     reasons = [
-        f"{entry.criterion}: {entry.subject}: {entry.observed} (expected: {entry.expected})"
+        f"{entry.criterion}: {entry.subject}: {entry.rows_text or f'{entry.observed} (expected: {entry.expected})'}"
         for entry in failed[:_MOST_REASONS]
     ]
     more = [f"and {len(failed) - _MOST_REASONS} more: see its report"] if len(failed) > _MOST_REASONS else []

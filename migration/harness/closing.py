@@ -64,7 +64,8 @@ def _not_held(record: Record) -> list[str]:
     for entry in record.criteria:
         if not entry.holds and entry.subject:
             expected = "" if entry.expected in ("no problem", "examined") else f" (expected: {entry.expected})"
-            lines.append(f"{entry.criterion}: {entry.subject}: {entry.observed}{expected} {entry.todo}".rstrip())
+            words = (f"{entry.criterion}: {entry.subject}: {entry.observed}{expected}", entry.rows_text, entry.todo)
+            lines.append(" ".join(part for part in words if part))
     return lines
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine.backup import copied_content, dumped_content
 from migration.engine.digest import digest_file
+from migration.engine.explain import databases, reloaded
 from migration.engine.observation import Observation, equal, not_required
+from migration.engine.row_differences import explained
 
 if TYPE_CHECKING:
     from migration.engine.run import Run
@@ -31,12 +34,14 @@ def backup_complete(run: Run) -> list[Observation]:
 
 def backup_digest(run: Run) -> list[Observation]:
     """Observe that each copy has the content of the live database: the bytes that were proved, or else its rows."""
-    live = {facts.file: facts.digest for facts in run.found.databases}
+    live = {facts.file: facts for facts in run.found.databases}
     seen = []
     for copy in run.sealed.databases:
         content = copied_content(copy, run.folder, run.limits)
         run.note_contents("backup", copy.file, content.tables)
-        seen.append(equal(copy.file, live[copy.file], content.digest))
+        original = live[copy.file]
+        compared = equal(copy.file, original.digest, content.digest)
+        seen.append(explained(compared, partial(databases, original.guard.reader, run.folder / copy.copy, run.limits)))
     return seen or [not_required("databases", "no database is there")]
 
 
@@ -48,5 +53,6 @@ def dump_reloads(run: Run) -> list[Observation]:
     for copy in run.sealed.databases:
         content = dumped_content(copy, run.folder, run.limits)
         run.note_contents("dump", copy.file, content.tables)
-        seen.append(equal(copy.dump, copy.digest, content.digest))
+        compared = equal(copy.dump, copy.digest, content.digest)
+        seen.append(explained(compared, partial(reloaded, copy, run.folder, run.limits)))
     return seen or [not_required("databases", "no database is there")]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import archive, compare, history
 from migration.engine.backup import file_content, likened_content
+from migration.engine.explain import databases
 from migration.engine.ledger import Ledger
 from migration.engine.observation import Observation, equal, not_required
 from migration.engine.references import compile_observations, updated_observations
+from migration.engine.row_differences import explained
 from migration.engine.scan import listed, mentions, stale_observations
 
 if TYPE_CHECKING:
@@ -70,15 +73,18 @@ def no_late_writes(run: Run) -> list[Observation]:
         path, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
         content = likened_content(path, copy, run.folder, run.limits) if copy else file_content(path, run.limits)
         run.note_contents("archive", facts.file, content.tables)
-        seen.append(equal(facts.file, facts.digest, content.digest))
+        backup = run.folder / copy.copy if copy else run.folder
+        compared = equal(facts.file, facts.digest, content.digest)
+        seen.append(explained(compared, partial(databases, backup, path, run.limits)))
     return seen or [not_required("sources", "there was no source to archive")]
 
 
 def final_digest(run: Run) -> list[Observation]:
     """Observe, through a new connection, that the target still is what was verified before COMMIT."""
     final = run.read_final()
+    explain = partial(run.rows_before.table_of, run.root / run.plan.target)
     return [
-        *compare.final(final.content.tables, run.target.verified),
+        *compare.final(final.content.tables, run.target.verified, explain),
         *compare.schema_as_foretold(final.schema, run.found.future),
         *compare.triggers_as_planned(final.schema, run.found),
     ]

@@ -30,13 +30,13 @@ def restored_exact(run: RollsBack) -> list[Observation]:
 
 def archives_unchanged(run: CheckRun) -> list[Observation]:
     """Observe that each archive is there and has the content that its source had."""
-    return check.archives_unchanged(run.root, run.sealed, run.limits)
+    return check.archives_unchanged(run.root, run.sealed, run.limits, folder=run.standing.folder)
 
 
 def target_right(run: CheckRun) -> list[Observation]:
     """Observe that the target is intact and has each table; rows changed since are a finding."""
-    run.log.findings += run.target_now.changed()
-    return check.target_right(run.target_now, run.sealed)
+    run.log.findings += run.target_now.changed(run.changed_since)
+    return check.target_right(run.target_now, run.sealed, run.changed_since)
 
 
 def no_old_database(run: CheckRun) -> list[Observation]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import compare, schema
 from migration.engine.connections import pragma
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from migration.engine.observation import Observation
+    from migration.engine.row_differences import RowDifferences
     from migration.engine.run import Run
     from migration.engine.schema import Schema
 
@@ -31,7 +35,7 @@ def schema_as_planned(run: Run) -> list[Observation]:
 
 def rows_counted(run: Run) -> list[Observation]:
     """Observe that the target has gained as many rows of each table as the sources have."""
-    return compare.rows_counted(run.target.connection, run.target.own, run.target.done)
+    return compare.rows_counted(run.target.connection, run.target.own, run.target.done, _explain(run))
 
 
 def rows_expected(run: Run) -> list[Observation]:
@@ -43,7 +47,7 @@ def rows_exact(run: Run) -> list[Observation]:
     """Observe that values, storage classes, bytes, multiplicity and AUTOINCREMENT marks arrived."""
     target = run.target
     return [
-        *compare.rows_exact(target.connection, target.own, target.done, target.digest),
+        *compare.rows_exact(target.connection, target.own, target.done, target.digest, _explain(run)),
         *compare.marks_carried(target.connection, run.found),
     ]
 
@@ -66,7 +70,7 @@ def integrity(run: Run) -> list[Observation]:
 
 def neighbours_unchanged(run: Run) -> list[Observation]:
     """Observe that each table into which nothing was moved has the statement and the digest it had."""
-    return compare.neighbours(run.target.connection, run.found, run.target.digest)
+    return compare.neighbours(run.target.connection, run.found, run.target.digest, _explain(run))
 
 
 def triggers_in_place(run: Run) -> list[Observation]:
@@ -79,6 +83,10 @@ def size_reasonable(run: Run) -> list[Observation]:
     con = run.target.connection
     size = int(str(pragma(con, "page_count"))) * int(str(pragma(con, "page_size")))
     return compare.size_reasonable(size, run.found)
+
+
+def _explain(run: Run) -> Callable[[str], RowDifferences | None]:
+    return partial(run.rows_before.table_in, run.target.connection)
 
 
 def _schema(run: Run) -> Schema:

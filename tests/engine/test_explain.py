@@ -1,0 +1,317 @@
+"""Specify that each comparison of rows that fails says which rows differ, and that it fails whatever that costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import manifest
+from migration.engine.check import archives_unchanged
+from migration.engine.explain import RowsBefore, databases, reloaded, unless_broken
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from migration.engine.row_differences import Kind, RowDifferences
+from migration.engine.run_log import Disclosure
+from migration.engine.shown import MASKED
+from migration.engine.stages import CHECK, FINAL, TRANSFER, VERIFY, stages_of
+from migration.engine.standing_run import CheckRun
+from tests.engine.small_workspace import (
+    a_request,
+    a_run,
+    build,
+    consolidated,
+    database,
+    execute,
+    plan_of,
+    reach,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from migration.engine.pipeline import Pipeline
+    from migration.engine.run import Run
+    from migration.engine.run_log import Evidence
+else:
+    from sqlite_utils.utils import sqlite3
+
+KeyAndColumns = tuple[Kind, str, tuple[str, ...], tuple[str, ...]]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The small workspace."""
+    return build(tmp_path / "workspace")
+
+
+@pytest.fixture
+def run(root: Path) -> Iterator[Run]:
+    """Lend a run whose rows are in the target, and are not verified."""
+    run = a_run(root)
+    reach(run, TRANSFER)
+    yield run
+    run.end()
+
+
+def failed(run: Pipeline, criterion: str) -> list[Evidence]:
+    """Check a criterion, and return what of it does not hold."""
+    return [entry for entry in run.check(criterion).evidence if not entry.holds]
+
+
+def rows_of(entry: Evidence) -> RowDifferences:
+    """Return the rows that evidence names; there are some."""
+    assert entry.rows is not None
+    return entry.rows
+
+
+def named(rows: RowDifferences) -> list[KeyAndColumns]:
+    """Return kind, table, key and columns of each difference that is named."""
+    return [
+        (row.kind, row.table, tuple(part.value for part in row.key), tuple(column.column for column in row.columns))
+        for row in rows.first
+    ]
+
+
+def test_row_that_was_changed_after_the_copy_is_named(run: Run) -> None:
+    """By its key, with the column; the digests stay in the evidence."""
+    run.target.connection.execute("UPDATE tasks SET title = 'other' WHERE id = 2")
+    run.perform(VERIFY)
+
+    (entry,) = failed(run, "rows-exact")
+
+    assert named(rows_of(entry)) == [(Kind.CHANGED, "tasks", ("2",), ("title",))]
+    assert rows_of(entry).note == ""
+    assert entry.outcome is Outcome.FAILED
+    assert "row id 2 of tasks: column title changed" in run.log.results["rows-exact"].text
+
+
+def test_rows_that_are_gone_or_too_many_are_named(run: Run) -> None:
+    """A text key is masked; the row that is there can be found by its rowid."""
+    run.target.connection.execute("DELETE FROM notes WHERE id = 'a'")
+    run.target.connection.execute("INSERT INTO notes(rowid, id, body) VALUES(99, 'z', 'new')")
+    run.perform(VERIFY)
+
+    (entry,) = failed(run, "rows-exact")
+
+    assert named(rows_of(entry)) == [(Kind.MISSING, "notes", (MASKED,), ()), (Kind.EXTRA, "notes", (MASKED,), ())]
+    assert [row.rowid for row in rows_of(entry).first] == [None, 99]
+
+
+def test_row_that_a_count_misses_is_named(run: Run) -> None:
+    """Counts are compared first, so a lost row is seen there."""
+    run.target.connection.execute("DELETE FROM tasks WHERE id = 3")
+
+    (entry,) = failed(run, "rows-counted")
+
+    assert named(rows_of(entry)) == [(Kind.MISSING, "tasks", ("3",), ())]
+
+
+def test_row_of_a_neighbour_is_named(run: Run) -> None:
+    """It is compared with the backup of the target."""
+    run.target.connection.execute("UPDATE projects SET name = 'mine' WHERE id = 2")
+    run.perform(VERIFY)
+
+    (entry,) = failed(run, "neighbours-unchanged")
+
+    assert named(rows_of(entry)) == [(Kind.CHANGED, "projects", ("2",), ("name",))]
+
+
+def test_neighbour_with_its_rows_has_no_rows_to_name(run: Run) -> None:
+    """Its statement is what has changed."""
+    run.target.connection.execute("CREATE INDEX later ON projects(name)")
+    run.perform(VERIFY)
+
+    (entry,) = failed(run, "neighbours-unchanged")
+
+    assert entry.rows is None
+
+
+def test_values_are_in_the_evidence_only_on_demand(run: Run) -> None:
+    """An observation holds them; the log masks them, unless the operator asks."""
+    run.target.connection.execute("UPDATE notes SET body = 'secret words' WHERE id = 'b'")
+    run.perform(VERIFY)
+
+    masked = rows_of(failed(run, "rows-exact")[0])
+    run.log.disclosure = Disclosure(show_values=True)
+    shown = rows_of(failed(run, "rows-exact")[0])
+
+    assert "secret words" not in repr(masked)
+    assert shown.first[0].values == "body: 'second' -> 'secret words'"
+    assert named(masked)[0][3] == named(shown)[0][3] == ("body",)
+
+
+def test_row_of_a_passing_run_is_not_read_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is explained where nothing failed."""
+    monkeypatch.setattr(RowsBefore, "table_in", lambda *_: pytest.fail("rows were compared"))
+    run.perform(VERIFY)
+
+    assert [failed(run, criterion) for criterion in run.log.demanded(VERIFY)] == [[]] * len(run.log.demanded(VERIFY))
+
+
+def test_missing_backup_is_said_and_hides_nothing(run: Run) -> None:
+    """Where the rows before are gone, the comparison fails with the reason."""
+    run.target.connection.execute("UPDATE tasks SET title = 'other'")
+    run.perform(VERIFY)
+    copy = run.sealed.database("logs/tasks.db")
+    assert copy is not None
+    (run.folder / copy.copy).unlink()
+
+    (entry,) = failed(run, "rows-exact")
+
+    assert (entry.outcome, rows_of(entry).number) == (Outcome.FAILED, 0)
+    assert "the rows before are not available" in rows_of(entry).note
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(5, "Input/output error", "/home/user/x"), sqlite3.OperationalError("no /home/user"), ValueError("/home")],
+)
+def test_error_of_an_explanation_is_named_without_its_text(error: Exception) -> None:
+    """The text of an error may hold a value or a path."""
+
+    def explain() -> RowDifferences:
+        raise error
+
+    rows = unless_broken(explain)
+
+    assert rows.number == 0
+    assert rows.note
+    assert "/home" not in rows.note
+
+
+def test_damaged_backup_hides_no_failure(run: Run) -> None:
+    """SQLite cannot read it: the rows are not known, and the comparison fails."""
+    run.target.connection.execute("UPDATE tasks SET title = 'other'")
+    run.perform(VERIFY)
+    for copy in run.sealed.databases:
+        (run.folder / copy.copy).write_bytes(b"no database at all" * 100)
+
+    (entry,) = failed(run, "rows-exact")
+
+    assert entry.outcome is Outcome.FAILED
+    assert "SQLITE_NOTADB" in rows_of(entry).note
+
+
+def test_target_that_is_changed_after_commit_names_the_row(root: Path) -> None:
+    """The last comparison reads through a new connection."""
+    run = a_run(root)
+    stages = stages_of(Mode.MIGRATE)
+    reach(run, stages[stages.index(FINAL) - 1])
+    execute(root / "workspace.db", "UPDATE tasks SET title = NULL WHERE id = 1")
+    execute(root / "workspace.db", "DELETE FROM projects WHERE id = 1")
+    run.perform(FINAL)
+
+    entries = failed(run, "final-digest")
+
+    assert [named(rows_of(entry)) for entry in entries] == [
+        [(Kind.MISSING, "projects", ("1",), ())],
+        [(Kind.CHANGED, "tasks", ("1",), ("title",))],
+    ]
+    run.end()
+
+
+def test_check_names_rows_that_changed_since(root: Path) -> None:
+    """They fail nothing; a finding names them without values, and the evidence has the records."""
+    consolidated(root)
+    execute(root / "workspace.db", "UPDATE notes SET body = 'secret words' WHERE id = 'b'")
+    execute(root / "workspace.db", "INSERT INTO tasks VALUES(40, 'new')")
+    run = CheckRun(a_request(root, mode=Mode.CHECK))
+    run.perform(CHECK)
+
+    result = run.check("target-right")
+
+    rows = {entry.subject: named(entry.rows) for entry in result.evidence if entry.rows}
+    assert result.outcome is Outcome.PASSED
+    assert rows == {
+        "workspace.db: notes": [(Kind.CHANGED, "notes", (MASKED,), ("body",))],
+        "workspace.db: tasks": [(Kind.EXTRA, "tasks", ("40",), ())],
+    }
+    assert any("row id 40 of tasks: extra" in finding for finding in run.log.findings)
+    assert "secret words" not in repr((run.log.findings, result))
+
+
+def test_check_uses_archives_where_backups_are_gone(root: Path) -> None:
+    """An archive has the rows of its source as well."""
+    folder = consolidated(root)
+    execute(root / "workspace.db", "DELETE FROM tasks WHERE id = 1")
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    for copy in sealed.databases:
+        if copy.role == "source":
+            (folder / copy.copy).unlink()
+
+    rows = RowsBefore(plan_of(root), sealed, folder, root).table_of(root / "workspace.db", "tasks")
+
+    assert named(rows) == [(Kind.MISSING, "tasks", ("1",), ())]
+
+
+def test_column_that_was_added_since_is_named_and_the_others_compared(root: Path) -> None:
+    """An application may have changed its table."""
+    folder = consolidated(root)
+    execute(root / "workspace.db", "ALTER TABLE projects ADD COLUMN since")
+    execute(root / "workspace.db", "UPDATE projects SET name = 'mine' WHERE id = 1")
+    sealed = manifest.read(folder)
+    assert sealed is not None
+
+    rows = RowsBefore(plan_of(root), sealed, folder, root).table_of(root / "workspace.db", "projects")
+
+    assert named(rows) == [(Kind.CHANGED, "projects", ("1",), ("name",))]
+    assert "since" in rows.note
+
+
+def test_archive_that_was_changed_names_its_rows(root: Path) -> None:
+    """It is compared with the backup of its source."""
+    folder = consolidated(root)
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    execute(root / sealed.archive["logs/tasks.db"], "DELETE FROM tasks WHERE id = 2")
+
+    seen = [one for one in archives_unchanged(root, sealed, folder=folder) if not one.holds]
+
+    assert [named(one.rows) for one in seen if one.rows] == [[(Kind.MISSING, "tasks", ("2",), ())]]
+
+
+def test_databases_that_differ_in_no_row_say_so(tmp_path: Path) -> None:
+    """Content digests hold statements, marks and header as well."""
+    database(tmp_path / "a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+    database(tmp_path / "b.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+    execute(tmp_path / "b.db", "PRAGMA user_version = 3")
+
+    rows = databases(tmp_path / "a.db", tmp_path / "b.db")
+
+    assert (rows.number, rows.first) == (0, ())
+    assert rows.note
+
+
+def test_databases_name_rows_and_tables_that_one_lacks(tmp_path: Path) -> None:
+    """Tables without a key are compared by their rowids, which are all that tells their rows apart."""
+    for name in ("a.db", "b.db"):
+        database(tmp_path / name, "CREATE TABLE t(a)")
+        execute(tmp_path / name, "INSERT INTO t(rowid, a) VALUES(5, 'x'), (7, 'x')")
+    execute(tmp_path / "a.db", "CREATE TABLE lost(a)")
+    execute(tmp_path / "b.db", "UPDATE t SET a = 'y' WHERE rowid = 7")
+
+    rows = databases(tmp_path / "a.db", tmp_path / "b.db")
+
+    assert named(rows) == [(Kind.CHANGED, "t", ("7",), ("a",))]
+    assert "lost" in rows.note
+
+
+def test_dump_that_brings_back_other_rows_names_them(root: Path) -> None:
+    """It is loaded once more for that; nothing is left beside it."""
+    folder = consolidated(root)
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    copy = sealed.database("logs/tasks.db")
+    assert copy is not None
+    dump = folder / copy.dump
+    dump.write_text(dump.read_text("utf-8").replace("'two'", "'too'"), "utf-8")
+    before = sorted(path.name for path in dump.parent.iterdir())
+
+    rows = reloaded(copy, folder)
+
+    assert named(rows) == [(Kind.CHANGED, "tasks", ("2",), ("title",))]
+    assert sorted(path.name for path in dump.parent.iterdir()) == before
