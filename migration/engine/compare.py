@@ -142,7 +142,10 @@ def rows_exact(
 
 
 def no_duplicates(
-    con: sqlite3.Connection, own: dict[str, TableDigest], done: Sequence[Transferred]
+    con: sqlite3.Connection,
+    own: dict[str, TableDigest],
+    done: Sequence[Transferred],
+    explain: Callable[[str], RowDifferences | None] = unexplained,
 ) -> list[Observation]:
     """No key is there twice; where no key is declared, equal rows are as many as the sources have.
 
@@ -170,7 +173,8 @@ def no_duplicates(
             expected = _expected_rows(own, done)[name]
             count = con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
             words = "rows, equal ones as often as before"
-            seen.append(equal(f"{name} (no key declared)", f"{expected} {words}", f"{count} {words}"))
+            compared = equal(f"{name} (no key declared)", f"{expected} {words}", f"{count} {words}")
+            seen.append(explained(compared, partial(explain, name)))
     return seen or [not_required("target", "the sources bring no table")]
 
 

@@ -59,8 +59,13 @@ class Shape:
 
     def claim(self, row: Row, number: int) -> bytes | None:
         """Return the digest of a key of a row, the same for all values that SQLite takes for equal; None: has NULL."""
-        key = tuple(_comparable(row[at], collation) for at, collation in self.keys[number])
-        return None if None in key else digest_of((number, key))
+        key = [number]
+        for at, collation in self.keys[number]:
+            value = row[at]
+            if value is None:
+                return None
+            key.append(value if type(value) is int else _comparable(value, collation))
+        return digest_of(tuple(key))
 
 
 def shape_of(table: str, columns: Sequence[str], keys: Sequence[Key]) -> Shape:
@@ -315,6 +320,8 @@ def _recall(reading: _Part, expected: Sequence[Rows], comparison: Comparison) ->
             del lacking[identity]
         elif identity in reading.altered and reading.altered[identity][0] == digest_of(row):
             comparison.pairs.append((row, reading.altered.pop(identity)[1]))
+        if not lacking and not reading.altered:
+            return
 
 
 def digest_of(values: Row) -> bytes:

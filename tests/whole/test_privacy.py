@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.thorough import thorough
-from tests.whole.whole_run import Workspace, small_workspace
+from tests.whole.whole_run import Before, Workspace, small_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from migration.engine.run import Run
     from tests.whole.whole_run import Ran
 
 CANARY = "canary-5b1d"
@@ -146,6 +147,62 @@ def test_with_show_values_a_collision_names_its_keys_but_no_secret_ones(workspac
     assert "'ada'" not in withheld.text
     assert "such as 'ada', (masked)" in str(shown.evidence["criteria"])
     assert leaks(shown) == []
+
+
+def _change_a_row(run: Run) -> None:
+    """Change a row of each kind of table between copy and comparison; keys and contents hold the canary."""
+    con = run.target.connection
+    con.execute("UPDATE secrets SET body = body || 'x', raw = NULL")
+    con.execute("DELETE FROM loose WHERE rowid = 1")
+    con.execute(f"UPDATE people SET name = '{CANARY}' WHERE id = 2")
+
+
+def test_row_that_differs_is_named_without_its_values(workspace: Workspace) -> None:
+    """Neither report, evidence nor terminal holds a value; the row of an integer key can be found."""
+    ran = workspace.forked("migrate", "--withhold-output", plugin=Before("50-verify", _change_a_row))
+
+    assert ran.failed == {"rows-exact", "no-duplicates", "neighbours-unchanged"}
+    assert CANARY not in ran.text
+    assert leaks(ran) == []
+    assert "row id 2 of people: column name changed" in ran.text
+    rows = {one["subject"]: one["rows"] for one in ran.evidence["criteria"] if "rows" in one}
+    assert rows["secrets <- old.db:secrets"]["first"] == [
+        {
+            "kind": "changed",
+            "table": "secrets",
+            "key": [{"column": "id", "value": "(masked)"}],
+            "rowid": 1,
+            "columns": [
+                {"column": "body", "expected": "(masked)", "observed": "(masked)"},
+                {"column": "raw", "expected": "(masked)", "observed": "(masked)"},
+            ],
+            "count": 1,
+        }
+    ]
+
+
+def test_row_that_differs_shows_its_values_on_demand(workspace: Workspace) -> None:
+    """Evidence and page have them."""
+    ran = workspace.forked("migrate", "--show-values", plugin=Before("50-verify", _change_a_row))
+
+    assert {name.rpartition("/")[2] for name in leaks(ran)} >= {"evidence.json", "audit.html"}
+    rows = {one["subject"]: one["rows"] for one in ran.evidence["criteria"] if "rows" in one}
+    assert rows["people"]["first"][0]["columns"] == [{"column": "name", "expected": "'Bob'", "observed": f"'{CANARY}'"}]
+
+
+def test_row_that_was_changed_since_is_named_without_its_values(workspace: Workspace) -> None:
+    """A check of what stands accepts it, names it in a finding, and has the record of it."""
+    workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "1")
+    workspace.forked("migrate")
+    workspace.execute("main.db", f"UPDATE secrets SET body = '{CANARY}-2'; UPDATE people SET name = 'Eve' WHERE id = 1")
+
+    ran = workspace.forked("verify")
+
+    assert ran.exit == 0, ran.text
+    assert leaks(ran) == []
+    assert any("row id 1 of people: column name changed" in finding for finding in ran.findings)
+    rows = {one["subject"]: one["rows"] for one in ran.evidence["criteria"] if "rows" in one}
+    assert [column["column"] for column in rows["main.db: secrets"]["first"][0]["columns"]] == ["body"]
 
 
 def test_the_path_of_the_workspace_is_in_the_rollback_command_alone(workspace: Workspace) -> None:

@@ -54,7 +54,7 @@ def rows_exact(run: Run) -> list[Observation]:
 
 def no_duplicates(run: Run) -> list[Observation]:
     """Observe that no key is there twice, and equal rows without a key are as many as the sources have."""
-    return compare.no_duplicates(run.target.connection, run.target.own, run.target.done)
+    return compare.no_duplicates(run.target.connection, run.target.own, run.target.done, _explain(run))
 
 
 def foreign_keys(run: Run) -> list[Observation]:
