@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from migration.audit.evidence import Record
+    from migration.engine.findings import Finding
     from migration.engine.run_log import Evidence
     from migration.engine.verdict import Verdict
     from migration.plan.model import Plan
@@ -80,6 +81,11 @@ class Result:
     def failures(self) -> tuple[Evidence, ...]:
         """The evidence that does not hold."""
         return tuple(entry for entry in self.record.criteria if not entry.holds)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader should know that is no failure; those that ask for attention come first."""
+        return self.record.findings
 
 
 def load_plan(path: str | PathLike[str]) -> Plan:

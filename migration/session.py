@@ -17,6 +17,7 @@ from migration.audit.words import NOTHING_TO_UNDO
 from migration.engine import durable
 from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
+from migration.engine.findings import Finding
 from migration.engine.manifest import RECORD
 from migration.engine.modes import Mode
 from migration.engine.plan_run import PlanRun
@@ -210,7 +211,7 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
 def _look_around(request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hooks, resources: ExitStack) -> Session:
     """Take the lock, roll back what was cut short, and see whether the workspace is consolidated already."""
     settings, plan = request.settings, request.valid_plan
-    root, findings, already = settings.workspace, list[str](), False
+    root, findings, already = settings.workspace, list[Finding](), False
     if settings.originals is not None:
         request = _by_originals(request, settings.originals)
     elif request.mode in (Mode.REHEARSAL, Mode.SELFTEST):
@@ -222,7 +223,10 @@ def _look_around(request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hook
             findings = recover(root, plan)
             already = already_consolidated(root, plan) is not None
         elif to_undo(root, plan) is None:
-            why = " ".join(recover(root, plan)) or "there is no consolidation of this plan to undo."
+            why = (
+                " ".join(finding.sentence for finding in recover(root, plan))
+                or "there is no consolidation of this plan to undo."
+            )
             raise EngineError(f"{NOTHING_TO_UNDO}: {why}", todo="Name another plan: --plan FILE.", id="nothing-to-undo")
     request = _request(settings, request)
     rehearsal = last_passed(settings.reports, request.plan_sha256) if request.mode.is_consolidation else None
@@ -236,7 +240,7 @@ def _look_around(request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hook
         original_plan=hooks.original_plan,
     )
     run = _run(request, context, hooks)
-    run.log.findings += findings
+    run.log.note(*findings)
     run.log.already = already
     return Session(run, around, _resources=resources)
 

@@ -9,6 +9,7 @@ from migration.audit.bundle_reader import read_bundle
 from migration.audit.past_runs import MANIFEST, told_by
 from migration.audit.told import tell
 from migration.engine.errors import EngineError
+from migration.engine.findings import Finding
 from migration.engine.pipeline import Pipeline
 from migration.engine.stages import BUNDLE
 from migration.plan.printable import one_line
@@ -55,7 +56,8 @@ class BundleRun(Pipeline):
                 todo="Name the bundle of a run that has.",
                 id="unfinished-run",
             )
-        self.log.findings.append(f"The bundle tells of run {about.run}: {about.headline}")
+        text = f"The bundle tells of run {about.run}: {about.headline}"
+        self.log.note(Finding.of("bundle-of-run", "", text))
         self.log.tells_of = f"It tells of run {about.run}: {about.headline}"
 
     @property

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from migration.engine.findings import STAGE_ERROR, Finding
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
-from migration.engine.run_log import Evidence, Finding, StageRecord
+from migration.engine.run_log import Evidence, StageRecord
 from migration.engine.verdict import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = [
     "STAGE_ERROR",
@@ -29,11 +26,7 @@ __all__ = [
     "StageRecord",
     "TableContent",
     "Verdict",
-    "findings_of",
 ]  # fmt: skip
-
-STAGE_ERROR = "stage-error"
-"""Id of the findings that say why a stage failed where no criterion does."""
 
 Place = Literal["live", "backup", "dump", "archive", "after"]
 """Where a table was read: in the live file before the run, in its copies, and in the live file after the run."""
@@ -180,7 +173,7 @@ class Record:
         started: UTC, ISO 8601; ``finished`` is empty while the run goes on.
         plan: ``path`` and ``sha256`` of the plan file.
         criteria: All evidence; a criterion that nobody examined has an entry that says why.
-        findings: What a reader should know: errors of stages, name clashes, schema differences, views left behind.
+        findings: What a reader should know that is no failure; those that ask for attention come first.
         backup_set: Path relative to the workspace, empty before there is one.
         archive: Old file name to archived file name.
         rollback: ``command`` (exact), ``drilled`` (UTC or empty).
@@ -241,10 +234,3 @@ class Record:
     def flow(self) -> tuple[MoveRecord, ...]:
         """The tables that were copied, and before that those that are to be."""
         return self.moves or self.planned
-
-
-def findings_of(
-    texts: Iterable[str], id: str = "finding", level: Literal["attention", "note"] = "note"
-) -> list[Finding]:
-    """Return a finding for each different text, in the order in which they first occur."""
-    return [Finding(id, level, "", count, text) for text, count in Counter(texts).items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from migration.audit.evidence import (
     SmokeRecord,
     StageRecord,
     TableContent,
-    findings_of,
 )
 from migration.audit.words import last_of
 from migration.engine.modes import Mode
@@ -35,6 +35,7 @@ LEFT_OUT: dict[type, tuple[str, ...]] = {
     Record: ("asked", "diff", "limits", "planned", "sql"),
     DatabaseRecord: ("about",),
     MoveRecord: ("subject",),
+    Finding: ("noun",),
     Attempt: ("already", "plan", "workspace", "workspace_id"),
 }
 """What ``evidence.json`` does not hold: ``code.diff``, ``sql.log``, the plan or a manifest in the bundle has it.
@@ -45,6 +46,9 @@ judged by originals, or judged a bundle, is read as a check. Outputs of applicat
 
 UNTIL_SCHEMA_2 = {"shown": Outcome.PASSED, "failed": Outcome.FAILED, "not shown": Outcome.NOT_EXAMINED}
 """What schema 1 and the summaries of its time call an outcome."""
+
+OF_SCHEMA_1 = "finding"
+"""Id of the findings of schema 1, which are sentences."""
 
 _LONGEST_OUTPUT = 20_000  # characters of one stream of one application
 _AS_IT_IS = (
@@ -148,7 +152,10 @@ def _items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     if document["schema"] == SCHEMA:
         return items
     if name == "findings":
-        return [asdict(finding) for finding in findings_of(items)]
+        return [
+            {"id": OF_SCHEMA_1, "level": "note", "subject": "", "count": count, "text": text}
+            for text, count in Counter(items).items()
+        ]
     return [_criterion_of_schema_1(item) for item in items] if name == "criteria" else items
 
 

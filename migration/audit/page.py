@@ -13,6 +13,7 @@ from migration.audit.checklist import checklist
 from migration.audit.code import diff_lines, sql_lines
 from migration.audit.contents import contents
 from migration.audit.drawing import template
+from migration.audit.evidence_file import OF_SCHEMA_1
 from migration.audit.lines import lines
 from migration.audit.pictures import bars, flow, timeline
 from migration.audit.words import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from migration.audit.answers import Answer
     from migration.audit.evidence import Attempt, Record
     from migration.audit.lines import Line
+    from migration.engine.findings import Finding
 
 _FOLDER = Path(__file__).with_name("templates")
 STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))
@@ -97,7 +99,8 @@ def _context(record: Record) -> dict[str, Any]:
             for title, outcome in (("Not examined", Outcome.NOT_EXAMINED), ("Not required", Outcome.NOT_REQUIRED))
             if (groups := [group for group in unlooked if group.outcome is outcome])
         ],
-        "findings": sorted(record.findings, key=lambda finding: finding.level != "attention"),
+        "review": [finding for finding in record.findings if finding.level == "attention"],
+        "notes": [finding for finding in record.findings if finding.level == "note"],
         "open_rows": _OPEN_ROWS,
         "tables": contents(record),
         "diff": diff_lines(record.diff),
@@ -182,6 +185,11 @@ def _asked(record: Record) -> list[Answer]:
     return found if known and not record.already else []
 
 
+def _times(finding: Finding) -> str:
+    """Return how often a finding of schema 1 occurred; the text of a later one says its number."""
+    return f" ({finding.count} times)" if finding.id == OF_SCHEMA_1 and finding.count > 1 else ""
+
+
 def _beside(name: str) -> str:
     """Return a name that fits beside a picture: its end is what tells names apart."""
     return name if len(name) <= _LONG_NAME else "…" + name[1 - _LONG_NAME :]
@@ -195,5 +203,6 @@ def _template() -> Template:
         beside=_beside,
         last=last_of,
         counted=flow.counted,
+        times=_times,
         shortened=lambda text: shortened(text, _LONG_TEXT),
     )

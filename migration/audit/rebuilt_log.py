@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from migration.audit.evidence import STAGE_ERROR
 from migration.engine.criteria import criteria_in
 from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
+from migration.engine.findings import STAGE_ERROR
 from migration.engine.run_log import CheckResult, RolledBack, RunLog
 from migration.engine.stages import stages_of
 

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import migration
 from migration.audit.evidence import (
-    STAGE_ERROR,
     DatabaseRecord,
     MoveRecord,
     Record,
     SchemaDifference,
     SmokeRecord,
     TableContent,
-    findings_of,
 )
 from migration.audit.limits import limits
 from migration.audit.past_runs import workspace_id
 from migration.audit.words import duration
 from migration.engine.criteria import SMOKE
+from migration.engine.findings import STAGE_ERROR, Finding, joined
 from migration.engine.move import column_differences
 from migration.engine.rollback_run import RollbackRun
 from migration.engine.run import Run
@@ -97,7 +96,7 @@ def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
         workspace_id=workspace_id(settings.workspace) if works else "",
         stages=log.all_stages() if log.finished else tuple(log.stages.values()),
         criteria=log.evidence(),
-        findings=(*findings_of(log.errors, STAGE_ERROR, "attention"), *findings_of(log.findings)),
+        findings=joined([*(Finding.of(STAGE_ERROR, "", error) for error in log.errors), *log.findings]),
         put_back=log.rolled_back.text if log.rolled_back else "",
         already=log.already,
         unanswerable=dict(log.unanswerable),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from migration.audit.answers import counts
 from migration.audit.words import duration, elapsed, moment, shortened, size, verdict_word
-from migration.engine.observation import Outcome
+from migration.engine.observation import Outcome, counted
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _when(record: Record) -> str:
 def _target(target: DatabaseRecord | None) -> str:
     if target is None:
         return "—"
-    rows = f"{sum(target.rows.values())} rows before"
+    rows = f"{counted(sum(target.rows.values()), 'row')} before"
     if target.size_after is None:
         return f"{target.file}: {rows}; {_or_dash(size(target.size))}"
     rows += f", {sum(target.rows_after.values())} after"
@@ -110,11 +110,14 @@ def _what_failed(entry: Evidence) -> str:
 
 
 def _findings(record: Record) -> list[str]:
-    if not record.findings:
-        return []
-    first = next((finding for finding in record.findings if finding.level == "attention"), record.findings[0])
-    more = f" (and {len(record.findings) - 1} more)" if len(record.findings) > 1 else ""
-    return [f"Findings:  {first.text}{more}"]
+    """Name the first finding that asks for attention and the first note, and say how many more there are."""
+    lines = []
+    for label, level in (("To review:", "attention"), ("Notes:    ", "note")):
+        findings = [finding for finding in record.findings if finding.level == level]
+        if findings:
+            more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+            lines.append(f"{label} {shortened(findings[0].sentence, _WIDTH // 2)}{more}")
+    return lines
 
 
 def _rollback(record: Record) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from migration.engine import bystanders, history, logs
 from migration.engine.content import Reader
-from migration.engine.observation import Observation, not_required
+from migration.engine.findings import Finding
+from migration.engine.observation import Observation, counted, named, not_required
 from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.smoke import SmokeResult, run_smoke
 from migration.plan.printable import one_line
@@ -25,11 +26,21 @@ Identity = tuple[int, int]
 
 @dataclass(frozen=True)
 class _Difference:
-    """What one database, or one table of the target, was and is now, in words."""
+    """What one database, or one table of the target, was and is now, in words.
+
+    Attributes:
+        subject: The file, or target and table.
+        name: The file, or the table.
+        noun: ``database`` or ``table``.
+        change: ``created``, ``changed`` or ``removed``.
+    """
 
     subject: str
     before: str
     after: str
+    name: str
+    noun: str
+    change: str
 
 
 class Applications:
@@ -42,7 +53,6 @@ class Applications:
     Attributes:
         reader: Reads the target; whoever has one that has read it already may give it.
         noted: Whether the state before the first application is known.
-        written: Sentences about what the tests that may write have changed on their copies.
     """
 
     def __init__(  # noqa: PLR0913 -- what a run knows, each by its name
@@ -59,7 +69,6 @@ class Applications:
     ) -> None:
         self.noted = False
         self.reader = reader or Reader()
-        self.written: list[str] = []
         self.say = say
         self._plan, self._root, self._live = plan, root, live
         self._held, self._marks = held, marks
@@ -67,6 +76,7 @@ class Applications:
         self._before: dict[str, TableDigest] = {}
         self._databases: dict[str, bystanders.Fingerprint] = {}
         self._writers: list[str] = []
+        self._written: list[tuple[str, _Difference]] = []
         self._logged_on_copies: list[Observation] = []
 
     def note(self, target: dict[str, TableDigest]) -> None:
@@ -101,9 +111,29 @@ class Applications:
         unchanged = Observation("databases", tables, tables, holds=True, examined=examined)
         seen = seen or [unchanged if examined else not_required("databases", "no table and no database is there")]
         if self._writers:
-            changes = f"{len(self.written)} changes by {', '.join(self._writers)}, on copies that are gone"
+            changes = f"{counted(len(self._written), 'change')} by {', '.join(self._writers)}, on copies that are gone"
             seen.append(Observation("writes = true", "changes copies only", one_line(changes), holds=True))
         return seen
+
+    def changes_on_copies(self) -> list[Finding]:
+        """State what the tests that may write have changed on their copies, together for each kind of change."""
+        groups: dict[tuple[str, str], list[tuple[str, _Difference]]] = {}
+        for test, difference in self._written:
+            groups.setdefault((difference.noun, difference.change), []).append((test, difference))
+        return [self._on_copies(noun, change, written) for (noun, change), written in groups.items()]
+
+    def _on_copies(self, noun: str, change: str, written: list[tuple[str, _Difference]]) -> Finding:
+        tests = list(dict.fromkeys(test for test, _ in written))
+        names = {difference.name: difference for _, difference in written}
+        labels = [
+            f"{name} ({one.before}, then {one.after})" if change == "changed" else name for name, one in names.items()
+        ]
+        what = f"{counted(len(names), noun)} {'was' if len(names) == 1 else 'were'} {change}"
+        text = (
+            f"{what} by {counted(len(tests), 'smoke test')} ({named(tests)}), on copies that are gone: {named(labels)}."
+        )
+        subject = self._plan.target if noun == "table" else ""
+        return Finding.of("smoke-changed-copy", subject, text, count=len(names))
 
     def made(self) -> list[str]:
         """Return the databases that the applications made: under a new name, or in the place of a source.
@@ -126,10 +156,7 @@ class Applications:
         found = logs.new_errors(copy, marks, said.files, said.errors)
         self._logged_on_copies += [one for one in found if not one.holds]
         if self.noted:
-            self.written += [
-                f"{one.subject}: {one.before}, then {one.after}: by {test.name}, on its copy."
-                for one in self._differences(copy, databases, self._before)
-            ]
+            self._written += [(test.name, one) for one in self._differences(copy, databases, self._before)]
         return result
 
     def _copy(self, copy: Path) -> None:
@@ -144,14 +171,14 @@ class Applications:
     ) -> list[_Difference]:
         changes = bystanders.changes(databases, self._look(root))
         others = [
-            _Difference(one_line(change.file), "no database created, changed or removed", change.what)
+            _Difference(file := one_line(change.file), _UNTOUCHED, change.what, file, "database", change.what)
             for change in changes
             if change.file != self._plan.target
         ]
         self.say("reading the target again")
         now = self.reader.content(root / self._plan.target).tables
         return others + [
-            _Difference(f"{self._plan.target}: {name}", _said(tables.get(name)), _said(now.get(name)))
+            _table_difference(self._plan.target, name, tables.get(name), now.get(name))
             for name in sorted({*tables, *now} - {history.TABLE})
             if tables.get(name) != now.get(name)
         ]
@@ -161,7 +188,13 @@ class Applications:
         return bystanders.look(root, never_open=self._held, skip=skip)
 
 
+_UNTOUCHED = "no database created, changed or removed"
 _TODO = "Correct the path that the application uses; if it is meant to write, say writes = true in its [[smoke]]."
+
+
+def _table_difference(target: str, name: str, before: TableDigest | None, now: TableDigest | None) -> _Difference:
+    change = "created" if before is None else "removed" if now is None else "changed"
+    return _Difference(f"{target}: {name}", _said(before), _said(now), name, "table", change)
 
 
 def _said(digest: TableDigest | None) -> str:

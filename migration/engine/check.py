@@ -11,8 +11,9 @@ from migration.engine import history
 from migration.engine.backup import content_seen, file_content
 from migration.engine.digest import digest_tables
 from migration.engine.explain import databases
+from migration.engine.findings import Finding
 from migration.engine.guard import looking
-from migration.engine.observation import Observation, equal, not_required
+from migration.engine.observation import Observation, counted, equal, not_required
 from migration.engine.row_differences import explained
 from migration.engine.schema import read
 from migration.engine.sql import folded
@@ -46,19 +47,22 @@ class TargetNow:
             name for name, (_, sha256) in tables.items() if name in self.digests and self.digests[name].sha256 != sha256
         ]
 
-    def changed(self, differences: Mapping[str, RowDifferences] | None = None) -> list[str]:
-        """Say which tables have other rows than at COMMIT: changes since, to be read and not to be failed.
+    def changed(self, target: str, differences: Mapping[str, RowDifferences] | None = None) -> list[Finding]:
+        """Name the tables that have other rows than at COMMIT: changes since, to be read and not to be failed.
 
         Args:
+            target: Its path relative to the workspace.
             differences: Table to the rows that differ; they are named without values.
         """
-        said = []
-        for name in self.changed_tables:
-            rows = self.row.tables[name][0] if self.row else 0
-            text = f"{name}: changed since the migration: {rows} rows then, {self.digests[name].rows} now"
-            differing = (differences or {}).get(name)
-            said.append(f"{text}: {differing.masked().text.rstrip('.')}." if differing else f"{text}.")
-        return said
+        return [
+            Finding.of("table-changed-since", f"{target}:{name}", self._change(name, (differences or {}).get(name)))
+            for name in self.changed_tables
+        ]
+
+    def _change(self, table: str, differences: RowDifferences | None) -> str:
+        before = counted(self.row.tables[table][0] if self.row else 0, "row")
+        text = f"changed since the migration: {before} then, {counted(self.digests[table].rows, 'row')} now"
+        return f"{text}: {differences.masked().text.rstrip('.')}." if differences else f"{text}."
 
 
 def target_now(root: Path, sealed: Manifest, limits: Limits | None = None) -> TargetNow:

@@ -95,13 +95,13 @@ def rows_counted(
     seen = []
     for one in done:
         settled = f" ({one.skipped} not moved, {one.replaced} replaced, as the plan says)"
-        expected = f"{one.rows} rows{settled if one.skipped or one.replaced else ''}"
-        observed = f"{one.inserted} rows arrived in {one.seconds:.2f} s"
+        expected = f"{counted(one.rows, 'row')}{settled if one.skipped or one.replaced else ''}"
+        observed = f"{counted(one.inserted, 'row')} arrived in {one.seconds:.2f} s"
         holds = one.inserted + one.skipped == one.rows
         seen.append(Observation(f"{one.move.subject} -> {one.move.into.name}", expected, observed, holds))
     for name, rows in _expected_rows(own, done).items():
         count = con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
-        counted_rows = equal(f"target: {name}", f"{rows} rows", f"{count} rows")
+        counted_rows = equal(f"target: {name}", counted(rows, "row"), counted(count, "row"))
         seen.append(explained(counted_rows, partial(explain, name)))
     return seen or [not_required("target", "the sources bring no table")]
 
@@ -109,7 +109,7 @@ def rows_counted(
 def rows_expected(done: Sequence[Transferred]) -> list[Observation]:
     """The counts are those that the plan states, where it states one."""
     seen = [
-        equal(one.move.subject, f"{one.move.map.rows} rows", f"{one.rows} rows")
+        equal(one.move.subject, counted(one.move.map.rows, "row"), counted(one.rows, "row"))
         for one in done
         if one.move.map.rows is not None
     ]
@@ -136,8 +136,7 @@ def rows_exact(
             expected = expected + one.change
         found = digest(con, table, with_rowid=moves[0].move.rowid_counts)
         subject = f"{name} <- {', '.join(one.move.subject for one in moves)}"
-        compared = equal(subject, f"{expected.rows} rows, {expected.sha256}", f"{found.rows} rows, {found.sha256}")
-        seen.append(explained(compared, partial(explain, name)))
+        seen.append(explained(equal(subject, expected.full, found.full), partial(explain, name)))
     return seen or [not_required("target", "the sources bring no table")]
 
 
@@ -167,15 +166,22 @@ def no_duplicates(
                 f" WHERE {whole} GROUP BY {columns} HAVING count(*) > 1)"
             ).fetchone()[0]
             seen.append(
-                equal(f"{name} ({', '.join(column for column, _ in key)})", "0 keys twice", f"{twice} keys twice")
+                equal(
+                    f"{name} ({', '.join(column for column, _ in key)})",
+                    "0 keys twice",
+                    f"{counted(twice, 'key')} twice",
+                )
             )
         if not keys:
             expected = _expected_rows(own, done)[name]
             count = con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
-            words = "rows, equal ones as often as before"
-            compared = equal(f"{name} (no key declared)", f"{expected} {words}", f"{count} {words}")
+            compared = equal(f"{name} (no key declared)", _as_often(expected), _as_often(count))
             seen.append(explained(compared, partial(explain, name)))
     return seen or [not_required("target", "the sources bring no table")]
+
+
+def _as_often(rows: int) -> str:
+    return f"{counted(rows, 'row')}, equal ones as often as before"
 
 
 def foreign_keys(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
@@ -184,9 +190,11 @@ def foreign_keys(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
     seen = []
     for (child, parent), count in orphans(con).items():
         known = before[folded(child), folded(parent)]
-        expected = f"at most {known} rows without a parent, as before"
+        expected = f"at most {counted(known, 'row')} without a parent, as before"
         seen.append(
-            Observation(f"{child} -> {parent}", expected, f"{count} rows without a parent", holds=count <= known)
+            Observation(
+                f"{child} -> {parent}", expected, f"{counted(count, 'row')} without a parent", holds=count <= known
+            )
         )
     return seen or no_orphan(len(read(con).tables))
 
@@ -238,8 +246,7 @@ def neighbours(
         found = digest(con, table) if table else TableDigest()
         same = table is not None and was is not None and (table.sql, _indexes(table)) == (was.sql, _indexes(was))
         what = "" if same else ", with another statement or other indexes"
-        expected, observed = f"{before.rows} rows, {before.sha256}", f"{found.rows} rows, {found.sha256}{what}"
-        compared = equal(name, expected, observed)
+        compared = equal(name, before.full, f"{found.full}{what}")
         seen.append(compared if found == before else explained(compared, partial(explain, name)))
     return seen + [
         equal(f"target: {name}", survey.target.schema.header[name], schema.header[name])
@@ -301,14 +308,10 @@ def final(
     """Every table, as it was ``found`` through another connection, has the digest that was verified before COMMIT."""
     return [
         explained(
-            equal(
-                f"target: {name}",
-                f"{d.rows} rows, {d.sha256}",
-                f"{found[name].rows} rows, {found[name].sha256}" if name in found else "no such table",
-            ),
+            equal(f"target: {name}", digest.full, found[name].full if name in found else "no such table"),
             partial(explain, name),
         )
-        for name, d in verified.items()
+        for name, digest in verified.items()
     ]
 
 
@@ -329,7 +332,7 @@ def _expected_rows(own: dict[str, TableDigest], done: Sequence[Transferred]) -> 
 
 def _shape(table: Table) -> str:
     extra = [word for word, is_so in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_so]
-    return f"{len(table.columns)} columns: {_columns(table)}" + "".join(f", {word}" for word in extra)
+    return f"{counted(len(table.columns), 'column')}: {_columns(table)}" + "".join(f", {word}" for word in extra)
 
 
 def _columns(table: Table) -> str:

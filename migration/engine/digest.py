@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text, limits_of
+from migration.engine.observation import counted
 from migration.engine.progress import COUNTED
 from migration.engine.sql import folded, quoted, without_end
 
@@ -58,7 +59,16 @@ class TableDigest:
         return TableDigest(self.rows - other.rows, (self.total - other.total) % _MODULUS)
 
     def __str__(self) -> str:
-        return f"{self.rows} rows, {self.sha256[:16]}"
+        return self._shown(16)
+
+    @property
+    def full(self) -> str:
+        """Number of rows and the whole digest, as evidence compares them; an empty table has no digest to show."""
+        return self._shown(64)
+
+    def _shown(self, digits: int) -> str:
+        rows = counted(self.rows, "row")
+        return f"{rows}, {self.sha256[:digits]}" if self.rows or self.total else rows
 
 
 def digest_query(con: sqlite3.Connection, query: str) -> TableDigest:

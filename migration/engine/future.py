@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine import uses
 from migration.engine.connections import limits_of, open_memory
+from migration.engine.findings import Finding
 from migration.engine.planned import Statement, is_same, made_by, own_statements, same_statement
 from migration.engine.schema import Schema, read
 from migration.engine.sql import folded, quoted, with_name
@@ -46,7 +47,7 @@ class Future:
     early: list[Statement] = field(default_factory=list)
     late: list[Statement] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     schema: Schema = field(default_factory=lambda: Schema({}, (), ()))
     made: set[str] = field(default_factory=set)
 
@@ -132,7 +133,8 @@ class Foretelling:
         names = {folded(statement.name) for statement in planned if statement.kind == "trigger"}
         for trigger in schema.triggers if schema and table_map.create else ():
             if folded(trigger.table) == folded(table_map.name) and folded(trigger.name) not in names:
-                self._finding(origin, f"trigger {trigger.name} stays in the archive: the plan's create text has none.")
+                text = f"trigger {trigger.name} stays in the archive: the plan's create text has none."
+                self._finding("trigger-left", origin, text)
 
     def require(self, name: str, sql: str) -> None:
         """Add a table that the target must have in any case, and its indexes and triggers likewise."""
@@ -140,7 +142,8 @@ class Foretelling:
         planned = made_by(sql, limits_of(self.con))
         known = self._find("table", name)
         if known is not None and known.kind == "table" and not same_statement(known.sql, planned[0].sql):
-            self._finding(origin, "the target has this table already, and declares it in its own way.")
+            text = "the target has this table already, and declares it in its own way."
+            self._finding("table-as-it-was", origin, text)
         self._add(origin, planned)
 
     def view(self, source: Source, name: str, sql: str, triggers: Sequence[Named] = ()) -> None:
@@ -153,7 +156,7 @@ class Foretelling:
         if known is None or not same_statement(known.sql, sql):
             reason = self._make_view(source, name, sql)
             if reason:
-                self._finding(origin, f"view {name} stays in the archive: {reason}.")
+                self._finding("view-left", origin, f"view {name} stays in the archive: {reason}.")
                 return
         self._triggers += [(origin, Statement("trigger", one.name, name, one.sql)) for one in triggers]
 
@@ -231,7 +234,7 @@ class Foretelling:
             self._problem(origin.where, f"{clash}.", _RENAME_INDEX, id="name-taken")
         elif (other := self._find(statement.kind, name)) is None:
             chosen = Statement(statement.kind, name, statement.table, with_name(statement.sql, name))
-            self._finding(origin, f"{clash}; for {statement.table} it is created as {name}.")
+            self._finding("name-changed", origin, f"{clash}; for {statement.table} it is created as {name}.")
             self._make(origin, chosen)
         elif not is_same(other, Statement(statement.kind, name, statement.table, with_name(statement.sql, name))):
             self._problem(origin.where, f"{clash}, and {name} is taken as well.", _RENAME_INDEX, id="name-taken")
@@ -252,7 +255,7 @@ class Foretelling:
         reason = origin.leaves(use.missing) if use.missing else None
         if reason is not None:
             why = f"it uses {use.missing}, which the plan leaves behind ({reason})"
-            self._finding(origin, f"{label} stays in the archive: {why}.")
+            self._finding("trigger-left-with-table", origin, f"{label} stays in the archive: {why}.")
             return False
         if use.broken:
             what = f"{label} cannot work in the target: {use.broken}. Every change that fires it would fail."
@@ -260,9 +263,8 @@ class Foretelling:
             return False
         strange = sorted(use.tables - self._brought.get(origin.source.name, set())) if origin.source else []
         if strange:
-            self._finding(
-                origin, f"{label} now uses {', '.join(strange)} of the target, which this source does not bring."
-            )
+            text = f"{label} now uses {', '.join(strange)} of the target, which this source does not bring."
+            self._finding("trigger-uses-target", origin, text)
         return True
 
     def _look_at_parents(self, origin: _Origin, table: str) -> None:
@@ -271,7 +273,8 @@ class Foretelling:
             if self._find("table", parent) is not None or folded(parent) in self._awaited:
                 continue
             if origin.schema is not None and origin.schema.table(parent) is None:
-                self._finding(origin, f"its foreign key refers to {parent}, which the source does not have either.")
+                text = f"its foreign key refers to {parent}, which the source does not have either."
+                self._finding("parent-absent", origin, text)
             else:
                 what = f"its foreign key refers to {parent}, which is not moved: no row could be inserted any more."
                 self._problem(origin.where, what, _PARENT, "nothing-left-behind", id="parent-left")
@@ -310,8 +313,8 @@ class Foretelling:
     def _problem(self, subject: str, what: str, todo: str, criterion: str = "names-free", *, id: str) -> None:
         self.future.problems.append(Problem(criterion, subject, what, todo, id=id))
 
-    def _finding(self, origin: _Origin, what: str) -> None:
-        self.future.findings.append(f"{origin.where}: {what}")
+    def _finding(self, id: str, origin: _Origin, text: str) -> None:
+        self.future.findings.append(Finding.of(id, origin.where, text))
 
 
 _FOREIGN = "It uses a collation, function or module that only the application has: move this table by the application."

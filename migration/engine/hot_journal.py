@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from migration.engine.connections import open_existing
 from migration.engine.durable import sync, sync_folder
 from migration.engine.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
+from migration.engine.findings import Finding
 from migration.engine.processes import lock_owner
 from migration.engine.rehearse import copy_workspace
 from migration.engine.space import room
@@ -39,14 +40,14 @@ class Settled:
     """What was done about the hot journals of a plan's databases.
 
     Attributes:
-        findings: A sentence for each that SQLite has rolled back.
+        findings: One for each that SQLite has rolled back.
         problems: A problem for each that waits until nothing else is wrong.
         unread: Databases whose journal SQLite could not roll back.
         found: What a survey finds after the journals were rolled back on private copies; None where the databases
             themselves can be surveyed.
     """
 
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     unread: tuple[FileProblem, ...] = ()
     found: Survey | None = None
@@ -69,8 +70,9 @@ def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, l
             return Settled(problems=() if otherwise_fine else _waiting(hot), found=found)
     done, unread = _roll_back(root, hot, keep)
     kept = f"; as found, it is in {keep.relative_to(root).as_posix()}" if keep is not None else ""
-    said = "a process had died in mid-transaction and left a hot journal; SQLite took that transaction back"
-    return Settled(findings=tuple(f"{file}: {said}{kept}." for file in done), unread=tuple(unread))
+    text = f"a process had died in mid-transaction and left a hot journal; SQLite took that transaction back{kept}."
+    findings = tuple(Finding.of("hot-journal-rolled-back", file, text) for file in done)
+    return Settled(findings=findings, unread=tuple(unread))
 
 
 def _waiting(hot: list[str]) -> tuple[Problem, ...]:

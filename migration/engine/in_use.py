@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.files import is_wal
 from migration.engine.filesystem import network, synchronized
+from migration.engine.findings import Finding
 from migration.engine.observation import counted
 from migration.engine.processes import holders
 from migration.plan.problem import Problem
@@ -26,7 +27,7 @@ class InUse:
     """
 
     problems: tuple[Problem, ...] = ()
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     unseen: int = 0
 
 
@@ -40,17 +41,24 @@ def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
     for holder in others.found:
         file, who = _relative(holder.file, live), f"process {holder.pid} ({holder.command})"
         if rehearsal:
-            findings.append(f"{file} is open in {who}: stop it before pytest -m migrate.")
+            text = f"is open in {who}: stop it before pytest -m migrate."
+            findings.append(Finding.of("database-open", file, text))
         else:
             todo = "Stop it and run again; nothing was changed."
             problems.append(Problem("no-other-process", file, f"is open, in use by {who}.", todo, id="in-use"))
     if others.unseen:
-        limit = f"{counted(others.unseen, 'process', 'processes')} of other users could not be examined"
-        findings.append(f"{limit}: make sure that none of them uses a database of the plan.")
+        findings.append(unexamined(others.unseen))
     return InUse(tuple(problems), tuple(findings), others.unseen)
 
 
-def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[str]]:
+def unexamined(processes: int) -> Finding:
+    """State how many processes could not be examined, because they are those of other users."""
+    limit = f"{counted(processes, 'process', 'processes')} of other users could not be examined"
+    text = f"{limit}: make sure that none of them uses a database of the workspace."
+    return Finding.of("processes-unexamined", "", text, count=processes)
+
+
+def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[Finding]]:
     """Locks on a network file system do not reach other machines reliably, and shared memory of WAL not at all."""
     problems, findings = [], []
     for path in _databases(plan, live):
@@ -61,9 +69,11 @@ def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[str]]:
             todo = "Copy the workspace to a local disk and run there (https://sqlite.org/wal.html#noshm)."
             problems.append(Problem("no-other-process", file, what, todo, id="wal-on-network"))
         elif kind:
-            findings.append(f"{file} is on a network file system ({kind}): make sure that no other machine uses it.")
+            text = f"is on a network file system ({kind}): make sure that no other machine uses it."
+            findings.append(Finding.of("network-file-system", file, text))
         if service := synchronized(path):
-            findings.append(f"{file} is in a folder that {service} synchronizes: stop that for the time of the run.")
+            text = f"is in a folder that {service} synchronizes: stop that for the time of the run."
+            findings.append(Finding.of("synchronized-folder", file, text))
     return problems, findings
 
 

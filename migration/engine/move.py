@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from migration.engine.affinity import default_is_constant, stored_default
+from migration.engine.findings import Finding
+from migration.engine.observation import counted, named
 from migration.engine.sql import folded, keywords
 from migration.plan.problem import Problem
 
@@ -169,8 +171,29 @@ class Difference:
     source: str
     target: str
 
-    def __str__(self) -> str:
-        return f"{self.subject} column {self.column}: {self.what} was {self.source}, is {self.target} in the target."
+    @property
+    def change(self) -> str:
+        """What it was and what it is."""
+        return f"{self.what} was {self.source}, is {self.target}"
+
+    @property
+    def lost(self) -> str:
+        """Id of the finding for a declaration of the source that the target does not have; else empty."""
+        return "" if self.source in ("no", "none") else _LOST.get(self.what, "")
+
+
+_LOST = {"NOT NULL": "not-null-lost", "default": "default-lost", "place in primary key": "key-lost"}
+_DIFFERENCES = {
+    "not-null-lost": ("column", "is", "are", "NOT NULL in the source, and allowed to be NULL in"),
+    "default-lost": ("column", "has", "have", "a default in the source, and none or another one in"),
+    "key-lost": ("column", "has", "have", "a place in the primary key of the source, and none or another one in"),
+    "index-lost": ("index", "has", "have", "no counterpart in"),
+    "column-differs": ("column", "is", "are", "declared otherwise in"),
+    "further-column": ("further column", "is", "are", "filled by default in"),
+}
+"""Id of the finding to its noun, the verb for one and for several, and the fact about them, before the table's name."""
+_NAMED_IN_FULL = {"index-lost", "further-column"}  # the schema differences of the evidence name every other one
+_MOST_NAMED = 3
 
 
 def column_differences(move: Move) -> list[Difference]:
@@ -191,20 +214,30 @@ def column_differences(move: Move) -> list[Difference]:
     return found
 
 
-def differences(move: Move) -> list[str]:
-    """Say where the target's declaration differs from the source's: columns, and indexes without a counterpart."""
-    found = [str(one) for one in column_differences(move)]
-    found += [
-        f"{move.subject}: {move.into.name} in the target has a further column {name}, filled by default."
-        for name in move.constant
-    ]
-    return found + _lost_indexes(move)
+def differences(move: Move) -> list[Finding]:
+    """State where the target's declaration differs from the source's: columns, and indexes without a counterpart."""
+    columns: dict[str, list[str]] = {}
+    for difference in column_differences(move):
+        id = difference.lost or "column-differs"
+        label = difference.column if id == "not-null-lost" else f"{difference.column} ({difference.change})"
+        columns.setdefault(id, []).append(label)
+    columns["further-column"] = list(move.constant)
+    columns["index-lost"] = _lost_indexes(move)
+    return [_difference(move, id, columns[id]) for id in _DIFFERENCES if columns.get(id)]
+
+
+def _difference(move: Move, id: str, names: list[str]) -> Finding:
+    """Return one finding for all columns, or indexes, of a table that differ in the same way."""
+    noun, has, have, fact = _DIFFERENCES[id]
+    most = len(names) if id in _NAMED_IN_FULL else _MOST_NAMED
+    number = f"{counted(len(names), noun, 'indexes' if noun == 'index' else '')} {has if len(names) == 1 else have}"
+    return Finding.of(id, move.subject, f"{number} {fact} {move.into.name}: {named(names, most)}.", count=len(names))
 
 
 def _lost_indexes(move: Move) -> list[str]:
     kept = {(index.unique, tuple(folded(t[0] or "") for t in index.terms)) for index in move.into.indexes}
     return [
-        f"{move.subject}: index {index.name} has no counterpart in the target (the plan's create has none)."
+        index.name
         for index in move.table.indexes
         if index.sql
         and (index.unique, tuple(folded(move.renamed.get(t[0] or "", t[0] or "")) for t in index.terms)) not in kept

@@ -7,7 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migration.engine.row_differences import RowDifferences
+
+_NAMED = 3
 
 
 class Outcome(StrEnum):
@@ -82,3 +86,9 @@ def not_required(subject: str, reason: str) -> Observation:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: ``1 row``, ``3 rows``."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def named(names: Sequence[str], most: int = _NAMED) -> str:
+    """Return the first names and how many more there are: ``a, b, c and 17 more``."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

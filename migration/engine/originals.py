@@ -17,8 +17,9 @@ from migration.engine.compare import no_orphan
 from migration.engine.digest import digest_table
 from migration.engine.errors import EngineError
 from migration.engine.facts import orphans
+from migration.engine.findings import Finding
 from migration.engine.guard import looking
-from migration.engine.observation import Observation, equal, not_required
+from migration.engine.observation import Observation, counted, equal, not_required
 from migration.engine.schema import Schema, read
 from migration.engine.snapshot import snapshot
 from migration.engine.sql import folded, quoted, with_name
@@ -153,8 +154,8 @@ def rows_counted(judged: Judged) -> list[Observation]:
     return [
         Observation(
             f"{move.subject} -> {move.into.name}",
-            f"{one.rows} rows arrived",
-            f"{one.rows - one.missing} rows arrived, {one.missing} did not (or were deleted since)",
+            f"{counted(one.rows, 'row')} arrived",
+            f"{counted(one.rows - one.missing, 'row')} arrived, {one.missing} did not (or were deleted since)",
             holds=one.missing == 0,
             rows=one.differences if one.missing else None,
         )
@@ -167,7 +168,7 @@ def rows_exact(judged: Judged) -> list[Observation]:
     return [
         Observation(
             f"{move.subject} -> {move.into.name}",
-            f"{one.rows} rows exact, but for those changed since",
+            f"{counted(one.rows, 'row')} exact, but for those changed since",
             _exactly(one),
             holds=one.missing == 0 and not one.systematic,
             rows=one.differences if one.differences.number else None,
@@ -179,7 +180,7 @@ def rows_exact(judged: Judged) -> list[Observation]:
 def no_duplicates(judged: Judged) -> list[Observation]:
     """No row of an original is in the target more often than it was, and no planned key is there twice."""
     seen = [
-        equal(f"{move.subject} -> {move.into.name}", "0 rows doubled", f"{one.doubled} rows doubled")
+        equal(f"{move.subject} -> {move.into.name}", "0 rows doubled", f"{counted(one.doubled, 'row')} doubled")
         for move, one in judged.arrivals
     ]
     for name in dict.fromkeys(move.into.name for move, _ in judged.arrivals):
@@ -201,7 +202,8 @@ def foreign_keys(judged: Judged) -> list[Observation]:
     """No foreign key points at nothing."""
     found = orphans(judged.con)
     seen = [
-        equal(f"{child} -> {parent}", "0 rows without a parent", f"{n} rows") for (child, parent), n in found.items()
+        equal(f"{child} -> {parent}", "0 rows without a parent", counted(n, "row"))
+        for (child, parent), n in found.items()
     ]
     return seen or no_orphan(len(judged.now.tables))
 
@@ -223,9 +225,13 @@ def neighbours(judged: Judged) -> list[Observation]:
         found = digest_table(judged.con, table)
         same = _columns(table) == _columns(was)
         said = (
-            f"{found.rows} rows" + ("" if found == digest else ", changed since") + ("" if same else ", other columns")
+            counted(found.rows, "row")
+            + ("" if found == digest else ", changed since")
+            + ("" if same else ", other columns")
         )
-        seen.append(Observation(name, f"{digest.rows} rows, or changed since by its application", said, holds=same))
+        seen.append(
+            Observation(name, f"{counted(digest.rows, 'row')}, or changed since by its application", said, holds=same)
+        )
     return seen
 
 
@@ -245,17 +251,27 @@ def triggers_in_place(judged: Judged) -> list[Observation]:
     return seen or [not_required("target", "the moved tables have no trigger")]
 
 
-def changed_since(judged: Judged) -> list[str]:
-    """Count, in sentences, the rows that have changed since: a reader's matter, not a fault."""
-    said = [
-        f"{move.into.name}: {one.changed} of the {one.rows} rows from {move.subject} have other values now"
-        f" ({', '.join(one.differing)})."
-        for move, one in judged.arrivals
-        if one.changed and not one.systematic
+def changed_since(judged: Judged) -> list[Finding]:
+    """Count the rows that have changed since: a reader's matter, not a fault."""
+    findings = [
+        Finding.of("rows-changed-since", move.subject, _changed(move, arrival), count=arrival.changed)
+        for move, arrival in judged.arrivals
+        if arrival.changed and not arrival.systematic
     ]
-    return said + [
-        f"{one.subject}: {one.observed}." for one in neighbours(judged) if one.holds and "since" in one.observed
+    return findings + [
+        Finding.of("table-changed-since", observation.subject, f"{observation.observed}.")
+        for observation in neighbours(judged)
+        if observation.holds and "since" in observation.observed
     ]
+
+
+def _changed(move: Move, arrival: Arrival) -> str:
+    of_all = f"{arrival.changed} of {counted(arrival.rows, 'row')}"
+    return f"{of_all} in {move.into.name} {_have(arrival.changed)} other values now ({', '.join(arrival.differing)})."
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
 
 
 def _find(originals: Path, file: str, copy: str) -> Path | None:
@@ -300,7 +316,7 @@ def _columns(table: Table) -> str:
 
 
 def _exactly(one: Arrival) -> str:
-    words = [f"{one.exact} rows exact", f"{one.changed} changed", f"{one.missing} not there"]
+    words = [f"{counted(one.exact, 'row')} exact", f"{one.changed} changed", f"{one.missing} not there"]
     words += [f"columns {a} and {b} have changed places" for a, b in one.swapped]
     words += [f"column {name} has values of another type" for name in one.retyped]
     if one.systematic and not one.swapped and not one.retyped:

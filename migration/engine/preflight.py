@@ -60,6 +60,7 @@ def examine(run: Run, guards: ExitStack) -> Preflight:
     unread += journals.unread
     found = journals.found or survey(plan, run.root, guards, run.limits, unread=unread, live=run.live)
     found.problems += [*journals.problems, *problems]
-    found.findings[:0] = [*others.findings, *journals.findings]
+    found.findings[:0] = journals.findings
+    found.findings += others.findings
     found.findings += noted(run.live, [rewrite.file for rewrite in rewrites])
     return Preflight(found, rewrites, marks, others.unseen)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine import rollback
 from migration.engine.errors import EngineError
+from migration.engine.findings import Finding
 from migration.engine.ledger import Ledger
 from migration.engine.pipeline import Pipeline
 from migration.engine.processes import holders
@@ -117,14 +118,14 @@ class RollbackRun(Pipeline):
                 todo="To roll back anyway, pass --discard-changes: the target as it is now is kept in the backup set.",
                 id="target-changed",
             )
-        self.log.findings += [f"discarded: {sentence}" for sentence in changed]
+        self.log.note(*(Finding.of("changes-discarded", self.plan.target, f"{change}.") for change in changed))
         self._before_acting()
         begun = len(Ledger(self.undone.folder).all("putting-back"))
         try:
             self._result = rollback.put_back(self.root, self.undone.folder, limits=self.limits)
         finally:
             self._acts = len(Ledger(self.undone.folder).all("putting-back")) > begun or self._result is not None
-        self.log.findings += self._result.steps
+        self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in self._result.steps))
 
     def _require_unused(self) -> None:
         found = holders([self.root / self.plan.target]).found

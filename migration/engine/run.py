@@ -368,7 +368,7 @@ class Run(Pipeline):
     def _look_at_everything(self) -> None:
         """Read databases, code, logs and processes, and keep writers out of the databases from now on."""
         self._preflight = examine(self, self._resources)
-        self.log.findings += self.found.findings
+        self.log.note(*self.found.findings)
 
     def _back_up(self) -> None:
         """Copy databases, dumps and code files into a new backup set, and seal it."""
@@ -388,7 +388,7 @@ class Run(Pipeline):
                 path = self.found.gathered.get(source.name, self.root / source.file)
                 self.target.copy(self.found.sources[source.name], path)
         self.target.create_triggers_and_views()
-        self.log.findings += self.target.settled
+        self.log.note(*self.target.settled)
         expected = self.target.expected()
         row = history.Row(
             run=self.stamp,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from migration.engine.errors import EngineError
+from migration.engine.findings import Finding, joined
 from migration.engine.observation import Observation, Outcome, not_examined
 from migration.engine.stages import Stage, stages_of
 from migration.plan.printable import printable
@@ -119,25 +120,6 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something a reader should know that is no failure of a criterion.
-
-    Attributes:
-        id: What kind of thing it is.
-        level: ``attention`` asks for a decision of the reader, ``note`` does not.
-        subject: File, table or command; empty where the text names it.
-        count: How often it was found.
-        text: It in one sentence.
-    """
-
-    id: str
-    level: Literal["attention", "note"]
-    subject: str
-    count: int
-    text: str
-
-
-@dataclass(frozen=True)
 class Disclosure:
     """What reports may hold of the rows and of what applications print.
 
@@ -175,7 +157,6 @@ class RunLog:
         unanswerable: Criteria that cannot be answered here, and why; they are not demanded.
         results: Criterion id to what its check came to.
         stages: Stage id to its record, in the order in which they were performed.
-        findings: Sentences for a reader that are no failure.
         errors: Why a stage could not be performed or judged, where no evidence says it.
         heard: What applications and logs printed where something does not hold; for the terminal.
         performed: Ids of the stages that were performed, so that their criteria can be checked.
@@ -194,7 +175,6 @@ class RunLog:
     estimates: dict[str, float | None] = field(default_factory=dict)
     results: dict[str, CheckResult] = field(default_factory=dict)
     stages: dict[str, StageRecord] = field(default_factory=dict)
-    findings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     performed: list[str] = field(default_factory=list)
@@ -205,6 +185,16 @@ class RunLog:
     rolled_back: RolledBack | None = None
     finished: str = ""
     _began: dict[str, float] = field(default_factory=dict)
+    _noted: list[Finding] = field(default_factory=list)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader should know that is no failure; those that say the same are joined, attention first."""
+        return joined(self._noted)
+
+    def note(self, *findings: Finding) -> None:
+        """Keep what a reader should know that is no failure."""
+        self._noted += findings
 
     def require_ready(self, stage: Stage) -> None:
         """Refuse a stage unless every stage before it was performed and every criterion of theirs holds.

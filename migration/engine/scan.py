@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from migration.engine.code_files import encoding_of, is_python, line_starts
+from migration.engine.findings import Finding
 from migration.engine.mention import SHOWN, Kind, Mention, OldNames, excerpt
 from migration.engine.observation import Observation, not_required
 from migration.engine.scan_files import Scope, files_in, scope_of
@@ -91,21 +92,34 @@ def stale_observations(result: ScanResult) -> list[Observation]:
     return [Observation("scanned files", "none names an old database", observed, holds=True, examined=examined)]
 
 
-def listed(result: ScanResult, exempt: Sequence[Exemption]) -> list[str]:
-    """Return a sentence for everything that is no failure and yet to be known, one a file and database.
+def listed(result: ScanResult, exempt: Sequence[Exemption]) -> list[Finding]:
+    """Return a finding for everything that is no failure and yet to be known, one a file and database.
 
     That is documentation, what the plan exempts, what was too large to read, and an exemption that nothing needs.
     """
     lines: dict[tuple[str, str, str], list[int]] = {}
-    for one in result.mentions:
-        if one.kind not in _IN_USE:
-            what = f"exempt: {one.reason}" if one.kind == "exempt" else one.kind
-            lines.setdefault((one.file, one.database, what), []).append(one.line)
-    said = [f"{file}:{_numbers(at)}: names {name} ({what})." for (file, name, what), at in lines.items()]
-    said += [f"{one.file}: not scanned: {one.text}." for one in result.not_scanned if one.kind == "not scanned"]
-    needed = {one.reason for one in result.mentions if one.kind == "exempt"}
-    idle = [one for one in exempt if one.reason not in needed]
-    return said + [f"[scan] exempts {one.path}, where nothing names an old database: take it out." for one in idle]
+    for mention in result.mentions:
+        if mention.kind not in _IN_USE:
+            lines.setdefault((mention.file, mention.database, mention.reason), []).append(mention.line)
+    findings = [_mentioned(f"{file}:{_numbers(at)}", name, why, len(at)) for (file, name, why), at in lines.items()]
+    findings += [
+        Finding.of("not-scanned", mention.file, f"not scanned: {mention.text}.")
+        for mention in result.not_scanned
+        if mention.kind == "not scanned"
+    ]
+    needed = {mention.reason for mention in result.mentions if mention.kind == "exempt"}
+    return findings + [
+        Finding.of("exemption-idle", exemption.path, "exempt in [scan], and names no old database: take it out.")
+        for exemption in exempt
+        if exemption.reason not in needed
+    ]
+
+
+def _mentioned(place: str, database: str, reason: str, lines: int) -> Finding:
+    """Return a finding for the lines of one file that name one database; only an exemption has a reason."""
+    if reason:
+        return Finding.of("mention-exempt", place, f"names {database}, exempt: {reason}.", count=lines)
+    return Finding.of("mention-in-documentation", place, f"names {database} (documentation).", count=lines)
 
 
 def _numbers(lines: Sequence[int]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from migration.engine.findings import Finding
+from migration.engine.observation import counted
 from migration.engine.sql import folded
 from migration.plan.problem import Problem
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from migration.plan.model import Source
 
 
-def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[str]]:
+def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[Finding]]:
     """Return the tables with rows that the plan forgets, and a finding for each that it leaves with a reason."""
     problems, findings = [], []
     moved = {folded(table_map.name) for table_map in source.tables}
@@ -22,10 +24,10 @@ def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[str]]
         if folded(name) in moved:
             continue
         if reason is not None:
-            findings.append(f"{source.file}:{name}: {rows} rows left behind: {reason}")
+            subject, text = f"{source.file}:{name}", f"left behind: {reason.rstrip('.')}."
+            findings.append(Finding.of("rows-left", subject, text, count=rows, noun="row"))
         elif rows:
-            counted = "1 row is" if rows == 1 else f"{rows} rows are"
-            what = f"{counted} in no table map, and would be left behind."
+            what = f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} in no table map, and would be left behind."
             todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
             problems.append(Problem("nothing-left-behind", f"{source.file}:{name}", what, todo, id="left-behind"))
     return problems, findings

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine import history, manifest, rollback
 from migration.engine.errors import EngineError
+from migration.engine.findings import Finding
 from migration.engine.ledger import NAME as LEDGER
 from migration.engine.ledger import Ledger
 
@@ -77,7 +78,7 @@ def cut_short(root: Path, plan: Plan) -> list[BackupSet]:
     return [one for one in sets if not one.put_back and (one.going_back or not one.finished)]
 
 
-def recover(root: Path, plan: Plan) -> list[str]:
+def recover(root: Path, plan: Plan) -> list[Finding]:
     """Undo what runs that were cut short have left, finish rollbacks that were, and say what was done.
 
     The caller holds the run's lock. Killed in the middle, it can be run again.
@@ -85,25 +86,26 @@ def recover(root: Path, plan: Plan) -> list[str]:
     Raises:
         EngineError: A file is neither as before the run nor as the run left it.
     """
-    said = []
+    findings = []
     for one in cut_short(root, plan):
         if one.sealed is None:
             discard(one.folder)
-            said.append(f"{one.folder.name}: an earlier run was cut short before it changed anything; its set is gone.")
+            text = "an earlier run was cut short before it changed anything; its set is gone."
+            findings.append(Finding.of("run-cut-short", one.folder.name, text))
             continue
         done = rollback.put_back(root, one.folder)
         what = "a rollback" if one.finished else "an earlier run"
         steps = "; ".join(done.steps) or "nothing had been changed"
-        said.append(f"{one.folder.name}: {what} was cut short; put back first: {steps}.")
-        said += [
-            f"{one.folder.name}: {seen.subject} is not as it was before that run, and not by the run: {seen.observed}."
+        findings.append(Finding.of("run-cut-short", one.folder.name, f"{what} was cut short; put back first: {steps}."))
+        findings += [
+            Finding.of("recovery-inexact", seen.subject, f"not as before run {one.folder.name}: {seen.observed}.")
             for seen in done.seen
             if not seen.holds
         ]
     for folder in _folders(root, plan):
         if _barely_begun(folder):
             discard(folder)
-    return said
+    return findings
 
 
 def discard(folder: Path) -> None:

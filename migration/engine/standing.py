@@ -13,6 +13,7 @@ from migration.engine.dump import marks
 from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.halves import digest_file_tables
+from migration.engine.observation import counted
 from migration.engine.restore import take_back
 from migration.engine.schema import read
 
@@ -103,4 +104,7 @@ def _changed(row: history.Row | None, digests: dict[str, TableDigest]) -> tuple[
 
 
 def _rows(found: tuple[int, str] | None) -> str:
-    return "not there" if found is None else f"{found[0]} rows ({found[1][:8]})"
+    if found is None:
+        return "not there"
+    rows, sha256 = found
+    return f"{counted(rows, 'row')} ({sha256[:8]})" if rows else counted(rows, "row")

@@ -188,6 +188,6 @@ class OriginalsRun(StandingRun):
         target = originals.lay_out(self.plan, where, self.root, scratch)
         self._judged = originals.judge(self.plan, scratch, target, self._resources, self.limits)
         self.problems = tuple(self._judged.survey.problems)
-        self.log.findings += originals.changed_since(self._judged)
+        self.log.note(*originals.changed_since(self._judged))
         if not self._judged.had_target:
             self.log.unanswerable["neighbours-unchanged"] = "the original target is not among the originals"

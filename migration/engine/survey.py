@@ -13,11 +13,13 @@ from migration.engine.deadline import OutOfProportionError, seconds_for
 from migration.engine.errors import EngineError
 from migration.engine.facts import Facts, facts_of, unreadable
 from migration.engine.files import FileProblem, file_problems, present
+from migration.engine.findings import Finding
 from migration.engine.future import Foretelling, Future
 from migration.engine.gather import DIRECT, Gathering
 from migration.engine.keys import Party, collisions
 from migration.engine.limits import Limits
 from migration.engine.move import Move, differences, fit, table_or_problem
+from migration.engine.observation import counted
 from migration.engine.planned import planned_statements
 from migration.engine.schema import Schema, Table
 from migration.engine.scope import left_behind
@@ -56,7 +58,7 @@ class Survey:
     moves: list[Move] = field(default_factory=list)
     future: Future = field(default_factory=Future)
     problems: list[Problem] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     gathered: dict[str, Path] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
@@ -158,7 +160,8 @@ def _read_databases(
         if source.file in skip:
             continue
         if source not in there:
-            found.findings.append(f"{source.file}: absent, and optional in the plan; nothing is moved from it.")
+            text = "absent, and optional in the plan; nothing is moved from it."
+            found.findings.append(Finding.of("source-absent", source.file, text))
         elif facts := _read(found, facts_of(source.name, source.file, root, guards, plan.deadline, limits)):
             found.sources[source.name] = facts
 
@@ -215,7 +218,7 @@ def _count_rows(found: Survey, tables: list[Mapped]) -> None:
         rows = found.sources[source.name].digests[table.name].rows
         if table_map.rows is not None and table_map.rows != rows:
             subject = f"{source.file}:{table_map.name}"
-            what = f"the plan expects {table_map.rows} rows, the source has {rows}."
+            what = f"the plan expects {counted(table_map.rows, 'row')}, the source has {rows}."
             todo = "Find out why, and correct rows in the plan."
             found.problems.append(Problem("rows-as-stated", subject, what, todo, id="other-count"))
 
@@ -287,7 +290,8 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits:
             found.moves = [move for move in found.moves if move.source.name != facts.name]  # its rows are not there
         if facts in recoded:
             was = facts.schema.header["encoding"]
-            found.findings.append(f"{facts.file}: its text is {was}, in the target {encoding}; each code point stays.")
+            text = f"its text is {was}, in the target {encoding}; each code point stays."
+            found.findings.append(Finding.of("encoding-changed", facts.file, text))
     gathering.close()
     found.moves = [
         replace(move, table=replace(move.table, name=f"{move.source.name}.{move.table.name}"))

@@ -11,6 +11,7 @@ from migration.engine.digest import TableDigest
 from migration.engine.durable import sync_folder
 from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
+from migration.engine.observation import counted
 from migration.engine.progress import size_of
 from migration.engine.reading import Reading
 from migration.engine.schema import read
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.facts import Facts
+    from migration.engine.findings import Finding
     from migration.engine.ledger import Ledger
     from migration.engine.move import Move
     from migration.engine.schema import Named
@@ -51,7 +53,7 @@ class TargetTransaction:
         verified: Table to the digest that the comparisons before COMMIT have seen.
         digest: Digests tables of the open transaction.
         sql: Statements that were executed, names and no values.
-        settled: Sentences about rows that a conflict policy decided on.
+        settled: Findings about rows that a conflict policy decided on.
     """
 
     path: Path
@@ -66,7 +68,7 @@ class TargetTransaction:
     verified: dict[str, TableDigest] = field(default_factory=dict)
     digest: Reading = field(default_factory=Reading)
     sql: list[str] = field(default_factory=list)
-    settled: list[str] = field(default_factory=list)
+    settled: list[Finding] = field(default_factory=list)
     _last_write: tuple[object, ...] = ()
 
     @classmethod
@@ -197,11 +199,11 @@ class TargetTransaction:
         if not move.new and move.into.name not in self.own:
             self.own[move.into.name] = self.found.standing(move) or own_digest(con, move)
         rows = self.found.rows(move)
-        self.say(f"copying {move.subject} ({rows} rows)")
-        self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {rows} rows")
+        self.say(f"copying {move.subject} ({counted(rows, 'row')})")
+        self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {counted(rows, 'row')}")
         self.limits.progress.begin(source.size, "bytes", size_of(self.path, self.path.stat().st_size))
-        if sentence := list_settled(con, move, alias, self.folder):
-            self.settled.append(sentence)
+        if finding := list_settled(con, move, alias, self.folder):
+            self.settled.append(finding)
         expected = self.found.arriving(move) or source_digest(con, move, alias)
         self.done.append(copy(con, move, expected, alias))
         raise_mark(con, move, self.found.mark(move))

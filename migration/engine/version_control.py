@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from migration.engine.findings import Finding
 from migration.engine.ignored import git
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 _NOT_TRACKED = frozenset({"??", "!!"})
 
 
-def noted(root: Path, files: Sequence[str]) -> list[str]:
-    """Return a sentence for each file with uncommitted edits, and for each that git does not track.
+def noted(root: Path, files: Sequence[str]) -> list[Finding]:
+    """Return a finding for each file with uncommitted edits, and for each that git does not track.
 
     It is no reason to refuse: the backup set keeps every file as it was found, and the way back restores just that.
     Without git, or outside a repository, there is nothing to say. Nothing is written.
@@ -30,7 +31,7 @@ def noted(root: Path, files: Sequence[str]) -> list[str]:
     for file in files:
         by_folder[PurePosixPath(file).parent].append(file)
     states = {file: state for folder, some in by_folder.items() for file, state in _states(root, folder, some).items()}
-    return [_sentence(file, states[file]) for file in files if file in states]
+    return [_finding(file, states[file]) for file in files if file in states]
 
 
 def _states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str, str]:
@@ -48,7 +49,9 @@ def _states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str
     return {file: "!!" if around else found[name] for name, file in names.items() if around or name in found}
 
 
-def _sentence(file: str, state: str) -> str:
+def _finding(file: str, state: str) -> Finding:
     if state in _NOT_TRACKED:
-        return f"{file} is not tracked by git: where it is absent, git apply needs --exclude={file} with code.diff."
-    return f"{file} has uncommitted edits: commit them first if the diff of the run is to stand by itself."
+        text = f"is not tracked by git: where it is absent, git apply needs --exclude={file} with code.diff."
+        return Finding.of("untracked-file", file, text)
+    text = "has uncommitted edits: commit them first if the diff of the run is to stand by itself."
+    return Finding.of("uncommitted-edits", file, text)

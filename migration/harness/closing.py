@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from migration.audit.evidence import Record
+    from migration.engine.findings import Finding
     from migration.session import Session
 
 _MOST_PROBLEMS = 50
+_MOST_TO_REVIEW = 10
 
 
 def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -24,7 +26,6 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     from migration.audit.faults_table import faults_table
     from migration.audit.inventory import lines
     from migration.engine.modes import Mode
-    from migration.engine.observation import counted
 
     record, log = session.record(), session.run.log
     yield "", {}
@@ -41,8 +42,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"  and {len(problems) - _MOST_PROBLEMS} more: see the report", {}
     if problems:
         yield "", {}
-    if log.findings:
-        yield f"  {counted(len(log.findings), 'finding')} for a reader's eye: see the report", {}
+    yield from ((f"  {words}", {}) for words in _to_review(log.findings))
     good = record.verdict == "accepted"
     yield one_line(record.headline), {"bold": True, "green": good, "red": not good}
     for label, words in (
@@ -53,6 +53,19 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     ):
         if words:
             yield f"  {label + ':':<12}{one_line(words)}", {}
+
+
+def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the findings that ask for attention, and how many notes the report has beside them."""
+    from migration.engine.observation import counted
+
+    review = [finding for finding in findings if finding.level == "attention"]
+    for finding in review[:_MOST_TO_REVIEW]:
+        yield f"to review: {one_line(finding.sentence)} [{finding.id}]"
+    if len(review) > _MOST_TO_REVIEW:
+        yield f"and {len(review) - _MOST_TO_REVIEW} more to review: see the report"
+    if len(findings) > len(review):
+        yield f"{counted(len(findings) - len(review), 'note')}: see the report"
 
 
 def _not_held(record: Record) -> list[str]:

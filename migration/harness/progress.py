@@ -101,7 +101,7 @@ class StageLines:
 
     def pytest_report_header(self) -> list[str]:
         """Say what was done before the first stage: a run that was cut short has been put back."""
-        return [one_line(words) for words in self._log.findings]
+        return [one_line(finding.sentence) for finding in self._log.findings]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest's own summary
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, Any, Any]:

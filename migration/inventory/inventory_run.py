@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from migration.engine.in_use import unexamined
 from migration.engine.pipeline import Pipeline
 from migration.engine.stages import INVENTORY
 from migration.inventory.taking import Taking, as_data, databases_found, only_looked, plan_proposed
@@ -58,6 +59,8 @@ class InventoryRun(Pipeline):
     def _take(self) -> None:
         self.taking.look()
         self.log.extra["inventory"] = as_data(self.taking)
+        if self.taking.inventory.unseen:
+            self.log.note(unexamined(self.taking.inventory.unseen))
         written = self.taking.propose()
         if written is not None:
             settings = replace(self.request.settings, plan=written)

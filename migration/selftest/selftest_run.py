@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from migration.engine.criteria import CAN_FAIL
 from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
+from migration.engine.findings import Finding
 from migration.engine.modes import Mode
 from migration.engine.pipeline import Pipeline
 from migration.engine.rehearse import copy_workspace
@@ -100,7 +101,7 @@ class SelftestRun(Pipeline):
         if all(observation.holds for observation in self._accepted):
             self._plant_each()
         self.log.unanswerable |= self._unplanted_criteria()
-        self.log.findings += self._unplanted_faults()
+        self.log.note(*self._unplanted_faults())
 
     def _run_without_faults(self) -> list[Observation]:
         """Consolidate a copy, check it, its bundle, and its rollback."""
@@ -216,11 +217,11 @@ class SelftestRun(Pipeline):
             for criterion, lacking in reasons.items()
         }
 
-    def _unplanted_faults(self) -> list[str]:
-        """Return a sentence for each fault that was not planted although its criterion had others."""
+    def _unplanted_faults(self) -> list[Finding]:
+        """Return a finding for each fault that was not planted although its criterion had others."""
         planted = {fault.criterion for fault, _ in self._planted()}
         return [
-            f"{fault.name}: not planted: {result.skip_reason}."
+            Finding.of("fault-not-planted", fault.name, f"not planted: {result.skip_reason}.")
             for fault, result in self.tried
             if result.skip_reason and fault.criterion in planted
         ]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Finding, Record, findings_of
+from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Finding, Record
 from migration.audit.evidence_file import LEFT_OUT, record_from_json, to_json
 from migration.audit.told import schema_errors
 from migration.engine.modes import Mode
@@ -113,17 +113,17 @@ def test_every_criterion_has_an_outcome_also_those_that_nobody_looked_at(refused
 
 
 def test_equal_findings_are_counted(tmp_path: Path) -> None:
-    """They come in the order in which they first occurred; errors of stages come first and ask for attention."""
+    """Those that ask for attention come first, errors of stages before all others."""
     run = ended(tmp_path, Mode.MIGRATE, scripts(Mode.MIGRATE)["broken"])
-    run.log.findings += ["b", "a", "b"]
+    notes = [Finding.of("rows-left", f"a.db:{table}", "left behind: old.", count=2, noun="row") for table in "bab"]
+    run.log.note(*notes, Finding.of("view-left", "a.db", "view v stays in the archive."))
 
     found = record_of_run(run).findings
 
     assert [(one.id, one.level, one.count) for one in found] == [
-        ("stage-error", "attention", 1), ("finding", "note", 2), ("finding", "note", 1),
+        ("stage-error", "attention", 1), ("view-left", "attention", 1), ("rows-left", "note", 6),
     ]  # fmt: skip
-    assert [one.text for one in found[1:]] == ["b", "a"]
-    assert found[1:] == tuple(findings_of(["b", "a", "b"]))
+    assert found[2].text == "6 rows left behind: old (a.db:b, a.db:a)."
 
 
 @pytest.mark.parametrize("way", ["accepted", "failed", "not required", "interrupted", "already"])

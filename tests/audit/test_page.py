@@ -239,7 +239,7 @@ def test_a_criterion_says_how_many_subjects_it_examined(accepted: Record) -> Non
 
 
 def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
-    """One that was found several times is told once, with the number."""
+    """Those of schema 1 that were found several times are told once, with the number."""
     note, error = (
         records.finding("a view was left", 3),
         Finding("stage-error", "attention", "", 1, "20-backup: no room"),
@@ -248,8 +248,8 @@ def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
     html = page(replace(accepted, findings=(note, error)))
 
     text = _Parsed(html).text
-    assert "To review 20-backup: no room a view was left (3 times)" in text
-    assert '<li class="attention">20-backup' in html
+    assert text.index("To review 20-backup: no room") < text.index("Notes a view was left (3 times)")
+    assert html.index('<li class="attention">20-backup') < html.index('<li class="note">a view')
 
 
 def test_stages_show_time_against_estimate_and_why_they_did_not_run(refused: Record) -> None:

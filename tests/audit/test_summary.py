@@ -59,7 +59,7 @@ def test_first_finding_is_one_that_asks_for_a_decision(accepted: Record) -> None
 
     text = summary(replace(accepted, findings=(records.finding("a view was left"), error)), "ab" * 32)
 
-    assert "Findings:  20-backup: no room (and 1 more)\n" in text
+    assert "To review: 20-backup: no room\nNotes:     a view was left\n" in text
 
 
 def test_a_criterion_counts_once_by_its_worst_subject(accepted: Record) -> None:

@@ -94,9 +94,25 @@ def test_the_first_insert_works_and_is_taken_back(root: Path, applications: Appl
     result = applications.run(writing(INSERT))
 
     assert (result.stdout, result.stderr) == ("6 [(6,)]\n", "")
-    assert [words.partition(":")[2].partition(":")[0].strip() for words in applications.written] == ["seen", "tasks"]
+    [finding] = applications.changes_on_copies()
+    assert (finding.id, finding.level, finding.subject, finding.count) == ("smoke-changed-copy", "note", "main.db", 2)
     assert failing(applications.side_effects()) == []
     assert (root / "main.db").read_bytes() == before
+
+
+def test_tables_that_several_tests_create_are_one_finding(applications: Applications) -> None:
+    """Three tests create the same twenty tables: twenty are counted, and three named."""
+    create = (
+        "import sqlite3; c = sqlite3.connect('main.db'); [c.execute(f'CREATE TABLE t{n:02}(x)') for n in range(20)]"
+    )
+    for name in ("a", "b", "c"):
+        assert applications.run(Smoke(name=name, python=create, writes=True)).exit == 0
+
+    [finding] = applications.changes_on_copies()
+
+    assert (finding.id, finding.level, finding.subject, finding.count) == ("smoke-changed-copy", "note", "main.db", 20)
+    assert finding.text.startswith("20 tables were created by 3 smoke tests (a, b, c)")
+    assert finding.text.endswith(": t00, t01, t02 and 17 more.")
 
 
 def test_a_trigger_that_needs_a_lost_table_fails_the_first_insert(root: Path, applications: Applications) -> None:

@@ -43,7 +43,7 @@ def wrong(root: Path, sealed: Manifest) -> list[Observation]:
 def test_a_consolidation_that_stands_is_right(root: Path, sealed: Manifest) -> None:
     """Nothing is wrong, and nothing has changed."""
     assert wrong(root, sealed) == []
-    assert check.target_now(root, sealed).changed() == []
+    assert check.target_now(root, sealed).changed("workspace.db") == []
 
 
 def test_looking_changes_no_byte(root: Path, sealed: Manifest) -> None:
@@ -60,13 +60,14 @@ def test_rows_that_changed_since_are_counted_and_not_failed(root: Path, sealed: 
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
     execute(root / "workspace.db", "UPDATE projects SET name = 'x' WHERE id = 1")
 
-    said = check.target_now(root, sealed).changed()
+    said = check.target_now(root, sealed).changed("workspace.db")
 
     assert wrong(root, sealed) == []
-    assert said == [
-        "projects: changed since the migration: 2 rows then, 2 now.",
-        "tasks: changed since the migration: 3 rows then, 4 now.",
+    assert [(finding.id, finding.level, finding.subject) for finding in said] == [
+        ("table-changed-since", "note", "workspace.db:projects"),
+        ("table-changed-since", "note", "workspace.db:tasks"),
     ]
+    assert "3 rows then, 4 rows now" in said[1].text
 
 
 def test_a_table_that_was_dropped_is_missing(root: Path, sealed: Manifest) -> None:

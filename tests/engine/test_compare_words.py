@@ -46,24 +46,24 @@ def test_a_faithful_copy(copied: Copied) -> None:
 
     assert {name: said(seen) for name, seen in every(copied).items()} == {
         "tables_created": [
-            "people | 1 columns: name TEXT key 1 | 1 columns: name TEXT key 1 | passed",
+            "people | 1 column: name TEXT key 1 | 1 column: name TEXT key 1 | passed",
             "tasks | 4 columns: id INTEGER key 1, a, b, who | 4 columns: id INTEGER key 1, a, b, who | passed",
-            "log | 1 columns: what | 1 columns: what | passed",
-            "runs | 1 columns: n | 1 columns: n | passed",
+            "log | 1 column: what | 1 column: what | passed",
+            "runs | 1 column: n | 1 column: n | passed",
         ],
         "indexes_created": [f"tasks: by_a | {by_a} | {by_a} | passed"],
         "schema_as_foretold": ["target: tables | 5 | 5 | passed"],
         "rows_counted": [
-            "a.db:people -> people | 1 rows | 1 rows arrived in SECONDS | passed",
+            "a.db:people -> people | 1 row | 1 row arrived in SECONDS | passed",
             "a.db:tasks -> tasks | 3 rows | 3 rows arrived in SECONDS | passed",
             "a.db:log -> log | 2 rows | 2 rows arrived in SECONDS | passed",
-            "target: people | 1 rows | 1 rows | passed",
+            "target: people | 1 row | 1 row | passed",
             "target: tasks | 3 rows | 3 rows | passed",
             "target: log | 3 rows | 3 rows | passed",
         ],
         "rows_expected": ["a.db:tasks | 3 rows | 3 rows | passed"],
         "rows_exact": [
-            "people <- a.db:people | 1 rows, DIGEST | 1 rows, DIGEST | passed",
+            "people <- a.db:people | 1 row, DIGEST | 1 row, DIGEST | passed",
             "tasks <- a.db:tasks | 3 rows, DIGEST | 3 rows, DIGEST | passed",
             "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
         ],
@@ -125,7 +125,7 @@ def test_a_plan_that_moves_nothing(bench: Bench) -> None:
         (
             ["DROP TABLE runs", "CREATE TABLE extra(n)", "CREATE TABLE more(n)"],
             [
-                "runs | 1 columns: n | no such table | failed",
+                "runs | 1 column: n | no such table | failed",
                 "target: tables | 5 | 6 | failed",
                 "extra | not in the target | an unplanned table | failed",
                 "more | not in the target | an unplanned table | failed",
@@ -209,7 +209,7 @@ def test_a_table_that_is_gone_does_not_end_the_look(copied: Copied) -> None:
         "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
     ]
     assert [one.subject for one in unique] == ["tasks (id)", "tasks (a)", "log (no key declared)"]
-    assert said(beside)[0] == "own | 2 rows, DIGEST | 0 rows, DIGEST, with another statement or other indexes | failed"
+    assert said(beside)[0] == "own | 2 rows, DIGEST | 0 rows, with another statement or other indexes | failed"
 
 
 def test_the_run_s_own_table_is_nobody_s(copied: Copied) -> None:
@@ -222,7 +222,7 @@ def test_the_run_s_own_table_is_nobody_s(copied: Copied) -> None:
 @pytest.mark.parametrize(
     ("policy", "settled"),
     [
-        ("prefer-target", "2 rows (1 not moved, 0 replaced, as the plan says) | 1 rows arrived in SECONDS"),
+        ("prefer-target", "2 rows (1 not moved, 0 replaced, as the plan says) | 1 row arrived in SECONDS"),
         ("prefer-source", "2 rows (0 not moved, 1 replaced, as the plan says) | 2 rows arrived in SECONDS"),
     ],
 )
@@ -266,7 +266,7 @@ def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None
     copied = bench.copied(source("a.db", table("Kids", into="child")), source("b.db", "child"))
 
     assert sorted(said(compare.foreign_keys(copied.con, copied.found))) == [
-        "child -> PARENTS | at most 6 rows without a parent, as before | 1 rows without a parent | passed",
+        "child -> PARENTS | at most 6 rows without a parent, as before | 1 row without a parent | passed",
         "child -> Parents | at most 6 rows without a parent, as before | 5 rows without a parent | passed",
     ]
 

@@ -229,7 +229,7 @@ def test_check_names_rows_that_changed_since(root: Path) -> None:
         "workspace.db: notes": [(Kind.CHANGED, "notes", (MASKED,), ("body",))],
         "workspace.db: tasks": [(Kind.EXTRA, "tasks", ("40",), ())],
     }
-    assert any("row id 40 of tasks: extra" in finding for finding in run.log.findings)
+    assert any("row id 40 of tasks: extra" in finding.text for finding in run.log.findings)
     assert "secret words" not in repr((run.log.findings, result))
 
 

@@ -63,6 +63,6 @@ def test_on_a_network_wal_is_refused_and_the_rest_is_pointed_out(
 
     seen = in_use.in_use(Plan.model_validate(PLAN), tmp_path, rehearsal=False)
 
-    pointed_out = [finding for finding in seen.findings if "network file system (nfs4)" in finding]
+    pointed_out = [finding for finding in seen.findings if finding.id == "network-file-system"]
     assert [problem.id for problem in seen.problems] == (["wal-on-network"] * 2 if mode == "wal" else [])
     assert len(pointed_out) == (0 if mode == "wal" else 2)

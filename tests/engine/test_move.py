@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from migration.engine.connections import open_readonly
-from migration.engine.move import Move, differences, fit, table_or_problem
+from migration.engine.move import Move, column_differences, differences, fit, table_or_problem
 from migration.engine.schema import Table
 from migration.plan.problem import Problem
 from tests.engine.databases import TARGET, Bench, source, table
@@ -154,15 +154,35 @@ def test_declarations_that_differ_are_named_column_by_column(bench: Bench) -> No
         columns={"c": "z"},
     )
 
-    assert differences(move) == [
-        "a.db:t column a: place in primary key was 1, is none in the target.",
-        "a.db:t column b: type was TEXT, is VARCHAR(9) in the target.",
-        "a.db:t column b: NOT NULL was yes, is no in the target.",
-        "a.db:t column b: default was 'x', is none in the target.",
-        "a.db:t column c -> z: type was none, is TEXT in the target.",
-        "a.db:t column c -> z: place in primary key was none, is 1 in the target.",
-        "a.db:t: t in the target has a further column more, filled by default.",
+    assert [(finding.id, finding.level, finding.count) for finding in differences(move)] == [
+        ("not-null-lost", "attention", 1), ("default-lost", "attention", 1), ("key-lost", "attention", 1),
+        ("column-differs", "note", 3), ("further-column", "note", 1),
+    ]  # fmt: skip
+    assert {finding.subject for finding in differences(move)} == {"a.db:t"}
+    assert [difference.change for difference in column_differences(move)] == [
+        "place in primary key was 1, is none",
+        "type was TEXT, is VARCHAR(9)",
+        "NOT NULL was yes, is no",
+        "default was 'x', is none",
+        "type was none, is TEXT",
+        "place in primary key was none, is 1",
     ]
+
+
+def test_columns_that_lose_the_same_are_one_finding(bench: Bench) -> None:
+    """It counts all of them, and names the first three; a default that is gained is no loss."""
+    names = [f"c{number}" for number in range(20)]
+    move = move_of(
+        bench,
+        f"CREATE TABLE t({', '.join(f'{name} NOT NULL' for name in names)})",
+        f"CREATE TABLE t({', '.join(f'{name} DEFAULT 1' for name in names)})",
+    )
+
+    lost, gained = differences(move)
+
+    assert (lost.id, lost.level, lost.count) == ("not-null-lost", "attention", 20)
+    assert lost.text.endswith(": c0, c1, c2 and 17 more.")
+    assert (gained.id, gained.level, gained.count) == ("column-differs", "note", 20)
 
 
 def test_equal_tables_have_no_differences(bench: Bench) -> None:
@@ -183,7 +203,9 @@ def test_an_index_that_the_target_lacks_is_named(bench: Bench) -> None:
 
     move, _ = fit(one, one.tables[0], here, there, new=False)
 
-    assert differences(move) == ["a.db:t: index two has no counterpart in the target (the plan's create has none)."]
+    [finding] = differences(move)
+    assert (finding.id, finding.level, finding.subject, finding.count) == ("index-lost", "attention", "a.db:t", 1)
+    assert finding.text.endswith(": two.")
 
 
 @pytest.mark.parametrize(

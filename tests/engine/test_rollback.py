@@ -222,7 +222,7 @@ def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> Non
     done = put_back(root, root / SET)
 
     assert [one.partition(" (")[0] for one in changed] == [
-        "extra: not there at the migration, 0 rows",
+        "extra: not there at the migration, 0 rows now",
         "notes: 5 rows",
         "tasks: 3 rows",
     ]

@@ -119,7 +119,7 @@ def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times:
 
     assert state(root) == before
     assert len(said) == 1, said
-    assert said[0].startswith(f"small-{STAMP}: an earlier run was cut short; put back first: ")
+    assert (said[0].id, said[0].level, said[0].subject) == ("run-cut-short", "attention", f"small-{STAMP}")
     assert (root / SET / "manifest.json").exists()
     assert cut_short(root, plan_of(root)) == []
     assert recover(root, plan_of(root)) == []
@@ -203,9 +203,7 @@ def test_a_run_killed_before_its_set_was_sealed_leaves_nothing(root: Path) -> No
 
     said = recover(root, plan_of(root))
 
-    assert said == [
-        f"small-{STAMP}: an earlier run was cut short before it changed anything; its set is gone.",
-    ]
+    assert [(finding.id, finding.subject) for finding in said] == [("run-cut-short", f"small-{STAMP}")]
     assert state(root) == before
     assert list((root / "backups").iterdir()) == []
 
@@ -273,7 +271,7 @@ def test_a_rollback_that_was_killed_is_finished(tmp_path: Path) -> None:
 
         assert state(copy) == (before if started else standing), number
         begun += bool(said)
-        assert all("a rollback was cut short" in one for one in said)
+        assert all("a rollback was cut short" in one.text for one in said)
     assert begun > 4
     assert folder.exists()
 
@@ -299,7 +297,7 @@ def test_what_applications_wrote_after_a_crash_is_kept(root: Path) -> None:
 
     assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(4,)]
     assert execute(root / "workspace.db", "SELECT count(*) FROM projects") == [(3,)]
-    assert sum("is not as it was before that run, and not by the run" in one for one in said) == 2
+    assert sum(finding.id == "recovery-inexact" for finding in said) == 2
     assert recover(root, plan_of(root)) == []
 
 
@@ -312,7 +310,7 @@ def test_rows_written_into_a_committed_target_after_a_crash_are_kept_aside(root:
     [said] = recover(root, plan_of(root))
 
     assert state(root) == before
-    assert "kept workspace.db as it was" in said
+    assert "kept workspace.db as it was" in said.text
     kept = root / SET / "databases/workspace-before-rollback.db"
     assert execute(kept, "SELECT name FROM projects WHERE id = 3") == [("new",)]
 

@@ -42,14 +42,14 @@ def test_uncommitted_edits_and_untracked_files_are_said(tmp_path: Path, inside: 
 
     said = noted(root, FILES)
 
-    assert [one.split(":")[0] for one in said] == [
-        "app/edited.py has uncommitted edits",
-        "app/staged.py has uncommitted edits",
-        "app/new.py is not tracked by git",
-        ".env is not tracked by git",
-        "build/made.py is not tracked by git",
+    assert [(finding.id, finding.subject) for finding in said] == [
+        ("uncommitted-edits", "app/edited.py"),
+        ("uncommitted-edits", "app/staged.py"),
+        ("untracked-file", "app/new.py"),
+        ("untracked-file", ".env"),
+        ("untracked-file", "build/made.py"),
     ]
-    assert "--exclude=.env" in said[3]
+    assert "--exclude=.env" in said[3].text
     assert {path: path.read_bytes() for path in git_files} == git_files
 
 
@@ -61,9 +61,9 @@ def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:
 
     said = noted(tmp_path, ["one/app/edited.py", "two/app/edited.py", "two/app/new.py"])
 
-    assert [one.split(":")[0] for one in said] == [
-        "one/app/edited.py has uncommitted edits",
-        "two/app/new.py is not tracked by git",
+    assert [(finding.id, finding.subject) for finding in said] == [
+        ("uncommitted-edits", "one/app/edited.py"),
+        ("untracked-file", "two/app/new.py"),
     ]
 
 

@@ -45,7 +45,7 @@ def die_in_a_transaction(database: Path) -> None:
 
 def findings(ran: Ran) -> str:
     """What the report lists for a reader's eye."""
-    return "\n".join(ran.findings)
+    return "\n".join(finding.sentence for finding in ran.findings)
 
 
 @pytest.mark.parametrize("file", ["old.db", *thorough("main.db")])

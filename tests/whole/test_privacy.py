@@ -200,7 +200,7 @@ def test_row_that_was_changed_since_is_named_without_its_values(workspace: Works
 
     assert ran.exit == 0, ran.text
     assert leaks(ran) == []
-    assert any("row id 1 of people: column name changed" in finding for finding in ran.findings)
+    assert any("row id 1 of people: column name changed" in finding.text for finding in ran.findings)
     rows = {one["subject"]: one["rows"] for one in ran.evidence["criteria"] if "rows" in one}
     assert [column["column"] for column in rows["main.db: secrets"]["first"][0]["columns"]] == ["body"]
 

@@ -73,9 +73,9 @@ def test_a_real_project_is_consolidated(consolidated: Ran) -> None:
 
 def test_its_report_lists_what_is_no_failure(consolidated: Ran) -> None:
     """Documentation that names an old database, and a file that git does not track; what git ignores is not read."""
-    assert consolidated.findings == [
-        ".env is not tracked by git: where it is absent, git apply needs --exclude=.env with code.diff.",
-        "README.md:3: names orders.db (documentation).",
+    assert [(finding.id, finding.level, finding.subject) for finding in consolidated.findings] == [
+        ("untracked-file", "note", ".env"),
+        ("mention-in-documentation", "note", "README.md:3"),
     ]
 
 
@@ -88,7 +88,7 @@ def test_a_real_project_is_rehearsed_with_edits_under_way(tmp_path: Path) -> Non
     ran = project.forked("verify")
 
     assert ran.exit == 0, ran.text
-    assert "config/settings.yaml has uncommitted edits" in ran.findings[0]
+    assert (ran.findings[0].id, ran.findings[0].subject) == ("uncommitted-edits", "config/settings.yaml")
     assert project.files() == before
 
 
@@ -117,7 +117,7 @@ def test_a_real_project_is_consolidated_without_git_and_with_the_references_that
 
     assert [one.file for one in made if one.understood] == [one.file for one in made]
     assert ran.exit == 0, ran.text
-    assert ran.findings == ["README.md:3: names orders.db (documentation)."]
+    assert [(finding.id, finding.subject) for finding in ran.findings] == [("mention-in-documentation", "README.md:3")]
 
 
 @pytest.mark.thorough

@@ -89,7 +89,10 @@ def test_a_running_application_stops_a_migration_and_not_a_rehearsal(workspace: 
 
     assert rehearsed.exit == 0, rehearsed.text
     assert after_rehearsal == before
-    assert any(f"main.db is open in process {pid}" in finding for finding in rehearsed.findings)
+    assert any(
+        finding.id == "database-open" and finding.subject == "main.db" and f"process {pid}" in finding.text
+        for finding in rehearsed.findings
+    )
     assert refused.exit == 4, refused.text
     assert f"main.db: is open, in use by process {pid}" in refused.text
     assert after_refusal == before

@@ -121,7 +121,7 @@ def test_a_failure_that_nobody_foresaw_keeps_its_traceback(workspace: Workspace)
     assert ran.shows_source
     assert "  40-transfer: ZeroDivisionError: nobody foresaw this" in ran.text
     assert "FAILED tests/stages/test_40_transfer.py" in ran.text
-    assert ran.findings[0] == "40-transfer: ZeroDivisionError: nobody foresaw this"
+    assert ran.findings[0].text == "40-transfer: ZeroDivisionError: nobody foresaw this"
     assert workspace.contents() == before
 
 

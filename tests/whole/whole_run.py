@@ -28,6 +28,7 @@ from migration.audit.told import tell
 from migration.audit.verdict_check import adding_up, following
 from migration.engine import connections
 from migration.engine.backup import file_content_digest
+from migration.engine.findings import Finding
 from migration.harness.outcome import stage_of
 from migration.harness.state import SESSION
 
@@ -129,10 +130,10 @@ class Ran:
         return "Traceback (most recent" in self.text or "\nE   " in self.text or "\n>   " in self.text
 
     @property
-    def findings(self) -> list[str]:
-        """The texts of its findings; that of other users' processes depends on the machine."""
-        texts = [finding["text"] for finding in self.evidence.get("findings", ())]
-        return [text for text in texts if "of other users could not be examined" not in text]
+    def findings(self) -> list[Finding]:
+        """Its findings but that of other users' processes, which depends on the machine."""
+        findings = [Finding(**finding) for finding in self.evidence.get("findings", ())]
+        return [finding for finding in findings if finding.id != "processes-unexamined"]
 
     @property
     def outcomes(self) -> dict[str, str]:

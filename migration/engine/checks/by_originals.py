@@ -75,7 +75,7 @@ def no_stale_references(run: OriginalsRun) -> list[Observation]:
     settings = run.request.settings
     live = settings.workspace
     result = mentions(scope_of(run.plan, live, live, own=[settings.plan, settings.reports]))
-    run.log.findings += listed(result, run.plan.scan.exempt)
+    run.log.note(*listed(result, run.plan.scan.exempt))
     return stale_observations(result)
 
 

@@ -35,7 +35,7 @@ def references_updated(run: Run) -> list[Observation]:
 def no_stale_references(run: Run) -> list[Observation]:
     """Observe that no code or configuration in the scanned trees names an old database."""
     result = mentions(run.scan_scope())
-    run.log.findings += listed(result, run.plan.scan.exempt)
+    run.log.note(*listed(result, run.plan.scan.exempt))
     return stale_observations(result)
 
 
@@ -52,7 +52,7 @@ def logs_clean(run: Run) -> list[Observation]:
 def no_side_effects(run: Run) -> list[Observation]:
     """Observe that the applications changed no database; what a test that may write did on a copy is a finding."""
     seen = run.applications.side_effects()
-    run.log.findings += run.applications.written
+    run.log.note(*run.applications.changes_on_copies())
     return seen
 
 

@@ -35,7 +35,7 @@ def archives_unchanged(run: CheckRun) -> list[Observation]:
 
 def target_right(run: CheckRun) -> list[Observation]:
     """Observe that the target is intact and has each table; rows changed since are a finding."""
-    run.log.findings += run.target_now.changed(run.changed_since)
+    run.log.note(*run.target_now.changed(run.sealed.target, run.changed_since))
     return check.target_right(run.target_now, run.sealed, run.changed_since)
 
 
@@ -49,5 +49,5 @@ def still_no_stale_references(run: CheckRun) -> list[Observation]:
     settings = run.request.settings
     scope = scope_of(run.plan, run.root, run.root, own=[settings.plan, settings.reports])
     result = mentions(replace(scope, databases=list(run.sealed.archive)))
-    run.log.findings += listed(result, run.plan.scan.exempt)
+    run.log.note(*listed(result, run.plan.scan.exempt))
     return stale_observations(result)

@@ -1,0 +1,122 @@
+"""State what a reader should know that is no failure of a criterion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from migration.engine.observation import counted, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Level = Literal["attention", "note"]
+"""``attention`` asks the reader to judge, ``note`` does not."""
+
+STAGE_ERROR = "stage-error"
+"""Id of the findings that say why a stage failed where no criterion does."""
+
+LEVELS: dict[str, Level] = {
+    STAGE_ERROR: "attention",
+    "bundle-of-run": "note",
+    "changes-discarded": "attention",
+    "column-differs": "note",
+    "database-open": "attention",
+    "default-lost": "attention",
+    "encoding-changed": "note",
+    "exemption-idle": "note",
+    "fault-not-planted": "attention",
+    "further-column": "note",
+    "hot-journal-rolled-back": "attention",
+    "index-lost": "attention",
+    "key-lost": "attention",
+    "mention-exempt": "note",
+    "mention-in-documentation": "note",
+    "name-changed": "note",
+    "network-file-system": "attention",
+    "not-null-lost": "attention",
+    "not-scanned": "attention",
+    "parent-absent": "attention",
+    "processes-unexamined": "attention",
+    "recovery-inexact": "attention",
+    "rollback-step": "note",
+    "rows-changed-since": "attention",
+    "rows-left": "note",
+    "rows-not-moved": "attention",
+    "rows-replaced": "attention",
+    "rows-skipped": "note",
+    "run-cut-short": "attention",
+    "smoke-changed-copy": "note",
+    "source-absent": "note",
+    "synchronized-folder": "attention",
+    "table-as-it-was": "attention",
+    "table-changed-since": "note",
+    "trigger-left": "attention",
+    "trigger-left-with-table": "note",
+    "trigger-uses-target": "attention",
+    "uncommitted-edits": "note",
+    "untracked-file": "note",
+    "view-left": "attention",
+}
+"""Id of each kind of finding to its level; docs/findings.md explains each."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a reader should know that is no failure of a criterion.
+
+    Attributes:
+        id: What kind of thing it is.
+        level: Whether the reader has to judge it.
+        subject: File, ``file:table`` or command; empty where the text names what it is about.
+        count: Number of things that it is about.
+        text: A sentence about the subject, without values of rows.
+        noun: What ``count`` counts, as long as the text does not say the number yet; empty in a record.
+    """
+
+    id: str
+    level: Level
+    subject: str
+    count: int
+    text: str
+    noun: str = ""
+
+    @classmethod
+    def of(cls, id: str, subject: str, text: str, *, count: int = 1, noun: str = "") -> Finding:
+        """Return a finding of a known kind, which has the level of its kind.
+
+        Args:
+            id: A key of :data:`LEVELS`.
+            subject: File, ``file:table`` or command; empty where the text names what it is about.
+            text: A sentence about the subject, without values of rows.
+            count: Number of things that it is about.
+            noun: Where given, :func:`joined` puts the count and this noun before the text.
+        """
+        return cls(id, LEVELS[id], subject, count, text, noun)
+
+    @property
+    def sentence(self) -> str:
+        """Subject and text as a person reads them in one line."""
+        return f"{self.subject}: {self.text}" if self.subject else self.text
+
+
+def joined(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Join findings that say the same of several subjects, and put those that ask for attention first.
+
+    Within a level they stay in the order in which they first occur.
+    """
+    groups: dict[tuple[str, Level, str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.id, finding.level, finding.noun, finding.text), []).append(finding)
+    return tuple(sorted(map(_join, groups.values()), key=lambda finding: finding.level != "attention"))
+
+
+def _join(alike: Sequence[Finding]) -> Finding:
+    """Return one finding for several of the same text; it names the first of their subjects."""
+    first, count = alike[0], sum(finding.count for finding in alike)
+    text = f"{counted(count, first.noun)} {first.text}" if first.noun else first.text
+    subjects = list(dict.fromkeys(finding.subject for finding in alike if finding.subject))
+    if len(subjects) <= 1:
+        return replace(first, count=count, text=text, noun="")
+    end = "." if text.endswith(".") else ""
+    return replace(first, subject="", count=count, text=f"{text.removesuffix('.')} ({named(subjects)}){end}", noun="")

@@ -1,0 +1,89 @@
+"""Findings: records that are joined, of kinds that a page explains."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from migration.engine.findings import LEVELS, Finding, joined
+from migration.engine.modes import Mode
+from migration.engine.run_log import RunLog
+
+ROOT = Path(__file__).parents[2]
+ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)
+MODULES = [path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.relative_to(ROOT).parts]
+
+
+def left(subject: str, rows: int, reason: str = "old") -> Finding:
+    """Return the finding for rows that are left behind."""
+    return Finding.of("rows-left", subject, f"left behind: {reason}.", count=rows, noun="row")
+
+
+def test_page_explains_each_kind_once() -> None:
+    """In the order of the ids, with the level that such findings have; evidence of schema 1 has one kind more."""
+    assert sorted({**LEVELS, "finding": "note"}.items()) == ROWS
+
+
+def test_each_kind_is_made_somewhere() -> None:
+    """No row explains what no run finds any more, and no module makes a finding without a kind of its own."""
+    texts = [
+        {node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)}
+        for path in MODULES
+        if path.name != "findings.py"
+    ]
+    made = [
+        ast.unparse(node.func)
+        for path in MODULES
+        if "engine.findings import" in path.read_text("utf-8")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding"
+    ]
+
+    assert {id for id in LEVELS if not any(id in names for names in texts)} == {"stage-error"}
+    assert made == []
+
+
+def test_unknown_kind_is_an_error() -> None:
+    """A kind without a level and without a row on the page cannot be noted."""
+    with pytest.raises(KeyError):
+        Finding.of("something", "a.db", "it is so.")
+
+
+def test_same_text_about_many_subjects_is_one_finding() -> None:
+    """The count is that of all, and the names are cut."""
+    [finding] = joined(left(f"{number}.db:t", 2) for number in range(20))
+
+    assert (finding.id, finding.level, finding.subject, finding.count) == ("rows-left", "note", "", 40)
+    assert finding.text == "40 rows left behind: old (0.db:t, 1.db:t, 2.db:t and 17 more)."
+
+
+def test_other_text_or_kind_is_another_finding() -> None:
+    """Only what says the same is joined; a number has its noun."""
+    findings = joined(
+        [left("a.db:t", 1), left("b.db:t", 3, "new"), Finding.of("view-left", "a.db", "left behind: old.")]
+    )
+
+    assert [(finding.id, finding.subject, finding.text) for finding in findings] == [
+        ("view-left", "a.db", "left behind: old."),
+        ("rows-left", "a.db:t", "1 row left behind: old."),
+        ("rows-left", "b.db:t", "3 rows left behind: new."),
+    ]
+
+
+def test_joined_findings_stay_as_they_are() -> None:
+    """A record that was joined can be joined again."""
+    once = joined([left("a.db:t", 1), left("b.db:t", 3), Finding.of("view-left", "a.db", "view v stays.")])
+
+    assert joined(once) == once
+
+
+def test_log_gives_attention_first() -> None:
+    """Notes that were noted before do not bury a lost constraint."""
+    log = RunLog(Mode.MIGRATE)
+    log.note(*(left(f"{number}.db:t", 2, str(number)) for number in range(60)))
+    log.note(Finding.of("not-null-lost", "a.db:t", "1 column is NOT NULL in the source."))
+
+    assert [finding.level for finding in log.findings] == ["attention", *["note"] * 60]
