@@ -21,7 +21,7 @@ from migration.audit.evidence import (
 )
 from migration.audit.words import last_of
 from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
+from migration.engine.observation import Outcome, Relation
 from migration.engine.row_differences import RowDifferences, row_differences_from
 from migration.engine.stages import stages_of
 from migration.plan.printable import printable
@@ -67,7 +67,7 @@ _LISTS: dict[str, type] = {
 _OTHER = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps")
 _KEYS = {"criterion": "id"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
-    Evidence: {"outcome": Outcome},
+    Evidence: {"outcome": Outcome, "relation": Relation},
     Attempt: {"mode": Mode.named},
 }
 
@@ -140,7 +140,8 @@ def _read(kind: type, item: dict[str, Any]) -> Any:
     values = {name: item[key] for name, key in keys.items() if key in item}
     if kind is Evidence and "rows" in values:
         values["rows"] = row_differences_from(values["rows"])
-    return kind(**values | {name: enum(values[name]) for name, enum in _ENUMS.get(kind, {}).items()})
+    enums = {name: enum for name, enum in _ENUMS.get(kind, {}).items() if values.get(name) is not None}
+    return kind(**values | {name: enum(values[name]) for name, enum in enums.items()})
 
 
 def _items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from migration.engine import bystanders, history, logs
 from migration.engine.content import Reader
 from migration.engine.findings import Finding
-from migration.engine.observation import Observation, counted, named, not_required
+from migration.engine.observation import Observation, counted, equal, named, not_required
 from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.smoke import SmokeResult, run_smoke
 from migration.plan.printable import one_line
@@ -108,7 +108,7 @@ class Applications:
         ]
         tables = f"{len(self._before)} tables, {len(self._databases)} databases as before"
         examined = len(self._before) + len(self._databases)
-        unchanged = Observation("databases", tables, tables, holds=True, examined=examined)
+        unchanged = replace(equal("databases", tables, tables), examined=examined)
         seen = seen or [unchanged if examined else not_required("databases", "no table and no database is there")]
         if self._writers:
             changes = f"{counted(len(self._written), 'change')} by {', '.join(self._writers)}, on copies that are gone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from migration.engine import history
 from migration.engine.digest import TableDigest, digest_table
 from migration.engine.dump import marks
 from migration.engine.facts import CHECK_CACHE_KB, orphans
-from migration.engine.observation import Observation, counted, equal, not_required
+from migration.engine.observation import Observation, at_least, at_most, counted, equal, not_required
 from migration.engine.row_differences import explained, unexplained
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
@@ -190,12 +191,7 @@ def foreign_keys(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
     seen = []
     for (child, parent), count in orphans(con).items():
         known = before[folded(child), folded(parent)]
-        expected = f"at most {counted(known, 'row')} without a parent, as before"
-        seen.append(
-            Observation(
-                f"{child} -> {parent}", expected, f"{counted(count, 'row')} without a parent", holds=count <= known
-            )
-        )
+        seen.append(at_most(f"{child} -> {parent}", known, count, "row", " without a parent", ", as before"))
     return seen or no_orphan(len(read(con).tables))
 
 
@@ -203,8 +199,8 @@ def no_orphan(tables: int) -> list[Observation]:
     """State that foreign_key_check of a number of tables found nothing."""
     if not tables:
         return [not_required("target: foreign_key_check", "the target has no table")]
-    observed = f"0 rows without a parent in {counted(tables, 'table')}"
-    return [Observation("target: foreign_key_check", "0 rows without a parent", observed, holds=True, examined=tables)]
+    none = equal("target: foreign_key_check", "0 rows without a parent", "0 rows without a parent")
+    return [replace(none, examined=tables)]
 
 
 def _orphans_before(survey: Survey) -> dict[tuple[str, str], int]:
@@ -284,8 +280,7 @@ def marks_carried(con: sqlite3.Connection, survey: Survey) -> list[Observation]:
     found = {folded(name): mark for name, mark in marks(con).items()}
     seen = []
     for name, mark in expected.items():
-        observed = found.get(name, 0)
-        seen.append(Observation(f"{name}: AUTOINCREMENT", f"at least {mark}", str(observed), holds=observed >= mark))
+        seen.append(at_least(f"{name}: AUTOINCREMENT", mark, found.get(name, 0)))
     return seen
 
 
@@ -296,8 +291,7 @@ def size_reasonable(size: int, survey: Survey) -> list[Observation]:
     tables = survey.future.schema.tables.values()
     objects = len(tables) + sum(len(table.indexes) for table in tables)
     limit = before + 2 * brought + (64 + objects) * 65536
-    expected = f"at most {limit} bytes ({before} before, {brought} in the sources)"
-    return [Observation("target", expected, f"{size} bytes", holds=size <= limit)]
+    return [at_most("target", limit, size, "byte", note=f" ({before} before, {brought} in the sources)")]
 
 
 def final(

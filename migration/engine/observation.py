@@ -32,6 +32,34 @@ class Outcome(StrEnum):
         return self in (Outcome.PASSED, Outcome.NOT_REQUIRED)
 
 
+class Relation(StrEnum):
+    """How what was observed has to relate to what was expected where a criterion passed."""
+
+    EQUAL = "equal"
+    """Both texts are the same."""
+    AT_MOST = "at most"
+    """A number is at most a limit; both are recorded as numbers."""
+    AT_LEAST = "at least"
+    """A number is at least a limit; both are recorded as numbers."""
+    STATED = "stated"
+    """Words say what was expected and observed; only the check itself could decide."""
+
+    def holds(self, expected: str, observed: str, limit: int | None, number: int | None) -> bool:
+        """Whether a passed entry with these values does not contradict itself."""
+        if self is Relation.STATED:
+            return True
+        if self is Relation.EQUAL:
+            return expected == observed
+        if limit is None or number is None:
+            return False
+        bounded = number <= limit if self is Relation.AT_MOST else number >= limit
+        return bounded and _begins(expected, f"{self} {limit}") and _begins(observed, str(number))
+
+
+def _begins(text: str, words: str) -> bool:
+    return f"{text} ".startswith(f"{words} ")
+
+
 @dataclass(frozen=True)
 class Observation:
     """One look at one subject.
@@ -47,6 +75,9 @@ class Observation:
         examined: Number of subjects that this observation stands for; 0 exactly when nothing was looked at.
         rows: Which rows differ, with their values; reports show those only if the operator asks for them.
         outcome: Set by :func:`not_examined` and :func:`not_required`; else it follows from ``holds``.
+        relation: How expected and observed relate where it holds, so that a reader of evidence can decide it again.
+        limit: What the number was compared with, where the relation is one of numbers.
+        number: The number that was observed there.
     """
 
     subject: str
@@ -59,6 +90,9 @@ class Observation:
     examined: int = 1
     unlooked: Outcome | None = None
     rows: RowDifferences | None = None
+    relation: Relation = Relation.STATED
+    limit: int | None = None
+    number: int | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -70,7 +104,20 @@ class Observation:
 
 def equal(subject: str, expected: object, observed: object, todo: str = "") -> Observation:
     """Observe that two values are the same; both are shown as text."""
-    return Observation(subject, str(expected), str(observed), expected == observed, todo)
+    return Observation(subject, str(expected), str(observed), expected == observed, todo, relation=Relation.EQUAL)
+
+
+def at_most(subject: str, limit: int, number: int, noun: str, after: str = "", note: str = "") -> Observation:
+    """Observe that a number is at most a limit; ``after`` follows the noun in both texts, the note the limit alone."""
+    expected, observed = f"at most {counted(limit, noun)}{after}{note}", f"{counted(number, noun)}{after}"
+    holds = number <= limit
+    return Observation(subject, expected, observed, holds, relation=Relation.AT_MOST, limit=limit, number=number)
+
+
+def at_least(subject: str, limit: int, number: int) -> Observation:
+    """Observe that a number is at least a limit."""
+    expected, holds = f"at least {limit}", number >= limit
+    return Observation(subject, expected, str(number), holds, relation=Relation.AT_LEAST, limit=limit, number=number)
 
 
 def not_examined(subject: str, reason: str, todo: str = "") -> Observation:

@@ -7,7 +7,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from migration.engine.code_files import CodeFile, is_python, line_of, read
-from migration.engine.observation import Observation, not_required
+from migration.engine.observation import Observation, equal, not_required
 from migration.engine.rewriting import Rewriting, check_syntax, not_replaced, source_of
 from migration.engine.syntax import Unfit
 from migration.plan.printable import one_line
@@ -101,7 +101,7 @@ def _compile_observation(root: Path, file: str) -> Observation:
         check_syntax(file, code.data)
     except Unfit as error:
         return Observation(f"{file}:{error.line}", expected, error.what, holds=False, todo=error.todo)
-    return Observation(file, expected, expected, holds=True)
+    return equal(file, expected, expected)
 
 
 def _updated_observation(root: Path, reference: Reference) -> Observation:

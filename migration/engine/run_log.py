@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from migration.engine.errors import EngineError
 from migration.engine.findings import Finding, joined
-from migration.engine.observation import Observation, Outcome, not_examined
+from migration.engine.observation import Observation, Outcome, Relation, not_examined
 from migration.engine.stages import Stage, stages_of
 from migration.plan.printable import printable
 
@@ -36,6 +36,9 @@ class Evidence:
         examined: Number of subjects that it stands for.
         todo: When it does not hold: what to do next.
         rows: Which rows differ, where rows were compared and did; without values unless they were asked for.
+        relation: How expected and observed relate where it holds; None in evidence that was written without it.
+        limit: What the number was compared with, where the relation is one of numbers.
+        number: The number that was observed there.
     """
 
     criterion: str
@@ -46,6 +49,9 @@ class Evidence:
     examined: int = 1
     todo: str = ""
     rows: RowDifferences | None = None
+    relation: Relation | None = None
+    limit: int | None = None
+    number: int | None = None
 
     @property
     def holds(self) -> bool:
@@ -331,5 +337,15 @@ class RunLog:
 
 def _as_evidence(criterion: str, seen: Observation) -> Evidence:
     return Evidence(
-        criterion, seen.subject, seen.expected, seen.observed, seen.outcome, seen.examined, seen.todo, seen.rows
+        criterion=criterion,
+        subject=seen.subject,
+        expected=seen.expected,
+        observed=seen.observed,
+        outcome=seen.outcome,
+        examined=seen.examined,
+        todo=seen.todo,
+        rows=seen.rows,
+        relation=seen.relation,
+        limit=seen.limit,
+        number=seen.number,
     )

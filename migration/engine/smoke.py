@@ -9,13 +9,13 @@ import signal
 import subprocess
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from migration.engine.family import Family
 from migration.engine.live_use import LiveUse
-from migration.engine.observation import Observation
+from migration.engine.observation import Observation, Relation, equal
 from migration.engine.surroundings import command_of, environment_of
 from migration.plan.printable import one_line
 
@@ -171,7 +171,10 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
     if test.expect.lines is not None:
         right = result.lines == test.expect.lines
         todo, heard = ("", "") if right else (compare, shown)
-        yield Observation(subject, f"{test.expect.lines} lines of output", f"{result.lines} lines", right, todo, heard)
+        yield replace(
+            equal(subject, f"{test.expect.lines} lines of output", f"{result.lines} lines of output", todo),
+            heard=heard,
+        )
 
 
 def _use_observation(subject: str, used: tuple[str, ...]) -> Observation:
@@ -198,7 +201,9 @@ def _exit_observation(subject: str, test: Smoke, result: SmokeResult) -> Observa
         observed = f"ended by signal {_signal_name(-result.exit)}"
     todo = "" if holds else f"Run it by hand and read its error. {_PLAN}"
     heard = "" if holds else _heard(result)
-    return Observation(subject, f"exit status {test.expect.exit}", observed, holds, todo, heard)
+    expected = f"exit status {test.expect.exit}"
+    relation = Relation.EQUAL if expected == observed else Relation.STATED
+    return Observation(subject, expected, observed, holds, todo, heard, relation=relation)
 
 
 def _read(output: IO[bytes]) -> str:

@@ -82,7 +82,9 @@ def test_the_keys_are_exactly_those_of_schema_2(accepted: Record) -> None:
         frozenset(["id", "outcome", "seconds", "estimate", "reason"])
     }
     assert {frozenset(entry) for entry in document["criteria"]} == {
-        frozenset(["id", "subject", "outcome", "expected", "observed", "examined", "todo"])
+        frozenset(
+            ["id", "subject", "outcome", "expected", "observed", "examined", "todo", "relation", "limit", "number"]
+        )
     }
     assert {frozenset(one) for one in document["findings"]} == {frozenset(["id", "level", "subject", "count", "text"])}
     assert schema_errors(document) == []

@@ -300,7 +300,7 @@ def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
         (Expect(stdout="^85$"), {"exit": 0, "stdout": "185\n"}, [("4 characters, no match", "185")]),
         (Expect(stdout="."), {"exit": 0}, [("0 characters, no match", "(no output)")]),
         (Expect(lines=2), {"exit": 0, "stdout": "a\nb\n", "lines": 2}, []),
-        (Expect(lines=85), {"exit": 0, "stdout": "a\nb\n", "lines": 2}, [("2 lines", "a\\nb")]),
+        (Expect(lines=85), {"exit": 0, "stdout": "a\nb\n", "lines": 2}, [("2 lines of output", "a\\nb")]),
         (Expect(lines=0), {"exit": 0, "lines": 0}, []),
         (
             Expect(stdout="^85$"),

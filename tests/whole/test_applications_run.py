@@ -62,7 +62,7 @@ class Wrong:
 
 WRONG = (
     Wrong("prints 6 where 85 is right", "print(6)", "smoke:wrong", "6", 'expect = { stdout = "^85$" }'),
-    Wrong("prints 1 line of 3", "print('a')", "smoke:wrong", "1 lines: a", "expect = { lines = 3 }"),
+    Wrong("prints 1 line of 3", "print('a')", "smoke:wrong", "1 lines of output: a", "expect = { lines = 3 }"),
     Wrong("hangs, with a child", _HANG, "smoke:wrong", "still running after 2 s, ended with its", "timeout = 2"),
     Wrong("makes 20 tables", _ORM, "no-side-effects", "main.db: orm_19: 0 rows"),
     Wrong(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def plan_valid(run: HasPlan) -> list[Observation]:
     """Observe that the plan is one of format 1, without a mistake."""
     mistakes = [as_observation(problem) for problem in run.plan_problems]
-    return mistakes or [Observation(run.plan_name, "no mistake", "no mistake", holds=True)]
+    return mistakes or [equal(run.plan_name, "no mistake", "no mistake")]
 
 
 def sources_readable(run: Run) -> list[Observation]:
