@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.audit import bundle_check, verdict_check
+from migration.audit import bundle_check, entries_check, verdict_check
 from migration.audit.bundle_reader import read_bundle
 from migration.audit.past_runs import MANIFEST, told_by
 from migration.audit.told import tell
@@ -92,6 +92,10 @@ class BundleRun(Pipeline):
     def verdict_follows(self) -> list[Observation]:
         """Observe that the verdict is the one that criteria and stages add up to."""
         return verdict_check.following(self.contents)
+
+    def evidence_consistent(self) -> list[Observation]:
+        """Observe that no entry contradicts itself or another one, and that none is missing."""
+        return entries_check.consistent(self.contents)
 
     def counts_add_up(self) -> list[Observation]:
         """Observe that rows before and rows moved make the rows after."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import migration
 from migration.audit.evidence_file import SCHEMA, record_from_json
 from migration.audit.past_runs import MANIFEST, told_by
+from migration.plan.model import Plan
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class BundleContents:
         errors: Place in the evidence, and what is wrong there.
         applications: Names of the smoke tests of the plan.
         writes: The plan lets a smoke test change databases.
+        plan: The plan; None where it is none, or has a mistake.
     """
 
     bundle: Bundle
@@ -55,6 +57,7 @@ class BundleContents:
     errors: list[tuple[str, str]] = field(default_factory=list)
     applications: tuple[str, ...] = ()
     writes: bool = False
+    plan: Plan | None = None
 
     @property
     def of_this_release(self) -> bool:
@@ -77,6 +80,7 @@ def tell(bundle: Bundle) -> BundleContents:
         errors=errors,
         applications=tuple(printable(str(test.get("name", ""))) for test in tests),
         writes=any(test.get("writes") is True for test in tests),
+        plan=_plan(bundle.text("plan.toml")),
     )
 
 
@@ -132,6 +136,13 @@ def _files(text: str) -> dict[str, dict[str, Any]]:
     if not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
         return {}
     return files
+
+
+def _plan(text: str) -> Plan | None:
+    try:
+        return Plan.model_validate(tomllib.loads(text), by_alias=True, by_name=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _smoke_tests(plan: str) -> list[dict[str, Any]]:

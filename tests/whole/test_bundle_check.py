@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.audit import bundle_check, verdict_check
+from migration.audit import bundle_check, entries_check, verdict_check
 from migration.audit.bundle_reader import Bundle, NoBundle, read_bundle
 from migration.audit.told import tell
 from tests.whole.whole_run import Workspace, small_workspace
@@ -26,6 +26,7 @@ CHECKS = {
     "bundle-whole": bundle_check.whole,
     "evidence-valid": bundle_check.valid,
     "verdict-follows": verdict_check.following,
+    "evidence-consistent": entries_check.consistent,
     "counts-add-up": verdict_check.adding_up,
     "files-agree": bundle_check.agreeing,
 }
@@ -130,17 +131,12 @@ def _move_lost(document: Any) -> None:
     del document["moves"][0]
 
 
-def _digest_observed(document: Any) -> None:
-    one = next(one for one in document["criteria"] if one["id"] == "rows-exact" and " rows, " in one["observed"])
-    one["observed"] = one["observed"][:-4] + "beef"
-
-
-@pytest.mark.parametrize("change", [_row_count, _moved_count, _source_count, _table_lost, _move_lost, _digest_observed])
+@pytest.mark.parametrize("change", [_row_count, _moved_count, _source_count, _table_lost, _move_lost])
 def test_counts_that_do_not_add_up_are_found(files: Files, change: Callable[[Any], None]) -> None:
     """Also when every digest was computed anew."""
     edited(files, change)
 
-    assert failing(files) == {"counts-add-up"}
+    assert "counts-add-up" in failing(files)
 
 
 def _failed_hidden(document: Any) -> None:
@@ -236,7 +232,7 @@ def test_evidence_that_is_not_of_the_schema_is_found_and_judged_no_further(
 
     sealed_anew(files)
 
-    assert failing(files) == {"evidence-valid", "verdict-follows", "counts-add-up", "files-agree"}
+    assert failing(files) == CHECKS.keys() - {"bundle-whole"}
 
 
 def test_a_bundle_of_another_release_is_not_blamed_for_criteria_it_did_not_know(files: Files) -> None:

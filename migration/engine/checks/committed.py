@@ -21,6 +21,10 @@ RECORDED = "recorded"
 """Event of the ledger: record and rollback instructions are in the backup set."""
 
 
+DOCUMENTS = ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger.jsonl")
+"""Names of the files of a backup set that tell of its run."""
+
+
 def committed(run: Run) -> list[Observation]:
     """Observe that a new connection reads the row of history of this run."""
     rows = history.read_file(run.root / run.plan.target, run.limits)
@@ -93,7 +97,6 @@ def final_digest(run: Run) -> list[Observation]:
 def record_written(run: Run) -> list[Observation]:
     """Observe that the backup set has manifest, plan, record and rollback procedure, and that the ledger says so."""
     where = run.folder.relative_to(run.root).as_posix()
-    names = ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger.jsonl")
-    sizes = {name: (run.folder / name).stat().st_size if (run.folder / name).is_file() else 0 for name in names}
-    seen = [equal(f"{where}/{name}", "written", "written" if sizes[name] else "empty") for name in names]
+    sizes = {name: (run.folder / name).stat().st_size if (run.folder / name).is_file() else 0 for name in DOCUMENTS}
+    seen = [equal(f"{where}/{name}", "written", "written" if sizes[name] else "empty") for name in DOCUMENTS]
     return [*seen, equal("ledger", RECORDED, Ledger(run.folder).events()[-1]["event"])]
