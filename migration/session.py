@@ -13,6 +13,7 @@ from migration.audit.faults_table import TABLE, faults_table
 from migration.audit.index_page import write_index
 from migration.audit.private_file import write_private
 from migration.audit.records import Surroundings, record_of, versions
+from migration.audit.rehearsals import last_rehearsal
 from migration.audit.words import NOTHING_TO_UNDO
 from migration.engine import durable
 from migration.engine.errors import EngineError
@@ -21,6 +22,7 @@ from migration.engine.findings import Finding
 from migration.engine.manifest import RECORD
 from migration.engine.modes import Mode
 from migration.engine.plan_run import PlanRun
+from migration.engine.rehearsed import LastRehearsal
 from migration.engine.request import RunRequest, Settings
 from migration.engine.rollback_run import RollbackRun, to_undo
 from migration.engine.run import Context, Run
@@ -29,7 +31,6 @@ from migration.engine.sets import already_consolidated, cut_short, last_finished
 from migration.engine.standing_run import CheckRun, OriginalsRun
 from migration.engine.verdict import exit_code
 from migration.harness.attempts import earlier
-from migration.harness.rehearsals import last_passed
 from migration.plan.file import load, sha256
 from migration.plan.problem import Refused
 
@@ -229,8 +230,8 @@ def _look_around(request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hook
             )
             raise EngineError(f"{NOTHING_TO_UNDO}: {why}", todo="Name another plan: --plan FILE.", id="nothing-to-undo")
     request = _request(settings, request)
-    rehearsal = last_passed(settings.reports, request.plan_sha256) if request.mode.is_consolidation else None
-    drilled = rehearsal.finished.isoformat(timespec="seconds") if rehearsal else ""
+    rehearsal = last_rehearsal(request) if request.mode.is_consolidation else LastRehearsal()
+    drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""
     around = Surroundings(versions(), attempts, drilled)
     context = Context(
         say=hooks.say,

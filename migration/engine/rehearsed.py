@@ -24,3 +24,19 @@ class Rehearsal:
     finished: datetime
     digests: dict[str, str]
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class LastRehearsal:
+    """The last rehearsal that counts for a run.
+
+    Attributes:
+        passed: It, or None.
+        refusal: Why the best of those that do not count does not; empty where no report of one is there.
+        unmet: The demand that it does not meet: mode, plan, workspace, version, verdict, time, or a criterion of
+            bundles.
+    """
+
+    passed: Rehearsal | None = None
+    refusal: str = ""
+    unmet: str = ""

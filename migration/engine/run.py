@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
 from migration.engine.pipeline import Pipeline, in_words
 from migration.engine.preflight import Preflight, examine
+from migration.engine.rehearsed import LastRehearsal
 from migration.engine.run_log import RolledBack
 from migration.engine.scan_files import Scope, scope_of
 from migration.engine.schema import Schema, read
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from migration.engine.guard import Guard
     from migration.engine.manifest import Manifest
     from migration.engine.observation import Observation
-    from migration.engine.rehearsed import Rehearsal
     from migration.engine.request import RunRequest
     from migration.engine.smoke import SmokeResult
     from migration.engine.stages import Stage
@@ -79,14 +79,14 @@ class Context:
 
     Attributes:
         say: Called with a few words before each part of a long step.
-        rehearsal: The last rehearsal of this plan that passed, or None.
+        rehearsal: The last rehearsal that counts for this run, or why none does.
         documents: Gives the files that are kept in the backup set at the end.
         original: The workspace that applications must not open while they run on a copy; None for that of the request.
         original_plan: The plan file in it.
     """
 
     say: Callable[[str], None] = lambda _words: None
-    rehearsal: Rehearsal | None = None
+    rehearsal: LastRehearsal = field(default_factory=LastRehearsal)
     documents: Callable[[Run], Mapping[str, bytes]] = lambda _run: _DOCUMENTS
     original: Path | None = None
     original_plan: Path | None = None
@@ -102,7 +102,7 @@ class Run(Pipeline):
         stamp: ``YYYYMMDD_HHMMSS`` of the run's start; backup set and archives are named by it.
         folder: The backup set.
         ledger: In the backup set.
-        rehearsal: The last rehearsal of this plan that passed, or None.
+        rehearsal: The last rehearsal that counts for this run, or why none does.
         reader: Reads databases that this process has closed.
         contents: Where tables were read (``backup``, ``dump``, ``archive``), to file, to what they hold.
         applied: Each application that was run, and what it did.

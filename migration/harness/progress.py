@@ -63,10 +63,9 @@ class StageLines:
     def _expected(self) -> float | None:
         """Seconds that the stage took at the last rehearsal of this plan; reports are read once, and only if needed."""
         if self._rehearsed is None:
-            from migration.harness.rehearsals import last_passed
+            from migration.audit.rehearsals import last_rehearsal
 
-            request = self._session.request
-            last = last_passed(request.settings.reports, request.plan_sha256)
+            last = last_rehearsal(self._session.request).passed
             self._rehearsed = last.seconds if last else {}
         return self._rehearsed.get(self._stage)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.thorough import thorough
+from tests.whole.forgery import forge, moved_back
 from tests.whole.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -32,10 +32,8 @@ def said(ran: Ran) -> str:
 
 def age(workspace: Workspace, by: timedelta) -> None:
     """Let the rehearsal have ended that much earlier."""
-    path = next(workspace.reports.glob("*-rehearsal/evidence.json"))
-    data = json.loads(path.read_bytes())
-    data["finished"] = (datetime.now(UTC) - by).isoformat()
-    path.write_text(json.dumps(data))
+    [folder] = workspace.reports.glob("*-rehearsal")
+    forge(folder, lambda document: moved_back(document, by))
 
 
 def test_what_was_rehearsed_is_migrated_and_the_report_says_when(demanding: Workspace) -> None:

@@ -151,15 +151,17 @@ def rehearsed(run: Run) -> list[Observation]:
 
     The databases have been read by now: what the rehearsal copied is compared with them by content digest.
     """
-    subject, limit, known = run.request.settings.plan.name, run.plan.require_rehearsal, run.rehearsal
+    subject, limit, known = run.request.settings.plan.name, run.plan.require_rehearsal, run.rehearsal.passed
     if run.is_rehearsal:
         return [not_required(subject, "this run is the rehearsal")]
+    refusal = run.rehearsal.refusal
     if limit is None and known is None:
-        return [not_required(subject, "the plan demands no rehearsal, and no report of one is there")]
+        reason = f"none that counts is there: {refusal}" if refusal else "no report of one is there"
+        return [not_required(subject, f"the plan demands no rehearsal, and {reason}")]
     expected = "none demanded by the plan" if limit is None else f"one that is at most {timedelta(seconds=limit)} old"
     todo = f"Rehearse: pytest -m verify (reports in {run.request.settings.reports.name}), then migrate."
     if known is None:
-        observed = "no report of a rehearsal of this very plan that passed"
+        observed = "no report of a rehearsal of this very plan that passed" + (f": {refusal}" if refusal else "")
         return [Observation(subject, expected, observed, holds=False, todo=todo)]
     now = {facts.file: facts.digest for facts in run.found.databases}
     changed = sorted(file for file in now.keys() | known.digests.keys() if now.get(file) != known.digests.get(file))

@@ -1,0 +1,73 @@
+"""Change the report of a run as a forger does: every digest, and whatever else repeats the evidence, is made to fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from migration.audit.past_runs import MANIFEST
+from migration.audit.told import EVIDENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+    from pathlib import Path
+
+Files = dict[str, bytes]
+
+
+def seal_anew(files: Files) -> None:
+    """Bring summary and manifest in line with the other files."""
+    manifest = json.loads(files[MANIFEST])
+    before = manifest["files"][EVIDENCE]["sha256"].encode()
+    after = hashlib.sha256(files[EVIDENCE]).hexdigest().encode()
+    files["summary.txt"] = files["summary.txt"].replace(before, after)
+    document = json.loads(files[EVIDENCE])
+    told = {"run", "mode", "verdict", "headline", "exit_code", "started", "finished", "already", "backup_set"}
+    manifest["about"] |= {key: document[key] for key in told}
+    manifest["files"] = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        for name, data in files.items()
+        if name != MANIFEST
+    }
+    files[MANIFEST] = json.dumps(manifest).encode()
+
+
+def edit(files: Files, change: Callable[[Any], object]) -> None:
+    """Change the evidence, and seal the files anew."""
+    document = json.loads(files[EVIDENCE])
+    change(document)
+    files[EVIDENCE] = json.dumps(document).encode()
+    seal_anew(files)
+
+
+def read(folder: Path) -> Files:
+    """Return the files of a report."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def write(folder: Path, files: Files) -> None:
+    """Leave the files as a report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+
+
+def forge(folder: Path, change: Callable[[Any], object]) -> None:
+    """Change the evidence of a report, and seal it anew."""
+    files = read(folder)
+    edit(files, change)
+    write(folder, files)
+
+
+def moved_back(document: Any, by: timedelta) -> None:
+    """Let a run have begun and ended that much earlier."""
+    for key in ("started", "finished"):
+        document[key] = (datetime.fromisoformat(document[key]) - by).isoformat()
+
+
+def entry_of(document: Any, criterion: str, place: int = 0) -> Any:
+    """Return an entry of a criterion."""
+    return [entry for entry in document["criteria"] if entry["id"] == criterion][place]

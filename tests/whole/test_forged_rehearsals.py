@@ -1,0 +1,213 @@
+"""A rehearsal counts only if its own report gives its verdict again, and if it is one of this run's plan."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from migration.audit.rehearsals import last_rehearsal
+from migration.engine.modes import Mode
+from migration.engine.request import RunRequest, Settings
+from migration.plan.file import load, sha256
+from tests.whole.forgery import entry_of, forge, moved_back
+from tests.whole.whole_run import Workspace, small_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose plan demands a rehearsal, and that was rehearsed."""
+    workspace = small_workspace(tmp_path_factory.mktemp("rehearsed"))
+    workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
+    ran = workspace.forked("verify")
+    assert ran.exit == 0, ran.text
+    return workspace
+
+
+@pytest.fixture
+def reports(rehearsed: Workspace, tmp_path: Path) -> Path:
+    """A copy of its reports, to be forged."""
+    return shutil.copytree(rehearsed.reports, tmp_path / "reports", symlinks=True)
+
+
+def asked(workspace: Workspace, reports: Path) -> RunRequest:
+    """Ask for a migration of the workspace."""
+    plan = workspace.root / "consolidation.toml"
+    settings = Settings(workspace=workspace.root, plan=plan, reports=reports)
+    return RunRequest(Mode.MIGRATE, settings, plan=load(plan), plan_sha256=sha256(plan))
+
+
+def report(reports: Path) -> Path:
+    """Return the folder of the one rehearsal."""
+    [folder] = reports.glob("*-rehearsal")
+    return folder
+
+
+def _failed(document: Any) -> None:
+    entry_of(document, "foreign-keys").update(outcome="failed", observed="1 rows without a parent")
+
+
+def _unexamined(document: Any) -> None:
+    entry_of(document, "integrity").update(outcome="not examined", examined=0)
+
+
+def _contradicted(document: Any) -> None:
+    entry_of(document, "integrity")["observed"] = "row 5 missing from index x"
+
+
+def _worded(document: Any) -> None:
+    entry_of(document, "integrity").update(observed="row 5 missing from index x", relation="stated")
+
+
+def _table_unmentioned(document: Any) -> None:
+    document["criteria"].remove(entry_of(document, "rows-exact"))
+
+
+def _without_rollback(document: Any) -> None:
+    document["criteria"] = [entry for entry in document["criteria"] if entry["id"] != "restored-exact"]
+
+
+def _other_database(document: Any) -> None:
+    document["sources"][0]["before"]["digest"] = "0" * 64
+
+
+def _rows_lost(document: Any) -> None:
+    document["target"]["after"]["rows"]["tasks"] -= 1
+
+
+def _other_version(document: Any) -> None:
+    document["versions"]["sqlite-consolidate"] = "0.0.9"
+
+
+def _other_workspace(document: Any) -> None:
+    document["workspace"]["id"] = "0123456789abcdef"
+
+
+def _other_plan(document: Any) -> None:
+    document["plan"]["sha256"] = "0" * 64
+
+
+def _of_tomorrow(document: Any) -> None:
+    moved_back(document, timedelta(days=-1))
+
+
+def _backwards(document: Any) -> None:
+    document["started"] = datetime.now(UTC).isoformat(timespec="seconds")
+    moved_back(document, timedelta())
+    document["finished"] = "2020-01-01T00:00:00+00:00"
+
+
+def _not_accepted(document: Any) -> None:
+    document["verdict"] = "refused"
+
+
+def test_honest_rehearsal_counts_also_when_sealed_anew(rehearsed: Workspace, reports: Path) -> None:
+    """What forging leaves as it was is no contradiction."""
+    forge(report(reports), lambda _document: None)
+
+    last = last_rehearsal(asked(rehearsed, reports))
+
+    assert last.passed is not None
+    assert (last.passed.run, last.refusal) == (report(reports).name, "")
+    assert set(last.passed.digests) == {"main.db", "old.db"}
+
+
+@pytest.mark.parametrize(
+    ("change", "unmet"),
+    [
+        (_other_plan, "plan"),
+        (_other_workspace, "workspace"),
+        (_other_version, "version"),
+        (_not_accepted, "verdict"),
+        (_of_tomorrow, "time"),
+        (_backwards, "time"),
+        (_failed, "verdict-follows"),
+        (_unexamined, "verdict-follows"),
+        (_without_rollback, "verdict-follows"),
+        (_contradicted, "evidence-consistent"),
+        (_worded, "evidence-consistent"),
+        (_table_unmentioned, "evidence-consistent"),
+        (_other_database, "evidence-consistent"),
+        (_rows_lost, "counts-add-up"),
+    ],
+)
+def test_forged_rehearsal_does_not_count(
+    rehearsed: Workspace, reports: Path, change: Callable[[Any], None], unmet: str
+) -> None:
+    """All its digests were computed anew; what it does not meet is named, and the run with it."""
+    forge(report(reports), change)
+
+    last = last_rehearsal(asked(rehearsed, reports))
+
+    assert (last.passed, last.unmet) == (None, unmet), last.refusal
+    assert last.refusal.startswith(report(reports).name)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "unmet"),
+    [
+        (lambda document: {key: document[key] for key in ("run", "verdict", "plan", "sources", "target")}, "evidence"),
+        (lambda document: document, "bundle-whole"),
+        (lambda _document: [], "evidence"),
+    ],
+    ids=["few keys", "no other file", "a list"],
+)
+def test_evidence_alone_is_no_rehearsal(
+    rehearsed: Workspace, reports: Path, evidence: Callable[[Any], Any], unmet: str
+) -> None:
+    """A hand-made file without the report that each run leaves."""
+    folder = report(reports)
+    made = evidence(json.loads((folder / "evidence.json").read_bytes()))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "evidence.json").write_text(json.dumps(made))
+
+    last = last_rehearsal(asked(rehearsed, reports))
+
+    assert (last.passed, last.unmet) == (None, unmet), last.refusal
+
+
+def test_best_candidate_is_the_one_that_is_named(rehearsed: Workspace, reports: Path) -> None:
+    """One of another version tells the operator more than one of another plan, whichever is the later."""
+    better, worse = report(reports), reports / "29991231_235959-rehearsal"
+    shutil.copytree(better, worse)
+    forge(worse, lambda document: document.update(run=worse.name))
+    forge(worse, _other_plan)
+    forge(better, _other_version)
+
+    last = last_rehearsal(asked(rehearsed, reports))
+
+    assert last.unmet == "version"
+    assert last.refusal.startswith(better.name)
+
+
+def test_later_forged_rehearsal_does_not_hide_an_honest_one(rehearsed: Workspace, reports: Path) -> None:
+    """The honest one is found behind it."""
+    honest, forged = report(reports), reports / "29991231_235959-rehearsal"
+    shutil.copytree(honest, forged)
+    forge(forged, lambda document: document.update(run=forged.name))
+    forge(forged, _failed)
+
+    last = last_rehearsal(asked(rehearsed, reports))
+
+    assert last.passed is not None
+    assert last.passed.run == honest.name
+
+
+def test_migration_is_refused_after_a_forged_rehearsal(rehearsed: Workspace, reports: Path) -> None:
+    """Exit 4 by its criterion, with nothing touched; the honest report lets the same migration through preflight."""
+    forge(report(reports), _failed)
+    before = rehearsed.files()
+    forged = Workspace(rehearsed.root, reports).forked("migrate")
+
+    assert (forged.exit, forged.failed) == (4, {"rehearsed"}), forged.text
+    assert rehearsed.files() == before
+    honest = rehearsed.forked("migrate")
+    assert (honest.exit, honest.failed) == (0, set()), honest.text
