@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.audit import bundle_check, entries_check, verdict_check
+from migration.audit import bundle_check, entries_check, page_check, verdict_check
 from migration.audit.bundle_reader import read_bundle
 from migration.audit.past_runs import MANIFEST, told_by
 from migration.audit.told import tell
@@ -103,7 +103,7 @@ class BundleRun(Pipeline):
 
     def files_agree(self) -> list[Observation]:
         """Observe that manifest, summary, page, tests and plan say what the evidence says."""
-        return bundle_check.agreeing(self.contents)
+        return [*bundle_check.agreeing(self.contents), *page_check.faithful(self.contents)]
 
     def _read(self) -> None:
         self.say("reading the bundle")

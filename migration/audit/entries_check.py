@@ -108,7 +108,7 @@ def _other_digests(passed: list[Evidence], record: Record) -> Iterator[Observati
 
 
 def _change(told: BundleContents, record: Record) -> list[Observation]:
-    if told.plan is None:
+    if told.plan is None or record.mode is Mode.INVENTORY:  # which leaves the plan that it proposes
         return []
     stated = told.plan.change.model_dump()
     return [

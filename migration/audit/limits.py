@@ -8,6 +8,13 @@ if TYPE_CHECKING:
     from migration.plan.model import Plan
 
 
+DIGESTS = (
+    "Digests prove that the files of a bundle belong together, not who made them: whoever changes all of them can "
+    "compute the digests anew. Only a digest that is kept elsewhere, such as the summary in a ticket, shows that."
+)
+"""What the check of a bundle proves, and what it cannot."""
+
+
 def limits(plan: Plan) -> tuple[str, ...]:
     """Return a sentence for each thing that nobody looked at; the reader decides whether that is enough."""
     said = [

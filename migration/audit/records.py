@@ -18,7 +18,7 @@ from migration.audit.evidence import (
     SmokeRecord,
     TableContent,
 )
-from migration.audit.limits import limits
+from migration.audit.limits import DIGESTS, limits
 from migration.audit.past_runs import workspace_id
 from migration.audit.words import duration
 from migration.engine.criteria import SMOKE
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from migration.engine.pipeline import Pipeline
     from migration.engine.run import FinalReading
     from migration.engine.smoke import SmokeResult
-    from migration.plan.model import Smoke, Source
+    from migration.plan.model import Plan, Smoke, Source
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -101,8 +101,8 @@ def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
         already=log.already,
         unanswerable=dict(log.unanswerable),
         attempts=around.attempts,
-        asked={f"{SMOKE}{test.name}": test.answers or test.name for test in plan.smoke} if plan else {},
-        limits=limits(plan) if plan else (),
+        asked=asked_of(plan) if plan else {},
+        limits=limits(plan) if plan else () if works else (DIGESTS,),
         extra=dict(log.extra),
         **_known_to(run, around),
     )
@@ -191,7 +191,7 @@ def _database(facts: Facts, run: Run, source: Source | None = None) -> DatabaseR
         rows=facts.rows,
         versions=dict(facts.schema.header),
         contents=places,
-        about=_about(source) if source else {},
+        about=about_source(source) if source else {},
     )
 
 
@@ -236,7 +236,13 @@ def _application(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRe
     )
 
 
-def _about(source: Source) -> dict[str, str]:
+def asked_of(plan: Plan) -> dict[str, str]:
+    """Return the success criterion that each smoke test answers, by the id of its criterion."""
+    return {f"{SMOKE}{test.name}": test.answers or test.name for test in plan.smoke}
+
+
+def about_source(source: Source) -> dict[str, str]:
+    """Return what the plan says of a source, as the page shows it."""
     stated = {"priority": str(source.priority or ""), "risk": source.risk, "reason": source.reason}
     stated["estimate"] = duration(source.estimate)
     return {name: value for name, value in stated.items() if value}

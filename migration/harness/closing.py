@@ -50,6 +50,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
         ("bundle", str(zip_of(session.request.folder))),
         ("backup set", record.backup_set if log.mode is not Mode.REHEARSAL else ""),
         ("next", _next(session, record)),
+        ("limits", " ".join(record.limits) if log.mode is Mode.BUNDLE else ""),
     ):
         if words:
             yield f"  {label + ':':<12}{one_line(words)}", {}

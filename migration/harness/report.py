@@ -7,8 +7,6 @@ texts of failing subtests; both is mended through its public hooks.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections import defaultdict
 from html import escape
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.audit.page import STYLES, page
+from migration.audit.page_scripts import policy, script_digest
 from migration.audit.private_file import write_private
 from migration.plan.printable import one_line, printable
 
@@ -82,7 +81,7 @@ def hardened(text: str) -> str:
     text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names the path of a file
     text = _accessible(text)
     head = (
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(text)}"/>\n'
+        f"{_policy(text)}\n"
         '    <meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
         f"    <style>{_running_head(text)}</style>"
     )
@@ -110,11 +109,7 @@ def _running_head(text: str) -> str:
 
 def _policy(text: str) -> str:
     script = text[text.rfind("<script>") + len("<script>") : text.rfind("</script>")]
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    return policy(script_digest(script))
 
 
 class AuditReport:

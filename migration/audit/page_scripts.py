@@ -1,0 +1,46 @@
+"""Know the one script that a page may run, and write the policy that keeps a browser from any other."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+_KNOWN = frozenset({"EPMSGdNJsrcfXqAnDr/8DiA3oCECiEKAkgmmRJpXcaQ="})
+"""Digests of the scripts of pytest-html: that of 4.2."""
+
+_BEFORE = '<!DOCTYPE html>\n<html lang="en">\n  <head>\n    <meta charset="utf-8"/>\n    '
+
+
+def script_digest(script: str) -> str:
+    """Return the SHA-256 of a script in base64, as a content policy names it."""
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8", "replace")).digest()).decode("ascii")
+
+
+def policy(digest: str) -> str:
+    """Return the element that lets a browser run the script with this digest, and load nothing from anywhere."""
+    content = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return f'<meta http-equiv="Content-Security-Policy" content="{content}"/>'
+
+
+def is_guarded(text: str, digest: str) -> bool:
+    """Whether a page begins with the policy for a script, so that a browser obeys it whatever follows."""
+    return text.startswith(_BEFORE + policy(digest))
+
+
+@cache
+def known_scripts() -> frozenset[str]:
+    """Return the digests of the scripts that a page may have: those known, and that of the pytest-html that is here."""
+    found = importlib.util.find_spec("pytest_html")
+    if found is None or found.origin is None:
+        return _KNOWN
+    try:
+        script = (Path(found.origin).parent / "resources" / "app.js").read_text("utf-8")
+    except OSError:
+        return _KNOWN
+    return _KNOWN | {script_digest(f"\n      {script.removesuffix(chr(10))}\n    ")}
