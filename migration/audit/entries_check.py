@@ -26,7 +26,7 @@ def consistent(told: BundleContents) -> list[Observation]:
         return [unjudged()]
     passed = [entry for entry in record.criteria if entry.outcome is Outcome.PASSED]
     related = [(entry, _relation(entry, told, record)) for entry in passed]
-    wrong = [*_contradictions(related, record), *_other_digests(passed, record)]
+    wrong = [*_contradictions(related, record), *_other_digests(passed, told, record)]
     return [*(wrong or [_compared(related)]), *_change(told, record), *_missing(told, record)]
 
 
@@ -71,13 +71,19 @@ def _relation(entry: Evidence, told: BundleContents, record: Record) -> Relation
 
 
 def _digests(record: Record) -> set[str]:
-    """Return the digests of databases and tables that a record holds, as entries write them."""
+    """Return the digests of databases and tables that a record holds, as entries of schema 1 write them."""
     databases = [database for database in (record.target, *record.sources) if database]
     tables = (content for database in databases for place in database.contents.values() for content in place.values())
-    return {database.digest for database in databases if database.digest} | set(map(_as_text, tables))
+    return {database.digest for database in databases if database.digest} | set(map(_as_text_of_schema_1, tables))
 
 
 def _as_text(content: TableContent) -> str:
+    """Return rows and digest as entries write them; an empty table has no digest to show."""
+    rows = counted(content.rows, "row")
+    return f"{rows}, {content.digest}" if content.rows else rows
+
+
+def _as_text_of_schema_1(content: TableContent) -> str:
     return f"{content.rows} rows, {content.digest}"
 
 
@@ -91,14 +97,15 @@ def _compared(related: _Related) -> Observation:
     return Observation("entries", "no contradiction", observed, holds=True, examined=len(related) - stated)
 
 
-def _other_digests(passed: list[Evidence], record: Record) -> Iterator[Observation]:
+def _other_digests(passed: list[Evidence], told: BundleContents, record: Record) -> Iterator[Observation]:
     """Yield each entry whose value is not that of the record's own list of databases and tables."""
     known = {
         criterion: {database.file: database.digest for database in (record.target, *record.sources) if database}
         for criterion in ("backup-digest", "no-late-writes", "restored-exact")
     }
     after = record.target.contents.get("after", {}) if record.target else {}
-    known["final-digest"] = {f"target: {table}": _as_text(content) for table, content in after.items()}
+    as_text = _as_text if told.schema == SCHEMA else _as_text_of_schema_1
+    known["final-digest"] = {f"target: {table}": as_text(content) for table, content in after.items()}
     for entry in passed:
         expected = known.get(entry.criterion, {}).get(entry.subject)
         if expected and entry.observed != expected:

@@ -43,6 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = small_workspace(tmp_path_factory.mktemp("made"))
     plan = workspace.root / "consolidation.toml"
     plan.write_text(plan.read_text() + _CHANGE)
+    workspace.execute("main.db", "CREATE TABLE empty(x); CREATE TABLE single(x); INSERT INTO single VALUES (1)")
     ran = workspace.forked("migrate")
     assert ran.exit == 0, ran.text
     assert ran.folder is not None
