@@ -16,17 +16,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from migration.engine.errors import EngineError
     from migration.library import Result, consolidate, load_plan, rehearse, rollback, verify
     from migration.plan.model import Plan
-    from migration.plan.problem import Problem, Refused
+    from migration.plan.problem import Problem, ProblemError
 
 __version__ = "0.1.0"
 __all__ = [
-    "EngineError",
     "Plan",
     "Problem",
-    "Refused",
+    "ProblemError",
     "Result",
     "consolidate",
     "load_plan",
@@ -36,10 +34,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "EngineError": "migration.engine.errors",
     "Plan": "migration.plan.model",
     "Problem": "migration.plan.problem",
-    "Refused": "migration.plan.problem",
+    "ProblemError": "migration.plan.problem",
 }
 
 

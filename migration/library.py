@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
 from migration.engine.modes import Mode
 from migration.engine.pipeline import go_through
 from migration.engine.request import Settings
 from migration.plan.file import load
+from migration.plan.problem import Problem, ProblemError
 from migration.session import Hooks, open_session
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def load_plan(path: str | PathLike[str]) -> Plan:
         path: The file.
 
     Raises:
-        Refused: It has mistakes; ``problems`` names all of them, each with its place.
+        ProblemError: It has mistakes; ``problems`` names all of them, each with its place.
     """
     return load(Path(path))
 
@@ -116,7 +116,7 @@ def rehearse(
         on_progress: Called with a few words before each part of a long step.
 
     Raises:
-        EngineError: The workspace is consolidated already, a run was cut short in it, or one is under way.
+        ProblemError: The workspace is consolidated already, a run was cut short in it, or one is under way.
         OSError: The system does not allow it.
     """
     return _run("verify", plan, workspace, _Options(reports, on_progress, only=Mode.REHEARSAL))
@@ -142,8 +142,8 @@ def consolidate(
         is accepted.
 
     Raises:
-        Refused: Another run is under way.
-        EngineError: What an earlier run has left cannot be rolled back.
+        ProblemError: Another run is under way.
+        ProblemError: What an earlier run has left cannot be rolled back.
         OSError: The system does not allow it.
         KeyboardInterrupt: The caller was interrupted, or ``on_progress`` raised it; everything was rolled back before.
     """
@@ -166,7 +166,7 @@ def verify(
         on_progress: Called with a few words before each part of a long step.
 
     Raises:
-        EngineError: A run was cut short in the workspace, or one is under way.
+        ProblemError: A run was cut short in the workspace, or one is under way.
         OSError: The system does not allow it.
     """
     return _run("verify", plan, workspace, _Options(reports, on_progress))
@@ -190,8 +190,8 @@ def rollback(
         on_progress: Called with a few words before each part of a long step.
 
     Raises:
-        Refused: Another run is under way.
-        EngineError: There is no consolidation to roll back.
+        ProblemError: Another run is under way.
+        ProblemError: There is no consolidation to roll back.
         OSError: The system does not allow it.
     """
     return _run("rollback", plan, workspace, _Options(reports, on_progress, discard_changes=discard_changes))
@@ -252,14 +252,16 @@ def _refuse_another_mode(session: Session, only: Mode | None) -> None:
     """Refuse a run whose verb means another mode in this workspace than the caller asks for.
 
     Raises:
-        EngineError: It does.
+        ProblemError: It does.
     """
     if only is not None and session.request.mode is not only:
-        raise EngineError(
-            f"this workspace is consolidated already: there is no {only} of what is done.",
-            left="Nothing was changed.",
-            todo="Check it: verify(plan, workspace).",
-            id="nothing-to-rehearse",
+        raise ProblemError(
+            Problem(
+                "nothing-to-rehearse",
+                session.request.settings.workspace.name,
+                f"this workspace is consolidated already: there is no {only} of what is done. Nothing was changed.",
+                "Check it: verify(plan, workspace).",
+            )
         )
 
 
@@ -276,20 +278,25 @@ def _file_of(plan: Plan) -> Path:
     """Return the file of a plan, which still has to say what the caller has loaded.
 
     Raises:
-        EngineError: The plan was not loaded from a file, or that has changed since.
-        Refused: The file has mistakes by now.
+        ProblemError: The plan was not loaded from a file, or that has changed since.
+        ProblemError: The file has mistakes by now.
     """
     if plan.file is None:
-        raise EngineError(
-            "the plan was not loaded from a file: the backup set keeps that file.",
-            todo="Load it: load_plan(path).",
-            id="plan-without-file",
+        raise ProblemError(
+            Problem(
+                "plan-without-file",
+                plan.name,
+                "the plan was not loaded from a file: the backup set keeps that file.",
+                "Load it: load_plan(path).",
+            )
         )
     if load(plan.file) != plan:
-        raise EngineError(
-            f"{plan.file.name} has changed since it was loaded.",
-            left="Nothing was changed.",
-            todo="Load it again: load_plan(path).",
-            id="plan-changed",
+        raise ProblemError(
+            Problem(
+                "plan-changed",
+                plan.file.name,
+                "has changed since it was loaded. Nothing was changed.",
+                "Load it again: load_plan(path).",
+            )
         )
     return plan.file.resolve()

@@ -14,9 +14,7 @@ from migration.audit.index_page import write_index
 from migration.audit.private_file import write_private
 from migration.audit.records import Surroundings, record_of, versions
 from migration.audit.rehearsals import last_rehearsal
-from migration.audit.words import NOTHING_TO_UNDO
 from migration.engine import durable
-from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
 from migration.engine.findings import Finding
 from migration.engine.manifest import RECORD
@@ -32,7 +30,7 @@ from migration.engine.standing_run import CheckRun, OriginalsRun
 from migration.engine.verdict import exit_code
 from migration.harness.attempts import earlier
 from migration.plan.file import load, sha256
-from migration.plan.problem import Refused
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,8 +161,8 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
     A plan with mistakes opens a run too: its preflight names them all, and the report with them.
 
     Raises:
-        Refused: The plan of a rollback or selftest has mistakes, or another run is under way.
-        EngineError: Nothing can be begun here; nothing was touched.
+        ProblemError: The plan of a rollback or selftest has mistakes, or another run is under way.
+        ProblemError: Nothing can be begun here; nothing was touched.
         OSError: The system does not allow it.
         sqlite3.Error: A database cannot be read.
     """
@@ -176,8 +174,13 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
 
         build(settings.workspace)
     if not settings.workspace.is_dir():
-        raise EngineError(
-            f"there is no workspace folder {settings.workspace}.", todo="Name it: --workspace=DIR", id="no-workspace"
+        raise ProblemError(
+            Problem(
+                "no-workspace",
+                str(settings.workspace),
+                "there is no workspace folder of this name.",
+                "Name it: --workspace=DIR",
+            )
         )
     if verb == Mode.INVENTORY.verb:  # it needs no plan, and whatever a run has left does not concern it
         from migration.inventory.inventory_run import InventoryRun
@@ -195,7 +198,7 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
     )
     try:
         request = replace(request, plan=load(settings.plan), plan_sha256=sha256(settings.plan))
-    except Refused as refused:
+    except ProblemError as refused:
         if request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
             raise
         request = _request(settings, replace(request, plan_problems=refused.problems))
@@ -228,7 +231,8 @@ def _look_around(request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hook
                 " ".join(finding.sentence for finding in recover(root, plan))
                 or "there is no consolidation of this plan to undo."
             )
-            raise EngineError(f"{NOTHING_TO_UNDO}: {why}", todo="Name another plan: --plan FILE.", id="nothing-to-undo")
+            what = f"nothing to roll back: {why}"
+            raise ProblemError(Problem("nothing-to-undo", root.name, what, "Name another plan: --plan FILE."))
     request = _request(settings, request)
     rehearsal = last_rehearsal(request) if request.mode.is_consolidation else LastRehearsal()
     drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""
@@ -265,8 +269,8 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
     from migration.audit.bundle_run import BundleRun
 
     if verb != "verify" or settings.originals is not None:
-        what = "--bundle goes with pytest -m verify, and without --originals."
-        raise EngineError(what, todo="Leave the other out.", id="option-elsewhere")
+        what = "goes with pytest -m verify, and without --originals."
+        raise ProblemError(Problem("option-elsewhere", "--bundle", what, "Leave the other out."))
     request = _request(settings, RunRequest(Mode.BUNDLE, settings))
     return Session(BundleRun(request, bundle, hooks.say), Surroundings(versions()))
 
@@ -277,18 +281,18 @@ def _before_or_after(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
         return request
     if request.mode is Mode.SELFTEST:
         todo = "Plant faults in one that is still to be, or in a copy of this one that was rolled back."
-        raise EngineError("this workspace is consolidated already.", todo=todo, id="nothing-to-try")
+        raise ProblemError(Problem("nothing-to-try", root.name, "this workspace is consolidated already.", todo))
     return replace(request, mode=Mode.CHECK)
 
 
 def _by_originals(request: RunRequest, originals: Path) -> RunRequest:
     """Turn a verify into the judgement of a consolidation that was not made by this project."""
     if request.mode.verb != "verify":
-        what = "--originals goes with pytest -m verify: it judges, and never writes."
-        raise EngineError(what, todo="Say pytest -m verify.", id="option-elsewhere")
+        what = "goes with pytest -m verify: it judges, and never writes."
+        raise ProblemError(Problem("option-elsewhere", "--originals", what, "Say pytest -m verify."))
     if not originals.is_dir():
-        what = f"there is no folder {originals} with the original databases."
-        raise EngineError(what, todo="Name theirs, or a backup set.", id="no-original")
+        what = "there is no such folder with the original databases."
+        raise ProblemError(Problem("no-original", str(originals), what, "Name theirs, or a backup set."))
     return replace(request, mode=Mode.ORIGINALS)
 
 
@@ -296,12 +300,12 @@ def _refuse_between(root: Path, plan: Plan) -> None:
     """While a run goes on, or before what it left is rolled back, the workspace is neither old nor new."""
     pid = holder(root / plan.backups)
     if pid is not None:
-        raise EngineError(
-            f"a run is under way (process {pid}).", todo="Wait for it to end, then verify.", id="under-way"
+        raise ProblemError(
+            Problem("under-way", root.name, f"a run is under way (process {pid}).", "Wait for it to end, then verify.")
         )
     if cut_short(root, plan):
         todo = "pytest -m migrate or pytest -m rollback puts it back first."
-        raise EngineError("a run was cut short here.", todo=todo, id="cut-short")
+        raise ProblemError(Problem("cut-short", root.name, "a run was cut short here.", todo))
 
 
 def _request(settings: Settings, request: RunRequest) -> RunRequest:

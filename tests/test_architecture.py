@@ -192,3 +192,51 @@ def test_the_top_level_is_what_was_asked_for() -> None:
     made = {name for name in found if name.endswith(".egg-info") or name in ("build", "dist", "__pycache__", "uv.lock")}
 
     assert found - made == named
+
+
+def test_there_is_one_exception_class() -> None:
+    """Whatever stands in the way is a problem; a second class would be a second shape of the same."""
+    made = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef) and any(_is_exception(base) for base in node.bases)
+    ]
+
+    assert made == ["migration/plan/problem.py: ProblemError"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    # pytest puts its comparison into the text of an AssertionError.
+    [path for path in MODULES if path != ROOT / "migration" / "harness" / "failure.py"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_no_error_is_judged_by_its_text(path: Path) -> None:
+    """SQLite's errors have codes, problems have ids; a word in a text changes with the next release."""
+    judged = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Compare) and any(_is_text_of_error(part) for part in (node.left, *node.comparators)))
+        or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_text_of_error(node.func.value))
+    ]
+
+    assert judged == []
+
+
+def _is_exception(base: ast.expr) -> bool:
+    """Whether a class that is named as a base is an exception, ours or one of Python."""
+    name = ast.unparse(base).rpartition(".")[2]
+    return name.endswith(("Error", "Exception", "Warning", "Interrupt")) or name in {"Problem", "ExceptionGroup"}
+
+
+def _is_text_of_error(node: ast.expr) -> bool:
+    """Whether an expression is ``str(error)``, or what a problem says in words."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in {"what", "hint"} and ast.unparse(node.value).rpartition(".")[2].startswith("problem")
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "str"
+        and bool(node.args)
+        and ast.unparse(node.args[0]).startswith(("error", "exc"))
+    )

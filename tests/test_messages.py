@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 MODULES = [path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.relative_to(ROOT).parts]
-# What makes a message: the position of its sentence of fact, and of what to do (or the keyword).
-MAKERS = {"Problem": (2, 3), "Mistake": (1, 2), "Unfit": (0, 1), "EngineError": (0, None)}
+# What makes a message: the positions of its id, its sentence of fact, and what to do.
+MAKERS = {"Problem": (0, 2, 3), "mistake_at": (1, 2, 3), "unfit": (0, 1, 2)}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class Message:
 
 
 def _ids(call: ast.Call) -> tuple[str, ...]:
-    given = next((word.value for word in call.keywords if word.arg == "id"), None)
+    maker = MAKERS.get(ast.unparse(call.func))
+    stated = call.args[maker[0]] if maker else None
+    given = next((word.value for word in call.keywords if word.arg == "id"), stated)
     texts = [node.value for node in ast.walk(given) if isinstance(node, ast.Constant)] if given else []
     return tuple(text for text in texts if isinstance(text, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text))
 
@@ -72,12 +74,10 @@ def test_every_row_says_what_is_seen_what_it_means_and_what_to_do() -> None:
 @pytest.mark.parametrize("message", MADE, ids=lambda message: message.where)
 def test_every_message_is_a_sentence_of_fact_and_says_what_to_do(message: Message) -> None:
     """As far as the source shows: the fact ends as a sentence does, and what to do is not left empty."""
-    fact, todo = MAKERS[ast.unparse(message.call.func)]
-    given = {word.arg: word.value for word in message.call.keywords}
-    next_step = given["todo"] if todo is None else message.call.args[todo]
+    _, fact, hint = MAKERS[ast.unparse(message.call.func)]
 
     assert _ends(message.call.args[fact], (".", ":", ")"))
-    assert _ends(next_step, (".", "?", "DIR", "FILE"))
+    assert _ends(message.call.args[hint], (".", "?", "DIR", "FILE"))
 
 
 def test_every_refusal_of_the_harness_has_an_id() -> None:
@@ -89,7 +89,7 @@ def test_every_refusal_of_the_harness_has_an_id() -> None:
     )
 
     assert bare == {
-        "migration/harness/begin.py": 2,
+        "migration/harness/begin.py": 1,
         "migration/harness/fleet.py": 1,
         "migration/harness/gate.py": 1,
     }

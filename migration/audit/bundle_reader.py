@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from migration.audit.past_runs import MANIFEST
-from migration.engine.errors import EngineError
 from migration.plan.printable import one_line
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +25,10 @@ _MOST_FILES = 100
 _MOST_BYTES = 64 * 1024 * 1024
 """Of all files of a bundle together, unpacked; a run on a thousand tables leaves about ten million."""
 
+_NAME_ONE = "Name the .zip of a run, or the folder it was unzipped to."
+_ANOTHER_COPY = "Get another copy of it."
 _ENCRYPTED = 0x1  # bit 0 of the general purpose flags: APPNOTE.TXT, 4.4.4
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-
-
-class NoBundle(EngineError):  # noqa: N818 -- it is a statement about the file, and reads as one
-    """The file or folder is not a bundle, or none that can be read safely; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,27 +52,27 @@ def read_bundle(path: Path) -> Bundle:
     """Return the bundle in a zip, or in the folder that one was unzipped to.
 
     Raises:
-        NoBundle: There is no such file; it is no zip, damaged or encrypted; it holds links, or names that lead out of
-            it, or one name twice, or more than 100 files or 64 MiB; or there is no manifest in it.
+        ProblemError: There is no such file; it is no zip, damaged or encrypted; it holds links, or names that lead out
+            of it, or one name twice, or more than 100 files or 64 MiB; or there is no manifest in it.
         OSError: It cannot be read.
     """
     if not path.exists():
-        raise NoBundle(
-            f"there is no {one_line(str(path))}. Name the .zip of a run, or the folder it was unzipped to.",
-            id="no-bundle",
+        raise ProblemError(
+            Problem("no-bundle", one_line(str(path)), "there is no such file or folder.", _NAME_ONE),
         )
     files: dict[str, bytes] = {}
     room = _MOST_BYTES
     for name, data in _folder(path) if path.is_dir() else _zip(path):
         room -= len(data)
         if name in files:
-            raise NoBundle(f"{_said(path)} holds {one_line(name)} twice: no run leaves that.", id="unsafe-bundle")
+            raise _unsafe(path, f"holds {one_line(name)} twice: no run leaves that.")
         if len(files) == _MOST_FILES or room < 0:
             raise _too_large(path)
         files[name] = data
     files = _without_top(files)
     if MANIFEST not in files:
-        raise NoBundle(f"{_said(path)} has no {MANIFEST}: it is not the bundle of a run.", id="no-bundle")
+        what = f"has no {MANIFEST}: it is not the bundle of a run."
+        raise ProblemError(Problem("no-bundle", one_line(path.name), what, _NAME_ONE))
     return Bundle(path.name, files)
 
 
@@ -84,10 +82,7 @@ def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
         if stat.S_ISDIR(mode):
             continue
         if not stat.S_ISREG(mode):
-            raise NoBundle(
-                f"{_said(path)} holds {one_line(one.name)}, which is no plain file: no run leaves that.",
-                id="unsafe-bundle",
-            )
+            raise _unsafe(path, f"holds {one_line(one.name)}, which is no plain file: no run leaves that.")
         with one.open("rb") as file:
             yield one.relative_to(path).as_posix(), _bounded(file, path)
 
@@ -104,25 +99,20 @@ def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield member.filename, _bounded(file, path)
     except _DAMAGED as error:
         why = "it is no zip" if not zipfile.is_zipfile(path) else f"it is damaged ({error})"
-        raise NoBundle(
-            f"{_said(path)} cannot be read: {one_line(why)}. Get another copy of it.", id="damaged-bundle"
-        ) from None
+        what = f"cannot be read: {one_line(why)}."
+        raise ProblemError(Problem("damaged-bundle", one_line(path.name), what, _ANOTHER_COPY)) from None
 
 
 def _refuse_member(path: Path, member: zipfile.ZipInfo) -> None:
     name = member.orig_filename
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or any(char in name for char in ("\\", ":", "\0")):
-        raise NoBundle(
-            f"{_said(path)} holds the name {one_line(name)}, which leads out of it: no run leaves that.",
-            id="unsafe-bundle",
-        )
+        raise _unsafe(path, f"holds the name {one_line(name)}, which leads out of it: no run leaves that.")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise NoBundle(f"{_said(path)} holds {one_line(name)}, a link: no run leaves that.", id="unsafe-bundle")
+        raise _unsafe(path, f"holds {one_line(name)}, a link: no run leaves that.")
     if member.flag_bits & _ENCRYPTED:
-        raise NoBundle(
-            f"{_said(path)} is encrypted. Decrypt it first, and name the folder with its files.", id="encrypted-bundle"
-        )
+        hint = "Decrypt it first, and name the folder with its files."
+        raise ProblemError(Problem("encrypted-bundle", one_line(path.name), "is encrypted.", hint))
 
 
 def _bounded(file: IO[bytes], path: Path) -> bytes:
@@ -140,12 +130,10 @@ def _without_top(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name.partition("/")[2]: data for name, data in files.items()} if nested and len(tops) == 1 else files
 
 
-def _too_large(path: Path) -> NoBundle:
-    return NoBundle(
-        f"{_said(path)} holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB: no run leaves that much.",
-        id="unsafe-bundle",
-    )
+def _too_large(path: Path) -> ProblemError:
+    what = f"holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB: no run leaves that much."
+    return _unsafe(path, what)
 
 
-def _said(path: Path) -> str:
-    return one_line(path.name)
+def _unsafe(path: Path, what: str) -> ProblemError:
+    return ProblemError(Problem("unsafe-bundle", one_line(path.name), what, _ANOTHER_COPY))

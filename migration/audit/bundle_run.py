@@ -8,11 +8,11 @@ from migration.audit import bundle_check, entries_check, page_check, verdict_che
 from migration.audit.bundle_reader import read_bundle
 from migration.audit.past_runs import MANIFEST, told_by
 from migration.audit.told import tell
-from migration.engine.errors import EngineError
 from migration.engine.findings import Finding
 from migration.engine.pipeline import Pipeline
 from migration.engine.stages import BUNDLE
 from migration.plan.printable import one_line
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class BundleRun(Pipeline):
             say: Called with a few words before each part of a long step.
 
         Raises:
-            EngineError: It is no bundle, or none that can be read safely, or that of a run without an end.
+            ProblemError: It is no bundle, or none that can be read safely, or that of a run without an end.
             OSError: It cannot be read.
         """
         super().__init__(request, say)
@@ -50,11 +50,13 @@ class BundleRun(Pipeline):
         if about is None:  # a damaged manifest is for the criteria to find
             return
         if not about.finished:
-            raise EngineError(
-                f"run {one_line(about.run)} has no end, and no bundle.",
-                left="Nothing was checked.",
-                todo="Name the bundle of a run that has.",
-                id="unfinished-run",
+            raise ProblemError(
+                Problem(
+                    "unfinished-run",
+                    self.bundle.name,
+                    f"run {one_line(about.run)} has no end, and no bundle. Nothing was checked.",
+                    "Name the bundle of a run that has.",
+                )
             )
         text = f"The bundle tells of run {about.run}: {about.headline}"
         self.log.note(Finding.of("bundle-of-run", "", text))
@@ -75,10 +77,12 @@ class BundleRun(Pipeline):
         """What the bundle holds.
 
         Raises:
-            EngineError: It has not been parsed.
+            ProblemError: It has not been parsed.
         """
         if self._contents is None:
-            raise EngineError("the bundle was not read.", todo="Perform the stage first.", id="out-of-order")
+            raise ProblemError(
+                Problem("out-of-order", self.bundle.name, "the bundle was not read.", "Perform the stage first.")
+            )
         return self._contents
 
     def bundle_whole(self) -> list[Observation]:

@@ -13,10 +13,10 @@ from migration.audit.bundle_reader import read_bundle
 from migration.audit.evidence_file import SCHEMA
 from migration.audit.past_runs import workspace_id
 from migration.audit.told import EVIDENCE, schema_of, tell
-from migration.engine.errors import EngineError
 from migration.engine.modes import Mode
 from migration.engine.rehearsed import LastRehearsal, Rehearsal
 from migration.plan.printable import one_line
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,7 +104,7 @@ def _judged(folder: Path) -> Rehearsal | _Refusal:
     run = one_line(folder.name)
     try:
         told = tell(read_bundle(folder))
-    except (EngineError, OSError) as error:
+    except (ProblemError, OSError) as error:
         return _Refusal(_CHECKED, run, "bundle-whole", f"has a report that cannot be read: {one_line(str(error))}")
     for criterion, check in _CHECKS.items():
         wrong = next((seen for seen in check(told) if not seen.holds), None)

@@ -14,7 +14,6 @@ from migration.engine.stages import stage_named, stages_of
 if TYPE_CHECKING:
     from migration.audit.evidence import Attempt, Record
 
-NOTHING_TO_UNDO = "nothing to roll back"  # begins the refusal of a rollback where no consolidation stands
 Tone = Literal["good", "bad", "open"]
 
 _REFUSED: dict[int, str] = {

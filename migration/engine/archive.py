@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from migration.engine.backup import content_seen, file_content, likened_content
 from migration.engine.durable import move
-from migration.engine.errors import EngineError
 from migration.engine.explain import databases
 from migration.engine.observation import Observation, equal, not_required
 from migration.engine.row_differences import explained
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from migration.engine.guard import Guard
@@ -34,7 +34,7 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
     """Rename one source while holding it exclusively; the guard's connections are closed afterwards.
 
     Raises:
-        EngineError: Somebody has it open, or wrote to it since the guard was taken, or something lies beside it.
+        ProblemError: Somebody has it open, or wrote to it since the guard was taken, or something lies beside it.
     """
     con = guard.alone()
     journal = _with(guard.path, "-journal")
@@ -43,18 +43,22 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
         journal.unlink()
     left = [s for s in _SIDECARS if os.path.lexists(_with(guard.path, s))]
     if left:
-        raise EngineError(
-            f"{file} still has its {' and '.join(left)} beside it.",
-            left="It has not been renamed.",
-            todo="Find out which process keeps it, stop it and run again.",
-            id="sidecar-left",
+        raise ProblemError(
+            Problem(
+                "sidecar-left",
+                file,
+                f"still has its {' and '.join(left)} beside it. It has not been renamed.",
+                "Find out which process keeps it, stop it and run again.",
+            )
         )
     if os.path.lexists(archived):
-        raise EngineError(
-            f"{archived.name} is there already.",
-            left=f"It is as it was, and {file} has not been renamed.",
-            todo="Find out whose it is, and run again.",
-            id="archive-name-taken",
+        raise ProblemError(
+            Problem(
+                "archive-name-taken",
+                archived.name,
+                f"is there already. It is as it was, and {file} has not been renamed.",
+                "Find out whose it is, and run again.",
+            )
         )
     ledger.note("archiving", file=file, archive=archived.name)
     move(guard.path, archived)

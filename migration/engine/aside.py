@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import Any, Self
 
-from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
-
-if TYPE_CHECKING:
-    import sqlite3
-    from pathlib import Path
-else:
-    from sqlite_utils.utils import sqlite3
+from migration.engine.sqlite_errors import coded, interrupted
+from migration.plan.problem import Problem, ProblemError
 
 WORTH_A_PROCESS = 16_000_000
 """Bytes of a database from which on a second process saves more time than it takes to start."""
@@ -40,6 +36,7 @@ class Aside:
         self, task: str, *about: Path | float, by_own_sqlite: bool = False, limits: Limits | None = None
     ) -> None:
         self._limits = limits or Limits()
+        self._subject = Path(str(about[0])).name if about else task
         program = ["-c", _BY_OWN_SQLITE] if by_own_sqlite else ["-m", "migration.engine.task"]
         command = [sys.executable, *program, task, *map(str, about)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -65,22 +62,24 @@ class Aside:
 
         Raises:
             sqlite3.Error: SQLite said so to the task, or the run is to end, or its deadline has passed.
-            EngineError: The second process did not come to its end.
+            ProblemError: The second process did not come to its end.
         """
         while self._process.poll() is None:
             if self._limits.interrupted.wait(_LOOK_SECONDS) or self._limits.deadline.passed:
-                raise sqlite3.OperationalError("interrupted")
+                raise interrupted()
         said = self._process.stdout.read() if self._process.stdout else b""
         try:
             answer = json.loads(said)
         except ValueError:
             code = self._process.returncode
-            raise EngineError(
-                f"a second process, which was to read, ended by itself ({code}).",
-                left="It only read.",
-                todo="See whether memory ran out, or somebody ended it, and run again.",
-                id="reader-ended",
+            raise ProblemError(
+                Problem(
+                    "reader-ended",
+                    self._subject,
+                    f"a second process, which was to read, ended by itself ({code}). It only read.",
+                    "See whether memory ran out, or somebody ended it, and run again.",
+                )
             ) from None
         if "error" in answer:
-            raise sqlite3.DatabaseError(answer["error"])
+            raise coded(answer["error"], answer["code"])
         return answer["said"]

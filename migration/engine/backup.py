@@ -15,12 +15,12 @@ from migration.engine.content import Content, content_of, content_of_file, has_w
 from migration.engine.digest import TableDigest, digest_database, digest_file
 from migration.engine.dump import load_dump, marks, write_dump
 from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
-from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.limits import Limits
 from migration.engine.manifest import CodeCopy, DatabaseCopy
 from migration.engine.progress import size_of
 from migration.engine.schema import read
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -55,15 +55,18 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
     WAL mode: it is one file that needs nothing beside it.
 
     Raises:
-        EngineError: The copy does not have the content of the original, or another database has its name.
+        ProblemError: The copy does not have the content of the original, or another database has its name.
     """
     final = folder / "databases" / f"{facts.name}.db"
     if final.exists():
-        raise EngineError(
-            f"two databases are named {facts.name!r}: the backup of one would take the place of the other's.",
-            left="Nothing was changed.",
-            todo=f"Give the source {facts.file} another name in the plan.",
-            id="name-twice",
+        raise ProblemError(
+            Problem(
+                "name-twice",
+                facts.file,
+                f"two databases are named {facts.name!r}: the backup of one would take the place of the other's. "
+                "Nothing was changed.",
+                f"Give the source {facts.file} another name in the plan.",
+            )
         )
     part = final.with_name(final.name + ".part")
     con = open_new(part, facts.guard.limits)
@@ -75,11 +78,13 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
         con.close()
     sha256 = digest_file(part)  # before the proof: as long as the bytes have this digest, what was proved holds
     if not _is_proved(facts, part):
-        raise EngineError(
-            f"the backup of {facts.file} has another content than the database.",
-            left="Nothing was changed.",
-            todo="Check the disk, and run again.",
-            id="copy-differs",
+        raise ProblemError(
+            Problem(
+                "copy-differs",
+                facts.file,
+                "its backup has another content than the database. Nothing was changed.",
+                "Check the disk, and run again.",
+            )
         )
     settle(part, final)
     live = facts.guard.path.stat()

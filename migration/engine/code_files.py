@@ -154,4 +154,4 @@ def _survives(data: bytes, encoding: str) -> bool:
 
 
 def _problem(file: str, what: str, todo: str, *, id: str) -> Problem:
-    return Problem("references-found", file, what, todo, id=id)
+    return Problem(id, file, what, todo, criterion="references-found")

@@ -6,9 +6,10 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
 from migration.engine.sql import quoted
+from migration.engine.sqlite_errors import in_use
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -124,23 +125,22 @@ def leave_wal(con: sqlite3.Connection, path: Path) -> str:
     noticed: SQLite refuses to leave WAL while anyone else has the database open (https://sqlite.org/wal.html).
 
     Raises:
-        EngineError: Somebody else has the database open.
+        ProblemError: Somebody else has the database open.
     """
     before = str(pragma(con, "journal_mode"))
     if before != "wal":
         return before
     try:
-        after = con.execute("PRAGMA main.journal_mode=DELETE").fetchone()[0]
+        after = str(con.execute("PRAGMA main.journal_mode=DELETE").fetchone()[0])
     except sqlite3.OperationalError as error:
-        after = str(error)
+        raise ProblemError(_open_elsewhere(path, str(error))) from error
     if after != "delete":
-        raise EngineError(
-            f"{path.name} is open in another process ({after}).",
-            left="Its rows were not touched.",
-            todo="Stop the process that uses it and run again.",
-            id="in-use",
-        )
+        raise ProblemError(_open_elsewhere(path, after))
     return before
+
+
+def _open_elsewhere(path: Path, why: str) -> Problem:
+    return in_use(path.name, f"is open in another process ({why}). Its rows were not touched.")
 
 
 def _open(path: Path, mode: str, limits: Limits | None) -> Connection:

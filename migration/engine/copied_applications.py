@@ -26,7 +26,7 @@ def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callabl
         say: Called with a few words before each part of a long step.
 
     Raises:
-        EngineError: A database is locked or busy.
+        ProblemError: A database is locked or busy.
     """
     plan, live = request.valid_plan, request.settings.workspace
     scratch = Path(resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()

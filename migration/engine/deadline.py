@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.errors import EngineError
+from migration.engine.sqlite_errors import interrupted
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,15 +20,13 @@ else:
 _SECONDS_A_BYTE = 1e-6  # a second for each MB: about thirty times as long as a slow disk and both readings take
 
 
-class OutOfProportionError(EngineError):
-    """A database costs more than the bytes that it has explain."""
-
-    def __init__(self, what: str, todo: str = "") -> None:
-        look = f"Look at what its schema computes: views, triggers, CHECK, generated columns, indexes; {todo or _MEND}."
-        super().__init__(what, left="Nothing was changed.", todo=look, id="out-of-proportion")
-
-
 _MEND = "mend that, or leave this database out"
+
+
+def out_of_proportion(subject: str, what: str, remedy: str = _MEND) -> Problem:
+    """Return the problem that a database costs more than the bytes that it has explain."""
+    hint = f"Look at what its schema computes: views, triggers, CHECK, generated columns, indexes; {remedy}."
+    return Problem("out-of-proportion", subject, what, hint, criterion="sources-readable")
 
 
 def seconds_for(size: int, base: float) -> float:
@@ -60,7 +59,7 @@ class Deadline:
         """
         self.until = -math.inf
         self.step = step
-        raise sqlite3.OperationalError("interrupted")
+        raise interrupted()
 
     def at(self, step: str) -> None:
         """Say what is read next; a hundred thousand short statements, none of which is looked at, end here as well.
@@ -69,32 +68,35 @@ class Deadline:
             sqlite3.OperationalError: The time is over, as SQLite says it of a statement that was ended.
         """
         if self.passed:
-            raise sqlite3.OperationalError("interrupted")
+            raise interrupted()
         self.step = step
 
     @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def within(self, seconds: float, subject: str) -> Iterator[None]:
         """Let what is done here take so long, and no longer.
 
+        Args:
+            seconds: The time.
+            subject: What is read, for the problem that it took longer.
+
         Raises:
-            OutOfProportionError: It took longer; also where an interrupted statement was taken for some other problem.
+            ProblemError: It took longer; also where an interrupted statement was taken for some other problem.
         """
         before = self.until
         self.until, self.step = min(before, time.monotonic() + seconds), "its schema"
         try:
             yield
-        except (sqlite3.Error, EngineError) as error:
+        except (sqlite3.Error, ProblemError) as error:
             if self.passed:
-                raise self._over(seconds) from error
+                raise self._over(seconds, subject) from error
             raise
         else:
             if self.passed:
-                raise self._over(seconds)
+                raise self._over(seconds, subject)
         finally:
             self.until = before
 
-    def _over(self, seconds: float) -> OutOfProportionError:
+    def _over(self, seconds: float, subject: str) -> ProblemError:
         what = f"was not read within the {seconds:.0f} s of its deadline, and reading it was ended at {self.step}."
-        return OutOfProportionError(
-            what, 'if it is right and only slow, set a longer one in the plan: deadline = "10m"'
-        )
+        remedy = 'if it is right and only slow, set a longer one in the plan: deadline = "10m"'
+        return ProblemError(out_of_proportion(subject, what, remedy))

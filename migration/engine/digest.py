@@ -27,6 +27,7 @@ from migration.engine.connections import exact_text, limits_of
 from migration.engine.observation import counted
 from migration.engine.progress import COUNTED
 from migration.engine.sql import folded, quoted, without_end
+from migration.engine.sqlite_errors import code_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -80,7 +81,7 @@ def digest_query(con: sqlite3.Connection, query: str) -> TableDigest:
     try:
         return _sum(con, query)
     except sqlite3.OperationalError as error:
-        if "decode" not in str(error):
+        if code_of(error) is not None:  # else it is Python, which could not decode a text
             raise
     before = con.text_factory
     exact_text(con)

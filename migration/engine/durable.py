@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from migration.engine.errors import EngineError
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def move(old: Path, new: Path) -> None:
 
     Raises:
         FileExistsError: When ``new`` is another file; nothing was changed.
-        EngineError: When the file system cannot give a file a second name; nothing was changed.
+        ProblemError: When the file system cannot give a file a second name; nothing was changed.
         OSError: When a folder cannot be written, or ``old`` does not exist.
     """
     try:
@@ -69,11 +69,14 @@ def move(old: Path, new: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        raise EngineError(
-            f"{old} cannot be renamed to {new} without the risk of overwriting: {error.strerror}.",
-            left="It still has its old name.",
-            todo="Use a file system with hard links, and a folder on the same one.",
-            id="no-hard-links",
+        raise ProblemError(
+            Problem(
+                "no-hard-links",
+                str(old),
+                f"cannot be renamed to {new} without the risk of overwriting: {error.strerror}. "
+                "It still has its old name.",
+                "Use a file system with hard links, and a folder on the same one.",
+            )
         ) from error
     sync_folder(new.parent)
     old.unlink()

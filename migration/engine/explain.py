@@ -19,6 +19,7 @@ from migration.engine.row_differences import RowDifferences
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
 from migration.engine.unique import keys_of
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,13 +33,9 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-_NOT_AVAILABLE = "the rows before are not available"
+_NOT_AVAILABLE = "which rows differ is not known: the rows before are not available."
 _SAME_ROWS = "Every row is as it was: statements, AUTOINCREMENT marks or the header differ."
 _OTHER_DIGEST = "No row differs from those in the backup set: the digest that was expected is of other rows."
-
-
-class _UnavailableError(Exception):
-    """Rows that would be compared are not there; the text is a sentence."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +132,10 @@ class RowsBefore:
             for table_map in maps:
                 table = schema.table(table_map.name)
                 if table is None:
-                    raise _UnavailableError(f"{source.file} in the backup set has no table {table_map.name}.")
+                    raise _unavailable(source.file, f"its backup has no table {table_map.name}.")
                 move, problems = fit(source, table_map, table, into, new=is_new)
                 if problems:
-                    raise _UnavailableError(f"The rows of {move.subject} do not fit {into.name} as it is now.")
+                    raise _unavailable(move.subject, f"its rows do not fit {into.name} as it is now.")
                 moves.append((con, move))
         return moves
 
@@ -149,7 +146,7 @@ class RowsBefore:
         places += [self.root / archive] if archive else []
         path = next((place for place in places if place.is_file()), None)
         if path is None:
-            raise _UnavailableError(f"Which rows differ is not known: {_NOT_AVAILABLE} ({file}).")
+            raise _unavailable(file, _NOT_AVAILABLE)
         return opened.enter_context(looking(path, self.limits))
 
 
@@ -175,10 +172,15 @@ def unless_broken(explain: Callable[[], RowDifferences]) -> RowDifferences:
     """Return what an explanation says; where it fails itself, why: the comparison that failed stands all the same."""
     try:
         return explain()
-    except _UnavailableError as reason:
-        return RowDifferences(note=str(reason))
+    except ProblemError as error:
+        return RowDifferences(note=" ".join(f"{problem.subject}: {problem.what}" for problem in error.problems))
     except Exception as error:  # noqa: BLE001 -- whatever it is, it must not take the place of what is explained
         return RowDifferences(note=f"Which rows differ is not known: they could not be compared ({_named(error)}).")
+
+
+def _unavailable(subject: str, what: str) -> ProblemError:
+    hint = "Bring the backup set back as the run left it, and check again."
+    return ProblemError(Problem("rows-unavailable", subject, what, hint))
 
 
 def _databases(
@@ -193,7 +195,7 @@ def _connection(side: Path | sqlite3.Connection, opened: ExitStack, limits: Limi
     if not isinstance(side, Path):
         return side
     if not side.is_file():
-        raise _UnavailableError(f"Which rows differ is not known: {_NOT_AVAILABLE} ({side.name}).")
+        raise _unavailable(side.name, _NOT_AVAILABLE)
     return opened.enter_context(looking(side, limits))
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS, Aside
 from migration.engine.connections import limits_of
 from migration.engine.content import content_of
-from migration.engine.deadline import OutOfProportionError, seconds_for
+from migration.engine.deadline import out_of_proportion, seconds_for
 from migration.engine.dump import marks
-from migration.engine.errors import EngineError
 from migration.engine.files import FileProblem, has_hot_journal, size_with_sidecars
 from migration.engine.foresee import is_foreseeable
 from migration.engine.guard import Guard
 from migration.engine.limits import Limits
 from migration.engine.schema import Schema, read
 from migration.engine.sql import quoted
-from migration.plan.problem import Problem
+from migration.engine.sqlite_errors import is_damaged, is_statement_at_fault, missing_kind
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -82,15 +82,16 @@ def facts_of(
     if has_hot_journal(path):
         what = "has a hot journal: a process is in the middle of a transaction, or died in one over several databases."
         todo = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
-        return FileProblem(file, Problem("sources-readable", file, what, todo, id="hot-journal"))
+        return FileProblem(file, Problem("hot-journal", file, what, todo, criterion="sources-readable"))
     try:
-        with limits.deadline.within(seconds_for(size_with_sidecars(path), seconds)):
+        with limits.deadline.within(seconds_for(size_with_sidecars(path), seconds), file):
             guard = Guard(path, limits)
             guards.callback(guard.release)
             return _read(name, file, guard)
-    except EngineError as error:
-        criterion = "sources-readable" if isinstance(error, OutOfProportionError) else "no-other-process"
-        return FileProblem(file, Problem(criterion, file, error.what, error.todo, id=error.id), error)
+    except ProblemError as error:
+        first = error.problems[0]
+        problem = replace(first, subject=file, criterion=first.criterion or "no-other-process")
+        return FileProblem(file, problem, error)
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         return FileProblem(file, unreadable(file, error), error)
 
@@ -118,7 +119,7 @@ def examined(path: Path, limits: Limits) -> list[str]:
     """Return what integrity_check says in a second process that has evaluated whatever the database computes.
 
     Raises:
-        OutOfProportionError: It takes more memory than its size allows.
+        ProblemError: It takes more memory than its size allows.
         sqlite3.Error: It took longer than the deadline leaves; or it cannot be read.
     """
     with Aside("examine", path, limits.deadline.until, limits=limits) as examining:
@@ -126,7 +127,7 @@ def examined(path: Path, limits: Limits) -> list[str]:
     if "late" in said:
         limits.deadline.ended(said["late"])
     if "excess" in said:
-        raise OutOfProportionError(said["excess"])
+        raise ProblemError(out_of_proportion(path.name, said["excess"]))
     return [str(line) for line in said["damage"]]
 
 
@@ -143,7 +144,7 @@ def _corrupt(file: str, lines: list[str]) -> FileProblem | None:
         return None
     what = f"is corrupt: integrity_check says: {lines[0]}."
     todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
-    return FileProblem(file, Problem("integrity-before", file, what, todo, id="damaged"))
+    return FileProblem(file, Problem("damaged", file, what, todo, criterion="integrity-before"))
 
 
 def _facts(name: str, file: str, guard: Guard) -> Facts:
@@ -177,8 +178,8 @@ def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
         try:
             for child, _, parent, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
                 counts[child, parent] = counts.get((child, parent), 0) + 1
-        except sqlite3.OperationalError as error:
-            if "foreign key mismatch" not in str(error):
+        except sqlite3.OperationalError as error:  # SQLite has no code of its own for a mismatch
+            if not is_statement_at_fault(error):
                 raise
             counts[table, UNCHECKABLE] = 1
     return counts
@@ -186,22 +187,27 @@ def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
 
 def unreadable(file: str, error: Exception) -> Problem:
     """Say in words why SQLite, or the system, could not read a database."""
-    text = str(error)
     if isinstance(error, OSError):
         what = f"cannot be read ({error.strerror})."
-        return Problem("sources-readable", file, what, "Give read permission and run again.", id="unreadable")
-    if "collation" in text:
-        what = f"uses a collation that only its application has ({text})."
+        return Problem("unreadable", file, what, "Give read permission and run again.", criterion="sources-readable")
+    if missing_kind(error) == "collation":
+        what = f"uses a collation that only its application has ({error})."
         return Problem(
-            "sources-readable",
+            "own-collation",
             file,
             what,
             "Move its tables by the application, or leave the source out.",
-            id="own-collation",
+            criterion="sources-readable",
         )
-    if "malformed" in text or "corrupt" in text:
-        what = f"is corrupt ({text})."
-        return Problem("integrity-before", file, what, "Restore it from a backup; never merge damage.", id="damaged")
+    if is_damaged(error):
+        what = f"is corrupt ({error})."
+        return Problem(
+            "damaged", file, what, "Restore it from a backup; never merge damage.", criterion="integrity-before"
+        )
     return Problem(
-        "sources-readable", file, f"cannot be read ({text}).", "Correct the plan, or mend the file.", id="unreadable"
+        "unreadable",
+        file,
+        f"cannot be read ({error}).",
+        "Correct the plan, or mend the file.",
+        criterion="sources-readable",
     )

@@ -263,4 +263,4 @@ def _closed_sidecars(file: str, path: Path) -> list[FileProblem]:
 
 
 def _problem(file: str, what: str, todo: str, cause: BaseException | None = None, *, id: str) -> FileProblem:
-    return FileProblem(file, Problem("sources-readable", file, what, todo, id=id), cause)
+    return FileProblem(file, Problem(id, file, what, todo, criterion="sources-readable"), cause)

@@ -20,6 +20,7 @@ from migration.engine.findings import Finding
 from migration.engine.planned import Statement, is_same, made_by, own_statements, same_statement
 from migration.engine.schema import Schema, read
 from migration.engine.sql import folded, quoted, with_name
+from migration.engine.sqlite_errors import missing_kind
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
@@ -305,13 +306,13 @@ class Foretelling:
             self.con.execute(statement.sql)
         except sqlite3.Error as error:
             what = f"{statement.kind} {statement.name} cannot be created in the target: {error}."
-            self._problem(origin.where, what, _FOREIGN if "no such" in str(error) else _CORRECT, id="cannot-create")
+            self._problem(origin.where, what, _FOREIGN if missing_kind(error) else _CORRECT, id="cannot-create")
             return False
         order.append(statement)
         return True
 
     def _problem(self, subject: str, what: str, todo: str, criterion: str = "names-free", *, id: str) -> None:
-        self.future.problems.append(Problem(criterion, subject, what, todo, id=id))
+        self.future.problems.append(Problem(id, subject, what, todo, criterion=criterion))
 
     def _finding(self, id: str, origin: _Origin, text: str) -> None:
         self.future.findings.append(Finding.of(id, origin.where, text))

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import attach, exact_text, limits_of, open_new
-from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.sql import listed, quoted
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ class Gathering:
             recode: The source's text encoding is another one: rows take the way through this process.
 
         Raises:
-            EngineError: A text has no counterpart in the other encoding.
+            ProblemError: A text has no counterpart in the other encoding.
         """
         if recode:
             for table in tables:
@@ -82,12 +82,9 @@ class Gathering:
             )
         except UnicodeError as error:
             self._con.execute("ROLLBACK")  # the next table, and what is wrong with it, is looked at all the same
-            raise EngineError(
-                f"{source.name}:{table.name} has text that is not valid in its encoding, and would be changed.",
-                left="Nothing was changed.",
-                todo="Mend that text, or leave the table behind with a reason.",
-                id="invalid-text",
-            ) from error
+            what = f"its table {table.name} has text that is not valid in its encoding, and would be changed."
+            hint = "Mend that text, or leave the table behind with a reason."
+            raise ProblemError(Problem("invalid-text", source.name, what, hint)) from error
         self._con.execute("COMMIT")
 
 

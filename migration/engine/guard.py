@@ -8,8 +8,9 @@ import os
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import leave_wal, open_existing, open_readonly, pragma
-from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
+from migration.engine.sqlite_errors import in_use, is_in_use, is_read_only
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,7 +43,7 @@ class Guard:
         """Take the lock, or say in one sentence why not.
 
         Raises:
-            EngineError: The database is locked by somebody else, or cannot be written.
+            ProblemError: The database is locked by somebody else, or cannot be written.
             sqlite3.DatabaseError: The file is no database.
         """
         self.path, self.limits = path, limits or Limits()
@@ -79,7 +80,7 @@ class Guard:
             The writer, inside a transaction that nobody else can read or write beside.
 
         Raises:
-            EngineError: Somebody has the database open, or has written to it since the guard was taken.
+            ProblemError: Somebody has the database open, or has written to it since the guard was taken.
         """
         self.reader.close()
         self.writer.execute("ROLLBACK")
@@ -89,11 +90,13 @@ class Guard:
         except sqlite3.OperationalError as error:
             raise _in_words(self.path, error) from error
         if pragma(self.writer, "data_version") != self._version:
-            raise EngineError(
-                f"{self.path.name} was written to by another process while the run held it.",
-                left="The write is kept where it was made.",
-                todo="Stop the process that writes to it and run again.",
-                id="late-write",
+            raise ProblemError(
+                Problem(
+                    "late-write",
+                    self.path.name,
+                    "was written to by another process while the run held it. The write is kept where it was made.",
+                    "Stop the process that writes to it and run again.",
+                )
             )
         return self.writer
 
@@ -149,23 +152,14 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _in_words(path: Path, error: sqlite3.Error) -> Exception:
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return EngineError(
-            f"{path.name} is locked by another process.",
-            left="Nothing was changed.",
-            todo="Stop the process that uses it and run again.",
-            id="in-use",
-        )
-    if "readonly" in text:
-        return _unwritable(path, text)
+    if is_in_use(error):
+        return ProblemError(in_use(path.name))
+    if is_read_only(error):
+        return _unwritable(path, str(error))
     return error
 
 
-def _unwritable(path: Path, why: str) -> EngineError:
-    return EngineError(
-        f"{path.name} cannot be written ({why}).",
-        left="Nothing was changed.",
-        todo="Give the user who runs this write permission on the file and its folder.",
-        id="read-only",
-    )
+def _unwritable(path: Path, why: str) -> ProblemError:
+    what = f"cannot be written ({why}). Nothing was changed."
+    hint = "Give the user who runs this write permission on the file and its folder."
+    return ProblemError(Problem("read-only", path.name, what, hint))

@@ -78,7 +78,7 @@ def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, l
 def _waiting(hot: list[str]) -> tuple[Problem, ...]:
     what = "has a hot journal; the run lets SQLite take it back once nothing else is wrong."
     todo = "Settle the rest and run again."
-    return tuple(Problem("sources-readable", file, what, todo, id="hot-journal-waits") for file in hot)
+    return tuple(Problem("hot-journal-waits", file, what, todo, criterion="sources-readable") for file in hot)
 
 
 def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str], list[FileProblem]]:
@@ -101,7 +101,7 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
             if has_hot_journal(root / file):  # otherwise the survey says what is wrong with the database
                 what = f"has a hot journal that SQLite could not roll back ({error})."
                 todo = "Give write permission on the file, its folder and the folder of backups, and run again."
-                problem = Problem("sources-readable", file, what, todo, id="hot-journal")
+                problem = Problem("hot-journal", file, what, todo, criterion="sources-readable")
                 problems.append(FileProblem(file, problem, error))
     return done, problems
 
@@ -110,7 +110,7 @@ def _outgrown(file: str, size: int, most: int) -> FileProblem:
     """Return that a rollback wrote pages which neither the database nor its journal can have held."""
     what = f"has a damaged hot journal: rolled back, the file has {size} bytes, and both together had {most}."
     todo = "Restore the database from a backup, or move its journal away if the database is sound without it."
-    problem = Problem("sources-readable", file, what, todo, id="hot-journal")
+    problem = Problem("hot-journal", file, what, todo, criterion="sources-readable")
     return FileProblem(file, problem)
 
 
@@ -173,7 +173,7 @@ def _unwritable(live: Path, hot: list[str]) -> list[Problem]:
     what = "cannot be written, so that SQLite cannot roll back its hot journal."
     todo = "Give the user who runs this write permission on the file and its folder."
     closed = [file for file in hot if not os.access(live / file, os.W_OK)]
-    return [Problem("sources-readable", file, what, todo, id="read-only") for file in closed]
+    return [Problem("read-only", file, what, todo, criterion="sources-readable") for file in closed]
 
 
 def _is_free(database: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migration.engine import sqlite_errors
 from migration.engine.files import is_wal
 from migration.engine.filesystem import network, synchronized
 from migration.engine.findings import Finding
@@ -44,8 +45,9 @@ def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
             text = f"is open in {who}: stop it before pytest -m migrate."
             findings.append(Finding.of("database-open", file, text))
         else:
-            todo = "Stop it and run again; nothing was changed."
-            problems.append(Problem("no-other-process", file, f"is open, in use by {who}.", todo, id="in-use"))
+            hint = "Stop it and run again; nothing was changed."
+            what = f"is open, in use by {who}."
+            problems.append(sqlite_errors.in_use(file, what, hint, criterion="no-other-process"))
     if others.unseen:
         findings.append(unexamined(others.unseen))
     return InUse(tuple(problems), tuple(findings), others.unseen)
@@ -67,7 +69,7 @@ def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[Finding]]:
         if kind and is_wal(path):
             what = f"is in WAL mode on a network file system ({kind}): who else writes to it cannot be seen."
             todo = "Copy the workspace to a local disk and run there (https://sqlite.org/wal.html#noshm)."
-            problems.append(Problem("no-other-process", file, what, todo, id="wal-on-network"))
+            problems.append(Problem("wal-on-network", file, what, todo, criterion="no-other-process"))
         elif kind:
             text = f"is on a network file system ({kind}): make sure that no other machine uses it."
             findings.append(Finding.of("network-file-system", file, text))

@@ -124,12 +124,11 @@ def _needs_trial(into: Table, parties: Sequence[Party], only: Move | None) -> bo
 
 
 def _mixed(into: Table, moves: Sequence[Move]) -> Problem:
-    by_rowid = " and ".join(move.subject for move in moves if move.rowid_counts)
+    first, *others = (move.subject for move in moves if move.rowid_counts)
+    by_rowid = " and ".join([first, *others])
     what = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
-    todo = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
-    return Problem(
-        "keys-free", next(move.subject for move in moves if move.rowid_counts), what, todo, id="rowids-beside-keys"
-    )
+    hint = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
+    return Problem("rowids-beside-keys", first, what, hint, criterion="keys-free", others=tuple(others))
 
 
 def _already_unique(move: Move, key: Key) -> bool:
@@ -179,18 +178,19 @@ def _problem(into: Table, names: str, involved: list[Party], count: int) -> Prob
     if len(involved) == 1:
         what = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key: a collision."
         return Problem(
-            "keys-free",
+            "key-collision",
             involved[0].subject,
             what,
             "Drop the unique key from the target, or mend the rows.",
-            id="key-collision",
+            criterion="keys-free",
         )
-    both = " and ".join(party.subject for party in involved)
+    subjects = tuple(party.subject for party in involved)
+    both = " and ".join(subjects)
     what = f"{keys} ({names}) of {into.name} would be there twice: both in {both}: a key collision."
     todo = (
         'Keep both: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
     )
-    return Problem("keys-free", involved[-1].subject, what, todo, id="key-collision")
+    return Problem("key-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])
 
 
 def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]) -> list[Problem]:
@@ -198,7 +198,8 @@ def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]
     count = con.execute(f"SELECT count(*) FROM (SELECT r FROM ({rows}) GROUP BY r HAVING count(*) > 1)").fetchone()[0]
     if not count:
         return []
-    both = " and ".join(rows.party.subject for rows in parties)
+    subjects = tuple(rows.party.subject for rows in parties)
+    both = " and ".join(subjects)
     what = f"{into.name} has no key, and {count} rowids are used by rows of both {both}: a collision."
     todo = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
-    return [Problem("keys-free", parties[-1].party.subject, what, todo, id="rowid-collision")]
+    return [Problem("rowid-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])]

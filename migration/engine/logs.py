@@ -7,14 +7,13 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
-from migration.engine.errors import EngineError
 from migration.engine.observation import Observation, not_required
 from migration.engine.processes import SIDECARS
 from migration.plan.printable import one_line
-from migration.plan.problem import Problem
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -68,20 +67,23 @@ def mark(root: Path, patterns: Sequence[str], *, never_open: frozenset[Identity]
     """
     root = root.resolve()
     paths: set[Path] = set()
-    marks, problems = [], []
+    marks: list[LogMark] = []
+    problems: list[Problem] = []
     for pattern in patterns:
         try:
             paths |= _paths(root, pattern)
-        except EngineError as error:
-            problems.append(_problem(pattern, error))
+        except ProblemError as error:
+            problems += (replace(problem, criterion="references-found") for problem in error.problems)
     for path in sorted(paths):
         try:
             for identity, size in _files([path], never_open).values():
                 marks.append(LogMark(path, identity, size, _tail(path, size)))
         except FileNotFoundError:  # removed since it was listed
             continue
-        except EngineError as error:
-            problems.append(_problem(_name(path, root), error))
+        except ProblemError as error:
+            problems += (
+                replace(problem, subject=_name(path, root), criterion="references-found") for problem in error.problems
+            )
     return LogMarks(tuple(marks), tuple(problems))
 
 
@@ -99,7 +101,7 @@ def new_errors(
     start. At most 20 lines are stated one by one, the others as a number.
 
     Raises:
-        EngineError: When a log file cannot be read.
+        ProblemError: When a log file cannot be read.
     """
     if not patterns:
         return [not_required("logs", "the plan names no log files")]
@@ -171,10 +173,13 @@ def _paths(root: Path, pattern: str) -> set[Path]:
     try:
         paths = {path.resolve() for path in root.glob(pattern)}
     except (ValueError, IndexError, NotImplementedError, RuntimeError) as error:  # what pathlib makes of bad ones
-        raise EngineError(
-            f"the log files {pattern!r} cannot be looked for: {error}.",
-            todo='Correct "files" in the plan\'s [logs].',
-            id="log-pattern",
+        raise ProblemError(
+            Problem(
+                "log-pattern",
+                pattern,
+                f"the log files cannot be looked for: {error}.",
+                'Correct "files" in the plan\'s [logs].',
+            )
         ) from error
     return {path for path in paths if path.is_relative_to(root)}
 
@@ -190,7 +195,7 @@ def _files(paths: Iterable[Path], never_open: frozenset[Identity]) -> dict[Path,
     """Return identity and size of those that are regular files and may be opened, by name.
 
     Raises:
-        EngineError: The system does not tell what one of them is.
+        ProblemError: The system does not tell what one of them is.
     """
     files = {}
     for path in sorted(set(paths)):
@@ -255,16 +260,14 @@ def _text(line: bytes) -> str:
         return line.decode("latin-1").rstrip("\r\n")
 
 
-def _problem(subject: str, error: EngineError) -> Problem:
-    return Problem("references-found", subject, error.what, error.todo, id=error.id)
-
-
-def _unreadable(path: Path, error: OSError) -> EngineError:
-    return EngineError(
-        f"the log file {path} cannot be read: {error.strerror}.",
-        left="Whether it reports an error is not known.",
-        todo='Make it readable, or take it out of "files" in the plan\'s [logs].',
-        id="log-unreadable",
+def _unreadable(path: Path, error: OSError) -> ProblemError:
+    return ProblemError(
+        Problem(
+            "log-unreadable",
+            str(path),
+            f"the log file cannot be read: {error.strerror}. Whether it reports an error is not known.",
+            'Make it readable, or take it out of "files" in the plan\'s [logs].',
+        )
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from migration.engine.durable import replace
-from migration.engine.errors import EngineError
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,7 @@ def read(folder: Path) -> Manifest | None:
     """Return the manifest of a backup set, or None when the set was never sealed.
 
     Raises:
-        EngineError: The file is there and is no manifest of format 1.
+        ProblemError: The file is there and is no manifest of format 1.
     """
     path = folder / NAME
     if not path.exists():
@@ -118,10 +118,12 @@ def read(folder: Path) -> Manifest | None:
     return sealed
 
 
-def _unreadable(folder: Path, why: str) -> EngineError:
-    return EngineError(
-        f"{folder.name}/{NAME} is not a manifest of format 1 ({why}).",
-        left="Nothing was changed.",
-        todo="Bring the file back as it was, or move the whole set out of the backups folder.",
-        id="bad-manifest",
+def _unreadable(folder: Path, why: str) -> ProblemError:
+    return ProblemError(
+        Problem(
+            "bad-manifest",
+            f"{folder.name}/{NAME}",
+            f"is not a manifest of format 1 ({why}). Nothing was changed.",
+            "Bring the file back as it was, or move the whole set out of the backups folder.",
+        )
     )

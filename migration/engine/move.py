@@ -79,11 +79,11 @@ def fit(source: Source, table_map: TableMap, table: Table, into: Table, *, new: 
     wanted = {folded(old): name for old, name in table_map.columns.items()}
     problems = [
         Problem(
-            "values-fit",
+            "no-such-column",
             subject,
             f"has no column {old}, which the plan renames.",
             "Correct columns = {...}.",
-            id="no-such-column",
+            criterion="values-fit",
         )
         for old in table_map.columns
         if table.column(old) is None
@@ -110,11 +110,11 @@ def _by_name(table: Table) -> dict[str, Column]:
 def _no_place(subject: str, column: Column, there: Column | None, into: Table) -> Problem:
     reason = "has no such column" if there is None else "declares it differently (generated at one end only)"
     return Problem(
-        "values-fit",
+        "no-place-for-column",
         subject,
         f"column {column.name} has no place: {into.name} in the target {reason}; the schemas differ.",
         'Rename it (columns = { old = "new" }), add it to the target, or move the table as another (into = "...").',
-        id="no-place-for-column",
+        criterion="values-fit",
     )
 
 
@@ -124,11 +124,11 @@ def _fed_twice(subject: str, into: Table, pairs: list[tuple[str, str]]) -> list[
         feeding.setdefault(new, []).append(old)
     return [
         Problem(
-            "values-fit",
+            "two-columns-in-one",
             subject,
             f"its columns {' and '.join(old)} would both become {new} of {into.name}.",
             "Give each column a name of its own: columns = {...}.",
-            id="two-columns-in-one",
+            criterion="values-fit",
         )
         for new, old in feeding.items()
         if len(old) > 1
@@ -150,7 +150,7 @@ def _unfed(subject: str, into: Table, fed: set[str]) -> list[Problem]:
             continue
         what = f"brings no value for column {column.name} of {into.name}, {why}."
         todo = "Give the column a constant default in the target, or move the table under another name."
-        problems.append(Problem("values-fit", subject, what, todo, id="no-value-for-column"))
+        problems.append(Problem("no-value-for-column", subject, what, todo, criterion="values-fit"))
     return problems
 
 
@@ -261,26 +261,28 @@ def table_or_problem(source: Source, table_map: TableMap, schema: Schema) -> Tab
         if any(folded(view.name) == folded(table_map.name) for view in schema.views):
             what = "is a view, not a table: the rows it is made from would be left behind."
             return Problem(
-                "sources-readable",
+                "view-named",
                 subject,
                 what,
                 "Move the tables it reads; the view comes along by itself.",
-                id="view-named",
+                criterion="sources-readable",
             )
         here = (
             ", ".join(sorted(table.name for table in schema.movable)[:12]) or "no table at all (the database is empty)"
         )
-        return Problem("sources-readable", subject, "no such table.", f"The database has: {here}.", id="no-such-table")
+        return Problem(
+            "no-such-table", subject, "no such table.", f"The database has: {here}.", criterion="sources-readable"
+        )
     if table.kind == "shadow":
         what = "belongs to a virtual table and holds its inner state, not rows."
-        return Problem("sources-readable", subject, what, "Move the virtual table instead.", id="inner-table")
+        return Problem("inner-table", subject, what, "Move the virtual table instead.", criterion="sources-readable")
     if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(keywords(table.sql))):
         what = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
         return Problem(
-            "values-fit",
+            "virtual-table",
             subject,
             what,
             "Leave it behind with a reason and build it anew in the target.",
-            id="virtual-table",
+            criterion="values-fit",
         )
     return table

@@ -15,7 +15,6 @@ from migration.engine import history, manifest
 from migration.engine.arrival import Arrival, arrival
 from migration.engine.compare import no_orphan
 from migration.engine.digest import digest_table
-from migration.engine.errors import EngineError
 from migration.engine.facts import orphans
 from migration.engine.findings import Finding
 from migration.engine.guard import looking
@@ -25,9 +24,11 @@ from migration.engine.snapshot import snapshot
 from migration.engine.sql import folded, quoted, with_name
 from migration.engine.survey import Survey, survey
 from migration.engine.unique import keys_of
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator
     from contextlib import ExitStack
 
     from migration.engine.limits import Limits
@@ -62,7 +63,7 @@ def lay_out(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
         The copy of the target.
 
     Raises:
-        EngineError: A required original, or the target, is not there.
+        ProblemError: A required original, or the target, is not there.
     """
     sealed = manifest.read(originals)
     wanted = [(source.file, source.optional) for source in plan.sources] + [(plan.target, True)]
@@ -77,17 +78,19 @@ def lay_out(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
         elif not optional:
             missing.append(file)
     if missing:
-        raise EngineError(
-            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in {originals.name}.",
-            left="Nothing was written.",
-            todo="Put the originals, or their backups, there under the plan's file names.",
-            id="no-original",
+        raise ProblemError(
+            Problem(
+                "no-original",
+                ", ".join(missing),
+                f"{'is' if len(missing) == 1 else 'are'} not in {originals.name}. Nothing was written.",
+                "Put the originals, or their backups, there under the plan's file names.",
+            )
         )
     if not (live / plan.target).is_file():
-        raise EngineError(
-            f"{plan.target} does not exist.",
-            todo="Name the workspace of the consolidation: --workspace DIR",
-            id="no-target",
+        raise ProblemError(
+            Problem(
+                "no-target", plan.target, "does not exist.", "Name the workspace of the consolidation: --workspace DIR"
+            )
         )
     now = scratch / "target-as-it-is-now.db"
     snapshot(live / plan.target, now)
@@ -210,17 +213,21 @@ def foreign_keys(judged: Judged) -> list[Observation]:
 
 def neighbours(judged: Judged) -> list[Observation]:
     """Every table the target had before is still there; rows changed since are told, for it has been in use."""
+    return [observation for observation, _ in _neighbours(judged)]
+
+
+def _neighbours(judged: Judged) -> Iterator[tuple[Observation, bool]]:
+    """Yield the observation of each such table, and whether its rows were changed since."""
     target = judged.survey.target
     if target is None:
-        return []
+        return
     receiving = {folded(move.into.name) for move in judged.survey.moves} | {folded(history.TABLE)}
-    seen = []
     for name, digest in target.digests.items():
         if folded(name) in receiving:
             continue
         table, was = judged.now.table(name), target.schema.table(name)
         if table is None or was is None:
-            seen.append(Observation(name, "in the target, as before", "no such table", holds=False))
+            yield Observation(name, "in the target, as before", "no such table", holds=False), False
             continue
         found = digest_table(judged.con, table)
         same = _columns(table) == _columns(was)
@@ -229,10 +236,8 @@ def neighbours(judged: Judged) -> list[Observation]:
             + ("" if found == digest else ", changed since")
             + ("" if same else ", other columns")
         )
-        seen.append(
-            Observation(name, f"{counted(digest.rows, 'row')}, or changed since by its application", said, holds=same)
-        )
-    return seen
+        expected = f"{counted(digest.rows, 'row')}, or changed since by its application"
+        yield Observation(name, expected, said, holds=same), found != digest
 
 
 def triggers_in_place(judged: Judged) -> list[Observation]:
@@ -260,8 +265,8 @@ def changed_since(judged: Judged) -> list[Finding]:
     ]
     return findings + [
         Finding.of("table-changed-since", observation.subject, f"{observation.observed}.")
-        for observation in neighbours(judged)
-        if observation.holds and "since" in observation.observed
+        for observation, is_changed in _neighbours(judged)
+        if observation.holds and is_changed
     ]
 
 

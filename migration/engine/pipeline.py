@@ -6,12 +6,12 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from migration.engine.criteria import criteria_in, criterion_named
-from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
 from migration.engine.observation import Observation, not_examined
 from migration.engine.run_log import RunLog
 from migration.engine.stages import stage_named, stages_of
 from migration.plan.printable import printable
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-FORESEEN = (EngineError, sqlite3.Error, UnicodeDecodeError, OSError)
+FORESEEN = (ProblemError, sqlite3.Error, UnicodeDecodeError, OSError)
 """What a step raises when it could not look or act.
 
 Python cannot decode what SQLite reports of a damaged schema whose names are not UTF-8.
@@ -77,7 +77,7 @@ class Pipeline(ABC):
         """Perform a stage and keep its result.
 
         Raises:
-            EngineError: A stage before it was not performed, or a criterion of one does not hold or was not checked;
+            ProblemError: A stage before it was not performed, or a criterion of one does not hold or was not checked;
                 nothing was done. Or the stage could not be performed.
             sqlite3.Error: SQLite could not do what the stage needs.
             OSError: The system could not.
@@ -101,7 +101,7 @@ class Pipeline(ABC):
             criterion: Its id, such as ``"rows-exact"`` or ``"smoke:WMS CLI"``.
 
         Raises:
-            EngineError: Its stage was not performed, or the criterion is none of this run.
+            ProblemError: Its stage was not performed, or the criterion is none of this run.
         """
         stage = self._stage_of(criterion)
         known = criterion_named(criterion)
@@ -140,18 +140,24 @@ class Pipeline(ABC):
             if criterion not in ids:
                 continue
             if stage not in self.log.performed:
-                raise EngineError(
-                    f"{criterion} cannot be checked: {stage} was not performed.",
-                    todo="Perform the stages in order.",
-                    id="out-of-order",
+                raise ProblemError(
+                    Problem(
+                        "out-of-order",
+                        criterion,
+                        f"cannot be checked: {stage} was not performed.",
+                        "Perform the stages in order.",
+                    )
                 )
             found = stage_named(stage)
             if found is not None:
                 return found
-        raise EngineError(
-            f"{criterion} is no criterion of a run of mode {self.log.mode}.",
-            todo=f"Check one of: {', '.join(id for ids in self.log.criteria.values() for id in ids)}.",
-            id="out-of-order",
+        raise ProblemError(
+            Problem(
+                "out-of-order",
+                criterion,
+                f"is no criterion of a run of mode {self.log.mode}.",
+                f"Check one of: {', '.join(id for ids in self.log.criteria.values() for id in ids)}.",
+            )
         )
 
 
@@ -178,7 +184,7 @@ def go_through(run: Pipeline, check: Callable[[str], object] | None = None) -> N
 
 def in_words(error: BaseException) -> str:
     """Return the reason of an error that was foreseen; empty for any other, which needs its traceback."""
-    if isinstance(error, EngineError):
+    if isinstance(error, ProblemError):
         return printable(str(error))
     if isinstance(error, UnicodeDecodeError):
         return printable(f"SQLite reports damage in words that are not UTF-8 ({error.reason}).")

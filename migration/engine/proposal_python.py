@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from migration.engine.code_files import LINE_END
 from migration.engine.proposal_text import SIDECAR, Change, Place, moved
 from migration.engine.scan_python import line_of_name, named
-from migration.engine.syntax import PythonCode, Unfit, meaning, tree
+from migration.engine.syntax import PythonCode, meaning, tree
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +38,7 @@ def python_changes(text: str, names: OldNames, places: Mapping[str, Place]) -> l
         module = tree(text)
         source = PythonCode(text)
         found = named(module, names)
-    except (SyntaxError, RecursionError, Unfit):
+    except (SyntaxError, RecursionError, ProblemError):
         return []
     parents = {child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)}
     lines = LINE_END.split(text)
@@ -152,6 +153,6 @@ def _fitting(source: PythonCode, span: Span, new: str) -> str:
             if meaning(tree(spelt, "eval")) == intended:
                 source.put(source.text, span, spelt)
                 return spelt
-        except (SyntaxError, Unfit):
+        except (SyntaxError, ProblemError):
             continue
     return ""

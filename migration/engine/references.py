@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from migration.engine.code_files import CodeFile, is_python, line_of, read
 from migration.engine.observation import Observation, equal, not_required
 from migration.engine.rewriting import Rewriting, check_syntax, not_replaced, source_of
-from migration.engine.syntax import Unfit
 from migration.plan.printable import one_line
-from migration.plan.problem import Problem
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -96,11 +95,12 @@ def _compile_observation(root: Path, file: str) -> Observation:
     expected = "compiles"
     code = read(root, file)
     if isinstance(code, Problem):
-        return Observation(file, expected, code.what, holds=False, todo=code.todo)
+        return Observation(file, expected, code.what, holds=False, todo=code.hint)
     try:
         check_syntax(file, code.data)
-    except Unfit as error:
-        return Observation(f"{file}:{error.line}", expected, error.what, holds=False, todo=error.todo)
+    except ProblemError as error:
+        problem = error.problems[0]
+        return Observation(problem.subject, expected, problem.what, holds=False, todo=problem.hint)
     return equal(file, expected, expected)
 
 
@@ -108,13 +108,14 @@ def _updated_observation(root: Path, reference: Reference) -> Observation:
     expected = one_line(f"{reference.replace} instead of {reference.find}")
     code = read(root, reference.file)
     if isinstance(code, Problem):
-        return Observation(reference.file, expected, code.what, holds=False, todo=code.todo)
+        return Observation(reference.file, expected, code.what, holds=False, todo=code.hint)
     try:
         source = source_of(code)
         new = source.spans(reference.replace)
         old = not_replaced(source.spans(reference.find), new)
-    except Unfit as error:
-        return Observation(reference.file, expected, one_line(error.what), holds=False, todo=error.todo)
+    except ProblemError as error:
+        problem = error.problems[0]
+        return Observation(reference.file, expected, one_line(problem.what), holds=False, todo=problem.hint)
     lines = ", ".join(str(line_of(code.text, span.start)) for span in new)
     if old:
         subject = f"{reference.file}:{line_of(code.text, old[0].start)}"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.errors import EngineError
 from migration.engine.files import MAGIC, FileProblem, status_of
 from migration.engine.snapshot import not_copied, snapshot
-from migration.plan.problem import Problem
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,11 +60,10 @@ def require_complete(problems: Sequence[FileProblem]) -> None:
     """Accept a copy only if nothing is missing in it.
 
     Raises:
-        EngineError: The first problem of :func:`copy_workspace`.
+        ProblemError: With every problem of :func:`copy_workspace`.
     """
     if problems:
-        problem = problems[0].problem
-        raise EngineError(problem.what, left="Nothing was changed.", todo=problem.todo, id=problem.id)
+        raise ProblemError(*(wrong.problem for wrong in problems))
 
 
 def _matching(live: Path, pattern: str) -> Iterator[Path]:
@@ -96,7 +94,7 @@ class _Copier:
             return
         try:
             self._copy(name)
-        except (EngineError, OSError) as error:
+        except (ProblemError, OSError) as error:
             self._note(name, error)
 
     def _copy(self, name: Path) -> None:
@@ -150,13 +148,13 @@ class _Copier:
             shutil.copy2(there, copy)
         self.seen.setdefault(identity, copy)
 
-    def _note(self, name: Path, error: EngineError | OSError) -> None:
+    def _note(self, name: Path, error: ProblemError | OSError) -> None:
         file = name.as_posix()
-        wrong = not_copied(name, error) if isinstance(error, OSError) else error
+        wrong = not_copied(name, error) if isinstance(error, OSError) else error.problems[0]
         criterion = _CRITERIA.get(wrong.id, "sources-readable")
         if wrong.id == "unreadable" and isinstance(error, OSError) and file not in self.databases:
             criterion = "references-found"
-        problem = Problem(criterion, file, wrong.what, wrong.todo, id=wrong.id)
+        problem = replace(wrong, subject=file, criterion=criterion)
         cause = error if isinstance(error, OSError) else error.__cause__
         self.problems.setdefault(file, FileProblem(file, problem, cause))
 
@@ -181,7 +179,7 @@ class _Copier:
 def _snapshot_or_nothing(live: Path, copy: Path) -> None:
     try:
         snapshot(live, copy)
-    except EngineError:
+    except ProblemError:
         for suffix in ("", *_SIDECARS):
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
         raise

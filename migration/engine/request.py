@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migration.engine import stages
-from migration.engine.errors import EngineError
 from migration.engine.run_log import Disclosure
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.modes import Mode
     from migration.plan.model import Plan
-    from migration.plan.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,16 @@ class RunRequest:
         """The plan.
 
         Raises:
-            EngineError: It has mistakes, or none was loaded.
+            ProblemError: It has mistakes, or none was loaded.
         """
         if self.plan is None:
-            raise EngineError(
-                "the plan could not be loaded.", left="Nothing was changed.", todo="Correct it.", id="no-plan-loaded"
+            raise ProblemError(
+                Problem(
+                    "no-plan-loaded",
+                    self.settings.plan.name,
+                    "the plan could not be loaded. Nothing was changed.",
+                    "Correct it.",
+                )
             )
         return self.plan
 

@@ -12,9 +12,10 @@ from migration.engine.aside import Aside
 from migration.engine.backup import content_digest, settle
 from migration.engine.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
 from migration.engine.durable import make_private_folder, sync_folder
-from migration.engine.errors import EngineError
 from migration.engine.files import MAGIC, has_hot_journal
 from migration.engine.ledger import Ledger
+from migration.engine.sqlite_errors import in_use, is_in_use
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,6 +29,7 @@ else:
 SIDECARS = ("-wal", "-shm", "-journal")
 
 _ASIDE = "set-aside"
+_STOP = "Stop the process that uses it and roll back again."
 _WRITE_VERSION = 18  # byte of the header: 1 in rollback mode, 2 in WAL mode (https://sqlite.org/fileformat.html)
 
 
@@ -66,15 +68,11 @@ def remove_void(path: Path) -> None:
     """The empty file is gone.
 
     Raises:
-        EngineError: Somebody has written into it meanwhile; it is as it was.
+        ProblemError: Somebody has written into it meanwhile; it is as it was.
     """
     if not is_void(path):
-        raise EngineError(
-            f"{path.name} is being written to.",
-            left="It is as it was found.",
-            todo="Stop the process that uses it and roll back again.",
-            id="in-use",
-        )
+        what = "is being written to. It is as it was found."
+        raise ProblemError(in_use(path.name, what, _STOP))
     path.unlink()
 
 
@@ -100,7 +98,7 @@ def clear_journal(database: Path) -> None:
     if not journal.exists():
         return
     was_wal = write_version(database) != 1
-    with contextlib.suppress(EngineError):
+    with contextlib.suppress(ProblemError):
         with in_words(database), alone(database):
             journal.unlink(missing_ok=True)
         if was_wal:
@@ -129,7 +127,7 @@ def overwrite(
         The content digest that it has now, and in words what was kept, or an empty text.
 
     Raises:
-        EngineError: Somebody else has it open, or it could not be written; it is as it was.
+        ProblemError: Somebody else has it open, or it could not be written; it is as it was.
     """
     with (
         in_words(database),
@@ -161,7 +159,7 @@ def remove(database: Path, folder: Path, *, known: Known | None, limits: Limits 
         In words what was kept, or an empty text.
 
     Raises:
-        EngineError: Somebody else has it open; it is as it was.
+        ProblemError: Somebody else has it open; it is as it was.
     """
     with in_words(database), alone(database, limits) as con:
         kept = _kept(con, database, folder, known)
@@ -176,18 +174,14 @@ def back_to_wal(database: Path) -> None:
     """The database is in WAL mode; one that is, or that is no database any more, is not opened.
 
     Raises:
-        EngineError: Somebody else has it open.
+        ProblemError: Somebody else has it open.
     """
     if write_version(database) != 1:
         return
     with in_words(database), contextlib.closing(open_existing(database)) as con:
         if con.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
-            raise EngineError(
-                f"{database.name} could not be put back into WAL mode: another process has it open.",
-                left="Its rows are as they were.",
-                todo="Stop the process and roll back again.",
-                id="in-use",
-            )
+            what = "could not be put back into WAL mode: another process has it open. Its rows are as they were."
+            raise ProblemError(in_use(database.name, what, "Stop the process and roll back again."))
     sync_folder(database.parent)
 
 
@@ -210,7 +204,7 @@ def must_be_free(database: Path) -> None:
     """Nobody else has the database open in a way that would keep us from writing to it; it is as it was.
 
     Raises:
-        EngineError: Somebody has.
+        ProblemError: Somebody has.
     """
     was_wal = write_version(database) != 1
     with in_words(database), alone(database):
@@ -225,14 +219,12 @@ def in_words(database: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        locked = "locked" in str(error) or "busy" in str(error)
-        said = "is locked by another process" if locked else f"cannot be restored ({error})"
-        raise EngineError(
-            f"{database.name} {said}.",
-            left="It is as it was.",
-            todo="Stop the process that uses it and roll back again." if locked else "See to it and roll back again.",
-            id="in-use" if locked else "not-restored",
-        ) from error
+        if is_in_use(error):
+            problem = in_use(database.name, "is locked by another process. It is as it was.", _STOP)
+        else:
+            what = f"cannot be restored ({error}). It is as it was."
+            problem = Problem("not-restored", database.name, what, "See to it and roll back again.")
+        raise ProblemError(problem) from error
 
 
 def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: Known | None) -> str:

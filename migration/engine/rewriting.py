@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.engine.code_files import is_python, line_of
-from migration.engine.syntax import PlainText, PythonCode, Unfit, compiled
+from migration.engine.syntax import PlainText, PythonCode, compiled, unfit
 from migration.engine.syntax_imports import import_statement, with_import
 from migration.engine.syntax_inserts import with_definitions
-from migration.plan.problem import Problem
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def source_of(code: CodeFile) -> PythonCode | PlainText:
     """Return the file's text in the form in which places are found in it."""
-    return PythonCode(code.text) if is_python(code.file) else PlainText(code.text)
+    return PythonCode(code.text, code.file) if is_python(code.file) else PlainText(code.text)
 
 
 def not_replaced(old: Sequence[Span], new: Sequence[Span]) -> list[Span]:
@@ -34,15 +35,15 @@ def check_syntax(file: str, data: bytes) -> None:
     """Return if the file compiles, or is not Python at all.
 
     Raises:
-        Unfit: It does not compile.
+        ProblemError: It does not compile.
     """
     if is_python(file):
         try:
             compiled(data)
         except SyntaxError as error:
             what = f"it is not valid Python: {error.msg}."
-            raise Unfit(
-                what, "Correct the file, or what the plan puts into it.", error.lineno or 0, id="code-invalid"
+            raise unfit(
+                "code-invalid", what, "Correct the file, or what the plan puts into it.", file, error.lineno or 0
             ) from None
 
 
@@ -85,7 +86,7 @@ class Rewriting:
         for insert in inserts if self._source else ():
             with self._noting("`code` "):
                 self._only_python()
-                self.text = with_definitions(self.text, insert.code)
+                self.text = with_definitions(self.text, insert.code, self.code.file)
 
     def result(self) -> bytes:
         """Return the bytes that are to be written: those that were read if there is any problem."""
@@ -112,7 +113,7 @@ class Rewriting:
             self._done += new
             with self._noting():
                 if len(old) != 1 and (old or done[reference.replace] > len(new)):
-                    raise _not_once(self.text, reference, old)
+                    raise _not_once(self.code.file, self.text, reference, old)
                 places += [(span, reference) for span in old if self._is_free(span, reference, places)]
         return sorted(places, key=lambda place: place[0])
 
@@ -127,8 +128,12 @@ class Rewriting:
         clash = [other.find for taken, other in places if span.overlaps(taken)]
         if clash:
             what = f"{reference.find} and {clash[0]} are found in the same place."
-            raise Unfit(
-                what, "Keep one of the two references.", line_of(self.text, span.start), id="references-overlap"
+            raise unfit(
+                "references-overlap",
+                what,
+                "Keep one of the two references.",
+                self.code.file,
+                line_of(self.text, span.start),
             )
         return True
 
@@ -140,7 +145,7 @@ class Rewriting:
 
     def _only_python(self) -> None:
         if not is_python(self.code.file):
-            raise Unfit("is for Python files only.", "Take it out of the plan.", id="not-python")
+            raise unfit("not-python", "is for Python files only.", "Take it out of the plan.")
 
     def _encoded(self) -> bytes:
         try:
@@ -148,36 +153,40 @@ class Rewriting:
             return self.text.encode(self.code.encoding)
         except UnicodeEncodeError as error:
             what = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} has not."
-            raise Unfit(what, "Write it as an escape, or save the file as UTF-8.", id="code-encoding") from None
+            raise unfit("code-encoding", what, "Write it as an escape, or save the file as UTF-8.") from None
 
     @contextmanager
-    def _noting(self, subject: str = "") -> Iterator[None]:
-        """Note whatever does not fit as a problem; ``subject`` begins its sentence."""
+    def _noting(self, beginning: str = "") -> Iterator[None]:
+        """Note whatever does not fit as a problem; ``beginning`` begins its sentence."""
         try:
             yield
-        except Unfit as error:
-            where = f"{self.code.file}:{error.line}" if error.line else self.code.file
-            self.problems.append(Problem("references-found", where, subject + error.what, error.todo, id=error.id))
+        except ProblemError as error:
+            self.problems += (
+                replace(problem, subject=problem.subject or self.code.file, what=beginning + problem.what)
+                for problem in error.problems
+            )
 
 
-def _not_once(text: str, reference: Reference, found: Sequence[Span]) -> Unfit:
+def _not_once(file: str, text: str, reference: Reference, found: Sequence[Span]) -> ProblemError:
     """Return why a reference has no place: found nowhere, nor replaced; or found more than once."""
     lines = [line_of(text, span.start) for span in found]
     if len(lines) > 1:
         what = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
-        return Unfit(
+        return unfit(
+            "found-more-than-once",
             what,
             "Make `find` more specific: take in more of the expression around the one meant.",
+            file,
             lines[0],
-            id="found-more-than-once",
         )
     what = f"{reference.find} is not found, and neither is {reference.replace}."
     near = _nearest(text, reference.find)
-    return Unfit(
+    return unfit(
+        "not-found",
         what,
         "Correct `find` to what the file says here." if near else "Correct `find` or `file`.",
+        file,
         near,
-        id="not-found",
     )
 
 

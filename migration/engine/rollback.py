@@ -13,11 +13,11 @@ from migration.engine import manifest, restore
 from migration.engine.backup import clear_scratch, content_seen, file_content, likened_content
 from migration.engine.digest import digest_file
 from migration.engine.durable import move, replace
-from migration.engine.errors import EngineError
 from migration.engine.ledger import Ledger
 from migration.engine.processes import holders
 from migration.engine.standing import Standing, look_at
 from migration.engine.steps import PutBack, Step, restored_observations, unless_refused
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> lis
         Sentences, one a table; empty when the target is as committed, was not committed, or is not there.
 
     Raises:
-        EngineError: It is locked.
+        ProblemError: It is locked.
     """
     sealed, ledger = manifest.read(folder), Ledger(folder)
     if sealed is None or ledger.has("put-back") or not (root / sealed.target).exists():
@@ -60,7 +60,7 @@ def put_back(
         limits: Of what is read.
 
     Raises:
-        EngineError: A file is neither as it was before the run nor as the run left it, or is in use.
+        ProblemError: A file is neither as it was before the run nor as the run left it, or is in use.
         OSError: The disk is full or broken; it can be done again when that is mended.
     """
     sealed, ledger, done = manifest.read(folder), Ledger(folder), PutBack()
@@ -89,7 +89,7 @@ def put_back(
 
 def _names(
     root: Path, folder: Path, sealed: Manifest, seen: dict[str, str], limits: Limits | None
-) -> Iterator[Step | EngineError]:
+) -> Iterator[Step | Problem]:
     for copy in sealed.databases:
         if copy.file in sealed.archive:
             yield from _name(root, folder, copy, sealed.archive[copy.file], seen, limits)
@@ -97,7 +97,7 @@ def _names(
 
 def _name(
     root: Path, folder: Path, copy: DatabaseCopy, archived: str, seen: dict[str, str], limits: Limits | None
-) -> Iterator[Step | EngineError]:
+) -> Iterator[Step | Problem]:
     old, new = root / copy.file, root / archived
     with restore.in_words(old):
         restore.take_back(old)
@@ -105,11 +105,11 @@ def _name(
         words = f"removed the empty file that was made under the name {copy.file} since"
         yield Step(words, partial(restore.remove_void, old))
     elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
-        yield EngineError(
-            f"{copy.file} has been created again beside its archive {new.name}.",
-            left="Both files are as they were found.",
-            todo=f"Move {copy.file} away (its rows are in no backup), then roll back again.",
-            id="created-again",
+        yield Problem(
+            "created-again",
+            copy.file,
+            f"has been created again beside its archive {new.name}. Both files are as they were found.",
+            f"Move {copy.file} away (its rows are in no backup), then roll back again.",
         )
         return
     if os.path.lexists(new):
@@ -140,7 +140,7 @@ def _rename_back(
             return
 
 
-def _settled(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | EngineError]:
+def _settled(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | Problem]:
     """What lies beside an archive came there later: rubbish, if the file itself is as it was and nobody has it open."""
     if not restore.sidecars(archive):
         return
@@ -152,12 +152,13 @@ def _settled(archive: Path, folder: Path, digest: str, limits: Limits | None) ->
     unchanged = found == digest and restore.write_version(archive) == 1  # it left WAL mode
     if by or not unchanged:
         names = " and ".join(one.name for one in restore.sidecars(archive))
-        yield EngineError(
-            f"{archive.name} has been opened since it was archived{': by ' + ', '.join(by) if by else ''}; {names}"
-            f" {'lies' if len(restore.sidecars(archive)) == 1 else 'lie'} beside it.",
-            left="It was not touched.",
-            todo="Close it wherever it is open, let sqlite3 open and close it once, then roll back again.",
-            id="archive-opened",
+        yield Problem(
+            "archive-opened",
+            archive.name,
+            f"has been opened since it was archived{': by ' + ', '.join(by) if by else ''}; {names}"
+            f" {'lies' if len(restore.sidecars(archive)) == 1 else 'lie'} beside it. "
+            "It was not touched.",
+            "Close it wherever it is open, let sqlite3 open and close it once, then roll back again.",
         )
     yield from _aside(archive, folder)
 
@@ -168,25 +169,25 @@ def _aside(database: Path, folder: Path) -> Iterator[Step]:
         yield Step(f"set {beside.name} aside in {folder.name}", partial(restore.set_aside, beside, folder))
 
 
-def _placed(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | EngineError]:
+def _placed(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | Problem]:
     yield from _proved(folder, copy.copy, copy.sha256)
     words = f"restored {copy.file} from the backup set"
     yield Step(words, partial(restore.place, path, folder / copy.copy, copy.mode))
 
 
-def _proved(folder: Path, copy: str, sha256: str) -> Iterator[EngineError]:
+def _proved(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
     """A copy is restored only if it still has the bytes that were sealed."""
     path = folder / copy
     if not path.is_file() or digest_file(path) != sha256:
-        yield EngineError(
-            f"{folder.name}/{copy} is {'not as it was sealed' if path.is_file() else 'missing'}.",
-            left="Nothing was put back from it.",
-            todo="Bring this file of the backup set back from another copy of it, then roll back again.",
-            id="copy-damaged",
+        yield Problem(
+            "copy-damaged",
+            f"{folder.name}/{copy}",
+            f"is {'not as it was sealed' if path.is_file() else 'missing'}. Nothing was put back from it.",
+            "Bring this file of the backup set back from another copy of it, then roll back again.",
         )
 
 
-def _code(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Step | EngineError]:
+def _code(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Step | Problem]:
     written = {event["file"]: event["after"] for event in ledger.all("rewriting")}
     for code in sealed.code:
         path = root / code.file
@@ -195,11 +196,11 @@ def _code(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterato
         if code.file not in written or (now == code.sha256 and not begun):
             continue
         if now not in (code.sha256, written[code.file]):
-            yield EngineError(
-                f"{code.file} is neither as it was before the migration nor as the migration wrote it.",
-                left="It was not touched.",
-                todo=f"Compare it with {folder.name}/{code.copy}, settle it by hand, then roll back again.",
-                id="code-changed",
+            yield Problem(
+                "code-changed",
+                code.file,
+                "is neither as it was before the migration nor as the migration wrote it. It was not touched.",
+                f"Compare it with {folder.name}/{code.copy}, settle it by hand, then roll back again.",
             )
         yield from _proved(folder, code.copy, code.sha256)
         yield Step(f"restored {code.file}", partial(_restore_code, path, folder / code.copy, code.mode))
@@ -211,7 +212,7 @@ def _restore_code(path: Path, copy: Path, mode: int) -> None:
 
 def _target(
     root: Path, folder: Path, sealed: Manifest, ledger: Ledger, seen: dict[str, str], limits: Limits | None
-) -> Iterator[Step | EngineError]:
+) -> Iterator[Step | Problem]:
     target, copy = root / sealed.target, sealed.database(sealed.target)
     if not os.path.lexists(target):
         if copy or ledger.has("creating-target"):
@@ -221,8 +222,8 @@ def _target(
         return
     try:
         now = look_at(target, sealed.run, limits)
-    except EngineError as error:
-        yield error
+    except ProblemError as error:
+        yield from error.problems
         return
     begun = copy is None and now.empty and ledger.has("creating-target")
     if not _as_before(now, sealed) and (begun or _ours(now, ledger)):
@@ -237,13 +238,13 @@ def _without_the_run(
     ledger: Ledger,
     seen: dict[str, str],
     limits: Limits | None,
-) -> Iterator[Step | EngineError]:
+) -> Iterator[Step | Problem]:
     if now.later:
-        yield EngineError(
-            f"{target.name} has been consolidated into again since, by run {now.later}.",
-            left="Nothing was changed.",
-            todo="Roll that run back first.",
-            id="consolidated-since",
+        yield Problem(
+            "consolidated-since",
+            target.name,
+            f"has been consolidated into again since, by run {now.later}. Nothing was changed.",
+            "Roll that run back first.",
         )
     if now.trouble:
         yield Step(f"set {target.name} aside in {folder.name}", partial(restore.set_aside, target, folder))
@@ -281,11 +282,14 @@ def _restore_target(
 ) -> str:
     found, kept = restore.overwrite(target, folder / copy.copy, folder, known=known, limits=limits)
     if found != copy.digest:
-        raise EngineError(
-            f"{target.name} has been restored, and does not have the content of its backup: {found}.",
-            left=f"The backup is {folder / copy.copy}.",
-            todo="Check the disk, and roll back again.",
-            id="copy-differs",
+        raise ProblemError(
+            Problem(
+                "copy-differs",
+                target.name,
+                f"has been restored, and does not have the content of its backup: {found}. "
+                f"The backup is {folder / copy.copy}.",
+                "Check the disk, and roll back again.",
+            )
         )
     ledger.note("target-restored")
     seen[copy.file] = found

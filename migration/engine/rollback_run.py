@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.engine import rollback
-from migration.engine.errors import EngineError
 from migration.engine.findings import Finding
 from migration.engine.ledger import Ledger
 from migration.engine.pipeline import Pipeline
 from migration.engine.processes import holders
 from migration.engine.run_log import RolledBack
 from migration.engine.sets import cut_short, last_finished
+from migration.engine.sqlite_errors import in_use
 from migration.engine.stages import ROLLBACK
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +56,7 @@ class RollbackRun(Pipeline):
             before_acting: Called right before the first change; a rollback must not be interrupted from then on.
 
         Raises:
-            EngineError: There is none.
+            ProblemError: There is none.
         """
         super().__init__(request, say)
         self.plan = request.valid_plan
@@ -65,10 +66,13 @@ class RollbackRun(Pipeline):
         self._acts = False
         found = to_undo(self.root, self.plan)
         if found is None or found.sealed is None:
-            raise EngineError(
-                "there is no consolidation of this plan to undo.",
-                todo="Name its plan: --plan FILE.",
-                id="nothing-to-undo",
+            raise ProblemError(
+                Problem(
+                    "nothing-to-undo",
+                    self.plan.name,
+                    "there is no consolidation of this plan to undo.",
+                    "Name its plan: --plan FILE.",
+                )
             )
         self.undone = found
 
@@ -92,10 +96,12 @@ class RollbackRun(Pipeline):
         """What was put back.
 
         Raises:
-            EngineError: Nothing was, yet.
+            ProblemError: Nothing was, yet.
         """
         if self._result is None:
-            raise EngineError("nothing was put back.", todo="Perform the stage first.", id="out-of-order")
+            raise ProblemError(
+                Problem("out-of-order", ROLLBACK.id, "nothing was put back.", "Perform the stage first.")
+            )
         return self._result
 
     def roll_back_unless_accepted(self) -> RolledBack | None:
@@ -112,11 +118,14 @@ class RollbackRun(Pipeline):
         self._require_unused()
         changed = rollback.changed_since(self.root, self.undone.folder, self.limits)
         if changed and not self.request.settings.discard_changes:
-            tables = "; ".join(f"{self.plan.target}: {sentence}" for sentence in changed)
-            raise EngineError(
-                f"the target was changed since the migration; nothing was put back ({tables}).",
-                todo="To roll back anyway, pass --discard-changes: the target as it is now is kept in the backup set.",
-                id="target-changed",
+            tables = "; ".join(changed)
+            raise ProblemError(
+                Problem(
+                    "target-changed",
+                    self.plan.target,
+                    f"was changed since the migration; nothing was put back ({tables}).",
+                    "To roll back anyway, pass --discard-changes: the target as it is now is kept in the backup set.",
+                )
             )
         self.log.note(*(Finding.of("changes-discarded", self.plan.target, f"{change}.") for change in changed))
         self._before_acting()
@@ -130,5 +139,13 @@ class RollbackRun(Pipeline):
     def _require_unused(self) -> None:
         found = holders([self.root / self.plan.target]).found
         if found:
-            users = "; ".join(f"{user.file.name} is open in process {user.pid} ({user.command})" for user in found)
-            raise EngineError(f"{users}.", left="Nothing was put back.", todo="Stop it and run again.", id="in-use")
+            raise ProblemError(
+                *(
+                    in_use(
+                        user.file.name,
+                        f"is open in process {user.pid} ({user.command}). Nothing was put back.",
+                        "Stop it and run again.",
+                    )
+                    for user in found
+                )
+            )

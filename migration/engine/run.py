@@ -18,7 +18,6 @@ from migration.engine.checks.committed import RECORDED
 from migration.engine.content import Content, Reader
 from migration.engine.diff import unified
 from migration.engine.durable import write_new
-from migration.engine.errors import EngineError
 from migration.engine.explain import RowsBefore
 from migration.engine.files import size_with_sidecars, status_of
 from migration.engine.guard import looking
@@ -37,6 +36,7 @@ from migration.engine.verdict import verdict
 from migration.engine.write_backups import write_backup_set
 from migration.engine.write_code import write_rewrites
 from migration.plan.printable import printable
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from migration.engine.smoke import SmokeResult
     from migration.engine.stages import Stage
     from migration.engine.survey import Survey
-    from migration.plan.problem import Problem
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -113,7 +112,7 @@ class Run(Pipeline):
         """Prepare a run; nothing is opened, and in a rehearsal an empty private folder is made.
 
         Raises:
-            EngineError: The request has no valid plan.
+            ProblemError: The request has no valid plan.
         """
         super().__init__(request, (context or Context()).say)
         self._context = context or Context()
@@ -410,16 +409,19 @@ class Run(Pipeline):
         """COMMIT, and find the run's row of history through a new connection.
 
         Raises:
-            EngineError: It is not there; nothing of the run is in the target.
+            ProblemError: It is not there; nothing of the run is in the target.
         """
         tables = {name: (digest.rows, digest.sha256) for name, digest in self.target.verified.items()}
         self.ledger.note("committing", tables=tables)
         if not self.target.commit(self.stamp):
-            raise EngineError(
-                "COMMIT returned, but a new connection does not find the run's row of history.",
-                left="Nothing of the run is in the target.",
-                todo="Check the disk, and run again.",
-                id="not-committed",
+            raise ProblemError(
+                Problem(
+                    "not-committed",
+                    self.plan.target,
+                    "COMMIT returned, but a new connection does not find the run's row of history. "
+                    "Nothing of the run is in the target.",
+                    "Check the disk, and run again.",
+                )
             )
 
     def _rewrite_code(self) -> None:
@@ -462,7 +464,7 @@ class Run(Pipeline):
 
 def _performed(result: _T | None, stage: Stage) -> _T:
     if result is None:
-        raise EngineError(f"{stage.id} was not performed.", todo="Perform the stages in order.", id="out-of-order")
+        raise ProblemError(Problem("out-of-order", stage.id, "was not performed.", "Perform the stages in order."))
     return result
 
 

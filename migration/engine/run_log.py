@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from migration.engine.errors import EngineError
 from migration.engine.findings import Finding, joined
 from migration.engine.observation import Observation, Outcome, Relation, not_examined
 from migration.engine.stages import Stage, stages_of
 from migration.plan.printable import printable
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -206,32 +206,41 @@ class RunLog:
         """Refuse a stage unless every stage before it was performed and every criterion of theirs holds.
 
         Raises:
-            EngineError: It is not due (``out-of-order``), or a criterion does not hold or was not checked
+            ProblemError: It is not due (``out-of-order``), or a criterion does not hold or was not checked
                 (``not-verified``).
         """
         stages = stages_of(self.mode)
         if stage not in stages or stage.id in self.stages:
             due = next((one.id for one in stages if one.id not in self.stages), "none: the run is at its end")
-            raise EngineError(
-                f"{stage.id} cannot be performed now: the next stage is {due}.",
-                todo="Perform the stages in order, each once.",
-                id="out-of-order",
+            raise ProblemError(
+                Problem(
+                    "out-of-order",
+                    stage.id,
+                    f"cannot be performed now: the next stage is {due}.",
+                    "Perform the stages in order, each once.",
+                )
             )
         for earlier in stages[: stages.index(stage)]:
             if earlier.id not in self.stages:
-                raise EngineError(
-                    f"{stage.id} cannot be performed now: the next stage is {earlier.id}.",
-                    todo="Perform the stages in order, each once.",
-                    id="out-of-order",
+                raise ProblemError(
+                    Problem(
+                        "out-of-order",
+                        stage.id,
+                        f"cannot be performed now: the next stage is {earlier.id}.",
+                        "Perform the stages in order, each once.",
+                    )
                 )
             open_criteria = self.unverified(earlier)
             if open_criteria or self.stages[earlier.id].outcome == "failed" or earlier.id not in self.performed:
                 what = ", ".join(open_criteria) or earlier.id
-                raise EngineError(
-                    f"{stage.id} cannot be performed: {what} of {earlier.id} did not pass, or was not checked.",
-                    left="Nothing more was done.",
-                    todo="Check every criterion of a stage before the next one is performed.",
-                    id="not-verified",
+                raise ProblemError(
+                    Problem(
+                        "not-verified",
+                        stage.id,
+                        f"cannot be performed: {what} of {earlier.id} did not pass, or was not checked. "
+                        "Nothing more was done.",
+                        "Check every criterion of a stage before the next one is performed.",
+                    )
                 )
 
     def begin(self, stage: Stage) -> None:

@@ -11,10 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from migration.engine.errors import EngineError
 from migration.engine.processes import lock_on
 from migration.plan.printable import one_line
-from migration.plan.problem import Problem, Refused
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,7 +35,7 @@ class RunLock:
     The folder is created (0700) if it is absent, and goes again at the end if it is empty then.
 
     Raises:
-        Refused: On entering, when another run is under way, or the lock file cannot be made; nothing was changed.
+        ProblemError: On entering, when another run is under way, or the lock file cannot be made; nothing was changed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -118,7 +117,7 @@ def holder(folder: Path) -> int | None:
     0 means that it is held by a process whom the kernel does not name.
 
     Raises:
-        EngineError: When there is a lock file that cannot be looked at.
+        ProblemError: When there is a lock file that cannot be looked at.
     """
     path = folder / _NAME
     try:
@@ -128,11 +127,13 @@ def holder(folder: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise EngineError(
-            f"{path} cannot be read: {error.strerror}.",
-            left="Whether another run is under way is not known.",
-            todo="Run as the user who owns it, or remove it when no run is under way.",
-            id="lock-file",
+        raise ProblemError(
+            Problem(
+                "lock-file",
+                str(path),
+                f"cannot be read: {error.strerror}. Whether another run is under way is not known.",
+                "Run as the user who owns it, or remove it when no run is under way.",
+            )
         ) from error
     try:
         return lock_on(descriptor, 0, 0)
@@ -144,7 +145,7 @@ def _lock(descriptor: int, path: Path) -> bool:
     """Lock the file; False when its holder ended just now.
 
     Raises:
-        Refused: When another process holds it.
+        ProblemError: When another process holds it.
     """
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,7 +165,7 @@ def _refuse_own(path: Path) -> None:
             raise _under_way(path, os.getpid(), _statement())
 
 
-def _under_way(path: Path, pid: int, stated: bytes) -> Refused:
+def _under_way(path: Path, pid: int, stated: bytes) -> ProblemError:
     """Name the process: its id as the kernel says, its command as the file says if it is that process's."""
     stated_pid, _, command = stated.decode("utf-8", "replace").strip().partition("\n")
     number = str(pid) if pid else stated_pid
@@ -173,8 +174,8 @@ def _under_way(path: Path, pid: int, stated: bytes) -> Refused:
     return _refused(path, what, "Wait for it to end, or end it, and run again.", id="under-way")
 
 
-def _refused(path: Path, what: str, todo: str, *, id: str) -> Refused:
-    return Refused((Problem("no-other-process", str(path), what, todo, id=id),))
+def _refused(path: Path, what: str, todo: str, *, id: str) -> ProblemError:
+    return ProblemError(Problem(id, str(path), what, todo, criterion="no-other-process"))
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -29,5 +29,7 @@ def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[Findi
         elif rows:
             what = f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} in no table map, and would be left behind."
             todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
-            problems.append(Problem("nothing-left-behind", f"{source.file}:{name}", what, todo, id="left-behind"))
+            problems.append(
+                Problem("left-behind", f"{source.file}:{name}", what, todo, criterion="nothing-left-behind")
+            )
     return problems, findings

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine import history, manifest, rollback
-from migration.engine.errors import EngineError
 from migration.engine.findings import Finding
 from migration.engine.ledger import NAME as LEDGER
 from migration.engine.ledger import Ledger
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
     """Return the plan's backup sets, oldest first; what else lies in the folder does not count.
 
     Raises:
-        EngineError: A set that was sealed has lost its manifest.
+        ProblemError: A set that was sealed has lost its manifest.
     """
     found = []
     for folder in _folders(root, plan):
@@ -56,11 +56,13 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
         noted = {event["event"] for event in events}
         sealed = manifest.read(folder)
         if sealed is None and "sealed" in noted and "put-back" not in noted:
-            raise EngineError(
-                f"{folder.name}/{manifest.NAME} is missing.",
-                left="Nothing was changed; the copies in that set may be the only ones.",
-                todo="Bring the file back, or move the whole set out of the backups folder.",
-                id="no-manifest",
+            raise ProblemError(
+                Problem(
+                    "no-manifest",
+                    f"{folder.name}/{manifest.NAME}",
+                    "is missing. Nothing was changed; the copies in that set may be the only ones.",
+                    "Bring the file back, or move the whole set out of the backups folder.",
+                )
             )
         found.append(BackupSet(folder, sealed, "finished" in noted, "putting-back" in noted, "put-back" in noted))
     return found
@@ -84,7 +86,7 @@ def recover(root: Path, plan: Plan) -> list[Finding]:
     The caller holds the run's lock. Killed in the middle, it can be run again.
 
     Raises:
-        EngineError: A file is neither as before the run nor as the run left it.
+        ProblemError: A file is neither as before the run nor as the run left it.
     """
     findings = []
     for one in cut_short(root, plan):
@@ -112,11 +114,11 @@ def discard(folder: Path) -> None:
     """The folder of a set that was never sealed is gone, the ledger last: killed in the middle, it can be repeated.
 
     Raises:
-        EngineError: The set is sealed: what it holds is never deleted by a run.
+        ProblemError: The set is sealed: what it holds is never deleted by a run.
     """
     if (folder / manifest.NAME).exists():
-        raise EngineError(
-            f"{folder.name} is sealed: it is a backup, and stays.", todo="Remove it by hand if you must.", id="sealed"
+        raise ProblemError(
+            Problem("sealed", folder.name, "is sealed: it is a backup, and stays.", "Remove it by hand if you must.")
         )
     for path in folder.iterdir():
         if path.is_dir():

@@ -6,16 +6,16 @@ identical, and what two sources with policies make of each other.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import attached
 from migration.engine.digest import digest_table
-from migration.engine.errors import EngineError
 from migration.engine.move import MAX_COLUMN
 from migration.engine.scratch import scratch
 from migration.engine.sql import listed, quoted
 from migration.engine.transfer import copy, own_digest, source_digest
-from migration.plan.problem import Problem
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -62,14 +62,20 @@ def _try(con: sqlite3.Connection, into: Table, moves: Sequence[Move], parties: S
                 else:
                     expected = own_digest(con, move) if expected is None else expected
                     expected += copy(con, move, source_digest(con, move, alias), alias).change
-            except (EngineError, sqlite3.IntegrityError) as error:
+            except (ProblemError, sqlite3.IntegrityError) as error:
                 problems.append(_problem(into, party, error))
             if con.in_transaction:
                 con.execute("COMMIT")
     if not problems and expected is not None and digest_table(con, into, with_rowid=moves[0].rowid_counts) != expected:
         what = f"rows of {into.name} would be dropped without a word: its ON CONFLICT settles a key collision."
         problems.append(
-            Problem("keys-free", parties[-1].subject, what, "Take the clause out, or mend the rows.", id="rows-dropped")
+            Problem(
+                "rows-dropped",
+                parties[-1].subject,
+                what,
+                "Take the clause out, or mend the rows.",
+                criterion="keys-free",
+            )
         )
     return problems
 
@@ -83,10 +89,14 @@ def _own(con: sqlite3.Connection, into: Table, party: Party, alias: str) -> None
 
 
 def _problem(into: Table, party: Party, error: Exception) -> Problem:
-    if isinstance(error, EngineError):
-        what = error.what.removeprefix(f"{party.subject}: ")
-        return Problem("keys-free", party.subject, f"{what} A key collision.", error.todo, id=error.id)
+    if isinstance(error, ProblemError):
+        first = error.problems[0]
+        return replace(first, subject=party.subject, what=f"{first.what} A key collision.", criterion="keys-free")
     what = f"its own rows would not stand in {into.name} any more: {error}: a key collision."
     return Problem(
-        "keys-free", party.subject, what, "Leave the new key out of the target, or mend the rows.", id="key-collision"
+        "key-collision",
+        party.subject,
+        what,
+        "Leave the new key out of the target, or mend the rows.",
+        criterion="keys-free",
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_new
-from migration.engine.errors import EngineError
 from migration.engine.files import MAGIC, has_hot_journal, is_wal
 from migration.engine.guard import looking
 from migration.engine.processes import lock_owner
+from migration.engine.sqlite_errors import in_use, is_in_use
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,6 +21,7 @@ else:
 
 _HEADER_BYTES = 100
 _TRIES = 5
+_PERMIT = "Give read permission and run again."
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -31,29 +33,28 @@ def snapshot(live: Path, copy: Path) -> None:
     then, its sidecars being there already. A file that is no database is copied as it is, damaged pages likewise.
 
     Raises:
-        EngineError: It cannot be read, or is locked, or written so fast that no copy of one state could be made.
+        ProblemError: It cannot be read, or is locked, or written so fast that no copy of one state could be made.
     """
     try:
         if _copied_with_files(live) or not _copied_through_sqlite(live, copy):
             _copy_files(live, copy)
         copy.chmod(live.stat().st_mode & 0o777 | 0o600)
     except OSError as error:
-        raise not_copied(live, error) from error
+        raise ProblemError(not_copied(live, error)) from error
 
 
-def not_copied(file: Path, error: OSError) -> EngineError:
-    """Return an error of the operating system as one of the engine's.
+def not_copied(file: Path, error: OSError) -> Problem:
+    """Return an error of the operating system as a problem.
 
     The file cannot be read, or there is no space for its copy.
     """
-    left = "Nothing was changed."
     if error.errno in _NO_SPACE:
-        what = f"{file.name} cannot be copied ({error.strerror})."
-        return EngineError(what, left=left, todo="Free some space, or set TMPDIR to a larger disk.", id="no-space")
+        what = f"cannot be copied ({error.strerror}). Nothing was changed."
+        return Problem("no-space", file.name, what, "Free some space, or set TMPDIR to a larger disk.")
     beside = Path(error.filename).name if isinstance(error.filename, str) else file.name
     reason = str(error.strerror or error) + ("" if beside == file.name else f": {beside}")
-    what = f"{file.name} cannot be read ({reason})."
-    return EngineError(what, left=left, todo="Give read permission and run again.", id="unreadable")
+    what = f"cannot be read ({reason}). Nothing was changed."
+    return Problem("unreadable", file.name, what, _PERMIT)
 
 
 def _copied_with_files(live: Path) -> bool:
@@ -76,12 +77,8 @@ def _copy_files(live: Path, copy: Path) -> None:
                 shutil.copyfile(_with(live, suffix), _with(copy, suffix))
         if _stats(live, names) == before:
             return
-    raise EngineError(
-        f"{live.name} is being written to by another process.",
-        left="Nothing was changed.",
-        todo="Rehearse when it is quiet, or stop the process.",
-        id="in-use",
-    )
+    what = "is being written to by another process. Nothing was changed."
+    raise ProblemError(in_use(live.name, what, "Rehearse when it is quiet, or stop the process."))
 
 
 def _copied_through_sqlite(live: Path, copy: Path) -> bool:
@@ -95,13 +92,12 @@ def _copied_through_sqlite(live: Path, copy: Path) -> bool:
             source.execute("PRAGMA schema_version").fetchone()
             source.backup(con)
     except sqlite3.OperationalError as error:
-        locked = "locked" in str(error) or "busy" in str(error)
-        raise EngineError(
-            f"{live.name} {'is locked by another process' if locked else 'cannot be read'} ({error}).",
-            left="Nothing was changed.",
-            todo="Stop the process that uses it and run again." if locked else "Give read permission and run again.",
-            id="in-use" if locked else "unreadable",
-        ) from error
+        if is_in_use(error):
+            problem = in_use(live.name, f"is locked by another process ({error}). Nothing was changed.")
+        else:
+            what = f"cannot be read ({error}). Nothing was changed."
+            problem = Problem("unreadable", live.name, what, _PERMIT)
+        raise ProblemError(problem) from error
     except sqlite3.DatabaseError:
         return False
     finally:

@@ -78,7 +78,7 @@ def room(plan: Plan, root: Path, live: Path) -> list[Problem]:
         if status and stat.S_ISDIR(status.st_mode) and not os.access(folder, os.W_OK | os.X_OK):
             what = "is read-only for the user who runs this: no permission to write there."
             name = str(folder.relative_to(root))
-            problems.append(Problem("space", name, what, "Give write permission and run again.", id="read-only"))
+            problems.append(Problem("read-only", name, what, "Give write permission and run again.", criterion="space"))
     return problems
 
 
@@ -87,7 +87,7 @@ def _too_little(subject: str, folder: Path | str, wanted: int, needs: Needs) -> 
     if free >= wanted:
         return []
     what = f"{needs}; {_mb(free)} are free, {_mb(wanted)} should be."
-    return [Problem("space", subject, what, "Free some space and run again.", id="no-space")]
+    return [Problem("no-space", subject, what, "Free some space and run again.", criterion="space")]
 
 
 def _mb(count: int) -> str:

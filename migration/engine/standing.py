@@ -10,12 +10,13 @@ from migration.engine.aside import WORTH_A_PROCESS
 from migration.engine.content import bytes_of
 from migration.engine.digest import digest_database
 from migration.engine.dump import marks
-from migration.engine.errors import EngineError
 from migration.engine.guard import looking
 from migration.engine.halves import digest_file_tables
 from migration.engine.observation import counted
 from migration.engine.restore import take_back
 from migration.engine.schema import read
+from migration.engine.sqlite_errors import in_use, is_in_use
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,7 +55,7 @@ def look_at(target: Path, run: str, limits: Limits | None = None) -> Standing:
     """Read a target file; the unfinished transaction of a process that died in it is taken back first.
 
     Raises:
-        EngineError: It is locked.
+        ProblemError: It is locked.
     """
     try:
         take_back(target)
@@ -63,13 +64,8 @@ def look_at(target: Path, run: str, limits: Limits | None = None) -> Standing:
             found = _read(target, con, run)
         return replace(found, bytes=before) if before and _bytes(target) == before else found
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise EngineError(
-                f"{target.name} is locked by another process.",
-                left="Nothing was changed.",
-                todo="Stop the process that uses it and run again.",
-                id="in-use",
-            ) from error
+        if is_in_use(error):
+            raise ProblemError(in_use(target.name)) from error
         return Standing(changed=(f"the file cannot be read any more ({error})",), trouble=str(error))
 
 

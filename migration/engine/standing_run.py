@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from migration.engine import check, originals
 from migration.engine.copied_applications import applications_on_copy
 from migration.engine.criteria import criteria_in
-from migration.engine.errors import EngineError
 from migration.engine.explain import RowsBefore, unless_broken
 from migration.engine.modes import Mode
 from migration.engine.pipeline import Pipeline
@@ -19,6 +18,7 @@ from migration.engine.sets import last_finished
 from migration.engine.smoke import SmokeResult, observe
 from migration.engine.stages import CHECK, ORIGINALS, stages_of
 from migration.plan.file import load
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from migration.engine.row_differences import RowDifferences
     from migration.engine.sets import BackupSet
     from migration.engine.stages import Stage
-    from migration.plan.problem import Problem
 
 
 class StandingRun(Pipeline):
@@ -105,15 +104,18 @@ class CheckRun(StandingRun):
         """Find the consolidation that stands.
 
         Raises:
-            EngineError: There is none.
+            ProblemError: There is none.
         """
         super().__init__(request, say, run_applications=run_applications)
         last = last_finished(self.root, self.plan)
         if last is None or last.sealed is None:
-            raise EngineError(
-                "there is no consolidation of this plan to check.",
-                todo="Consolidate first: pytest -m migrate.",
-                id="nothing-to-check",
+            raise ProblemError(
+                Problem(
+                    "nothing-to-check",
+                    self.plan.name,
+                    "there is no consolidation of this plan to check.",
+                    "Consolidate first: pytest -m migrate.",
+                )
             )
         self.standing: BackupSet = last
         self.sealed: Manifest = last.sealed
@@ -171,10 +173,12 @@ class OriginalsRun(StandingRun):
         """What is known of originals and target.
 
         Raises:
-            EngineError: They have not been read.
+            ProblemError: They have not been read.
         """
         if self._judged is None:
-            raise EngineError("the originals were not read.", todo="Perform the stage first.", id="out-of-order")
+            raise ProblemError(
+                Problem("out-of-order", ORIGINALS.id, "the originals were not read.", "Perform the stage first.")
+            )
         return self._judged
 
     def look(self, criterion: Criterion) -> Sequence[Observation]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from migration.engine.backup import content_seen, file_content
 from migration.engine.digest import digest_file
-from migration.engine.errors import EngineError
 from migration.engine.explain import databases
 from migration.engine.observation import Observation, equal
 from migration.engine.row_differences import explained
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,19 +50,16 @@ class PutBack:
         return all(one.holds for one in self.seen)
 
 
-def unless_refused(looked: list[Step | EngineError]) -> list[Step]:
+def unless_refused(looked: list[Step | Problem]) -> list[Step]:
     """Return the steps, if none of what was looked at stands in the way.
 
     Raises:
-        EngineError: Something does; all of it is said.
+        ProblemError: Something does; all of it is said.
     """
-    refusals = [one for one in looked if isinstance(one, EngineError)]
-    if len(refusals) == 1:
-        raise refusals[0]
-    if refusals:
-        what = " ".join(part for one in refusals for part in (one.what, one.left, one.todo) if part)
-        raise EngineError(what, id=", ".join(dict.fromkeys(one.id for one in refusals)))
-    return [one for one in looked if isinstance(one, Step)]
+    problems = [found for found in looked if isinstance(found, Problem)]
+    if problems:
+        raise ProblemError(*problems)
+    return [found for found in looked if isinstance(found, Step)]
 
 
 def restored_observations(

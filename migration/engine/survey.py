@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.deadline import OutOfProportionError, seconds_for
-from migration.engine.errors import EngineError
+from migration.engine.deadline import seconds_for
 from migration.engine.facts import Facts, facts_of, unreadable
 from migration.engine.files import FileProblem, file_problems, present
 from migration.engine.findings import Finding
@@ -26,7 +25,7 @@ from migration.engine.scope import left_behind
 from migration.engine.space import room
 from migration.engine.sql import folded
 from migration.engine.trial import value_problems
-from migration.plan.problem import Problem
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -183,10 +182,12 @@ def _in_proportion(plan: Plan, found: Survey, deadline: Deadline) -> Iterator[No
     """Let what is tried out with all databases together take what all their bytes allow; else that is a problem."""
     size = sum(facts.size for facts in (*found.sources.values(), found.target) if facts)
     try:
-        with deadline.within(seconds_for(size, plan.deadline)):
+        with deadline.within(seconds_for(size, plan.deadline), plan.target):
             yield
-    except OutOfProportionError as error:
-        found.problems.append(Problem("sources-readable", plan.target, error.what, error.todo, id=error.id))
+    except ProblemError as error:
+        if "out-of-proportion" not in error.ids:
+            raise
+        found.problems += error.problems
 
 
 def _read(found: Survey, facts: Facts | FileProblem) -> Facts | None:
@@ -220,7 +221,7 @@ def _count_rows(found: Survey, tables: list[Mapped]) -> None:
             subject = f"{source.file}:{table_map.name}"
             what = f"the plan expects {counted(table_map.rows, 'row')}, the source has {rows}."
             todo = "Find out why, and correct rows in the plan."
-            found.problems.append(Problem("rows-as-stated", subject, what, todo, id="other-count"))
+            found.problems.append(Problem("other-count", subject, what, todo, criterion="rows-as-stated"))
 
 
 def _foretell(plan: Plan, found: Survey, tables: list[Mapped], limits: Limits) -> None:
@@ -285,8 +286,10 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits:
         tables = [move.table for move in found.moves if move.source.name == facts.name]
         try:
             gathering.add(root / facts.file, tables, prefix=facts.name, recode=facts in recoded)
-        except EngineError as error:
-            found.problems.append(Problem("values-fit", facts.file, error.what, error.todo, id=error.id))
+        except ProblemError as error:
+            found.problems += (
+                replace(problem, subject=facts.file, criterion="values-fit") for problem in error.problems
+            )
             found.moves = [move for move in found.moves if move.source.name != facts.name]  # its rows are not there
         if facts in recoded:
             was = facts.schema.header["encoding"]

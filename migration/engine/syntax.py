@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from migration.engine.code_files import Span, line_of, line_starts
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,22 +20,18 @@ _BY_HAND = "Change this file by hand, and take it out of the plan."
 _MARK = "_sqlite_consolidate_place_{}_"
 
 
-class Unfit(Exception):  # noqa: N818 -- it is the plan that does not fit the code; nothing went wrong here
-    """Something that the plan says does not fit the code.
+def unfit(id: str, what: str, hint: str, file: str = "", line: int = 0) -> ProblemError:
+    """Return what to raise when something that the plan says does not fit the code.
 
-    Attributes:
+    Args:
         id: Name of the message, which docs/troubleshooting.md explains: ``"bad-find"``.
         what: One sentence of fact.
-        todo: One sentence that says what to do next.
-        line: The line it is about, from 1; 0 for none.
+        hint: One sentence that says what to do next.
+        file: The file it is about; empty where it is about the plan's own code, whatever file that is for.
+        line: The line, from 1; 0 for none.
     """
-
-    def __init__(self, what: str, todo: str, line: int = 0, *, id: str) -> None:
-        super().__init__(f"{what} {todo}")
-        self.id = id
-        self.what = what
-        self.todo = todo
-        self.line = line
+    subject = f"{file}:{line}" if line else file
+    return ProblemError(Problem(id, subject, what, hint, criterion="references-found"))
 
 
 def compiled(source: str | bytes) -> CodeType:
@@ -73,13 +70,13 @@ def expression(code: str) -> ast.Expression:
     """Return the tree of an expression that a plan states.
 
     Raises:
-        Unfit: It is not one.
+        ProblemError: It is not one.
     """
     try:
         return tree(code.strip(), "eval")
     except SyntaxError as error:
         what = f"is not a Python expression ({error.msg}): {code.strip()}"
-        raise Unfit(what, "Put parentheses around what spans several lines.", id="bad-find") from None
+        raise unfit("bad-find", what, "Put parentheses around what spans several lines.") from None
 
 
 class PlainText:
@@ -102,30 +99,30 @@ class PythonCode:
     """Python source in which a place is found by its syntax.
 
     Raises:
-        Unfit: When it is made from a text that libcst cannot read.
+        ProblemError: When it is made from a text that libcst cannot read.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, file: str = "") -> None:
         self.text = text
-        self._expressions = _expressions(text)
+        self.file = file
+        self._expressions = _expressions(text, file)
 
     def spans(self, find: str) -> list[Span]:
         """Return every place where the expression ``find`` is evaluated, in order; parentheses around it excluded.
 
         Raises:
-            Unfit: ``find`` is not an expression.
+            ProblemError: ``find`` is not an expression.
         """
         wanted = meaning(expression(find))
         kinds = _kinds(find.strip())
         found = [span for span, node in self._expressions if isinstance(node, kinds) and self._means(span, wanted)]
         return self._evaluated(found)
 
-    @staticmethod
-    def put(text: str, span: Span, code: str) -> str:
+    def put(self, text: str, span: Span, code: str) -> str:
         """Return ``text`` with ``code`` in place of the span, in parentheses where it needs them to mean the same.
 
         Raises:
-            Unfit: The code cannot stand there.
+            ProblemError: The code cannot stand there.
         """
         plain = PlainText.put(text, span, code.strip())
         in_parentheses = PlainText.put(text, span, f"({code.strip()})")
@@ -134,8 +131,8 @@ class PythonCode:
         except SyntaxError as error:
             line = line_of(text, span.start)
             what = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
-            raise Unfit(
-                what, "Write `replace` with other quotes, or without a comment.", line, id="bad-replace"
+            raise unfit(
+                "bad-replace", what, "Write `replace` with other quotes, or without a comment.", self.file, line
             ) from None
         try:
             return plain if meaning(tree(plain)) == intended else in_parentheses
@@ -162,16 +159,16 @@ class PythonCode:
         return [span for number, span in enumerate(spans) if _MARK.format(number) in read]
 
 
-def _expressions(text: str) -> list[tuple[Span, libcst.CSTNode]]:
+def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
     """Every node of the tree with its place, in the order of the text; the halves of "a" "b" are no expressions."""
     import libcst as cst
     from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
     try:
-        wrapper = MetadataWrapper(_module(text), unsafe_skip_copy=True)
+        wrapper = MetadataWrapper(_module(text, file), unsafe_skip_copy=True)
         places = wrapper.resolve(ByteSpanPositionProvider)
     except RecursionError:
-        raise Unfit("it is nested too deeply to be read.", _BY_HAND, id="code-unparsable") from None
+        raise unfit("code-unparsable", "it is nested too deeply to be read.", _BY_HAND) from None
     joined = [node for node in places if isinstance(node, cst.ConcatenatedString)]
     halves = {half for node in joined for half in (node.left, node.right)}
     characters = _character_offsets(text)
@@ -183,7 +180,7 @@ def _expressions(text: str) -> list[tuple[Span, libcst.CSTNode]]:
     return sorted(nodes, key=lambda one: one[0])
 
 
-def _module(text: str) -> libcst.Module:
+def _module(text: str, file: str) -> libcst.Module:
     """Return the concrete tree of the text up to its last statement, each node as long as its stretch of the text."""
     import libcst as cst
 
@@ -194,14 +191,16 @@ def _module(text: str) -> libcst.Module:
         code = flat[: [*line_starts(text), len(text)][body[-1].end_lineno or 0]] if body else ""
         module = cst.parse_module(code)
     except SyntaxError as error:
-        raise Unfit(f"it is not valid Python: {error.msg}.", _BY_HAND, error.lineno or 0, id="code-invalid") from None
+        raise unfit(
+            "code-invalid", f"it is not valid Python: {error.msg}.", _BY_HAND, file, error.lineno or 0
+        ) from None
     except cst.ParserSyntaxError as error:
-        raise Unfit(
-            f"libcst cannot read it ({error.message}).", _BY_HAND, error.raw_line, id="code-unparsable"
+        raise unfit(
+            "code-unparsable", f"libcst cannot read it ({error.message}).", _BY_HAND, file, error.raw_line
         ) from None
     if module.code != code:  # it drops a few blanks in rare places, and every position after them would be wrong
-        raise Unfit(
-            "it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND, id="code-unparsable"
+        raise unfit(
+            "code-unparsable", "it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND
         )
     return module
 

@@ -6,7 +6,7 @@ import ast
 import re
 
 from migration.engine.code_files import Span, line_of, line_starts, newline_of
-from migration.engine.syntax import PlainText, Unfit, tree
+from migration.engine.syntax import PlainText, tree, unfit
 
 _Import = ast.Import | ast.ImportFrom
 _Part = tuple[str, int, str, str | None]
@@ -16,15 +16,15 @@ def import_statement(code: str) -> ast.Import | ast.ImportFrom:
     """Return the tree of the one import statement that a plan states.
 
     Raises:
-        Unfit: It is something else, or imports everything (``*``).
+        ProblemError: It is something else, or imports everything (``*``).
     """
     todo = 'Write it like "from package.module import name".'
     try:
         body = tree(code.strip()).body
     except SyntaxError as error:
-        raise Unfit(f"is not an import statement ({error.msg}): {code.strip()}", todo, id="bad-import") from None
+        raise unfit("bad-import", f"is not an import statement ({error.msg}): {code.strip()}", todo) from None
     if len(body) != 1 or not isinstance(body[0], _Import) or body[0].names[0].name == "*":
-        raise Unfit(f"is not one import of named things: {code.strip()}", todo, id="bad-import")
+        raise unfit("bad-import", f"is not one import of named things: {code.strip()}", todo)
     return body[0]
 
 
@@ -40,7 +40,7 @@ def with_import(text: str, statement: str, before: int) -> str:
         before: Offset of the first place that needs it.
 
     Raises:
-        Unfit: ``statement`` is not an import statement.
+        ProblemError: ``statement`` is not an import statement.
     """
     wanted = import_statement(statement)
     imports = [one for one in tree(text).body if isinstance(one, _Import)]

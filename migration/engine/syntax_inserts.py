@@ -7,7 +7,7 @@ import symtable
 from typing import TYPE_CHECKING
 
 from migration.engine.code_files import LINE_END, line_starts, newline_of
-from migration.engine.syntax import Unfit, meaning, tree
+from migration.engine.syntax import meaning, tree, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,28 +19,28 @@ def definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef 
     """Return each function or class that a plan states, as tree and as text, its decorators and comments included.
 
     Raises:
-        Unfit: It is something else.
+        ProblemError: It is something else.
     """
     todo = "Give nothing but functions or classes; what they import can be imported inside them."
     try:
         body = tree(code).body
     except SyntaxError as error:
         where = f"line {error.lineno} of it: " if error.lineno else ""
-        raise Unfit(f"is not a definition ({where}{error.msg}).", todo, id="bad-insert") from None
+        raise unfit("bad-insert", f"is not a definition ({where}{error.msg}).", todo) from None
     lines = LINE_END.split(code)
     found: list[tuple[_Definition, str]] = []
     start = 0
     for node in body:
         if not isinstance(node, _Definition):
-            raise Unfit(f"has something else than a definition in line {node.lineno}.", todo, id="bad-insert")
+            raise unfit("bad-insert", f"has something else than a definition in line {node.lineno}.", todo)
         found.append((node, "\n".join(lines[start : node.end_lineno]).strip("\n")))
         start = node.end_lineno or 0
     if not found:
-        raise Unfit("defines nothing.", todo, id="bad-insert")
+        raise unfit("bad-insert", "defines nothing.", todo)
     return found
 
 
-def with_definitions(text: str, code: str) -> str:
+def with_definitions(text: str, code: str, file: str = "") -> str:
     """Return the module's text with every definition of ``code`` that it lacks; unchanged if it lacks none.
 
     They come at its end, or before the first statement that may need them while the module is loaded or run: one that
@@ -49,26 +49,28 @@ def with_definitions(text: str, code: str) -> str:
     Args:
         text: Source of a module that parses.
         code: Top-level functions or classes.
+        file: The module's path, for the problem that is raised.
 
     Raises:
-        Unfit: ``code`` is something else, or the module uses one of the names otherwise.
+        ProblemError: ``code`` is something else, or the module uses one of the names otherwise.
     """
     for node, source in definitions(code):
         same = [one for one in tree(text).body if isinstance(one, _Definition) and one.name == node.name]
         if not same and _is_bound(text, node.name):
-            raise Unfit(
+            raise unfit(
+                "name-in-code-taken",
                 f'the name "{node.name}" already stands for something else.',
                 "Give the new code another name.",
-                id="name-in-code-taken",
             )
         different = [one for one in same if meaning(one) != meaning(node)]
         if different:
             what = f'"{node.name}" is already defined, with other code.'
-            raise Unfit(
+            raise unfit(
+                "name-in-code-taken",
                 what,
                 "Give the new code another name, or take the entry out.",
+                file,
                 different[0].lineno,
-                id="name-in-code-taken",
             )
         if not same:
             at = _needed_at(text, node.name)

@@ -9,7 +9,6 @@ from migration.engine import history
 from migration.engine.connections import attached, open_existing, open_new, pragma
 from migration.engine.digest import TableDigest
 from migration.engine.durable import sync_folder
-from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
 from migration.engine.observation import counted
 from migration.engine.progress import size_of
@@ -18,6 +17,7 @@ from migration.engine.schema import read
 from migration.engine.settled import list_settled
 from migration.engine.sql import folded, quoted
 from migration.engine.transfer import Transferred, copy, own_digest, raise_mark, source_digest
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -84,7 +84,7 @@ class TargetTransaction:
         """Open the transaction, alone on the target; a target that does not exist yet is created, and noted before.
 
         Raises:
-            EngineError: Another process has the target open, or has written to it since the preflight.
+            ProblemError: Another process has the target open, or has written to it since the preflight.
             sqlite3.Error: SQLite cannot begin it.
         """
         limits = limits or Limits()
@@ -163,16 +163,19 @@ class TargetTransaction:
         """COMMIT, close the connection, and return whether a new one finds the run's row of history.
 
         Raises:
-            EngineError: Something was written after the row of history, so that it was not verified; nothing was
+            ProblemError: Something was written after the row of history, so that it was not verified; nothing was
                 committed.
             sqlite3.Error: SQLite reports an error. Whether COMMIT happened is known by the row of history alone.
         """
         if self._state() != self._last_write:
-            raise EngineError(
-                "the target was changed after its row of history was written, and was not verified since.",
-                left="Nothing of the run was committed.",
-                todo="Find out which program writes through this run's connection, and run again.",
-                id="not-verified",
+            raise ProblemError(
+                Problem(
+                    "not-verified",
+                    self.path.name,
+                    "the target was changed after its row of history was written, and was not verified since. "
+                    "Nothing of the run was committed.",
+                    "Find out which program writes through this run's connection, and run again.",
+                )
             )
         try:
             self.connection.execute("COMMIT")

@@ -18,6 +18,7 @@ from migration.engine.content import bytes_of, same_pages
 from migration.engine.examine import examine
 from migration.engine.facts import damage
 from migration.engine.halves import lower_halves
+from migration.engine.sqlite_errors import code_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,7 +37,7 @@ def main() -> None:
     try:
         answer = {"said": _tasks(complete)[name](Path(path), *more)}
     except sqlite3.Error as error:
-        answer = {"error": str(error)}
+        answer = {"error": str(error), "code": code_of(error)}
     os.write(1, json.dumps(answer).encode())
     os._exit(0)  # the watching thread cannot be ended otherwise, and nothing is left to be done
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from migration.engine.connections import exact_text
 from migration.engine.digest import TableDigest, digest_query, digest_table, values
 from migration.engine.dump import literal
-from migration.engine.errors import EngineError
 from migration.engine.records import copied_records, is_empty, source_rows
 from migration.engine.sql import folded, listed, quoted
 from migration.engine.unique import keys_of
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -63,7 +63,7 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
         alias: Name that the source is attached under.
 
     Raises:
-        EngineError: Rows under a key that the policy was to settle differ and may not; or SQLite refuses a row.
+        ProblemError: Rows under a key that the policy was to settle differ and may not; or SQLite refuses a row.
     """
     began = time.monotonic()
     skipped, replaced = TableDigest(), TableDigest()
@@ -80,11 +80,10 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
         if inserted is None:
             inserted = con.execute(_insert(con, move, alias) + where).rowcount
     except sqlite3.IntegrityError as error:
-        left = "" if con.in_transaction else "Its ON CONFLICT ROLLBACK gave the whole transaction back."
-        what = f"{move.subject}: a row cannot stand in {move.into.name}: {error}."
-        raise EngineError(
-            what, left=left, todo="Mend the rows, or choose another table or policy.", id="row-refused"
-        ) from error
+        gone = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK gave the whole transaction back."
+        what = f"a row cannot stand in {move.into.name}: {error}.{gone}"
+        hint = "Mend the rows, or choose another table or policy."
+        raise ProblemError(Problem("row-refused", move.subject, what, hint)) from error
     change = source - skipped - replaced
     return Transferred(move, source.rows, inserted, skipped.rows, replaced.rows, change, time.monotonic() - began)
 
@@ -194,12 +193,14 @@ def _refuse_different(con: sqlite3.Connection, move: Move, alias: str, skipped: 
     there = set(_exact_rows(con, _claimed_rows(move, alias)))
     different = sum(row not in there for row in _exact_rows(con, _clashing(move, alias)))
     if different:
-        raise EngineError(
-            f'{move.subject}: on_conflict = "skip-identical", but {different} of {skipped.rows} rows under a key that'
-            f" {move.into.name} already has are different.",
-            left="Nothing was changed.",
-            todo='Mend the rows, or choose "prefer-target" or "prefer-source".',
-            id="rows-differ",
+        raise ProblemError(
+            Problem(
+                "rows-differ",
+                move.subject,
+                f'on_conflict = "skip-identical", but {different} of {skipped.rows} rows under a key that'
+                f" {move.into.name} already has are different.",
+                'Mend the rows, or choose "prefer-target" or "prefer-source".',
+            )
         )
 
 

@@ -72,16 +72,16 @@ def _try(con: sqlite3.Connection, move: Move) -> list[Problem]:
         ).fetchone()[0]
     except sqlite3.Error as error:
         what = f"its rows do not fit {move.into.name} as the target declares it: {error}."
-        return [Problem("values-fit", move.subject, what, _TODO, id="row-refused")]
+        return [Problem("row-refused", move.subject, what, _TODO, criterion="values-fit")]
     if lost:
         what = f"{lost} of its rows would be dropped without a word: {move.into.name} has a clause ON CONFLICT."
         return [
             Problem(
-                "values-fit",
+                "rows-dropped",
                 move.subject,
                 what,
                 "Take the clause from the target's table, or mend the rows.",
-                id="rows-dropped",
+                criterion="values-fit",
             )
         ]
     pairs = _generated(move)
@@ -107,12 +107,12 @@ def _changed(con: sqlite3.Connection, move: Move, pair: tuple[str, str]) -> Prob
     if column and column.generated:
         what = f"values of column {pair[0]} would change: it is generated, and the target would compute others."
         todo = "Mend them in the source (an UPDATE computes them anew), or declare the column as an ordinary one."
-        return Problem("values-fit", move.subject, what, todo, id="computed-value-changes")
+        return Problem("computed-value-changes", move.subject, what, todo, criterion="values-fit")
     what = (
         f"values of column {pair[0]} would change: the target's type is {column.type if column else ''} "
         f"({_counts(kinds)} would become {_counts(stored)})."
     )
-    return Problem("values-fit", move.subject, what, _TODO, id="value-changes")
+    return Problem("value-changes", move.subject, what, _TODO, criterion="values-fit")
 
 
 def _counts(rows: list[tuple[str, int]]) -> str:

@@ -19,7 +19,7 @@ def write_backup_set(run: Run) -> manifest.Manifest:
     An unsealed set is no backup: the manifest is written last, and the ledger says so afterwards.
 
     Raises:
-        EngineError: The set is there already, or a copy is not like its original.
+        ProblemError: The set is there already, or a copy is not like its original.
         OSError: The disk is full or broken.
     """
     open_set(run.folder)

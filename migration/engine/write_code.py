@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from migration.engine.durable import replace
-from migration.engine.errors import EngineError
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,17 +20,19 @@ def write_rewrites(root: Path, rewrites: Iterable[Rewrite], ledger: Ledger) -> N
     """Replace each code file by what becomes of it; the ledger names it and its digest before.
 
     Raises:
-        EngineError: A file has changed since it was read; it was not rewritten.
+        ProblemError: A file has changed since it was read; it was not rewritten.
         OSError: It cannot be written.
     """
     for rewrite in rewrites:
         path = root / rewrite.file
         if path.read_bytes() != rewrite.before:
-            raise EngineError(
-                f"{rewrite.file} has changed while the run went on.",
-                left="It was not rewritten.",
-                todo="Find out who edits it, and run again.",
-                id="code-changed",
+            raise ProblemError(
+                Problem(
+                    "code-changed",
+                    rewrite.file,
+                    "has changed while the run went on. It was not rewritten.",
+                    "Find out who edits it, and run again.",
+                )
             )
         ledger.note("rewriting", file=rewrite.file, after=hashlib.sha256(rewrite.after).hexdigest())
         replace(path, rewrite.after, path.stat().st_mode & 0o777)

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from migration.fleet.members import Found, look_here
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +35,6 @@ _QUIET: dict[str, object] = {
 }
 _TALKATIVE = ("distributed", "distributed.client", "tornado.application")  # what matters is said by the roll-up
 _LOOPBACK = "127.0.0.1:0"
-
-
-class Unreachable(Exception):  # noqa: N818 -- it is what the scheduler is
-    """No scheduler answers at the address; nothing was started."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
         parallel: Without a scheduler: how many workspaces are run at a time; None means one a core.
 
     Raises:
-        Unreachable: No scheduler answers.
+        ProblemError: No scheduler answers.
     """
     import dask
     from dask.system import CPU_COUNT
@@ -102,7 +99,8 @@ def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
         try:
             client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise Unreachable(f"no scheduler answers at {scheduler}: {error}") from None
+            hint = 'Start it, or correct "scheduler" in the fleet file.'
+            raise ProblemError(Problem("no-scheduler", scheduler, f"no scheduler answers: {error}.", hint)) from None
         with client:
             yield Cluster(client, far=True)
         return

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from migration.fleet.model import Fleet
-from migration.plan.mistake import Mistake, quoted, spoken
+from migration.plan.mistake import mistake_at, quoted
 from migration.plan.places import place_of
 from migration.plan.printable import one_line
-from migration.plan.problem import Problem, Refused
+from migration.plan.problem import Problem, ProblemError
 from migration.plan.shape import validated
 from migration.plan.toml_file import Kind, not_too_deep, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from migration.plan.problem import Problem
 
 _FLEET = Kind(
     criterion="fleet-valid",
@@ -37,17 +39,17 @@ class FleetFile:
     text: str
     fleet: Fleet
 
-    def refusal(self, found: Sequence[Mistake]) -> Refused:
-        """Return the refusal that names mistakes which only a look at the workspaces could show."""
-        return Refused(_located(self.path, self.text, found))
+    def located(self, found: Sequence[Problem]) -> tuple[Problem, ...]:
+        """Return mistakes that only a look at the workspaces could show, with their places in the file."""
+        return _located(self.path, self.text, found)
 
 
 def load(path: Path) -> FleetFile:
     """Return the fleet in a TOML file of format 1; it has no mistake that can be seen without looking elsewhere.
 
     Raises:
-        Refused: The file cannot be read, is not TOML, or is not a fleet; every mistake is a problem of its own, with
-            line and column, in the order of the file.
+        ProblemError: The file cannot be read, is not TOML, or is not a fleet; every mistake is a problem of its own,
+            with line and column, in the order of the file.
     """
     with not_too_deep(path, _FLEET):
         text, data = read(path, _FLEET)
@@ -55,58 +57,52 @@ def load(path: Path) -> FleetFile:
         found += _between(data)
         problems = _located(path, text, found)
     if fleet is None or problems:
-        raise Refused(problems)
+        raise ProblemError(*problems)
     return FleetFile(path, text, fleet)
 
 
-def _between(data: dict[str, Any]) -> Iterator[Mistake]:
+def _between(data: dict[str, Any]) -> Iterator[Problem]:
     """Yield what no single part can see of itself; values of a wrong type are the models' to report."""
     short, entries = data.get("workspaces", []), data.get("workspace", [])
     if short == [] and entries == []:
         todo = 'Add workspaces = ["..."] with folders or patterns, or a [[workspace]] for each.'
-        yield Mistake(("workspaces",), "no workspace is listed.", todo, id="empty-fleet")
+        yield mistake_at(("workspaces",), "empty-fleet", "no workspace is listed.", todo)
     far = bool(data.get("scheduler"))
     if far and short:
         todo = "Write a [[workspace]] with path and worker for each."
-        yield Mistake(
+        yield mistake_at(
             ("workspaces",),
+            "worker-unfit",
             "with a scheduler, each workspace names the worker that holds its files.",
             todo,
-            id="worker-unfit",
         )
     if far and "parallel" in data:
         todo = "Start each worker with as many threads as runs it may have at a time (--nthreads), and leave this out."
-        yield Mistake(("parallel",), '"parallel" has no meaning with a scheduler.', todo, id="parallel-elsewhere")
+        yield mistake_at(("parallel",), "parallel-elsewhere", '"parallel" has no meaning with a scheduler.', todo)
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         worker = entry.get("worker", "") if isinstance(entry, dict) else None
         if far and worker == "":
             what = "with a scheduler, each workspace names the worker that holds its files."
-            yield Mistake(
+            yield mistake_at(
                 ("workspace", index),
+                "worker-unfit",
                 what,
                 'Add worker = "..." with the name it was started with (--name).',
-                id="worker-unfit",
             )
         elif worker and not far:
             what = f"without a scheduler there is no worker {quoted(str(worker))}."
-            yield Mistake(
+            yield mistake_at(
                 ("workspace", index, "worker"),
+                "worker-unfit",
                 what,
                 'Add scheduler = "tcp://..." at the top, or remove it.',
-                id="worker-unfit",
             )
 
 
-def _located(path: Path, text: str, found: Sequence[Mistake]) -> tuple[Problem, ...]:
-    places = [(place_of(text, mistake.loc) or (0, 0), mistake) for mistake in found]
-    places.sort(key=lambda one: one[0])
+def _located(path: Path, text: str, found: Sequence[Problem]) -> tuple[Problem, ...]:
+    places = [(place_of(text, problem.loc) or (0, 0), problem) for problem in found]
+    places.sort(key=lambda place: place[0])
     return tuple(
-        Problem(
-            _FLEET.criterion,
-            f"{one_line(path.name)}{f':{line}:{column}' if line else ''} ({spoken(mistake.loc)})",
-            mistake.what,
-            mistake.todo,
-            id=mistake.id,
-        )
-        for (line, column), mistake in places
+        problem.of_file(_FLEET.criterion, f"{one_line(path.name)}{f':{line}:{column}' if line else ''}")
+        for (line, column), problem in places
     )

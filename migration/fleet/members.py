@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.plan.file import load as load_plan
-from migration.plan.mistake import Loc, Mistake, quoted
-from migration.plan.problem import Refused
+from migration.plan.mistake import mistake_at, quoted
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from migration.fleet.file import FleetFile
     from migration.fleet.model import Entry, Fleet
-    from migration.plan.problem import Problem
+    from migration.plan.problem import Loc, Problem
 
     # (worker, pattern) -> what is there; the worker is empty without a scheduler
     Look = Callable[[str, str], "Found"]
@@ -80,13 +80,13 @@ def members(file: FleetFile, look: Look) -> tuple[Member, ...]:
     host that is not there is a member as it is written, and its row is going to say so.
 
     Raises:
-        Refused: A path leads nowhere, a workspace is listed twice or has no plan, or a named plan has mistakes; every
-            mistake is a problem of its own.
+        ProblemError: A path leads nowhere, a workspace is listed twice or has no plan, or a named plan has mistakes;
+            every mistake is a problem of its own.
     """
     fleet, base = file.fleet, file.path.parent
     seen = [(loc, entry, look(entry.worker, str(base / Path(entry.path).expanduser()))) for loc, entry in fleet.listed]
     named = {(entry.worker, path) for _, entry, one in seen if not one.pattern for path in one.folders}
-    found, mistakes = list[tuple[Loc, Member]](), list[Mistake]()
+    found, mistakes = list[tuple["Loc", Member]](), list["Problem"]()
     for loc, entry, one in seen:
         if one.trouble and fleet.keep_going:
             found.append((loc, _member(base, fleet, entry, str(base / entry.path))))
@@ -97,9 +97,9 @@ def members(file: FleetFile, look: Look) -> tuple[Member, ...]:
         mistakes += _mistakes(loc, entry, one, bare)
     mistakes += _twice(found)
     here = {member.plan for _, member in found if member.plan and not member.worker}
-    problems = (*file.refusal(mistakes).problems, *_plan_problems(here))
+    problems = (*file.located(mistakes), *_plan_problems(here))
     if problems:
-        raise Refused(problems)
+        raise ProblemError(*problems)
     return tuple(member for _, member in found)
 
 
@@ -129,40 +129,40 @@ def _member(base: Path, fleet: Fleet, entry: Entry, path: str) -> Member:
     )
 
 
-def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> list[Mistake]:
+def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> list[Problem]:
     if seen.trouble:
         return [
-            Mistake(
+            mistake_at(
                 loc,
+                "member-unseen",
                 f"{quoted(entry.path)} could not be looked for: {seen.trouble}.",
                 "Settle that first.",
-                id="member-unseen",
             )
         ]
     if not seen.folders:
         return [
-            Mistake(
+            mistake_at(
                 loc,
+                "no-workspace",
                 f"{quoted(entry.path)} leads to no folder.",
                 "Correct it; it counts from this file.",
-                id="no-workspace",
             )
         ]
     todo = 'Run "pytest -m inventory --workspace DIR" to have one proposed, or name one with plan = "...".'
     return [
-        Mistake(loc, f"the workspace {quoted(path)} has no {PLAN}.", todo, id="no-plan-file") for path in without_plan
+        mistake_at(loc, "no-plan-file", f"the workspace {quoted(path)} has no {PLAN}.", todo) for path in without_plan
     ]
 
 
-def _twice(found: list[tuple[Loc, Member]]) -> list[Mistake]:
+def _twice(found: list[tuple[Loc, Member]]) -> list[Problem]:
     """Two runs on one workspace would only keep each other out; one inside another could see it half done."""
     seen: dict[str, Loc] = {}
     mistakes = []
     for loc, member in found:
         if seen.setdefault(member.key, loc) != loc:
             mistakes.append(
-                Mistake(
-                    loc, f"{quoted(member.name)} is listed before already.", "Keep one of the two.", id="listed-twice"
+                mistake_at(
+                    loc, "listed-twice", f"{quoted(member.name)} is listed before already.", "Keep one of the two."
                 )
             )
     return mistakes
@@ -174,6 +174,6 @@ def _plan_problems(plans: Iterable[str]) -> list[Problem]:
     for plan in sorted(plans):
         try:
             load_plan(Path(plan))
-        except Refused as refused:
+        except ProblemError as refused:
             problems += refused.problems
     return problems

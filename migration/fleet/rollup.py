@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from migration.audit.words import NOTHING_TO_UNDO
 from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
 from migration.engine.modes import FleetVerb, Mode
 from migration.plan.printable import printable
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 Standing = Literal["accepted", "failed", "refused", "interrupted", "unsettled", "not run"]
 
 _ENDED_AT_ONCE = (-signal.SIGINT, -signal.SIGTERM)  # its process had begun nothing yet
+_NOTHING_TO_UNDO = "[nothing-to-undo]"  # ends the message of a rollback where no consolidation stands
 _LONGEST = 2000  # characters of a headline
 
 
@@ -111,7 +111,7 @@ def row_of(member: Member, verb: str, ran: Ran) -> Row:
     """Return what a run that has come back from its worker means."""
     bundle, words = ran.bundle, ran.bundle.headline if ran.bundle else ran.said or ran.problem
     refused_at_once = ran.exit == ExitCode.REFUSED and bundle is None
-    nothing = verb == Mode.ROLLBACK.verb and refused_at_once and ran.said.startswith(NOTHING_TO_UNDO)
+    nothing = verb == Mode.ROLLBACK.verb and refused_at_once and _NOTHING_TO_UNDO in ran.said
     return _row(
         member,
         standing="accepted" if nothing else _standing(ran),

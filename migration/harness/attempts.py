@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from migration.audit.evidence import Attempt
 from migration.audit.past_runs import past_runs, workspace_id
-from migration.engine.errors import EngineError
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
 from migration.engine.sets import backup_sets
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def earlier(said: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
 def _sets(root: Path, plan: Plan | None) -> list[BackupSet]:
     try:
         return backup_sets(root, plan) if plan else []
-    except EngineError:  # a set has lost its manifest: whoever needs the sets says so
+    except ProblemError:  # a set has lost its manifest: whoever needs the sets says so
         return []
 
 

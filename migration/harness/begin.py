@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.errors import EngineError
 from migration.harness import interruption, report
 from migration.harness.options import settings
 from migration.harness.progress import teller
 from migration.harness.refusal import refusal
 from migration.plan.printable import printable
-from migration.plan.problem import Refused
+from migration.plan.problem import ProblemError
 from migration.session import Hooks, Session, open_session
 
 if TYPE_CHECKING:
     import sqlite3
 else:
     from sqlite_utils.utils import sqlite3
+
+_REFUSED = "refused; nothing was changed:\n"
 
 
 def begin(config: pytest.Config, verb: str) -> Session:
@@ -35,13 +36,12 @@ def begin(config: pytest.Config, verb: str) -> Session:
     try:
         session = open_session(settings(config), verb, hooks)
         session.prepare()
-    except Refused as error:  # each of its lines has an id of its own
-        raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
+    except ProblemError as error:  # each of its lines has an id of its own
+        refused = all(problem.criterion for problem in error.problems)  # found before anything was touched
+        raise pytest.UsageError(printable(f"{_REFUSED}{error}" if refused else str(error))) from None
     except OSError as error:
         todo = "See to that, and run again."
-        raise refusal(f"refused; nothing was changed:\n{error}. {todo}", id="system") from None
-    except EngineError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise refusal(f"{_REFUSED}{error}. {todo}", id="system") from None
     except sqlite3.Error as error:
         todo = "Nothing was changed. Look which program keeps it, or restore it, and run again."
         raise refusal(f"refused: a database cannot be read: {error}. {todo}", id="unreadable") from None

@@ -16,10 +16,9 @@ def in_words(error: BaseException) -> str:
     report, and ``pytest.fail`` without a traceback.
     """
     from migration.engine.pipeline import in_words as of_engine
-    from migration.plan.problem import Refused
 
     if isinstance(error, AssertionError):
         return printable(str(error).rpartition(_COMPARISON)[0])
     if isinstance(error, pytest.fail.Exception):
         return "" if error.pytrace else printable(str(error.msg))
-    return printable(str(error)) if isinstance(error, Refused) else of_engine(error)
+    return of_engine(error)

@@ -21,7 +21,7 @@ from migration.harness.interruption import EXIT_CODES
 from migration.harness.options import settings
 from migration.harness.refusal import refusal
 from migration.plan.printable import printable
-from migration.plan.problem import Refused
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +57,7 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
     if alone:
         what = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
         raise refusal(f"{what} Leave it out.", id="option-elsewhere")
-    from migration.fleet.cluster import Unreachable, connected
+    from migration.fleet.cluster import connected
     from migration.fleet.file import load
     from migration.fleet.members import look_here, members, rounds
 
@@ -68,10 +68,8 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
             if file.fleet.scheduler:
                 cluster = resources.enter_context(connected(file.fleet.scheduler, None))
             groups = rounds(file.fleet, members(file, cluster.look if cluster else look_here))
-        except Refused as error:  # each of its lines has an id of its own
+        except ProblemError as error:  # each of its lines has an id of its own
             raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
-        except Unreachable as error:
-            raise refusal(f"refused; nothing was changed:\n{error}", id="no-scheduler") from None
         except OSError as error:
             raise refusal(f"refused; nothing was changed:\n{error}. See to that, and run again.", id="system") from None
         _say(*_outlook(file, verb, groups))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class Candidate:
         identity: Device and inode: equal for two names of one file.
         head: Its first bytes; empty for an empty file, and for one that could not be read.
         why: Why it could not be read, or is not looked at; else empty.
+        is_link: It is a symbolic link.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Candidate:
     identity: tuple[int, int]
     head: bytes
     why: str = ""
+    is_link: bool = False
 
     @property
     def is_database(self) -> bool:
@@ -127,7 +129,8 @@ def _candidate(root: Path, file: str) -> Candidate | None:
         return None
     one = Candidate(file, facts.st_size, facts.st_mtime, (facts.st_dev, facts.st_ino), b"")
     if stat.S_ISLNK(facts.st_mode):
-        return _because(one, f"a symbolic link to {os.readlink(path)}") if _named_like(file) else None  # noqa: PTH115
+        link = _because(one, f"a symbolic link to {os.readlink(path)}")  # noqa: PTH115
+        return replace(link, is_link=True) if _named_like(file) else None
     if not stat.S_ISREG(facts.st_mode):
         return None
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from migration.engine.deadline import OutOfProportionError, seconds_for
+from migration.engine.deadline import seconds_for
 from migration.engine.facts import examined
 from migration.engine.files import has_hot_journal, size_with_sidecars
 from migration.engine.foresee import is_foreseeable
@@ -17,6 +17,7 @@ from migration.engine.limits import Limits
 from migration.engine.schema import Schema, Table, read
 from migration.engine.sql import folded, quoted
 from migration.engine.uses import of_trigger
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -116,7 +117,7 @@ def look(root: Path, one: Candidate, limits: Limits | None = None) -> Database:
     """
     path, limits = root / one.file, limits or Limits()
     if one.why:
-        return _seen(path, one, "link" if one.why.startswith("a symbolic link") else "unreadable", one.why)
+        return _seen(path, one, "link" if one.is_link else "unreadable", one.why)
     if not _is_utf8(one.file):
         return _seen(path, one, "unreadable", "its path is not UTF-8, so that no plan can name it")
     if not one.size:
@@ -128,14 +129,14 @@ def look(root: Path, one: Candidate, limits: Limits | None = None) -> Database:
     if has_hot_journal(path):
         return _seen(path, one, "unreadable", "a process died, or is still busy, in the middle of a transaction")
     try:
-        with limits.deadline.within(seconds_for(one.size, _SECONDS)), looking(path, limits) as con:
+        with limits.deadline.within(seconds_for(one.size, _SECONDS), one.file), looking(path, limits) as con:
             con.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
             if not is_foreseeable(con):
                 examined(path, limits)
             schema = read(con)
             tables = tuple(_table(con, schema, table) for table in schema.movable)
-    except OutOfProportionError as error:
-        return _seen(path, one, "unreadable", f"it {error.what.removesuffix('.')}")
+    except ProblemError as error:
+        return _seen(path, one, "unreadable", " ".join(f"it {problem.what}" for problem in error.problems))
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         return _seen(path, one, "unreadable", str(error))
     seen = _seen(path, one, "database")

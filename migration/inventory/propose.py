@@ -70,14 +70,14 @@ class Settling:
             shared = self._bringing.setdefault(folded(seen.name), [first])
             shared.append(file)
             return replace(one, shared=tuple(shared[:-1]))
-        return apart(one, source, f"{seen.name} is declared differently in {first} ({_difference(table, seen.table)})")
+        return apart(one, source, f"{seen.name} is declared differently in {first} ({_difference(table, seen.table)}).")
 
 
 def apart(one: ProposedMap, source: str, why: str) -> ProposedMap:
     """Return the map with a name of its own in the target, and the question whether that is what is wanted."""
     into = f"{source}_{one.name}"
     question = (
-        f"{why}: it is kept apart as {into}, and code that reads it has to say so. To make one table of them instead, "
+        f"{why} It is kept apart as {into}, and code that reads it has to say so. To make one table of them instead, "
         "take `into` away, and say what to do with `columns` or `on_conflict`."
     )
     return replace(one, into=into, shared=(), decide=(*one.decide, question))

@@ -51,8 +51,8 @@ def revise(root: Path, proposal: Proposal, say: Callable[[str], None], limits: L
     """Try the proposal, and mend it until the preflight has nothing against it or there is nothing left to mend.
 
     Raises:
-        Refused: The plan itself has a mistake; that would be ours.
-        EngineError: A database is locked or busy.
+        ProblemError: The plan itself has a mistake; that would be ours.
+        ProblemError: A database is locked or busy.
     """
     files = [proposal.target, *(source.file for source in proposal.sources)]
     size = sum(size_with_sidecars(root / file) for file in files)
@@ -92,7 +92,7 @@ def _mended(proposal: Proposal, problems: list[Problem]) -> Proposal:
     if not sources:
         return proposal
     left_out = [
-        LeftOut(source.file, f"{unfit[source.file].what} {unfit[source.file].todo}", decide=True)
+        LeftOut(source.file, f"{unfit[source.file].what} {unfit[source.file].hint}", decide=True)
         for source in proposal.sources
         if source.file in unfit
     ]
@@ -108,10 +108,10 @@ def _mended_map(one: ProposedMap, source: ProposedSource, problems: list[Problem
     """Return the map under another name, if that is what helps and it has not got one yet."""
     subject = f"{source.file}:{one.name}"
     for problem in problems:
-        # Of those that claim one key, each but the first is named in the sentence, and only the last in the subject.
-        meant = problem.subject == subject or (one.shared and subject in problem.what)
+        # Of those that claim one key, only the last is the subject.
+        meant = problem.subject == subject or (one.shared and subject in problem.others)
         if meant and problem.criterion in _BY_ANOTHER_NAME and one.into == one.name:
-            return apart(one, source.name, problem.what.removesuffix(".").removesuffix(": a key collision"))
+            return apart(one, source.name, problem.what)
     return one
 
 
@@ -121,7 +121,7 @@ def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
     by_map: dict[str, list[str]] = {}
     above = []
     for problem in problems:
-        words = f"{problem.what} {problem.todo}"
+        words = f"{problem.what} {problem.hint}"
         if tuple(problem.subject.split(":", 1)) in at:
             by_map.setdefault(problem.subject, []).append(words)
         else:

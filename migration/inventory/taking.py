@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
 from migration.engine.observation import Observation, not_required
+from migration.engine.stages import INVENTORY
 from migration.inventory.propose import propose
 from migration.inventory.revise import Revised, revise
 from migration.inventory.take import Inventory, file_state, take
 from migration.inventory.write import rendered, write
 from migration.plan.file import load
-from migration.plan.problem import Refused
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +52,13 @@ class Taking:
         """What was found.
 
         Raises:
-            EngineError: Nothing was looked at yet.
+            ProblemError: Nothing was looked at yet.
         """
         if self.found is None:
-            raise EngineError(
-                "nothing was looked at yet.", todo="Run the stage from its first test on.", id="out-of-order"
+            raise ProblemError(
+                Problem(
+                    "out-of-order", INVENTORY.id, "nothing was looked at yet.", "Run the stage from its first test on."
+                )
             )
         return self.found
 
@@ -70,7 +72,7 @@ class Taking:
         """Write the plan that the inventory suggests; None where there are not two databases to make one of.
 
         Raises:
-            EngineError: A database is locked or busy.
+            ProblemError: A database is locked or busy.
             OSError: The plan cannot be written.
         """
         suggested = propose(self.inventory)
@@ -106,7 +108,7 @@ def plan_proposed(taking: Taking) -> list[Observation]:
     name = taking.written.name
     try:
         load(taking.written)
-    except Refused as refused:
+    except ProblemError as refused:
         return [Observation(name, "a plan without a mistake", str(one), holds=False) for one in refused.problems]
     text = taking.written.read_text("utf-8")
     marked = text.count("# decide: ")

@@ -11,18 +11,20 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from migration.plan.ddl import trial
-from migration.plan.mistake import Loc, Mistake, quoted, spoken
+from migration.plan.mistake import mistake_at, quoted, spoken
 from migration.plan.model import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
     from types import EllipsisType
 
+    from migration.plan.problem import Loc, Problem
+
 Data = dict[str, Any]
 Value = TypeVar("Value")
 
 
-def mistakes(data: Data) -> list[Mistake]:
+def mistakes(data: Data) -> list[Problem]:
     """Return every mistake between the parts of a plan.
 
     Args:
@@ -32,99 +34,96 @@ def mistakes(data: Data) -> list[Mistake]:
     return [mistake for check in checks for mistake in check(data)]
 
 
-def _names(data: Data) -> Iterator[Mistake]:
+def _names(data: Data) -> Iterator[Problem]:
     for part in ("source", "smoke"):
         for loc, first, name in _again(_texts(data, part, ..., "name")):
-            yield Mistake(
+            yield mistake_at(
                 loc,
+                "name-twice",
                 f"{quoted(name)} is the name of {spoken(first[:2])} already.",
                 "Give it another name.",
-                id="name-twice",
             )
     for loc, first, name in _again(_texts(data, "table", ..., "name"), _folded):
-        yield Mistake(
-            loc,
-            f"{quoted(name)} is required by {spoken(first[:2])} already.",
-            "Remove one of the two.",
-            id="name-twice",
+        yield mistake_at(
+            loc, "name-twice", f"{quoted(name)} is required by {spoken(first[:2])} already.", "Remove one of the two."
         )
 
 
-def _files(data: Data) -> Iterator[Mistake]:
+def _files(data: Data) -> Iterator[Problem]:
     files = list(_texts(data, "source", ..., "file"))
     for loc, first, file in _again(files, normpath):
         what = f"{quoted(file)} is the same file as that of {spoken(first[:2])}."
-        yield Mistake(loc, what, "Put the tables of both under one [[source]].", id="file-twice")
+        yield mistake_at(loc, "file-twice", what, "Put the tables of both under one [[source]].")
     for loc, file in files:
         for _, target in _texts(data, "target"):
             if normpath(file) == normpath(target):
                 what = f"{quoted(file)} is the same file as the target {quoted(target)}."
-                yield Mistake(
+                yield mistake_at(
                     loc,
+                    "source-is-target",
                     what,
                     "A database cannot be moved into itself: correct one of the two paths.",
-                    id="source-is-target",
                 )
 
 
-def _backups(data: Data) -> Iterator[Mistake]:
+def _backups(data: Data) -> Iterator[Problem]:
     folder = normpath(next((text for _, text in _texts(data, "backups")), Plan.model_fields["backups"].default))
     if folder == ".":
         what = "the backups folder is the workspace itself."
-        yield Mistake(("backups",), what, 'Name a folder inside the workspace, such as "backups".', id="backups-place")
+        yield mistake_at(("backups",), "backups-place", what, 'Name a folder inside the workspace, such as "backups".')
         return
     for loc, target in _texts(data, "target"):
         if f"{normpath(target)}/".startswith(f"{folder}/"):
             what = f"the target {quoted(target)} lies in the backups folder {quoted(folder)}."
-            yield Mistake(
+            yield mistake_at(
                 loc,
+                "backups-place",
                 what,
                 'Keep the live database and its backups apart: change this path, or "backups".',
-                id="backups-place",
             )
 
 
-def _tables(data: Data) -> Iterator[Mistake]:
+def _tables(data: Data) -> Iterator[Problem]:
     for at, _ in _each(data, "source", ...):
         for loc, first, name in _again(_texts(data, *at, "table", ..., "name"), _folded):
             what = f"{quoted(name)} is mapped by {spoken(first[2:4])} of this source already."
-            yield Mistake(loc, what, "Keep one of the two.", id="table-twice")
+            yield mistake_at(loc, "table-twice", what, "Keep one of the two.")
 
 
-def _left_too(data: Data) -> Iterator[Mistake]:
+def _left_too(data: Data) -> Iterator[Problem]:
     for at, _ in _each(data, "source", ...):
         mapped = list(_texts(data, *at, "table", ..., "name"))
         for loc, pattern in _texts(data, *at, "leave", ..., "tables", ...):
             for _, name in mapped:
                 if fnmatchcase(name, pattern):
                     what = f"{quoted(pattern)} leaves {quoted(name)} behind, but a [[source.table]] moves it."
-                    yield Mistake(
-                        loc, what, "Make the pattern narrower, or remove the [[source.table]].", id="moved-and-left"
+                    yield mistake_at(
+                        loc, "moved-and-left", what, "Make the pattern narrower, or remove the [[source.table]]."
                     )
 
 
-def _idle(data: Data) -> Iterator[Mistake]:
+def _idle(data: Data) -> Iterator[Problem]:
     for loc, source in _each(data, "source", ...):
         # Any part will do: a misspelt [[source.tabel]] or [source.table] is reported as such, and only as such.
         if isinstance(source, dict) and not any(isinstance(value, list | dict) and value for value in source.values()):
             todo = "Add a [[source.table]] for each table to move, or a [[source.leave]] with the reason."
-            yield Mistake(loc, "this source moves nothing and leaves nothing.", todo, id="idle-source")
+            yield mistake_at(loc, "idle-source", "this source moves nothing and leaves nothing.", todo)
 
 
-def _renames(data: Data) -> Iterator[Mistake]:
+def _renames(data: Data) -> Iterator[Problem]:
     for at, columns in _each(data, "source", ..., "table", ..., "columns"):
         renamed = columns.items() if isinstance(columns, dict) else ()
         for loc, first, name in _again((((*at, old), new) for old, new in renamed if isinstance(new, str)), _folded):
             what = f"{quoted(str(loc[-1]))} and {quoted(str(first[-1]))} both become {quoted(name)}."
-            yield Mistake(
+            yield mistake_at(
                 loc,
+                "two-columns-in-one",
                 what,
                 "Give each column a name of its own; SQLite does not tell capitals apart.",
-                id="two-columns-in-one",
             )
 
 
-def _references(data: Data) -> Iterator[Mistake]:
+def _references(data: Data) -> Iterator[Problem]:
     places: list[tuple[Loc, tuple[str, str]]] = []
     for loc, reference in _each(data, "reference", ...):
         match reference:
@@ -132,17 +131,17 @@ def _references(data: Data) -> Iterator[Mistake]:
                 places.append((loc, (normpath(file), find)))
     for loc, first, (file, find) in _again(places):
         what = f"{quoted(find)} in {quoted(file)} is replaced by {spoken(first)} already."
-        yield Mistake(loc, what, "Remove one of the two.", id="reference-twice")
+        yield mistake_at(loc, "reference-twice", what, "Remove one of the two.")
 
 
-def _created(data: Data) -> Iterator[Mistake]:
+def _created(data: Data) -> Iterator[Problem]:
     for loc, table in (*_each(data, "source", ..., "table", ...), *_each(data, "table", ...)):
         if not isinstance(table, dict):
             continue
         sql, name = table.get("create"), table.get("into") or table.get("name")
         if isinstance(sql, str) and isinstance(name, str) and sql and (what := trial(sql, name)):
             todo = f"Write one CREATE TABLE for {quoted(name)}, and its indexes and triggers if it has any."
-            yield Mistake((*loc, "create"), what, todo, id="bad-create")
+            yield mistake_at((*loc, "create"), "bad-create", what, todo)
 
 
 def _each(data: Any, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, Any]]:

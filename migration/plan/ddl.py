@@ -75,7 +75,7 @@ def _without_rows(action: int, *_names: str | None) -> int:
 
 
 def _refusal(error: Exception) -> str:
-    if str(error) == "not authorized":
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
         return "CREATE TABLE ... AS SELECT brings rows of its own and no constraints."
     return f"SQLite refuses the SQL: {short(str(error))}."
 

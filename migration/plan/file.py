@@ -6,18 +6,18 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from migration.plan.checks import mistakes
-from migration.plan.mistake import spoken
 from migration.plan.model import Plan
 from migration.plan.places import line_of
 from migration.plan.printable import one_line
-from migration.plan.problem import Problem, Refused
+from migration.plan.problem import ProblemError
 from migration.plan.shape import validated
 from migration.plan.toml_file import Kind, not_too_deep, read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.plan.mistake import Mistake
+    from migration.plan.problem import Problem
+
 
 _PLAN = Kind(
     criterion="plan-valid",
@@ -34,8 +34,8 @@ def load(path: Path) -> Plan:
         path: The plan file.
 
     Raises:
-        Refused: The file is not there, cannot be read, is not TOML, or is not a plan: every mistake is a problem of
-            the criterion ``plan-valid``, with its line, in the order of the file.
+        ProblemError: The file is not there, cannot be read, is not TOML, or is not a plan: every mistake is a problem
+            of the criterion ``plan-valid``, with its line, in the order of the file.
     """
     with not_too_deep(path, _PLAN):
         text, data = read(path, _PLAN)
@@ -43,7 +43,7 @@ def load(path: Path) -> Plan:
         found += mistakes(data)
         problems = _located(path, text, found)
     if plan is None or problems:
-        raise Refused(problems)
+        raise ProblemError(*problems)
     return plan.loaded_from(path)
 
 
@@ -57,16 +57,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _located(path: Path, text: str, found: list[Mistake]) -> tuple[Problem, ...]:
-    lines = [(line_of(text, mistake.loc), mistake) for mistake in found]
-    lines.sort(key=lambda one: one[0] or 0)
+def _located(path: Path, text: str, found: list[Problem]) -> tuple[Problem, ...]:
+    lines = [(line_of(text, problem.loc), problem) for problem in found]
+    lines.sort(key=lambda place: place[0] or 0)
     return tuple(
-        Problem(
-            "plan-valid",
-            f"{one_line(path.name)}{f':{line}' if line else ''} ({spoken(mistake.loc)})",
-            mistake.what,
-            mistake.todo,
-            id=mistake.id,
-        )
-        for line, mistake in lines
+        problem.of_file(_PLAN.criterion, f"{one_line(path.name)}{f':{line}' if line else ''}")
+        for line, problem in lines
     )

@@ -1,33 +1,25 @@
-"""Mistake: one thing that is wrong in a plan, at a key path; the file and the line are added by who reads the file."""
+"""Name places of a plan or fleet file, and state what is wrong at one of them."""
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
-
 from migration.plan.printable import one_line
+from migration.plan.problem import Loc, Problem
 
-# A key path in TOML names; indexes count from 0: ("source", 1, "table", 0, "on_conflict").
-Loc = tuple[str | int, ...]
+__all__ = ["Loc", "heading", "mistake_at", "quoted", "short", "spoken"]
 
 _LONGEST = 80
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """One thing that is wrong in a plan.
+def mistake_at(loc: Loc, id: str, what: str, hint: str) -> Problem:
+    """Return what is wrong at a key path; who reads the file adds its name and the line.
 
-    Attributes:
-        id: Name of the message, which docs/troubleshooting.md explains: ``"unknown-key"``.
+    Args:
         loc: Key path of what is wrong; of something that is missing, the path it should have.
+        id: Name of the message, which docs/troubleshooting.md explains: ``"unknown-key"``.
         what: One sentence of fact.
-        todo: One sentence that says what to do next.
+        hint: One sentence that says what to do next.
     """
-
-    loc: Loc
-    what: str
-    todo: str
-    _: KW_ONLY
-    id: str
+    return Problem(id, spoken(loc), what, hint, loc=loc)
 
 
 def short(text: str) -> str:

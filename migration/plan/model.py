@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 ConflictPolicy = Literal["refuse", "skip-identical", "prefer-target", "prefer-source"]
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+# The second argument of a ValueError is the hint of its problem.
+_INSIDE = "Write a path inside the workspace, relative to it."
 
 
 def _seconds(value: object) -> object:
@@ -20,7 +22,10 @@ def _seconds(value: object) -> object:
         return value
     found = _DURATION.fullmatch(value.strip())
     if not found or not found.group(0):
-        raise ValueError('a duration is written like "30s", "15m" or "1h30m"')
+        raise ValueError(
+            'a duration is written like "30s", "15m" or "1h30m"',
+            'Write hours, minutes and seconds in this order, such as "1h30m", or a number of seconds.',
+        )
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds
 
@@ -30,10 +35,10 @@ def _inside(value: str) -> str:
     if "\0" in value:
         raise ValueError("a path cannot contain a NUL character")
     if value.startswith("/"):
-        raise ValueError("an absolute path lies outside the plan's reach: write it relative to the workspace")
+        raise ValueError("an absolute path lies outside the plan's reach: write it relative to the workspace", _INSIDE)
     clean = posixpath.normpath(value)
     if clean == ".." or clean.startswith("../"):
-        raise ValueError('the path leads outside the workspace (".." goes above it)')
+        raise ValueError('the path leads outside the workspace (".." goes above it)', _INSIDE)
     return value
 
 
@@ -41,7 +46,8 @@ def _pattern(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
+        hint = "Correct the pattern; a bracket, dot or star that stands for itself needs a backslash."
+        raise ValueError(f"not a regular expression: {error}", hint) from None
     return value
 
 
@@ -209,7 +215,8 @@ class Smoke(Part):
     def model_post_init(self, _context: Any, /) -> None:
         """Refuse a smoke test that says how to run it twice, or not at all."""
         if bool(self.python) == bool(self.run):
-            raise ValueError('a smoke test needs either "python" or "run", and not both')
+            hint = 'Keep one of the two: "python" for source text, "run" for a command.'
+            raise ValueError('a smoke test needs either "python" or "run", and not both', hint)
 
 
 class Logs(Part):

@@ -1,11 +1,14 @@
-"""Problem: one reason why a plan cannot be carried out, in words for the person at the keyboard."""
+"""State what stands in the way of a run, and what to do about it."""
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 from migration.plan.message import marked
 from migration.plan.printable import printable
+
+# A key path in TOML names; indexes count from 0: ("source", 1, "table", 0, "on_conflict").
+Loc = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -14,20 +17,25 @@ class Problem:
 
     Attributes:
         id: Name of the message, which docs/troubleshooting.md explains: ``"key-collision"``.
-        criterion: Id of the criterion that does not hold because of it, such as ``"keys-free"``.
         subject: What it is about: a file, ``file:table``, or a place in the plan file.
-        what: One sentence of fact.
-        todo: One sentence that says what to do next.
-        values: Some of the rows' values that it is about; they are shown only to whoever asks for them.
+        what: Sentences of fact; the last one may say what is left as it was.
+        hint: One sentence that says what to do next.
+        criterion: Id of the criterion that does not hold because of it, such as ``"keys-free"``; empty where a step
+            could not be done.
+        others: Further subjects, such as the other tables that claim the same key.
+        values: Values of rows that it is about. Reports show them only if the operator asks for them.
+        loc: Key path of what is wrong in a plan or fleet file; of something that is missing, the path it should have.
     """
 
-    criterion: str
+    id: str
     subject: str
     what: str
-    todo: str
-    values: str = ""
+    hint: str
     _: KW_ONLY
-    id: str
+    criterion: str = ""
+    others: tuple[str, ...] = ()
+    values: str = ""
+    loc: Loc = ()
 
     def __str__(self) -> str:
         return printable(f"{self.subject}: {self.what} {self.next}")
@@ -35,16 +43,28 @@ class Problem:
     @property
     def next(self) -> str:
         """What to do next, and the id under which more is said about it."""
-        return marked(self.todo, id=self.id)
+        return marked(self.hint, id=self.id)
+
+    def of_file(self, criterion: str, place: str) -> Problem:
+        """Return the problem as one of a plan or fleet file, its key path behind the place in the file."""
+        return replace(self, criterion=criterion, subject=f"{place} ({self.subject})")
 
 
-class Refused(Exception):  # noqa: N818 -- "refused" is a verdict of the glossary, not a mishap
-    """Raised when something must not be started; nothing was changed.
+class ProblemError(Exception):
+    """Raised when something must not be started, or could not be done.
 
     Attributes:
-        problems: Every reason found, at least one, in the order of the plan.
+        problems: Every reason, at least one, in the order in which they were found.
     """
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(*problems)
         self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The id of each problem."""
+        return tuple(problem.id for problem in self.problems)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from migration.plan.mistake import Loc, Mistake, heading, quoted
+from migration.plan.mistake import heading, mistake_at, quoted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+    from migration.plan.problem import Loc, Problem
 
 Whole = TypeVar("Whole", bound=BaseModel)
 
@@ -26,16 +28,8 @@ _WRONG_TYPE = {
     "dict_type": ("pairs", 'Write them in braces: { old = "new" }.'),
 }
 
-# A word of the model's own sentence -> what to do
-_TODO_BY_WORD = {
-    "outside": "Write a path inside the workspace, relative to it.",
-    "duration": 'Write hours, minutes and seconds in this order, such as "1h30m", or a number of seconds.',
-    "regular expression": "Correct the pattern; a bracket, dot or star that stands for itself needs a backslash.",
-    "python": 'Keep one of the two: "python" for source text, "run" for a command.',
-}
 
-
-def validated(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | None, list[Mistake]]:
+def validated(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | None, list[Problem]]:
     """Return the whole of a file, or None and every mistake that a part of it has in itself.
 
     Args:
@@ -52,7 +46,7 @@ def validated(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | None, l
     return None, [_mistake(whole, one) for one in errors if one["type"] != "missing" or one["loc"] not in meant]
 
 
-def _mistake(whole: type[BaseModel], error: ErrorDetails) -> Mistake:
+def _mistake(whole: type[BaseModel], error: ErrorDetails) -> Problem:
     loc, kind = error["loc"], error["type"]
     if kind == "missing":
         return _missing(whole, loc)
@@ -62,11 +56,11 @@ def _mistake(whole: type[BaseModel], error: ErrorDetails) -> Mistake:
         return _wrong_part(loc, several=kind == "list_type" or isinstance(loc[-1], int))
     if kind in _WRONG_TYPE:
         wanted, todo = _WRONG_TYPE[kind]
-        return Mistake(loc, f"{_key(loc)} needs {wanted}, not {_shown(error['input'])}.", todo, id="wrong-type")
+        return mistake_at(loc, "wrong-type", f"{_key(loc)} needs {wanted}, not {_shown(error['input'])}.", todo)
     if kind == "value_error":
-        return _refused_by_model(loc, error["input"], str(error["ctx"]["error"]))
+        return _refused_by_model(loc, error["input"], *error["ctx"]["error"].args)
     what, todo = _bad_value(kind, loc, error)
-    return Mistake(loc, what, todo, id="bad-value")
+    return mistake_at(loc, "bad-value", what, todo)
 
 
 def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
@@ -89,45 +83,40 @@ def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
     return f"{_key(loc)} cannot be {value}: {error['msg']}.", "Correct it."
 
 
-def _missing(whole: type[BaseModel], loc: Loc) -> Mistake:
+def _missing(whole: type[BaseModel], loc: Loc) -> Problem:
     part = heading(loc[:-1], _noun(whole))
     if _model_at(whole, loc):
-        return Mistake(
-            loc, f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys.", id="missing-key"
+        return mistake_at(
+            loc, "missing-key", f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys."
         )
     where = f"below {part}" if len(loc) > 1 else "at the top of the file, before the first [part]"
-    return Mistake(loc, f"{_key(loc)} is missing in {part}.", f"Add {loc[-1]} = ... {where}.", id="missing-key")
+    return mistake_at(loc, "missing-key", f"{_key(loc)} is missing in {part}.", f"Add {loc[-1]} = ... {where}.")
 
 
-def _unknown(whole: type[BaseModel], loc: Loc) -> Mistake:
+def _unknown(whole: type[BaseModel], loc: Loc) -> Problem:
     nearest = _nearest(whole, loc)
     known = ", ".join(map(quoted, _known(whole, loc[:-1])))
     todo = f"Did you mean {quoted(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
-    return Mistake(
-        loc, f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1], _noun(whole))}.", todo, id="unknown-key"
+    return mistake_at(
+        loc, "unknown-key", f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1], _noun(whole))}.", todo
     )
 
 
-def _wrong_part(loc: Loc, *, several: bool) -> Mistake:
+def _wrong_part(loc: Loc, *, several: bool) -> Problem:
     head = heading((*loc, 0) if several and not isinstance(loc[-1], int) else loc)
     brackets = "double" if several else "single"
     what = f"{_key(loc)} is not written as {'a list of parts' if several else 'one part'}."
-    return Mistake(
+    return mistake_at(
         loc,
+        "wrong-brackets",
         what,
         f"Write {head}, with {brackets} brackets, on a line of its own, and its keys below.",
-        id="wrong-brackets",
     )
 
 
-def _refused_by_model(loc: Loc, value: object, sentence: str) -> Mistake:
+def _refused_by_model(loc: Loc, value: object, sentence: str, hint: str = "Correct it.") -> Problem:
     what = f"{quoted(value)}: {sentence}." if isinstance(value, str) else f"{sentence}."
-    return Mistake(
-        loc,
-        what,
-        next((todo for word, todo in _TODO_BY_WORD.items() if word in sentence), "Correct it."),
-        id="bad-value",
-    )
+    return mistake_at(loc, "bad-value", what, hint)
 
 
 def _noun(whole: type[BaseModel]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from migration.plan.mistake import short
 from migration.plan.printable import one_line
-from migration.plan.problem import Problem, Refused
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,8 @@ def read(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
     """Return the file's text, and what TOML makes of it.
 
     Raises:
-        Refused: The file is not there, cannot be read, or is not TOML; a problem of ``kind.criterion``, with its line.
+        ProblemError: The file is not there, cannot be read, or is not TOML; a problem of ``kind.criterion``, with its
+            line.
     """
     text = _text(path, kind)
     try:
@@ -63,7 +64,7 @@ def not_too_deep(path: Path, kind: Kind) -> Iterator[None]:
     """While the file is read and judged, brackets that are nested too deep for that are a refusal.
 
     Raises:
-        Refused: They are; a problem of ``kind.criterion``.
+        ProblemError: They are; a problem of ``kind.criterion``.
     """
     try:
         yield
@@ -112,4 +113,4 @@ def _content(path: Path, kind: Kind) -> bytes:
 
 
 def _refuse(kind: Kind, subject: str, what: str, todo: str, *, id: str) -> NoReturn:
-    raise Refused((Problem(kind.criterion, one_line(subject), what, todo, id=id),))
+    raise ProblemError(Problem(id, one_line(subject), what, todo, criterion=kind.criterion))

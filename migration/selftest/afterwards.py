@@ -10,7 +10,7 @@ from migration.engine.manifest import NAME
 from migration.engine.modes import Mode
 from migration.engine.sets import last_finished
 from migration.engine.sql import quoted
-from migration.selftest.fault import Fault, NotPlantedError
+from migration.selftest.fault import Fault, not_planted
 from migration.selftest.meddling import first, opened
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ def _edit_the_manifest(copy: WorkspaceCopy) -> None:
 def _sealed(copy: WorkspaceCopy) -> Manifest:
     sealed = _set(copy).sealed
     if sealed is None:
-        raise NotPlantedError("the backup set has no manifest")
+        raise not_planted("the backup set has no manifest")
     return sealed
 
 
 def _set(copy: WorkspaceCopy) -> BackupSet:
     last = last_finished(copy.root, copy.plan)
     if last is None:
-        raise NotPlantedError("there is no finished consolidation")
+        raise not_planted("there is no finished consolidation")
     return last
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
-from migration.selftest.fault import Fault, NotPlantedError
+from migration.selftest.fault import Fault, not_planted
 from migration.selftest.meddling import a_row, drop_last_row, filled, first, opened
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _lose_a_row(run: Run) -> None:
             if tables:
                 drop_last_row(con, tables, "")
                 return
-    raise NotPlantedError("no database has a row")
+    raise not_planted("no database has a row")
 
 
 def _lose_a_row_of_a_dump(run: Run) -> None:
@@ -72,7 +72,7 @@ def _any(con: sqlite3.Connection, table: Table, condition: str) -> bool:
 def _add_to_a_dump(run: Run, damage: Callable[[sqlite3.Connection, Table], str]) -> None:
     """Add a statement to the first dump for one of whose tables there is one; its triggers would stand in the way."""
     if not run.plan.dump:
-        raise NotPlantedError("the plan asks for no dump")
+        raise not_planted("the plan asks for no dump")
     for copy in _databases(run):
         with opened(run.folder / copy.copy) as con:
             statement = next((sql for table in filled(con) if (sql := damage(con, table))), "")
@@ -82,7 +82,7 @@ def _add_to_a_dump(run: Run, damage: Callable[[sqlite3.Connection, Table], str])
             dump = run.folder / copy.dump
             dump.write_bytes(dump.read_bytes() + f"{in_the_way}{statement}".encode("utf-8", "surrogateescape"))
             return
-    raise NotPlantedError("no database has such a row")
+    raise not_planted("no database has such a row")
 
 
 def _databases(run: Run) -> tuple[DatabaseCopy, ...]:

@@ -13,7 +13,7 @@ from migration.engine.connections import attached, pragma
 from migration.engine.schema import read
 from migration.engine.sql import listed, quoted
 from migration.engine.unique import keys_of
-from migration.selftest.fault import Fault, NotPlantedError
+from migration.selftest.fault import Fault, not_planted
 from migration.selftest.meddling import drop_last_row, filled, first, opened
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _open_a_source_elsewhere(copy: WorkspaceCopy) -> Undo:
         [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     if other.stdout is None or other.stdout.readline() != "open\n":
-        raise NotPlantedError("no other process could open a source")
+        raise not_planted("no other process could open a source")
     return lambda: other.communicate("")
 
 
@@ -118,7 +118,7 @@ def _claim_a_key(copy: WorkspaceCopy) -> None:
         ):
             if _copy_a_row(con, alias, table_map):
                 return
-    raise NotPlantedError("no table with rows and a key has the policy to refuse")
+    raise not_planted("no table with rows and a key has the policy to refuse")
 
 
 def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> bool:
@@ -146,7 +146,7 @@ def _lose_a_stated_row(copy: WorkspaceCopy) -> None:
             with opened(copy.root / source.file) as con:
                 drop_last_row(con, filled(con, [table_map.name]), f"{table_map.name} has no row")
             return
-    raise NotPlantedError("the plan states no number of rows")
+    raise not_planted("the plan states no number of rows")
 
 
 def _lose_a_reference(copy: WorkspaceCopy) -> None:

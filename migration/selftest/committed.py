@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from migration.engine.criteria import SMOKE
 from migration.engine.sql import quoted
 from migration.plan.model import Smoke
-from migration.selftest.fault import Fault, NotPlantedError
+from migration.selftest.fault import Fault, not_planted
 from migration.selftest.meddling import drop_last_row, filled, first, opened
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _log_an_error(run: Run) -> Undo:
     there = next((path for path in sorted(root.glob(pattern)) if path.is_file() and not path.is_symlink()), None)
     path = there or root / re.sub(r"[*?\[\]]+", "selftest", pattern)
     if not path.parent.is_dir():
-        raise NotPlantedError("the folder of the plan's logs is not there")
+        raise not_planted("the folder of the plan's logs is not there")
     return _appended(path, f"{line} of a selftest\n") if there else _made(path, f"{line} of a selftest\n")
 
 
@@ -86,7 +86,7 @@ def _lose_an_archived_row(run: Run) -> Undo:
             if tables:
                 drop_last_row(con, tables, "")
                 return lambda path=path, before=before: path.write_bytes(before)  # type: ignore[misc]  # bound in a loop
-    raise NotPlantedError("no archived source has a row")
+    raise not_planted("no archived source has a row")
 
 
 def _write_into_an_archive(run: Run) -> Undo:
@@ -134,7 +134,7 @@ def _lying(test: Smoke) -> Plant:
 
 
 def _unplanted(_: Run) -> None:
-    raise NotPlantedError("the plan expects nothing of what the application prints")
+    raise not_planted("the plan expects nothing of what the application prints")
 
 
 def _instead(test: Smoke, python: str) -> Plant:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from migration.engine.exit_codes import ExitCode
 from migration.engine.modes import Mode
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,8 +23,14 @@ Undo = Callable[[], object]
 Plant = Callable[[Any], Undo | None]
 
 
-class NotPlantedError(Exception):
-    """This workspace has nothing in which the fault could be planted; the text says what it lacks."""
+def not_planted(lacking: str) -> ProblemError:
+    """Return what to raise when the workspace has nothing in which the fault could be planted.
+
+    Args:
+        lacking: What it lacks: ``"no database has a row"``.
+    """
+    hint = "Try the fault in a workspace that has it."
+    return ProblemError(Problem("not-planted", "the workspace", lacking, hint))
 
 
 class Moment(Enum):
@@ -58,7 +65,7 @@ class Fault:
         criterion: Id of the criterion that has to fail.
         does: What goes wrong, in words.
         plant: Makes it go wrong, in a :class:`WorkspaceCopy` before the run, or in the run before the check. It returns
-            what removes again what no rollback could, or None, and raises :class:`NotPlantedError`.
+            what removes again what no rollback could, or None, and raises what :func:`not_planted` returns.
         mode: The run that has to notice it: a migration or an inventory; of a finished consolidation its check or its
             rollback; or the check of its bundle.
         moment: When it is planted.
@@ -79,12 +86,12 @@ class Fault:
         """Plant it in a copy of a workspace, or in a run.
 
         Raises:
-            NotPlantedError: The workspace has nothing in which it could be, or SQLite does not let it happen.
+            ProblemError: The workspace has nothing in which it could be, or SQLite does not let it happen.
         """
         try:
             return self.plant(place)
         except sqlite3.Error as error:
-            raise NotPlantedError(f"SQLite does not let it happen ({error})") from error
+            raise not_planted(f"SQLite does not let it happen ({error})") from error
 
     @property
     def exit_codes(self) -> tuple[ExitCode, ...]:

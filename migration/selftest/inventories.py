@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.engine.modes import Mode
-from migration.selftest.fault import Fault, NotPlantedError
+from migration.selftest.fault import Fault, not_planted
 from migration.selftest.meddling import first, opened
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _lose_every_database(copy: WorkspaceCopy) -> None:
 def _spoil_the_plan(run: InventoryRun) -> None:
     written = run.taking.written
     if written is None:
-        raise NotPlantedError("the inventory proposes no plan: there are not two databases to make one of")
+        raise not_planted("the inventory proposes no plan: there are not two databases to make one of")
     written.write_bytes(b"selftest_fault = 1\n" + written.read_bytes())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from migration.engine.schema import read
 from migration.engine.sql import listed, quoted
-from migration.selftest.fault import NotPlantedError
+from migration.selftest.fault import not_planted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -71,7 +71,7 @@ def drop_last_row(con: sqlite3.Connection, tables: Iterable[Table], lacking: str
     """Delete the last row of the first table.
 
     Raises:
-        NotPlantedError: There is no table; ``lacking`` says it.
+        ProblemError: There is no table; ``lacking`` says it.
     """
     table = first(tables, lacking)
     with without_triggers(con, table):
@@ -82,21 +82,21 @@ def swap_columns(con: sqlite3.Connection, tables: Iterable[Table], lacking: str)
     """Swap the values of two columns in one row of the first table that lets it happen.
 
     Raises:
-        NotPlantedError: No row of any table has two different values that could be swapped.
+        ProblemError: No row of any table has two different values that could be swapped.
     """
     for table in tables:
         for one, other in combinations([quoted(column.name) for column in table.stored], 2):
             where = a_row(table, f"{one} IS NOT {other}")
             if _changed(con, table, f"{one} = {other}, {other} = {one}", where):
                 return
-    raise NotPlantedError(lacking)
+    raise not_planted(lacking)
 
 
 def retype(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> None:
     """Turn a text into a blob of the same bytes, or a blob into a text, in the first table that lets it happen.
 
     Raises:
-        NotPlantedError: There is neither a text nor a blob that its column would keep as the other.
+        ProblemError: There is neither a text nor a blob that its column would keep as the other.
     """
     for table in tables:
         for column in table.stored:
@@ -105,7 +105,7 @@ def retype(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> No
                 where = a_row(table, f"typeof({name}) = '{was}'")
                 if _changed(con, table, f"{name} = CAST({name} AS {becomes})", where):
                     return
-    raise NotPlantedError(lacking)
+    raise not_planted(lacking)
 
 
 def _changed(con: sqlite3.Connection, table: Table, assignment: str, where: str) -> bool:
@@ -121,8 +121,8 @@ def first(some: Iterable[_T], lacking: str) -> _T:
     """Return the first of some.
 
     Raises:
-        NotPlantedError: There is none; ``lacking`` says what of.
+        ProblemError: There is none; ``lacking`` says what of.
     """
     for one in some:
         return one
-    raise NotPlantedError(lacking)
+    raise not_planted(lacking)

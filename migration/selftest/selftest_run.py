@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.criteria import CAN_FAIL
-from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
 from migration.engine.findings import Finding
 from migration.engine.modes import Mode
 from migration.engine.pipeline import Pipeline
 from migration.engine.rehearse import copy_workspace
 from migration.engine.stages import SELFTEST
+from migration.plan.problem import Problem, ProblemError
 from migration.selftest.copies import copied
 from migration.selftest.table import faults_of
 from migration.selftest.trial import Trial, judge_fault, judge_faultless
@@ -89,7 +89,7 @@ class SelftestRun(Pipeline):
         """Run without a fault, and only if those runs are accepted, with each.
 
         Raises:
-            EngineError: There is no room for the copies, a database is locked, or the operator interrupts.
+            ProblemError: There is no room for the copies, a database is locked, or the operator interrupts.
         """
         self._require_space()
         self.say("copying what the plan names")
@@ -145,7 +145,7 @@ class SelftestRun(Pipeline):
         """Copy a workspace, or for the check of a bundle its folder, and run a trial on the copy.
 
         Raises:
-            EngineError: The operator interrupts.
+            ProblemError: The operator interrupts.
         """
         place = self._scratch / name
         place.mkdir()
@@ -171,11 +171,13 @@ class SelftestRun(Pipeline):
         finally:
             self._idle.append(processes)
         if self.limits.interrupted.is_set():
-            raise EngineError(
-                "the self-test was interrupted.",
-                left="Only copies were changed.",
-                todo="Run it again.",
-                id="selftest-interrupted",
+            raise ProblemError(
+                Problem(
+                    "selftest-interrupted",
+                    self.live.name,
+                    "the self-test was interrupted. Only copies were changed.",
+                    "Run it again.",
+                )
             )
         return result
 
@@ -195,11 +197,13 @@ class SelftestRun(Pipeline):
         if needed > free:
             where = self._scratch.parent
             what = f"the copies need about {needed // 1_000_000} MB in {where}, {free // 1_000_000} are free."
-            raise EngineError(
-                what,
-                left="Nothing was changed.",
-                todo="Make room, or set TMPDIR to a larger disk.",
-                id="no-room-for-copies",
+            raise ProblemError(
+                Problem(
+                    "no-room-for-copies",
+                    str(self._scratch.parent),
+                    f"{what} Nothing was changed.",
+                    "Make room, or set TMPDIR to a larger disk.",
+                )
             )
 
     def _planted(self) -> list[tuple[Fault, TrialResult]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migration.engine.connections import pragma
 from migration.engine.reading import Reading
 from migration.engine.sql import folded, listed, quoted
-from migration.selftest.fault import Fault, NotPlantedError
+from migration.selftest.fault import Fault, not_planted
 from migration.selftest.meddling import drop_last_row, filled, first, retype, swap_columns
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _lose_a_neighbours_row(run: Run) -> None:
 
 def _change_the_version(run: Run) -> None:
     if run.found.target is None:
-        raise NotPlantedError("there was no target before the run")
+        raise not_planted("there was no target before the run")
     now = int(str(pragma(run.target.connection, "user_version")))
     run.target.connection.execute(f"PRAGMA main.user_version={now + 1}")
 
@@ -137,7 +137,7 @@ def _swell(run: Run) -> None:
     held = sum(facts.size for facts in found.sources.values()) + (found.target.size if found.target else 0)
     size = 4 * held + (64 + objects) * 65536
     if size > _LARGEST:
-        raise NotPlantedError(f"the target would have to grow by {size // 1_000_000} MB")
+        raise not_planted(f"the target would have to grow by {size // 1_000_000} MB")
     run.target.connection.execute("CREATE TABLE main.selftest_fault AS SELECT zeroblob(?) AS x", (size,))
 
 

@@ -16,9 +16,9 @@ from migration.engine.exit_codes import ExitCode
 from migration.engine.observation import Outcome
 from migration.engine.pipeline import FORESEEN, go_through, in_words
 from migration.plan.file import load
-from migration.plan.problem import Refused
+from migration.plan.problem import ProblemError
 from migration.selftest.copies import contents, differences
-from migration.selftest.fault import Moment, NotPlantedError, WorkspaceCopy
+from migration.selftest.fault import Moment, WorkspaceCopy
 from migration.selftest.table import faults_of
 from migration.selftest.trial import TrialResult
 from migration.session import Hooks, Session, open_session
@@ -49,8 +49,8 @@ class Planter:
         """Check a criterion, and remove afterwards what no rollback of the run could.
 
         Raises:
-            NotPlantedError: The workspace has nothing in which the fault could be planted.
-            EngineError: The stage was not performed.
+            ProblemError: The workspace has nothing in which the fault could be planted.
+            ProblemError: The stage was not performed.
         """
         fault, undo = self.fault, None
         if fault is not None and fault.moment is Moment.BEFORE_CHECK and fault.criterion == criterion:
@@ -97,8 +97,10 @@ def run_trial(trial: Trial, plan: Plan, fault: Fault | None) -> TrialResult:
         finally:
             if undo is not None:
                 undo()
-    except NotPlantedError as lacking:
-        return TrialResult(skip_reason=str(lacking))
+    except ProblemError as error:
+        if "not-planted" not in error.ids:
+            raise
+        return TrialResult(skip_reason=error.problems[0].what)
     changed = tuple(differences(before, contents(trial.root, plan)))
     return replace(result, planted=planter.planted, changed=changed)
 
@@ -108,9 +110,8 @@ def _run(trial: Trial, planter: Planter) -> TrialResult:
     hooks = Hooks(original=trial.original, original_plan=trial.original_plan, run_applications=False)
     try:
         session = open_session(trial.settings, trial.mode.verb, hooks)
-    except (Refused, *FORESEEN) as error:
-        text = str(error) if isinstance(error, Refused) else in_words(error)
-        return TrialResult(exit=ExitCode.REFUSED, broken=text)
+    except FORESEEN as error:
+        return TrialResult(exit=ExitCode.REFUSED, broken=in_words(error))
     session.prepare()
     code = _take_to_its_end(session, planter)
     session.write()

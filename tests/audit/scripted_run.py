@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import migration
 from migration.audit.records import Surroundings, record_of
 from migration.engine.criteria import criteria_in
-from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
 from migration.engine.observation import Observation, Relation, at_most, equal, not_examined, not_required
 from migration.engine.pipeline import Pipeline
@@ -20,6 +19,7 @@ from migration.engine.run_log import RolledBack
 from migration.engine.stages import stages_of
 from migration.engine.verdict import exit_code, verdict
 from migration.plan.file import load, sha256
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,7 +96,7 @@ class ScriptedRun(Pipeline):
 
     def go(self) -> None:
         """Perform stages and check criteria as far as they hold."""
-        with suppress(EngineError):
+        with suppress(ProblemError):
             for stage in stages_of(self.log.mode):
                 self.perform(stage)
                 for criterion in self.log.demanded(stage):
@@ -105,7 +105,7 @@ class ScriptedRun(Pipeline):
 
     def _perform(self, stage: Stage) -> None:
         if stage.id == self.script.broken:
-            raise EngineError(f"{stage.id} found no room.", id="space")
+            raise ProblemError(Problem("space", stage.id, "found no room.", "Free some."))
 
 
 def _as_expected(criterion: Criterion) -> Observation:

@@ -15,7 +15,6 @@ from migration.audit.bundle_reader import read_bundle
 from migration.audit.bundle_run import BundleRun
 from migration.audit.evidence import DatabaseRecord
 from migration.audit.page import page
-from migration.engine.errors import EngineError
 from migration.engine.history import TABLE as HISTORY
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
@@ -23,6 +22,7 @@ from migration.engine.pipeline import go_through
 from migration.engine.request import RunRequest, Settings
 from migration.engine.stages import BUNDLE
 from migration.engine.verdict import headline, verdict
+from migration.plan.problem import ProblemError
 from migration.session import open_session
 from tests.audit.scripted_run import APPLICATION, ended, record_of_run
 from tests.audit.test_evidence_file import of_schema_1
@@ -320,10 +320,10 @@ def test_run_without_an_end_has_no_bundle(unfinished: Record, tmp_path: Path) ->
     folder.mkdir()
     prime_bundle(folder, unfinished)
 
-    with pytest.raises(EngineError, match=unfinished.run) as refusal:
+    with pytest.raises(ProblemError, match=unfinished.run) as refusal:
         checked(folder)
 
-    assert refusal.value.id == "unfinished-run"
+    assert refusal.value.ids[0] == "unfinished-run"
 
 
 @pytest.mark.parametrize(
@@ -338,20 +338,20 @@ def test_zip_that_is_no_bundle_is_refused(tmp_path: Path, files: Files, id: str)
     """With the id of its message, before anything is performed."""
     path = zipped(tmp_path / "some.zip", files)
 
-    with pytest.raises(EngineError) as refusal:
+    with pytest.raises(ProblemError) as refusal:
         checked(path)
 
-    assert refusal.value.id == id
+    assert refusal.value.ids[0] == id
 
 
 def test_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
     """So is one that is not there."""
     (tmp_path / "some.zip").write_bytes(b"%PDF-1.7")
     for name, id in (("some.zip", "damaged-bundle"), ("missing.zip", "no-bundle")):
-        with pytest.raises(EngineError) as refusal:
+        with pytest.raises(ProblemError) as refusal:
             checked(tmp_path / name)
 
-        assert refusal.value.id == id
+        assert refusal.value.ids[0] == id
 
 
 def test_nothing_is_checked_before_the_bundle_was_read(made: Path) -> None:
@@ -360,9 +360,9 @@ def test_nothing_is_checked_before_the_bundle_was_read(made: Path) -> None:
     run = BundleRun(RunRequest(Mode.BUNDLE, settings), made)
 
     for act in (lambda: run.check("verdict-follows"), run.verdict_follows):
-        with pytest.raises(EngineError) as refusal:
+        with pytest.raises(ProblemError) as refusal:
             act()
 
-        assert refusal.value.id == "out-of-order"
+        assert refusal.value.ids[0] == "out-of-order"
     run.perform(BUNDLE)
     assert run.check("verdict-follows").outcome is Outcome.PASSED

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from migration.engine.errors import EngineError
     from migration.engine.guard import Guard
     from migration.engine.manifest import CodeCopy, Manifest
     from migration.engine.steps import Step
+    from migration.plan.problem import Problem
 
 
 def overwrite_in_place() -> None:
@@ -102,7 +102,7 @@ def restore_before_the_sidecars_are_gone() -> None:
     """A database is restored while there still is something beside its name."""
     steps_of = steps.unless_refused
 
-    def _sidecars_last(looked: list[Step | EngineError]) -> list[Step]:
+    def _sidecars_last(looked: list[Step | Problem]) -> list[Step]:
         return sorted(steps_of(looked), key=lambda step: "aside" in step.words)
 
     _patch(rollback, "unless_refused", _sidecars_last)

@@ -179,7 +179,7 @@ def test_a_write_between_commit_and_archive_is_noticed_and_stays(workspace: Work
     ran = workspace.forked("migrate", plugin=Before(ARCHIVING, _write_in_the_gap))
 
     assert ran.exit in (1, 3), ran.text
-    assert "old.db was written to by another process while the run held it" in ran.text
+    assert "old.db: was written to by another process while the run held it" in ran.text
     assert _rows(workspace.root / "old.db", INTO_SOURCE) == 4
     assert {name for name, was in before.items() if workspace.contents()[name] != was} == {"old.db"}
 
@@ -212,7 +212,7 @@ def test_a_reader_that_comes_in_the_middle_ends_the_run(workspace: Workspace, mo
     ran = workspace.forked("migrate", plugin=Before(ARCHIVING, lambda _run: _visit(workspace.root / "old.db", sql)))
 
     assert ran.exit == 1, ran.text
-    assert "old.db is " in ran.text
+    assert "old.db: is " in ran.text
     assert workspace.contents() == before
     assert workspace.forked("migrate").exit == 0
 

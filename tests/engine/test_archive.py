@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine import archive, manifest
-from migration.engine.errors import EngineError
 from migration.engine.guard import Guard
 from migration.engine.ledger import Ledger
+from migration.plan.problem import ProblemError
 from tests.engine.small_workspace import SET, STAMP, build, execute
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def test_an_earlier_archive_is_never_overwritten(root: Path, ledger: Ledger) -> 
     (root / "logs" / ARCHIVED).write_text("an earlier archive")
     guard = Guard(root / "logs/tasks.db")
 
-    with pytest.raises(EngineError, match="is there already"):
+    with pytest.raises(ProblemError, match=r"\[archive-name-taken\]$"):
         archive_of(guard, ledger)
 
     guard.release()
@@ -91,7 +91,7 @@ def test_a_source_that_somebody_has_open_is_not_renamed(root: Path, ledger: Ledg
         other.execute("SELECT count(*) FROM notes").fetchone()
         guard = Guard(root / "logs/notes.db")
 
-        with pytest.raises(EngineError, match=r"notes.db is open in another process"):
+        with pytest.raises(ProblemError, match=r"^notes\.db: .*\[in-use\]$"):
             archive_of(guard, ledger)
         guard.release()
 
@@ -110,7 +110,7 @@ def test_a_write_in_the_last_moment_is_noticed(root: Path, ledger: Ledger) -> No
 
     guard.writer.set_trace_callback(write_between)
 
-    with pytest.raises(EngineError, match="was written to by another process"):
+    with pytest.raises(ProblemError, match=r"^tasks\.db: .*\[late-write\]$"):
         archive_of(guard, ledger)
 
     guard.writer.set_trace_callback(None)

@@ -15,12 +15,12 @@ from migration.engine import backup, facts
 from migration.engine.aside import Aside
 from migration.engine.backup import dump_database, file_content_digest
 from migration.engine.digest import digest_file
-from migration.engine.errors import EngineError
 from migration.engine.limits import Limits
 from migration.engine.manifest import read
 from migration.engine.observation import Outcome
 from migration.engine.stages import BACKUP, PREFLIGHT
 from migration.engine.verdict import verdict
+from migration.plan.problem import ProblemError
 from tests.engine.small_workspace import a_run, accept, build, consolidate, execute
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_a_second_process_that_dies_is_said(root: Path) -> None:
         (child,) = set(psutil.Process().children()) - others
         child.kill()
 
-        with pytest.raises(EngineError, match=r"ended by itself \(-9\)"):
+        with pytest.raises(ProblemError, match=r"ended by itself \(-9\)"):
             one.result()
 
 

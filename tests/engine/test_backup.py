@@ -28,9 +28,9 @@ from migration.engine.backup import (
     settle,
 )
 from migration.engine.digest import digest_file
-from migration.engine.errors import EngineError
 from migration.engine.stages import BACKUP
 from migration.engine.survey import survey
+from migration.plan.problem import ProblemError
 from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
 
 if TYPE_CHECKING:
@@ -115,14 +115,11 @@ def test_a_copy_with_other_content_is_an_error(notes: Facts, folder: Path) -> No
         notes.guard.reader.close()
         notes.guard.reader = other
 
-        with pytest.raises(EngineError) as caught:
+        with pytest.raises(ProblemError) as caught:
             copy_database(notes, folder)
 
     other.close()
-    assert str(caught.value) == (
-        "the backup of logs/notes.db has another content than the database. Nothing was changed. Check the disk, and"
-        " run again. [copy-differs]"
-    )
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("copy-differs", "logs/notes.db")]
     assert [path.name for path in (folder / "databases").iterdir()] == ["notes.db.part"]
     clear_scratch(folder)
     assert list((folder / "databases").iterdir()) == []
@@ -138,7 +135,7 @@ def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
         notes.guard.reader.close()
         notes.guard.reader = without
 
-        with pytest.raises(EngineError, match="another content"):
+        with pytest.raises(ProblemError, match=r"\[copy-differs\]$"):
             copy_database(notes, folder)
 
 
@@ -170,13 +167,10 @@ def test_two_databases_of_one_name_do_not_share_a_copy(notes: Facts, folder: Pat
     """The second is refused in words, and the backup of the first stays."""
     copy = copy_database(notes, folder)
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         copy_database(notes, folder)
 
-    assert str(caught.value) == (
-        "two databases are named 'notes': the backup of one would take the place of the other's. Nothing was changed."
-        " Give the source logs/notes.db another name in the plan. [name-twice]"
-    )
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("name-twice", "logs/notes.db")]
     assert digest_file(folder / copy.copy) == copy.sha256
 
 

@@ -23,7 +23,7 @@ from migration.engine.connections import (
     open_readonly,
     pragma,
 )
-from migration.engine.errors import EngineError
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -256,7 +256,7 @@ def test_wal_is_not_left_while_somebody_has_the_database_open(tmp_path: Path, mo
     ) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "open\n"
-        with pytest.raises(EngineError, match=r"a\.db is open in another process"):
+        with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
             leave_wal(con, path)
         holder.communicate("\n")
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.connections import open_memory
-from migration.engine.deadline import Deadline, OutOfProportionError, seconds_for
+from migration.engine.deadline import Deadline, seconds_for
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,7 +27,7 @@ def _steps(deadline: Deadline) -> None:
 def test_a_statement_without_an_end_is_ended() -> None:
     """By the connection that runs it; afterwards that one can be used again."""
     with closing(open_memory()) as con:
-        with pytest.raises(OutOfProportionError, match="ended at its schema"), con.limits.deadline.within(0.01):
+        with pytest.raises(ProblemError, match="ended at its schema"), con.limits.deadline.within(0.01, "a.db"):
             con.execute(_ENDLESS)
 
         assert con.execute("SELECT 1").fetchone() == (1,)
@@ -35,13 +36,13 @@ def test_a_statement_without_an_end_is_ended() -> None:
 def test_many_short_statements_are_ended_as_well() -> None:
     """None of them runs long enough to be looked at; the message says what was being read."""
     deadline = Deadline()
-    with pytest.raises(OutOfProportionError, match="ended at the rows of t"), deadline.within(0.01):
+    with pytest.raises(ProblemError, match="ended at the rows of t"), deadline.within(0.01, "a.db"):
         _steps(deadline)
 
 
 def test_what_swallows_the_interruption_is_told_afterwards() -> None:
     """Whoever takes any error of SQLite for a fact about the schema cannot hide that time was up."""
-    with closing(open_memory()) as con, pytest.raises(OutOfProportionError), con.limits.deadline.within(0.01):
+    with closing(open_memory()) as con, pytest.raises(ProblemError), con.limits.deadline.within(0.01, "a.db"):
         with suppress(sqlite3.OperationalError):
             con.execute(_ENDLESS)
 
@@ -49,14 +50,14 @@ def test_what_swallows_the_interruption_is_told_afterwards() -> None:
 def test_an_error_in_time_stays_what_it_is() -> None:
     """A deadline that has not passed changes nothing."""
     with closing(open_memory()) as con:
-        with pytest.raises(sqlite3.OperationalError, match="no such table"), con.limits.deadline.within(60):
+        with pytest.raises(sqlite3.OperationalError, match="no such table"), con.limits.deadline.within(60, "a.db"):
             con.execute("SELECT * FROM t")
 
 
 def test_a_deadline_inside_another_does_not_put_it_off() -> None:
     """The nearer one counts."""
     deadline = Deadline()
-    with pytest.raises(OutOfProportionError), deadline.within(0.01), deadline.within(60):
+    with pytest.raises(ProblemError), deadline.within(0.01, "a.db"), deadline.within(60, "a.db"):
         _steps(deadline)
 
 

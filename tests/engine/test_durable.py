@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.durable import make_private_folder, move, replace, sync_folder, write_new
-from migration.engine.errors import EngineError
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,7 +198,7 @@ def test_a_move_to_another_file_system_is_refused_in_words(tmp_path: Path) -> No
         if other.stat().st_dev == tmp_path.stat().st_dev:
             pytest.skip("the temporary folder is on that file system")
 
-        with pytest.raises(EngineError, match="hard links"):
+        with pytest.raises(ProblemError, match="hard links"):
             move(old, other / "old.db")
 
         assert (names(tmp_path), names(other)) == (["old.db"], [])

@@ -137,7 +137,7 @@ def test_what_is_wrong_with_a_file_is_said(root: Path, spoil: Callable[[Path], N
     assert (wrong.file, wrong.problem.subject) == (file, file)
     assert wrong.reason
     assert words in wrong.problem.what
-    assert wrong.problem.todo.endswith(".")
+    assert wrong.problem.hint.endswith(".")
     assert wrong.problem.criterion == "sources-readable"
 
 

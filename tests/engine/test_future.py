@@ -28,7 +28,7 @@ def made(future: Future) -> list[tuple[str, str]]:
 def refusal(future: Future) -> str:
     """Return the one problem in the way, as words; it must say what to do."""
     assert len(future.problems) == 1
-    assert future.problems[0].todo
+    assert future.problems[0].hint
     return str(future.problems[0])
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from migration.engine import connections
 from migration.engine.connections import open_existing, open_new, open_readonly, pragma
-from migration.engine.errors import EngineError
 from migration.engine.guard import Guard, looking
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -195,13 +195,13 @@ def test_a_locked_database_is_an_error_that_names_it(tmp_path: Path, mode: str, 
 
     with other(path, *sql) as said:
         before = sorted(entry.name for entry in tmp_path.iterdir())
-        with pytest.raises(EngineError) as caught:
+        with pytest.raises(ProblemError) as caught:
             Guard(path)
         after = sorted(entry.name for entry in tmp_path.iterdir())
 
     assert said == "ready"
-    assert caught.value.what == "a.db is locked by another process."
-    assert caught.value.todo
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("in-use", "a.db")]
+    assert caught.value.problems[0].hint
     assert after == before
 
 
@@ -262,7 +262,7 @@ def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
     guard = Guard(path)
 
     with other(path, *sql) as said:
-        with pytest.raises(EngineError, match=r"a\.db is (open in|locked by) another process"):
+        with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
             guard.alone()
         guard.release()
 
@@ -286,7 +286,7 @@ def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
 
     guard.writer.set_trace_callback(write_in_the_gap)
 
-    with pytest.raises(EngineError, match=r"a\.db was written to by another process"):
+    with pytest.raises(ProblemError, match=r"^a\.db: .*\[late-write\]$"):
         guard.alone()
 
     guard.release()
@@ -327,5 +327,5 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
     with looking(path) as con:
         assert con.execute("SELECT v FROM t").fetchall() == [(1,)]
-    with pytest.raises(EngineError, match=r"a\.db cannot be written"):
+    with pytest.raises(ProblemError, match=r"^a\.db: .*\[read-only\]$"):
         Guard(path)

@@ -22,7 +22,7 @@ def collision(bench: Bench, *sources: Any, **keys: Any) -> str:
     """Return the one problem in the way, which says what to do."""
     found = [problem for problem in bench.survey(*sources, **keys).problems if problem.criterion == "keys-free"]
     assert len(found) == 1
-    assert found[0].todo
+    assert found[0].hint
     return str(found[0])
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.errors import EngineError
 from migration.engine.logs import LogMarks, mark, new_errors
 from migration.engine.observation import Outcome
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -293,7 +293,7 @@ def test_a_pattern_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     [problem] = mark(tmp_path, ["/var/log/*"]).problems
 
     assert (problem.criterion, problem.subject, problem.id) == ("references-found", "/var/log/*", "log-pattern")
-    with pytest.raises(EngineError, match=r"\[logs\]"):
+    with pytest.raises(ProblemError, match=r"\[logs\]"):
         new_errors(tmp_path, LogMarks(()), ["/var/log/*"], ERRORS)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.engine import manifest
-from migration.engine.errors import EngineError
 from migration.engine.manifest import CodeCopy, DatabaseCopy, Manifest
+from migration.plan.problem import ProblemError
 from tests.engine.small_workspace import dies_at_change
 
 if TYPE_CHECKING:
@@ -112,5 +112,5 @@ def test_a_broken_manifest_is_named_in_words(tmp_path: Path, spoil: Callable[[di
     path = tmp_path / "manifest.json"
     path.write_bytes(spoil(json.loads(path.read_bytes())))
 
-    with pytest.raises(EngineError, match=rf"{tmp_path.name}/manifest.json is not a manifest of format 1"):
+    with pytest.raises(ProblemError, match=rf"^{tmp_path.name}/manifest.json: .*\[bad-manifest\]$"):
         manifest.read(tmp_path)

@@ -35,7 +35,7 @@ def refusal(bench: Bench, here: str, there: str, **keys: object) -> str:
     """Return the one problem of fitting two tables."""
     _, problems = fitted(bench, here, there, **keys)
     assert [problem.criterion for problem in problems] == ["values-fit"]
-    assert problems[0].todo
+    assert problems[0].hint
     return str(problems[0])
 
 
@@ -260,7 +260,7 @@ def test_what_is_no_table_of_rows_is_refused(bench: Bench, name: str, words: str
 
     assert isinstance(problem, Problem)
     assert words in str(problem)
-    assert problem.todo
+    assert problem.hint
 
 
 @pytest.mark.parametrize("name", ["docs", "OWN", "boxes"])

@@ -11,8 +11,8 @@ import pytest
 
 from migration.engine import originals
 from migration.engine.connections import open_existing
-from migration.engine.errors import EngineError
 from migration.plan.model import Plan
+from migration.plan.problem import ProblemError
 from migration.sample.build import build
 
 if TYPE_CHECKING:
@@ -182,5 +182,5 @@ def test_missing_originals_are_named(plan: Plan, kept: Path, tmp_path: Path) -> 
     scratch = tmp_path / "scratch"
     scratch.mkdir()
 
-    with pytest.raises(EngineError, match=r"proposals\.db is not in kept"):
+    with pytest.raises(ProblemError, match=r"proposals\.db: is not in kept.*\[no-original\]$"):
         originals.lay_out(plan, kept, tmp_path, scratch)

@@ -13,7 +13,6 @@ import pytest
 
 from migration.engine import history
 from migration.engine.criteria import criteria_in
-from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
@@ -40,7 +39,7 @@ from migration.engine.stages import (
 from migration.engine.standing_run import CheckRun
 from migration.engine.verdict import exit_code, verdict
 from migration.plan.file import load
-from migration.plan.problem import Refused
+from migration.plan.problem import Problem, ProblemError
 from tests.engine.small_workspace import (
     STAMP,
     DyingLedger,
@@ -130,13 +129,13 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     run.end()
 
 
-def refusal(run: Pipeline, stage: Stage) -> EngineError:
+def refusal(run: Pipeline, stage: Stage) -> Problem:
     """Return why a stage cannot be performed; nothing of it was begun."""
     begun = dict(run.log.stages)
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         run.perform(stage)
     assert run.log.stages == begun
-    return caught.value
+    return caught.value.problems[0]
 
 
 def test_commit_is_refused_when_a_row_is_lost_before_it(root: Path) -> None:
@@ -171,11 +170,11 @@ def test_a_write_after_the_checks_is_never_committed(root: Path, statement: str)
     reach(run, VERIFY)
     run.target.connection.execute(statement)
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         run.perform(COMMIT)
     run.end()
 
-    assert caught.value.id == "not-verified"
+    assert caught.value.ids[0] == "not-verified"
     assert verdict(run.log) == "refused"
     assert not run.ledger.has("committed")
     assert state(root) == before
@@ -205,8 +204,8 @@ def test_only_passed_and_not_required_let_commit_go_on(verified: Run, criterion:
     try:
         log.require_ready(COMMIT)
         refused = ""
-    except EngineError as error:
-        refused = error.id
+    except ProblemError as error:
+        refused = error.ids[0]
 
     assert refused == ("not-verified" if outcome in (Outcome.FAILED, Outcome.NOT_EXAMINED) else "")
 
@@ -248,9 +247,9 @@ def test_a_criterion_cannot_be_checked_before_its_stage(verified: Run, stage: St
     """Its check would look at what is not there; a stage that was performed can be checked."""
     performed = stage.id in verified.log.stages
     for criterion in () if performed else criteria_in(stage):
-        with pytest.raises(EngineError) as caught:
+        with pytest.raises(ProblemError) as caught:
             verified.check(criterion)
-        assert caught.value.id == "out-of-order"
+        assert caught.value.ids[0] == "out-of-order"
         assert criterion not in verified.log.results
     assert performed == (stage in MIGRATION[: MIGRATION.index(COMMIT)])
 
@@ -258,10 +257,10 @@ def test_a_criterion_cannot_be_checked_before_its_stage(verified: Run, stage: St
 @pytest.mark.parametrize("criterion", ["archives-unchanged", "smoke:none", "restored-exact", "no such criterion"])
 def test_a_criterion_of_another_run_is_refused(verified: Run, criterion: str) -> None:
     """It is none that this mode, or this plan, demands."""
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         verified.check(criterion)
 
-    assert caught.value.id == "out-of-order"
+    assert caught.value.ids[0] == "out-of-order"
 
 
 def test_a_check_that_states_nothing_has_examined_nothing(root: Path) -> None:
@@ -280,7 +279,11 @@ def test_a_check_that_states_nothing_has_examined_nothing(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [EngineError("It is locked.", id="in-use"), sqlite3.OperationalError("locked"), OSError(errno.EIO, "Broken")],
+    [
+        ProblemError(Problem("in-use", "a.db", "is locked.", "Stop it.")),
+        sqlite3.OperationalError("locked"),
+        OSError(errno.EIO, "Broken"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_a_check_that_could_not_look_has_examined_nothing(root: Path, error: Exception) -> None:
@@ -404,11 +407,11 @@ def test_a_commit_that_leaves_no_row_of_history_is_none(root: Path) -> None:
     reach(run, VERIFY)
     run.target.connection = cast("sqlite3.Connection", LostCommit(run.target.connection))
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         run.perform(COMMIT)
     run.end()
 
-    assert caught.value.id == "not-committed"
+    assert caught.value.ids[0] == "not-committed"
     assert [run.ledger.has(event) for event in ("committing", "committed")] == [True, False]
     assert state(root) == before
 
@@ -539,9 +542,9 @@ def test_an_interrupted_stage_cannot_be_checked_or_passed(root: Path, words: str
         run.perform(stage)
 
     assert run.log.stages[stage.id].outcome == "running"
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         run.check(run.log.demanded(stage)[0])
-    assert caught.value.id == "out-of-order"
+    assert caught.value.ids[0] == "out-of-order"
     assert refusal(run, stages[stages.index(stage) + 1]).id == "not-verified"
     run.log.interrupted = ExitCode.INTERRUPTED
     run.end()
@@ -571,7 +574,7 @@ def test_a_plan_with_mistakes_is_all_that_can_be_examined(root: Path) -> None:
     """Each of its mistakes is evidence; what could not be looked at without a plan is not examined."""
     request = a_request(root)
     request.settings.plan.write_text('format = 1\nname = "x"\ntarget = "a.db"\nunknown = 1\nother = 2\n')
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ProblemError) as caught:
         load(request.settings.plan)
     run = PlanRun(replace(request, plan=None, plan_problems=caught.value.problems))
 

@@ -46,7 +46,7 @@ def problem(root: Path, content: str | bytes, *references: Reference) -> str:
 
     assert rewrites == ()
     assert [one.criterion for one in problems] == ["references-found"]
-    assert problems[0].todo
+    assert problems[0].hint
     return str(problems[0])
 
 

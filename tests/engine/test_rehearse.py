@@ -11,11 +11,11 @@ import pytest
 
 from migration.engine import connections
 from migration.engine.connections import open_existing, open_new
-from migration.engine.errors import EngineError
 from migration.engine.files import file_problems
 from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.survey import survey
 from migration.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
+from migration.plan.problem import ProblemError
 from tests.engine.elsewhere import stranger
 
 if TYPE_CHECKING:
@@ -326,10 +326,10 @@ def test_an_incomplete_copy_can_be_refused(live: Path, scratch: Path) -> None:
     """By its first problem; a complete one is accepted."""
     problems = copy_workspace(plan(), live, scratch)
 
-    with pytest.raises(EngineError) as refused:
+    with pytest.raises(ProblemError) as refused:
         require_complete(problems)
 
-    assert (refused.value.id, refused.value.what) == ("in-use", problems[0].problem.what)
+    assert (refused.value.ids[0], refused.value.problems[0].what) == ("in-use", problems[0].problem.what)
     require_complete([])
 
 

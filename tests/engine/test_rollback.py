@@ -17,12 +17,12 @@ import pytest
 from migration.engine import manifest, restore
 from migration.engine.backup import file_content_digest
 from migration.engine.durable import move
-from migration.engine.errors import EngineError
 from migration.engine.history import TABLE
 from migration.engine.ledger import Ledger
 from migration.engine.processes import holders
 from migration.engine.rollback import changed_since, put_back
 from migration.engine.stages import BACKUP, REFERENCES, VERIFY
+from migration.plan.problem import ProblemError
 from tests.engine.elsewhere import stranger
 from tests.engine.small_workspace import (
     CREATE_NOTES,
@@ -53,18 +53,9 @@ ARCHIVED = f"logs/tasks.db.archived_{STAMP}"
 
 NAME = SET.removeprefix("backups/")
 
-EDITED = (
-    "app/notes.py is neither as it was before the migration nor as the migration wrote it. It was not touched."
-    f" Compare it with {NAME}/code/001-notes.py, settle it by hand, then roll back again. [code-changed]"
-)
-CREATED_AGAIN = (
-    f"logs/notes.db has been created again beside its archive notes.db.archived_{STAMP}. Both files are as they were"
-    " found. Move logs/notes.db away (its rows are in no backup), then roll back again. [created-again]"
-)
-DAMAGED = (
-    f"{NAME}/databases/target.db is not as it was sealed. Nothing was put back from it. Bring this file of the backup"
-    " set back from another copy of it, then roll back again. [copy-damaged]"
-)
+EDITED = ("code-changed", "app/notes.py")
+CREATED_AGAIN = ("created-again", "logs/notes.db")
+DAMAGED = ("copy-damaged", f"{NAME}/databases/target.db")
 
 HOLD = """
 import sys
@@ -105,15 +96,16 @@ def everything(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def refused(root: Path, text: str) -> None:
-    """Roll back, be refused in these words, and see that nothing at all was changed."""
+def refused(root: Path, *problems: tuple[str, str]) -> str:
+    """Roll back, be refused for these ids and subjects, see that nothing at all was changed, and return the text."""
     held = everything(root)
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         put_back(root, root / SET)
 
-    assert str(caught.value) == text
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == list(problems)
     assert everything(root) == held
+    return str(caught.value)
 
 
 def test_everything_is_as_it_was_before(root: Path, before: State) -> None:
@@ -378,12 +370,9 @@ def test_an_archive_that_somebody_works_in_is_refused(root: Path) -> None:
     """Its newest rows are in the sidecar: it is closed first, by whoever opened it."""
     archive = (root / ARCHIVED).name
     with another_process(root / ARCHIVED, "PRAGMA journal_mode=WAL", "DELETE FROM tasks"):
-        refused(
-            root,
-            f"{archive} has been opened since it was archived; {archive}-wal and {archive}-shm lie beside it. It was"
-            " not touched. Close it wherever it is open, let sqlite3 open and close it once, then roll back again."
-            " [archive-opened]",
-        )
+        text = refused(root, ("archive-opened", archive))
+
+    assert f"{archive}-wal and {archive}-shm lie beside it" in text
 
 
 def test_whoever_has_an_archive_open_is_named(root: Path) -> None:
@@ -396,12 +385,9 @@ def test_whoever_has_an_archive_open_is_named(root: Path) -> None:
         found = holders([archive]).found
         assert {one.pid for one in found} == {first, second}
         by = ", ".join(f"process {one.pid} ({one.command})" for one in found)
-        refused(
-            root,
-            f"{archive.name} has been opened since it was archived: by {by}; {beside.name} lies beside it. It was not"
-            " touched. Close it wherever it is open, let sqlite3 open and close it once, then roll back again."
-            " [archive-opened]",
-        )
+        text = refused(root, ("archive-opened", archive.name))
+
+    assert f"by {by}; {beside.name} lies beside it" in text
 
 
 def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path, before: State) -> None:
@@ -444,7 +430,7 @@ def test_a_target_that_is_in_use_is_refused_in_words(
         names = sorted(path.name for path in root.rglob("*"))
         code = (root / "app/tasks.py").read_bytes()
 
-        with pytest.raises(EngineError, match=r"workspace.db is (locked by|open in) another process"):
+        with pytest.raises(ProblemError, match=r"^workspace\.db: .*\[in-use\]$"):
             put_back(root, root / SET)
 
         assert sorted(path.name for path in root.rglob("*")) == names
@@ -555,12 +541,7 @@ def test_everything_that_stands_in_the_way_is_said_at_once(root: Path) -> None:
     (root / "app/notes.py").write_text("edited since")
     (root / SET / "databases/target.db").write_bytes(b"other bytes")
 
-    refused(
-        root,
-        f"{CREATED_AGAIN.partition(' [')[0].replace('notes', 'tasks')} {CREATED_AGAIN.partition(' [')[0]}"
-        f" {EDITED.partition(' [')[0]} {DAMAGED.partition(' [')[0]}"
-        " [created-again, code-changed, copy-damaged]",
-    )
+    refused(root, ("created-again", "logs/tasks.db"), CREATED_AGAIN, EDITED, DAMAGED)
 
 
 @pytest.mark.parametrize("copy", ["databases/target.db", "code/000-tasks.py"])
@@ -573,8 +554,9 @@ def test_a_copy_is_restored_only_as_it_was_sealed(root: Path, copy: str, gone: b
     if not gone:
         path.write_bytes(data[:-1] + b"\0\0")
 
-    damaged = DAMAGED.replace("databases/target.db", copy)
-    refused(root, damaged.replace("not as it was sealed", "missing") if gone else damaged)
+    text = refused(root, ("copy-damaged", f"{NAME}/{copy}"))
+
+    assert ("missing" if gone else "not as it was sealed") in text
 
 
 def test_a_run_is_not_rolled_back_under_a_later_one(root: Path) -> None:
@@ -582,11 +564,9 @@ def test_a_run_is_not_rolled_back_under_a_later_one(root: Path) -> None:
     with closing(sqlite3.connect(root / "workspace.db", isolation_level=None)) as con:
         con.execute(f"INSERT INTO {TABLE} SELECT '20250131_130000', plan, '', '', '', '', '{{}}', '{{}}' FROM {TABLE}")
 
-    refused(
-        root,
-        "workspace.db has been consolidated into again since, by run 20250131_130000. Nothing was changed. Roll that"
-        " run back first. [consolidated-since]",
-    )
+    text = refused(root, ("consolidated-since", "workspace.db"))
+
+    assert "20250131_130000" in text
 
 
 def test_an_archive_changed_since_comes_back_and_is_not_called_exact(root: Path) -> None:
@@ -605,7 +585,7 @@ def test_after_a_full_disk_it_is_done_again(root: Path, before: State) -> None:
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
     try:
-        with pytest.raises((EngineError, OSError)):
+        with pytest.raises((ProblemError, OSError)):
             put_back(root, root / SET)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -676,13 +656,10 @@ def test_a_source_that_is_locked_is_refused_in_words(tmp_path: Path, monkeypatch
     consolidate(a_run(root), until=REFERENCES)
     fill = "CREATE TABLE half AS SELECT randomblob(100000)"
     with another_process(root / "logs/tasks.db", "PRAGMA cache_size=1", "BEGIN EXCLUSIVE", fill):
-        with pytest.raises(EngineError) as caught:
+        with pytest.raises(ProblemError) as caught:
             put_back(root, root / SET)
 
-    assert str(caught.value) == (
-        "tasks.db is locked by another process. It is as it was. Stop the process that uses it and roll back again."
-        " [in-use]"
-    )
+    assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("in-use", "tasks.db")]
 
 
 @pytest.mark.parametrize("file", ["workspace.db", "logs/tasks.db"])
@@ -759,11 +736,11 @@ def test_a_target_that_is_not_like_its_backup_afterwards_is_an_error(root: Path)
     manifest.write(root / SET, replace(sealed, databases=databases))
     digest = file_content_digest(root / SET / "databases/target.db")
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         put_back(root, root / SET)
 
-    assert str(caught.value) == (
-        f"workspace.db has been restored, and does not have the content of its backup: {digest}. The backup is"
-        f" {root / SET / 'databases/target.db'}. Check the disk, and roll back again. [copy-differs]"
-    )
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.subject) == ("copy-differs", "workspace.db")
+    assert digest in problem.what
+    assert str(root / SET / "databases/target.db") in problem.what
     assert not Ledger(root / SET).has("target-restored")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine import history
-from migration.engine.errors import EngineError
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
 from migration.engine.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
 from migration.engine.verdict import verdict
+from migration.plan.problem import ProblemError
 from tests.engine.small_workspace import (
     CREATE_NOTES,
     STAMP,
@@ -166,11 +166,11 @@ def test_code_that_changed_during_the_run_is_not_rewritten(root: Path) -> None:
     reach(run, COMMIT)
     (root / "app/notes.py").write_text("edited")
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         run.perform(REFERENCES)
     run.end()
 
-    assert caught.value.id == "code-changed"
+    assert caught.value.ids[0] == "code-changed"
     assert (root / "app/notes.py").read_text() == "edited"
     assert (root / "app/tasks.py").read_bytes() == b'PATH = "tasks.db"\r\n'
     assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema WHERE type = 'table'") == [("projects",)]

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.errors import EngineError
 from migration.engine.runlock import RunLock, holder
-from migration.plan.problem import Refused
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,14 +45,14 @@ def another_run(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_run_is_refused_and_told_of_the_first(folder: Path) -> None:
     """Process and command are named, and what to do."""
-    with another_run(folder) as process, pytest.raises(Refused) as refused, RunLock(folder):
+    with another_run(folder) as process, pytest.raises(ProblemError) as refused, RunLock(folder):
         pass
 
     [problem] = refused.value.problems
     assert problem.criterion == "no-other-process"
     assert problem.subject == str(folder / "run.lock")
     assert problem.what == f"another run is under way: process {process.pid} (-c {folder})."
-    assert "run again" in problem.todo
+    assert "run again" in problem.hint
 
 
 def test_the_lock_is_free_again_after_the_first_run(folder: Path) -> None:
@@ -81,7 +80,7 @@ def test_a_killed_run_does_not_keep_anyone_out(folder: Path) -> None:
 def test_one_process_cannot_run_twice_at_once(folder: Path) -> None:
     """The kernel would allow it, and drop the first lock with the second."""
     with RunLock(folder):
-        with pytest.raises(Refused, match=f"process {os.getpid()} "), RunLock(folder):
+        with pytest.raises(ProblemError, match=f"process {os.getpid()} "), RunLock(folder):
             pass
 
         assert is_refused_elsewhere(folder)
@@ -130,9 +129,9 @@ def test_a_link_in_place_of_the_lock_file_is_not_followed(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "run.lock").symlink_to("victim")
 
-    with pytest.raises(Refused, match="cannot be made"), RunLock(folder):
+    with pytest.raises(ProblemError, match="cannot be made"), RunLock(folder):
         pass
-    with pytest.raises(EngineError, match="cannot be read"):
+    with pytest.raises(ProblemError, match="cannot be read"):
         holder(folder)
 
     assert not (folder / "victim").exists()
@@ -142,7 +141,7 @@ def test_a_folder_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
     """Bad places are said in words."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(Refused, match="cannot be made"), RunLock(tmp_path / "file" / "backups"):
+    with pytest.raises(ProblemError, match="cannot be made"), RunLock(tmp_path / "file" / "backups"):
         pass
 
     assert holder(tmp_path / "file" / "backups") is None
@@ -174,7 +173,7 @@ def test_of_many_that_start_together_one_runs_at_a_time(folder: Path) -> None:
     code = """
 import sys, os, pathlib
 from migration.engine.runlock import RunLock
-from migration.plan.problem import Refused
+from migration.plan.problem import ProblemError
 folder, mark = map(pathlib.Path, sys.argv[1:])
 runs = 0
 while runs < 200:
@@ -183,7 +182,7 @@ while runs < 200:
             os.close(os.open(mark, os.O_CREAT | os.O_EXCL))  # fails if somebody else is in here
             mark.unlink()
             runs += 1
-    except Refused as refused:
+    except ProblemError as refused:
         assert "another run is under way" in str(refused)
 """
     command = [sys.executable, "-c", code, str(folder), str(folder.parent.parent / "in here")]

@@ -12,8 +12,8 @@ import pytest
 
 from migration.engine import connections
 from migration.engine.connections import open_existing, open_new
-from migration.engine.errors import EngineError
 from migration.engine.snapshot import snapshot
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +181,7 @@ def test_an_exclusive_lock_is_an_error_that_names_the_file(
 
     with other(live, *sql):
         before = everything(live.parent)
-        with pytest.raises(EngineError, match=r"a\.db is locked by another process"):
+        with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
             snapshot(live, tmp_path / "copy.db")
         after = everything(live.parent)
 

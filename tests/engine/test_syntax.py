@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from migration.engine.syntax import PythonCode, Unfit
+from migration.engine.syntax import PythonCode
 from migration.engine.syntax_imports import with_import
 from migration.engine.syntax_inserts import with_definitions
+from migration.plan.problem import ProblemError
 
 NAME = "get_workspace_root"
 FROM = "from meridian.paths import"
@@ -30,7 +31,7 @@ def test_replacement_gets_parentheses_only_where_it_needs_them(
     """What the replacement means does not depend on its neighbours."""
     (place,) = PythonCode(before).spans(find)
 
-    assert PythonCode.put(before, place, replace) == after
+    assert PythonCode(before).put(before, place, replace) == after
 
 
 def test_name_is_replaced_only_where_it_is_read() -> None:
@@ -154,8 +155,10 @@ def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
 )
 def test_insert_that_does_not_fit_is_refused(text: str, code: str, line: int, what: str) -> None:
     """Other code under the same name stays, and the person decides."""
-    with pytest.raises(Unfit) as refused:
-        with_definitions(text, code)
+    with pytest.raises(ProblemError) as refused:
+        with_definitions(text, code, "a.py")
 
-    assert (refused.value.line, refused.value.what[: len(what)]) == (line, what)
-    assert refused.value.todo
+    (problem,) = refused.value.problems
+    assert problem.subject == (f"a.py:{line}" if line else "")
+    assert problem.what[: len(what)] == what
+    assert refused.value.problems[0].hint

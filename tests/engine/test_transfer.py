@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from migration.engine import compare
 from migration.engine.connections import attached, open_readonly
-from migration.engine.errors import EngineError
 from migration.engine.sql import folded
 from migration.engine.transfer import copy, own_digest, raise_mark, settled_keys, source_digest
+from migration.plan.problem import ProblemError
 from tests.engine.databases import TARGET, Bench, Copied, content, source, table, wrong
 
 if TYPE_CHECKING:
@@ -494,12 +494,12 @@ def test_different_rows_under_skip_identical_stop_the_copy(bench: Bench) -> None
     copied.con.execute("UPDATE t SET v = -0.0 WHERE k = 'x'")
     move, alias = copied.done[0].move, copied.rows("PRAGMA database_list")[-1][1]
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         copy(copied.con, move, source_digest(copied.con, move, alias), alias)
 
     assert str(caught.value) == (
         'a.db:t: on_conflict = "skip-identical", but 1 of 3 rows under a key that t already has are different.'
-        ' Nothing was changed. Mend the rows, or choose "prefer-target" or "prefer-source". [rows-differ]'
+        ' Mend the rows, or choose "prefer-target" or "prefer-source". [rows-differ]'
     )
     assert copied.rows("SELECT k FROM t ORDER BY k") == [("x",), ("y",), ("z",)]
 
@@ -577,7 +577,7 @@ def test_rows_are_compared_byte_by_byte_even_where_text_is_no_utf_8(bench: Bench
 
     copied.con.execute("UPDATE t SET v = CAST(x'fd' AS TEXT) WHERE k = 'y'")
 
-    with pytest.raises(EngineError, match="1 of 2 rows"):
+    with pytest.raises(ProblemError, match="1 of 2 rows"):
         copy(copied.con, move, digest, alias)
 
 
@@ -613,7 +613,7 @@ def test_a_row_that_a_clause_drops_is_noticed(bench: Bench, clause: str) -> None
 )
 def test_a_constraint_that_fails_is_said_in_words(bench: Bench, clause: str, left: str) -> None:
     """Also that the whole transaction is gone, if it is."""
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         colliding(bench, clause)
 
     assert str(caught.value) == (

@@ -32,7 +32,7 @@ def refusal(bench: Bench, here: str, there: str, values: list[Any], **keys: Any)
     """Return the one problem of moving the values."""
     _, problems = moved(bench, here, there, values, **keys)
     assert [(problem.criterion, problem.subject) for problem in problems] == [("values-fit", "a.db:t")]
-    assert problems[0].todo
+    assert problems[0].hint
     return problems[0].what
 
 

@@ -102,7 +102,7 @@ def survey_of(root: Path, mode: Mode) -> Examined:
         found.target is not None,
         len(found.moves),
         found.unread,
-        [problem.todo for problem in found.problems],
+        [problem.hint for problem in found.problems],
     )
 
 

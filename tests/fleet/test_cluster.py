@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from migration.fleet.cluster import Unreachable, connected
+from migration.fleet.cluster import connected
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("migration.fleet.cluster._CONNECT_SECONDS", 1)
     before = threading.active_count()
 
-    with pytest.raises(Unreachable, match=r"tcp://127\.0\.0\.1:9"), connected("tcp://127.0.0.1:9", None):
+    with pytest.raises(ProblemError, match=r"tcp://127\.0\.0\.1:9"), connected("tcp://127.0.0.1:9", None):
         pass
 
     assert threading.active_count() <= before + 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.fleet.file import load
-from migration.plan.problem import Refused
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def written(folder: Path, text: str) -> Path:
 
 def refusal(path: Path) -> list[str]:
     """Load a fleet that must be refused, and return what is said."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProblemError) as refused:
         load(path)
     return [str(problem) for problem in refused.value.problems]
 

@@ -8,7 +8,7 @@ import pytest
 
 from migration.fleet.file import load
 from migration.fleet.members import Found, look_here, members, rounds
-from migration.plan.problem import Refused
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def found(folder: Path, text: str) -> tuple[Member, ...]:
 
 def said(folder: Path, text: str) -> str:
     """Return the refusal of a fleet file."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProblemError) as refused:
         found(folder, text)
     return str(refused.value)
 
@@ -127,5 +127,5 @@ def test_a_host_that_is_away_refuses_the_fleet_unless_it_is_to_keep_going(tmp_pa
     if keep_going:
         assert [member.name for member in members(file, away)] == ["north:/srv/*"]
     else:
-        with pytest.raises(Refused, match="no worker of that name is connected"):
+        with pytest.raises(ProblemError, match="no worker of that name is connected"):
             members(file, away)

@@ -40,7 +40,7 @@ def rolled_up(*rows: Row) -> RollUp:
         (Ran("h", 0, 1.0, BAD), "unsettled"),
         (Ran("h", 1, 1.0, BAD), "failed"),
         (Ran("h", 4, 1.0, None, "refused; nothing was changed"), "refused"),
-        (Ran("h", 4, 1.0, None, "nothing to roll back: there is none"), "refused"),
+        (Ran("h", 4, 1.0, None, "shop: nothing to roll back: there is none. [nothing-to-undo]"), "refused"),
         (Ran("h", 2, 1.0, BAD), "interrupted"),
         (Ran("h", 143, 1.0, BAD), "interrupted"),
         (Ran("h", -15, 1.0), "interrupted"),
@@ -62,7 +62,9 @@ def test_only_an_acceptance_that_left_its_evidence_is_one(ran: Ran, standing: st
 
 def test_a_rollback_where_nothing_stands_has_nothing_to_do() -> None:
     """A fleet that was stopped half-way is put back by one command."""
-    row = row_of(MEMBER, "rollback", Ran("h", 4, 1.0, None, "nothing to roll back: there is none"))
+    row = row_of(
+        MEMBER, "rollback", Ran("h", 4, 1.0, None, "shop: nothing to roll back: there is none. [nothing-to-undo]")
+    )
 
     assert (row.standing, row.already) == ("accepted", True)
 

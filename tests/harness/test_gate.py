@@ -74,7 +74,7 @@ def test_behind_the_gate_a_real_run_begins(project: StagedProject) -> None:
     ran = project.pytest("-m", "rollback")
 
     assert ran.exit == 4, ran.text
-    assert f"there is no workspace folder {project.root.resolve()}/reports/sample-workspace" in ran.text
+    assert f"{project.root.resolve()}/reports/sample-workspace: there is no workspace folder" in ran.text
     assert not (project.root / "reports").exists()
 
 

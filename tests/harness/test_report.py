@@ -34,7 +34,7 @@ from migration.plan.problem import Problem
 from migration.session import Session
 
 pytest_plugins = ["migration.harness.report"]
-MISTAKE = Problem("plan-valid", "a:t", "0 rows", "Correct it.", id="some-mistake")
+MISTAKE = Problem("some-mistake", "a:t", "0 rows", "Correct it.", criterion="plan-valid")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):

@@ -118,7 +118,7 @@ def test_tables_declared_differently_are_kept_apart_and_are_a_decision(revised: 
     users = table(revised, "crm/crm.sqlite3", "users")
 
     assert users.into == "crm_users"
-    assert users.decide[0].startswith("users is declared differently in shop.db (only here: phone): it is kept apart")
+    assert users.decide[0].startswith("users is declared differently in shop.db (only here: phone). It is kept apart")
 
 
 def test_an_empty_table_comes_along_only_where_another_needs_it(revised: Revised) -> None:

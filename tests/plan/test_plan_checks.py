@@ -19,7 +19,7 @@ REFERENCE = '[[reference]]\nfile = "{file}"\nfind = "{find}"\nreplace = "x"\n'
 
 def found(text: str) -> list[tuple[str, str]]:
     """Check a plan's text: where each mistake is, and its message."""
-    return [(spoken(one.loc), f"{one.what} {one.todo}") for one in mistakes(tomllib.loads(text))]
+    return [(spoken(one.loc), f"{one.what} {one.hint}") for one in mistakes(tomllib.loads(text))]
 
 
 @pytest.mark.parametrize(

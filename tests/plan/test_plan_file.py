@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from migration.plan.file import load, sha256
-from migration.plan.problem import Refused
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from migration.plan.problem import Problem
@@ -43,7 +43,7 @@ def written(folder: Path, text: str) -> Path:
 
 def problems_of(path: Path) -> tuple[Problem, ...]:
     """Load a plan that must be refused."""
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(ProblemError) as refusal:
         load(path)
     return refusal.value.problems
 
@@ -131,7 +131,7 @@ def test_a_mistake_is_named_with_its_line_and_its_remedy(
     assert problem.criterion == "plan-valid"
     assert problem.subject.startswith(f"plan.toml:{line} (" if line else "plan.toml (")
     assert [word for word in words if word not in str(problem)] == []
-    assert problem.todo
+    assert problem.hint
     assert not re.search("Input should|pydantic|https?:|Value error|valid dictionary", str(problem))
 
 
@@ -202,8 +202,8 @@ def test_a_missing_plan_says_how_to_get_one(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path / "absent.toml")
 
     assert problem.subject == str(tmp_path / "absent.toml")
-    assert "pytest -m inventory" in problem.todo
-    assert "--plan" in problem.todo
+    assert "pytest -m inventory" in problem.hint
+    assert "--plan" in problem.hint
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "behind a file", "circle of links", "name too long", "too large"])
@@ -228,7 +228,7 @@ def test_what_cannot_be_read_as_a_file_is_refused(tmp_path: Path, kind: str) -> 
     (problem,) = problems_of(path)
 
     assert problem.subject == str(path)
-    assert "--plan" in problem.todo
+    assert "--plan" in problem.hint
 
 
 def test_nothing_in_a_plan_can_steer_the_terminal_or_forge_a_line(tmp_path: Path) -> None:

@@ -60,6 +60,6 @@ def test_escapes_look_like_those_of_python(text: str, shown: str) -> None:
 
 def test_a_problem_is_printed_without_control_characters() -> None:
     """Every message of a refusal goes through the same gate."""
-    problem = Problem("names-free", "a.db:\x1b]0;t\x07", "The name is taken.", "", id="name-taken")
+    problem = Problem("name-taken", "a.db:\x1b]0;t\x07", "The name is taken.", "", criterion="names-free")
 
     assert str(problem) == "a.db:\\x1b]0;t\\x07: The name is taken. [name-taken]"

@@ -13,7 +13,7 @@ from migration.engine.modes import Mode
 from migration.engine.stages import stages_of
 from migration.plan.file import load
 from migration.selftest.committed import of_smoke_tests
-from migration.selftest.fault import Fault, Moment, NotPlantedError
+from migration.selftest.fault import Fault, Moment, not_planted
 from migration.selftest.table import FAULTS
 from migration.selftest.trial import TrialResult, judge_fault, judge_faultless
 from migration.selftest.trial_run import run_trial
@@ -127,7 +127,7 @@ def test_a_fault_that_cannot_be_planted_leaves_everything_as_it_was(workspace: W
     """The run into which it was to be planted is rolled back."""
 
     def _lack(_place: object) -> None:
-        raise NotPlantedError("no trigger")
+        raise not_planted("no trigger")
 
     before = workspace.contents()
 

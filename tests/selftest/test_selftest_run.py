@@ -8,13 +8,13 @@ import pytest
 
 from migration.audit.faults_table import faults_table
 from migration.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
-from migration.engine.errors import EngineError
 from migration.engine.exit_codes import ExitCode
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
 from migration.engine.pipeline import go_through
 from migration.engine.request import Settings
 from migration.plan.file import load
+from migration.plan.problem import ProblemError
 from migration.selftest.table import faults_of
 from migration.session import Session, open_session
 from tests.selftest.trials import try_fault
@@ -95,10 +95,10 @@ def test_a_finished_consolidation_is_not_selftested(workspace: Workspace) -> Non
     assert try_fault(workspace, None).exit is ExitCode.ACCEPTED
     before = workspace.files()
 
-    with pytest.raises(EngineError) as refused:
+    with pytest.raises(ProblemError) as refused:
         selftest(workspace)
 
-    assert refused.value.id == "nothing-to-try"
+    assert refused.value.ids[0] == "nothing-to-try"
     assert workspace.files() == before
 
 

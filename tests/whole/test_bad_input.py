@@ -166,7 +166,7 @@ def test_a_missing_workspace_is_said_before_anything_is_made(workspace: Workspac
     ran = gone.forked(verb)
 
     assert ran.exit == 4
-    assert f"there is no workspace folder {gone.root}" in ran.text
+    assert f"{gone.root}: there is no workspace folder" in ran.text
     assert not ran.shows_source
     assert not gone.root.exists()
     assert ran.folder is None

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.audit import bundle_check, entries_check, verdict_check
-from migration.audit.bundle_reader import Bundle, NoBundle, read_bundle
+from migration.audit.bundle_reader import Bundle, read_bundle
 from migration.audit.told import tell
+from migration.plan.problem import ProblemError
 from tests.whole.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -377,7 +378,7 @@ def test_what_is_no_bundle_or_cannot_be_read_safely_is_refused(
     make(files, path)
     before = sorted(tmp_path.iterdir())
 
-    with pytest.raises(NoBundle, match=why):
+    with pytest.raises(ProblemError, match=why):
         read_bundle(path)
 
     assert sorted(tmp_path.iterdir()) == before
@@ -417,5 +418,5 @@ def test_the_command_refuses_what_is_no_bundle_and_fails_what_was_tampered_with(
     assert "do not rely on it" in tampered.text
     assert (missing.exit, misused.exit) == (4, 4), missing.text + misused.text
     assert "there is no " in missing.text
-    assert "--bundle goes with pytest -m verify" in misused.text
+    assert "--bundle: goes with pytest -m verify" in misused.text
     assert not any(ran.shows_source for ran in (tampered, missing, misused)), tampered.text

@@ -24,7 +24,7 @@ def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace
     discarded = workspace.forked("rollback", "--discard-changes")
 
     assert refused.exit == 4, refused.text
-    assert "main.db: tasks: 3 rows" in refused.text
+    assert "tasks: 3 rows" in refused.text
     assert "--discard-changes" in refused.text
     assert not refused.shows_source
     assert after == before

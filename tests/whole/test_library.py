@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import migration
-from migration import EngineError, Plan, Refused, consolidate, load_plan, rehearse, rollback, verify
+from migration import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
 from migration.engine.exit_codes import ExitCode
 from migration.engine.history import TABLE as HISTORY
 from migration.engine.observation import Outcome
@@ -145,10 +145,10 @@ def test_rehearsal_after_a_migration_is_refused(workspace: Workspace) -> None:
     consolidate(plan, workspace.root)
     before = workspace.files()
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         rehearse(plan, workspace.root, reports=workspace.reports)
 
-    assert caught.value.id == "nothing-to-rehearse"
+    assert caught.value.ids[0] == "nothing-to-rehearse"
     assert workspace.files() == before
     assert not workspace.reports.exists()
 
@@ -159,10 +159,10 @@ def test_edited_plan_is_refused(workspace: Workspace) -> None:
     workspace.edit("consolidation.toml", "rows = 3", "")
     before = workspace.files()
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         consolidate(plan, workspace.root)
 
-    assert caught.value.id == "plan-changed"
+    assert caught.value.ids[0] == "plan-changed"
     assert workspace.files() == before
 
 
@@ -171,10 +171,10 @@ def test_plan_built_in_python_is_refused(workspace: Workspace) -> None:
     plan = Plan.model_validate(tomllib.loads(workspace.plan.read_text("utf-8")))
     before = workspace.files()
 
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(ProblemError) as caught:
         consolidate(plan, workspace.root)
 
-    assert caught.value.id == "plan-without-file"
+    assert caught.value.ids[0] == "plan-without-file"
     assert workspace.files() == before
 
 
@@ -183,7 +183,7 @@ def test_mistakes_of_a_plan_are_named_at_once(workspace: Workspace) -> None:
     workspace.edit("consolidation.toml", "rows = 3", 'rows = "three"')
     workspace.edit("consolidation.toml", 'name = "tags"', 'nmae = "tags"')
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ProblemError) as caught:
         load_plan(workspace.plan)
 
     assert {problem.id for problem in caught.value.problems} >= {"wrong-type", "unknown-key"}
@@ -231,11 +231,11 @@ def test_second_run_is_refused_while_one_goes_on(workspace: Workspace) -> None:
 
     def try_another(words: str) -> None:
         if words == "archiving old.db":
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(ProblemError) as refused:
                 consolidate(plan, workspace.root)
-            with pytest.raises(EngineError) as under_way:
+            with pytest.raises(ProblemError) as under_way:
                 verify(plan, workspace.root)
-            ids.extend([*(problem.id for problem in refused.value.problems), under_way.value.id])
+            ids.extend([*(problem.id for problem in refused.value.problems), under_way.value.ids[0]])
 
     result = consolidate(plan, workspace.root, on_progress=try_another)
 

@@ -57,7 +57,7 @@ def test_originals_that_are_not_there_are_named(tmp_path: Path) -> None:
     misused = workspace.forked("migrate", f"--originals={tmp_path / 'empty'}")
 
     assert nothing.exit == 1
-    assert "proposals.db are not in empty" in nothing.text
+    assert "proposals.db: are not in empty" in nothing.text
     assert "migration/engine/" not in nothing.text  # no traceback of ours; the application has its own
     assert nowhere.exit == 4
     assert misused.exit == 4

@@ -1,0 +1,105 @@
+"""SQLite's errors are known by their codes; what only its words tell is read in one place."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine import sqlite_errors
+from migration.engine.aside import Aside
+from migration.engine.connections import open_existing, open_memory, open_new, open_readonly
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+def error_of(con: sqlite3.Connection, sql: str) -> sqlite3.Error:
+    """Return the error of a statement."""
+    with pytest.raises(sqlite3.Error) as caught:
+        con.execute(sql).fetchall()
+    return caught.value
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database with one table, which nobody has open."""
+    path = tmp_path / "a.db"
+    with closing(open_new(path)) as con:
+        con.execute("CREATE TABLE t(a)")
+        con.executemany("INSERT INTO t VALUES(?)", [("x" * 900,)] * 20)
+    return path
+
+
+def test_lock_is_known_by_its_code(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another connection holds it; the same error is neither damage nor a missing permission."""
+    monkeypatch.setattr("migration.engine.connections.BUSY_SECONDS", 0.0)
+    with closing(open_existing(path)) as first, closing(open_existing(path)) as second:
+        first.execute("BEGIN EXCLUSIVE")
+        error = error_of(second, "SELECT * FROM t")
+
+    assert sqlite_errors.is_in_use(error)
+    assert not sqlite_errors.is_damaged(error)
+    assert not sqlite_errors.is_read_only(error)
+
+
+def test_read_only_is_known_by_its_code(path: Path) -> None:
+    """A connection that must not write says so when it is to write."""
+    with closing(open_readonly(path)) as con:
+        error = error_of(con, "INSERT INTO t VALUES('y')")
+
+    assert sqlite_errors.is_read_only(error)
+    assert not sqlite_errors.is_in_use(error)
+
+
+def test_damage_is_known_here_and_from_another_process(path: Path) -> None:
+    """The code comes along when another process has met the error."""
+    data = bytearray(path.read_bytes())
+    data[4096:8192] = b"\xff" * 4096
+    path.write_bytes(data)
+    with closing(open_readonly(path)) as con:
+        here = error_of(con, "SELECT * FROM t")
+    with Aside("lower halves", path) as aside, pytest.raises(sqlite3.Error) as there:
+        aside.result()
+
+    assert sqlite_errors.is_damaged(here)
+    assert sqlite_errors.is_damaged(there.value)
+
+
+def test_text_that_python_cannot_decode_has_no_code() -> None:
+    """That tells it from every error of SQLite, whatever its words."""
+    with closing(open_memory()) as con:
+        undecoded = error_of(con, "SELECT CAST(x'ff' AS TEXT)")
+        named_alike = error_of(con, "SELECT decode(1)")
+
+    assert sqlite_errors.code_of(undecoded) is None
+    assert sqlite_errors.code_of(named_alike) == sqlite3.SQLITE_ERROR
+    assert sqlite_errors.code_of(sqlite_errors.interrupted()) == sqlite3.SQLITE_INTERRUPT
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("SELECT 1 ORDER BY 1 COLLATE elsewhere", "collation"),
+        ("SELECT elsewhere()", "function"),
+        ("CREATE VIRTUAL TABLE v USING elsewhere", "module"),
+        ("SELECT * FROM collation", "table"),
+        ('SELECT "no such collation" +', ""),
+    ],
+)
+def test_missing_kind_is_what_sqlite_does_not_know(sql: str, kind: str) -> None:
+    """A name that reads like another kind does not count."""
+    with closing(open_memory()) as con:
+        assert sqlite_errors.missing_kind(error_of(con, sql)) == kind
+
+
+def test_in_use_names_its_subject_and_criterion() -> None:
+    """One constructor makes every problem of a database that another process uses."""
+    problem = sqlite_errors.in_use("a.db", criterion="no-other-process")
+
+    assert (problem.id, problem.subject, problem.criterion) == ("in-use", "a.db", "no-other-process")
+    assert problem.hint
