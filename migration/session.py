@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migration.audit.bundle import prime_bundle, update_latest, write_bundle
@@ -311,7 +311,7 @@ def _refuse_between(root: Path, plan: Plan) -> None:
 def _request(settings: Settings, request: RunRequest) -> RunRequest:
     """Give a run names of its own: two that begin in one second differ by a second in their names."""
     while (settings.reports / request.run_id).exists() or _has_backup_set(request):
-        request = replace(request, started=request.started + timedelta(seconds=1))
+        request = replace(request, seconds_later=request.seconds_later + 1)
     return request
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from migration.engine import stages
@@ -57,6 +57,7 @@ class RunRequest:
         plan_sha256: Digest of the plan file; empty without a loaded plan.
         plan_text: Bytes of the plan file.
         started: UTC; the names of the run derive from it.
+        seconds_later: By how much the time in the names is later, because an earlier run has those of the same second.
     """
 
     mode: Mode
@@ -66,6 +67,7 @@ class RunRequest:
     plan_sha256: str = ""
     plan_text: bytes = b""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    seconds_later: int = 0
 
     @property
     def valid_plan(self) -> Plan:
@@ -88,7 +90,7 @@ class RunRequest:
     @property
     def stamp(self) -> str:
         """The run's UTC time as names carry it: ``YYYYMMDD_HHMMSS``."""
-        return self.started.strftime("%Y%m%d_%H%M%S")
+        return (self.started + timedelta(seconds=self.seconds_later)).strftime("%Y%m%d_%H%M%S")
 
     @property
     def run_id(self) -> str:

@@ -1,0 +1,23 @@
+"""A request gives its run a name and a start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tests.engine.small_workspace import a_request, build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_later_name_keeps_the_start(tmp_path: Path) -> None:
+    """Evidence states when the run began, whatever second its name has; else a short run ends before it begins."""
+    started = datetime(2026, 1, 31, 12, 0, 59, tzinfo=UTC)
+    request = replace(a_request(build(tmp_path / "workspace")), started=started)
+
+    later = replace(request, seconds_later=1)
+
+    assert (request.stamp, later.stamp) == ("20260131_120059", "20260131_120100")
+    assert later.started == started
