@@ -37,6 +37,7 @@ class Arrival:
         swapped: Pairs of columns whose contents have changed places in every changed row that was looked at.
         retyped: Columns whose values have another storage class, where the declared types differ as well.
         differing: Columns in which changed rows differ.
+        renumbered: Of the exact rows, those that have another rowid where nothing else tells them from each other.
         differences: The rows that are not in the target, and those that are there with other values.
     """
 
@@ -48,6 +49,7 @@ class Arrival:
     swapped: tuple[tuple[str, str], ...] = ()
     retyped: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
+    renumbered: int = 0
     differences: RowDifferences = field(default_factory=RowDifferences)
 
     @property

@@ -164,16 +164,17 @@ def _statements_of(con: sqlite3.Connection, table: str | None = None) -> list[St
     return [Statement(*row) for row in rows]
 
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""(?P<gap>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))|(?P<text>'(?:[^']|'')*')"""
     r"""|(?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|(?P<word>\w+|.)""",
     re.DOTALL,
 )
+"""One token of SQL: a ``gap`` between others, a ``text`` in quotes, a quoted ``name``, or a ``word``."""
 
 
 def _tokens(sql: str) -> list[str]:
     found = []
-    for token in _TOKEN.finditer(sql):
+    for token in TOKEN.finditer(sql):
         if token["text"]:
             found.append(token["text"])
         elif token["name"]:
@@ -192,7 +193,7 @@ _DEFAULT = re.compile(
 def _tokens_without_defaults(sql: str) -> list[str] | None:
     """Return the tokens that are left without ``DEFAULT literal``; None where a DEFAULT is no literal."""
     left, end = "", 0
-    for token in _TOKEN.finditer(sql):
+    for token in TOKEN.finditer(sql):
         if folded(token["word"] or "") == "default" and token.start() >= end:
             literal = _DEFAULT.match(sql, token.end())
             if literal is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +16,7 @@ from migration.engine import bystanders, history, manifest, rollback, sets, stag
 from migration.engine.applications import Applications
 from migration.engine.backup import content_digest
 from migration.engine.checks.committed import RECORDED
+from migration.engine.compare import Compared
 from migration.engine.content import Content, Reader
 from migration.engine.diff import unified
 from migration.engine.durable import write_new
@@ -199,6 +201,20 @@ class Run(Pipeline):
     def target(self) -> TargetTransaction:
         """The transaction on the target."""
         return _performed(self._target, stages.SCHEMA)
+
+    @property
+    def compared(self) -> Compared:
+        """The target as it is now inside its transaction, and what it was to be."""
+        target = self.target
+        return Compared(
+            schema=read(target.connection),
+            survey=self.found,
+            con=target.connection,
+            own=target.own,
+            done=target.done,
+            digest=target.digest,
+            explain=partial(self.rows_before.table_in, target.connection),
+        )
 
     @property
     def applications(self) -> Applications:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from migration.engine.connections import limits_of, open_memory
 from migration.engine.sql import folded, keywords, module_of, quoted
@@ -56,6 +56,17 @@ class Index:
 
 
 @dataclass(frozen=True)
+class ForeignKey:
+    """One foreign key of a table; ``to`` is empty where it refers to the parent's primary key without naming it."""
+
+    parent: str
+    columns: tuple[str, ...]
+    to: tuple[str, ...]
+    on_update: str
+    on_delete: str
+
+
+@dataclass(frozen=True)
 class Named:
     """A trigger or a view: its name, the table it belongs to (its own name for a view), its statement."""
 
@@ -73,6 +84,7 @@ class Table:
         rowid: A name under which the implicit rowid can be read and written, or empty when there is none.
         alias: The INTEGER PRIMARY KEY column, which is the rowid, or empty.
         module: Of a virtual table: ``fts5``, ``rtree``, ...; else empty.
+        foreign_keys: In the order in which they are declared.
     """
 
     name: str
@@ -85,6 +97,7 @@ class Table:
     rowid: str
     alias: str
     module: str
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -226,6 +239,24 @@ def _table(
         rowid=rowid,
         alias=keys[0].name if is_alias and kind == "table" else "",
         module=module_of(sql) if kind == "virtual" else "",
+        foreign_keys=_foreign_keys(con, database, name),
+    )
+
+
+def _foreign_keys(con: sqlite3.Connection, database: str, table: str) -> tuple[ForeignKey, ...]:
+    rows = con.execute(f"PRAGMA {quoted(database)}.foreign_key_list({quoted(table)})").fetchall()
+    parts: dict[int, list[Any]] = {}
+    for number, *part in sorted(rows, key=lambda row: (-row[0], row[1])):  # SQLite lists the last one first
+        parts.setdefault(number, []).append(part)
+    return tuple(
+        ForeignKey(
+            parent=of_key[0][1],
+            columns=tuple(part[2] for part in of_key),
+            to=tuple(part[3] for part in of_key if part[3] is not None),
+            on_update=of_key[0][4],
+            on_delete=of_key[0][5],
+        )
+        for of_key in parts.values()
     )
 
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from migration.engine.applications import Applications
     from migration.engine.check import TargetNow
+    from migration.engine.compare import Compared
     from migration.engine.criteria import Criterion
     from migration.engine.manifest import Manifest
     from migration.engine.observation import Observation
-    from migration.engine.originals import Judged
     from migration.engine.request import RunRequest
     from migration.engine.row_differences import RowDifferences
     from migration.engine.sets import BackupSet
@@ -151,7 +151,7 @@ class OriginalsRun(StandingRun):
     """
 
     problems: tuple[Problem, ...] = ()
-    _judged: Judged | None = None
+    _compared: Compared | None = None
 
     def __init__(
         self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
@@ -169,17 +169,17 @@ class OriginalsRun(StandingRun):
         return {ORIGINALS: self._lay_out}
 
     @property
-    def judged(self) -> Judged:
-        """What is known of originals and target.
+    def compared(self) -> Compared:
+        """The target as it is today, and what it was to be by its originals.
 
         Raises:
             ProblemError: They have not been read.
         """
-        if self._judged is None:
+        if self._compared is None:
             raise ProblemError(
                 Problem("out-of-order", ORIGINALS.id, "the originals were not read.", "Perform the stage first.")
             )
-        return self._judged
+        return self._compared
 
     def look(self, criterion: Criterion) -> Sequence[Observation]:
         """Look at originals and target, where the criterion has a check for that."""
@@ -190,8 +190,8 @@ class OriginalsRun(StandingRun):
         scratch = Path(folder).resolve()
         where = self.request.settings.originals or scratch
         target = originals.lay_out(self.plan, where, self.root, scratch)
-        self._judged = originals.judge(self.plan, scratch, target, self._resources, self.limits)
-        self.problems = tuple(self._judged.survey.problems)
-        self.log.note(*originals.changed_since(self._judged))
-        if not self._judged.had_target:
+        self._compared = originals.judge(self.plan, scratch, target, self._resources, self.limits)
+        self.problems = tuple(self._compared.survey.problems)
+        self.log.note(*originals.changed_since(self._compared.arrivals))
+        if not self._compared.knows_neighbours:
             self.log.unanswerable["neighbours-unchanged"] = "the original target is not among the originals"

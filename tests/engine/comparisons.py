@@ -44,19 +44,18 @@ def consolidation(bench: Bench) -> Copied:
 
 def every(copied: Copied) -> dict[str, list[Observation]]:
     """Make every comparison, by name of its function."""
-    con, found, own, done = copied.con, copied.found, copied.own, copied.done
-    schema = copied.schema
+    compared = copied.compared
     return {
-        "tables_created": compare.tables_created(schema, found.future, copied.plan),
-        "indexes_created": compare.indexes_created(schema, found.future.early),
-        "schema_as_foretold": compare.schema_as_foretold(schema, found.future),
-        "rows_counted": compare.rows_counted(con, own, done),
-        "rows_expected": compare.rows_expected(done),
-        "rows_exact": compare.rows_exact(con, own, done),
-        "no_duplicates": compare.no_duplicates(con, own, done),
-        "foreign_keys": compare.foreign_keys(con, found),
-        "integrity": compare.integrity(con),
-        "neighbours": compare.neighbours(con, found),
-        "triggers_in_place": compare.triggers_in_place(con, found),
-        "marks_carried": compare.marks_carried(con, found),
+        "tables_created": compare.tables_created(compared, copied.plan),
+        "indexes_created": compare.indexes_created(compared),
+        "schema_as_planned": compare.schema_as_planned(compared),
+        "rows_counted": compare.rows_counted(compared),
+        "rows_expected": compare.rows_expected(compared),
+        "rows_exact": compare.rows_exact(compared),
+        "no_duplicates": compare.no_duplicates(compared),
+        "foreign_keys": compare.foreign_keys(compared),
+        "integrity": compare.integrity(copied.con),
+        "neighbours": compare.neighbours(compared),
+        "triggers_in_place": compare.triggers_in_place(compared),
+        "marks_carried": compare.marks_carried(compared),
     }

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from migration.engine.compare import Compared
 from migration.engine.connections import open_readonly
 from migration.engine.future import Foretelling
 from migration.engine.ledger import Ledger
@@ -69,6 +70,11 @@ class Copied:
     def schema(self) -> Schema:
         """The target's schema as it is now."""
         return read(self.con)
+
+    @property
+    def compared(self) -> Compared:
+        """The target as it is now, and what it was to be."""
+        return Compared(schema=self.schema, survey=self.found, con=self.con, own=self.own, done=self.done)
 
 
 @dataclass

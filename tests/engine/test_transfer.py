@@ -41,7 +41,7 @@ def only(copied: Copied) -> tuple[int, int, int, int]:
 
 def exact(copied: Copied) -> bool:
     """Whether the engine's own comparison finds every row."""
-    return wrong(compare.rows_exact(copied.con, copied.own, copied.done)) == []
+    return wrong(compare.rows_exact(copied.compared)) == []
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_the_autoincrement_mark_is_the_larger_one(
     copied = bench.copied(source("a.db", "t"))
 
     assert copied.rows("SELECT seq FROM sqlite_sequence WHERE name = 't'") == [(mark,)]
-    assert wrong(compare.marks_carried(copied.con, copied.found)) == []
+    assert wrong(compare.marks_carried(copied.compared)) == []
 
 
 def test_a_mark_follows_a_renamed_table_and_is_dropped_where_the_target_keeps_none(bench: Bench) -> None:
@@ -422,7 +422,7 @@ def test_each_policy_counts_what_it_does_to_equal_rows(
     assert copied.rows("SELECT k, v FROM t ORDER BY k") == rows
     assert only(copied) == counts
     assert exact(copied)
-    assert wrong(compare.rows_counted(copied.con, copied.own, copied.done)) == []
+    assert wrong(compare.rows_counted(copied.compared)) == []
 
 
 @pytest.mark.parametrize(("policy", "stays"), [("prefer-target", "target"), ("prefer-source", "source")])
@@ -603,8 +603,8 @@ def test_a_row_that_a_clause_drops_is_noticed(bench: Bench, clause: str) -> None
     """SQLite says nothing; the comparison does."""
     copied = colliding(bench, clause)
 
-    assert wrong(compare.rows_counted(copied.con, copied.own, copied.done)) != []
-    assert wrong(compare.rows_exact(copied.con, copied.own, copied.done)) == ["t <- a.db:t"]
+    assert wrong(compare.rows_counted(copied.compared)) != []
+    assert wrong(compare.rows_exact(copied.compared)) == ["t <- a.db:t"]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_planned_indexes_exist(check: Check) -> None:
 @pytest.mark.order(9919)
 @pytest.mark.criterion("schema-as-planned")
 def test_schema_is_as_planned(check: Check) -> None:
-    """Columns are as planned, and no table is unplanned."""
+    """Each table declares what was planned, in whatever words, and no table is unplanned."""
     check("schema-as-planned")
 
 
@@ -59,7 +59,7 @@ def test_rows_have_arrived(check: Check) -> None:
 @pytest.mark.order(9925)
 @pytest.mark.criterion("rows-exact")
 def test_rows_are_exact_or_changed_since(check: Check) -> None:
-    """What arrived is as it was; rows changed since are counted."""
+    """What arrived is as it was, AUTOINCREMENT marks as well; rows changed since are counted."""
     check("rows-exact")
 
 
@@ -73,7 +73,7 @@ def test_no_row_is_duplicated(check: Check) -> None:
 @pytest.mark.order(9931)
 @pytest.mark.criterion("foreign-keys")
 def test_foreign_keys_hold(check: Check) -> None:
-    """The foreign_key_check finds nothing."""
+    """The foreign_key_check finds nothing that it would not have found in the originals."""
     check("foreign-keys")
 
 
@@ -87,14 +87,14 @@ def test_target_is_intact(check: Check) -> None:
 @pytest.mark.order(9937)
 @pytest.mark.criterion("neighbours-unchanged")
 def test_neighbours_are_still_there(check: Check) -> None:
-    """Every table that the original target had is there with its columns."""
+    """Every table that the original target had is there with all that it declares."""
     check("neighbours-unchanged")
 
 
 @pytest.mark.order(9940)
 @pytest.mark.criterion("triggers-in-place")
 def test_triggers_are_in_place(check: Check) -> None:
-    """Each trigger that a moved table had is on the table in the target."""
+    """Each trigger and view that target and moved tables had is in the target."""
     check("triggers-in-place")
 
 

@@ -87,10 +87,11 @@ def final_digest(run: Run) -> list[Observation]:
     """Observe, through a new connection, that the target still is what was verified before COMMIT."""
     final = run.read_final()
     explain = partial(run.rows_before.table_of, run.root / run.plan.target)
+    structure = compare.Structure(schema=final.schema, survey=run.found)
     return [
         *compare.final(final.content.tables, run.target.verified, explain),
-        *compare.schema_as_foretold(final.schema, run.found.future),
-        *compare.triggers_as_planned(final.schema, run.found),
+        *compare.schema_as_planned(structure),
+        *compare.triggers_in_place(structure),
     ]
 
 

@@ -1,0 +1,137 @@
+"""Two statements declare the same, or differ in the kind of thing that one of them lacks."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from migration.engine.connections import open_memory
+from migration.engine.declared import declared, likeness, words
+from migration.engine.schema import Schema, read
+
+PARENT = "CREATE TABLE parent(id INTEGER PRIMARY KEY, code TEXT UNIQUE)"
+
+
+def schema_of(*statements: str) -> Schema:
+    """Return the schema that statements make beside a parent table."""
+    with closing(open_memory()) as con:
+        for statement in (PARENT, *statements):
+            con.execute(statement)
+        return read(con)
+
+
+def facts(table: str, options: str = "") -> dict[str, str]:
+    """Return what the table t declares whose columns and constraints are given."""
+    schema = schema_of(f"CREATE TABLE t({table}) {options}")
+    return declared(schema.tables["t"], schema)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a INT, b TEXT", '"b" text , [a] int'),
+        ("a INT CHECK(a > 0)", "a int, constraint positive check (( `a`>0 ))"),
+        ("a INT REFERENCES parent(id)", 'a INT, FOREIGN KEY("a") REFERENCES "PARENT"'),
+        ("a INT REFERENCES parent NOT DEFERRABLE", "a INT REFERENCES parent"),
+        ("a TEXT COLLATE NOCASE", 'a TEXT COLLATE "nocase"'),
+        ("a TEXT COLLATE BINARY", "a TEXT /* as it is */"),
+        ("a TEXT UNIQUE ON CONFLICT IGNORE", "a TEXT, UNIQUE(a) ON CONFLICT IGNORE"),
+        ("a TEXT UNIQUE ON CONFLICT ABORT", "a TEXT UNIQUE"),
+        ("a INT, b AS (a + 1)", 'b GENERATED ALWAYS AS ("A"+1) VIRTUAL, a INT'),
+        ("a INT, UNIQUE(a) CHECK(a > 1)", "a INT, UNIQUE(a), CHECK(a > 1)"),
+        ('"check" TEXT COLLATE NOCASE', "[check] TEXT COLLATE NOCASE"),
+    ],
+)
+def test_other_words_declare_the_same(one: str, other: str) -> None:
+    """Quotes, case, white space, comments, order and place are words; so are a constraint's name and a default."""
+    assert facts(one) == facts(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kinds"),
+    [
+        ("a INT", "a", {"columns"}),
+        ("a INT NOT NULL", "a INT", {"columns"}),
+        ("a INT DEFAULT 1", "a INT DEFAULT 2", {"columns"}),
+        ("a INTEGER PRIMARY KEY AUTOINCREMENT", "a INTEGER PRIMARY KEY", {"AUTOINCREMENT"}),
+        ("a INT CHECK(a > 0) CHECK(a < 9)", "a INT CHECK(a > 0)", {"CHECK"}),
+        ("a TEXT CHECK(a <> 'X')", "a TEXT CHECK(a <> 'x')", {"CHECK"}),
+        ("a TEXT CHECK(a IN ('b', 'c'))", "a TEXT CHECK(a IN ('b'))", {"CHECK"}),
+        ("a INT REFERENCES parent", "a INT", {"FOREIGN KEY"}),
+        ("a INT REFERENCES parent", "a INT REFERENCES parent(code)", {"FOREIGN KEY"}),
+        ("a INT REFERENCES parent ON UPDATE CASCADE", "a INT REFERENCES parent", {"FOREIGN KEY"}),
+        ("a INT REFERENCES parent DEFERRABLE INITIALLY DEFERRED", "a INT REFERENCES parent", {"DEFERRED"}),
+        ("a TEXT COLLATE NOCASE", "a TEXT COLLATE RTRIM", {"COLLATE"}),
+        ('"check" TEXT COLLATE NOCASE', '"check" TEXT', {"COLLATE"}),
+        ("a INT NOT NULL ON CONFLICT IGNORE", "a INT NOT NULL", {"ON CONFLICT"}),
+        ("a INT, UNIQUE(a) ON CONFLICT FAIL", "a INT, UNIQUE(a) ON CONFLICT IGNORE", {"ON CONFLICT"}),
+        ("a INT, b AS (a + 1)", "a INT, b AS (a + 2)", {"generated"}),
+        ("a INT, b AS (a + 1)", "a INT, b", {"columns", "generated"}),
+    ],
+)  # fmt: skip
+def test_what_is_declared_otherwise_is_named_by_its_kind(one: str, other: str, kinds: set[str]) -> None:
+    """One difference is one kind."""
+    here, there = facts(one), facts(other)
+
+    assert {kind for kind in here if here[kind] != there[kind]} == kinds
+
+
+def test_options_of_the_table_are_declared() -> None:
+    """A table that is STRICT or WITHOUT ROWID keeps its rows otherwise."""
+    plain = facts("a INT PRIMARY KEY NOT NULL")
+    strict = facts("a INT PRIMARY KEY NOT NULL", "STRICT")
+    without = facts("a INT PRIMARY KEY NOT NULL", "WITHOUT ROWID")
+
+    assert {kind for kind in plain if plain[kind] != strict[kind]} == {"STRICT"}
+    assert {kind for kind in plain if plain[kind] != without[kind]} == {"WITHOUT ROWID"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("CREATE UNIQUE INDEX one ON t(a)", "CREATE UNIQUE INDEX two ON [t]( A )", True),
+        ("CREATE UNIQUE INDEX one ON t(a)", "CREATE INDEX one ON t(a)", False),
+        ("CREATE INDEX one ON t(a)", "CREATE INDEX one ON t(a DESC)", False),
+        ("CREATE INDEX one ON t(a)", "CREATE INDEX one ON t(a COLLATE NOCASE)", False),
+        ("CREATE INDEX one ON t(a) WHERE b > 1", 'CREATE INDEX two ON t("a") where "b">1', True),
+        ("CREATE INDEX one ON t(a) WHERE b > 1", "CREATE INDEX one ON t(a) WHERE b > 2", False),
+        ("CREATE INDEX one ON t(a + b)", 'CREATE INDEX two ON t("a"+B)', True),
+        ("CREATE INDEX one ON t(a + b)", "CREATE INDEX one ON t(a - b)", False),
+    ],
+)
+def test_index_is_told_by_what_it_does(one: str, other: str, alike: bool) -> None:
+    """Its name and its words are no part of that."""
+    tables = [schema_of("CREATE TABLE t(a, b)", statement).tables["t"] for statement in (one, other)]
+
+    assert (likeness(tables[0].indexes[0], tables[0]) == likeness(tables[1].indexes[0], tables[1])) is alike
+
+
+def test_unique_constraint_is_like_a_unique_index() -> None:
+    """Both refuse the same rows."""
+    made, declared_unique = (
+        schema_of("CREATE TABLE t(a)", "CREATE UNIQUE INDEX i ON t(a)"),
+        schema_of("CREATE TABLE t(a UNIQUE)"),
+    )
+    tables = [schema.tables["t"] for schema in (made, declared_unique)]
+
+    assert likeness(tables[0].indexes[0], tables[0]) == likeness(tables[1].indexes[0], tables[1])
+
+
+def test_views_and_triggers_are_told_by_their_words() -> None:
+    """A trigger's name is none of them; a view's is, and text keeps its case."""
+    one = schema_of(
+        "CREATE VIEW v AS SELECT code FROM parent WHERE code = 'X'",
+        "CREATE TRIGGER a AFTER INSERT ON parent BEGIN SELECT 1; END",
+    )
+    alike = schema_of(
+        'CREATE VIEW "V" as select "Code" from [parent] where code=\'X\'',
+        'create trigger b after insert on "parent" begin select 1; end',
+    )
+    other = schema_of(
+        "CREATE VIEW v AS SELECT code FROM parent WHERE code = 'x'",
+        "CREATE TRIGGER a AFTER INSERT ON parent BEGIN SELECT 2; END",
+    )
+
+    assert words(one.views[0], one) == words(alike.views[0], alike) != words(other.views[0], other)
+    assert words(one.triggers[0], one) == words(alike.triggers[0], alike) != words(other.triggers[0], other)

@@ -1,0 +1,220 @@
+"""What a consolidation by hand loses is found by its criterion; what a hand may do otherwise, and use since, is not."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.observation import Outcome
+from tests.engine.by_hand import HAND, consolidated, failed
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+else:
+    from sqlite_utils.utils import sqlite3
+
+MARK = "update sqlite_sequence set seq = 900 where name = 'People';"
+VIEW = 'create view elders as select "name" from people where age>60;'
+TRIGGER = 'create trigger aged  after update of age on "people" begin select 1; end;'
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One fault of a consolidation by hand.
+
+    Attributes:
+        id: What is wrong.
+        by: The criteria that fail by it, and no other does.
+        edits: Text of the hand's statements to what stands there instead.
+        after: What is done to the target in the end.
+        subject: Begins the subject of each observation that does not hold.
+    """
+
+    id: str
+    by: set[str]
+    subject: str
+    edits: dict[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+
+
+STRUCTURE = {"schema-as-planned"}
+SHAPE = {"tables-created", "schema-as-planned"}
+BESIDE = {"schema-as-planned", "neighbours-unchanged"}
+
+PLANTED = (
+    Planted("row lost", {"rows-counted", "rows-exact"}, "a.db:pets", after=("DELETE FROM pets WHERE name = 'tom'",)),
+    Planted("equal row lost", {"rows-counted", "rows-exact"}, "a.db:log", after=("DELETE FROM log WHERE rowid = 20",)),
+    Planted("every row changed", {"rows-exact"}, "a.db:scores", after=("UPDATE scores SET value = value + 1",)),
+    Planted("rows doubled", {"no-duplicates"}, "a.db:log", after=("INSERT INTO log SELECT * FROM log",)),
+    Planted("columns swapped", {"rows-exact"}, "a.db:people", {"select id, first, last,": "select id, last, first,"}),
+    Planted("column retyped", SHAPE | {"rows-exact"}, "", {"value real, unique": "value text, unique"}),
+    Planted("NOT NULL lost", SHAPE, "people", {"'x' not null": "'x'"}),
+    Planted("default lost", SHAPE, "people", {"default 'x'": ""}),
+    Planted("primary key lost", SHAPE, "scores", {"n integer primary key": "n integer"}),
+    Planted("STRICT lost", SHAPE, "scores", {"on conflict ignore) strict": "on conflict ignore)"}),
+    Planted("WITHOUT ROWID lost", SHAPE, "pets", {")\nwithout rowid": ")"}),
+    Planted(
+        "index lost",
+        {"indexes-created", "schema-as-planned"},
+        "people",
+        {'create index by_age on people("age") where "age">18;': ""},
+    ),
+    Planted(
+        "index with another condition",
+        {"indexes-created", "schema-as-planned"},
+        "people",
+        {'where "age">18': 'where "age">81'},
+    ),
+    Planted("UNIQUE lost", STRUCTURE, "people", {', unique ( "email" )': ""}),
+    Planted("CHECK lost", STRUCTURE, "people", {', constraint "adult" check ( "age">0 )': ""}),
+    Planted("CHECK of a required table lost", STRUCTURE, "runs", {", check (n>0)": ""}),
+    Planted("other CHECK", STRUCTURE, "people", {'check ( "age">0 )': 'check ( "age">=0 )'}),
+    Planted(
+        "FOREIGN KEY lost",
+        STRUCTURE,
+        "pets",
+        {", foreign key(owner) references people on delete cascade": ""},
+    ),
+    Planted("ON DELETE lost", STRUCTURE, "pets", {" on delete cascade": ""}),
+    Planted(
+        "FOREIGN KEY made deferred",
+        STRUCTURE,
+        "pets",
+        {"on delete cascade": "on delete cascade deferrable initially deferred"},
+    ),
+    Planted("ON CONFLICT lost", STRUCTURE, "scores", {" on conflict ignore": ""}),
+    Planted("COLLATE lost", STRUCTURE, "people", {' collate "nocase"': ""}),
+    Planted("other generated expression", STRUCTURE, "people", {'as ( "age"+1 )': "as (age+2)"}),
+    Planted("generated column made an ordinary one", SHAPE, "people", {'generated always as ( "age"+1 ) virtual': ""}),
+    Planted(
+        "AUTOINCREMENT lost",
+        STRUCTURE | {"rows-exact"},
+        "people",
+        {"primary key autoincrement": "primary key", MARK: ""},
+    ),
+    Planted("mark lost", {"rows-exact"}, "people: AUTOINCREMENT", {MARK: ""}),
+    Planted(
+        "rowids renumbered",
+        {"rows-exact"},
+        "a.db:log",
+        {"into log(rowid, msg, level) select rowid,": "into log(msg, level) select"},
+    ),
+    Planted("view lost", {"triggers-in-place"}, "view elders", {VIEW: ""}),
+    Planted("other view", {"triggers-in-place"}, "view elders", {"where age>60": "where age>16"}),
+    Planted("trigger lost", {"triggers-in-place"}, "trigger people_up", {TRIGGER: ""}),
+    Planted(
+        "trigger on another table",
+        {"triggers-in-place"},
+        "trigger people_up",
+        {'update of age on "people"': "update of v on own"},
+    ),
+    Planted("neighbour lost", BESIDE | {"triggers-in-place"}, "", after=("DROP VIEW own_seen", "DROP TABLE own")),
+    Planted(
+        "neighbour without its UNIQUE",
+        BESIDE,
+        "own",
+        after=(
+            "DROP VIEW own_seen",
+            "CREATE TABLE other(id INTEGER PRIMARY KEY, v TEXT)",
+            "INSERT INTO other SELECT * FROM own",
+            "DROP TABLE own",
+            "ALTER TABLE other RENAME TO own",
+            "CREATE TRIGGER own_up AFTER UPDATE ON own BEGIN SELECT 1; END",
+            "CREATE VIEW own_seen AS SELECT v FROM own",
+        ),
+    ),
+    Planted("neighbour's trigger lost", {"triggers-in-place"}, "trigger own_up", after=("DROP TRIGGER own_up",)),
+    Planted("neighbour's view lost", {"triggers-in-place"}, "view own_seen", after=("DROP VIEW own_seen",)),
+    Planted("user_version lost", {"neighbours-unchanged"}, "target: user_version", after=("PRAGMA user_version=0",)),
+    Planted(
+        "application_id lost", {"neighbours-unchanged"}, "target: application_id", after=("PRAGMA application_id=0",)
+    ),
+    Planted("unplanned table", STRUCTURE, "stray", after=("CREATE TABLE stray(x)",)),
+    Planted("required table lost", SHAPE, "runs", after=("DROP TABLE runs",)),
+    Planted(
+        "moved table lost",
+        SHAPE | {"rows-counted", "rows-exact"},
+        "",
+        after=("DROP TABLE scores",),
+    ),
+    Planted("orphan", {"foreign-keys"}, "pets -> people", after=("INSERT INTO pets VALUES('lost', 77)",)),
+)
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.id)
+def test_a_fault_of_a_hand_is_found_by_its_criterion(tmp_path: Path, planted: Planted) -> None:
+    """By no other, and under its subject: whoever reads the report is led to the fault."""
+    hand = HAND
+    for text, instead in planted.edits.items():
+        assert text in hand
+        hand = hand.replace(text, instead)
+    by_hand = consolidated(tmp_path, hand)
+    by_hand.change(*planted.after)
+
+    log = by_hand.judge()
+
+    assert failed(log) == planted.by
+    subjects = [seen.subject for seen in log.evidence() if seen.outcome is Outcome.FAILED]
+    assert all(subject.startswith(planted.subject) for subject in subjects), subjects
+
+
+def test_a_careful_hand_with_other_words_is_found_right(tmp_path: Path) -> None:
+    """Names of indexes and triggers, quotes, white space, order of columns, where a constraint stands: no fault."""
+    log = consolidated(tmp_path).judge()
+
+    assert failed(log) == set()
+    assert log.findings == ()
+
+
+def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Path) -> None:
+    """Rows that are other ones now are counted, once; new objects and a higher user_version are nobody's loss."""
+    by_hand = consolidated(tmp_path)
+    by_hand.change(
+        "UPDATE people SET age = 37 WHERE id = 1",
+        "INSERT INTO people(first, name, age) VALUES('new', 'new', 20)",
+        "INSERT INTO log VALUES(3, 'new')",
+        "UPDATE own SET v = 'c' WHERE id = 2",
+        "CREATE INDEX since ON people(last)",
+        "CREATE VIEW since_seen AS SELECT 1",
+        "CREATE TRIGGER since_up AFTER INSERT ON log BEGIN SELECT 1; END",
+        "PRAGMA user_version = 8",
+    )
+
+    log = by_hand.judge()
+
+    assert failed(log) == set()
+    assert [(finding.id, finding.subject) for finding in log.findings] == [
+        ("rows-changed-since", "a.db:people"),
+        ("table-changed-since", "own"),
+    ]
+
+
+def test_without_the_original_target_its_neighbours_are_not_shown(tmp_path: Path) -> None:
+    """With the reason; the other criteria judge what the sources tell."""
+    by_hand = consolidated(tmp_path)
+    (by_hand.originals / "target.db").unlink()
+
+    log = by_hand.judge()
+
+    assert failed(log) == set()
+    assert log.outcome("neighbours-unchanged") is Outcome.NOT_EXAMINED
+    assert log.unanswerable["neighbours-unchanged"] == "the original target is not among the originals"
+    assert set(log.unanswerable) >= {"committed", "backup-complete", "rows-expected", "size-reasonable"}
+
+
+def test_foreign_keys_that_pointed_at_nothing_before_are_no_fault(tmp_path: Path) -> None:
+    """The hand has lost nothing that the original had; one more is its own."""
+    by_hand = consolidated(tmp_path)
+    with closing(sqlite3.connect(by_hand.originals / "a.db", isolation_level=None)) as con:
+        con.execute("INSERT INTO pets VALUES('lost', 77)")
+    by_hand.change("INSERT INTO pets VALUES('lost', 77)")
+    right = failed(by_hand.judge())
+
+    by_hand.change("INSERT INTO pets VALUES('more', 78)")
+
+    assert right == set()
+    assert failed(by_hand.judge()) == {"foreign-keys"}
