@@ -40,6 +40,14 @@ file = "a.db"
 [[table]]
 name = "runs"
 create = "CREATE TABLE runs(n INTEGER CHECK(n > 0))"
+
+[[reference]]
+file = "app/store.py"
+find = '"a.db"'
+replace = '"target.db"'
+
+[scan]
+paths = ["app"]
 """
 
 TARGET = """
@@ -98,7 +106,7 @@ class ByHand:
 
     Attributes:
         originals: Has the target and the source as they were before.
-        workspace: Has the plan, and the target as it is now.
+        workspace: Has the plan, and target and code as they are now.
     """
 
     originals: Path
@@ -132,6 +140,8 @@ def consolidated(root: Path, hand: str = HAND) -> ByHand:
         _script(folder / "target.db", TARGET)
     _script(made.originals / "a.db", SOURCE)
     (made.workspace / "consolidation.toml").write_text(PLAN, "utf-8")
+    (made.workspace / "app").mkdir()
+    (made.workspace / "app/store.py").write_text('PATH = "target.db"\n', "utf-8")
     _script(made.workspace / "target.db", f"ATTACH '{made.originals / 'a.db'}' AS a;\n{hand}")
     return made
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.criteria import CRITERIA
 from migration.engine.observation import Outcome
 from tests.engine.by_hand import HAND, consolidated, failed
 
@@ -43,6 +44,8 @@ class Planted:
 
 STRUCTURE = {"schema-as-planned"}
 SHAPE = {"tables-created", "schema-as-planned"}
+CODE = {"references-updated", "no-stale-references"}
+PLAN = "plan-valid"
 BESIDE = {"schema-as-planned", "neighbours-unchanged"}
 
 PLANTED = (
@@ -141,6 +144,12 @@ PLANTED = (
         "",
         after=("DROP TABLE scores",),
     ),
+    Planted(
+        "row against its CHECK",
+        {"integrity"},
+        "target: integrity_check",
+        after=("PRAGMA ignore_check_constraints=ON", "INSERT INTO runs VALUES(-1)"),
+    ),
     Planted("orphan", {"foreign-keys"}, "pets -> people", after=("INSERT INTO pets VALUES('lost', 77)",)),
 )
 
@@ -160,6 +169,30 @@ def test_a_fault_of_a_hand_is_found_by_its_criterion(tmp_path: Path, planted: Pl
     assert failed(log) == planted.by
     subjects = [seen.subject for seen in log.evidence() if seen.outcome is Outcome.FAILED]
     assert all(subject.startswith(planted.subject) for subject in subjects), subjects
+
+
+def test_code_that_names_an_original_is_found(tmp_path: Path) -> None:
+    """By both criteria of the code, and by no other."""
+    by_hand = consolidated(tmp_path)
+    (by_hand.workspace / "app/store.py").write_text('PATH = "a.db"\n', "utf-8")
+
+    assert failed(by_hand.judge()) == CODE
+
+
+def test_original_that_is_not_what_the_plan_names_is_found(tmp_path: Path) -> None:
+    """There is less to judge by than the plan says."""
+    by_hand = consolidated(tmp_path)
+    with closing(sqlite3.connect(by_hand.originals / "a.db", isolation_level=None)) as con:
+        con.execute("DROP TABLE log")
+
+    assert PLAN in failed(by_hand.judge())
+
+
+def test_every_criterion_of_originals_has_a_fault() -> None:
+    """A criterion without one might be unable to fail."""
+    found = set().union(*(planted.by for planted in PLANTED)) | CODE | {PLAN}
+
+    assert found == {criterion.id for criterion in CRITERIA.values() if criterion.by_originals}
 
 
 def test_a_careful_hand_with_other_words_is_found_right(tmp_path: Path) -> None:
