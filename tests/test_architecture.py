@@ -38,6 +38,18 @@ STAGE_FUNCTIONS = [
     for node in ast.walk(ast.parse(path.read_text("utf-8")))
     if isinstance(node, ast.FunctionDef)
 ]
+SQL_OF_ROWS = re.compile(
+    r"SELECT (?:(?!\bFROM\b).)*\{\}|INSERT INTO \S+\(\{\}|SELECT \* FROM .*\{\}|SELECT $", re.DOTALL
+)
+WITH_SQL_OF_ROWS = {
+    "projection.py": "the home of the rows of a table mapping",
+    "dump.py": "writes a whole database as text, which belongs to no table mapping",
+    "examine.py": "makes SQLite compute views and generated columns before anything is planned",
+    "halves.py": "reads the least and the largest rowid, to divide a table",
+    "history.py": "reads the table that the project itself owns",
+    "keys.py": "groups the keys that projections give",
+    "uses.py": "compiles a view and reads no row of it",
+}
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
 
 
@@ -70,6 +82,19 @@ def _listed(path: Path) -> list[set[str]]:
             members = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
             found.append({str(member.value) for member in members if isinstance(member, ast.Constant)})
     return found
+
+
+def _template(node: ast.AST) -> str:
+    """The text of a string whose values stand in braces; the texts of others are no SQL of a table mapping."""
+    if not isinstance(node, ast.JoinedStr):
+        return ""
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+
+
+def _sql_of_rows(path: Path) -> list[str]:
+    """Each string of a module that puts the columns of a row together."""
+    templates = [_template(node) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    return [text for text in templates if SQL_OF_ROWS.search(text)]
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -144,6 +169,13 @@ def test_modes_and_stages_are_listed_once(path: Path) -> None:
     listed = [words for words in _listed(path) if len(words & names) > 1 or len(words & stages) > 1]
 
     assert not listed or path == HOME_OF_MODES
+
+
+def test_rows_of_a_table_mapping_have_one_projection() -> None:
+    """Another module that lists columns of a row could differ from it about what a row is."""
+    holders = {path.name for path in (ROOT / "migration" / "engine").rglob("*.py") if _sql_of_rows(path)}
+
+    assert holders == set(WITH_SQL_OF_ROWS)
 
 
 def test_exit_codes_of_signals_are_written_once() -> None:

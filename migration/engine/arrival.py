@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from migration.engine.projection import Projection
 from migration.engine.row_comparison import Rows, compare_rows, digest_of, shape_of
 from migration.engine.row_differences import Kind, RowDifferences
 from migration.engine.sql import quoted
@@ -17,8 +18,10 @@ from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from migration.engine.move import Move
+    from migration.engine.projection import ProjectedColumn
     from migration.engine.schema import Table
 
 _LOOKED_AT = 5_000  # changed rows that are compared column by column
@@ -67,11 +70,13 @@ def arrival(original: sqlite3.Connection, move: Move, target: sqlite3.Connection
         target: Connection to the target.
         table: The target's table as it is.
     """
-    pairs = [(old, new) for old, new in move.columns if table.column(new) is not None]
-    columns = [new for _, new in pairs]
-    shape = shape_of(table.name, columns, keys_of(move.into))
-    expected = _rows(original, move.table, [old for old, _ in pairs])
-    observed = _rows(target, table, [*columns, table.rowid] if table.rowid and table.kind == "table" else columns)
+    projection = Projection.of(move).within(table)
+    columns = projection.columns
+    shape = shape_of(table.name, [column.name for column in columns], keys_of(move.into))
+    expected = Rows(original, projection.select(column.source for column in columns))
+    # A row of the target is named by its rowid as well, though that is no part of what is compared.
+    rowid = [f"t.{quoted(table.rowid)}"] if table.rowid and table.kind == "table" else []
+    observed = Rows(target, projection.select_target([*(column.target for column in columns), *rowid]))
     found = compare_rows(shape, [expected], observed, pairs=_LOOKED_AT)
     return Arrival(
         found.rows,
@@ -79,16 +84,19 @@ def arrival(original: sqlite3.Connection, move: Move, target: sqlite3.Connection
         found.changed,
         found.missing,
         found.doubled,
-        *_where(found.pairs, pairs, move, table),
+        *_where(found.pairs, columns, move, table),
         differences=found.differences(Kind.MISSING, Kind.CHANGED),
     )
 
 
 def _where(
-    both: list[tuple[tuple[Any, ...], tuple[Any, ...]]], pairs: list[tuple[str, str]], move: Move, table: Table
+    both: list[tuple[tuple[Any, ...], tuple[Any, ...]]],
+    columns: Sequence[ProjectedColumn],
+    move: Move,
+    table: Table,
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]:
     """Say in which columns rows differ before and after, and whether two have changed places or one its type."""
-    places = range(len(pairs))
+    places = range(len(columns))
     differing = [at for at in places if any(digest_of((was[at],)) != digest_of((now[at],)) for was, now in both)]
     swapped = [
         (one, other)
@@ -99,9 +107,9 @@ def _where(
         at
         for at in differing
         if any(type(was[at]) is not type(now[at]) and was[at] is not None and now[at] is not None for was, now in both)
-        and _declared(move, pairs[at][0], table, pairs[at][1])
+        and _declared(move, columns[at], table)
     ]
-    names = [new for _, new in pairs]
+    names = [column.name for column in columns]
     return (
         tuple((names[one], names[other]) for one, other in swapped),
         tuple(names[at] for at in retyped),
@@ -109,12 +117,6 @@ def _where(
     )
 
 
-def _declared(move: Move, old: str, table: Table, new: str) -> bool:
-    one, other = move.table.column(old), table.column(new)
+def _declared(move: Move, column: ProjectedColumn, table: Table) -> bool:
+    one, other = move.table.column(column.origin), table.column(column.name)
     return one is not None and other is not None and one.type != other.type
-
-
-def _rows(con: sqlite3.Connection, table: Table, columns: list[str]) -> Rows:
-    names = ", ".join(quoted(name) for name in columns)
-    not_indexed = "" if table.kind == "virtual" else " NOT INDEXED"
-    return Rows(con, f"SELECT {names} FROM {quoted(table.name)}{not_indexed}")

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 from migration.engine.connections import exact_text, limits_of
 from migration.engine.observation import counted
 from migration.engine.progress import COUNTED
-from migration.engine.sql import folded, quoted, without_end
+from migration.engine.projection import Projection
+from migration.engine.sql import without_end
 from migration.engine.sqlite_errors import code_of
 
 if TYPE_CHECKING:
@@ -102,30 +103,11 @@ def _sum(con: sqlite3.Connection, query: str) -> TableDigest:
     return TableDigest(rows, total % _MODULUS)
 
 
-def values(
-    table: Table, *, with_rowid: bool, renamed: dict[str, str] | None = None, constant: dict[str, str] | None = None
-) -> list[str]:
-    """Return the SQL expressions of a table's row in digest order.
-
-    Args:
-        table: The table that is read.
-        with_rowid: Whether the implicit rowid comes first.
-        renamed: Column to its name in the target, where that is another one; the order is by those names.
-        constant: Further columns of the target to the SQL of their default, which every moved row gets.
-    """
-    by_name = {(renamed or {}).get(column.name, column.name): quoted(column.name) for column in table.stored}
-    by_name.update({name: f"({default})" for name, default in (constant or {}).items()})
-    ordered = [by_name[name] for name in sorted(by_name, key=lambda name: (folded(name), name))]
-    return ([quoted(table.rowid)] if with_rowid and table.rowid else []) + ordered
-
-
 def digest_table(
     con: sqlite3.Connection,
     table: Table,
     database: str = "main",
     *,
-    renamed: dict[str, str] | None = None,
-    constant: dict[str, str] | None = None,
     with_rowid: bool | None = None,
     where: str = "",
 ) -> TableDigest:
@@ -135,16 +117,13 @@ def digest_table(
         con: Open connection; only read from.
         table: The table, as :func:`migration.engine.schema.read` found it.
         database: ``main``, or the name it is attached under.
-        renamed: Column names to digest under, for columns that have another name in the target.
-        constant: Further columns of the target, with the SQL of the default that a moved row gets.
         with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
         where: SQL condition of the rows that count; empty: all do.
     """
     limits_of(con).deadline.at(f"the rows of {table.name}")
     counts = table.counts_rowid if with_rowid is None else with_rowid
-    expressions = ", ".join(values(table, renamed=renamed, constant=constant, with_rowid=counts))
-    rows = f"{quoted(database)}.{quoted(table.name)} NOT INDEXED{f' WHERE {where}' if where else ''}"
-    return digest_query(con, f"SELECT {expressions} FROM {rows}")
+    rows = Projection.of_table(table, database, with_rowid=counts)
+    return digest_query(con, rows.select(rows.source_row(), where))
 
 
 def digest_tables(con: sqlite3.Connection, schema: Schema, database: str = "main") -> dict[str, TableDigest]:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_new
-from migration.engine.digest import values
 from migration.engine.dump import load_dump
 from migration.engine.guard import looking
 from migration.engine.move import fit
+from migration.engine.projection import Projection
 from migration.engine.row_comparison import Rows, compare_rows, shape_of
 from migration.engine.row_differences import RowDifferences
 from migration.engine.schema import read
-from migration.engine.sql import folded, quoted
+from migration.engine.sql import folded
 from migration.engine.unique import keys_of
 from migration.plan.problem import Problem, ProblemError
 
@@ -40,28 +40,31 @@ _OTHER_DIGEST = "No row differs from those in the backup set: the digest that wa
 
 @dataclass(frozen=True)
 class _Side:
-    """One side of a comparison: a column's name in the target to the SQL that reads it, table by table.
+    """Rows of one side of a comparison, as they are in the target or have to arrive there.
 
     Attributes:
         con: Connection to the database.
-        table: The table that is read.
-        columns: Columns of its rows.
+        projection: Of its rows.
         policy: ``on_conflict`` of the table map that brings them.
     """
 
     con: sqlite3.Connection
-    table: Table
-    columns: dict[str, str]
+    projection: Projection
     policy: str = "refuse"
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Column in the target to the SQL that reads it; the rowid is a column of its own where it counts."""
+        rowid = self.projection.rowid
+        return {_ROWID if column is rowid else column.name: column.source for column in self.projection.row}
 
     def rows(self, names: Sequence[str], *, with_rowid: bool = False) -> Rows:
         """Return its rows with the columns of those names."""
         by_name = {folded(name): expression for name, expression in self.columns.items()}
         expressions = [by_name[folded(name)] for name in names]
-        if with_rowid and self.table.rowid and self.table.kind == "table":
-            expressions.append(quoted(self.table.rowid))
-        query = f"SELECT {', '.join(expressions)} FROM main.{quoted(self.table.name)} NOT INDEXED"
-        return Rows(self.con, query, self.policy)
+        if with_rowid and self.projection.rowid and self.projection.table.kind == "table":
+            expressions.append(self.projection.rowid.source)
+        return Rows(self.con, self.projection.select(expressions), self.policy)
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class RowsBefore:
             moves = self._moves(now, opened, is_new=before is None)
             counts = moves[0][1].rowid_counts if moves else now.counts_rowid
             expected = [_side(*before, counts=counts)] if before else []
-            expected += [_arriving(source, move) for source, move in moves]
+            expected += [_Side(source, Projection.of(move), move.map.on_conflict) for source, move in moves]
             return _differences(name, expected, _side(con, now, counts=counts))
 
     def _before(self, name: str, opened: ExitStack) -> tuple[sqlite3.Connection, Table] | None:
@@ -234,30 +237,8 @@ def _table_between(before: tuple[sqlite3.Connection, Table], now: tuple[sqlite3.
 
 
 def _side(con: sqlite3.Connection, table: Table, *, counts: bool) -> _Side:
-    """Read a table under its own names; the rowid is a column of its own where it counts."""
-    return _Side(con, table, _named_values(table, [column.name for column in table.stored], counts=counts))
-
-
-def _arriving(con: sqlite3.Connection, move: Move) -> _Side:
-    """Read a source table as it has to arrive in the target."""
-    names = [*move.renamed.values(), *move.constant]
-    columns = _named_values(move.table, names, counts=move.rowid_counts, renamed=move.renamed, constant=move.constant)
-    return _Side(con, move.table, columns, move.map.on_conflict)
-
-
-def _named_values(
-    table: Table,
-    names: Sequence[str],
-    *,
-    counts: bool,
-    renamed: dict[str, str] | None = None,
-    constant: dict[str, str] | None = None,
-) -> dict[str, str]:
-    """Return the SQL of each value of a row as digests read it, by the name of its column in the target."""
-    expressions = values(table, with_rowid=counts, renamed=renamed, constant=constant)
-    ordered = sorted(names, key=lambda name: (folded(name), name))
-    rowid = [_ROWID] if counts and table.rowid else []
-    return dict(zip([*rowid, *ordered], expressions, strict=True))
+    """Read a table under its own names."""
+    return _Side(con, Projection.of_table(table, with_rowid=counts))
 
 
 _ROWID = "implicit rowid"
@@ -268,7 +249,7 @@ def _differences(name: str, expected: Sequence[_Side], observed: _Side, *, same:
     sides = [{folded(column) for column in side.columns} for side in (*expected, observed)]
     common = [column for column in observed.columns if all(folded(column) in side for side in sides)]
     others = {column for side in sides for column in side} - {folded(column) for column in common}
-    keys = [((_ROWID, "BINARY"),)] if _ROWID in common else keys_of(observed.table)
+    keys = [((_ROWID, "BINARY"),)] if _ROWID in common else keys_of(observed.projection.table)
     shape = shape_of(name, common, keys)
     found = compare_rows(
         shape, [side.rows(common) for side in expected], observed.rows(common, with_rowid=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import attach, exact_text, limits_of, open_new
 from migration.engine.guard import looking
-from migration.engine.sql import listed, quoted
+from migration.engine.projection import Staging
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -52,51 +52,39 @@ class Gathering:
         """
         if recode:
             for table in tables:
-                self._recode(source, table, f"{prefix}.{table.name}")
+                self._recode(source, Staging(table, f"{prefix}.{table.name}"))
             return
         attach(self._con, source, "src")
         for table in tables:
-            name = f"{prefix}.{table.name}"
-            columns = self._create(table, name)
-            names = listed(columns)
-            self._con.execute(f"INSERT INTO main.{quoted(name)}({names}) SELECT {names} FROM src.{quoted(table.name)}")
+            staging = Staging(table, f"{prefix}.{table.name}")
+            self._con.execute(staging.create)
+            self._con.execute(staging.copy("src"))
         self._con.execute("DETACH src")
 
     def close(self) -> None:
         """Close the connection; the file stays for whoever attaches it."""
         self._con.close()
 
-    def _create(self, table: Table, name: str) -> list[str]:
-        columns = [column.name for column in table.columns if not column.hidden]  # generated ones: to be compared
-        self._con.execute(f"CREATE TABLE main.{quoted(name)}({listed(columns)})")
-        return ([table.rowid] if table.rowid and not table.alias else []) + columns
-
-    def _recode(self, source: Path, table: Table, name: str) -> None:
-        columns = self._create(table, name)
-        marks = ", ".join("?" for _ in columns)
+    def _recode(self, source: Path, staging: Staging) -> None:
+        self._con.execute(staging.create)
         self._con.execute("BEGIN")
         try:
-            self._con.executemany(
-                f"INSERT INTO main.{quoted(name)}({listed(columns)}) VALUES({marks})",
-                _rows(source, table, columns, limits_of(self._con)),
-            )
+            self._con.executemany(staging.insert_values, _rows(source, staging, limits_of(self._con)))
         except UnicodeError as error:
             self._con.execute("ROLLBACK")  # the next table, and what is wrong with it, is looked at all the same
-            what = f"its table {table.name} has text that is not valid in its encoding, and would be changed."
+            what = f"its table {staging.table.name} has text that is not valid in its encoding, and would be changed."
             hint = "Mend that text, or leave the table behind with a reason."
             raise ProblemError(Problem("invalid-text", source.name, what, hint)) from error
         self._con.execute("COMMIT")
 
 
-def _rows(source: Path, table: Table, columns: list[str], limits: Limits) -> Iterator[tuple[object, ...]]:
+def _rows(source: Path, staging: Staging, limits: Limits) -> Iterator[tuple[object, ...]]:
     """Yield rows with each text decoded strictly from its stored bytes: SQLite would replace what is invalid."""
     with looking(source, limits) as con:
         encoding = str(con.execute("PRAGMA encoding").fetchone()[0])
         exact_text(con)
-        raw = ", ".join(f"iif(typeof({quoted(c)}) = 'text', CAST({quoted(c)} AS BLOB), NULL)" for c in columns)
-        values = listed(columns)
-        width = len(columns)
-        for row in con.execute(f"SELECT {values}, {raw} FROM {quoted(table.name)}"):
+        for row in con.execute(staging.select_stored):
+            width = len(row) // 2
             yield tuple(
                 value if stored is None else stored.decode(encoding)
                 for value, stored in zip(row[:width], row[width:], strict=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from migration.engine.connections import attach, exact_text, open_memory
+from migration.engine.projection import Projection
 from migration.engine.scratch import encoding_of
 from migration.engine.settle import unsettled
 from migration.engine.shown import shown
@@ -16,35 +17,13 @@ from migration.plan.problem import Problem
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
-    from pathlib import Path
 
     from migration.engine.limits import Limits
-    from migration.engine.move import Move
+    from migration.engine.move import Move, Party
     from migration.engine.schema import Table
     from migration.engine.unique import Key
 
 _MOST_SHOWN = 3  # keys of one collision
-
-
-@dataclass(frozen=True)
-class Party:
-    """Rows that will stand in one target table: a source's, or those the target has already.
-
-    Attributes:
-        subject: ``file:table``.
-        path: The database file.
-        table: The table's name there.
-        rowid: Name of its implicit rowid, or empty.
-        columns: Target column (folded) to the column there.
-        policy: ``on_conflict`` of its table map; ``refuse`` for the target's own rows.
-    """
-
-    subject: str
-    path: Path
-    table: str
-    rowid: str
-    columns: dict[str, str]
-    policy: str
 
 
 def collisions(
@@ -62,11 +41,10 @@ def collisions(
         return []
     if len({move.rowid_counts for move in moves}) > 1:
         return [_mixed(into, moves)]
-    by_subject = {move.subject: move for move in moves}
-    only = by_subject.get(parties[0].subject) if len(parties) == 1 else None
+    only = parties[0].move if len(parties) == 1 and not parties[0].is_target else None
     keys = [key for key in keys_of(into) if only is None or not _already_unique(only, key)]
     rowids = len(parties) > 1 and moves[0].rowid_counts
-    found = _compared(into, keys, parties, by_subject, limits, rowids=rowids) if keys or rowids else []
+    found = _compared(into, keys, parties, limits, rowids=rowids) if keys or rowids else []
     if _needs_trial(into, parties, only):
         named = {problem.subject for problem in found}
         found += [problem for problem in unsettled(into, moves, parties, limits) if problem.subject not in named]
@@ -74,13 +52,7 @@ def collisions(
 
 
 def _compared(
-    into: Table,
-    keys: list[Key],
-    parties: Sequence[Party],
-    by_subject: dict[str, Move],
-    limits: Limits | None,
-    *,
-    rowids: bool,
+    into: Table, keys: list[Key], parties: Sequence[Party], limits: Limits | None, *, rowids: bool
 ) -> list[Problem]:
     """Attach the databases of all parties beside each other, and look for what two rows of them claim."""
     con = open_memory(limits)
@@ -90,30 +62,18 @@ def _compared(
         aliases = {path: f"p{at}" for at, path in enumerate(dict.fromkeys(party.path for party in parties))}
         for path, alias in aliases.items():
             attach(con, path, alias)
-        rows = [_Rows(party, quoted(aliases[party.path]), by_subject.get(party.subject)) for party in parties]
+        rows = [_Rows(party, Projection.of(party.move, aliases[party.path])) for party in parties]
         found = [problem for key in keys for problem in _claimed_twice(con, into, key, rows)]
         return found + (_rowids_taken(con, into, rows) if rowids else [])
     finally:
         con.close()
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """A party's rows as SQL reads them: ``move`` is None for the target's own."""
+class _Rows(NamedTuple):
+    """Hold a party, and the SQL of its rows under the name that its database is attached as."""
 
     party: Party
-    alias: str
-    move: Move | None
-
-    @property
-    def table(self) -> str:
-        return f"{self.alias}.{quoted(self.party.table)}"
-
-    def value(self, column: str) -> str:
-        """SQL for the value that a target column will have."""
-        if folded(column) in self.party.columns:
-            return quoted(self.party.columns[folded(column)])
-        return self.move.constant[column] if self.move else "NULL"
+    projection: Projection
 
 
 def _needs_trial(into: Table, parties: Sequence[Party], only: Move | None) -> bool:
@@ -144,12 +104,7 @@ def _already_unique(move: Move, key: Key) -> bool:
 
 def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, parties: Sequence[_Rows]) -> list[Problem]:
     names = ", ".join(column for column, _ in key)
-    rows = " UNION ALL ".join(
-        f"SELECT {at} AS party, "
-        + ", ".join(f"{rows.value(column)} AS k{n}" for n, (column, _) in enumerate(key))
-        + f" FROM {rows.table}"
-        for at, rows in enumerate(parties)
-    )
+    rows = " UNION ALL ".join(_select_key(at, projection, key) for at, (_, projection) in enumerate(parties))
     not_null = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(key)))
     grouping = ", ".join(f"k{n} COLLATE {quoted(collation)}" for n, (_, collation) in enumerate(key))
     key_columns = ", ".join(f"k{n}" for n in range(len(key)))
@@ -165,6 +120,12 @@ def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, parties: Sequ
         some = con.execute(f"SELECT {key_columns} FROM {twice} WHERE who = ? LIMIT {_MOST_SHOWN}", (who,)).fetchall()
         problems.append(replace(_problem(into, names, involved, count), values=_values(key, some)))
     return problems
+
+
+def _select_key(number: int, projection: Projection, key: Key) -> str:
+    """Return the query of the values that rows will have in a key, behind the number of their party."""
+    values = [f"{column.source} AS k{at}" for at, (column, _) in enumerate(projection.key(key))]
+    return projection.select([f"{number} AS party", *values], by_index=True)
 
 
 def _values(key: Key, rows: list[tuple[Any, ...]]) -> str:
@@ -194,7 +155,11 @@ def _problem(into: Table, names: str, involved: list[Party], count: int) -> Prob
 
 
 def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]) -> list[Problem]:
-    rows = " UNION ALL ".join(f"SELECT {quoted(rows.party.rowid)} AS r FROM {rows.table}" for rows in parties)
+    rows = " UNION ALL ".join(
+        projection.select([f"{projection.rowid.source} AS r"], by_index=True)
+        for _, projection in parties
+        if projection.rowid
+    )
     count = con.execute(f"SELECT count(*) FROM (SELECT r FROM ({rows}) GROUP BY r HAVING count(*) > 1)").fetchone()[0]
     if not count:
         return []

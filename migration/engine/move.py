@@ -14,8 +14,10 @@ from migration.engine.sql import folded, keywords
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from migration.engine.schema import Column, Schema, Table
-    from migration.plan.model import Source, TableMap
+    from migration.plan.model import ConflictPolicy, Source, TableMap
 
 MAX_COLUMN = 2000  # of a SELECT; a table of so many has no room in it for the rowid
 
@@ -71,6 +73,48 @@ class Move:
         """Whether the copy may name the rowid: where it counts, and for the first rows of a new table."""
         named = bool(self.table.rowid and self.into.rowid and not self.into.alias) and len(self.columns) < MAX_COLUMN
         return named and self.map.rowids == "keep" and (self.new or self.rowid_counts)
+
+
+@dataclass(frozen=True)
+class Party:
+    """Rows that will be in one target table: those of a source, or those that the target has already.
+
+    Attributes:
+        move: Their table map. That of the target's own rows leads from the target's table into itself.
+        path: The database file.
+        is_target: Whether they are the target's own.
+    """
+
+    move: Move
+    path: Path
+    is_target: bool = False
+
+    @property
+    def subject(self) -> str:
+        """``file:table``."""
+        return self.move.subject
+
+    @property
+    def policy(self) -> ConflictPolicy:
+        """What happens to a row whose key the target already has."""
+        return self.move.map.on_conflict
+
+
+def move_of_target(file: str, table: Table, into: Table, *, rowids: bool) -> Move:
+    """Return the table map of the rows that the target has already, as if they were copied into it.
+
+    Args:
+        file: Path of the target inside the workspace.
+        table: The target's table as it is.
+        into: The same table as it will be.
+        rowids: Whether their implicit rowids have to stay, where those are all that tells them apart.
+    """
+    from migration.plan.model import Source, TableMap
+
+    source = Source(name="target", file=file)
+    table_map = TableMap(name=into.name, rowids="keep" if rowids else "renumber")
+    columns = tuple((column.name, column.name) for column in into.stored)
+    return Move(source, table_map, table, into, new=True, columns=columns)
 
 
 def fit(source: Source, table_map: TableMap, table: Table, into: Table, *, new: bool) -> tuple[Move, list[Problem]]:

@@ -20,9 +20,9 @@ from migration.engine.connections import exact_text, open_existing
 from migration.engine.findings import Finding
 from migration.engine.guard import looking
 from migration.engine.observation import counted
+from migration.engine.projection import Projection
 from migration.engine.schema import read
 from migration.engine.snapshot import snapshot
-from migration.engine.sql import listed, quoted
 from migration.engine.survey import survey
 from migration.plan.problem import Problem, ProblemError
 
@@ -118,15 +118,17 @@ def _changed(move: Move, arrival: Arrival) -> str:
 
 def _in_place(original: sqlite3.Connection, move: Move, con: sqlite3.Connection, table: Table) -> int:
     """Count the rows that are in the target as they were, under the rowid that they had."""
-    pairs = [(old, new) for old, new in move.columns if table.column(new) is not None]
-    rows = _with_rowids(original, move.table, [old for old, _ in pairs])
-    return len(set(rows).intersection(_with_rowids(con, table, [new for _, new in pairs])))
+    rows = Projection.of(move).within(table)
+    if rows.rowid is None:
+        return 0
+    columns = [rows.rowid, *rows.columns]
+    before = _stored(original, rows.select(column.source for column in columns))
+    return len(set(before).intersection(_stored(con, rows.select_target(column.target for column in columns))))
 
 
-def _with_rowids(con: sqlite3.Connection, table: Table, columns: list[str]) -> Iterator[bytes]:
+def _stored(con: sqlite3.Connection, query: str) -> Iterator[bytes]:
     exact_text(con)
-    not_indexed = "" if table.kind == "virtual" else " NOT INDEXED"
-    for row in con.execute(f"SELECT {listed([table.rowid, *columns])} FROM {quoted(table.name)}{not_indexed}"):
+    for row in con.execute(query):
         yield marshal.dumps(row, 2)
 
 

@@ -13,45 +13,41 @@ from typing import TYPE_CHECKING
 
 from migration.engine.digest import digest_query
 from migration.engine.planned import same_but_defaults
-from migration.engine.sql import folded, listed, quoted
+from migration.engine.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
 
     from migration.engine.move import Move
+    from migration.engine.projection import Projection
 else:
     from sqlite_utils.utils import sqlite3
 
 
-def copied_records(con: sqlite3.Connection, move: Move, alias: str) -> int | None:
+def copied_records(con: sqlite3.Connection, move: Move, rows: Projection) -> int | None:
     """Copy all rows of a move as whole records, and return how many; None, and nothing is changed, where it cannot be.
 
     Args:
         con: The target's connection, inside the transaction.
         move: What to copy.
-        alias: Name that the source is attached under.
+        rows: The projection of the move.
 
     Raises:
         sqlite3.IntegrityError: SQLite refuses a row.
     """
-    if not _in_place(move) or not is_empty(con, move):
+    insert = rows.insert_records
+    if not insert or not _in_place(move) or not is_empty(con, move):
         return None
-    insert = f"INSERT INTO main.{quoted(move.into.name)} SELECT * FROM {source_rows(move, alias)}"
     if copies_records(con, insert):
         return con.execute(insert).rowcount
     if move.table.name != move.into.name or not same_but_defaults(move.table.sql, move.into.sql):
         return None
-    return _under_other_defaults(con, move, alias, insert)
+    return _under_other_defaults(con, move, rows)
 
 
 def is_empty(con: sqlite3.Connection, move: Move) -> bool:
     """Tell whether the target table of a move has no row."""
     return con.execute(f"SELECT 1 FROM main.{quoted(move.into.name)} LIMIT 1").fetchone() is None
-
-
-def source_rows(move: Move, alias: str) -> str:
-    """Return SQL for the rows of a move, named ``s``: from the table itself, not from an index that may lie."""
-    return f"{quoted(alias)}.{quoted(move.table.name)} AS s NOT INDEXED"
 
 
 def copies_records(con: sqlite3.Connection, statement: str) -> bool:
@@ -64,17 +60,13 @@ def copies_records(con: sqlite3.Connection, statement: str) -> bool:
 
 
 def _in_place(move: Move) -> bool:
-    """Whether ``SELECT *`` means the same: all columns, by name, stand in one order, and rowids are not lost by it."""
-    here, there = move.table.columns, move.into.columns
-    same = [folded(one.name) for one in here] == [folded(one.name) for one in there]
-    same = same and all(folded(old) == folded(new) for old, new in move.columns)
-    plain = move.table.kind == "table" and not any(column.generated for column in (*here, *there))
+    """Whether nothing else is in the way of whole records, and rowids are not lost by them."""
     # Without an index SQLite's whole-record copy numbers implicit rowids anew.
     keeps_rowids = bool(move.into.alias or move.into.without_rowid or move.into.indexes)
-    return move.new and move.map.on_conflict == "refuse" and same and plain and keeps_rowids
+    return move.new and move.map.on_conflict == "refuse" and keeps_rowids
 
 
-def _under_other_defaults(con: sqlite3.Connection, move: Move, alias: str, insert: str) -> int | None:
+def _under_other_defaults(con: sqlite3.Connection, move: Move, rows: Projection) -> int | None:
     """Copy records while the target's table has the source's DEFAULTs; None, and nothing is changed, if it may not.
 
     A record may be older than its table's last columns, and holds no value for them: they are what the DEFAULT says
@@ -82,15 +74,15 @@ def _under_other_defaults(con: sqlite3.Connection, move: Move, alias: str, inser
     """
     con.execute("SAVEPOINT records")
     try:
-        rows = _inserted(con, move, insert)
-        if rows is not None and not _same_values(con, move, alias):
-            rows = None
-        if rows is None:
+        count = _inserted(con, move, rows.insert_records)
+        if count is not None and not _same_values(con, move, rows):
+            count = None
+        if count is None:
             con.execute("ROLLBACK TO records")
     finally:
         if con.in_transaction:  # an ON CONFLICT ROLLBACK takes the savepoint with it
             con.execute("RELEASE records")
-    return rows
+    return count
 
 
 def _inserted(con: sqlite3.Connection, move: Move, insert: str) -> int | None:
@@ -115,9 +107,10 @@ def _declare(con: sqlite3.Connection, table: str, sql: str) -> None:
         con.execute("PRAGMA main.writable_schema=RESET")
 
 
-def _same_values(con: sqlite3.Connection, move: Move, alias: str) -> bool:
+def _same_values(con: sqlite3.Connection, move: Move, rows: Projection) -> bool:
     """Whether the columns whose DEFAULT differs have the same values at both ends."""
     pairs = zip(move.table.columns, move.into.columns, strict=True)
-    names = listed([there.name for here, there in pairs if here.default != there.default])
-    there = digest_query(con, f"SELECT {names} FROM main.{quoted(move.into.name)} NOT INDEXED")
-    return there == digest_query(con, f"SELECT {names} FROM {source_rows(move, alias)}")
+    names = {there.name for here, there in pairs if here.default != there.default}
+    columns = [column for column in rows.columns if column.name in names]
+    arrived = digest_query(con, rows.select_target(column.target for column in columns))
+    return arrived == digest_query(con, rows.select(column.source for column in columns))

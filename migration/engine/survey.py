@@ -15,11 +15,12 @@ from migration.engine.files import FileProblem, file_problems, present
 from migration.engine.findings import Finding
 from migration.engine.future import Foretelling, Future
 from migration.engine.gather import DIRECT, Gathering
-from migration.engine.keys import Party, collisions
+from migration.engine.keys import collisions
 from migration.engine.limits import Limits
-from migration.engine.move import Move, differences, fit, table_or_problem
+from migration.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
 from migration.engine.observation import counted
 from migration.engine.planned import planned_statements
+from migration.engine.projection import Projection
 from migration.engine.schema import Schema, Table
 from migration.engine.scope import left_behind
 from migration.engine.space import room
@@ -82,8 +83,7 @@ class Survey:
         """Digest of a move's rows as they have to arrive, where the survey has read the very same; else None."""
         facts = self.sources[move.source.name]
         table = facts.schema.table(move.map.name)
-        renamed = any(folded(old) != folded(new) for old, new in move.columns)
-        if table is None or renamed or move.constant or move.source.name in self.gathered:
+        if table is None or not Projection.of(move).is_unchanged or move.source.name in self.gathered:
             return None
         return facts.digests[table.name] if move.rowid_counts == table.counts_rowid else None
 
@@ -307,16 +307,11 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits:
 def _look_for_collisions(plan: Plan, root: Path, found: Survey, limits: Limits) -> None:
     for into in {move.into.name: move.into for move in found.moves}.values():
         moves = [move for move in found.moves if move.into.name == into.name]
-        parties = [
-            Party(m.subject, _read_from(root, found, m), m.table.name, m.table.rowid, _by_target(m), m.map.on_conflict)
-            for m in moves
-            if found.rows(m)
-        ]
-        own = found.target.digests.get(into.name) if found.target else None
-        if own and own.rows:
-            columns = {folded(column.name): column.name for column in into.stored}
-            subject = f"{plan.target}:{into.name}"
-            parties.insert(0, Party(subject, root / plan.target, into.name, into.rowid, columns, "refuse"))
+        parties = [Party(move, _read_from(root, found, move)) for move in moves if found.rows(move)]
+        before = found.target.schema.table(into.name) if found.target else None
+        if found.target and before and found.target.digests[before.name].rows:
+            standing = move_of_target(plan.target, before, into, rowids=moves[0].rowid_counts)
+            parties.insert(0, Party(standing, root / plan.target, is_target=True))
         try:
             found.problems += collisions(into, moves, parties, limits)
         except sqlite3.Error as error:
@@ -326,7 +321,3 @@ def _look_for_collisions(plan: Plan, root: Path, found: Survey, limits: Limits) 
 
 def _read_from(root: Path, found: Survey, move: Move) -> Path:
     return found.gathered.get(move.source.name, root / move.source.file)
-
-
-def _by_target(move: Move) -> dict[str, str]:
-    return {folded(new): old for old, new in move.columns}

@@ -8,12 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import exact_text
-from migration.engine.digest import TableDigest, digest_query, digest_table, values
+from migration.engine.connections import exact_text, limits_of
+from migration.engine.digest import TableDigest, digest_query
 from migration.engine.dump import literal
-from migration.engine.records import copied_records, is_empty, source_rows
-from migration.engine.sql import folded, listed, quoted
-from migration.engine.unique import keys_of
+from migration.engine.projection import Projection
+from migration.engine.records import copied_records, is_empty
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -66,19 +65,21 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
         ProblemError: Rows under a key that the policy was to settle differ and may not; or SQLite refuses a row.
     """
     began = time.monotonic()
+    rows = Projection.of(move, alias)
     skipped, replaced = TableDigest(), TableDigest()
     where = ""
     if move.map.on_conflict == "prefer-source":
-        replaced = _remove(con, move, alias)
+        replaced = digest_query(con, _claimed(rows))
+        con.execute(rows.delete_claimed)
     elif move.map.on_conflict != "refuse":
-        skipped = digest_query(con, _clashing(move, alias))
+        skipped = digest_query(con, _clashing(rows))
         if move.map.on_conflict == "skip-identical":
-            _refuse_different(con, move, alias, skipped)
-        where = f" WHERE NOT {_clash(move)}"
+            _refuse_different(con, move, rows, skipped)
+        where = f"NOT {rows.clashing}"
     try:
-        inserted = copied_records(con, move, alias)
+        inserted = copied_records(con, move, rows)
         if inserted is None:
-            inserted = con.execute(_insert(con, move, alias) + where).rowcount
+            inserted = con.execute(rows.insert(where, is_empty=is_empty(con, move))).rowcount
     except sqlite3.IntegrityError as error:
         gone = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK gave the whole transaction back."
         what = f"a row cannot stand in {move.into.name}: {error}.{gone}"
@@ -93,15 +94,14 @@ def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[li
 
     With ``prefer-source`` these are the target's rows that make place, else the source's rows that stay behind.
     """
-    keys = _keys(move)
-    if move.map.on_conflict == "refuse" or not keys:
+    rows = Projection.of(move, alias)
+    if move.map.on_conflict == "refuse" or not rows.keys:
         return
+    columns = [column for column, _ in rows.keys[0]]
     if move.map.on_conflict == "prefer-source":
-        names = ", ".join(f"t.{column}" for column, _, _ in keys[0])
-        query = f"SELECT {names} FROM main.{quoted(move.into.name)} AS t WHERE {_claimed(move, alias)}"
+        query = rows.select_target((column.target for column in columns), rows.claimed, by_index=True)
     else:
-        names = ", ".join(value for _, value, _ in keys[0])
-        query = f"SELECT {names} FROM {source_rows(move, alias)} WHERE {_clash(move)}"
+        query = rows.select((column.source for column in columns), rows.clashing)
     before = con.text_factory
     exact_text(con)
     try:
@@ -112,15 +112,17 @@ def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[li
 
 
 def source_digest(con: sqlite3.Connection, move: Move, alias: str) -> TableDigest:
-    """Digest the source table as it has to arrive: under the target's column names."""
-    return digest_table(
-        con, move.table, alias, renamed=move.renamed, constant=move.constant, with_rowid=move.rowid_counts
-    )
+    """Digest the source rows as they have to arrive."""
+    limits_of(con).deadline.at(f"the rows of {move.table.name}")
+    rows = Projection.of(move, alias)
+    return digest_query(con, rows.select(rows.source_row()))
 
 
 def own_digest(con: sqlite3.Connection, move: Move) -> TableDigest:
     """Digest the rows that the target table has now, as they will be compared after the copy."""
-    return digest_table(con, move.into, with_rowid=move.rowid_counts)
+    limits_of(con).deadline.at(f"the rows of {move.into.name}")
+    rows = Projection.of(move)
+    return digest_query(con, rows.select_target(rows.target_row()))
 
 
 def raise_mark(con: sqlite3.Connection, move: Move, mark: int) -> None:
@@ -132,66 +134,22 @@ def raise_mark(con: sqlite3.Connection, move: Move, mark: int) -> None:
         con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, move.into.name))
 
 
-def _insert(con: sqlite3.Connection, move: Move, alias: str) -> str:
-    old, new = [pair[0] for pair in move.columns], [pair[1] for pair in move.columns]
-    if move.carries_rowid and (move.rowid_counts or is_empty(con, move)):
-        old, new = [move.table.rowid, *old], [move.into.rowid, *new]
-    rows = source_rows(move, alias)
-    return f"INSERT INTO main.{quoted(move.into.name)}({listed(new)}) SELECT {listed(old)} FROM {rows}"
+def _clashing(rows: Projection) -> str:
+    """Return the query of the source rows under a key that the target has already, as digests read them."""
+    return rows.select(rows.source_row(), rows.clashing)
 
 
-def _keys(move: Move) -> list[list[tuple[str, str, str]]]:
-    """Return each key of the target as target column, what the source ``s`` has for it, and collation."""
-    here = {folded(new): f"s.{quoted(old)}" for old, new in move.columns}
-    here |= {folded(name): value for name, value in move.constant.items()}
-    return [[(quoted(c), here[folded(c)], quoted(coll)) for c, coll in key] for key in keys_of(move.into)]
+def _claimed(rows: Projection) -> str:
+    """Return the query of the target rows under a key that the source has as well, as digests read them."""
+    return rows.select_target(rows.target_row(), rows.claimed, by_index=True)
 
 
-def _same_key(move: Move) -> str:
-    """SQL: the target row ``t`` claims a key that the source row ``s`` claims as well."""
-    each = [" AND ".join(f"t.{c} = {value} COLLATE {coll}" for c, value, coll in key) for key in _keys(move)]
-    return " OR ".join(f"({one})" for one in each) or "0"
-
-
-def _clash(move: Move) -> str:
-    """SQL: some target row claims a key of the source row ``s``; the target's own index finds it."""
-    return f"EXISTS (SELECT 1 FROM main.{quoted(move.into.name)} AS t WHERE {_same_key(move)})"
-
-
-def _claimed(move: Move, alias: str) -> str:
-    """SQL: some source row claims a key of the target row ``t``; the source need not have an index for it."""
-    each = []
-    for key in _keys(move):
-        there = ", ".join(f"t.{column} COLLATE {collation}" for column, _, collation in key)
-        each.append(f"({there}) IN (SELECT {', '.join(value for _, value, _ in key)} FROM {source_rows(move, alias)})")
-    return " OR ".join(each) or "0"
-
-
-def _clashing(move: Move, alias: str) -> str:
-    """SQL: the source rows under a key that the target has already, as digests read them."""
-    row = values(move.table, renamed=move.renamed, constant=move.constant, with_rowid=move.rowid_counts)
-    return f"SELECT {', '.join(row)} FROM {source_rows(move, alias)} WHERE {_clash(move)}"
-
-
-def _claimed_rows(move: Move, alias: str) -> str:
-    """SQL: the target rows under a key that the source has as well, as digests read them."""
-    row = values(move.into, with_rowid=move.rowid_counts)
-    return f"SELECT {', '.join(row)} FROM main.{quoted(move.into.name)} AS t WHERE {_claimed(move, alias)}"
-
-
-def _remove(con: sqlite3.Connection, move: Move, alias: str) -> TableDigest:
-    """Delete the target rows that source rows replace; their digest is returned, and they stay in the backup."""
-    removed = digest_query(con, _claimed_rows(move, alias))
-    con.execute(f"DELETE FROM main.{quoted(move.into.name)} AS t WHERE {_claimed(move, alias)}")
-    return removed
-
-
-def _refuse_different(con: sqlite3.Connection, move: Move, alias: str, skipped: TableDigest) -> None:
+def _refuse_different(con: sqlite3.Connection, move: Move, rows: Projection, skipped: TableDigest) -> None:
     """Compare the rows under equal keys as digests see them: SQL takes -0.0 for 0.0, and no chain of 2,000 terms."""
-    if digest_query(con, _claimed_rows(move, alias)) == skipped:
+    if digest_query(con, _claimed(rows)) == skipped:
         return
-    there = set(_exact_rows(con, _claimed_rows(move, alias)))
-    different = sum(row not in there for row in _exact_rows(con, _clashing(move, alias)))
+    there = set(_exact_rows(con, _claimed(rows)))
+    different = sum(row not in there for row in _exact_rows(con, _clashing(rows)))
     if different:
         raise ProblemError(
             Problem(

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.engine.affinity import affinity
 from migration.engine.connections import attach
-from migration.engine.digest import digest_query, digest_table
+from migration.engine.digest import digest_query
+from migration.engine.projection import Projection
 from migration.engine.scratch import scratch
-from migration.engine.sql import folded, keywords, listed, quoted
+from migration.engine.sql import keywords
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
     from pathlib import Path
 
     from migration.engine.limits import Limits
     from migration.engine.move import Move
-    from migration.engine.schema import Table
+    from migration.engine.projection import ProjectedColumn
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -33,15 +34,15 @@ def value_problems(move: Move, live: Path, limits: Limits | None = None) -> list
         return []
     with scratch(live, limits) as con:
         attach(con, live, "src")
-        return _try(con, move)
+        return _try(con, move, Projection.of(move, "src"))
 
 
 def could_matter(move: Move) -> bool:
     """Whether any declaration of the target could change or refuse a value that the source's own accepts."""
     if move.table.sql == move.into.sql:
         # What STORED columns hold need not be what the same expression gives here: integrity_check does not compare.
-        return bool(_generated(move))
-    if move.into.kind == "virtual" or _generated(move) or move.into.strict != move.table.strict:
+        return bool(Projection.of(move).computed)
+    if move.into.kind == "virtual" or Projection.of(move).computed or move.into.strict != move.table.strict:
         return True
     if re.search(r"\bcheck\b", keywords(move.into.sql)):
         return True
@@ -52,24 +53,12 @@ def could_matter(move: Move) -> bool:
     return any(affinity(a) != affinity(b) or (b.notnull and not a.notnull) for a, b in pairs)
 
 
-def _generated(move: Move) -> list[tuple[str, str]]:
-    """Pairs of columns that both ends compute; their expressions may differ, or the text encoding that they see."""
-    wanted = {folded(old): new for old, new in move.map.columns.items()}
-    computed = [column.name for column in move.table.columns if column.generated]
-    pairs = [(old, move.into.column(wanted.get(folded(old), old))) for old in computed]
-    return [(old, there.name) for old, there in pairs if there is not None and there.generated]
-
-
-def _try(con: sqlite3.Connection, move: Move) -> list[Problem]:
-    old, new = [pair[0] for pair in move.columns], [pair[1] for pair in move.columns]
-    source = f"src.{quoted(move.table.name)}"
+def _try(con: sqlite3.Connection, move: Move, rows: Projection) -> list[Problem]:
     try:
         con.execute(move.into.sql)
         con.execute("BEGIN")
-        con.execute(f"INSERT INTO main.{quoted(move.into.name)}({listed(new)}) SELECT {listed(old)} FROM {source}")
-        lost = con.execute(
-            f"SELECT (SELECT count(*) FROM {source}) - (SELECT count(*) FROM main.{quoted(move.into.name)})"
-        ).fetchone()[0]
+        con.execute(rows.insert(is_empty=True))
+        lost = _count(con, rows.select(["count(*)"])) - _count(con, rows.select_target(["count(*)"]))
     except sqlite3.Error as error:
         what = f"its rows do not fit {move.into.name} as the target declares it: {error}."
         return [Problem("row-refused", move.subject, what, _TODO, criterion="values-fit")]
@@ -84,32 +73,34 @@ def _try(con: sqlite3.Connection, move: Move) -> list[Problem]:
                 criterion="values-fit",
             )
         ]
-    pairs = _generated(move)
-    expected = digest_table(con, move.table, "src", renamed=move.renamed, with_rowid=False)
-    if digest_table(con, _only(move.into, new), with_rowid=False) != expected:
-        pairs += move.columns
-    return [_changed(con, move, pair) for pair in pairs if _differs(con, move, pair)]
+    columns = rows.computed
+    if _differ(con, rows, rows.columns):
+        columns += rows.columns
+    return [_changed(con, move, rows, column) for column in columns if _differ(con, rows, [column])]
 
 
-def _differs(con: sqlite3.Connection, move: Move, pair: tuple[str, str]) -> bool:
-    before = digest_query(con, f"SELECT {quoted(pair[0])} FROM src.{quoted(move.table.name)}")
-    return before != digest_query(con, f"SELECT {quoted(pair[1])} FROM main.{quoted(move.into.name)}")
+def _count(con: sqlite3.Connection, query: str) -> int:
+    return int(con.execute(query).fetchone()[0])
 
 
-def _changed(con: sqlite3.Connection, move: Move, pair: tuple[str, str]) -> Problem:
-    kinds = con.execute(
-        f"SELECT typeof({quoted(pair[0])}), count(*) FROM src.{quoted(move.table.name)} GROUP BY 1 ORDER BY 1"
-    ).fetchall()
-    stored = con.execute(
-        f"SELECT typeof({quoted(pair[1])}), count(*) FROM main.{quoted(move.into.name)} GROUP BY 1 ORDER BY 1"
-    ).fetchall()
-    column = move.into.column(pair[1])
+def _differ(con: sqlite3.Connection, rows: Projection, columns: Sequence[ProjectedColumn]) -> bool:
+    """Whether these columns together have other values than they should after the copy."""
+    before = digest_query(con, rows.select(column.source for column in columns))
+    return before != digest_query(con, rows.select_target(column.target for column in columns))
+
+
+def _changed(con: sqlite3.Connection, move: Move, rows: Projection, projected: ProjectedColumn) -> Problem:
+    by_class = " GROUP BY 1 ORDER BY 1"
+    kinds = con.execute(rows.select([f"typeof({projected.source})", "count(*)"]) + by_class).fetchall()
+    stored = con.execute(rows.select_target([f"typeof({projected.target})", "count(*)"]) + by_class).fetchall()
+    column = move.into.column(projected.name)
+    name = projected.origin or projected.name
     if column and column.generated:
-        what = f"values of column {pair[0]} would change: it is generated, and the target would compute others."
+        what = f"values of column {name} would change: it is generated, and the target would compute others."
         todo = "Mend them in the source (an UPDATE computes them anew), or declare the column as an ordinary one."
         return Problem("computed-value-changes", move.subject, what, todo, criterion="values-fit")
     what = (
-        f"values of column {pair[0]} would change: the target's type is {column.type if column else ''} "
+        f"values of column {name} would change: the target's type is {column.type if column else ''} "
         f"({_counts(kinds)} would become {_counts(stored)})."
     )
     return Problem("value-changes", move.subject, what, _TODO, criterion="values-fit")
@@ -117,10 +108,6 @@ def _changed(con: sqlite3.Connection, move: Move, pair: tuple[str, str]) -> Prob
 
 def _counts(rows: list[tuple[str, int]]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in rows)
-
-
-def _only(table: Table, names: list[str]) -> Table:
-    return replace(table, columns=tuple(column for column in table.columns if column.name in names))
 
 
 _TODO = "Declare the column in the target as the source does, or move the table under another name."

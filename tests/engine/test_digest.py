@@ -325,16 +325,6 @@ def test_the_table_is_read_and_not_an_index_that_is_out_of_step(tmp_path: Path) 
     assert found.sha256 == by_hand((1, [b"true"]))
 
 
-def test_a_renamed_column_and_a_default_are_digested_as_the_target_will_hold_them() -> None:
-    """The source's digest under the target's names is the digest that the target will have."""
-    source = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, z)", "INSERT INTO t VALUES(1, 'a')")
-    target = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, a, d)", "INSERT INTO t VALUES(1, 'a', 5)")
-
-    found = digest_table(source, read(source).tables["t"], renamed={"z": "a"}, constant={"d": "5"})
-
-    assert found == digest(target)
-
-
 def test_invalid_text_in_a_later_row_is_counted_once() -> None:
     """The rows before the one that is not UTF-8 are not added twice, and the connection reads text as before."""
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'a'), (2, CAST(x'ff' AS TEXT))")

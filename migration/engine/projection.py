@@ -1,0 +1,307 @@
+"""Build the SQL of source rows as they have to arrive in the target.
+
+Each table mapping has one :class:`Projection`. The copy, the digests, the look-up of keys, the trial of values and the
+judging of originals take their SQL from it, so they cannot differ about what a row is. ``s`` is a row of the source,
+``t`` is a row of the target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from migration.engine.sql import folded, listed, quoted
+from migration.engine.unique import keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from migration.engine.move import Move
+    from migration.engine.schema import Table
+    from migration.engine.unique import Key
+
+
+class ProjectedColumn(NamedTuple):
+    """Hold one column of the row that has to arrive.
+
+    Attributes:
+        name: As the target spells it.
+        source: SQL expression over the source row ``s``.
+        origin: The source column whose value it is, as the source spells it; empty where that is no single one.
+    """
+
+    name: str
+    source: str
+    origin: str = ""
+
+    @property
+    def target(self) -> str:
+        """SQL expression over the target row ``t``."""
+        return f"t.{quoted(self.name)}"
+
+
+class KeyColumn(NamedTuple):
+    """Hold one column of a key of the target, with the collation that the key compares it by."""
+
+    column: ProjectedColumn
+    collation: str
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Give the SQL of the rows of one table mapping, at both ends.
+
+    Attributes:
+        table: Table that the source rows are read from.
+        database: Name under which the connection has its database.
+        into: Table in the target.
+        columns: Every column of the row that has to arrive; those that the source feeds first, in the source's order.
+        computed: Generated columns that both ends have. Nothing is inserted into them.
+        rowid: The implicit rowid, where both ends have one.
+        rowid_counts: Whether the rowid is part of the row that has to arrive.
+        carries_rowid: Whether the copy may name the rowid.
+        where: SQL condition over ``s`` of the rows that are moved; empty when all are.
+    """
+
+    table: Table
+    database: str
+    into: Table
+    columns: tuple[ProjectedColumn, ...]
+    computed: tuple[ProjectedColumn, ...] = ()
+    rowid: ProjectedColumn | None = None
+    rowid_counts: bool = False
+    carries_rowid: bool = False
+    where: str = ""
+
+    @classmethod
+    def of(cls, move: Move, database: str = "main") -> Projection:
+        """Return the projection of one table mapping.
+
+        Args:
+            move: The table mapping with the facts of both its ends.
+            database: Name under which the connection has the database of the source rows.
+        """
+        columns = [ProjectedColumn(new, _column(old), old) for old, new in move.columns]
+        columns += [ProjectedColumn(name, f"({literal})") for name, literal in move.constant.items()]
+        rowid = None
+        if move.table.rowid and move.into.rowid:
+            rowid = ProjectedColumn(move.into.rowid, _column(move.table.rowid))
+        return cls(
+            table=move.table,
+            database=database,
+            into=move.into,
+            columns=tuple(columns),
+            computed=_computed(move),
+            rowid=rowid,
+            rowid_counts=move.rowid_counts,
+            carries_rowid=move.carries_rowid,
+        )
+
+    @classmethod
+    def of_table(cls, table: Table, database: str = "main", *, with_rowid: bool) -> Projection:
+        """Return the projection of a table onto itself.
+
+        Args:
+            table: The table that is read.
+            database: Name under which the connection has its database.
+            with_rowid: Whether the implicit rowid is part of a row, where the table has one.
+        """
+        columns = tuple(ProjectedColumn(column.name, _column(column.name), column.name) for column in table.stored)
+        rowid = ProjectedColumn(table.rowid, _column(table.rowid)) if table.rowid else None
+        return cls(table, database, table, columns, rowid=rowid, rowid_counts=with_rowid)
+
+    def within(self, table: Table) -> Projection:
+        """Return the projection of those columns alone that ``table`` has, which is in the place of the target's."""
+        names = {folded(column.name) for column in table.columns}
+        kept = tuple(column for column in self.columns if folded(column.name) in names)
+        rowid = self.rowid._replace(name=table.rowid) if self.rowid and table.rowid else None
+        return replace(self, columns=kept, rowid=rowid)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether each source row arrives as it is: all of them, every value under its own name."""
+        return not self.where and all(
+            column.source == _column(column.origin) and folded(column.origin) == folded(column.name)
+            for column in self.columns
+        )
+
+    @property
+    def row(self) -> list[ProjectedColumn]:
+        """The columns in the order of digests, behind the rowid where that counts."""
+        ordered = sorted(self.columns, key=lambda column: _digest_order(column.name))
+        return [self.rowid, *ordered] if self.rowid and self.rowid_counts else ordered
+
+    def source_row(self) -> list[str]:
+        """Return the SELECT list of a source row as it has to arrive."""
+        return [column.source for column in self.row]
+
+    def target_row(self) -> list[str]:
+        """Return the SELECT list of a target row, in the same order."""
+        return [column.target for column in self.row]
+
+    @cached_property
+    def keys(self) -> list[tuple[KeyColumn, ...]]:
+        """Every key of the target whose columns are all in the row."""
+        names = {folded(column.name) for column in self.columns}
+        return [self.key(key) for key in keys_of(self.into) if all(folded(name) in names for name, _ in key)]
+
+    def key(self, key: Key) -> tuple[KeyColumn, ...]:
+        """Return what source and target rows have in the columns of one key of the target."""
+        by_name = {folded(column.name): column for column in self.columns}
+        return tuple(KeyColumn(by_name[folded(name)], collation) for name, collation in key)
+
+    def key_places(self) -> list[tuple[int, ...]]:
+        """Return for each of :attr:`keys` where its columns stand in :attr:`row`."""
+        row = self.row
+        return [tuple(row.index(column) for column, _ in key) for key in self.keys]
+
+    def select(self, expressions: Iterable[str], where: str = "", *, by_index: bool = False) -> str:
+        """Return a query of the source rows.
+
+        Args:
+            expressions: SQL over ``s``.
+            where: Further condition over ``s``.
+            by_index: Whether an index may answer; else the rows are read from the table itself.
+        """
+        table = f"{quoted(self.database)}.{quoted(self.table.name)} AS s{'' if by_index else ' NOT INDEXED'}"
+        return f"SELECT {', '.join(expressions)} FROM {table}{_where(self.where, where)}"
+
+    def select_target(self, expressions: Iterable[str], where: str = "", *, by_index: bool = False) -> str:
+        """Return a query of the target rows.
+
+        Args:
+            expressions: SQL over ``t``.
+            where: Condition over ``t``.
+            by_index: Whether an index may answer; else the rows are read from the table itself.
+        """
+        table = f"{self._target} AS t{'' if by_index else ' NOT INDEXED'}"
+        return f"SELECT {', '.join(expressions)} FROM {table}{_where(where)}"
+
+    def insert(self, where: str = "", *, is_empty: bool) -> str:
+        """Return the statement that inserts the source rows, column by column.
+
+        Args:
+            where: Further condition over ``s``.
+            is_empty: Whether the target table has no row, so that each rowid is free.
+        """
+        columns = list(self.columns)
+        if self.rowid and self.carries_rowid and (self.rowid_counts or is_empty):
+            columns.insert(0, self.rowid)
+        query = self.select((column.source for column in columns), where)
+        return f"INSERT INTO {self._target}({listed([column.name for column in columns])}) {query}"
+
+    @property
+    def insert_records(self) -> str:
+        """The statement by which SQLite may copy stored records whole; empty where ``*`` is not the row."""
+        sides = self.table.columns, self.into.columns
+        names = [[folded(column.name) for column in side] for side in sides]
+        is_plain = self.table.kind == "table" and not any(column.generated for side in sides for column in side)
+        if not (is_plain and self.is_unchanged and names[0] == names[1]):
+            return ""
+        return f"INSERT INTO {self._target} {self.select(['*'])}"
+
+    @property
+    def delete_claimed(self) -> str:
+        """The statement that removes the target rows whose key a source row claims."""
+        return f"DELETE FROM {self._target} AS t{_where(self.claimed)}"
+
+    @property
+    def clashing(self) -> str:
+        """SQL over ``s``: some target row has a key of it. The target's own index finds that row."""
+        each = [
+            " AND ".join(f"{column.target} = {column.source} COLLATE {quoted(coll)}" for column, coll in key)
+            for key in self.keys
+        ]
+        same = " OR ".join(f"({pairs})" for pairs in each) or "0"
+        return f"EXISTS ({self.select_target(['1'], same, by_index=True)})"
+
+    @property
+    def claimed(self) -> str:
+        """SQL over ``t``: some source row has a key of it. The source need not have an index for that."""
+        each = []
+        for key in self.keys:
+            target = ", ".join(f"{column.target} COLLATE {quoted(collation)}" for column, collation in key)
+            each.append(f"({target}) IN ({self.select(column.source for column, _ in key)})")
+        return " OR ".join(each) or "0"
+
+    @property
+    def _target(self) -> str:
+        return f"main.{quoted(self.into.name)}"
+
+
+@dataclass(frozen=True)
+class Staging:
+    """Give the SQL that brings the rows of a source table as they are into a scratch table.
+
+    Columns of the scratch table have no type, so SQLite stores every value as it is. Implicit rowids are kept.
+
+    Attributes:
+        table: Table of the source.
+        name: Of the scratch table.
+    """
+
+    table: Table
+    name: str
+
+    @property
+    def create(self) -> str:
+        """The statement that makes the scratch table."""
+        return f"CREATE TABLE main.{quoted(self.name)}({listed(self._columns)})"
+
+    def copy(self, database: str) -> str:
+        """Return the statement that copies all rows from the database attached as ``database``."""
+        rows = f"SELECT {listed(self._row)} FROM {quoted(database)}.{quoted(self.table.name)}"
+        return f"{self._insert} {rows}"
+
+    @property
+    def insert_values(self) -> str:
+        """The statement that inserts one row whose values are bound."""
+        return f"{self._insert} VALUES({', '.join('?' for _ in self._row)})"
+
+    @property
+    def select_stored(self) -> str:
+        """The query of all values of each row, and behind them the stored bytes of each that is a text."""
+        raw = [f"iif(typeof({quoted(c)}) = 'text', CAST({quoted(c)} AS BLOB), NULL)" for c in self._row]
+        return f"SELECT {listed(self._row)}, {', '.join(raw)} FROM {quoted(self.table.name)}"
+
+    @property
+    def _insert(self) -> str:
+        return f"INSERT INTO main.{quoted(self.name)}({listed(self._row)})"
+
+    @property
+    def _columns(self) -> list[str]:
+        # Generated columns are staged as well, because their values are compared with those of the target.
+        return [column.name for column in self.table.columns if not column.hidden]
+
+    @property
+    def _row(self) -> list[str]:
+        rowid = [self.table.rowid] if self.table.rowid and not self.table.alias else []
+        return rowid + self._columns
+
+
+def _digest_order(name: str) -> tuple[str, str]:
+    """Return the key that sorts the columns of a row by name as digests have them."""
+    return folded(name), name
+
+
+def _column(name: str) -> str:
+    return f"s.{quoted(name)}"
+
+
+def _computed(move: Move) -> tuple[ProjectedColumn, ...]:
+    """Return the pairs of columns that both ends compute; only the expression or text encoding can differ."""
+    renamed = {folded(old): new for old, new in move.map.columns.items()}
+    pairs = [
+        (column.name, move.into.column(renamed.get(folded(column.name), column.name)))
+        for column in move.table.columns
+        if column.generated
+    ]
+    return tuple(
+        ProjectedColumn(there.name, _column(old), old) for old, there in pairs if there is not None and there.generated
+    )
+
+
+def _where(*conditions: str) -> str:
+    stated = [condition for condition in conditions if condition]
+    return f" WHERE {' AND '.join(f'({condition})' for condition in stated)}" if stated else ""

@@ -1,0 +1,322 @@
+"""The SQL of source rows as they have to arrive, run by SQLite at both ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from migration.engine.connections import open_memory
+from migration.engine.digest import digest_query, digest_table
+from migration.engine.move import Move, fit, move_of_target
+from migration.engine.projection import Projection, Staging
+from migration.engine.schema import read
+from migration.plan.model import Source, TableMap
+
+if TYPE_CHECKING:
+    import sqlite3
+
+HOSTILE = 'a"b; DROP TABLE t --'
+
+
+def ends(source: str, target: str, *rows: str) -> sqlite3.Connection:
+    """Return a connection with table ``t`` in ``main``, and table ``t`` with rows in an attached ``src``."""
+    con = open_memory()
+    con.execute("ATTACH ':memory:' AS src")
+    con.execute(target)
+    con.execute(source)
+    for row in rows:
+        con.execute(f"INSERT INTO src.t{row}")
+    return con
+
+
+def projected(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Projection:
+    """Return the projection of ``src.t`` into ``main.t``; every column must have a place."""
+    return Projection.of(moved(con, new=new, **keys), "src")
+
+
+def moved(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Move:
+    """Return the table mapping of ``src.t`` into ``main.t``."""
+    table_map = TableMap(name="t", **keys)
+    source = Source(name="a", file="a.db", tables=[table_map])
+    move, problems = fit(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=new)
+    assert problems == []
+    return move
+
+
+def rows_at_both_ends(con: sqlite3.Connection, rows: Projection) -> tuple[list[Any], list[Any]]:
+    """Insert the source rows, and return what the source's list gives and what the target's gives."""
+    con.execute(rows.insert(is_empty=True))
+    source = con.execute(rows.select(rows.source_row())).fetchall()
+    return source, con.execute(rows.select_target(rows.target_row())).fetchall()
+
+
+def test_both_lists_have_the_order_of_the_target_names() -> None:
+    """The source spells and orders its columns otherwise."""
+    con = ends(
+        "CREATE TABLE src.t(z, B, id INTEGER PRIMARY KEY)",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, b, A)",
+        " VALUES(1, 2, 3)",
+    )
+
+    rows = projected(con, columns={"z": "A"})
+
+    assert [column.name for column in rows.row] == ["A", "b", "id"]
+    assert rows_at_both_ends(con, rows) == ([(1, 2, 3)], [(1, 2, 3)])
+    assert con.execute("SELECT id, b, A FROM t").fetchall() == [(3, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("default", "stored"),
+    [
+        ("REAL DEFAULT 0", 0.0),
+        ("TEXT DEFAULT 5", "5"),
+        ("DEFAULT 'it''s'", "it's"),
+        ("", None),
+        ("DEFAULT x'00'", b"\0"),
+    ],
+)
+def test_a_column_that_no_source_column_feeds_is_its_stored_default(default: str, stored: object) -> None:
+    """It is part of the row, and the copy writes it."""
+    con = ends("CREATE TABLE src.t(v)", f"CREATE TABLE t(v, more {default})", " VALUES(1)")
+
+    rows = projected(con, rowids="renumber")
+
+    assert rows_at_both_ends(con, rows) == ([(stored, 1)], [(stored, 1)])
+    assert '"more"' in rows.insert(is_empty=True)
+
+
+def test_generated_columns_are_computed_and_not_copied() -> None:
+    """They are listed apart, under the target's name."""
+    con = ends("CREATE TABLE src.t(v, g AS (v + 1))", "CREATE TABLE t(v, h AS (v + 1))", "(v) VALUES(1)")
+
+    rows = projected(con, columns={"g": "h"}, rowids="renumber")
+
+    assert [column.name for column in rows.columns] == ["v"]
+    assert [(column.name, column.origin) for column in rows.computed] == [("h", "g")]
+    assert rows_at_both_ends(con, rows) == ([(1,)], [(1,)])
+    assert con.execute(rows.select(column.source for column in rows.computed)).fetchall() == [(2,)]
+
+
+def test_the_rowid_is_first_where_it_alone_tells_rows_apart() -> None:
+    """The copy keeps it, also in a table that has rows."""
+    con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 'x')")
+    con.execute("INSERT INTO t(rowid, v) VALUES(9, 'y')")
+
+    rows = projected(con)
+    con.execute(rows.insert(is_empty=False))
+
+    assert con.execute(rows.select(rows.source_row())).fetchall() == [(7, "x")]
+    assert con.execute(rows.select_target(rows.target_row())).fetchall() == [(7, "x"), (9, "y")]
+
+
+@pytest.mark.parametrize(("is_empty", "rowids"), [(True, [(7,)]), (False, [(1,)])])
+def test_a_rowid_beside_a_key_is_kept_in_an_empty_table_alone(is_empty: bool, rowids: list[tuple[int]]) -> None:
+    """It is no part of the row."""
+    con = ends("CREATE TABLE src.t(k UNIQUE)", "CREATE TABLE t(k UNIQUE)", "(rowid, k) VALUES(7, 'x')")
+
+    rows = projected(con)
+    con.execute(rows.insert(is_empty=is_empty))
+
+    assert [column.name for column in rows.row] == ["k"]
+    assert con.execute("SELECT rowid FROM t").fetchall() == rowids
+
+
+def test_a_rowid_that_may_change_is_neither_read_nor_written() -> None:
+    """The plan says ``renumber``."""
+    con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 'x')")
+
+    rows = projected(con, rowids="renumber")
+
+    assert rows_at_both_ends(con, rows) == ([("x",)], [("x",)])
+    assert con.execute("SELECT rowid FROM t").fetchall() == [(1,)]
+
+
+def test_a_column_that_is_named_rowid_does_not_hide_the_rowid() -> None:
+    """The projection then reads the rowid under another name."""
+    con = ends(
+        "CREATE TABLE src.t(rowid, oid)", "CREATE TABLE t(rowid, oid)", "(_rowid_, rowid, oid) VALUES(7, 'x', 'y')"
+    )
+
+    assert rows_at_both_ends(con, projected(con)) == ([(7, "y", "x")], [(7, "y", "x")])
+
+
+def test_tables_without_rowid_have_none() -> None:
+    """At one end is enough."""
+    con = ends(
+        "CREATE TABLE src.t(k PRIMARY KEY, v) WITHOUT ROWID", "CREATE TABLE t(k PRIMARY KEY, v)", " VALUES('x', 1)"
+    )
+
+    rows = projected(con)
+
+    assert rows.rowid is None
+    assert rows_at_both_ends(con, rows) == ([("x", 1)], [("x", 1)])
+
+
+def test_the_rowid_has_the_name_under_which_the_table_in_place_shows_it() -> None:
+    """A column of that table may hide the name that was planned."""
+    con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 'x')")
+    con.execute("CREATE TABLE other(v, rowid)")
+
+    rows = projected(con).within(read(con).tables["other"])
+
+    assert [(column.name, column.source) for column in rows.row] == [("_rowid_", 's."rowid"'), ("v", 's."v"')]
+
+
+def test_hostile_names_are_names_and_no_sql() -> None:
+    """Of a column, of a table and of an attached database."""
+    name = '"' + HOSTILE.replace('"', '""') + '"'
+    con = open_memory()
+    con.execute(f"ATTACH ':memory:' AS {name}")
+    for place in ("main", name):
+        con.execute(f"CREATE TABLE {place}.{name}({name} PRIMARY KEY, v)")
+    con.execute(f"INSERT INTO {name}.{name} VALUES('x', 1)")
+    table_map = TableMap(name=HOSTILE)
+    source = Source(name="a", file="a.db", tables=[table_map])
+    table, into = read(con, HOSTILE).tables[HOSTILE], read(con).tables[HOSTILE]
+    rows = Projection.of(fit(source, table_map, table, into, new=False)[0], HOSTILE)
+
+    assert rows_at_both_ends(con, rows) == ([("x", 1)], [("x", 1)])
+    assert con.execute(rows.select(["count(*)"], rows.clashing)).fetchone() == (1,)
+    assert con.execute(rows.delete_claimed).rowcount == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "clashing"),
+    [
+        ("CREATE TABLE t(k, v, UNIQUE(k COLLATE NOCASE))", 1),
+        ("CREATE TABLE t(k UNIQUE, v)", 0),
+        ("CREATE TABLE t(k COLLATE NOCASE, v, PRIMARY KEY(k, v)) WITHOUT ROWID", 0),
+        ("CREATE TABLE t(k, v)", 0),
+    ],
+)
+def test_keys_are_compared_by_the_collation_of_the_key(target: str, clashing: int) -> None:
+    """Both directions agree: rows of the source that clash, and rows of the target that are claimed."""
+    con = ends("CREATE TABLE src.t(k, v)", target, " VALUES('X', 2)")
+    con.execute("INSERT INTO t VALUES('x', 1)")
+
+    rows = projected(con, new=False, rowids="renumber")
+
+    assert con.execute(rows.select(["count(*)"], rows.clashing)).fetchone() == (clashing,)
+    assert con.execute(rows.select_target(["count(*)"], rows.claimed, by_index=True)).fetchone() == (clashing,)
+
+
+def test_a_key_is_found_under_the_name_of_the_target() -> None:
+    """Its places are those in the row, behind the rowid where that counts."""
+    con = ends("CREATE TABLE src.t(z, a)", "CREATE TABLE t(a, k, more DEFAULT 1, UNIQUE(k, more))", " VALUES('x', 2)")
+
+    rows = projected(con, columns={"z": "k"})
+
+    assert [[column.name for column, _ in key] for key in rows.keys] == [["k", "more"]]
+    assert rows.key_places() == [(1, 2)]
+    assert con.execute(rows.select(column.source for column, _ in rows.keys[0])).fetchall() == [("x", 1)]
+
+
+def test_a_key_is_left_out_where_the_table_lacks_a_column_of_it() -> None:
+    """Another table may stand where the target's was planned."""
+    con = ends("CREATE TABLE src.t(k, v)", "CREATE TABLE t(k, v, UNIQUE(k, v), UNIQUE(v))")
+    con.execute("CREATE TABLE other(V)")
+
+    rows = projected(con).within(read(con).tables["other"])
+
+    assert [column.name for column in rows.row] == ["v"]
+    assert [[column.name for column, _ in key] for key in rows.keys] == [["v"]]
+
+
+@pytest.mark.parametrize("create", ["USING fts5(a, b)", "USING rtree(id, b, a)"])
+def test_rows_of_a_virtual_table_arrive_under_their_rowids(create: str) -> None:
+    """Hidden columns are no part of them."""
+    fields = "rowid, a, b" if "fts5" in create else "id, a, b"
+    values = " VALUES(7, 'x', 'y')" if "fts5" in create else " VALUES(7, 2.0, 1.0)"
+    con = ends(f"CREATE VIRTUAL TABLE src.t {create}", f"CREATE VIRTUAL TABLE t {create}", f"({fields}){values}")
+
+    source, target = rows_at_both_ends(con, projected(con))
+
+    assert source == target
+    assert source[0][0] == 7
+
+
+def test_a_condition_of_the_rows_stands_in_every_query() -> None:
+    """Copy, digest and look-up of keys leave the same rows behind."""
+    con = ends("CREATE TABLE src.t(k PRIMARY KEY, v)", "CREATE TABLE t(k PRIMARY KEY, v)", " VALUES('x', 1), ('y', 2)")
+    move = moved(con)
+    plain = Projection.of(move, "src")
+    some = Projection(plain.table, "src", plain.into, plain.columns, where="s.v = 1 OR s.v = 3")
+
+    con.execute(some.insert(is_empty=True))
+
+    assert con.execute("SELECT k FROM t").fetchall() == [("x",)]
+    assert con.execute(some.select(["s.k"], "s.k > ''")).fetchall() == [("x",)]
+    assert con.execute(some.select_target(["t.k"], some.claimed)).fetchall() == [("x",)]
+    assert (plain.is_unchanged, some.is_unchanged) == (True, False)
+    assert (bool(plain.insert_records), some.insert_records) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "keys"),
+    [
+        ("CREATE TABLE src.t(k, v)", "CREATE TABLE t(v, k)", {}),
+        ("CREATE TABLE src.t(k)", "CREATE TABLE t(k, v DEFAULT 1)", {}),
+        ("CREATE TABLE src.t(k, g AS (k))", "CREATE TABLE t(k, g AS (k))", {}),
+        ("CREATE TABLE src.t(k, v)", "CREATE TABLE t(k, v)", {"columns": {"k": "v", "v": "k"}}),
+    ],
+)
+def test_records_are_no_rows_where_columns_differ(source: str, target: str, keys: dict[str, Any]) -> None:
+    """``SELECT *`` would put a value into another column."""
+    con = ends(source, target)
+
+    assert projected(con, **keys).insert_records == ""
+
+
+def test_the_digest_of_the_projection_is_that_of_the_target_table() -> None:
+    """The sum before plus the sum that is moved is the sum afterwards."""
+    con = ends(
+        "CREATE TABLE src.t(id INTEGER PRIMARY KEY, z)",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a, d DEFAULT 5)",
+        " VALUES(1, 'a')",
+    )
+
+    rows = projected(con, columns={"z": "a"})
+    expected = digest_query(con, rows.select(rows.source_row()))
+    con.execute(rows.insert(is_empty=True))
+
+    assert digest_table(con, read(con).tables["t"]) == expected
+
+
+def test_rows_are_read_from_the_table_unless_an_index_may_answer() -> None:
+    """SQLite would take an index that has all columns, and that may lie."""
+    con = ends("CREATE TABLE src.t(k UNIQUE, v)", "CREATE TABLE t(k UNIQUE, v)")
+    rows = projected(con)
+    by_table = rows.select(["s.k"]), rows.select_target(["t.k"])
+    by_index = rows.select(["s.k"], by_index=True), rows.select_target(["t.k"], by_index=True)
+
+    plans = [con.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()[0][3] for query in (*by_table, *by_index)]
+
+    assert ["INDEX" in plan for plan in plans] == [False, False, True, True]
+
+
+def test_rows_that_the_target_has_are_projected_onto_themselves() -> None:
+    """Also where the table is to get a key that it has not."""
+    con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)", "(rowid, v) VALUES(7, 'x')")
+    move = move_of_target("target.db", read(con, "src").tables["t"], read(con).tables["t"], rowids=True)
+
+    rows = Projection.of(move, "src")
+
+    assert rows_at_both_ends(con, rows) == ([("x",)], [("x",)])
+    assert con.execute("SELECT rowid FROM t").fetchall() == [(7,)]
+    assert move.subject == "target.db:t"
+
+
+def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:
+    """The scratch table has no types, so that no value changes."""
+    con = ends("CREATE TABLE src.t(v REAL, g AS (v + 1))", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 1)")
+    staging = Staging(read(con, "src").tables["t"], "a.t")
+
+    con.execute(staging.create)
+    con.execute(staging.copy("src"))
+    con.execute(staging.insert_values, (8, "x", None))
+
+    assert con.execute('SELECT rowid, v, typeof(v), g FROM "a.t"').fetchall() == [
+        (7, 1.0, "real", 2.0),
+        (8, "x", "text", None),
+    ]
