@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import content_seen, file_content, likened_content
+from migration.engine.content import digest_or_reason, read_contents, read_contents_using_backup
 from migration.engine.durable import move
 from migration.engine.explain import databases
 from migration.engine.observation import Observation, equal, not_required
@@ -94,8 +94,8 @@ def restorable_observations(
             restored = Path(folder) / f"{len(seen)}.db"
             if (root / archived).is_file():
                 shutil.copyfile(root / archived, restored)
-            look = partial(likened_content, copy=copy, folder=backup_set) if copy else file_content
-            found = content_seen(restored, partial(look, limits=limits))
+            look = partial(read_contents_using_backup, copy=copy, folder=backup_set) if copy else read_contents
+            found = digest_or_reason(restored, partial(look, limits=limits))
             compared = equal(archived, copy.digest if copy else "in the manifest", found)
             backup = backup_set / copy.copy if copy else backup_set
             seen.append(explained(compared, partial(databases, backup, restored, limits)))

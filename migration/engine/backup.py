@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS, Aside
 from migration.engine.connections import open_new, open_readonly
-from migration.engine.content import Content, content_of, content_of_file, has_wal, same_pages
-from migration.engine.digest import TableDigest, digest_database, digest_file
-from migration.engine.dump import load_dump, marks, write_dump
+from migration.engine.content import has_wal, load_contents, read_contents
+from migration.engine.digest import digest_file
+from migration.engine.dump import write_dump
 from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
-from migration.engine.guard import looking
 from migration.engine.limits import Limits
 from migration.engine.manifest import CodeCopy, DatabaseCopy
 from migration.engine.progress import size_of
-from migration.engine.schema import read
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
     from typing import TextIO
 
     from migration.engine.facts import Facts
@@ -110,53 +107,7 @@ def _is_proved(facts: Facts, copy: Path) -> bool:
         with Aside("same pages", live, copy, limits=facts.guard.limits) as comparison:
             if comparison.result():
                 return True
-    return file_content_digest(copy, facts.guard.limits) == facts.digest
-
-
-def copied_content(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
-    """Return what a copy holds: what the manifest says as long as its bytes are those that were proved.
-
-    Raises:
-        sqlite3.Error: It is missing, or no database any more.
-    """
-    path = folder / copy.copy
-    proved = path.is_file() and digest_file(path) == copy.sha256
-    return _as_proved(copy) if proved else file_content(path, limits)
-
-
-def likened_content(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
-    """Return what a database holds: what its backup does where every page is the same, else what is read.
-
-    It is read as well where the manifest's digests do not belong together: then somebody has edited them.
-
-    Args:
-        path: A database that no connection of this process has open.
-        copy: The backup of it, proved when it was made.
-        folder: The backup set.
-        limits: Of what is read.
-
-    Raises:
-        sqlite3.Error: It is missing, or no database.
-    """
-    there = path.is_file() and (folder / copy.copy).is_file()
-    if there and not has_wal(path) and same_pages(path, folder / copy.copy, copy.sha256):
-        proved = _as_proved(copy)
-        with looking(path, limits) as con:
-            if digest_database(read(con), proved.tables, marks(con)) == proved.digest:
-                return proved
-    return file_content(path, limits)
-
-
-def dumped_content(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
-    """Return what a dump brings back into an empty database: what was proved, while it is that very dump."""
-    path = folder / copy.dump
-    proved = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
-    return _as_proved(copy) if proved else reloaded_content(path, limits)
-
-
-def _as_proved(copy: DatabaseCopy) -> Content:
-    tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
-    return Content(copy.digest, tables)
+    return read_contents(copy, facts.guard.limits).digest == facts.digest
 
 
 def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:
@@ -179,7 +130,7 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
         if not loaded:
             _dump(folder / copy.copy, out, limits)
     if loaded.get("digest") != copy.digest:
-        loaded = {"sha256": digest_file(part), "digest": reloaded_digest(part, limits)}
+        loaded = {"sha256": digest_file(part), "digest": load_contents(part, limits).digest}
     settle(part, path)
     return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=loaded["digest"])
 
@@ -201,30 +152,6 @@ def _dump(copy: Path, out: TextIO, limits: Limits) -> None:
     out.flush()
 
 
-def reloaded_digest(dump: Path, limits: Limits | None = None) -> str:
-    """Load a dump into a scratch database beside it and return the content digest; the scratch is gone afterwards."""
-    return reloaded_content(dump, limits).digest
-
-
-def reloaded_content(dump: Path, limits: Limits | None = None) -> Content:
-    """Load a dump into a scratch database beside it and return what that holds; the scratch is gone afterwards."""
-    with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        return loaded_content(lines, dump.with_name(dump.name.removesuffix(".part") + ".reloaded"), limits)
-
-
-def loaded_content(lines: Iterable[str], scratch: Path, limits: Limits | None = None) -> Content:
-    """Load the lines of a dump into ``scratch`` and return what it then holds; the scratch is gone afterwards."""
-    con = open_new(scratch, limits)
-    try:
-        con.execute("PRAGMA synchronous=OFF")
-        con.execute("PRAGMA journal_mode=OFF").fetchone()
-        load_dump(con, lines)
-        return content_of(con)
-    finally:
-        con.close()
-        scratch.unlink()
-
-
 def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...]:
     """Copy the code files that the run will rewrite, bytes and mode."""
     copies = []
@@ -235,32 +162,6 @@ def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...
         mode = (root / file).stat().st_mode & 0o777
         copies.append(CodeCopy(file, name, len(data), digest_file(folder / name), mode))
     return tuple(copies)
-
-
-def content_digest(con: sqlite3.Connection) -> str:
-    """Return the content digest of the database that ``con`` has open."""
-    return content_of(con).digest
-
-
-def file_content(path: Path, limits: Limits | None = None) -> Content:
-    """Return what a database file holds, read through a new connection that cannot write."""
-    with looking(path, limits) as con:
-        return content_of_file(path, con)
-
-
-def file_content_digest(path: Path, limits: Limits | None = None) -> str:
-    """Return the content digest of a database file, read through a new connection that cannot write."""
-    return file_content(path, limits).digest
-
-
-def content_seen(path: Path, look: Callable[[Path], Content] = file_content) -> str:
-    """Return the content digest of a database file, or in words why it has none; ``look`` says how it is read."""
-    if not os.path.lexists(path):
-        return "no such file"
-    try:
-        return look(path).digest
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        return f"cannot be read ({error})"
 
 
 def clear_scratch(folder: Path) -> None:

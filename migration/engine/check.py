@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import history
-from migration.engine.backup import content_seen, file_content
+from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.digest import digest_tables
 from migration.engine.explain import databases
 from migration.engine.findings import Finding
@@ -88,10 +88,10 @@ def archives_unchanged(
         limits: Of what is read.
         folder: The backup set, by which an archive that differs is explained; None: it is not.
     """
-    seen, look = [], partial(file_content, limits=limits)
+    seen, look = [], partial(read_contents, limits=limits)
     for file, archived in sealed.archive.items():
         copy = sealed.database(file)
-        compared = equal(archived, copy.digest if copy else "in the manifest", content_seen(root / archived, look))
+        compared = equal(archived, copy.digest if copy else "in the manifest", digest_or_reason(root / archived, look))
         if copy and folder:
             compared = explained(compared, partial(databases, folder / copy.copy, root / archived, limits))
         seen.append(compared)

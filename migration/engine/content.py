@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS
-from migration.engine.digest import TableDigest, digest_database, digest_tables
-from migration.engine.dump import marks
+from migration.engine.connections import open_new
+from migration.engine.digest import TableDigest, digest_database, digest_file, digest_tables
+from migration.engine.dump import load_dump, marks
 from migration.engine.guard import looking
 from migration.engine.halves import digest_file_tables
 from migration.engine.limits import Limits
@@ -17,8 +20,12 @@ from migration.engine.schema import Schema, read
 
 if TYPE_CHECKING:
     import sqlite3
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
     from typing import BinaryIO
+
+    from migration.engine.manifest import DatabaseCopy
+else:
+    from sqlite_utils.utils import sqlite3
 
 _CHUNK = 1 << 20
 _HEADER_BYTES = 100
@@ -37,20 +44,118 @@ class Content:
     tables: dict[str, TableDigest]
 
 
-def content_of(con: sqlite3.Connection, schema: Schema | None = None) -> Content:
-    """Read all that is in the database that ``con`` has open; its schema need not be read twice."""
-    schema = schema or read(con)
-    return _content(con, schema, digest_tables(con, schema))
+def read_contents(
+    database: Path | sqlite3.Connection,
+    limits: Limits | None = None,
+    *,
+    schema: Schema | None = None,
+    file: Path | None = None,
+) -> Content:
+    """Read all that is in a database.
+
+    Args:
+        database: A file, which a new connection reads that cannot write; or a connection that has it open.
+        limits: Of that new connection.
+        schema: Of the database, where it was read already.
+        file: The file that the connection, in no transaction, has open. A second process then reads half of a large
+            one.
+
+    Raises:
+        sqlite3.Error: The file is missing, locked or no database.
+    """
+    if isinstance(database, Path):
+        with looking(database, limits) as con:
+            return read_contents(con, file=database)
+    schema = schema or read(database)
+    tables = digest_file_tables(file, database, schema) if file else digest_tables(database, schema)
+    return Content(digest_database(schema, tables, marks(database)), tables)
 
 
-def content_of_file(path: Path, con: sqlite3.Connection) -> Content:
-    """Read all that is in the file that ``con``, in no transaction, has open; a large one with a second process."""
-    schema = read(con)
-    return _content(con, schema, digest_file_tables(path, con, schema))
+def digest_or_reason(path: Path, reader: Callable[[Path], Content] = read_contents) -> str:
+    """Return the content digest of a database file, or in words why it has none.
+
+    Args:
+        path: The file.
+        reader: Reads it.
+    """
+    if not os.path.lexists(path):
+        return "no such file"
+    try:
+        return reader(path).digest
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return f"cannot be read ({error})"
 
 
-def _content(con: sqlite3.Connection, schema: Schema, tables: dict[str, TableDigest]) -> Content:
-    return Content(digest_database(schema, tables, marks(con)), tables)
+def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+    """Return what a copy in a backup set holds, as it was proved while it has the same bytes.
+
+    Raises:
+        sqlite3.Error: It is missing, or no database any more.
+    """
+    path = folder / copy.copy
+    is_proved = path.is_file() and digest_file(path) == copy.sha256
+    return _as_proved(copy) if is_proved else read_contents(path, limits)
+
+
+def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+    """Return what a dump brings back into an empty database, as it was proved while it is that very dump."""
+    path = folder / copy.dump
+    is_proved = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
+    return _as_proved(copy) if is_proved else load_contents(path, limits)
+
+
+def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+    """Return what a database holds, as its backup was proved where every page is the same.
+
+    It is read as well where the manifest's digests do not belong together, because the manifest was edited then.
+
+    Args:
+        path: A database that no connection of this process has open.
+        copy: The backup of it, proved when it was made.
+        folder: The backup set.
+        limits: Of what is read.
+
+    Raises:
+        sqlite3.Error: It is missing, or no database.
+    """
+    both_exist = path.is_file() and (folder / copy.copy).is_file()
+    if both_exist and not has_wal(path) and same_pages(path, folder / copy.copy, copy.sha256):
+        proved = _as_proved(copy)
+        with looking(path, limits) as con:
+            if digest_database(read(con), proved.tables, marks(con)) == proved.digest:
+                return proved
+    return read_contents(path, limits)
+
+
+def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[str] | None = None) -> Content:
+    """Load a dump into a scratch database beside it, and return what that holds. The scratch is gone afterwards.
+
+    Args:
+        dump: The file.
+        limits: Of the scratch database.
+        lines: Those of the dump, where it is still being written.
+
+    Raises:
+        sqlite3.Error: The dump cannot be loaded.
+    """
+    if lines is None:
+        with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as text:
+            return load_contents(dump, limits, lines=text)
+    scratch = dump.with_name(dump.name.removesuffix(".part") + ".reloaded")
+    con = open_new(scratch, limits)
+    try:
+        con.execute("PRAGMA synchronous=OFF")
+        con.execute("PRAGMA journal_mode=OFF").fetchone()
+        load_dump(con, lines)
+        return read_contents(con)
+    finally:
+        con.close()
+        scratch.unlink()
+
+
+def _as_proved(copy: DatabaseCopy) -> Content:
+    tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
+    return Content(copy.digest, tables)
 
 
 @dataclass
@@ -72,8 +177,7 @@ class Reader:
         before = bytes_of(path)
         if path in self._known and self._known[path][0] == before:
             return self._known[path][1]
-        with looking(path, self.limits) as con:
-            found = content_of_file(path, con)
+        found = read_contents(path, self.limits)
         if bytes_of(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
             self._known[path] = before, found
         return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS, Aside
 from migration.engine.connections import limits_of
-from migration.engine.content import content_of
+from migration.engine.content import read_contents
 from migration.engine.deadline import out_of_proportion, seconds_for
 from migration.engine.dump import marks
 from migration.engine.files import FileProblem, has_hot_journal, size_with_sidecars
@@ -150,7 +150,7 @@ def _corrupt(file: str, lines: list[str]) -> FileProblem | None:
 def _facts(name: str, file: str, guard: Guard) -> Facts:
     con = guard.reader
     schema = read(con)
-    content = content_of(con, schema)
+    content = read_contents(con, schema=schema)
     return Facts(
         name=name,
         file=file,

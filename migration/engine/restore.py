@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.aside import Aside
-from migration.engine.backup import content_digest, settle
+from migration.engine.backup import settle
 from migration.engine.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
+from migration.engine.content import read_contents
 from migration.engine.durable import make_private_folder, sync_folder
 from migration.engine.files import MAGIC, has_hot_journal
 from migration.engine.ledger import Ledger
@@ -138,7 +139,7 @@ def overwrite(
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(con)
-        found = content_digest(con)
+        found = read_contents(con).digest
     sync_folder(database.parent)  # else a power cut could bring the journal back, and with it what was overwritten
     return found, kept
 
@@ -229,7 +230,7 @@ def in_words(database: Path) -> Iterator[None]:
 
 def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: Known | None) -> str:
     """A copy of the database is in the backup set, if its content is another than the known one."""
-    if known and (_same_bytes(database, known, limits_of(con)) or content_digest(con) == known.digest):
+    if known and (_same_bytes(database, known, limits_of(con)) or read_contents(con).digest == known.digest):
         return ""
     kept = _free(folder / "databases", f"{database.stem}-before-rollback.db")
     Ledger(folder).note("keeping", file=database.name, kept=f"databases/{kept.name}")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine import manifest, restore
-from migration.engine.backup import clear_scratch, content_seen, file_content, likened_content
+from migration.engine.backup import clear_scratch
+from migration.engine.content import digest_or_reason, read_contents, read_contents_using_backup
 from migration.engine.digest import digest_file
 from migration.engine.durable import move, replace
 from migration.engine.ledger import Ledger
@@ -126,8 +127,8 @@ def _name(
 def _rename_back(
     archive: Path, old: Path, folder: Path, copy: DatabaseCopy, seen: dict[str, str], limits: Limits | None
 ) -> None:
-    look = partial(likened_content, copy=copy, folder=folder, limits=limits)
-    seen.setdefault(copy.file, content_seen(archive, look))  # before anybody finds it under its old name
+    look = partial(read_contents_using_backup, copy=copy, folder=folder, limits=limits)
+    seen.setdefault(copy.file, digest_or_reason(archive, look))  # before anybody finds it under its old name
     for left in reversed(range(_ATTEMPTS)):  # whoever opens the old name all the time makes an empty file all the time
         if restore.is_void(old):
             restore.remove_void(old)
@@ -148,7 +149,7 @@ def _settled(archive: Path, folder: Path, digest: str, limits: Limits | None) ->
     with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
         lonely = Path(scratch) / "archive.db"
         shutil.copyfile(archive, lonely)
-        found = content_seen(lonely, partial(file_content, limits=limits))
+        found = digest_or_reason(lonely, partial(read_contents, limits=limits))
     unchanged = found == digest and restore.write_version(archive) == 1  # it left WAL mode
     if by or not unchanged:
         names = " and ".join(one.name for one in restore.sidecars(archive))

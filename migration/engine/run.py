@@ -14,10 +14,9 @@ import migration
 from migration.engine import archive as archives
 from migration.engine import bystanders, history, manifest, rollback, sets, stages
 from migration.engine.applications import Applications
-from migration.engine.backup import content_digest
 from migration.engine.checks.committed import RECORDED
 from migration.engine.compare import Compared
-from migration.engine.content import Content, Reader
+from migration.engine.content import Content, Reader, read_contents
 from migration.engine.diff import unified
 from migration.engine.durable import write_new
 from migration.engine.explain import RowsBefore
@@ -299,7 +298,7 @@ class Run(Pipeline):
         self.close_target()
         guarded = self.found.databases if self.has_preflight else []
         # What is still under its guard is read there: as soon as that is released, others may write again.
-        proved = {facts.file: content_digest(facts.guard.writer) for facts in guarded if _holds(facts.guard)}
+        proved = {facts.file: read_contents(facts.guard.writer).digest for facts in guarded if _holds(facts.guard)}
         for facts in guarded:
             facts.guard.release()
         if not self.is_sealed:

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 from migration.engine import history
 from migration.engine.aside import WORTH_A_PROCESS
-from migration.engine.content import bytes_of
-from migration.engine.digest import digest_database
-from migration.engine.dump import marks
+from migration.engine.content import bytes_of, read_contents
 from migration.engine.guard import looking
-from migration.engine.halves import digest_file_tables
 from migration.engine.observation import counted
 from migration.engine.restore import take_back
-from migration.engine.schema import read
 from migration.engine.sqlite_errors import in_use, is_in_use
 from migration.plan.problem import ProblemError
 
@@ -74,16 +70,15 @@ def _bytes(target: Path) -> tuple[str, ...]:
 
 
 def _read(target: Path, con: sqlite3.Connection, run: str) -> Standing:
-    schema = read(con)
-    digests = digest_file_tables(target, con, schema)
+    content = read_contents(con, file=target)
     rows = history.read(con)
     row = next((one for one in rows if one.run == run), None)
     return Standing(
-        digest=digest_database(schema, digests, marks(con)),
+        digest=content.digest,
         committed=row is not None,
         later=rows[-1].run if row and rows[-1] is not row else "",
         empty=not con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0],
-        changed=_changed(row, digests),
+        changed=_changed(row, content.tables),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import content_seen, file_content
+from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.digest import digest_file
 from migration.engine.explain import databases
 from migration.engine.observation import Observation, equal
@@ -69,10 +69,10 @@ def restored_observations(
 
     What was ``proved`` is not read again: others may use it by now.
     """
-    look = partial(file_content, limits=limits)
+    look = partial(read_contents, limits=limits)
     seen = [
         explained(
-            equal(copy.file, copy.digest, proved.get(copy.file) or content_seen(root / copy.file, look)),
+            equal(copy.file, copy.digest, proved.get(copy.file) or digest_or_reason(root / copy.file, look)),
             partial(databases, folder / copy.copy, root / copy.file, limits),
         )
         for copy in sealed.databases

@@ -12,9 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import loaded_content
 from migration.engine.connections import open_readonly
-from migration.engine.content import bytes_of, same_pages
+from migration.engine.content import bytes_of, load_contents, same_pages
 from migration.engine.examine import examine
 from migration.engine.facts import damage
 from migration.engine.halves import lower_halves
@@ -68,7 +67,7 @@ def _reload(dump: Path, complete: threading.Event) -> dict[str, str]:
             seen.update(line)
             yield line.decode("utf-8", "surrogateescape")
 
-    found = loaded_content(lines(), dump.with_name(dump.name.removesuffix(".part") + ".reloaded"))
+    found = load_contents(dump, lines=lines())
     return {"sha256": seen.hexdigest(), "digest": found.digest}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import file_content_digest
+from migration.engine.content import read_contents
 from migration.inventory.kinds import is_set_aside
 
 if TYPE_CHECKING:
@@ -49,6 +49,6 @@ def _originality(one: Database) -> tuple[object, ...]:
 
 def _digest(path: Path, limits: Limits | None) -> str:
     try:
-        return file_content_digest(path, limits)
+        return read_contents(path, limits).digest
     except (sqlite3.Error, OSError):  # locked just now, or damaged further in: then nothing is said of it
         return ""

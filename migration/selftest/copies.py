@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import content_seen
+from migration.engine.content import digest_or_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def contents(root: Path, plan: Plan) -> dict[str, str]:
             continue
         name = path.relative_to(root).as_posix()
         if path in databases:
-            found[name] = content_seen(path)
+            found[name] = digest_or_reason(path)
         elif path.is_symlink():
             found[name] = str(path.readlink())
         elif path.is_file():

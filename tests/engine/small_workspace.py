@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.backup import file_content_digest
+from migration.engine.content import read_contents
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
 from migration.engine.request import RunRequest, Settings
@@ -132,7 +132,7 @@ def state(root: Path) -> State:
         mode = path.stat().st_mode & 0o777
         data = path.read_bytes()
         if data.startswith(b"SQLite format 3"):
-            databases[name] = (file_content_digest(path), mode, {1: "delete", 2: "wal"}[data[18]])
+            databases[name] = (read_contents(path).digest, mode, {1: "delete", 2: "wal"}[data[18]])
         else:
             files[name] = (data, mode)
     return State(databases, files)

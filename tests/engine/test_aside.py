@@ -13,7 +13,8 @@ import pytest
 
 from migration.engine import backup, facts
 from migration.engine.aside import Aside
-from migration.engine.backup import dump_database, file_content_digest
+from migration.engine.backup import dump_database
+from migration.engine.content import read_contents
 from migration.engine.digest import digest_file
 from migration.engine.limits import Limits
 from migration.engine.manifest import read
@@ -40,7 +41,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_run_of_two_processes_proves_the_same(root: Path) -> None:
     """Copies and dumps have the digests of their originals, and nothing is left of the second process."""
-    before = {path.name: file_content_digest(path) for path in (root / "logs/tasks.db", root / "workspace.db")}
+    before = {path.name: read_contents(path).digest for path in (root / "logs/tasks.db", root / "workspace.db")}
     others = set(psutil.Process().children())
 
     run = consolidate(a_run(root))
@@ -48,7 +49,7 @@ def test_a_run_of_two_processes_proves_the_same(root: Path) -> None:
     sealed = read(run.folder)
     assert sealed is not None
     for copy in sealed.databases:
-        assert copy.digest == copy.dump_digest == file_content_digest(run.folder / copy.copy)
+        assert copy.digest == copy.dump_digest == read_contents(run.folder / copy.copy).digest
         assert copy.dump_sha256 == digest_file(run.folder / copy.dump)
         assert before.get(copy.file.rpartition("/")[2], copy.digest) == copy.digest
     assert verdict(run.log) == "accepted"

@@ -13,20 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import backup
-from migration.engine.backup import (
-    clear_scratch,
-    content_seen,
-    copy_code,
-    copy_database,
-    dump_database,
-    file_content,
-    file_content_digest,
-    likened_content,
-    open_set,
-    reloaded_digest,
-    settle,
-)
+from migration.engine import backup, content
+from migration.engine.backup import clear_scratch, copy_code, copy_database, dump_database, open_set, settle
+from migration.engine.content import digest_or_reason, load_contents, read_contents, read_contents_using_backup
 from migration.engine.digest import digest_file
 from migration.engine.stages import BACKUP
 from migration.engine.survey import survey
@@ -82,7 +71,7 @@ def test_a_copy_is_described_as_it_is(root: Path, notes: Facts, folder: Path) ->
     path = folder / copy.copy
     assert (copy.role, copy.name, copy.file) == ("source", "notes", "logs/notes.db")
     assert (copy.size, copy.sha256) == (path.stat().st_size, digest_file(path))
-    assert copy.digest == notes.digest == file_content_digest(path)
+    assert copy.digest == notes.digest == read_contents(path).digest
     assert copy.tables == {"notes": [5, notes.digests["notes"].sha256]}
     assert (copy.mode, copy.journal_mode) == (0o604, "wal")
 
@@ -189,10 +178,10 @@ def test_an_edited_manifest_is_not_taken_for_what_a_file_holds(
     copy = copy_database(notes, folder)
     archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
 
-    as_sealed = likened_content(archive, copy, folder)
-    found = likened_content(archive, edited(copy), folder)
+    as_sealed = read_contents_using_backup(archive, copy, folder)
+    found = read_contents_using_backup(archive, edited(copy), folder)
 
-    assert as_sealed == found == file_content(archive)
+    assert as_sealed == found == read_contents(archive)
 
 
 def test_rows_in_a_wal_are_not_passed_over_where_all_pages_are_the_backups(notes: Facts, folder: Path) -> None:
@@ -204,7 +193,7 @@ def test_rows_in_a_wal_are_not_passed_over_where_all_pages_are_the_backups(notes
         con.execute("PRAGMA wal_autocheckpoint=0")
         con.execute("DELETE FROM notes")
 
-        found = likened_content(archive, copy, folder)
+        found = read_contents_using_backup(archive, copy, folder)
 
     assert found.tables["notes"].rows == 0
 
@@ -215,7 +204,7 @@ def test_what_was_changed_in_a_file_and_in_its_backup_alike_is_read(notes: Facts
     execute(folder / copy.copy, "DELETE FROM notes")
     archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
 
-    assert likened_content(archive, copy, folder).tables["notes"].rows == 0
+    assert read_contents_using_backup(archive, copy, folder).tables["notes"].rows == 0
 
 
 def test_a_dump_brings_back_the_content(notes: Facts, folder: Path) -> None:
@@ -238,7 +227,7 @@ def test_a_dump_is_the_same_in_every_locale(notes: Facts, folder: Path) -> None:
     finally:
         locale.setlocale(locale.LC_CTYPE, before)
 
-    assert dumped.dump_digest == file_content_digest(folder / copy.copy)
+    assert dumped.dump_digest == read_contents(folder / copy.copy).digest
     assert "'é'".encode() in (folder / dumped.dump).read_bytes()
 
 
@@ -275,7 +264,7 @@ def test_a_dump_whose_loading_was_killed_can_be_made_again(
     """What was begun of it is known by its names, and cleared away."""
     copy = copy_database(notes, folder)
     with monkeypatch.context() as mortal:
-        mortal.setattr(backup, "load_dump", lambda *_: die())
+        mortal.setattr(content, "load_dump", lambda *_: die())
         assert in_a_child(lambda: dump_database(copy, folder)) == -signal.SIGKILL
     begun = sorted(path.name for path in (folder / "databases").iterdir())
     assert begun == ["notes.db", "notes.sql.part", "notes.sql.reloaded"]
@@ -307,7 +296,7 @@ def test_a_dump_that_lost_a_row_is_noticed(notes: Facts, folder: Path) -> None:
     assert b"'first'" in text
     dump.write_bytes(text.replace(b"'first'", b"'furst'"))
 
-    assert reloaded_digest(dump) != copy.digest
+    assert load_contents(dump).digest != copy.digest
 
 
 def test_a_dump_that_was_cut_off_is_an_error(notes: Facts, folder: Path) -> None:
@@ -317,7 +306,7 @@ def test_a_dump_that_was_cut_off_is_an_error(notes: Facts, folder: Path) -> None
     dump.write_bytes(dump.read_bytes().partition(b"INSERT INTO")[0] + b"INSERT INTO")
 
     with pytest.raises(sqlite3.OperationalError, match="middle of a statement"):
-        reloaded_digest(dump)
+        load_contents(dump)
 
     assert sorted(path.name for path in dump.parent.iterdir()) == ["notes.db", "notes.sql"]
 
@@ -363,8 +352,8 @@ def test_what_cannot_be_digested_is_said_in_words(tmp_path: Path) -> None:
     """A look at content never ends in a traceback."""
     (tmp_path / "text.db").write_text("no database, though it is long enough to be one" * 20)
 
-    assert content_seen(tmp_path / "missing.db") == "no such file"
-    assert content_seen(tmp_path / "text.db") == "cannot be read (file is not a database)"
+    assert digest_or_reason(tmp_path / "missing.db") == "no such file"
+    assert digest_or_reason(tmp_path / "text.db") == "cannot be read (file is not a database)"
 
 
 def test_a_sidecar_that_sqlite_could_not_remove_is_not_left(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from migration.engine import compare
 from migration.engine.connections import open_readonly
-from migration.engine.content import content_of
+from migration.engine.content import read_contents
 from migration.engine.digest import digest_tables
 from migration.plan.model import RequiredTable
 from tests.engine.comparisons import consolidation, every
@@ -240,12 +240,12 @@ def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) ->
     verified = digest_tables(copied.con, copied.schema)
     copied.con.execute("COMMIT")
     with closing(open_readonly(bench.root / TARGET)) as con:
-        assert wrong(compare.final(content_of(con).tables, verified)) == []
+        assert wrong(compare.final(read_contents(con).tables, verified)) == []
 
     copied.con.execute("UPDATE tasks SET b = 3 WHERE id = 7")
     copied.con.execute("DROP TABLE runs")
 
     with closing(open_readonly(bench.root / TARGET)) as con:
-        seen = compare.final(content_of(con).tables, verified)
+        seen = compare.final(read_contents(con).tables, verified)
         assert wrong(seen) == ["target: tasks", "target: runs"]
         assert seen[-1].observed == "no such table"

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.backup import file_content_digest
-from migration.engine.content import Reader, has_wal, same_pages
+from migration.engine.content import Reader, has_wal, read_contents, same_pages
 from migration.engine.digest import digest_file
 from tests.engine.small_workspace import execute
 
@@ -85,7 +84,7 @@ def test_a_file_is_read_again_when_its_bytes_are_others(path: Path) -> None:
     changed = reader.content(path)
 
     assert again is first
-    assert first.digest != changed.digest == file_content_digest(path)
+    assert first.digest != changed.digest == read_contents(path).digest
 
 
 def test_rows_in_the_wal_count(path: Path) -> None:

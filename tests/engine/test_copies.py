@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.backup import (
-    content_seen,
-    copied_content,
-    copy_database,
-    dump_database,
-    dumped_content,
-    file_content,
-    file_content_digest,
-    likened_content,
-    open_set,
+from migration.engine.backup import copy_database, dump_database, open_set
+from migration.engine.content import (
+    contents_of_copy,
+    contents_of_dump,
+    digest_or_reason,
+    read_contents,
+    read_contents_using_backup,
 )
 from migration.engine.survey import survey
 from tests.engine.small_workspace import build, execute, plan_of
@@ -71,7 +68,7 @@ def archive(copy: DatabaseCopy, folder: Path) -> Path:
 
 def test_a_copy_that_is_as_it_was_proved_is_not_read_again(copy: DatabaseCopy, folder: Path, notes: Facts) -> None:
     """The manifest says what it holds, table by table."""
-    found = copied_content(copy, folder)
+    found = contents_of_copy(copy, folder)
 
     assert (found.digest, found.tables) == (PROVED, notes.digests)
 
@@ -80,18 +77,18 @@ def test_a_copy_with_other_bytes_is_read(copy: DatabaseCopy, folder: Path) -> No
     """Or is an error, where there is nothing to be read."""
     execute(folder / copy.copy, "DELETE FROM notes")
 
-    assert copied_content(copy, folder) == file_content(folder / copy.copy)
+    assert contents_of_copy(copy, folder) == read_contents(folder / copy.copy)
 
     (folder / copy.copy).unlink()
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        copied_content(copy, folder)
+        contents_of_copy(copy, folder)
 
 
 def test_an_archive_with_the_pages_of_its_backup_holds_what_that_does(
     copy: DatabaseCopy, folder: Path, archive: Path, notes: Facts
 ) -> None:
     """Equal pages hold equal rows."""
-    found = likened_content(archive, replace(copy, digest=notes.digest), folder)
+    found = read_contents_using_backup(archive, replace(copy, digest=notes.digest), folder)
 
     assert (found.digest, found.tables) == (notes.digest, notes.digests)
 
@@ -114,9 +111,9 @@ def test_an_archive_that_is_not_like_its_backup_is_read(
     else:
         (folder / copy.copy).unlink()
 
-    found = likened_content(archive, copy, folder)
+    found = read_contents_using_backup(archive, copy, folder)
 
-    assert found == file_content(archive)
+    assert found == read_contents(archive)
     assert found.digest != PROVED
 
 
@@ -142,16 +139,16 @@ def test_an_archive_that_sqlite_does_not_open_is_an_error(copy: DatabaseCopy, fo
     archive.write_bytes(data)
 
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
-        likened_content(archive, copy, folder)
+        read_contents_using_backup(archive, copy, folder)
 
     archive.unlink()
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
-        likened_content(archive, copy, folder)
+        read_contents_using_backup(archive, copy, folder)
 
 
 def test_a_dump_that_is_as_it_was_loaded_is_not_loaded_again(copy: DatabaseCopy, folder: Path, notes: Facts) -> None:
     """The manifest says what it brings back, table by table."""
-    found = dumped_content(copy, folder)
+    found = contents_of_dump(copy, folder)
 
     assert (found.digest, found.tables) == (PROVED, notes.digests)
 
@@ -160,15 +157,15 @@ def test_a_dump_that_was_not_proved_is_loaded(copy: DatabaseCopy, folder: Path, 
     """It had brought back something else than the copy has, or has other bytes since."""
     differs = replace(copy, dump_digest="0" * 64)
 
-    assert dumped_content(differs, folder).digest == notes.digest
+    assert contents_of_dump(differs, folder).digest == notes.digest
 
     dump = folder / copy.dump
     dump.write_bytes(dump.read_bytes().replace(b"'first'", b"'furst'"))
-    assert dumped_content(copy, folder).digest not in (PROVED, notes.digest)
+    assert contents_of_dump(copy, folder).digest not in (PROVED, notes.digest)
 
 
 def test_a_look_says_what_it_was_told_to_read(archive: Path, copy: DatabaseCopy, folder: Path) -> None:
     """The digest of the content as it is, unless it is told how to look."""
-    assert content_seen(archive) == file_content_digest(archive)
-    assert content_seen(archive, lambda _: copied_content(copy, folder)) == PROVED
-    assert content_seen(archive.with_name("dangling.db")) == "no such file"
+    assert digest_or_reason(archive) == read_contents(archive).digest
+    assert digest_or_reason(archive, lambda _: contents_of_copy(copy, folder)) == PROVED
+    assert digest_or_reason(archive.with_name("dangling.db")) == "no such file"

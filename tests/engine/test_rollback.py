@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine import manifest, restore
-from migration.engine.backup import file_content_digest
+from migration.engine.content import read_contents
 from migration.engine.durable import move
 from migration.engine.history import TABLE
 from migration.engine.ledger import Ledger
@@ -734,7 +734,7 @@ def test_a_target_that_is_not_like_its_backup_afterwards_is_an_error(root: Path)
     (root / SET / manifest.NAME).unlink()
     databases = tuple(replace(one, digest="0" * 64) for one in sealed.databases)
     manifest.write(root / SET, replace(sealed, databases=databases))
-    digest = file_content_digest(root / SET / "databases/target.db")
+    digest = read_contents(root / SET / "databases/target.db").digest
 
     with pytest.raises(ProblemError) as caught:
         put_back(root, root / SET)

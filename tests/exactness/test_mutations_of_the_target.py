@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.engine import compare
-from migration.engine.content import content_of
+from migration.engine.content import read_contents
 from migration.engine.criteria import criterion_named
 from migration.engine.reading import Reading
 from migration.engine.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
@@ -128,7 +128,7 @@ def test_a_mutation_after_commit_is_noticed_at_the_end(run: Run) -> None:
             mutation = mutate(chance, con)
             if mutation and mutation.moment == "rows" and read(con).tables != before:
                 made += 1
-                if all(one.holds for one in compare.final(content_of(con).tables, run.target.verified)):
+                if all(one.holds for one in compare.final(read_contents(con).tables, run.target.verified)):
                     unnoticed.append(mutation.words)
             con.execute("ROLLBACK")
             con.execute("PRAGMA writable_schema=RESET")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import file_content_digest
+from migration.engine.content import read_contents
 
 if TYPE_CHECKING:
     from tests.whole.whole_run import Workspace
@@ -17,7 +17,7 @@ def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace
     assert workspace.forked("migrate").exit == 0
     workspace.execute("main.db", "INSERT INTO tasks VALUES ('d', 'four', 4, NULL)")
     before = workspace.files()
-    changed = file_content_digest(workspace.root / "main.db")
+    changed = read_contents(workspace.root / "main.db").digest
 
     refused = workspace.forked("rollback")
     after = workspace.files()
@@ -31,4 +31,4 @@ def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace
     assert discarded.exit == 0, discarded.text
     assert workspace.contents() == contents
     kept = shutil.copy(next(workspace.sets()[0].glob("databases/*before-rollback*")), workspace.reports / "kept.db")
-    assert file_content_digest(workspace.reports / kept) == changed
+    assert read_contents(workspace.reports / kept).digest == changed

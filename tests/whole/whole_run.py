@@ -27,7 +27,7 @@ from migration.audit.bundle_reader import read_bundle
 from migration.audit.told import tell
 from migration.audit.verdict_check import adding_up, following
 from migration.engine import connections
-from migration.engine.backup import file_content_digest
+from migration.engine.content import read_contents
 from migration.engine.findings import Finding
 from migration.harness.outcome import stage_of
 from migration.harness.state import SESSION
@@ -199,7 +199,7 @@ class Workspace:
             name = path.relative_to(self.root)
             if path.is_file() and name.parts[0] != "backups" and not path.name.endswith(("-wal", "-shm")):
                 is_database = ".db" in path.suffixes[:1]
-                found[str(name)] = file_content_digest(path) if is_database else str(_bytes(path))
+                found[str(name)] = read_contents(path).digest if is_database else str(_bytes(path))
         return found
 
     def execute(self, file: str, sql: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.backup import copied_content, dumped_content
+from migration.engine.content import contents_of_copy, contents_of_dump
 from migration.engine.digest import digest_file
 from migration.engine.explain import databases, reloaded
 from migration.engine.observation import Observation, equal, not_required
@@ -37,7 +37,7 @@ def backup_digest(run: Run) -> list[Observation]:
     live = {facts.file: facts for facts in run.found.databases}
     seen = []
     for copy in run.sealed.databases:
-        content = copied_content(copy, run.folder, run.limits)
+        content = contents_of_copy(copy, run.folder, run.limits)
         run.note_contents("backup", copy.file, content.tables)
         original = live[copy.file]
         compared = equal(copy.file, original.digest, content.digest)
@@ -51,7 +51,7 @@ def dump_reloads(run: Run) -> list[Observation]:
         return [not_required("SQL dumps", "the plan asks for none (dump = false)")]
     seen = []
     for copy in run.sealed.databases:
-        content = dumped_content(copy, run.folder, run.limits)
+        content = contents_of_dump(copy, run.folder, run.limits)
         run.note_contents("dump", copy.file, content.tables)
         compared = equal(copy.dump, copy.digest, content.digest)
         seen.append(explained(compared, partial(reloaded, copy, run.folder, run.limits)))

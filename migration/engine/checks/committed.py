@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import archive, compare, history
-from migration.engine.backup import file_content, likened_content
+from migration.engine.content import read_contents, read_contents_using_backup
 from migration.engine.explain import databases
 from migration.engine.ledger import Ledger
 from migration.engine.observation import Observation, equal, not_required
@@ -75,7 +75,9 @@ def no_late_writes(run: Run) -> list[Observation]:
     seen = []
     for facts in run.found.sources.values():
         path, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
-        content = likened_content(path, copy, run.folder, run.limits) if copy else file_content(path, run.limits)
+        content = (
+            read_contents_using_backup(path, copy, run.folder, run.limits) if copy else read_contents(path, run.limits)
+        )
         run.note_contents("archive", facts.file, content.tables)
         backup = run.folder / copy.copy if copy else run.folder
         compared = equal(facts.file, facts.digest, content.digest)
