@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import history
+from migration.engine.connections import looking
 from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.digest import digest_tables
 from migration.engine.explain import databases
 from migration.engine.findings import Finding
-from migration.engine.guard import looking
 from migration.engine.observation import Observation, counted, equal, not_required
 from migration.engine.row_differences import explained
 from migration.engine.schema import read

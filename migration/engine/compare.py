@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from migration.engine import history
 from migration.engine.declared import columns, declared, likeness, words
 from migration.engine.digest import TableDigest, digest_table
-from migration.engine.dump import marks
-from migration.engine.facts import CHECK_CACHE_KB, orphans
 from migration.engine.observation import Observation, at_least, at_most, counted, equal, not_required
 from migration.engine.row_differences import explained, unexplained
+from migration.engine.schema import marks
 from migration.engine.sql import folded, quoted
+from migration.engine.sqlite_checks import CHECK_CACHE_KB, orphans
 from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:

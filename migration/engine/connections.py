@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine.limits import Limits
+from migration.engine.sidecars import remove_own, sidecars_of
 from migration.engine.sql import quoted
 from migration.engine.sqlite_errors import in_use
 from migration.plan.problem import Problem, ProblemError
@@ -164,3 +165,15 @@ def _harden(con: Connection, limits: Limits) -> None:
     con.execute("PRAGMA mmap_size=0")
     con.limits = limits
     con.set_progress_handler(limits.is_over, _STEPS)
+
+
+@contextlib.contextmanager
+def looking(path: Path, limits: Limits | None = None) -> Iterator[Connection]:
+    """Lend a connection that cannot write; afterwards nothing lies beside the database that did not before."""
+    were = sidecars_of(path)
+    con = open_readonly(path, limits)
+    try:
+        yield con
+    finally:
+        con.close()
+        remove_own(path, were)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS
-from migration.engine.connections import open_new
+from migration.engine.connections import looking, open_new
 from migration.engine.digest import TableDigest, digest_database, digest_file, digest_tables
-from migration.engine.dump import load_dump, marks
-from migration.engine.guard import looking
+from migration.engine.dump import load_dump
 from migration.engine.halves import digest_file_tables
 from migration.engine.limits import Limits
-from migration.engine.schema import Schema, read
+from migration.engine.schema import Schema, marks, read
 
 if TYPE_CHECKING:
     import sqlite3

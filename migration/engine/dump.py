@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, TextIO
 
 from migration.engine.connections import exact_text, limits_of
-from migration.engine.schema import read
+from migration.engine.schema import marks, read
 from migration.engine.sql import folded, listed, quoted
 
 if TYPE_CHECKING:
@@ -251,15 +251,3 @@ def _write_late_objects(schema: Schema, out: TextIO) -> None:
             if index.sql:
                 out.write(_ended(index.sql))
     out.writelines(_ended(named.sql) for named in (*schema.views, *schema.triggers))
-
-
-def marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
-    """Return the AUTOINCREMENT marks: table name to the largest rowid it ever had (https://sqlite.org/autoinc.html)."""
-    exists = con.execute(f"SELECT 1 FROM {quoted(database)}.sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()
-    if not exists:
-        return {}
-    rows = con.execute(
-        f"SELECT name, seq FROM {quoted(database)}.sqlite_sequence"
-        f" WHERE name IN (SELECT name FROM {quoted(database)}.sqlite_schema WHERE type = 'table')"
-    )
-    return {name: seq for name, seq in rows if isinstance(seq, int)}

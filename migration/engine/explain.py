@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_new
+from migration.engine.connections import looking, open_new
 from migration.engine.dump import load_dump
-from migration.engine.guard import looking
 from migration.engine.move import fit
 from migration.engine.projection import Projection
 from migration.engine.row_comparison import Rows, compare_rows, shape_of

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import attach, exact_text, limits_of, open_new
-from migration.engine.guard import looking
+from migration.engine.connections import attach, exact_text, limits_of, looking, open_new
 from migration.engine.projection import Staging
 from migration.plan.problem import Problem, ProblemError
 

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import leave_wal, open_existing, open_readonly, pragma
 from migration.engine.limits import Limits
+from migration.engine.sidecars import remove_own, sidecars_of
 from migration.engine.sqlite_errors import in_use, is_in_use, is_read_only
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.engine.connections import Connection
 else:
     from sqlite_utils.utils import sqlite3
-
-# The bytes SQLite locks to read or to write (https://sqlite.org/lockingv3.html; SHARED_FIRST and SHARED_SIZE of os.h).
-_SHARED_FIRST = 0x4000_0002
-_SHARED_SIZE = 510
 
 
 class Guard:
@@ -50,7 +44,7 @@ class Guard:
         if path.exists() and not os.access(path, os.W_OK):
             # SQLite would open it all the same, and begin a transaction that locks nobody out.
             raise _unwritable(path, "no write permission")
-        self._were = _sidecars(path)
+        self._were = sidecars_of(path)
         self.reader: sqlite3.Connection = open_readonly(path, self.limits)
         try:
             self.reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -108,47 +102,7 @@ class Guard:
                     if con.in_transaction:
                         con.execute("ROLLBACK")
                     con.close()
-        _tidy(self.path, self._were)
-
-
-@contextlib.contextmanager
-def looking(path: Path, limits: Limits | None = None) -> Iterator[Connection]:
-    """Lend a connection that cannot write; afterwards nothing lies beside the database that did not before."""
-    were = _sidecars(path)
-    con = open_readonly(path, limits)
-    try:
-        yield con
-    finally:
-        con.close()
-        _tidy(path, were)
-
-
-def _sidecars(path: Path) -> set[str]:
-    return {suffix for suffix in ("-wal", "-shm") if _beside(path, suffix).exists()}
-
-
-def _tidy(path: Path, were: set[str]) -> None:
-    """Remove the sidecars that our own opening made, while holding the lock that keeps every other opener out."""
-    ours = [_beside(path, suffix) for suffix in sorted(_sidecars(path) - were)]
-    if not ours or not path.exists():
-        return
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return  # not ours to write to: then the sidecars are empty, and whoever may write removes them
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
-        for sidecar in ours:
-            if sidecar.name.endswith("-shm") or sidecar.stat().st_size == 0:
-                sidecar.unlink()
-    except OSError:
-        pass  # somebody else has it open by now: the sidecars are theirs
-    finally:
-        os.close(handle)
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
+        remove_own(self.path, self._were)
 
 
 def _in_words(path: Path, error: sqlite3.Error) -> Exception:

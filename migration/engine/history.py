@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.guard import looking
+from migration.engine.connections import looking
 
 if TYPE_CHECKING:
     import sqlite3

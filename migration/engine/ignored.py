@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from migration.engine.version_control import git
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pathspec import GitIgnoreSpec
 
-_GIT_SECONDS = 10.0
 _NONE_IGNORED = 1  # git's exit code when it ignores none of the paths
 
 
@@ -29,22 +29,6 @@ def ignored(root: Path, files: Sequence[str]) -> frozenset[str]:
     """
     answer = _asked_of_git(root, files)
     return _read_from_files(root, files) if answer is None else answer
-
-
-def git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes] | None:
-    """Return what git answers about the repository around ``folder``; None if there is no git, or no answer in time.
-
-    Nothing is written, not even git's own index, and no program that the repository's configuration names is run.
-    """
-    # A variable such as GIT_DIR, set where pytest runs inside a hook, would make git look at another repository.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *args]
-    try:
-        return subprocess.run(
-            command, input=asked, capture_output=True, env=environment, timeout=_GIT_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
 
 
 def _asked_of_git(root: Path, files: Sequence[str]) -> frozenset[str] | None:

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 from migration.engine import manifest
 from migration.engine.arrival import Arrival, arrival
 from migration.engine.compare import Compared
-from migration.engine.connections import exact_text, open_existing
+from migration.engine.connections import exact_text, looking, open_existing
 from migration.engine.findings import Finding
-from migration.engine.guard import looking
 from migration.engine.observation import counted
 from migration.engine.projection import Projection
 from migration.engine.schema import read

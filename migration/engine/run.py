@@ -16,12 +16,12 @@ from migration.engine import bystanders, history, manifest, rollback, sets, stag
 from migration.engine.applications import Applications
 from migration.engine.checks.committed import RECORDED
 from migration.engine.compare import Compared
+from migration.engine.connections import looking
 from migration.engine.content import Content, Reader, read_contents
 from migration.engine.diff import unified
 from migration.engine.durable import write_new
 from migration.engine.explain import RowsBefore
 from migration.engine.files import size_with_sidecars, status_of
-from migration.engine.guard import looking
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
 from migration.engine.pipeline import Pipeline, in_words

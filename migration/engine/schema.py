@@ -273,3 +273,15 @@ def _indexes(con: sqlite3.Connection, database: str, table: str, sqls: _Statemen
         )
         found.append(Index(name, table, bool(unique), origin, bool(partial), sqls.get(("index", name), ""), terms))
     return tuple(found)
+
+
+def marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
+    """Return the AUTOINCREMENT marks: table name to the largest rowid it ever had (https://sqlite.org/autoinc.html)."""
+    exists = con.execute(f"SELECT 1 FROM {quoted(database)}.sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()
+    if not exists:
+        return {}
+    rows = con.execute(
+        f"SELECT name, seq FROM {quoted(database)}.sqlite_sequence"
+        f" WHERE name IN (SELECT name FROM {quoted(database)}.sqlite_schema WHERE type = 'table')"
+    )
+    return {name: seq for name, seq in rows if isinstance(seq, int)}

@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_new, pragma
-from migration.engine.guard import looking
+from migration.engine.connections import looking, open_new, pragma
 
 if TYPE_CHECKING:
     import sqlite3

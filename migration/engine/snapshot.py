@@ -7,9 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_new
+from migration.engine.connections import looking, open_new
 from migration.engine.files import MAGIC, has_hot_journal, is_wal
-from migration.engine.guard import looking
 from migration.engine.processes import lock_owner
 from migration.engine.sqlite_errors import in_use, is_in_use
 from migration.plan.problem import Problem, ProblemError

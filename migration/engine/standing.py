@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from migration.engine import history
 from migration.engine.aside import WORTH_A_PROCESS
+from migration.engine.connections import looking
 from migration.engine.content import bytes_of, read_contents
-from migration.engine.guard import looking
 from migration.engine.observation import counted
 from migration.engine.restore import take_back
 from migration.engine.sqlite_errors import in_use, is_in_use

@@ -16,13 +16,13 @@ from migration.engine.findings import Finding
 from migration.engine.future import Foretelling, Future
 from migration.engine.gather import DIRECT, Gathering
 from migration.engine.keys import collisions
+from migration.engine.left_behind import left_behind
 from migration.engine.limits import Limits
 from migration.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
 from migration.engine.observation import counted
 from migration.engine.planned import planned_statements
 from migration.engine.projection import Projection
 from migration.engine.schema import Schema, Table
-from migration.engine.scope import left_behind
 from migration.engine.space import room
 from migration.engine.sql import folded
 from migration.engine.trial import value_problems

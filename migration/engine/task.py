@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from migration.engine.connections import open_readonly
 from migration.engine.content import bytes_of, load_contents, same_pages
 from migration.engine.examine import examine
-from migration.engine.facts import damage
 from migration.engine.halves import lower_halves
+from migration.engine.sqlite_checks import damage
 from migration.engine.sqlite_errors import code_of
 
 if TYPE_CHECKING:

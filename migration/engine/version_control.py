@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from migration.engine.findings import Finding
-from migration.engine.ignored import git
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+_GIT_SECONDS = 10.0
 _NOT_TRACKED = frozenset({"??", "!!"})
 
 
@@ -55,3 +56,19 @@ def _finding(file: str, state: str) -> Finding:
         return Finding.of("untracked-file", file, text)
     text = "has uncommitted edits: commit them first if the diff of the run is to stand by itself."
     return Finding.of("uncommitted-edits", file, text)
+
+
+def git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes] | None:
+    """Return what git answers about the repository around ``folder``; None if there is no git, or no answer in time.
+
+    Nothing is written, not even git's own index, and no program that the repository's configuration names is run.
+    """
+    # A variable such as GIT_DIR, set where pytest runs inside a hook, would make git look at another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *args]
+    try:
+        return subprocess.run(
+            command, input=asked, capture_output=True, env=environment, timeout=_GIT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine import history
+from migration.engine.connections import looking
 from migration.engine.digest import digest_tables
-from migration.engine.dump import marks
 from migration.engine.files import has_hot_journal
-from migration.engine.guard import looking
 from migration.engine.restore import write_version
-from migration.engine.schema import read
+from migration.engine.schema import marks, read
 from tests.crash.injector import Call, calls_of, strike
 from tests.crash.power_cut import Disk
 from tests.crash.sets_kept import lost

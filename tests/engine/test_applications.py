@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.applications import Applications
+from migration.engine.connections import looking
 from migration.engine.digest import digest_tables
-from migration.engine.guard import Guard, looking
+from migration.engine.guard import Guard
 from migration.engine.logs import mark
 from migration.engine.schema import read
 from migration.plan.model import Logs, Plan, Smoke, Source

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from migration.engine.connections import open_existing, open_memory, open_new, open_readonly
 from migration.engine.digest import TableDigest, digest_database, digest_file, digest_query, digest_table, digest_tables
-from migration.engine.dump import marks
-from migration.engine.schema import read
+from migration.engine.schema import marks, read
 
 if TYPE_CHECKING:
     import sqlite3

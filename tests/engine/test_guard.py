@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine import connections
-from migration.engine.connections import open_existing, open_new, open_readonly, pragma
-from migration.engine.guard import Guard, looking
+from migration.engine.connections import looking, open_existing, open_new, open_readonly, pragma
+from migration.engine.guard import Guard
 from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from migration.engine.connections import open_memory
-from migration.engine.facts import UNCHECKABLE, orphans
+from migration.engine.sqlite_checks import UNCHECKABLE, orphans
 
 
 def test_orphans_are_counted_by_child_and_parent() -> None:

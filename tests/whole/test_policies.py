@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.guard import looking
+from migration.engine.connections import looking
 from tests.thorough import thorough
 from tests.whole.whole_run import Workspace, execute
 

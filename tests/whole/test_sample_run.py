@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.connections import looking
 from migration.engine.criteria import CRITERIA
-from migration.engine.guard import looking
 from migration.engine.modes import Mode
 from migration.engine.stages import STAGES
 from migration.plan.file import load

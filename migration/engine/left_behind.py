@@ -1,4 +1,4 @@
-"""Scope: every table with rows is moved, or left behind with a reason that the plan states."""
+"""Left behind: every table with rows is moved, or left behind with a reason that the plan states."""
 
 from __future__ import annotations
 

@@ -1,0 +1,49 @@
+"""Remove the sidecar files that this process has made by opening a database."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+# The bytes SQLite locks to read or to write (https://sqlite.org/lockingv3.html; SHARED_FIRST and SHARED_SIZE of os.h).
+_SHARED_FIRST = 0x4000_0002
+_SHARED_SIZE = 510
+
+
+def sidecars_of(path: Path) -> set[str]:
+    """Return the suffixes of the sidecar files that are beside a database."""
+    return {suffix for suffix in ("-wal", "-shm") if _beside(path, suffix).exists()}
+
+
+def remove_own(path: Path, before: set[str]) -> None:
+    """Remove the sidecar files that this process has made, under the lock that keeps every other opener out.
+
+    Args:
+        path: The database; this process has closed it.
+        before: Suffixes of the sidecar files that were there before this process opened it.
+    """
+    ours = [_beside(path, suffix) for suffix in sorted(sidecars_of(path) - before)]
+    if not ours or not path.exists():
+        return
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return  # not ours to write to: then the sidecars are empty, and whoever may write removes them
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
+        for sidecar in ours:
+            if sidecar.name.endswith("-shm") or sidecar.stat().st_size == 0:
+                sidecar.unlink()
+    except OSError:
+        pass  # somebody else has it open by now: the sidecars are theirs
+    finally:
+        os.close(handle)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
