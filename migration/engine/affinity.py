@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_memory
-from migration.engine.dump import literal
+from migration.engine.literals import literal
 from migration.engine.sql import keywords
 
 if TYPE_CHECKING:

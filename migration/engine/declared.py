@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine.planned import TOKEN
 from migration.engine.sql import folded, with_name
+from migration.engine.statements import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

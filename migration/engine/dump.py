@@ -7,11 +7,10 @@ line is COMMIT, so that a dump that was cut somewhere brings back nothing.
 
 from __future__ import annotations
 
-import math
-import re
 from typing import TYPE_CHECKING, Any, TextIO
 
 from migration.engine.connections import exact_text, limits_of
+from migration.engine.literals import literal, text_literal
 from migration.engine.schema import marks, read
 from migration.engine.sql import folded, listed, quoted
 
@@ -25,16 +24,9 @@ else:
 
 _BATCH_ROWS = 200
 _BATCH_CHARS = 200_000
-_EXACT_MANTISSA = 1 << 53
-_EXACT_EXPONENT = 22  # powers of ten up to this one are doubles themselves: one division or product reads a literal
-_LONG_MANTISSA = 64  # bits, in which versions of SQLite before 3.43 compute on x86 before they round to 53
-# Controls, which shells and line readers treat each in its own way; what surrogateescape made of invalid bytes; and the
-# two code points that SQLite, on the way from UTF-8 into UTF-16, takes for invalid ones.
-_UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 # How a value of a UTF-16 database is read: its text as the bytes that are stored, which UTF-8 cannot always express.
 _WIDE = "CASE typeof({0}) WHEN 'text' THEN CAST({0} AS BLOB) WHEN 'blob' THEN quote({0}) ELSE {0} END"
 _QUOTE, _QUOTES = "'", "''"
-_STEP = 20  # 2.0**20 and its inverse have short exact decimal literals
 
 HEADER = """-- An exact dump of one SQLite database. Load it into an empty database: sqlite3 new.db < this-file
 -- Reals that old versions of SQLite would round differently are written as products of exact factors.
@@ -103,24 +95,6 @@ def load_dump(con: sqlite3.Connection, lines: Iterable[str]) -> None:
         raise sqlite3.OperationalError("the dump ends before its COMMIT")
 
 
-def literal(value: Any, encoding: str = "UTF-8") -> str:
-    """Return an SQL literal, or expression, that every SQLite since 3.35 reads as exactly this value and type.
-
-    Args:
-        value: None, int, float, str (bytes that are not UTF-8 as lone surrogates) or bytes.
-        encoding: The database's encoding, as PRAGMA encoding gives it: a blob cast to text is read in that encoding.
-    """
-    if value is None:
-        return "NULL"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return _real(value)
-    if isinstance(value, bytes):
-        return f"x'{value.hex()}'"
-    return _text(value, encoding)
-
-
 def _literals(row: tuple[Any, ...]) -> list[str]:
     """Return what :func:`literal` says of each value of a row; the most frequent kinds without a call."""
     return [
@@ -135,13 +109,6 @@ def _literals(row: tuple[Any, ...]) -> list[str]:
     ]
 
 
-def _text(value: str, encoding: str) -> str:
-    if value.isprintable() or not _UNSAFE.search(value):
-        return "'" + value.replace("'", "''") + "'"
-    raw = value.encode(encoding, "surrogateescape")
-    return f"CAST(x'{raw.hex()}' AS TEXT)"
-
-
 def _wide(value: Any, encoding: str) -> str:
     """Write one value that was read as ``_WIDE``: bytes are a text's, and a text is a blob's literal."""
     if isinstance(value, str):
@@ -149,52 +116,7 @@ def _wide(value: Any, encoding: str) -> str:
     if not isinstance(value, bytes):
         return literal(value)
     text = value.decode(encoding, "ignore")
-    return _text(text, encoding) if text.encode(encoding) == value else f"CAST(x'{value.hex()}' AS TEXT)"
-
-
-def _real(value: float) -> str:
-    if math.isinf(value):
-        return "9e999" if value > 0 else "-9e999"
-    if value == 0:
-        return "0.0" if math.copysign(1, value) > 0 else "(-1*0.0)"
-    text = repr(value)
-    digits, _, exponent = text.replace("-", "", 1).partition("e") if value < 0 else text.partition("e")
-    fraction = len(digits.partition(".")[2])
-    scale = int(exponent or 0) - fraction
-    if _reads_alike(int(digits.replace(".", "")), scale):
-        return text if exponent or "." in text else f"{text}.0"
-    return _product(value)
-
-
-def _reads_alike(digits: int, scale: int) -> bool:
-    """Whether every version of SQLite reads ``digits`` times ten to ``scale`` as the nearest double.
-
-    It is one rounded step from exact numbers, so the only danger is to round twice, to 64 bits and then to 53: that
-    goes wrong where the first result lies half-way between two doubles.
-    """
-    if digits >= _EXACT_MANTISSA or abs(scale) > _EXACT_EXPONENT:
-        return False
-    ten: int = 10 ** abs(scale)
-    longer = digits * ten << _LONG_MANTISSA if scale >= 0 else (digits << 3 * _LONG_MANTISSA) // ten
-    dropped = longer.bit_length() - 53
-    from_half = abs((longer & ((1 << dropped) - 1)) - (1 << dropped - 1))
-    return from_half > 1 << longer.bit_length() - _LONG_MANTISSA
-
-
-def _product(value: float) -> str:
-    """Write a real as an odd integer times powers of two, each factor and each product exact."""
-    mantissa, exponent = math.frexp(value)
-    whole = int(mantissa * _EXACT_MANTISSA)
-    exponent -= 53
-    while whole % 2 == 0:
-        whole //= 2
-        exponent += 1
-    factors = [f"{whole}.0"]
-    while exponent:
-        step = max(-_STEP, min(_STEP, exponent))
-        factors.append(f"{2**step}.0" if step > 0 else f"{2.0**step:.20f}".rstrip("0"))
-        exponent -= step
-    return f"({'*'.join(factors)})"
+    return text_literal(text, encoding) if text.encode(encoding) == value else f"CAST(x'{value.hex()}' AS TEXT)"
 
 
 def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextIO) -> None:

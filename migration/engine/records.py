@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.engine.digest import digest_query
-from migration.engine.planned import same_but_defaults
 from migration.engine.sql import quoted
+from migration.engine.statements import same_but_defaults
 
 if TYPE_CHECKING:
     import sqlite3

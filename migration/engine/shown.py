@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from migration.engine.dump import literal
+from migration.engine.literals import literal
 from migration.plan.printable import one_line
 
 MASKED = "(masked)"

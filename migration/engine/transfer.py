@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text, limits_of
 from migration.engine.digest import TableDigest, digest_query
-from migration.engine.dump import literal
+from migration.engine.literals import literal
 from migration.engine.projection import Projection
 from migration.engine.records import copied_records, is_empty
 from migration.plan.problem import Problem, ProblemError

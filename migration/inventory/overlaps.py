@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.planned import same_statement
 from migration.engine.sql import folded
+from migration.engine.statements import same_statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.engine.move import table_or_problem
-from migration.engine.planned import same_statement
 from migration.engine.proposal import Proposed
 from migration.engine.proposal import propose as propose_references
 from migration.engine.scan_files import Scope
 from migration.engine.schema import Table
 from migration.engine.sql import folded
+from migration.engine.statements import same_statement
 from migration.inventory.imports import smoke_tests
 from migration.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
 from migration.inventory.target import choose

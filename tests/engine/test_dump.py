@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from migration.engine.connections import open_existing, open_memory, open_new, open_readonly
 from migration.engine.digest import digest_database, digest_tables
-from migration.engine.dump import literal, load_dump, write_dump
+from migration.engine.dump import load_dump, write_dump
+from migration.engine.literals import literal
 from migration.engine.schema import marks, read
 
 if TYPE_CHECKING:
