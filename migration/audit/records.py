@@ -93,7 +93,7 @@ def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
         plan={"path": settings.plan.name if works else "", "sha256": request.plan_sha256},
         change=plan.change.model_dump() if plan else {},
         workspace=settings.workspace.name if works else "",
-        workspace_id=workspace_id(settings.workspace) if works else "",
+        workspace_id=workspace_id(settings.known_as) if works else "",
         stages=log.all_stages() if log.finished else tuple(log.stages.values()),
         criteria=log.evidence(),
         findings=joined([*(Finding.of(STAGE_ERROR, "", error) for error in log.errors), *log.findings]),

@@ -32,6 +32,7 @@ class Settings:
         withhold_output: What applications print, and what logs say, stays in the terminal: it may hold values of rows.
         bundle: The bundle of an earlier run that is to be checked, or None; workspace and plan do not matter then.
         sample: True when no workspace was named and the bundled sample stands in.
+        copy_of: The workspace that this one is a copy of, in a trial of the self-test; no option sets it.
     """
 
     workspace: Path
@@ -43,6 +44,12 @@ class Settings:
     bundle: Path | None = None
     show_values: bool = False
     withhold_output: bool = False
+    copy_of: Path | None = None
+
+    @property
+    def known_as(self) -> Path:
+        """The workspace that evidence is about; that of a copy counts for the workspace it is a copy of."""
+        return self.copy_of or self.workspace
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Trial:
     def settings(self) -> Settings:
         """What the run is opened with."""
         bundle = self.root if self.mode is Mode.BUNDLE else None
-        return Settings(self.root, self.plan_file, self.reports, bundle=bundle)
+        return Settings(self.root, self.plan_file, self.reports, bundle=bundle, copy_of=self.original)
 
 
 @dataclass(frozen=True)
