@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.digest import digest_tables
 from migration.engine.explain import databases
 from migration.engine.findings import Finding
+from migration.engine.objects import object_changes, objects_of
 from migration.engine.observation import Observation, counted, equal, not_required
 from migration.engine.row_differences import explained
 from migration.engine.schema import read
@@ -38,6 +39,7 @@ class TargetNow:
     digests: dict[str, TableDigest]
     damage: tuple[str, ...]
     row: history.Row | None
+    object_changes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changed_tables(self) -> list[str]:
@@ -57,6 +59,9 @@ class TargetNow:
         return [
             Finding.of("table-changed-since", f"{target}:{name}", self._change(name, (differences or {}).get(name)))
             for name in self.changed_tables
+        ] + [
+            Finding.of("object-changed-since", target, f"{name} {change}.")
+            for name, change in self.object_changes.items()
         ]
 
     def _change(self, table: str, differences: RowDifferences | None) -> str:
@@ -65,14 +70,17 @@ class TargetNow:
         return f"{text}: {differences.masked().text.rstrip('.')}." if differences else f"{text}."
 
 
-def target_now(root: Path, sealed: Manifest, limits: Limits | None = None) -> TargetNow:
+def target_now(
+    root: Path, sealed: Manifest, limits: Limits | None = None, *, committed: Mapping[str, str] | None = None
+) -> TargetNow:
     """Read the target through a connection that cannot write; one that is gone or no database is damage, too."""
     try:
         with looking(root / sealed.target, limits) as con:
             schema = read(con)
             damage = tuple(str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall())
             row = next((one for one in history.read(con) if one.run == sealed.run), None)
-            return TargetNow(digest_tables(con, schema), damage, row)
+            changes = object_changes(committed or {}, objects_of(con))
+            return TargetNow(digest_tables(con, schema), damage, row, changes)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return TargetNow({}, (f"cannot be read ({error})",), None)
 

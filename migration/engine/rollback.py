@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from migration.engine.limits import Limits
     from migration.engine.manifest import DatabaseCopy, Manifest
-
+from migration.engine.objects import committed_objects
 
 _ATTEMPTS = 100
 
@@ -34,7 +34,7 @@ def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> lis
     """Say in what the target differs from what the run committed: what a rollback would discard.
 
     Returns:
-        Sentences, one a table; empty when the target is as committed, was not committed, or is not there.
+        Sentences, one for each table or object; empty when the target is as committed, or was not, or is not there.
 
     Raises:
         ProblemError: It is locked.
@@ -42,7 +42,7 @@ def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> lis
     sealed, ledger = manifest.read(folder), Ledger(folder)
     if sealed is None or ledger.has("put-back") or not (root / sealed.target).exists():
         return []
-    now = look_at(root / sealed.target, sealed.run, limits)
+    now = look_at(root / sealed.target, sealed.run, limits, committed=committed_objects(ledger))
     return list(now.changed) if _ours(now, ledger) and not _as_before(now, sealed) else []
 
 
@@ -222,7 +222,7 @@ def _target(
             yield from _placed(target, folder, copy)
         return
     try:
-        now = look_at(target, sealed.run, limits)
+        now = look_at(target, sealed.run, limits, committed=committed_objects(ledger))
     except ProblemError as error:
         yield from error.problems
         return

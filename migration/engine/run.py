@@ -24,6 +24,7 @@ from migration.engine.explain import RowsBefore
 from migration.engine.files import size_with_sidecars, status_of
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
+from migration.engine.objects import objects_of
 from migration.engine.pipeline import Pipeline, in_words
 from migration.engine.preflight import Preflight, examine
 from migration.engine.rehearsed import LastRehearsal
@@ -427,7 +428,7 @@ class Run(Pipeline):
             ProblemError: It is not there; nothing of the run is in the target.
         """
         tables = {name: (digest.rows, digest.sha256) for name, digest in self.target.verified.items()}
-        self.ledger.note("committing", tables=tables)
+        self.ledger.note("committing", tables=tables, objects=objects_of(self.target.connection))
         if not self.target.commit(self.stamp):
             raise ProblemError(
                 Problem(

@@ -9,6 +9,7 @@ from migration.engine import history
 from migration.engine.aside import WORTH_A_PROCESS
 from migration.engine.connections import looking
 from migration.engine.content import bytes_of, read_contents
+from migration.engine.objects import object_changes, objects_of
 from migration.engine.observation import counted
 from migration.engine.restore import take_back
 from migration.engine.sqlite_errors import in_use, is_in_use
@@ -16,6 +17,7 @@ from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
     from pathlib import Path
 
     from migration.engine.digest import TableDigest
@@ -34,7 +36,7 @@ class Standing:
         committed: The run's row of history is in it.
         later: Stamp of the last run that was committed after it, or empty.
         empty: There is no table in it.
-        changed: Sentences, one a table that differs from what the run committed.
+        changed: Sentences, one for each table or object that differs from what the run committed.
         trouble: Why it cannot be read, or empty.
     """
 
@@ -47,8 +49,16 @@ class Standing:
     trouble: str = ""
 
 
-def look_at(target: Path, run: str, limits: Limits | None = None) -> Standing:
+def look_at(
+    target: Path, run: str, limits: Limits | None = None, *, committed: Mapping[str, str] | None = None
+) -> Standing:
     """Read a target file; the unfinished transaction of a process that died in it is taken back first.
+
+    Args:
+        target: The file.
+        run: Stamp of the run.
+        limits: Of what is read.
+        committed: Objects that the run committed, where they are known.
 
     Raises:
         ProblemError: It is locked.
@@ -57,7 +67,7 @@ def look_at(target: Path, run: str, limits: Limits | None = None) -> Standing:
         take_back(target)
         before = _bytes(target)
         with looking(target, limits) as con:
-            found = _read(target, con, run)
+            found = _read(target, con, run, committed or {})
         return replace(found, bytes=before) if before and _bytes(target) == before else found
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
@@ -69,7 +79,7 @@ def _bytes(target: Path) -> tuple[str, ...]:
     return tuple(bytes_of(target)) if target.stat().st_size >= WORTH_A_PROCESS else ()
 
 
-def _read(target: Path, con: sqlite3.Connection, run: str) -> Standing:
+def _read(target: Path, con: sqlite3.Connection, run: str, committed: Mapping[str, str]) -> Standing:
     content = read_contents(con, file=target)
     rows = history.read(con)
     row = next((one for one in rows if one.run == run), None)
@@ -78,7 +88,7 @@ def _read(target: Path, con: sqlite3.Connection, run: str) -> Standing:
         committed=row is not None,
         later=rows[-1].run if row and rows[-1] is not row else "",
         empty=not con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0],
-        changed=_changed(row, content.tables),
+        changed=(*_changed(row, content.tables), *_changed_objects(row, committed, con)),
     )
 
 
@@ -92,6 +102,12 @@ def _changed(row: history.Row | None, digests: dict[str, TableDigest]) -> tuple[
         if was != now:
             found.append(f"{name}: {_rows(was)} at the migration, {_rows(now)} now")
     return tuple(found)
+
+
+def _changed_objects(row: history.Row | None, committed: Mapping[str, str], con: sqlite3.Connection) -> list[str]:
+    if row is None or not committed:
+        return []
+    return [f"{name} {change}" for name, change in object_changes(committed, objects_of(con)).items()]
 
 
 def _rows(found: tuple[int, str] | None) -> str:

@@ -12,7 +12,9 @@ from migration.engine import check, originals
 from migration.engine.copied_applications import applications_on_copy
 from migration.engine.criteria import criteria_in
 from migration.engine.explain import RowsBefore, unless_broken
+from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
+from migration.engine.objects import committed_objects
 from migration.engine.pipeline import Pipeline
 from migration.engine.sets import last_finished
 from migration.engine.smoke import SmokeResult, observe
@@ -128,7 +130,8 @@ class CheckRun(StandingRun):
     @cached_property
     def target_now(self) -> TargetNow:
         """The target as it is now."""
-        return check.target_now(self.root, self.sealed, self.limits)
+        committed = committed_objects(Ledger(self.standing.folder))
+        return check.target_now(self.root, self.sealed, self.limits, committed=committed)
 
     @cached_property
     def changed_since(self) -> dict[str, RowDifferences]:

@@ -1,0 +1,63 @@
+"""Find the objects of a target that differ from those that a run has committed.
+
+Tables, indexes, views and triggers count by their statements, AUTOINCREMENT marks and the versions in the header by
+their values. What a run has committed is in its ledger; the ledgers of earlier releases do not have it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from migration.engine.planned import own_statements
+from migration.engine.schema import marks, read
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from migration.engine.ledger import Ledger
+
+_MARK = "AUTOINCREMENT mark of"
+_VERSIONS = ("user_version", "application_id")
+
+
+def objects_of(con: sqlite3.Connection) -> dict[str, str]:
+    """Return each object of a database, such as ``view paid``, and the digest or value that stands for it."""
+    schema = read(con)
+    statements = {
+        f"{statement.kind} {statement.name}": hashlib.sha256(statement.sql.encode("utf-8", "surrogatepass")).hexdigest()
+        for statement in own_statements(schema)
+    }
+    values = {f"{_MARK} {table}": str(mark) for table, mark in marks(con).items()}
+    return statements | values | {name: str(schema.header[name]) for name in _VERSIONS}
+
+
+def committed_objects(ledger: Ledger) -> dict[str, str]:
+    """Return the objects that a run committed; none where its ledger does not have them."""
+    events = ledger.all("committing")
+    return dict(events[-1].get("objects", {})) if events else {}
+
+
+def object_changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """Return each object that differs, and how; what the rows of a table explain is left out.
+
+    A table that came or went has other rows, and a mark that rose had new ones.
+
+    Args:
+        before: Objects that a run committed; empty where they are not known, then nothing differs.
+        now: Objects of the target as it is.
+    """
+    changes = {}
+    for name in sorted(before.keys() | now.keys()) if before else ():
+        was, value = before.get(name), now.get(name)
+        if was == value or (name.startswith("table ") and None in (was, value)):
+            continue
+        if name.startswith(_MARK):
+            if was is not None and int(value or 0) < int(was):
+                changes[name] = f"was {was} at the migration and is {value or 'gone'} now"
+        elif was is None:
+            changes[name] = "was made since the migration"
+        else:
+            changes[name] = "is gone since the migration" if value is None else "was changed since the migration"
+    return changes
