@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from migration.audit.answers import counts
 from migration.audit.bundle_check import PAGE, agreement
 from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
-from migration.audit.page import page
+from migration.audit.page import STYLES, page
 from migration.audit.page_scripts import is_guarded, known_scripts, script_digest
 from migration.audit.records import about_source, asked_of
 from migration.plan.printable import one_line
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     from migration.audit.told import BundleContents
     from migration.engine.observation import Observation
 
-_ELSEWHERE = frozenset({"contents", "pictures", "smoke", "code", "sql", "attempts", "unchecked"})
+_ELSEWHERE = frozenset({"contents", "smoke", "code", "sql", "attempts", "unchecked"})
 """Sections of the page that say what the evidence does not hold, or holds cut short."""
+
+_OF_MOVES = frozenset({"tables", "pictures"})
+"""Sections that say what was to be moved, which the evidence of a run that moved nothing does not hold."""
 
 _MOVED = ("Moved", "To be moved", "Moved, on copies")  # of a run that moved nothing, its evidence does not say it
 _LOADING = frozenset({"src", "srcset", "action", "formaction", "data", "poster", "background", "ping", "xlink:href"})
 _LINKS = re.compile(r"#|https://pypi\.python\.org/pypi/pytest-html$|$")
 _FOREIGN = frozenset({"iframe", "frame", "object", "embed", "applet", "base", "form", "link", "portal"})
 _SHOWN = 300
+_STYLES = 2  # the running head of printed pages; and those of pytest-html, of the operator and of the record
 
 
 def faithful(told: BundleContents) -> list[Observation]:
@@ -41,13 +45,14 @@ def faithful(told: BundleContents) -> list[Observation]:
     text = told.bundle.text(PAGE)
     reader = _PageReader(text)
     numbers = _sections(told, told.record, reader) if told.of_this_release else _counts(told, told.record, reader)
-    return [*numbers, *_active(text, reader)]
+    styles = _styles(reader) if told.of_this_release and "<html" in text.lower() else ()
+    return [*numbers, *_active(text, reader), *styles]
 
 
 def _sections(told: BundleContents, record: Record, reader: _PageReader) -> Iterator[Observation]:
     """Yield for each section whether it says what the page says that is drawn from the evidence now."""
     expected = _PageReader(page(_completed(told, record))).sections
-    elsewhere = _ELSEWHERE if record.moves or not record.mode.is_consolidation else _ELSEWHERE | {"tables"}
+    elsewhere = _ELSEWHERE if record.moves or not record.mode.is_consolidation else _ELSEWHERE | _OF_MOVES
     for section in dict.fromkeys([*expected, *reader.sections]):
         if section not in elsewhere:
             pair = (_comparable(sections.get(section, []), record) for sections in (expected, reader.sections))
@@ -118,6 +123,17 @@ def _active(text: str, reader: _PageReader) -> Iterator[Observation]:
         yield agreement(f"{PAGE}: content policy", guarded, guarded if allowed else "it does not begin with it")
 
 
+def _styles(reader: _PageReader) -> Iterator[Observation]:
+    """Yield whether the only styles are those of the head, ours last: another one could hide what the page says."""
+    ours = " ".join(" ".join(style.read_text("utf-8") for style in STYLES).split())
+    last = " ".join(reader.styles[-1].split()) if reader.styles else ""
+    expected = f"{_STYLES} in the head, the last one ends with that of the record"
+    foreign = [f"{len(reader.styles)} in the head"] if len(reader.styles) != _STYLES else []
+    foreign += [f"{reader.styles_of_body} in the body"] if reader.styles_of_body else []
+    foreign += [] if last.endswith(ours) else ["the last one does not end with that of the record"]
+    yield agreement(f"{PAGE}: styles", expected, ", ".join(foreign) or expected)
+
+
 def _named(foreign: list[str]) -> str:
     return one_line("; ".join(dict.fromkeys(foreign)))[:_SHOWN]
 
@@ -129,6 +145,8 @@ class _PageReader(HTMLParser):
         sections: Id of each section of the record to its texts, in order.
         scripts: Text of each script.
         active: Handlers, foreign elements, and addresses that something is loaded from or leads to.
+        styles: Text of each style in the head.
+        styles_of_body: How many styles are in the body, as elements or as attributes.
     """
 
     def __init__(self, text: str) -> None:
@@ -136,15 +154,22 @@ class _PageReader(HTMLParser):
         self.sections: defaultdict[str, list[str]] = defaultdict(list)
         self.scripts: list[str] = []
         self.active: list[str] = []
-        self._inside, self._divisions, self._section = "", 0, ""
+        self.styles: list[str] = []
+        self.styles_of_body = 0
+        self._inside, self._divisions, self._section, self._in_head = "", 0, "", True
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what could act, and in which section of the record the text goes on."""
         self._inside = tag if tag in ("script", "style") else ""
+        self._in_head = self._in_head and tag != "body"
         if tag == "script":
             self.scripts.append("")
+        if tag == "style" and self._in_head:
+            self.styles.append("")
+        elif tag == "style":
+            self.styles_of_body += 1
         if tag in _FOREIGN:
             self.active.append(f"<{tag}>")
         for name, value in attrs:
@@ -163,6 +188,7 @@ class _PageReader(HTMLParser):
         if name.startswith("on") or name == "srcdoc" or loads or leads or refreshes:
             self.active.append(f"<{tag} {name}={value[:60]}>")
         if name == "style":
+            self.styles_of_body += 1
             self._note_style(value)
 
     def _note_style(self, text: str) -> None:
@@ -182,5 +208,7 @@ class _PageReader(HTMLParser):
             self.scripts[-1] += data
         elif self._inside == "style":
             self._note_style(data)
+            if self._in_head:
+                self.styles[-1] += data
         elif self._divisions and (words := " ".join(data.split())):
             self.sections[self._section].append(words)

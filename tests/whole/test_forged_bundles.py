@@ -210,6 +210,12 @@ def _own_policy(files: Files) -> None:
         (in_page("</style>", "@import 'https://example.com/x.css';</style>"), "audit.html: scripts"),
         (in_page("script-src '[^']*'", "script-src 'unsafe-inline'"), "audit.html: content policy"),
         (_own_policy, "audit.html: scripts"),
+        (in_page(r'(?<=<td class="number">)3(?=</td><td class="number">3</td></tr>)', "4"), "audit.html: pictures"),
+        (in_page(r'(?<=<td class="number">3</td><td class="number">)3(?=</td></tr>)', "4"), "audit.html: pictures"),
+        (in_page("</body>", "<style>main { display: none }</style></body>"), "audit.html: styles"),
+        (in_page("</head>", "<style>main { display: none }</style></head>"), "audit.html: styles"),
+        (in_page("(?s)</style>(?!.*</style>)", "main { display: none }</style>"), "audit.html: styles"),
+        (in_page("<main>", '<main style="display: none">'), "audit.html: styles"),
     ],
 )
 def test_page_that_is_not_that_of_the_evidence_is_found(
