@@ -67,7 +67,9 @@ class TargetNow:
     def _change(self, table: str, differences: RowDifferences | None) -> str:
         before = counted(self.row.tables[table][0] if self.row else 0, "row")
         text = f"changed since the migration: {before} then, {counted(self.digests[table].rows, 'row')} now"
-        return f"{text}: {differences.masked().text.rstrip('.')}." if differences else f"{text}."
+        if differences is None:
+            return f"{text}."
+        return f"{text}{':' if differences.number else '.'} {differences.masked().text.rstrip('.')}."
 
 
 def target_now(

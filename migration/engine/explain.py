@@ -34,7 +34,7 @@ else:
 
 _NOT_AVAILABLE = "which rows differ is not known: the rows before are not available."
 _SAME_ROWS = "Every row is as it was: statements, AUTOINCREMENT marks or the header differ."
-_OTHER_DIGEST = "No row differs from those in the backup set: the digest that was expected is of other rows."
+_OTHER_DIGEST = "No row differs from the backup set in the columns that both have."
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import compare
+from migration.engine import compare, compare_structure
 from tests.engine.databases import TARGET, source, table
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def every(copied: Copied) -> dict[str, list[Observation]]:
     """Make every comparison, by name of its function."""
     compared = copied.compared
     return {
-        "tables_created": compare.tables_created(compared, copied.plan),
-        "indexes_created": compare.indexes_created(compared),
-        "schema_as_planned": compare.schema_as_planned(compared),
+        "tables_created": compare_structure.tables_created(compared, copied.plan),
+        "indexes_created": compare_structure.indexes_created(compared),
+        "schema_as_planned": compare_structure.schema_as_planned(compared),
         "rows_counted": compare.rows_counted(compared),
         "rows_expected": compare.rows_expected(compared),
         "rows_exact": compare.rows_exact(compared),
@@ -56,6 +56,6 @@ def every(copied: Copied) -> dict[str, list[Observation]]:
         "foreign_keys": compare.foreign_keys(compared),
         "integrity": compare.integrity(copied.con),
         "neighbours": compare.neighbours(compared),
-        "triggers_in_place": compare.triggers_in_place(compared),
+        "triggers_in_place": compare_structure.triggers_in_place(compared),
         "marks_carried": compare.marks_carried(compared),
     }

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from migration.engine import compare
+from migration.engine import compare, compare_structure
 from migration.engine.connections import open_readonly
 from migration.engine.content import read_contents
 from migration.engine.digest import digest_tables
@@ -127,7 +127,7 @@ def test_a_table_that_nobody_foretold_is_not_taken_for_granted(copied: Copied) -
     """The plan names it, the future does not have it, and neither has the target."""
     plan = copied.plan.model_copy(update={"tables": [RequiredTable(name="later", create="CREATE TABLE later(n)")]})
 
-    *_, seen = compare.tables_created(copied.compared, plan)
+    *_, seen = compare_structure.tables_created(copied.compared, plan)
 
     assert (seen.subject, seen.expected, seen.holds) == ("later", "a table, but none was foretold", False)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import compare, originals
+from migration.engine import compare, compare_structure, originals
 from migration.engine.connections import open_existing
 from migration.plan.model import Plan
 from migration.plan.problem import ProblemError
@@ -77,15 +77,15 @@ def wrong(seen: list[Observation]) -> list[str]:
 def faults(found: Compared, plan: Plan) -> dict[str, list[str]]:
     """What each criterion finds wrong."""
     return {
-        "tables-created": wrong(compare.tables_created(found, plan)),
-        "indexes-created": wrong(compare.indexes_created(found)),
-        "schema-as-planned": wrong(compare.schema_as_planned(found)),
+        "tables-created": wrong(compare_structure.tables_created(found, plan)),
+        "indexes-created": wrong(compare_structure.indexes_created(found)),
+        "schema-as-planned": wrong(compare_structure.schema_as_planned(found)),
         "rows-counted": wrong(compare.rows_counted(found)),
         "rows-exact": wrong([*compare.rows_exact(found), *compare.marks_carried(found)]),
         "no-duplicates": wrong(compare.no_duplicates(found)),
         "foreign-keys": wrong(compare.foreign_keys(found)),
         "neighbours-unchanged": wrong(compare.neighbours(found)),
-        "triggers-in-place": wrong(compare.triggers_in_place(found)),
+        "triggers-in-place": wrong(compare_structure.triggers_in_place(found)),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine import archive, compare, history
+from migration.engine import archive, compare, compare_structure, history
 from migration.engine.content import read_contents, read_contents_using_backup
 from migration.engine.explain import databases
 from migration.engine.ledger import Ledger
@@ -89,11 +89,11 @@ def final_digest(run: Run) -> list[Observation]:
     """Observe, through a new connection, that the target still is what was verified before COMMIT."""
     final = run.read_final()
     explain = partial(run.rows_before.table_of, run.root / run.plan.target)
-    structure = compare.Structure(schema=final.schema, survey=run.found)
+    structure = compare_structure.Structure(schema=final.schema, survey=run.found)
     return [
         *compare.final(final.content.tables, run.target.verified, explain),
-        *compare.schema_as_planned(structure),
-        *compare.triggers_in_place(structure),
+        *compare_structure.schema_as_planned(structure),
+        *compare_structure.triggers_in_place(structure),
     ]
 
 

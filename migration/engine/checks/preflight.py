@@ -158,7 +158,7 @@ def rehearsed(run: Run) -> list[Observation]:
     if limit is None and known is None:
         reason = f"none that counts is there: {refusal}" if refusal else "no report of one is there"
         return [not_required(subject, f"the plan demands no rehearsal, and {reason}")]
-    expected = "none demanded by the plan" if limit is None else f"one that is at most {timedelta(seconds=limit)} old"
+    expected = "none demanded by the plan" if limit is None else f"one that is at most {limit / 3600:g} h old"
     todo = f"Rehearse: pytest -m verify (reports in {run.request.settings.reports.name}), then migrate."
     if known is None:
         observed = "no report of a rehearsal of this very plan that passed" + (f": {refusal}" if refusal else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import compare
+from migration.engine import compare, compare_structure
 from migration.engine.connections import pragma
 from migration.engine.findings import Finding
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 
 def tables_created(run: Compares) -> list[Observation]:
     """Observe that each table that the plan names is in the target, with its columns."""
-    return compare.tables_created(run.compared, run.plan)
+    return compare_structure.tables_created(run.compared, run.plan)
 
 
 def indexes_created(run: Compares) -> list[Observation]:
     """Observe that each planned index is on its own table."""
-    return compare.indexes_created(run.compared)
+    return compare_structure.indexes_created(run.compared)
 
 
 def schema_as_planned(run: Compares) -> list[Observation]:
     """Observe that each table is as planned, with all that it declares, and that no other is there."""
-    return compare.schema_as_planned(run.compared)
+    return compare_structure.schema_as_planned(run.compared)
 
 
 def rows_counted(run: Compares) -> list[Observation]:
@@ -92,7 +92,7 @@ def neighbours_unchanged(run: Compares) -> list[Observation]:
 
 def triggers_in_place(run: Compares) -> list[Observation]:
     """Observe that the triggers and views of the target and of the moved tables are there."""
-    return compare.triggers_in_place(run.compared)
+    return compare_structure.triggers_in_place(run.compared)
 
 
 def size_reasonable(run: Run) -> list[Observation]:
