@@ -22,8 +22,9 @@ from migration.engine.modes import Mode
 from migration.engine.plan_run import PlanRun
 from migration.engine.rehearsed import LastRehearsal
 from migration.engine.request import RunRequest, Settings
+from migration.engine.results import Context, RunResults
 from migration.engine.rollback_run import RollbackRun, to_undo
-from migration.engine.run import Context, Run
+from migration.engine.run import Run
 from migration.engine.runlock import RunLock, holder
 from migration.engine.sets import already_consolidated, cut_short, last_finished, recover
 from migration.engine.standing_run import CheckRun, OriginalsRun
@@ -323,7 +324,7 @@ def _has_backup_set(request: RunRequest) -> bool:
     return (request.settings.workspace / plan.backups / f"{plan.name}-{request.stamp}").exists()
 
 
-def _documents(run: Run, around: Surroundings) -> dict[str, bytes]:
+def _documents(run: RunResults, around: Surroundings) -> dict[str, bytes]:
     """Return the record and the rollback instructions that are kept in the backup set."""
     record = record_of(run, around, exit_code=ExitCode.ACCEPTED)
     target = run.plan.target

@@ -24,8 +24,8 @@ from migration.audit.words import duration
 from migration.engine.criteria import SMOKE
 from migration.engine.findings import STAGE_ERROR, Finding, joined
 from migration.engine.move import column_differences
+from migration.engine.results import RunResults
 from migration.engine.rollback_run import RollbackRun
-from migration.engine.run import Run
 from migration.engine.standing_run import CheckRun, StandingRun
 from migration.engine.verdict import headline, verdict
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from migration.engine.digest import TableDigest
     from migration.engine.facts import Facts
     from migration.engine.pipeline import Pipeline
-    from migration.engine.run import FinalReading
+    from migration.engine.results import FinalReading
     from migration.engine.smoke import SmokeResult
     from migration.plan.model import Plan, Smoke, Source
 else:
@@ -110,7 +110,7 @@ def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
 
 def _known_to(run: Pipeline, around: Surroundings) -> dict[str, Any]:
     """Return the fields of a record that only some kinds of run fill."""
-    if isinstance(run, Run):
+    if isinstance(run, RunResults):
         return _of_consolidation(run, around)
     if isinstance(run, CheckRun):
         folder = run.standing.folder.relative_to(run.root).as_posix()
@@ -120,7 +120,7 @@ def _known_to(run: Pipeline, around: Surroundings) -> dict[str, Any]:
     return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}
 
 
-def _of_consolidation(run: Run, around: Surroundings) -> dict[str, Any]:
+def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
     drilled = run.log.finished if run.is_rehearsal and run.has_rolled_back else around.drilled
     known: dict[str, Any] = {
         "backup_set": run.backup_set,
@@ -152,7 +152,7 @@ def _of_consolidation(run: Run, around: Surroundings) -> dict[str, Any]:
     return known
 
 
-def _of_preflight(run: Run) -> dict[str, Any]:
+def _of_preflight(run: RunResults) -> dict[str, Any]:
     found = run.found
     by_name = {source.name: source for source in run.plan.sources}
     target = _database(found.target, run) if found.target else None
@@ -177,7 +177,7 @@ def _of_preflight(run: Run) -> dict[str, Any]:
     }
 
 
-def _database(facts: Facts, run: Run, source: Source | None = None) -> DatabaseRecord:
+def _database(facts: Facts, run: RunResults, source: Source | None = None) -> DatabaseRecord:
     places: dict[Place, dict[str, TableContent]] = {"live": _contents(facts.digests)}
     for place in ("backup", "dump", "archive"):
         tables = run.contents.get(place, {}).get(facts.file)
@@ -212,7 +212,7 @@ def _contents(tables: Mapping[str, TableDigest]) -> dict[str, TableContent]:
     return {name: TableContent(table.rows, table.sha256) for name, table in tables.items()}
 
 
-def _applications(run: Run | StandingRun) -> tuple[SmokeRecord, ...]:
+def _applications(run: RunResults | StandingRun) -> tuple[SmokeRecord, ...]:
     by_name = {test.name: test for test in run.plan.smoke}
     withheld = run.log.disclosure.withhold_output
     return tuple(_application(by_name[name], result, withheld=withheld) for name, result in run.applied)

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine import logs
 from migration.engine.hot_journal import settle
 from migration.engine.in_use import in_use
-from migration.engine.references import Rewrite, plan_rewrites
+from migration.engine.references import plan_rewrites
 from migration.engine.rehearse import copy_workspace
-from migration.engine.survey import Survey, survey
+from migration.engine.results import Preflight
+from migration.engine.survey import survey
 from migration.engine.version_control import noted
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from migration.engine.files import FileProblem
-    from migration.engine.run import Run
+    from migration.engine.results import RunResults
 
 
-@dataclass(frozen=True)
-class Preflight:
-    """What is known before anything is touched.
-
-    Attributes:
-        survey: Databases, moves, the schema that is to be, and every problem.
-        rewrites: Code files, and what becomes of them.
-        log_marks: Where each log ended.
-        unseen: Number of processes of other users, which could not be examined.
-    """
-
-    survey: Survey
-    rewrites: tuple[Rewrite, ...]
-    log_marks: logs.LogMarks
-    unseen: int
-
-
-def examine(run: Run, guards: ExitStack) -> Preflight:
+def examine(run: RunResults, guards: ExitStack) -> Preflight:
     """Read databases, code, logs and processes; what cannot be read is a problem, and all else is examined.
 
     Args:

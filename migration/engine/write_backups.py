@@ -10,10 +10,10 @@ from migration.engine.backup import copy_code, copy_database, dump_database, ope
 from migration.engine.durable import write_new
 
 if TYPE_CHECKING:
-    from migration.engine.run import Run
+    from migration.engine.results import RunResults
 
 
-def write_backup_set(run: Run) -> manifest.Manifest:
+def write_backup_set(run: RunResults) -> manifest.Manifest:
     """Copy databases, dumps and code files into a new backup set, and return its manifest once that is written.
 
     An unsealed set is no backup: the manifest is written last, and the ledger says so afterwards.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.pipeline import Pipeline
-    from migration.engine.run import Context
+    from migration.engine.results import Context
     from migration.engine.stages import Stage
     from migration.plan.model import Plan
 else:

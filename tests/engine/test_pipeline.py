@@ -19,8 +19,9 @@ from migration.engine.modes import Mode
 from migration.engine.observation import Observation, Outcome, not_examined, not_required
 from migration.engine.pipeline import go_through
 from migration.engine.plan_run import PlanRun
+from migration.engine.results import Context
 from migration.engine.rollback_run import RollbackRun
-from migration.engine.run import Context, Run
+from migration.engine.run import Run
 from migration.engine.sets import cut_short, last_finished, recover
 from migration.engine.stages import (
     ARCHIVE,

@@ -12,10 +12,10 @@ from migration.engine.observation import Observation, equal, not_required
 from migration.engine.row_differences import explained
 
 if TYPE_CHECKING:
-    from migration.engine.run import Run
+    from migration.engine.results import RunResults
 
 
-def backup_complete(run: Run) -> list[Observation]:
+def backup_complete(run: RunResults) -> list[Observation]:
     """Observe that each database and each code file is in the set, as sealed, and private to the operator."""
     sealed, folder = run.sealed, run.folder
     files = {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.databases}
@@ -32,7 +32,7 @@ def backup_complete(run: Run) -> list[Observation]:
     return [*seen, equal("permissions of the backup set", private, ", ".join(others) or private)]
 
 
-def backup_digest(run: Run) -> list[Observation]:
+def backup_digest(run: RunResults) -> list[Observation]:
     """Observe that each copy has the content of the live database: the bytes that were proved, or else its rows."""
     live = {facts.file: facts for facts in run.found.databases}
     seen = []
@@ -45,7 +45,7 @@ def backup_digest(run: Run) -> list[Observation]:
     return seen or [not_required("databases", "no database is there")]
 
 
-def dump_reloads(run: Run) -> list[Observation]:
+def dump_reloads(run: RunResults) -> list[Observation]:
     """Observe that each SQL dump, loaded into an empty database, has the content of its original."""
     if not run.plan.dump:
         return [not_required("SQL dumps", "the plan asks for none (dump = false)")]

@@ -15,7 +15,7 @@ from migration.engine.row_differences import explained
 from migration.engine.scan import listed, mentions, stale_observations
 
 if TYPE_CHECKING:
-    from migration.engine.run import Run
+    from migration.engine.results import RunResults
 
 RECORDED = "recorded"
 """Event of the ledger: record and rollback instructions are in the backup set."""
@@ -25,52 +25,52 @@ DOCUMENTS = ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger
 """Names of the files of a backup set that tell of its run."""
 
 
-def committed(run: Run) -> list[Observation]:
+def committed(run: RunResults) -> list[Observation]:
     """Observe that a new connection reads the row of history of this run."""
     rows = history.read_file(run.root / run.plan.target, run.limits)
     return [equal(run.plan.target, run.stamp, rows[-1].run if rows else "no row")]
 
 
-def references_updated(run: Run) -> list[Observation]:
+def references_updated(run: RunResults) -> list[Observation]:
     """Observe that each expression of the plan is gone from the code, and its replacement is there."""
     return updated_observations(run.root, run.plan.references)
 
 
-def no_stale_references(run: Run) -> list[Observation]:
+def no_stale_references(run: RunResults) -> list[Observation]:
     """Observe that no code or configuration in the scanned trees names an old database."""
     result = mentions(run.scan_scope())
     run.log.note(*listed(result, run.plan.scan.exempt))
     return stale_observations(result)
 
 
-def code_compiles(run: Run) -> list[Observation]:
+def code_compiles(run: RunResults) -> list[Observation]:
     """Observe that each rewritten Python file is valid Python."""
     return compile_observations(run.root, [rewrite.file for rewrite in run.preflight.rewrites])
 
 
-def logs_clean(run: Run) -> list[Observation]:
+def logs_clean(run: RunResults) -> list[Observation]:
     """Observe that no line of a log that is new since the run began reports an error."""
     return run.applications.new_log_errors()
 
 
-def no_side_effects(run: Run) -> list[Observation]:
+def no_side_effects(run: RunResults) -> list[Observation]:
     """Observe that the applications changed no database; what a test that may write did on a copy is a finding."""
     seen = run.applications.side_effects()
     run.log.note(*run.applications.changes_on_copies())
     return seen
 
 
-def archived(run: Run) -> list[Observation]:
+def archived(run: RunResults) -> list[Observation]:
     """Observe that the old names are free, the archives are there, and no sidecar file lies beside either."""
     return archive.archived_observations(run.root, run.sealed)
 
 
-def archive_restorable(run: Run) -> list[Observation]:
+def archive_restorable(run: RunResults) -> list[Observation]:
     """Observe that each archive, restored to a scratch folder, has the content of its source."""
     return archive.restorable_observations(run.root, run.sealed, run.folder, run.limits)
 
 
-def no_late_writes(run: Run) -> list[Observation]:
+def no_late_writes(run: RunResults) -> list[Observation]:
     """Observe that each archive has the content that was copied."""
     seen = []
     for facts in run.found.sources.values():
@@ -85,7 +85,7 @@ def no_late_writes(run: Run) -> list[Observation]:
     return seen or [not_required("sources", "there was no source to archive")]
 
 
-def final_digest(run: Run) -> list[Observation]:
+def final_digest(run: RunResults) -> list[Observation]:
     """Observe, through a new connection, that the target still is what was verified before COMMIT."""
     final = run.read_final()
     explain = partial(run.rows_before.table_of, run.root / run.plan.target)
@@ -97,7 +97,7 @@ def final_digest(run: Run) -> list[Observation]:
     ]
 
 
-def record_written(run: Run) -> list[Observation]:
+def record_written(run: RunResults) -> list[Observation]:
     """Observe that the backup set has manifest, plan, record and rollback procedure, and that the ledger says so."""
     where = run.folder.relative_to(run.root).as_posix()
     sizes = {name: (run.folder / name).stat().st_size if (run.folder / name).is_file() else 0 for name in DOCUMENTS}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    from migration.engine.run import Run
+    from migration.engine.results import RunResults
     from migration.plan.model import Plan
     from migration.plan.problem import Problem
 
@@ -36,7 +36,7 @@ def plan_valid(run: HasPlan) -> list[Observation]:
     return mistakes or [equal(run.plan_name, "no mistake", "no mistake")]
 
 
-def sources_readable(run: Run) -> list[Observation]:
+def sources_readable(run: RunResults) -> list[Observation]:
     """Observe for each database of the plan that it was read, or is absent and may be."""
     seen = _problems(run, "sources-readable")
     named = {observation.subject for observation in seen}
@@ -51,7 +51,7 @@ def sources_readable(run: Run) -> list[Observation]:
     return seen
 
 
-def integrity_before(run: Run) -> list[Observation]:
+def integrity_before(run: RunResults) -> list[Observation]:
     """Observe for each database of the plan that SQLite's full integrity_check says ok."""
     seen = _problems(run, "integrity-before")
     named = {observation.subject for observation in seen}
@@ -61,7 +61,7 @@ def integrity_before(run: Run) -> list[Observation]:
     return seen or [not_required("databases", "no database is there")]
 
 
-def no_other_process(run: Run) -> list[Observation]:
+def no_other_process(run: RunResults) -> list[Observation]:
     """Observe that no other process has a database open or locked; processes that could not be seen are counted."""
     if problems := _problems(run, "no-other-process"):
         return problems
@@ -72,7 +72,7 @@ def no_other_process(run: Run) -> list[Observation]:
     return [_passed(run.plan.name, observed, len(files))]
 
 
-def space(run: Run) -> list[Observation]:
+def space(run: RunResults) -> list[Observation]:
     """Observe that backups, dumps and growth fit on the disk, and that every folder can be written."""
     free = shutil.disk_usage(run.root).free
     observed = f"{needs(run.plan, run.live)}; {free / 1e6:.1f} MB are free"
@@ -82,7 +82,7 @@ def space(run: Run) -> list[Observation]:
     ]
 
 
-def nothing_left_behind(run: Run) -> list[Observation]:
+def nothing_left_behind(run: RunResults) -> list[Observation]:
     """Observe for each source that every table with rows is moved, or left with a reason."""
     seen = _problems(run, "nothing-left-behind")
     forgotten = {problem.subject.partition(":")[0] for problem in seen}
@@ -96,27 +96,27 @@ def nothing_left_behind(run: Run) -> list[Observation]:
     return seen or [not_required("sources", "no source is there")]
 
 
-def names_free(run: Run) -> list[Observation]:
+def names_free(run: RunResults) -> list[Observation]:
     """Observe that every statement that creates something in the target was tried without a clash of names."""
     statements = len(run.found.future.early) + len(run.found.future.late)
     observed = f"{counted(statements, 'statement')} tried on an empty copy of the target's schema"
     return _unless_problems(run, "names-free", observed, statements, "the plan creates nothing in the target")
 
 
-def values_fit(run: Run) -> list[Observation]:
+def values_fit(run: RunResults) -> list[Observation]:
     """Observe that each column has its place, and that the target changes or refuses no value."""
     observed = f"{counted(len(run.found.moves), 'table map')} compared column by column, and tried"
     return _unless_problems(run, "values-fit", observed, len(run.found.moves), "the plan moves no table")
 
 
-def keys_free(run: Run) -> list[Observation]:
+def keys_free(run: RunResults) -> list[Observation]:
     """Observe that no two rows claim one key, or that the plan says which stays."""
     tables = {folded(move.into.name) for move in run.found.moves}
     observed = f"keys of {counted(len(tables), 'table')} looked up in all sources and the target"
     return _unless_problems(run, "keys-free", observed, len(tables), "the plan moves no table")
 
 
-def rows_as_stated(run: Run) -> list[Observation]:
+def rows_as_stated(run: RunResults) -> list[Observation]:
     """Observe that each source has the number of rows that the plan states, where it states one."""
     hints = {problem.subject: problem.next for problem in run.found.problems if problem.criterion == "rows-as-stated"}
     seen = []
@@ -138,7 +138,7 @@ def rows_as_stated(run: Run) -> list[Observation]:
     return seen or [not_required("plan", "the plan states no number of rows")]
 
 
-def references_found(run: Run) -> list[Observation]:
+def references_found(run: RunResults) -> list[Observation]:
     """Observe that each expression to be rewritten is in the code once, or was rewritten already."""
     wanted = [*run.plan.references, *run.plan.inserts]
     references, inserts = counted(len(run.plan.references), "reference"), counted(len(run.plan.inserts), "insertion")
@@ -146,7 +146,7 @@ def references_found(run: Run) -> list[Observation]:
     return _unless_problems(run, "references-found", observed, len(wanted), "the plan names no reference")
 
 
-def rehearsed(run: Run) -> list[Observation]:
+def rehearsed(run: RunResults) -> list[Observation]:
     """Observe that a rehearsal of this plan on these databases passed as lately as the plan demands.
 
     The databases have been read by now: what the rehearsal copied is compared with them by content digest.
@@ -181,11 +181,11 @@ def as_observation(problem: Problem) -> Observation:
     )
 
 
-def _problems(run: Run, criterion: str) -> list[Observation]:
+def _problems(run: RunResults, criterion: str) -> list[Observation]:
     return [as_observation(problem) for problem in run.found.problems if problem.criterion == criterion]
 
 
-def _unless_problems(run: Run, criterion: str, observed: str, examined: int, nothing: str) -> list[Observation]:
+def _unless_problems(run: RunResults, criterion: str, observed: str, examined: int, nothing: str) -> list[Observation]:
     """Return the problems of a criterion, or how much was examined without one, or that there is nothing to examine."""
     if problems := _problems(run, criterion):
         return problems
@@ -194,7 +194,7 @@ def _unless_problems(run: Run, criterion: str, observed: str, examined: int, not
     return [] if run.found.unread else [not_required("plan", nothing)]
 
 
-def _unread(run: Run, file: str) -> list[Observation]:
+def _unread(run: RunResults, file: str) -> list[Observation]:
     return [not_examined(file, run.found.unread[file])] if file in run.found.unread else []
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from migration.engine.compare import Compared
     from migration.engine.observation import Observation
-    from migration.engine.run import Run
+    from migration.engine.results import RunResults
     from migration.engine.run_log import RunLog
     from migration.plan.model import Plan
 
@@ -95,7 +95,7 @@ def triggers_in_place(run: Compares) -> list[Observation]:
     return compare_structure.triggers_in_place(run.compared)
 
 
-def size_reasonable(run: Run) -> list[Observation]:
+def size_reasonable(run: RunResults) -> list[Observation]:
     """Observe that the target has grown by about what was moved."""
     con = run.target.connection
     size = int(str(pragma(con, "page_count"))) * int(str(pragma(con, "page_size")))
