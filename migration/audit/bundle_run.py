@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.audit.told import BundleContents
-    from migration.engine.observation import Observation
+    from migration.engine.pipeline import Check
     from migration.engine.request import RunRequest
     from migration.engine.stages import Stage
 
@@ -68,6 +68,18 @@ class BundleRun(Pipeline):
         return {BUNDLE: self._read}
 
     @property
+    def checks(self) -> dict[str, Check]:
+        """The check of each criterion."""
+        return {
+            "bundle-whole": lambda: bundle_check.whole(self.contents),
+            "evidence-valid": lambda: bundle_check.valid(self.contents),
+            "verdict-follows": lambda: verdict_check.following(self.contents),
+            "evidence-consistent": lambda: entries_check.consistent(self.contents),
+            "counts-add-up": lambda: verdict_check.adding_up(self.contents),
+            "files-agree": lambda: [*bundle_check.agreeing(self.contents), *page_check.faithful(self.contents)],
+        }
+
+    @property
     def has_acted(self) -> bool:
         """Nothing is changed."""
         return False
@@ -84,30 +96,6 @@ class BundleRun(Pipeline):
                 Problem("out-of-order", self.bundle.name, "the bundle was not read.", "Perform the stage first.")
             )
         return self._contents
-
-    def bundle_whole(self) -> list[Observation]:
-        """Observe that every file is as the run left it, and that there is no other."""
-        return bundle_check.whole(self.contents)
-
-    def evidence_valid(self) -> list[Observation]:
-        """Observe that the evidence is of a schema that this release knows."""
-        return bundle_check.valid(self.contents)
-
-    def verdict_follows(self) -> list[Observation]:
-        """Observe that the verdict is the one that criteria and stages add up to."""
-        return verdict_check.following(self.contents)
-
-    def evidence_consistent(self) -> list[Observation]:
-        """Observe that no entry contradicts itself or another one, and that none is missing."""
-        return entries_check.consistent(self.contents)
-
-    def counts_add_up(self) -> list[Observation]:
-        """Observe that rows before and rows moved make the rows after."""
-        return verdict_check.adding_up(self.contents)
-
-    def files_agree(self) -> list[Observation]:
-        """Observe that manifest, summary, page, tests and plan say what the evidence says."""
-        return [*bundle_check.agreeing(self.contents), *page_check.faithful(self.contents)]
 
     def _read(self) -> None:
         self.say("reading the bundle")

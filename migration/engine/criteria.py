@@ -1,13 +1,11 @@
-"""List the criteria of acceptance, each with its check and with what its answer is good for."""
+"""List the criteria of acceptance, each with its stage and with what its answer is good for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from migration.engine.checks import backup_set, by_originals, committed, preflight, standing, target
-from migration.engine.observation import Observation, Relation
+from migration.engine.observation import Relation
 from migration.engine.questions import Question, Step
 from migration.engine.stages import (
     ARCHIVE,
@@ -30,8 +28,8 @@ from migration.engine.stages import (
 )
 from migration.engine.stages import SMOKE as APPLICATIONS
 
-Check = Callable[[Any], Sequence[Observation]]
-"""What looks at a run; the type of run is that of the modes that demand the criterion."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SMOKE = "smoke:"
 """Begins the id of the criterion of a smoke test; its name follows."""
@@ -50,23 +48,20 @@ class Criterion:
         id: As in the design: ``"rows-exact"``.
         stage: The stage whose results it judges.
         sentence: What holds when it has passed.
-        check: Looks at the run, and states what it saw.
         question: The user's question that it answers, if any.
         step: The line of the checklist that it ticks, if any.
         requires: Ids of criteria of the same stage without which it cannot pass.
-        by_originals: Its check of a consolidation that was not made by this project; None where only the run that
-            makes one can show it.
+        by_originals: Whether it can be judged of a consolidation that was not made by this project.
         relations: How observed may relate to expected in its passed entries; empty where that is not fixed.
     """
 
     id: str
     stage: Stage
     sentence: str
-    check: Check
     question: Question | None = None
     step: Step | None = None
     requires: tuple[str, ...] = ()
-    by_originals: Check | None = None
+    by_originals: bool = False
     relations: tuple[Relation, ...] = ()
 
 
@@ -75,127 +70,110 @@ _PLAN = ("plan-valid",)
 _READ = ("plan-valid", "sources-readable", "integrity-before")
 
 _CRITERIA = (
-    Criterion("databases-found", INVENTORY, "There is at least one SQLite database in the workspace.",
-              lambda run: run.databases_found()),
-    Criterion("plan-proposed", INVENTORY, "The proposed plan passes its own check, or marks what is to be decided.",
-              lambda run: run.plan_proposed()),
-    Criterion("only-looked", INVENTORY, "Every database, and what lies beside it, is as it was before.",
-              lambda run: run.only_looked()),
+    Criterion("databases-found", INVENTORY, "There is at least one SQLite database in the workspace."),
+    Criterion("plan-proposed", INVENTORY, "The proposed plan passes its own check, or marks what is to be decided."),
+    Criterion("only-looked", INVENTORY, "Every database, and what lies beside it, is as it was before."),
     Criterion("plan-valid", PREFLIGHT, "The plan is a plan of format 1, without a mistake.",
-              preflight.plan_valid, step=Step.PLAN, by_originals=by_originals.plan_valid, relations=_EQUAL),
+              step=Step.PLAN, by_originals=True, relations=_EQUAL),
     Criterion("sources-readable", PREFLIGHT, "Every source is there, is a database, and can be read.",
-              preflight.sources_readable, step=Step.PLAN, requires=_PLAN),
+              step=Step.PLAN, requires=_PLAN),
     Criterion("integrity-before", PREFLIGHT, "Sources and target are intact before anything is done.",
-              preflight.integrity_before, step=Step.INTACT, requires=_PLAN, relations=_EQUAL),
+              step=Step.INTACT, requires=_PLAN, relations=_EQUAL),
     Criterion("no-other-process", PREFLIGHT, "No other process uses the target or a source.",
-              preflight.no_other_process, step=Step.UNUSED, requires=_PLAN),
+              step=Step.UNUSED, requires=_PLAN),
     Criterion("space", PREFLIGHT, "There is room for backups, dumps and growth, and the folders can be written.",
-              preflight.space, step=Step.SPACE, requires=_PLAN),
+              step=Step.SPACE, requires=_PLAN),
     Criterion("nothing-left-behind", PREFLIGHT, "Every table with rows is moved, or left with a reason.",
-              preflight.nothing_left_behind, Question.EXACT, Step.FREE, requires=_PLAN),
+              Question.EXACT, Step.FREE, requires=_PLAN),
     Criterion("names-free", PREFLIGHT, "Every name that will be created in the target is free, or settled.",
-              preflight.names_free, step=Step.FREE, requires=_READ),
+              step=Step.FREE, requires=_READ),
     Criterion("values-fit", PREFLIGHT, "Columns fit by name, and no value would be changed by the target's types.",
-              preflight.values_fit, Question.EXACT, Step.FREE, requires=_READ),
+              Question.EXACT, Step.FREE, requires=_READ),
     Criterion("keys-free", PREFLIGHT, "No two rows claim the same key, or the plan says which one stays.",
-              preflight.keys_free, step=Step.FREE, requires=_READ),
+              step=Step.FREE, requires=_READ),
     Criterion("rows-as-stated", PREFLIGHT, "The sources hold the numbers of rows that the plan states.",
-              preflight.rows_as_stated, Question.COUNTED, Step.PLAN, requires=_PLAN, relations=_EQUAL),
+              Question.COUNTED, Step.PLAN, requires=_PLAN, relations=_EQUAL),
     Criterion("references-found", PREFLIGHT, "Every reference in the plan is in the code exactly as stated.",
-              preflight.references_found, Question.CODE, Step.FREE, requires=_PLAN),
+              Question.CODE, Step.FREE, requires=_PLAN),
     Criterion("rehearsed", PREFLIGHT, "A rehearsal of this very plan passed, as lately as the plan demands.",
-              preflight.rehearsed, requires=_PLAN),
+              requires=_PLAN),
     Criterion("backup-complete", BACKUP, "All original databases and code files are backed up.",
-              backup_set.backup_complete, Question.BACKED_UP, Step.BACKED_UP, relations=_EQUAL),
+              Question.BACKED_UP, Step.BACKED_UP, relations=_EQUAL),
     Criterion("backup-digest", BACKUP, "Each backup, read again, has the content of its original.",
-              backup_set.backup_digest, Question.BACKED_UP, Step.BACKED_UP, relations=_EQUAL),
+              Question.BACKED_UP, Step.BACKED_UP, relations=_EQUAL),
     Criterion("dump-reloads", BACKUP, "Each SQL dump, loaded into an empty database, has the content of its original.",
-              backup_set.dump_reloads, Question.BACKED_UP, Step.DUMPED, relations=_EQUAL),
+              Question.BACKED_UP, Step.DUMPED, relations=_EQUAL),
     Criterion("tables-created", SCHEMA, "All planned tables exist in the target.",
-              target.tables_created, Question.CREATED, Step.CREATED, by_originals=target.tables_created,
-              relations=_EQUAL),
+              Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL),
     Criterion("indexes-created", SCHEMA, "All planned indexes exist, each on its own table.",
-              target.indexes_created, Question.CREATED, Step.CREATED, by_originals=target.indexes_created,
-              relations=_EQUAL),
+              Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL),
     Criterion("schema-as-planned", SCHEMA,
               "Columns, keys and constraints are as planned; differences from the source are named.",
-              target.schema_as_planned, Question.CREATED, Step.CREATED, by_originals=target.schema_as_planned,
-              relations=_EQUAL),
+              Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL),
     Criterion("rows-counted", TRANSFER, "All record counts match: source and target, 100 %.",
-              target.rows_counted, Question.COUNTED, Step.COPIED, by_originals=target.rows_counted),
+              Question.COUNTED, Step.COPIED, by_originals=True),
     Criterion("rows-expected", TRANSFER, "The counts are those that the plan states.",
-              target.rows_expected, Question.COUNTED, Step.COPIED, relations=_EQUAL),
+              Question.COUNTED, Step.COPIED, relations=_EQUAL),
     Criterion("rows-exact", VERIFY, "Every row arrived with its values, types and bytes, as often as it was there.",
-              target.rows_exact, Question.EXACT, Step.COMPARED, by_originals=target.rows_exact,
-              relations=(*_EQUAL, Relation.AT_LEAST)),
+              Question.EXACT, Step.COMPARED, by_originals=True, relations=(*_EQUAL, Relation.AT_LEAST)),
     Criterion("no-duplicates", VERIFY, "No row is there twice: within a source, or across sources.",
-              target.no_duplicates, Question.EXACT, Step.COMPARED, by_originals=target.no_duplicates,
-              relations=_EQUAL),
+              Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("foreign-keys", VERIFY, "No foreign key points at nothing.",
-              target.foreign_keys, Question.EXACT, Step.COMPARED, by_originals=target.foreign_keys,
-              relations=(*_EQUAL, *_AT_MOST)),
+              Question.EXACT, Step.COMPARED, by_originals=True, relations=(*_EQUAL, *_AT_MOST)),
     Criterion("integrity", VERIFY, "The target is intact (integrity_check).",
-              target.integrity, Question.EXACT, Step.COMPARED, by_originals=target.integrity, relations=_EQUAL),
+              Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("neighbours-unchanged", VERIFY, "Every table that the target had before is unchanged.",
-              target.neighbours_unchanged, Question.EXACT, Step.COMPARED,
-              by_originals=target.neighbours_unchanged, relations=_EQUAL),
+              Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("triggers-in-place", VERIFY,
               "Triggers and views are there, to the letter, and none fired during the copy.",
-              target.triggers_in_place, Question.EXACT, Step.COMPARED, by_originals=target.triggers_in_place,
-              relations=_EQUAL),
+              Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("size-reasonable", VERIFY, "The target has grown by about what was moved.",
-              target.size_reasonable, step=Step.COMPARED, relations=_AT_MOST),
+              step=Step.COMPARED, relations=_AT_MOST),
     Criterion("committed", COMMIT, "COMMIT returned, and a new connection reads our row of history.",
-              committed.committed, Question.EXACT, Step.COMMITTED, relations=_EQUAL),
+              Question.EXACT, Step.COMMITTED, relations=_EQUAL),
     Criterion("references-updated", REFERENCES, "The code uses the target.",
-              committed.references_updated, Question.CODE, Step.CODE, by_originals=by_originals.references_updated),
+              Question.CODE, Step.CODE, by_originals=True),
     Criterion("no-stale-references", REFERENCES, "Nothing in the scanned trees names an old database any more.",
-              committed.no_stale_references, Question.CODE, Step.CODE, by_originals=by_originals.no_stale_references),
+              Question.CODE, Step.CODE, by_originals=True),
     Criterion("code-compiles", REFERENCES, "Every rewritten file is valid Python.",
-              committed.code_compiles, Question.CODE, Step.CODE, relations=_EQUAL),
+              Question.CODE, Step.CODE, relations=_EQUAL),
     Criterion("logs-clean", APPLICATIONS, "The logs have no new line that reports an error.",
-              committed.logs_clean, Question.LOGS, Step.QUIET),
+              Question.LOGS, Step.QUIET),
     Criterion("no-side-effects", APPLICATIONS, "The applications changed no database unless the plan allows it.",
-              committed.no_side_effects, Question.EXACT, Step.QUIET),
+              Question.EXACT, Step.QUIET),
     Criterion("archived", ARCHIVE, "The old databases are archived under their new names, and gone from the old ones.",
-              committed.archived, Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
+              Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
     Criterion("archive-restorable", ARCHIVE,
               "Each archive, restored to a scratch folder, has the content of its source.",
-              committed.archive_restorable, Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
+              Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
     Criterion("no-late-writes", ARCHIVE, "Nobody wrote into a source between copy and archive.",
-              committed.no_late_writes, Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
-    Criterion(FAULTLESS, SELFTEST, "Without a fault, runs on copies of the workspace are accepted.",
-              lambda run: run.faultless()),
+              Question.ARCHIVED, Step.ARCHIVED, relations=_EQUAL),
+    Criterion(FAULTLESS, SELFTEST, "Without a fault, runs on copies of the workspace are accepted."),
     Criterion("final-digest", FINAL,
               "Read through a new connection, the target still is what was verified before COMMIT.",
-              committed.final_digest, Question.EXACT, Step.FINAL, relations=_EQUAL),
+              Question.EXACT, Step.FINAL, relations=_EQUAL),
     Criterion("record-written", FINAL,
               "Backup location, rollback procedure and the record of the run are in the backup set.",
-              committed.record_written, step=Step.RECORDED, relations=_EQUAL),
-    Criterion("bundle-whole", BUNDLE, "Every file is there as its run left it (sha256), and no other.",
-              lambda run: run.bundle_whole()),
-    Criterion("evidence-valid", BUNDLE, "The evidence is of a schema that this release knows.",
-              lambda run: run.evidence_valid()),
-    Criterion("verdict-follows", BUNDLE, "The verdict is the one that the criteria and the stages add up to.",
-              lambda run: run.verdict_follows()),
+              step=Step.RECORDED, relations=_EQUAL),
+    Criterion("bundle-whole", BUNDLE, "Every file is there as its run left it (sha256), and no other."),
+    Criterion("evidence-valid", BUNDLE, "The evidence is of a schema that this release knows."),
+    Criterion("verdict-follows", BUNDLE, "The verdict is the one that the criteria and the stages add up to."),
     Criterion("evidence-consistent", BUNDLE,
               "No entry contradicts itself or another one, and each one that the plan demands is there.",
-              lambda run: run.evidence_consistent()),
-    Criterion("counts-add-up", BUNDLE, "Rows before and rows moved make rows after, table by table.",
-              lambda run: run.counts_add_up()),
-    Criterion("files-agree", BUNDLE, "Manifest, summary, page, tests and plan say what the evidence says.",
-              lambda run: run.files_agree()),
+              ),
+    Criterion("counts-add-up", BUNDLE, "Rows before and rows moved make rows after, table by table."),
+    Criterion("files-agree", BUNDLE, "Manifest, summary, page, tests and plan say what the evidence says."),
     Criterion("restored-exact", ROLLBACK, "Databases, code and file names are as they were before the run.",
-              standing.restored_exact, Question.UNDONE, Step.UNDONE, relations=_EQUAL),
+              Question.UNDONE, Step.UNDONE, relations=_EQUAL),
     Criterion("archives-unchanged", CHECK, "The archives are there and unchanged.",
-              standing.archives_unchanged, Question.ARCHIVED, Step.ARCHIVES, relations=_EQUAL),
+              Question.ARCHIVED, Step.ARCHIVES, relations=_EQUAL),
     Criterion("target-right", CHECK,
               "The target still has everything that was moved into it; rows changed since are counted.",
-              standing.target_right, Question.EXACT, Step.FINAL, relations=_EQUAL),
+              Question.EXACT, Step.FINAL, relations=_EQUAL),
     Criterion("no-old-database", CHECK, "No old database has been created again under its old name.",
-              standing.no_old_database, Question.ARCHIVED, Step.ARCHIVES, relations=_EQUAL),
+              Question.ARCHIVED, Step.ARCHIVES, relations=_EQUAL),
     Criterion("still-no-stale-references", CHECK, "Nothing in the scanned trees names an old database.",
-              standing.still_no_stale_references, Question.CODE, Step.UNNAMED),
+              Question.CODE, Step.UNNAMED),
 )  # fmt: skip
 
 CRITERIA: dict[str, Criterion] = {criterion.id: criterion for criterion in _CRITERIA}
@@ -211,11 +189,10 @@ def criterion_named(id: str) -> Criterion:
     if id.startswith(CAN_FAIL):
         judged = criterion_named(id.removeprefix(CAN_FAIL))
         sentence = f"A run on a copy, into which a fault was planted, is refused by this criterion: {judged.sentence}"
-        return Criterion(id, SELFTEST, sentence, lambda run: run.can_fail(judged.id), requires=(FAULTLESS,))
+        return Criterion(id, SELFTEST, sentence, requires=(FAULTLESS,))
     if id.startswith(SMOKE):
-        name = id.removeprefix(SMOKE)
         sentence = "The application works with the consolidated database."
-        return Criterion(id, APPLICATIONS, sentence, lambda run: run.run_application(name), Question.APPLICATIONS)
+        return Criterion(id, APPLICATIONS, sentence, Question.APPLICATIONS)
     return CRITERIA[id]
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 NAME = "ledger.jsonl"
 
+RECORDED = "recorded"
+"""Event: record and rollback instructions are in the backup set."""
+
 Event = dict[str, Any]
 
 

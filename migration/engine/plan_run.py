@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from migration.engine.checks.preflight import plan_valid
 from migration.engine.pipeline import Pipeline
 from migration.engine.stages import stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from migration.engine.criteria import Criterion
-    from migration.engine.observation import Observation
+    from migration.engine.pipeline import Check
     from migration.engine.stages import Stage
     from migration.plan.problem import Problem
 
@@ -39,6 +40,7 @@ class PlanRun(Pipeline):
         """Name of the plan file."""
         return self.request.settings.plan.name
 
-    def look(self, criterion: Criterion) -> Sequence[Observation]:
-        """Look at the plan, and at nothing else."""
-        return criterion.check(self) if criterion.id == "plan-valid" else []
+    @property
+    def checks(self) -> dict[str, Check]:
+        """The plan is examined, and nothing else."""
+        return {"plan-valid": partial(plan_valid, self)}

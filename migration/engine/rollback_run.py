@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from migration.engine.pipeline import Check
     from migration.engine.request import RunRequest
     from migration.engine.sets import BackupSet
     from migration.engine.stages import Stage
@@ -80,6 +81,11 @@ class RollbackRun(Pipeline):
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
         """Everything is put back."""
         return {ROLLBACK: self._put_back}
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """What was put back is compared with what was there before."""
+        return {"restored-exact": lambda: self.rollback_result.seen}
 
     @property
     def has_acted(self) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import migration
 from migration.engine import archive as archives
 from migration.engine import bystanders, history, rollback, sets, stages
 from migration.engine.applications import Applications
-from migration.engine.checks.committed import RECORDED
+from migration.engine.checks import backup_set, committed, preflight, target
 from migration.engine.content import read_contents
+from migration.engine.criteria import SMOKE
 from migration.engine.diff import unified
 from migration.engine.durable import write_new
+from migration.engine.ledger import RECORDED
 from migration.engine.objects import objects_of
 from migration.engine.pipeline import in_words
 from migration.engine.preflight import examine
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from migration.engine.guard import Guard
+    from migration.engine.pipeline import Check
     from migration.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
@@ -54,6 +58,19 @@ class Run(RunResults):
             stages.ARCHIVE: self._archive,
             stages.FINAL: self._write_documents,
             stages.ROLLBACK: self._roll_back_rehearsal,
+        }
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """The check of each criterion, the plan's applications included."""
+        checks: dict[str, Check] = {
+            f"{SMOKE}{test.name}": partial(self.run_application, test.name) for test in self.plan.smoke
+        }
+        for module in (preflight, backup_set, target, committed):
+            checks |= {criterion: partial(check, self) for criterion, check in module.CHECKS.items()}
+        return checks | {
+            "size-reasonable": partial(target.size_reasonable, self),
+            "restored-exact": lambda: self.rollback_result.seen,
         }
 
     def put_back(self) -> PutBack:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from migration.engine import check, originals
+from migration.engine.checks import target
+from migration.engine.checks.preflight import as_observation
 from migration.engine.copied_applications import applications_on_copy
-from migration.engine.criteria import criteria_in
+from migration.engine.criteria import CRITERIA, SMOKE, criteria_in
 from migration.engine.explain import RowsBefore, unless_broken
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
 from migration.engine.objects import committed_objects
+from migration.engine.observation import Observation
 from migration.engine.pipeline import Pipeline
+from migration.engine.references import updated_observations
+from migration.engine.scan import listed, mentions, scope_of, stale_observations
 from migration.engine.sets import last_finished
 from migration.engine.smoke import SmokeResult, observe
 from migration.engine.stages import CHECK, ORIGINALS, stages_of
@@ -28,9 +34,8 @@ if TYPE_CHECKING:
     from migration.engine.applications import Applications
     from migration.engine.check import TargetNow
     from migration.engine.compare import Compared
-    from migration.engine.criteria import Criterion
     from migration.engine.manifest import Manifest
-    from migration.engine.observation import Observation
+    from migration.engine.pipeline import Check
     from migration.engine.request import RunRequest
     from migration.engine.row_differences import RowDifferences
     from migration.engine.sets import BackupSet
@@ -69,6 +74,11 @@ class StandingRun(Pipeline):
     def has_acted(self) -> bool:
         """Nothing is changed."""
         return False
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """The check of each application of the plan."""
+        return {f"{SMOKE}{test.name}": partial(self.run_application, test.name) for test in self.plan.smoke}
 
     @property
     def plan_problems(self) -> Sequence[Problem]:
@@ -127,6 +137,18 @@ class CheckRun(StandingRun):
         """The target is read."""
         return {CHECK: lambda: self.say("reading archives and target")}
 
+    @property
+    def checks(self) -> dict[str, Check]:
+        """The check of each criterion, the plan's applications included."""
+        return super().checks | {
+            "archives-unchanged": lambda: check.archives_unchanged(
+                self.root, self.sealed, self.limits, folder=self.standing.folder
+            ),
+            "target-right": self._target_right,
+            "no-old-database": lambda: check.no_old_database(self.root, self.sealed),
+            "still-no-stale-references": self._no_stale_references,
+        }
+
     @cached_property
     def target_now(self) -> TargetNow:
         """The target as it is now."""
@@ -138,6 +160,19 @@ class CheckRun(StandingRun):
         """Each table of the target with other rows than at COMMIT, and which rows differ from then."""
         names = self.target_now.changed_tables
         return {name: unless_broken(partial(self._changed_since, name)) for name in names}
+
+    def _target_right(self) -> list[Observation]:
+        """Observe that the target is intact and has each table; rows changed since are a finding."""
+        self.log.note(*self.target_now.changed(self.sealed.target, self.changed_since))
+        return check.target_right(self.target_now, self.sealed, self.changed_since)
+
+    def _no_stale_references(self) -> list[Observation]:
+        """Observe that no code or configuration in the scanned trees names an archived database."""
+        settings = self.request.settings
+        scope = scope_of(self.plan, self.root, self.root, own=[settings.plan, settings.reports])
+        result = mentions(replace(scope, databases=list(self.sealed.archive)))
+        self.log.note(*listed(result, self.plan.scan.exempt))
+        return stale_observations(result)
 
     def _changed_since(self, name: str) -> RowDifferences:
         """Compare by the plan that was carried out: that of the workspace may be another one by now."""
@@ -184,9 +219,33 @@ class OriginalsRun(StandingRun):
             )
         return self._compared
 
-    def look(self, criterion: Criterion) -> Sequence[Observation]:
-        """Look at originals and target, where the criterion has a check for that."""
-        return (criterion.by_originals or criterion.check)(self)
+    @property
+    def checks(self) -> dict[str, Check]:
+        """The check of each criterion that originals and target can show, the plan's applications included."""
+        of_target: dict[str, Check] = {
+            id: partial(check, self) for id, check in target.CHECKS.items() if CRITERIA[id].by_originals
+        }
+        return (
+            super().checks
+            | of_target
+            | {
+                "plan-valid": self._plan_valid,
+                "references-updated": lambda: updated_observations(self.root, self.plan.references),
+                "no-stale-references": self._no_stale_references,
+            }
+        )
+
+    def _plan_valid(self) -> list[Observation]:
+        """Observe that the plan is one, and that the originals are what it names."""
+        problems = [as_observation(problem) for problem in (*self.plan_problems, *self.problems)]
+        return problems or [Observation("plan and originals", "no problem", "no problem", holds=True)]
+
+    def _no_stale_references(self) -> list[Observation]:
+        """Observe that nothing in the scanned trees names an original database."""
+        settings = self.request.settings
+        result = mentions(scope_of(self.plan, self.root, self.root, own=[settings.plan, settings.reports]))
+        self.log.note(*listed(result, self.plan.scan.exempt))
+        return stale_observations(result)
 
     def _lay_out(self) -> None:
         folder = self._resources.enter_context(TemporaryDirectory(prefix="consolidate-originals-"))

@@ -14,7 +14,7 @@ from migration.plan.file import sha256
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from migration.engine.observation import Observation
+    from migration.engine.pipeline import Check
     from migration.engine.request import RunRequest
     from migration.engine.stages import Stage
 
@@ -40,21 +40,18 @@ class InventoryRun(Pipeline):
         return {INVENTORY: self._take}
 
     @property
+    def checks(self) -> dict[str, Check]:
+        """The check of each criterion."""
+        return {
+            "databases-found": lambda: databases_found(self.taking.inventory),
+            "plan-proposed": lambda: plan_proposed(self.taking),
+            "only-looked": lambda: only_looked(self.taking.inventory),
+        }
+
+    @property
     def has_acted(self) -> bool:
         """Whether a plan was written."""
         return self.taking.written is not None
-
-    def databases_found(self) -> list[Observation]:
-        """Observe that there is a database."""
-        return databases_found(self.taking.inventory)
-
-    def plan_proposed(self) -> list[Observation]:
-        """Observe that the plan passes its own check, or marks what is to be decided."""
-        return plan_proposed(self.taking)
-
-    def only_looked(self) -> list[Observation]:
-        """Observe that no database was changed."""
-        return only_looked(self.taking.inventory)
 
     def _take(self) -> None:
         self.taking.look()

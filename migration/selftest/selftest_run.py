@@ -8,10 +8,11 @@ import tempfile
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.criteria import CAN_FAIL
+from migration.engine.criteria import CAN_FAIL, FAULTLESS
 from migration.engine.exit_codes import ExitCode
 from migration.engine.findings import Finding
 from migration.engine.modes import Mode
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from migration.engine.observation import Observation
+    from migration.engine.pipeline import Check
     from migration.engine.request import RunRequest
     from migration.engine.stages import Stage
     from migration.selftest.fault import Fault
@@ -67,15 +69,18 @@ class SelftestRun(Pipeline):
         return {SELFTEST: self._try_everything}
 
     @property
+    def checks(self) -> dict[str, Check]:
+        """The check of each criterion."""
+        judged = {fault.criterion for fault in faults_of(self.plan)}
+        can_fail: dict[str, Check] = {f"{CAN_FAIL}{id}": partial(self._can_fail, id) for id in judged}
+        return {FAULTLESS: lambda: self._accepted} | can_fail
+
+    @property
     def has_acted(self) -> bool:
         """Nothing but copies is changed."""
         return False
 
-    def faultless(self) -> list[Observation]:
-        """Observe that runs without a fault are accepted on the copies; else no fault would prove anything."""
-        return self._accepted
-
-    def can_fail(self, criterion: str) -> list[Observation]:
+    def _can_fail(self, criterion: str) -> list[Observation]:
         """Observe for each fault of a criterion that was planted whether the run failed by that criterion."""
         return [judge_fault(fault, result) for fault, result in self._planted() if fault.criterion == criterion]
 

@@ -359,7 +359,7 @@ def test_nothing_is_checked_before_the_bundle_was_read(made: Path) -> None:
     settings = Settings(workspace=made.parent, plan=made, reports=made.parent)
     run = BundleRun(RunRequest(Mode.BUNDLE, settings), made)
 
-    for act in (lambda: run.check("verdict-follows"), run.verdict_follows):
+    for act in (lambda: run.check("verdict-follows"), lambda: run.contents):
         with pytest.raises(ProblemError) as refusal:
             act()
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migration.engine import manifest
-from migration.engine.checks.committed import RECORDED
 from migration.engine.digest import digest_file
-from migration.engine.ledger import Ledger
+from migration.engine.ledger import RECORDED, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -666,3 +666,16 @@ def test_words_that_raise_do_not_keep_a_run_from_being_rolled_back(root: Path) -
     assert run.log.rolled_back is not None
     assert run.log.rolled_back.complete
     assert state(root) == before
+
+
+@pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL])
+def test_run_has_a_check_of_each_criterion(root: Path, mode: Mode) -> None:
+    """A criterion without a check would never be examined, and a check without a criterion never be asked."""
+    run = Run(a_request(root, mode=mode))
+    try:
+        demanded = {id for stage in stages_of(mode) for id in run.log.demanded(stage)}
+
+        assert demanded <= set(run.checks)
+        assert set(run.checks) - demanded <= {"restored-exact"}  # which a rehearsal alone demands
+    finally:
+        run.end()

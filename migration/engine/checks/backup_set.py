@@ -56,3 +56,11 @@ def dump_reloads(run: RunResults) -> list[Observation]:
         compared = equal(copy.dump, copy.digest, content.digest)
         seen.append(explained(compared, partial(reloaded, copy, run.folder, run.limits)))
     return seen or [not_required("databases", "no database is there")]
+
+
+CHECKS = {
+    "backup-complete": backup_complete,
+    "backup-digest": backup_digest,
+    "dump-reloads": dump_reloads,
+}
+"""Criterion to its check."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migration.engine import archive, compare, compare_structure, history
 from migration.engine.content import read_contents, read_contents_using_backup
 from migration.engine.explain import databases
-from migration.engine.ledger import Ledger
+from migration.engine.ledger import RECORDED, Ledger
 from migration.engine.observation import Observation, equal, not_required
 from migration.engine.references import compile_observations, updated_observations
 from migration.engine.row_differences import explained
@@ -16,10 +16,6 @@ from migration.engine.scan import listed, mentions, stale_observations
 
 if TYPE_CHECKING:
     from migration.engine.results import RunResults
-
-RECORDED = "recorded"
-"""Event of the ledger: record and rollback instructions are in the backup set."""
-
 
 DOCUMENTS = ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger.jsonl")
 """Names of the files of a backup set that tell of its run."""
@@ -103,3 +99,19 @@ def record_written(run: RunResults) -> list[Observation]:
     sizes = {name: (run.folder / name).stat().st_size if (run.folder / name).is_file() else 0 for name in DOCUMENTS}
     seen = [equal(f"{where}/{name}", "written", "written" if sizes[name] else "empty") for name in DOCUMENTS]
     return [*seen, equal("ledger", RECORDED, Ledger(run.folder).events()[-1]["event"])]
+
+
+CHECKS = {
+    "committed": committed,
+    "references-updated": references_updated,
+    "no-stale-references": no_stale_references,
+    "code-compiles": code_compiles,
+    "logs-clean": logs_clean,
+    "no-side-effects": no_side_effects,
+    "archived": archived,
+    "archive-restorable": archive_restorable,
+    "no-late-writes": no_late_writes,
+    "final-digest": final_digest,
+    "record-written": record_written,
+}
+"""Criterion to its check."""

@@ -204,3 +204,20 @@ def _passed(subject: str, observed: str, examined: int = 1) -> Observation:
 
 def _files(plan: Plan) -> list[str]:
     return list(dict.fromkeys([plan.target, *(source.file for source in plan.sources)]))
+
+
+CHECKS = {
+    "plan-valid": plan_valid,
+    "sources-readable": sources_readable,
+    "integrity-before": integrity_before,
+    "no-other-process": no_other_process,
+    "space": space,
+    "nothing-left-behind": nothing_left_behind,
+    "names-free": names_free,
+    "values-fit": values_fit,
+    "keys-free": keys_free,
+    "rows-as-stated": rows_as_stated,
+    "references-found": references_found,
+    "rehearsed": rehearsed,
+}
+"""Criterion to its check."""

@@ -100,3 +100,19 @@ def size_reasonable(run: RunResults) -> list[Observation]:
     con = run.target.connection
     size = int(str(pragma(con, "page_count"))) * int(str(pragma(con, "page_size")))
     return compare.size_reasonable(size, run.found)
+
+
+CHECKS = {
+    "tables-created": tables_created,
+    "indexes-created": indexes_created,
+    "schema-as-planned": schema_as_planned,
+    "rows-counted": rows_counted,
+    "rows-expected": rows_expected,
+    "rows-exact": rows_exact,
+    "no-duplicates": no_duplicates,
+    "foreign-keys": foreign_keys,
+    "integrity": integrity,
+    "neighbours-unchanged": neighbours_unchanged,
+    "triggers-in-place": triggers_in_place,
+}
+"""Criterion to its check."""
