@@ -20,9 +20,8 @@ from migration.engine.findings import Finding
 from migration.engine.manifest import RECORD
 from migration.engine.modes import Mode
 from migration.engine.plan_run import PlanRun
-from migration.engine.rehearsed import LastRehearsal
 from migration.engine.request import RunRequest, Settings
-from migration.engine.results import Context, RunResults
+from migration.engine.results import Context, LastRehearsal, RunResults
 from migration.engine.rollback_run import RollbackRun, to_undo
 from migration.engine.run import Run
 from migration.engine.runlock import RunLock, holder
@@ -72,6 +71,7 @@ class Hooks:
         original: The workspace that the one of the session was copied from, which no application may open; or None.
         original_plan: Its plan file.
         run_applications: False: a check runs no application, because nothing keeps one from that workspace.
+        selftest: Makes the run of a self-test, which opens sessions of its own.
     """
 
     say: Callable[[str], None] = lambda _words: None
@@ -79,6 +79,7 @@ class Hooks:
     original: Path | None = None
     original_plan: Path | None = None
     run_applications: bool = True
+    selftest: Callable[[RunRequest, Callable[[str], None]], Pipeline] | None = None
 
 
 @dataclass
@@ -259,9 +260,9 @@ def _run(request: RunRequest, context: Context, hooks: Hooks) -> Pipeline:
     if request.mode is Mode.ROLLBACK:
         return RollbackRun(request, hooks.say, before_acting=hooks.before_rollback)
     if request.mode is Mode.SELFTEST:
-        from migration.selftest.selftest_run import SelftestRun
-
-        return SelftestRun(request, hooks.say)
+        if hooks.selftest is None:
+            raise ValueError("a self-test is opened with Hooks.selftest")
+        return hooks.selftest(request, hooks.say)
     return Run(request, context)
 
 

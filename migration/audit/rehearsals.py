@@ -14,7 +14,7 @@ from migration.audit.evidence_file import SCHEMA
 from migration.audit.past_runs import workspace_id
 from migration.audit.told import EVIDENCE, schema_of, tell
 from migration.engine.modes import Mode
-from migration.engine.rehearsed import LastRehearsal, Rehearsal
+from migration.engine.results import LastRehearsal, Rehearsal
 from migration.plan.printable import one_line
 from migration.plan.problem import ProblemError
 

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.content import digest_or_reason, read_contents, read_contents_using_backup
+from migration.engine.content import digest_or_reason, read_contents
+from migration.engine.copy_contents import read_contents_using_backup
 from migration.engine.durable import move
 from migration.engine.explain import databases
 from migration.engine.observation import Observation, equal, not_required

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from migration.engine.arrival import Arrival
+    from migration.engine.known import Survey
     from migration.engine.move import Move
     from migration.engine.row_differences import RowDifferences
-    from migration.engine.survey import Survey
     from migration.engine.transfer import Transferred
     from migration.engine.unique import Key
 

@@ -17,9 +17,9 @@ from migration.engine.sql import folded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from migration.engine.planned import Statement
+    from migration.engine.known import Survey
     from migration.engine.schema import Index, Named, Schema, Table
-    from migration.engine.survey import Survey
+    from migration.engine.statements import Statement
     from migration.plan.model import Plan
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS
 from migration.engine.connections import looking, open_new
-from migration.engine.digest import TableDigest, digest_database, digest_file, digest_tables
+from migration.engine.digest import TableDigest, digest_database, digest_tables
 from migration.engine.dump import load_dump
 from migration.engine.halves import digest_file_tables
 from migration.engine.limits import Limits
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import BinaryIO
 
-    from migration.engine.manifest import DatabaseCopy
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -85,47 +84,6 @@ def digest_or_reason(path: Path, reader: Callable[[Path], Content] = read_conten
         return f"cannot be read ({error})"
 
 
-def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
-    """Return what a copy in a backup set holds, as it was proved while it has the same bytes.
-
-    Raises:
-        sqlite3.Error: It is missing, or no database any more.
-    """
-    path = folder / copy.copy
-    is_proved = path.is_file() and digest_file(path) == copy.sha256
-    return _as_proved(copy) if is_proved else read_contents(path, limits)
-
-
-def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
-    """Return what a dump brings back into an empty database, as it was proved while it is that very dump."""
-    path = folder / copy.dump
-    is_proved = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
-    return _as_proved(copy) if is_proved else load_contents(path, limits)
-
-
-def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
-    """Return what a database holds, as its backup was proved where every page is the same.
-
-    It is read as well where the manifest's digests do not belong together, because the manifest was edited then.
-
-    Args:
-        path: A database that no connection of this process has open.
-        copy: The backup of it, proved when it was made.
-        folder: The backup set.
-        limits: Of what is read.
-
-    Raises:
-        sqlite3.Error: It is missing, or no database.
-    """
-    both_exist = path.is_file() and (folder / copy.copy).is_file()
-    if both_exist and not has_wal(path) and same_pages(path, folder / copy.copy, copy.sha256):
-        proved = _as_proved(copy)
-        with looking(path, limits) as con:
-            if digest_database(read(con), proved.tables, marks(con)) == proved.digest:
-                return proved
-    return read_contents(path, limits)
-
-
 def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[str] | None = None) -> Content:
     """Load a dump into a scratch database beside it, and return what that holds. The scratch is gone afterwards.
 
@@ -150,11 +108,6 @@ def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[s
     finally:
         con.close()
         scratch.unlink()
-
-
-def _as_proved(copy: DatabaseCopy) -> Content:
-    tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
-    return Content(copy.digest, tables)
 
 
 @dataclass

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from migration.engine.connections import limits_of, open_existing, open_memory
 from migration.engine.files import size_with_sidecars
 from migration.engine.limits import Limits
-from migration.engine.planned import own_statements
 from migration.engine.schema import read
 from migration.engine.sql import quoted
+from migration.engine.statements import own_statements
 from migration.engine.uses import of_trigger
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from migration.engine import uses
 from migration.engine.connections import limits_of, open_memory
 from migration.engine.findings import Finding
-from migration.engine.planned import Statement, is_same, made_by, own_statements
+from migration.engine.planned import made_by
 from migration.engine.schema import Schema, read
 from migration.engine.sql import folded, quoted, with_name
 from migration.engine.sqlite_errors import missing_kind
-from migration.engine.statements import same_statement
+from migration.engine.statements import Statement, is_same, own_statements, same_statement
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:

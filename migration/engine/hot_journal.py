@@ -22,13 +22,14 @@ from migration.engine.findings import Finding
 from migration.engine.processes import lock_owner
 from migration.engine.rehearse import copy_workspace
 from migration.engine.space import room
-from migration.engine.survey import Survey, survey
+from migration.engine.survey import survey
 from migration.plan.model import Logs, Scan
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from migration.engine.known import Survey
     from migration.engine.limits import Limits
     from migration.plan.model import Plan
 else:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from migration.engine.planned import own_statements
 from migration.engine.schema import marks, read
+from migration.engine.statements import own_statements
 
 if TYPE_CHECKING:
     import sqlite3

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_memory
 from migration.engine.sql import folded, quoted
-from migration.engine.statements import same_statement
+from migration.engine.statements import Statement
 from migration.plan.ddl import statements
 
 if TYPE_CHECKING:
@@ -20,22 +19,6 @@ if TYPE_CHECKING:
     from migration.plan.model import TableMap
 else:
     from sqlite_utils.utils import sqlite3
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One DDL statement for the target.
-
-    Attributes:
-        kind: ``table``, ``index``, ``trigger`` or ``view``.
-        name: Name of the object it makes.
-        table: The table it belongs to; a view's own name.
-    """
-
-    kind: str
-    name: str
-    table: str
-    sql: str
 
 
 def planned_statements(
@@ -72,23 +55,6 @@ def made_by(text: str, limits: Limits | None = None) -> list[Statement]:
         return _statements_of(con)
     finally:
         con.close()
-
-
-def own_statements(schema: Schema) -> list[Statement]:
-    """Return the statements that make a database's schema again, in an order in which they can be run."""
-    tables = [Statement("table", table.name, table.name, table.sql) for table in schema.movable]
-    indexes = [Statement("index", i.name, t.name, i.sql) for t in schema.movable for i in t.indexes if i.sql]
-    views = [Statement("view", view.name, view.name, view.sql) for view in schema.views]
-    return [*tables, *indexes, *views, *(Statement("trigger", t.name, t.table, t.sql) for t in schema.triggers)]
-
-
-def is_same(known: Statement, statement: Statement) -> bool:
-    """Whether the target has this very index, trigger or view already."""
-    return (
-        known.kind == statement.kind
-        and folded(known.table) == folded(statement.table)
-        and same_statement(known.sql, statement.sql)
-    )
 
 
 def _as_they_are(table: Table, schema: Schema) -> list[Statement]:

@@ -18,7 +18,6 @@ from migration.engine.files import size_with_sidecars, status_of
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
 from migration.engine.pipeline import Pipeline
-from migration.engine.rehearsed import LastRehearsal
 from migration.engine.scan_files import Scope, scope_of
 from migration.engine.schema import Schema, read
 from migration.engine.smoke import observe
@@ -26,10 +25,12 @@ from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from migration.engine import logs
     from migration.engine.applications import Applications
     from migration.engine.digest import TableDigest
+    from migration.engine.known import Survey
     from migration.engine.manifest import Manifest
     from migration.engine.observation import Observation
     from migration.engine.references import Rewrite
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from migration.engine.smoke import SmokeResult
     from migration.engine.stages import Stage
     from migration.engine.steps import PutBack
-    from migration.engine.survey import Survey
     from migration.engine.target_transaction import TargetTransaction
 else:
     pass
@@ -45,6 +45,39 @@ else:
 
 _T = TypeVar("_T")
 _DOCUMENTS = {"record.json": b"{}\n", "ROLLBACK.md": b"Roll back by: pytest -m rollback\n"}
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A rehearsal that passed, its rollback included.
+
+    Attributes:
+        run: Its id, which is the name of its folder among the reports.
+        finished: When it ended.
+        digests: Content digest of each database that it copied, by the path inside the workspace.
+        seconds: Time that each stage took, by its id.
+    """
+
+    run: str
+    finished: datetime
+    digests: dict[str, str]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class LastRehearsal:
+    """The last rehearsal that counts for a run.
+
+    Attributes:
+        passed: It, or None.
+        refusal: Why the best of those that do not count does not; empty where no report of one is there.
+        unmet: The demand that it does not meet: mode, plan, workspace, version, verdict, time, or a criterion of
+            bundles.
+    """
+
+    passed: Rehearsal | None = None
+    refusal: str = ""
+    unmet: str = ""
 
 
 @dataclass(frozen=True)

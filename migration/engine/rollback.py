@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from migration.engine import manifest, restore
 from migration.engine.backup import clear_scratch
-from migration.engine.content import digest_or_reason, read_contents, read_contents_using_backup
+from migration.engine.content import digest_or_reason, read_contents
+from migration.engine.copy_contents import read_contents_using_backup
 from migration.engine.digest import digest_file
 from migration.engine.durable import move, replace
 from migration.engine.ledger import Ledger

@@ -10,17 +10,19 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from migration.engine import check, originals
+from migration.engine.applications import Applications
 from migration.engine.checks import target
 from migration.engine.checks.preflight import as_observation
-from migration.engine.copied_applications import applications_on_copy
 from migration.engine.criteria import CRITERIA, SMOKE, criteria_in
 from migration.engine.explain import RowsBefore, unless_broken
 from migration.engine.ledger import Ledger
+from migration.engine.logs import LogMarks
 from migration.engine.modes import Mode
 from migration.engine.objects import committed_objects
 from migration.engine.observation import Observation
 from migration.engine.pipeline import Pipeline
 from migration.engine.references import updated_observations
+from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.scan import listed, mentions, scope_of, stale_observations
 from migration.engine.sets import last_finished
 from migration.engine.smoke import SmokeResult, observe
@@ -31,7 +33,6 @@ from migration.plan.problem import Problem, ProblemError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from migration.engine.applications import Applications
     from migration.engine.check import TargetNow
     from migration.engine.compare import Compared
     from migration.engine.manifest import Manifest
@@ -257,3 +258,22 @@ class OriginalsRun(StandingRun):
         self.log.note(*originals.changed_since(self._compared.arrivals))
         if not self._compared.knows_neighbours:
             self.log.unanswerable["neighbours-unchanged"] = "the original target is not among the originals"
+
+
+def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callable[[str], None]) -> Applications:
+    """Copy the workspace to a private folder, and return the applications that run there.
+
+    Args:
+        request: Names workspace and plan.
+        resources: Gets the folder, and removes it at its end.
+        say: Called with a few words before each part of a long step.
+
+    Raises:
+        ProblemError: A database is locked or busy.
+    """
+    plan, live = request.valid_plan, request.settings.workspace
+    scratch = Path(resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()
+    require_complete(copy_workspace(plan, live, scratch, also=(request.settings.plan,)))
+    return Applications(
+        plan, scratch, live, held=frozenset(), marks=LogMarks(()), say=say, plan_file=request.settings.plan
+    )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from migration.engine.sql import folded
+
+if TYPE_CHECKING:
+    from migration.engine.schema import Schema
 
 TOKEN = re.compile(
     r"""(?P<gap>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))|(?P<text>'(?:[^']|'')*')"""
@@ -52,3 +57,36 @@ def _tokens_without_defaults(sql: str) -> list[str] | None:
                 return None
             left, end = f"{left}{sql[end : token.start()]} ", literal.end()
     return _tokens(left + sql[end:])
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One DDL statement for the target.
+
+    Attributes:
+        kind: ``table``, ``index``, ``trigger`` or ``view``.
+        name: Name of the object it makes.
+        table: The table it belongs to; a view's own name.
+    """
+
+    kind: str
+    name: str
+    table: str
+    sql: str
+
+
+def own_statements(schema: Schema) -> list[Statement]:
+    """Return the statements that make a database's schema again, in an order in which they can be run."""
+    tables = [Statement("table", table.name, table.name, table.sql) for table in schema.movable]
+    indexes = [Statement("index", i.name, t.name, i.sql) for t in schema.movable for i in t.indexes if i.sql]
+    views = [Statement("view", view.name, view.name, view.sql) for view in schema.views]
+    return [*tables, *indexes, *views, *(Statement("trigger", t.name, t.table, t.sql) for t in schema.triggers)]
+
+
+def is_same(known: Statement, statement: Statement) -> bool:
+    """Whether the target has this very index, trigger or view already."""
+    return (
+        known.kind == statement.kind
+        and folded(known.table) == folded(statement.table)
+        and same_statement(known.sql, statement.sql)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,15 @@ from migration.engine.deadline import seconds_for
 from migration.engine.facts import Facts, facts_of, unreadable
 from migration.engine.files import FileProblem, file_problems, present
 from migration.engine.findings import Finding
-from migration.engine.future import Foretelling, Future
+from migration.engine.future import Foretelling
 from migration.engine.gather import DIRECT, Gathering
 from migration.engine.keys import collisions
+from migration.engine.known import Survey
 from migration.engine.left_behind import left_behind
 from migration.engine.limits import Limits
 from migration.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
 from migration.engine.observation import counted
 from migration.engine.planned import planned_statements
-from migration.engine.projection import Projection
 from migration.engine.schema import Schema, Table
 from migration.engine.space import room
 from migration.engine.sql import folded
@@ -34,71 +34,12 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from migration.engine.deadline import Deadline
-    from migration.engine.digest import TableDigest
     from migration.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
 
 Mapped = tuple["Source", int, Table]
 """A source, the position of one of its table maps, and the table that this one names."""
-
-
-@dataclass
-class Survey:
-    """All that is known before the run touches anything.
-
-    Attributes:
-        unread: Every database of the plan that exists and could not be read: its file in the plan, to the reason in a
-            few words.
-        gathered: Source name to the scratch database that its rows are read from, where that is not the source itself.
-    """
-
-    sources: dict[str, Facts] = field(default_factory=dict)
-    target: Facts | None = None
-    moves: list[Move] = field(default_factory=list)
-    future: Future = field(default_factory=Future)
-    problems: list[Problem] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    gathered: dict[str, Path] = field(default_factory=dict)
-    unread: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def databases(self) -> list[Facts]:
-        """The target, where there is one, and the sources, as far as they were read."""
-        return [*([self.target] if self.target else []), *self.sources.values()]
-
-    def add(self, wrong: FileProblem) -> None:
-        """Add a problem of a file, and the reason for which a database was not read."""
-        self.problems.append(wrong.problem)
-        if wrong.reason:
-            self.unread.setdefault(wrong.file, wrong.reason)
-
-    def rows(self, move: Move) -> int:
-        """Number of rows in the source of a move."""
-        facts = self.sources[move.source.name]
-        table = facts.schema.table(move.map.name)
-        return facts.digests[table.name].rows if table else 0
-
-    def arriving(self, move: Move) -> TableDigest | None:
-        """Digest of a move's rows as they have to arrive, where the survey has read the very same; else None."""
-        facts = self.sources[move.source.name]
-        table = facts.schema.table(move.map.name)
-        if table is None or not Projection.of(move).is_unchanged or move.source.name in self.gathered:
-            return None
-        return facts.digests[table.name] if move.rowid_counts == table.counts_rowid else None
-
-    def standing(self, move: Move) -> TableDigest | None:
-        """Digest of the rows that the table of a move has before, where the survey has read the same; else None."""
-        table = self.target.schema.table(move.into.name) if self.target else None
-        if self.target is None or table is None or move.rowid_counts != table.counts_rowid:
-            return None
-        return self.target.digests[table.name]
-
-    def mark(self, move: Move) -> int:
-        """The AUTOINCREMENT mark of the source of a move, 0 without one."""
-        return next(
-            (m for name, m in self.sources[move.source.name].marks.items() if folded(name) == folded(move.map.name)), 0
-        )
 
 
 def survey(

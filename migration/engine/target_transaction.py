@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from migration.engine.facts import Facts
     from migration.engine.findings import Finding
+    from migration.engine.known import Survey
     from migration.engine.ledger import Ledger
     from migration.engine.move import Move
     from migration.engine.schema import Named
-    from migration.engine.survey import Survey
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -16,6 +16,10 @@ from migration.session import Hooks, Session, open_session
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
+
+    from migration.engine.pipeline import Pipeline
+    from migration.engine.request import RunRequest
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -32,7 +36,7 @@ def begin(config: pytest.Config, verb: str) -> Session:
     def say(words: str) -> None:
         teller(config)(words)  # who shows it is known only when pytest is configured
 
-    hooks = Hooks(say=say, before_rollback=interruption.ignore)
+    hooks = Hooks(say=say, before_rollback=interruption.ignore, selftest=_selftest)
     try:
         session = open_session(settings(config), verb, hooks)
         session.prepare()
@@ -49,3 +53,9 @@ def begin(config: pytest.Config, verb: str) -> Session:
     config.option.maxfail = 0  # with -x the first problem would be the only one said; a run stops by itself
     report.prepare(config, session)
     return session
+
+
+def _selftest(request: RunRequest, say: Callable[[str], None]) -> Pipeline:
+    from migration.selftest.selftest_run import SelftestRun
+
+    return SelftestRun(request, say)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from migration.engine.digest import TableDigest
     from migration.engine.future import Future
+    from migration.engine.known import Survey
     from migration.engine.observation import Observation
     from migration.engine.schema import Schema
-    from migration.engine.survey import Survey
     from migration.engine.transfer import Transferred
 else:
     from sqlite_utils.utils import sqlite3

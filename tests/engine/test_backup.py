@@ -15,7 +15,8 @@ import pytest
 
 from migration.engine import backup, content
 from migration.engine.backup import clear_scratch, copy_code, copy_database, dump_database, open_set, settle
-from migration.engine.content import digest_or_reason, load_contents, read_contents, read_contents_using_backup
+from migration.engine.content import digest_or_reason, load_contents, read_contents
+from migration.engine.copy_contents import read_contents_using_backup
 from migration.engine.digest import digest_file
 from migration.engine.stages import BACKUP
 from migration.engine.survey import survey

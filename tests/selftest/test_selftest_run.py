@@ -15,8 +15,9 @@ from migration.engine.pipeline import go_through
 from migration.engine.request import Settings
 from migration.plan.file import load
 from migration.plan.problem import ProblemError
+from migration.selftest.selftest_run import SelftestRun
 from migration.selftest.table import faults_of
-from migration.session import Session, open_session
+from migration.session import Hooks, Session, open_session
 from tests.selftest.trials import try_fault
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ SMOKE_TEST = "the store reads its tasks"
 
 def selftest(workspace: Workspace) -> Session:
     """Run a self-test from its opening to its bundle."""
-    session = open_session(Settings(workspace.root, workspace.plan, workspace.reports), "selftest")
+    session = open_session(
+        Settings(workspace.root, workspace.plan, workspace.reports), "selftest", Hooks(selftest=SelftestRun)
+    )
     session.prepare()
     go_through(session.run)
     session.end()
@@ -104,7 +107,9 @@ def test_a_finished_consolidation_is_not_selftested(workspace: Workspace) -> Non
 
 def test_an_interrupted_selftest_is_not_accepted(workspace: Workspace) -> None:
     """No trial is waited for, and nothing is called proven."""
-    session = open_session(Settings(workspace.root, workspace.plan, workspace.reports), "selftest")
+    session = open_session(
+        Settings(workspace.root, workspace.plan, workspace.reports), "selftest", Hooks(selftest=SelftestRun)
+    )
     session.run.limits.interrupted.set()
 
     go_through(session.run)

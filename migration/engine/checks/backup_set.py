@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.content import contents_of_copy, contents_of_dump
+from migration.engine.copy_contents import contents_of_copy, contents_of_dump
 from migration.engine.digest import digest_file
 from migration.engine.explain import databases, reloaded
 from migration.engine.observation import Observation, equal, not_required

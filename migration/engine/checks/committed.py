@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import archive, compare, compare_structure, history
-from migration.engine.content import read_contents, read_contents_using_backup
+from migration.engine.content import read_contents
+from migration.engine.copy_contents import read_contents_using_backup
 from migration.engine.explain import databases
 from migration.engine.ledger import RECORDED, Ledger
 from migration.engine.observation import Observation, equal, not_required

@@ -1,0 +1,62 @@
+"""Read what the copies and dumps of a backup set hold, or what their proof says while their bytes are the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import looking
+from migration.engine.content import Content, has_wal, load_contents, read_contents, same_pages
+from migration.engine.digest import TableDigest, digest_database, digest_file
+from migration.engine.schema import marks, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migration.engine.limits import Limits
+    from migration.engine.manifest import DatabaseCopy
+
+
+def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+    """Return what a copy in a backup set holds, as it was proved while it has the same bytes.
+
+    Raises:
+        sqlite3.Error: It is missing, or no database any more.
+    """
+    path = folder / copy.copy
+    is_proved = path.is_file() and digest_file(path) == copy.sha256
+    return _as_proved(copy) if is_proved else read_contents(path, limits)
+
+
+def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+    """Return what a dump brings back into an empty database, as it was proved while it is that very dump."""
+    path = folder / copy.dump
+    is_proved = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
+    return _as_proved(copy) if is_proved else load_contents(path, limits)
+
+
+def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+    """Return what a database holds, as its backup was proved where every page is the same.
+
+    It is read as well where the manifest's digests do not belong together, because the manifest was edited then.
+
+    Args:
+        path: A database that no connection of this process has open.
+        copy: The backup of it, proved when it was made.
+        folder: The backup set.
+        limits: Of what is read.
+
+    Raises:
+        sqlite3.Error: It is missing, or no database.
+    """
+    both_exist = path.is_file() and (folder / copy.copy).is_file()
+    if both_exist and not has_wal(path) and same_pages(path, folder / copy.copy, copy.sha256):
+        proved = _as_proved(copy)
+        with looking(path, limits) as con:
+            if digest_database(read(con), proved.tables, marks(con)) == proved.digest:
+                return proved
+    return read_contents(path, limits)
+
+
+def _as_proved(copy: DatabaseCopy) -> Content:
+    tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
+    return Content(copy.digest, tables)
