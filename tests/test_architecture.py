@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 from migration.engine import history
-from migration.engine.deadline import Deadline
-from migration.engine.limits import Limits
+from migration.engine.limits import Deadline, Limits, Progress
 from migration.engine.modes import VERBS, Mode
-from migration.engine.progress import Progress
 from migration.engine.stages import STAGES
 
 ROOT = Path(__file__).parents[1]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from migration.engine.projection import Projection
 from migration.engine.row_comparison import Rows, compare_rows, digest_of, shape_of
 from migration.engine.row_differences import Kind, RowDifferences
+from migration.engine.schema import keys_of
 from migration.engine.sql import quoted
-from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -15,9 +15,8 @@ from migration.engine.content import has_wal, load_contents, read_contents
 from migration.engine.digest import digest_file
 from migration.engine.dump import write_dump
 from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
-from migration.engine.limits import Limits
+from migration.engine.limits import Limits, size_of
 from migration.engine.manifest import CodeCopy, DatabaseCopy
-from migration.engine.progress import size_of
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

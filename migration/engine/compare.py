@@ -17,10 +17,9 @@ from migration.engine.compare_structure import Structure, declarations_that_diff
 from migration.engine.digest import TableDigest, digest_table
 from migration.engine.observation import Observation, at_least, at_most, counted, equal, not_required
 from migration.engine.row_differences import explained, unexplained
-from migration.engine.schema import marks
+from migration.engine.schema import keys_of, marks
 from migration.engine.sql import folded, quoted
 from migration.engine.sqlite_checks import CHECK_CACHE_KB, orphans
-from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from migration.engine.known import Survey
     from migration.engine.move import Move
     from migration.engine.row_differences import RowDifferences
+    from migration.engine.schema import Key
     from migration.engine.transfer import Transferred
-    from migration.engine.unique import Key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.limits import Limits
@@ -15,11 +17,10 @@ from migration.plan.problem import Problem, ProblemError
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
-    from pathlib import Path
+
 else:
-    # The stdlib's module or pysqlite3, whichever sqlite-utils takes: never two SQLite libraries in one process, for
-    # closing a file in one drops the POSIX locks of the other (https://sqlite.org/howtocorrupt.html, section 2.2).
     from sqlite_utils.utils import sqlite3
+
 
 OLDEST = (3, 37)
 """The first SQLite with PRAGMA table_list, which says which tables there are, are STRICT, belong to a virtual table
@@ -177,3 +178,22 @@ def looking(path: Path, limits: Limits | None = None) -> Iterator[Connection]:
     finally:
         con.close()
         remove_own(path, were)
+
+
+@contextlib.contextmanager
+def scratch(like: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connection]:
+    """Lend an empty database that ``like`` can be attached to: SQLite wants both in one text encoding."""
+    with tempfile.TemporaryDirectory(prefix="consolidate-trial-") as folder:
+        con = open_new(Path(folder) / "trial.db", limits)
+        try:
+            con.execute(f"PRAGMA encoding='{encoding_of(like, limits)}'")
+            con.execute("PRAGMA synchronous=OFF")  # nothing depends on it after a crash
+            yield con
+        finally:
+            con.close()
+
+
+def encoding_of(path: Path, limits: Limits | None = None) -> str:
+    """Return the text encoding of a database: ``UTF-8``, ``UTF-16le`` or ``UTF-16be``."""
+    with looking(path, limits) as con:
+        return str(pragma(con, "encoding"))

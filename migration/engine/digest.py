@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text, limits_of
+from migration.engine.limits import COUNTED
 from migration.engine.observation import counted
-from migration.engine.progress import COUNTED
 from migration.engine.projection import Projection
 from migration.engine.sql import without_end
 from migration.engine.sqlite_errors import code_of

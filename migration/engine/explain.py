@@ -15,9 +15,8 @@ from migration.engine.move import fit
 from migration.engine.projection import Projection
 from migration.engine.row_comparison import Rows, compare_rows, shape_of
 from migration.engine.row_differences import RowDifferences
-from migration.engine.schema import read
+from migration.engine.schema import keys_of, read
 from migration.engine.sql import folded
-from migration.engine.unique import keys_of
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from migration.engine.aside import WORTH_A_PROCESS, Aside
 from migration.engine.content import read_contents
-from migration.engine.deadline import out_of_proportion, seconds_for
 from migration.engine.files import FileProblem, has_hot_journal, size_with_sidecars
 from migration.engine.foresee import is_foreseeable
 from migration.engine.guard import Guard
-from migration.engine.limits import Limits
+from migration.engine.limits import Limits, out_of_proportion, seconds_for
 from migration.engine.schema import Schema, marks, read
 from migration.engine.sqlite_checks import damage, orphans
 from migration.engine.sqlite_errors import is_damaged, missing_kind

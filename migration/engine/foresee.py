@@ -1,23 +1,33 @@
-"""Foresee: does reading a database cost what its bytes cost, or could its schema make much of little?
-
-An expression that calls a function, a view of views, a generated column of generated columns: a few words of them can
-keep SQLite busy for years, inside of one instruction or before the first, where nothing in the process can end it.
-"""
+"""Foresee what reading a database costs, and let a second process find it out where the schema cannot tell."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
+import math
+import os
 import re
+import threading
+import time
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import limits_of, open_memory
-from migration.engine.sql import keywords
+from migration.engine.connections import limits_of, open_existing, open_memory
+from migration.engine.files import size_with_sidecars
+from migration.engine.limits import Limits
+from migration.engine.schema import read
+from migration.engine.sql import keywords, quoted
+from migration.engine.statements import own_statements
+from migration.engine.uses import of_trigger
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
-    from migration.engine.limits import Limits
+    from migration.engine.schema import Schema
 else:
     from sqlite_utils.utils import sqlite3
+
 
 _FEW = 2  # so many cannot multiply: what the third makes of the second is the second times the first
 # Built-in functions whose time and result are no more than in proportion to what they get.
@@ -71,3 +81,98 @@ def _calls_little(statements: list[str], limits: Limits) -> bool:
     finally:
         con.close()
     return called <= _LINEAR
+
+
+_ALL, _SHOWN = 2_147_483_647, 5  # lines of integrity_check: it would look no further than it may say
+_LAST_WORDS = 0.2  # seconds before the deadline, to say where it was
+_HEAP, _HEAP_A_BYTE = 512_000_000, 4  # bytes of memory that SQLite gets; a value and copies of it fit in
+_COMPUTED, _COMPUTED_A_BYTE = 100_000_000, 10  # bytes of all values that a table's generated columns may have
+
+
+def examine(path: Path, until: float) -> dict[str, object]:
+    """Read, compile and evaluate everything in a database, and say what came of it.
+
+    Args:
+        path: The database; it is only read.
+        until: When the process is to end, as :func:`time.monotonic` counts, which is the same in every process.
+
+    Returns:
+        ``damage``: the lines of integrity_check, none where it is intact; or ``late``: what was being done when time
+        was up; or ``excess``: what took more memory or room than the size of the file allows.
+
+    Raises:
+        sqlite3.Error: SQLite cannot read it.
+    """
+    limits = Limits()  # without a deadline: the timer ends this process, also inside of one instruction
+    if not math.isinf(until):
+        timer = threading.Timer(until - _LAST_WORDS - time.monotonic(), _give_up, (limits,))
+        timer.daemon = True
+        timer.start()
+    size = size_with_sidecars(path)
+    heap = _HEAP + _HEAP_A_BYTE * size
+    try:
+        # Through a connection that cannot write SQLite leaves CHECKs out: this one could, and may not.
+        with contextlib.closing(open_existing(path, limits)) as con:
+            con.execute("PRAGMA query_only=ON")
+            con.execute(f"PRAGMA hard_heap_limit={heap}")
+            _compile_views(con)
+            schema = read(con)
+            _compile_others(con, schema)
+            lines = _damage(con)
+            return {"damage": lines} if lines else _computed(con, schema, _COMPUTED + _COMPUTED_A_BYTE * size)
+    except MemoryError:
+        return {"excess": f"takes more than {heap // 1_000_000} MB of memory to read, at {limits.deadline.step}."}
+
+
+def _give_up(limits: Limits) -> None:
+    """Answer for the other thread, which does not come back from SQLite."""
+    os.write(1, json.dumps({"said": {"late": limits.deadline.step}}).encode())
+    os._exit(0)
+
+
+def _damage(con: sqlite3.Connection) -> list[str]:
+    """Return what integrity_check finds wrong, after it has seen every row; rows may be older than their CHECK."""
+    limits_of(con).deadline.at("integrity_check")
+    lines = (str(row[0]) for row in con.execute(f"PRAGMA integrity_check({_ALL})"))
+    damage = (line for line in lines if line != "ok" and not line.startswith("CHECK constraint failed in "))
+    return list(itertools.islice(damage, _SHOWN))
+
+
+def _compile_views(con: sqlite3.Connection) -> None:
+    """Let SQLite compile each view; listing its tables does so as well, and could not say which one it was at."""
+    limits_of(con).deadline.at("its schema")
+    for (view,) in con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'view'").fetchall():
+        limits_of(con).deadline.at(f"view {view}")
+        with contextlib.suppress(sqlite3.Error):  # what is wrong with it the survey will say
+            con.execute(f"EXPLAIN SELECT * FROM main.{quoted(view)}")
+
+
+def _compile_others(con: sqlite3.Connection, schema: Schema) -> None:
+    """Let SQLite compile each trigger, and make each table and index once more in memory."""
+    limits = limits_of(con)
+    memory = open_memory(limits)
+    try:
+        for one in own_statements(schema):
+            limits.deadline.at(f"{one.kind} {one.name}")
+            if one.kind == "trigger":
+                of_trigger(con, one.name, one.table)
+            elif one.kind != "view":
+                with contextlib.suppress(sqlite3.Error):
+                    memory.execute(one.sql)
+    finally:
+        memory.close()
+
+
+def _computed(con: sqlite3.Connection, schema: Schema, most: int) -> dict[str, object]:
+    """Evaluate every generated column of every row."""
+    for table in schema.movable:
+        names = [quoted(column.name) for column in table.columns if column.generated]
+        if not names:
+            continue
+        limits_of(con).deadline.at(f"the generated columns of {table.name}")
+        total = " + ".join(f"total(length(CAST({name} AS BLOB)))" for name in names)
+        found = con.execute(f"SELECT {total} FROM main.{quoted(table.name)} NOT INDEXED").fetchone()[0]
+        if found > most:
+            megabytes = f"{found / 1e6:.0f} MB, where its size allows {most // 1_000_000}"
+            return {"excess": f"makes too much of its rows: the generated columns of {table.name} have {megabytes}."}
+    return {"damage": []}

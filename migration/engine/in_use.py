@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine import sqlite_errors
-from migration.engine.files import is_wal
-from migration.engine.filesystem import network, synchronized
+from migration.engine.files import is_wal, network, synchronized
 from migration.engine.findings import Finding
 from migration.engine.observation import counted
 from migration.engine.processes import holders

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from migration.engine.connections import attach, exact_text, open_memory
+from migration.engine.connections import attach, encoding_of, exact_text, open_memory
 from migration.engine.projection import Projection
-from migration.engine.scratch import encoding_of
+from migration.engine.schema import computed_keys, keys_of
 from migration.engine.settle import unsettled
 from migration.engine.shown import shown
 from migration.engine.sql import folded, quoted
-from migration.engine.unique import computed_keys, keys_of
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 
     from migration.engine.limits import Limits
     from migration.engine.move import Move, Party
-    from migration.engine.schema import Table
-    from migration.engine.unique import Key
+    from migration.engine.schema import Key, Table
 
 _MOST_SHOWN = 3  # keys of one collision
 

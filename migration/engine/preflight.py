@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from migration.engine import logs
 from migration.engine.hot_journal import settle
 from migration.engine.in_use import in_use
-from migration.engine.references import plan_rewrites
 from migration.engine.rehearse import copy_workspace
 from migration.engine.results import Preflight
+from migration.engine.rewriting import plan_rewrites
 from migration.engine.survey import survey
 from migration.engine.version_control import noted
 

@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from migration.engine.schema import keys_of
 from migration.engine.sql import folded, listed, quoted
-from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from migration.engine.move import Move
-    from migration.engine.schema import Table
-    from migration.engine.unique import Key
+    from migration.engine.schema import Key, Table
 
 
 class ProjectedColumn(NamedTuple):

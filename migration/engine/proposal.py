@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from migration.engine.code_files import CodeFile, is_python, read
 from migration.engine.mention import OldNames
-from migration.engine.proposal_python import python_changes
-from migration.engine.proposal_text import Place, text_changes
-from migration.engine.references import plan_rewrites
+from migration.engine.proposal_python import Place, python_changes, text_changes
+from migration.engine.rewriting import plan_rewrites
 from migration.engine.scan import mentions
 from migration.plan.model import Reference
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.mention import Mention
-    from migration.engine.proposal_text import Change
+    from migration.engine.proposal_python import Change
     from migration.engine.scan_files import Scope
     from migration.plan.problem import Problem
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from migration.engine.known import Survey
     from migration.engine.manifest import Manifest
     from migration.engine.observation import Observation
-    from migration.engine.references import Rewrite
     from migration.engine.request import RunRequest
+    from migration.engine.rewriting import Rewrite
     from migration.engine.smoke import SmokeResult
     from migration.engine.stages import Stage
     from migration.engine.steps import PutBack

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from migration.engine.unique import Key
+    from migration.engine.schema import Key
 
 Row = tuple[Any, ...]
 

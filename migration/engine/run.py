@@ -13,19 +13,19 @@ from migration.engine.applications import Applications
 from migration.engine.checks import backup_set, committed, preflight, target
 from migration.engine.content import read_contents
 from migration.engine.criteria import SMOKE
-from migration.engine.diff import unified
 from migration.engine.durable import write_new
 from migration.engine.ledger import RECORDED
 from migration.engine.objects import objects_of
 from migration.engine.pipeline import in_words
 from migration.engine.preflight import examine
 from migration.engine.results import RunResults
+from migration.engine.rewriting import write_rewrites
 from migration.engine.run_log import RolledBack
 from migration.engine.steps import PutBack
 from migration.engine.target_transaction import TargetTransaction
 from migration.engine.verdict import verdict
+from migration.engine.version_control import unified
 from migration.engine.write_backups import write_backup_set
-from migration.engine.write_code import write_rewrites
 from migration.plan.printable import printable
 from migration.plan.problem import Problem, ProblemError
 

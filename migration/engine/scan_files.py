@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from migration.engine.code_files import is_database
-from migration.engine.ignored import ignored
 from migration.engine.mention import Kind, Mention
+from migration.engine.version_control import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,21 +1,174 @@
-"""One answer: where a Python file names an old database, in one piece or put together."""
+"""Find where a Python file names an old database, in one piece or put together."""
 
 from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
+from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
 from migration.engine.code_files import LINE_END
 from migration.engine.mention import Kind, Mention, OldNames, excerpt
-from migration.engine.scan_values import Values
 from migration.engine.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+
+UNKNOWN = "\0"  # stands for what is only known at run time; no file name holds it
+
+Texts = frozenset[str]
+Bound = dict[str, list[ast.expr]]
+
+_MOST = 100  # texts of one expression, and names looked up for it; what is made from more is not followed to its end
+_SOMETHING: Texts = frozenset({UNKNOWN})
+_PATH_CALLS = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath", "join", "joinpath"})
+_SAME_FILE = frozenset({"str", "fspath", "abspath", "expanduser", "realpath", "normpath"})
+_SAME_FILE_METHODS = frozenset({"resolve", "absolute", "expanduser", "as_posix"})
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+class Values:
+    """What the names of a module stand for: constants of the module, of its classes, and of the function around.
+
+    Args:
+        module: Its tree.
+    """
+
+    def __init__(self, module: ast.Module) -> None:
+        self._scopes: list[Bound] = [{}]
+        self._of_function: dict[ast.AST, Bound] = {}
+        self._attributes: Bound = {}
+        self._collect(module, self._scopes[0], in_class=False)
+        self._under_way: set[int] = set()
+        self._left = _MOST
+
+    def enter(self, function: ast.AST) -> None:
+        """From here on names are looked up in this function first."""
+        self._scopes.append(self._of_function[function])
+
+    def leave(self) -> None:
+        """The function entered last is over."""
+        self._scopes.pop()
+
+    def of(self, node: ast.expr) -> Texts:
+        """Return the texts; ``UNKNOWN`` stands in them for every part that cannot be told."""
+        match node:
+            case ast.Constant(value=str() | bytes() as value):
+                return frozenset({value if isinstance(value, str) else value.decode("latin-1")})
+            case ast.JoinedStr(values=parts):
+                return self._joined("", parts)
+            case ast.FormattedValue(value=value, conversion=-1 | 115, format_spec=None):  # 115: !s
+                return self.of(value)
+            case ast.BinOp():
+                return self._operated(node)
+            case ast.IfExp(body=one, orelse=other):
+                return self.of(one) | self.of(other)
+            case ast.BoolOp(values=values):
+                return frozenset().union(*map(self.of, values))
+            case ast.Name(id=name):
+                return self._looked_up(name)
+            case ast.Attribute(attr=name):
+                return self._named(self._attributes.get(name, []))
+            case ast.Call():
+                return self._returned(node)
+        return _SOMETHING
+
+    def _collect(self, node: ast.AST, scope: Bound, *, in_class: bool) -> None:
+        """Note what every name below the node is bound to, in its function or in the module, and every attribute."""
+        for child in ast.iter_child_nodes(node):
+            for target, value in _bindings(child):
+                match target:
+                    case ast.Name(id=name) | ast.arg(arg=name):
+                        scope.setdefault(name, []).append(value)
+                        if in_class:
+                            self._attributes.setdefault(name, []).append(value)
+                    case ast.Attribute(attr=name):
+                        self._attributes.setdefault(name, []).append(value)
+            if isinstance(child, _FUNCTIONS):
+                self._collect(child, self._of_function.setdefault(child, {}), in_class=False)
+            else:
+                self._collect(child, scope, in_class=in_class or isinstance(child, ast.ClassDef))
+
+    def _operated(self, node: ast.BinOp) -> Texts:
+        match node.op:
+            case ast.Add():
+                return self._joined("", [node.left, node.right])
+            case ast.Div():
+                return self._joined("/", [node.left, node.right])
+            case ast.Mod():
+                values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+                return self._formatted(r"%[-+#0-9. ]*[a-z]", node.left, values)
+        return _SOMETHING
+
+    def _looked_up(self, name: str) -> Texts:
+        return self._named(next((scope[name] for scope in reversed(self._scopes) if name in scope), []))
+
+    def _named(self, values: list[ast.expr]) -> Texts:
+        """Return the texts of everything that a name is bound to; one that is made from itself ends there."""
+        if not self._under_way:
+            self._left = _MOST
+        self._left -= 1
+        if self._left < 0:  # names made of names made of names: there is no end to what they could be
+            return _SOMETHING
+        fresh = [value for value in values if id(value) not in self._under_way]
+        self._under_way |= {id(value) for value in fresh}
+        try:
+            return frozenset().union(*map(self.of, fresh)) or _SOMETHING
+        finally:
+            self._under_way -= {id(value) for value in fresh}
+
+    def _joined(self, between: str, parts: Iterable[ast.expr]) -> Texts:
+        return frozenset(between.join(texts) for texts in islice(product(*map(self.of, parts)), _MOST))
+
+    def _returned(self, call: ast.Call) -> Texts:
+        """Return the path or text that a call puts together; unknown for any other call."""
+        match call.func:
+            case ast.Attribute(value=value, attr="with_suffix") if call.args:
+                stems = {re.sub(r"\.[^./]*$", "", text) for text in self.of(value)}
+                return frozenset(stem + suffix for stem in stems for suffix in self.of(call.args[0]))
+            case ast.Attribute(value=value, attr="joinpath"):
+                return self._joined("/", [value, *call.args])
+            case ast.Attribute(value=ast.Constant(value=str() as between), attr="join") if call.args:
+                parts = call.args[0]
+                return self._joined(between, parts.elts) if isinstance(parts, ast.List | ast.Tuple) else _SOMETHING
+            case ast.Attribute(value=value, attr="format"):
+                return self._formatted(r"\{\w*\}", value, call.args or [one.value for one in call.keywords])
+            case ast.Attribute(value=value, attr=name) if name in _SAME_FILE_METHODS:
+                return self.of(value)
+            case ast.Attribute(attr="get" | "getenv") if len(call.args) > 1:
+                return self.of(call.args[1]) | _SOMETHING
+            case ast.Attribute(attr=name) | ast.Name(id=name) if name in _PATH_CALLS or name in _SAME_FILE:
+                return self._joined("/", call.args)
+        return _SOMETHING
+
+    def _formatted(self, place: str, template: ast.expr, values: list[ast.expr]) -> Texts:
+        """Return the template with the values in its places, one after the other."""
+
+        def _filled(texts: tuple[str, ...]) -> str:
+            left = iter(texts[1:])
+            return re.sub(place, lambda _: next(left, UNKNOWN), texts[0])
+
+        return frozenset(map(_filled, islice(product(*map(self.of, [template, *values])), _MOST)))
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
+    """Yield what one node binds: by assignment, as default, or as variable of a loop over what is written out."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            yield from ((target, value) for target in targets)
+        case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
+            yield target, value
+        case ast.For(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values)) | (
+            ast.comprehension(target=target, iter=ast.Tuple(elts=values) | ast.List(elts=values) | ast.Set(elts=values))
+        ):
+            yield from ((target, value) for value in values)
+        case ast.arguments():
+            positional = [*node.posonlyargs, *node.args]
+            yield from zip(positional[len(positional) - len(node.defaults) :], node.defaults, strict=True)
+            yield from ((arg, value) for arg, value in zip(node.kwonlyargs, node.kw_defaults, strict=True) if value)
 
 
 class Named(NamedTuple):

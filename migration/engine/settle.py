@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import attached
+from migration.engine.connections import attached, scratch
 from migration.engine.digest import TableDigest
-from migration.engine.scratch import scratch
 from migration.engine.transfer import copy, own_digest, source_digest
 from migration.plan.problem import Problem, ProblemError
 

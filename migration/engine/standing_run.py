@@ -21,8 +21,8 @@ from migration.engine.modes import Mode
 from migration.engine.objects import committed_objects
 from migration.engine.observation import Observation
 from migration.engine.pipeline import Pipeline
-from migration.engine.references import updated_observations
 from migration.engine.rehearse import copy_workspace, require_complete
+from migration.engine.rewriting import updated_observations
 from migration.engine.scan import listed, mentions, scope_of, stale_observations
 from migration.engine.sets import last_finished
 from migration.engine.smoke import SmokeResult, observe

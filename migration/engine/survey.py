@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.deadline import seconds_for
 from migration.engine.facts import Facts, facts_of, unreadable
 from migration.engine.files import FileProblem, file_problems, present
 from migration.engine.findings import Finding
@@ -18,7 +17,7 @@ from migration.engine.gather import DIRECT, Gathering
 from migration.engine.keys import collisions
 from migration.engine.known import Survey
 from migration.engine.left_behind import left_behind
-from migration.engine.limits import Limits
+from migration.engine.limits import Limits, seconds_for
 from migration.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
 from migration.engine.observation import counted
 from migration.engine.planned import planned_statements
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
 
-    from migration.engine.deadline import Deadline
+    from migration.engine.limits import Deadline
     from migration.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3

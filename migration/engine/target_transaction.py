@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 
 from migration.engine import history
 from migration.engine.connections import attached, open_existing, open_new, pragma
-from migration.engine.digest import TableDigest
+from migration.engine.digest import TableDigest, digest_table
 from migration.engine.durable import sync_folder
-from migration.engine.limits import Limits
+from migration.engine.limits import Limits, size_of
 from migration.engine.observation import counted
-from migration.engine.progress import size_of
-from migration.engine.reading import Reading
 from migration.engine.schema import read
-from migration.engine.settled import list_settled
 from migration.engine.sql import folded, quoted
-from migration.engine.transfer import Transferred, copy, own_digest, raise_mark, source_digest
+from migration.engine.transfer import Transferred, copy, list_settled, own_digest, raise_mark, source_digest
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -29,9 +26,32 @@ if TYPE_CHECKING:
     from migration.engine.known import Survey
     from migration.engine.ledger import Ledger
     from migration.engine.move import Move
-    from migration.engine.schema import Named
+    from migration.engine.schema import Named, Table
 else:
     from sqlite_utils.utils import sqlite3
+
+
+@dataclass
+class Reading:
+    """Digests a table, and not again until a statement of the connection has changed a row or the schema.
+
+    The connection holds the database exclusively, so nobody else can change it; and once the rows are in it takes back
+    no part of its transaction, which SQLite would not count as a change.
+    """
+
+    _state: tuple[object, ...] = ()
+    _known: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
+
+    def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
+        """Return what :func:`migration.engine.digest.digest_table` does."""
+        state = (id(con), con.total_changes, pragma(con, "schema_version"))
+        if state != self._state:
+            self._state, self._known = state, {}
+        counts = table.counts_rowid if with_rowid is None else with_rowid
+        if (table.name, counts) not in self._known:
+            self._known[table.name, counts] = digest_table(con, table, with_rowid=counts)
+        return self._known[table.name, counts]
+
 
 _CACHE_KB = 16_000  # each row is looked up in, or put into, each index; more helps hardly, and memory stays flat
 

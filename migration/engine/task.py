@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_readonly
-from migration.engine.content import bytes_of, load_contents, same_pages
-from migration.engine.examine import examine
-from migration.engine.halves import lower_halves
+from migration.engine.content import bytes_of, load_contents, lower_halves, same_pages
+from migration.engine.foresee import examine
 from migration.engine.sqlite_checks import damage
 from migration.engine.sqlite_errors import code_of
 

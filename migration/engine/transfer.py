@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import marshal
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text, limits_of
 from migration.engine.digest import TableDigest, digest_query
+from migration.engine.findings import Finding
 from migration.engine.literals import literal
 from migration.engine.projection import Projection
 from migration.engine.records import copied_records, is_empty
@@ -18,6 +21,7 @@ from migration.plan.problem import Problem, ProblemError
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 
     from migration.engine.move import Move
 else:
@@ -169,3 +173,38 @@ def _exact_rows(con: sqlite3.Connection, query: str) -> list[bytes]:
         return [hashlib.sha256(marshal.dumps(row, 2)).digest() for row in con.execute(query)]
     finally:
         con.text_factory = before
+
+
+NAME = "settled-conflicts.jsonl"
+"""One JSON object a row: ``from``, ``into``, ``policy``, and ``key`` as SQL literals."""
+
+_FACTS = {
+    "skip-identical": ("rows-skipped", "not moved, because the target has the same"),
+    "prefer-target": ("rows-not-moved", "not moved, because the target has the key"),
+    "prefer-source": ("rows-replaced", "of the target replaced"),
+}
+"""Conflict policy to the id of its finding, and what became of the rows."""
+
+
+def list_settled(con: sqlite3.Connection, move: Move, alias: str, folder: Path) -> Finding | None:
+    """Append the keys to the list in the backup set, readable by its owner alone; the rows are in the backups.
+
+    To be called right before the copy.
+
+    Returns:
+        How many rows it decided on, without values; None when it decided on none.
+    """
+    if move.map.on_conflict == "refuse":
+        return None
+    count = 0
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(folder / NAME, flags, 0o600), "w", encoding="ascii") as file:
+        for key in settled_keys(con, move, alias):
+            count += 1
+            one = {"from": move.subject, "into": move.into.name, "policy": move.map.on_conflict, "key": key}
+            file.write(json.dumps(one) + "\n")
+    if not count:
+        return None
+    id, fact = _FACTS[move.map.on_conflict]
+    text = f"{fact} ({move.map.on_conflict}); the keys are in {folder.name}/{NAME}."
+    return Finding.of(id, move.subject, text, count=count, noun="row")

@@ -6,10 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from migration.engine.affinity import affinity
-from migration.engine.connections import attach
+from migration.engine.connections import attach, scratch
 from migration.engine.digest import digest_query
 from migration.engine.projection import Projection
-from migration.engine.scratch import scratch
 from migration.engine.sql import keywords
 from migration.plan.problem import Problem
 

@@ -1,18 +1,24 @@
-"""One answer: what git knows of the files that are to be changed, for the person who reviews the change."""
+"""Ask git which files it ignores, and what it knows of the files that are to be changed; show rewrites as a diff."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import subprocess
 from collections import defaultdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from migration.engine.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from pathspec import GitIgnoreSpec
+
+    from migration.engine.rewriting import Rewrite
+
 
 _GIT_SECONDS = 10.0
 _NOT_TRACKED = frozenset({"??", "!!"})
@@ -72,3 +78,104 @@ def git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.CompletedPro
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
+
+
+_NONE_IGNORED = 1  # git's exit code when it ignores none of the paths
+
+
+def ignored(root: Path, files: Sequence[str]) -> frozenset[str]:
+    """Return those of the files that git ignores; tracked ones are never among them where git itself can be asked.
+
+    It cannot be where it is not installed, where the workspace is no repository, holds several of them, or belongs to
+    somebody else. There the ``.gitignore`` files of the workspace say it, and those above it up to the repository's
+    top.
+
+    Args:
+        root: The workspace; it may be a subfolder of a repository.
+        files: Paths relative to it.
+    """
+    answer = _asked_of_git(root, files)
+    return _read_from_files(root, files) if answer is None else answer
+
+
+def _asked_of_git(root: Path, files: Sequence[str]) -> frozenset[str] | None:
+    answer = git(root, "check-ignore", "--stdin", "-z", asked=b"\0".join(os.fsencode(file) for file in files))
+    if answer is None or answer.returncode > _NONE_IGNORED:
+        return None
+    return frozenset(os.fsdecode(file) for file in answer.stdout.split(b"\0") if file)
+
+
+def _read_from_files(root: Path, files: Sequence[str]) -> frozenset[str]:
+    rules = _Rules(root.resolve())
+    return frozenset(file for file in files if rules.ignore(rules.within / file, is_folder=(root / file).is_dir()))
+
+
+class _Rules:
+    """The ``.gitignore`` files of a tree; one in a folder goes before those above it."""
+
+    def __init__(self, root: Path) -> None:
+        self._top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+        self.within = PurePosixPath(root.relative_to(self._top).as_posix())
+        self._specs: dict[PurePosixPath, GitIgnoreSpec] = {}
+        self._folders: dict[PurePosixPath, bool] = {PurePosixPath(): False}
+
+    def ignore(self, path: PurePosixPath, *, is_folder: bool = False) -> bool:
+        """Tell whether the path is ignored; in an ignored folder everything is."""
+        if is_folder and path in self._folders:
+            return self._folders[path]
+        found = self.ignore(path.parent, is_folder=True) or self._matched(path, is_folder=is_folder)
+        if is_folder:
+            self._folders[path] = found
+        return found
+
+    def _matched(self, path: PurePosixPath, *, is_folder: bool) -> bool:
+        for folder in path.parents:
+            name = path.relative_to(folder).as_posix() + ("/" if is_folder else "")
+            include = self._spec(folder).check_file(name).include
+            if include is not None:
+                return include
+        return False
+
+    def _spec(self, folder: PurePosixPath) -> GitIgnoreSpec:
+        from pathspec import GitIgnoreSpec
+
+        if folder not in self._specs:
+            try:
+                text = (self._top / folder / ".gitignore").read_text("utf-8", "replace")
+            except OSError:
+                text = ""
+            self._specs[folder] = GitIgnoreSpec.from_lines(text.splitlines())
+        return self._specs[folder]
+
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def unified(rewrites: Sequence[Rewrite]) -> str:
+    """Return all rewrites as one unified diff with ``a/`` and ``b/`` before the paths; empty for none.
+
+    The text stands for bytes: what is not UTF-8 in a file is a lone surrogate, and line endings are those of the
+    files. Write it as ``diff.encode("utf-8", "surrogateescape")``, never in text mode, and `git apply` accepts it
+    whatever the encodings and line endings of the files are.
+    """
+    return "".join(line for rewrite in rewrites for line in _file_diff(rewrite))
+
+
+def _file_diff(rewrite: Rewrite) -> Iterator[str]:
+    names = _quoted(f"a/{rewrite.file}"), _quoted(f"b/{rewrite.file}")
+    before, after = _lines(rewrite.before), _lines(rewrite.after)
+    for line in difflib.unified_diff(before, after, *names):
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _lines(data: bytes) -> list[str]:
+    """Return the lines as git counts them: a line feed ends one, nothing else does."""
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
+    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _quoted(name: str) -> str:
+    """Return a path as git writes it in a diff: quoted if it would be misread; a tab marks where a spaced one ends."""
+    if any(character in _ESCAPES for character in name):
+        return f'"{"".join(_ESCAPES.get(character, character) for character in name)}"'
+    return f"{name}\t" if " " in name else name

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from migration.engine.progress import Progress
+    from migration.engine.limits import Progress
 
 TERMINAL_SECONDS, LOG_SECONDS = 2.0, 10.0
 """How often a long step shows that it lives: on a terminal, where the line is written over, and in a log file."""

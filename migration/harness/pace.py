@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from migration.audit.words import duration, size
 
 if TYPE_CHECKING:
-    from migration.engine.progress import Progress
+    from migration.engine.limits import Progress
 
 _BAR = 20
 

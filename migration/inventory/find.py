@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.engine.files import MAGIC
-from migration.engine.ignored import ignored
 from migration.engine.scan_files import NEVER_ENTERED
+from migration.engine.version_control import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

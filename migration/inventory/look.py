@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from migration.engine.connections import looking
-from migration.engine.deadline import seconds_for
 from migration.engine.facts import examined
 from migration.engine.files import has_hot_journal, size_with_sidecars
 from migration.engine.foresee import is_foreseeable
-from migration.engine.limits import Limits
+from migration.engine.limits import Limits, seconds_for
 from migration.engine.schema import Schema, Table, read
 from migration.engine.sql import folded, quoted
 from migration.engine.uses import of_trigger

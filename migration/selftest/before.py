@@ -10,9 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import attached, pragma
-from migration.engine.schema import read
+from migration.engine.schema import keys_of, read
 from migration.engine.sql import listed, quoted
-from migration.engine.unique import keys_of
 from migration.selftest.fault import Fault, not_planted
 from migration.selftest.meddling import drop_last_row, filled, first, opened
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import pragma
-from migration.engine.reading import Reading
 from migration.engine.sql import folded, listed, quoted
+from migration.engine.target_transaction import Reading
 from migration.selftest.fault import Fault, not_planted
 from migration.selftest.meddling import drop_last_row, filled, first, retype, swap_columns
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import archive, backup, durable, manifest, rollback, steps, write_backups, write_code
+from migration.engine import archive, backup, durable, manifest, rewriting, rollback, steps, write_backups
 from migration.engine.ledger import Ledger
 from migration.engine.target_transaction import TargetTransaction
 
@@ -26,7 +26,7 @@ def overwrite_in_place() -> None:
         path.write_bytes(data)
         path.chmod(mode)
 
-    _patch(write_code, "replace", _overwrite)
+    _patch(rewriting, "replace_file", _overwrite)
 
 
 def rewrite_before_the_ledger_says_so() -> None:
@@ -45,7 +45,7 @@ def rewrite_before_the_ledger_says_so() -> None:
         held.pop()()
 
     type.__setattr__(Ledger, "note", _hold)
-    _patch(write_code, "replace", _replace)
+    _patch(rewriting, "replace_file", _replace)
 
 
 def seal_before_the_code_is_copied() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.connections import open_memory
-from migration.engine.deadline import Deadline, seconds_for
+from migration.engine.limits import Deadline, seconds_for
 from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:

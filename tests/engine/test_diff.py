@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.diff import unified
-from migration.engine.references import Rewrite
+from migration.engine.rewriting import Rewrite
+from migration.engine.version_control import unified
 
 if TYPE_CHECKING:
     from pathlib import Path

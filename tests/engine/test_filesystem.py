@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from migration.engine import filesystem, in_use
-from migration.engine.filesystem import NETWORK, kind_of, network, synchronized
+from migration.engine import files, in_use
+from migration.engine.files import NETWORK, kind_of, network, synchronized
 from migration.plan.model import Plan
 from tests.whole.whole_run import execute
 
@@ -59,7 +59,7 @@ def test_on_a_network_wal_is_refused_and_the_rest_is_pointed_out(
     """The kind is one that no test can mount everywhere: only the answer of the mount table is given."""
     for name in ("a.db", "t.db"):
         execute(tmp_path / name, f"PRAGMA journal_mode={mode}; CREATE TABLE x(y)")
-    monkeypatch.setattr(filesystem, "kind_of", lambda _path, _mounted: "nfs4")
+    monkeypatch.setattr(files, "kind_of", lambda _path, _mounted: "nfs4")
 
     seen = in_use.in_use(Plan.model_validate(PLAN), tmp_path, rehearsal=False)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import halves
+from migration.engine import content
 from migration.engine.connections import open_new, open_readonly
+from migration.engine.content import digest_file_tables, lower_halves
 from migration.engine.digest import TableDigest, digest_tables
-from migration.engine.halves import digest_file_tables, lower_halves
 from migration.engine.schema import read
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ ROWS = (
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small file that counts as a large one."""
-    monkeypatch.setattr(halves, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(content, "WORTH_A_PROCESS", 0)
     with closing(open_new(tmp_path / "a.db")) as con:
         for statement in (*TABLES, *ROWS):
             con.execute(statement)
@@ -83,7 +83,7 @@ def test_nobody_can_commit_while_the_halves_are_read(path: Path, monkeypatch: py
                 tried.append(str(error))
         return TableDigest()
 
-    monkeypatch.setattr(halves, "digest_table", digest_meanwhile)
+    monkeypatch.setattr(content, "digest_table", digest_meanwhile)
     with closing(open_readonly(path)) as con:
         digest_file_tables(path, con, read(con))
 

@@ -10,8 +10,7 @@ import pytest
 
 from migration.engine.connections import limits_of, open_memory
 from migration.engine.digest import digest_table
-from migration.engine.limits import Limits
-from migration.engine.progress import COUNTED
+from migration.engine.limits import COUNTED, Limits
 from migration.engine.schema import read
 from migration.engine.survey import survey
 from migration.engine.verdict import verdict

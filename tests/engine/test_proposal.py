@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.proposal import Proposed, propose
-from migration.engine.references import plan_rewrites
+from migration.engine.rewriting import plan_rewrites
 from migration.engine.scan_files import Scope
 from migration.plan.model import Exemption, Reference
 

@@ -9,8 +9,8 @@ import pytest
 
 from migration.engine.connections import open_memory
 from migration.engine.digest import digest_table
-from migration.engine.reading import Reading
 from migration.engine.schema import read
+from migration.engine.target_transaction import Reading
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.observation import Outcome
-from migration.engine.references import Rewrite, compile_observations, plan_rewrites, updated_observations
+from migration.engine.rewriting import Rewrite, compile_observations, plan_rewrites, updated_observations
 from migration.plan.model import Insert, Reference
 
 if TYPE_CHECKING:

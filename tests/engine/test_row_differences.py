@@ -21,9 +21,8 @@ from migration.engine.row_differences import (
     explained,
     row_differences_from,
 )
-from migration.engine.schema import read
+from migration.engine.schema import keys_of, read
 from migration.engine.shown import MASKED
-from migration.engine.unique import keys_of
 
 if TYPE_CHECKING:
     import sqlite3

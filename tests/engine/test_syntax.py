@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migration.engine.syntax import PythonCode
-from migration.engine.syntax_imports import with_import
-from migration.engine.syntax_inserts import with_definitions
+from migration.engine.syntax_inserts import with_definitions, with_import
 from migration.plan.problem import ProblemError
 
 NAME = "get_workspace_root"

@@ -9,7 +9,7 @@ import pytest
 
 from migration.engine.connections import open_memory
 from migration.engine.digest import digest_table
-from migration.engine.progress import COUNTED, Progress, size_of
+from migration.engine.limits import COUNTED, Progress, size_of
 from migration.engine.schema import read
 from migration.harness.pace import bar, left, pace
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.references import plan_rewrites
+from migration.engine.rewriting import plan_rewrites
 from migration.plan.model import Plan
 from migration.sample.build import build
 

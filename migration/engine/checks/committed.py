@@ -11,7 +11,7 @@ from migration.engine.copy_contents import read_contents_using_backup
 from migration.engine.explain import databases
 from migration.engine.ledger import RECORDED, Ledger
 from migration.engine.observation import Observation, equal, not_required
-from migration.engine.references import compile_observations, updated_observations
+from migration.engine.rewriting import compile_observations, updated_observations
 from migration.engine.row_differences import explained
 from migration.engine.scan import listed, mentions, stale_observations
 
