@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from migration.audit.bundle import prime_bundle, update_latest, write_bundle
+from migration.audit.bundle import prime_bundle, update_latest, write_bundle, write_private
 from migration.audit.evidence_file import to_json
 from migration.audit.faults_table import TABLE, faults_table
 from migration.audit.index_page import write_index
-from migration.audit.private_file import write_private
 from migration.audit.records import Surroundings, record_of, versions
 from migration.audit.rehearsals import last_rehearsal
 from migration.engine import durable

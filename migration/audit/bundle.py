@@ -7,19 +7,40 @@ import io
 import json
 import os
 import stat
+import tempfile
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migration.audit.evidence_file import printable_texts, to_json
 from migration.audit.past_runs import MANIFEST, about
-from migration.audit.private_file import write_private
 from migration.audit.summary import summary
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from migration.audit.evidence import Record
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Leave ``path`` with exactly ``data`` and mode 0600, also where another file was there before.
+
+    Whoever reads meanwhile, or after a crash, finds the old content or the new one. A link at ``path`` is replaced,
+    not followed.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full; ``path`` is as before.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp creates it with mode 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def prime_bundle(folder: Path, record: Record) -> None:

@@ -9,7 +9,7 @@ import pytest
 from migration.harness import interruption, report
 from migration.harness.options import settings
 from migration.harness.progress import teller
-from migration.harness.refusal import refusal
+from migration.harness.refusals import refusal
 from migration.plan.printable import printable
 from migration.plan.problem import ProblemError
 from migration.session import Hooks, Session, open_session

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.bundle import update_latest
-from migration.audit.private_file import write_private
+from migration.audit.bundle import update_latest, write_private
 from migration.audit.words import duration
 from migration.engine.exit_codes import ExitCode
 from migration.engine.modes import FLEET_VERBS
 from migration.harness.interruption import EXIT_CODES
 from migration.harness.options import settings
-from migration.harness.refusal import refusal
+from migration.harness.refusals import refusal
 from migration.plan.printable import printable
 from migration.plan.problem import ProblemError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.modes import VERBS
 from migration.engine.request import Settings
-from migration.harness.refusal import refusal
+from migration.harness.refusals import refusal
 
 if TYPE_CHECKING:
     import pytest

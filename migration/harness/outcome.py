@@ -10,7 +10,6 @@ import pytest
 from migration.engine.exit_codes import ExitCode
 from migration.engine.stages import stage_named
 from migration.harness import interruption
-from migration.harness.failure import in_words
 from migration.harness.state import SESSION
 from migration.plan.printable import printable
 
@@ -19,6 +18,25 @@ if TYPE_CHECKING:
 
     from migration.engine.run_log import RunLog
     from migration.engine.stages import Stage
+
+
+_COMPARISON = "\nassert "  # pytest's rewriting adds the comparison below the message
+
+
+def in_words(error: BaseException) -> str:
+    """Return the reason of a failure that was foreseen; empty for any other, which needs its traceback.
+
+    Foreseen are an assertion with a message of its own, what the engine refuses, what SQLite and the operating system
+    report, and ``pytest.fail`` without a traceback.
+    """
+    from migration.engine.pipeline import in_words as of_engine
+
+    if isinstance(error, AssertionError):
+        return printable(str(error).rpartition(_COMPARISON)[0])
+    if isinstance(error, pytest.fail.Exception):
+        return "" if error.pytrace else printable(str(error.msg))
+    return of_engine(error)
+
 
 _NOT_RUN = "not run: "
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 import migration
 from migration.engine.stages import STAGES
 from migration.plan.message import marked
-
-if TYPE_CHECKING:
-    import pytest
+from migration.plan.printable import printable
 
 _NAMES = (("tests", "stages"), ("migration", "stages"))
 _SHIPPED = Path(migration.__file__).parent / "stages"  # in a wheel; pyproject.toml puts them there
@@ -196,3 +195,13 @@ def _path(config: pytest.Config, arg: str) -> Path:
 
 def _covers(path: Path, folder: Path) -> bool:
     return folder.is_dir() and folder.resolve().is_relative_to(path.resolve())
+
+
+def refusal(text: str, *, id: str) -> pytest.UsageError:
+    """Return what to raise when nothing can be begun; pytest shows it without a traceback.
+
+    Args:
+        text: A sentence of fact, and what to do.
+        id: Name of the message, which docs/troubleshooting.md explains: ``"under-way"``.
+    """
+    return pytest.UsageError(printable(marked(text, id=id)))

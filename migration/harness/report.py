@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from migration.audit.bundle import write_private
 from migration.audit.page import STYLES, page
 from migration.audit.page_scripts import policy, script_digest
-from migration.audit.private_file import write_private
 from migration.plan.printable import one_line, printable
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     joined = with_equals_signs(said)
     if joined != said and _is_of_harness(early_config.invocation_params.dir):
         if sys.orig_argv[-len(said) :] != said:
-            from migration.harness.refusal import refusal
+            from migration.harness.refusals import refusal
 
             what = "write the paths with an equals sign: --workspace=DIR --plan=FILE --reports=DIR"
             raise refusal(what, id="no-equals-sign")

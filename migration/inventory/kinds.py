@@ -1,14 +1,26 @@
-"""Kinds: what a database is for, judged by its path, its content, and by what holds the same."""
+"""Judge what a database is for, and which databases hold the same or overlap."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from migration.engine.content import read_contents
 from migration.engine.sql import folded
+from migration.engine.statements import same_statement
 
 if TYPE_CHECKING:
-    from migration.inventory.look import Database
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from migration.engine.limits import Limits
+    from migration.inventory.look import Database, TableSeen
+else:
+    from sqlite_utils.utils import sqlite3
+
 
 Role = Literal["live", "copy", "backup", "template", "test", "no rows", "not read"]
 
@@ -49,3 +61,76 @@ def is_set_aside(file: str) -> bool:
 def _said(what: Role, file: str) -> str:
     found = _SAID[what].search(folded(file))
     return found.group().strip("._-/") if found else ""
+
+
+COMPARED = 300_000
+"""Rows up to which two databases are compared by content; about a second of work."""
+
+
+def alike(root: Path, databases: Sequence[Database], limits: Limits | None = None) -> list[list[str]]:
+    """Return the groups of databases with one content digest; in each, the one that the others copy comes first.
+
+    Only what has the same tables with as many rows is read whole, and nothing that is larger than ``COMPARED`` rows.
+    """
+    by_shape: dict[tuple[object, ...], list[Database]] = defaultdict(list)
+    for one in databases:
+        if one.filled and one.rows <= COMPARED and not any(table.more for table in one.tables):
+            by_shape[_shape(one)].append(one)
+    by_content: dict[str, list[Database]] = defaultdict(list)
+    for group in by_shape.values():
+        for one in group if len(group) > 1 else ():
+            by_content[_digest(root / one.file, limits)].append(one)
+    groups = [sorted(group, key=_originality) for digest, group in by_content.items() if digest and len(group) > 1]
+    return [[one.file for one in group] for group in groups]
+
+
+def _shape(one: Database) -> tuple[object, ...]:
+    return tuple(sorted((table.name, table.table.sql, table.rows) for table in one.tables))
+
+
+def _originality(one: Database) -> tuple[object, ...]:
+    return is_set_aside(one.file), one.file.count("/"), len(one.file), one.file
+
+
+def _digest(path: Path, limits: Limits | None) -> str:
+    try:
+        return read_contents(path, limits).digest
+    except (sqlite3.Error, OSError):  # locked just now, or damaged further in: then nothing is said of it
+        return ""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """One table name that several databases have.
+
+    Attributes:
+        table: As the first of them spells it.
+        same: True when all of them declare it alike.
+        rows: File to the rows there, in words.
+        filled: Number of files in which it has rows.
+    """
+
+    table: str
+    same: bool
+    rows: dict[str, str]
+    filled: int
+
+
+def overlaps(databases: Sequence[Database]) -> list[Overlap]:
+    """Return every table that is in more than one of the databases, those with rows in most files first."""
+    by_name: dict[str, list[tuple[Database, TableSeen]]] = defaultdict(list)
+    for one in databases:
+        for table in one.tables:
+            by_name[folded(table.name)].append((one, table))
+    found = [_overlap(group) for group in by_name.values() if len(group) > 1]
+    return sorted(found, key=lambda one: (-one.filled, -len(one.rows), one.table))
+
+
+def _overlap(group: list[tuple[Database, TableSeen]]) -> Overlap:
+    first = group[0][1]
+    return Overlap(
+        table=first.name,
+        same=all(same_statement(first.table.sql, table.table.sql) for _, table in group),
+        rows={one.file: table.counted for one, table in group},
+        filled=sum(table.rows != 0 for _, table in group),
+    )

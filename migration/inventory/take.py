@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from migration.engine.processes import Holder, holders
 from migration.engine.scan import Mention, mentions
 from migration.engine.scan_files import Scope
-from migration.inventory.alike import alike
 from migration.inventory.find import Finding, find
-from migration.inventory.kinds import Role, role
+from migration.inventory.kinds import Overlap, Role, alike, overlaps, role
 from migration.inventory.look import Database, look
-from migration.inventory.overlaps import Overlap, overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from migration.selftest.afterwards import AFTERWARDS
 from migration.selftest.backups import BACKUPS
-from migration.selftest.before import BEFORE
+from migration.selftest.before import BEFORE, INVENTORIES
 from migration.selftest.committed import COMMITTED, of_smoke_tests
-from migration.selftest.inventories import INVENTORIES
 from migration.selftest.target import TARGET
 
 if TYPE_CHECKING:

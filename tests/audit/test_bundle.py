@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.bundle import update_latest, write_bundle
-from migration.audit.private_file import write_private
+from migration.audit.bundle import update_latest, write_bundle, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from migration.engine.connections import open_memory
 from migration.engine.digest import digest_table
 from migration.engine.limits import COUNTED, Progress, size_of
 from migration.engine.schema import read
-from migration.harness.pace import bar, left, pace
+from migration.harness.life import bar, left, pace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.inventory.alike import alike
 from migration.inventory.find import find
-from migration.inventory.kinds import role
+from migration.inventory.kinds import alike, role
 from migration.inventory.look import look
 from tests.whole.whole_run import execute
 

@@ -12,7 +12,7 @@ import pytest
 
 from migration.audit.bundle_reader import read_bundle
 from migration.audit.bundle_run import BundleRun
-from migration.audit.limits import DIGESTS
+from migration.audit.records import DIGESTS
 from migration.engine.modes import Mode
 from migration.engine.pipeline import go_through
 from migration.engine.request import RunRequest, Settings
