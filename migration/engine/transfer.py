@@ -15,7 +15,7 @@ from migration.engine.digest import TableDigest, digest_query
 from migration.engine.findings import Finding
 from migration.engine.literals import literal
 from migration.engine.projection import Projection
-from migration.engine.records import copied_records, is_empty
+from migration.engine.record_copy import copied_records, is_empty
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
