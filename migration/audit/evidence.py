@@ -115,6 +115,7 @@ class MoveRecord:
         arrived: Rows that the target got; None as long as it was not copied.
         skipped: Rows that stayed behind because of the plan's conflict policy.
         replaced: Rows of the target that made place because of it.
+        method: Whether whole records or columns were copied; empty where that is not known.
     """
 
     source: str
@@ -125,6 +126,7 @@ class MoveRecord:
     arrived: int | None = None
     skipped: int = 0
     replaced: int = 0
+    method: str = ""
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,7 @@ def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
                 arrived=done.inserted,
                 skipped=done.skipped,
                 replaced=done.replaced,
+                method=done.method,
             )
             for done in run.copied.done
         )

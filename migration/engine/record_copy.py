@@ -1,15 +1,30 @@
-"""Records: rows that are copied as they lie in the source's pages, indexes included; else not from this room.
+"""Copy stored records whole into a new table that differs in nothing but DEFAULTs.
 
-SQLite copies whole records by itself where both tables are declared alike as far as records go, and the one that is
-written to is empty. A DEFAULT stands in its way though no record shows it. So where nothing but literal DEFAULTs
-differs, the target's table is declared as the source's is while its rows come, and as planned again right after: by the
-steps that SQLite gives for changing a DEFAULT (https://www.sqlite.org/lang_altertable.html#otheralter), inside the one
-transaction, so that nobody ever sees it otherwise.
+Proof that the rows are the same. A record is a header of serial types and the values in the order of the columns, and
+the rowid or the key lies beside it (https://www.sqlite.org/fileformat2.html#record_format). It holds no name, no
+declared type and no DEFAULT. A DEFAULT lies in the text of ``sqlite_schema`` alone, and it takes part in reading a row
+in one case. A record that is older than an ``ALTER TABLE ADD COLUMN`` ends early, and the values that are missing at
+its end are read from the DEFAULTs (https://www.sqlite.org/fileformat2.html#representation_of_sql_tables). Hence two
+tables whose statements differ in DEFAULTs alone read the same rows from the same records, unless such a record is
+among them. This module uses that only where the target's table is new and empty, where nothing is renamed, filtered,
+computed or left to a conflict policy, where both CREATE TABLE statements are equal token by token without their
+DEFAULTs, and where each of these DEFAULTs is a literal. The case of early ends is tested and not assumed: the columns
+whose DEFAULT differs are read at both ends once the table has the plan's DEFAULTs again, and a difference rolls the
+copy back to its savepoint. Then the rows are copied by columns. What arrived is proved like every other copy, before
+COMMIT: rows-exact digests each value, schema-as-planned compares the statement, integrity runs integrity_check.
+
+SQLite copies records itself, indexes included, where both tables are declared alike; EXPLAIN tells. It does not where a
+DEFAULT differs, because of the records that end early. So the target's table is declared as the source's is while its
+rows come, and as planned right after. Changing a DEFAULT through ``PRAGMA writable_schema`` is one of the changes that
+SQLite documents as safe (https://www.sqlite.org/lang_altertable.html#otheralter), because no byte of the table depends
+on it. It happens inside the one transaction that has created the table, so no other connection ever reads the borrowed
+statement. ``RESET`` makes this connection read the schema again. ``record_copy = false`` in the plan turns it off.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from migration.engine.digest import digest_query
 from migration.engine.sql import quoted
@@ -17,20 +32,44 @@ from migration.engine.statements import same_but_defaults
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from migration.engine.move import Move
     from migration.engine.projection import Projection
+
+    Execute = Callable[[str], sqlite3.Cursor]
+    """Execute a statement on the target. That of a run keeps it for ``sql.log`` as well."""
 else:
     from sqlite_utils.utils import sqlite3
 
+CopyMethod = Literal["columns", "records", "records-under-other-defaults"]
+"""How the rows of a table were copied: by the names of the columns, or as whole records; see the module."""
 
-def copied_records(con: sqlite3.Connection, move: Move, rows: Projection) -> int | None:
-    """Copy all rows of a move as whole records, and return how many; None, and nothing is changed, where it cannot be.
+
+@dataclass(frozen=True)
+class RecordCopy:
+    """Hold what a copy of whole records came to.
+
+    Attributes:
+        rows: Number of records.
+        method: Whether the target's table had the source's DEFAULTs meanwhile.
+    """
+
+    rows: int
+    method: CopyMethod
+
+
+def try_record_copy(
+    con: sqlite3.Connection, move: Move, rows: Projection, execute: Execute, *, under_other_defaults: bool
+) -> RecordCopy | None:
+    """Copy all rows of a table mapping as whole records, or change nothing and return None.
 
     Args:
         con: The target's connection, inside the transaction.
         move: What to copy.
-        rows: The projection of the move.
+        rows: The projection of ``move``.
+        execute: Executes what writes.
+        under_other_defaults: Whether the target's table may have the source's DEFAULTs meanwhile.
 
     Raises:
         sqlite3.IntegrityError: SQLite refuses a row.
@@ -39,10 +78,13 @@ def copied_records(con: sqlite3.Connection, move: Move, rows: Projection) -> int
     if not insert or not _in_place(move) or not is_empty(con, move):
         return None
     if copies_records(con, insert):
-        return con.execute(insert).rowcount
-    if move.table.name != move.into.name or not same_but_defaults(move.table.sql, move.into.sql):
+        return RecordCopy(execute(insert).rowcount, "records")
+    if not under_other_defaults or move.table.name != move.into.name:
         return None
-    return _under_other_defaults(con, move, rows)
+    if not same_but_defaults(move.table.sql, move.into.sql):
+        return None
+    count = _Borrowing(con, move, rows, execute).copy()
+    return None if count is None else RecordCopy(count, "records-under-other-defaults")
 
 
 def is_empty(con: sqlite3.Connection, move: Move) -> bool:
@@ -66,51 +108,60 @@ def _in_place(move: Move) -> bool:
     return move.new and move.map.on_conflict == "refuse" and keeps_rowids
 
 
-def _under_other_defaults(con: sqlite3.Connection, move: Move, rows: Projection) -> int | None:
-    """Copy records while the target's table has the source's DEFAULTs; None, and nothing is changed, if it may not.
+@dataclass(frozen=True)
+class _Borrowing:
+    """Copy records while the target's table has the source's DEFAULTs."""
 
-    A record may be older than its table's last columns, and holds no value for them: they are what the DEFAULT says
-    (https://www.sqlite.org/lang_altertable.html#altertabaddcol), and would become others. Then this is no way.
-    """
-    con.execute("SAVEPOINT records")
-    try:
-        count = _inserted(con, move, rows.insert_records)
-        if count is not None and not _same_values(con, move, rows):
-            count = None
-        if count is None:
-            con.execute("ROLLBACK TO records")
-    finally:
-        if con.in_transaction:  # an ON CONFLICT ROLLBACK takes the savepoint with it
-            con.execute("RELEASE records")
-    return count
+    con: sqlite3.Connection
+    move: Move
+    rows: Projection
+    execute: Execute
+
+    def copy(self) -> int | None:
+        """Return the number of records, or None where nothing was changed because they mean other rows."""
+        self.execute("SAVEPOINT records")
+        try:
+            count = self._inserted()
+            if count is not None and not self._same_values():
+                count = None
+            if count is None:
+                self.execute("ROLLBACK TO records")
+        finally:
+            if self.con.in_transaction:  # an ON CONFLICT ROLLBACK takes the savepoint with it
+                self.execute("RELEASE records")
+        return count
+
+    def _inserted(self) -> int | None:
+        query = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
+        planned = self.con.execute(query, (self.move.into.name,)).fetchone()[0]
+        insert = self.rows.insert_records
+        try:
+            self._declare(self.move.table.sql)
+        except sqlite3.OperationalError:  # a build of SQLite that lets no program write the schema
+            return None
+        try:
+            return self.execute(insert).rowcount if copies_records(self.con, insert) else None
+        finally:
+            if self.con.in_transaction:
+                self._declare(planned)
+
+    def _declare(self, sql: str) -> None:
+        statement, table = _text(sql), _text(self.move.into.name)
+        self.execute("PRAGMA main.writable_schema=ON")
+        try:
+            self.execute(f"UPDATE main.sqlite_schema SET sql = {statement} WHERE type = 'table' AND name = {table}")
+        finally:
+            self.execute("PRAGMA main.writable_schema=RESET")
+
+    def _same_values(self) -> bool:
+        """Whether the columns whose DEFAULT differs have the same values at both ends."""
+        pairs = zip(self.move.table.columns, self.move.into.columns, strict=True)
+        names = {target.name for source, target in pairs if source.default != target.default}
+        columns = [column for column in self.rows.columns if column.name in names]
+        arrived = digest_query(self.con, self.rows.select_target(column.target for column in columns))
+        return arrived == digest_query(self.con, self.rows.select(column.source for column in columns))
 
 
-def _inserted(con: sqlite3.Connection, move: Move, insert: str) -> int | None:
-    query = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
-    planned = con.execute(query, (move.into.name,)).fetchone()[0]
-    try:
-        _declare(con, move.into.name, move.table.sql)
-    except sqlite3.OperationalError:  # a build of SQLite that does not let anyone write the schema
-        return None
-    try:
-        return con.execute(insert).rowcount if copies_records(con, insert) else None
-    finally:
-        if con.in_transaction:
-            _declare(con, move.into.name, planned)
-
-
-def _declare(con: sqlite3.Connection, table: str, sql: str) -> None:
-    con.execute("PRAGMA main.writable_schema=ON")
-    try:
-        con.execute("UPDATE main.sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", (sql, table))
-    finally:
-        con.execute("PRAGMA main.writable_schema=RESET")
-
-
-def _same_values(con: sqlite3.Connection, move: Move, rows: Projection) -> bool:
-    """Whether the columns whose DEFAULT differs have the same values at both ends."""
-    pairs = zip(move.table.columns, move.into.columns, strict=True)
-    names = {there.name for here, there in pairs if here.default != there.default}
-    columns = [column for column in rows.columns if column.name in names]
-    arrived = digest_query(con, rows.select_target(column.target for column in columns))
-    return arrived == digest_query(con, rows.select(column.source for column in columns))
+def _text(sql: str) -> str:
+    """Return a text of the schema as an SQL literal; it has no NUL, because SQLite would have ended it there."""
+    return "'" + sql.replace("'", "''") + "'"

@@ -148,7 +148,15 @@ class Run(RunResults):
     def _create_schema(self) -> None:
         """Open the one transaction on the target, and create tables and indexes in it."""
         path = self.root / self.plan.target
-        self._target = TargetTransaction.begin(path, self.found, self.folder, self.ledger, self.say, self.limits)
+        self._target = TargetTransaction.begin(
+            path,
+            self.found,
+            self.folder,
+            self.ledger,
+            self.say,
+            self.limits,
+            record_copy=self.plan.record_copy,
+        )
         self.target.create_schema()
 
     def _transfer(self) -> None:

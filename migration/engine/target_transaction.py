@@ -72,6 +72,7 @@ class TargetTransaction:
         done: Each table that was copied.
         verified: Table to the digest that the comparisons before COMMIT have seen.
         digest: Digests tables of the open transaction.
+        record_copy: Whether whole records may be copied under another DEFAULT.
         sql: Statements that were executed, names and no values.
         settled: Findings about rows that a conflict policy decided on.
     """
@@ -83,6 +84,7 @@ class TargetTransaction:
     limits: Limits
     say: Callable[[str], None]
     connection: sqlite3.Connection
+    record_copy: bool = True
     own: dict[str, TableDigest] = field(default_factory=dict)
     done: list[Transferred] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
@@ -100,6 +102,8 @@ class TargetTransaction:
         ledger: Ledger,
         say: Callable[[str], None],
         limits: Limits | None = None,
+        *,
+        record_copy: bool = True,
     ) -> TargetTransaction:
         """Open the transaction, alone on the target; a target that does not exist yet is created, and noted before.
 
@@ -115,7 +119,7 @@ class TargetTransaction:
         else:
             con = found.target.guard.alone()
             con.execute("ROLLBACK")
-        transaction = cls(path, found, folder, ledger, limits, say, con)
+        transaction = cls(path, found, folder, ledger, limits, say, con, record_copy)
         con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         # Inside a transaction this does nothing (https://sqlite.org/pragma.html#pragma_foreign_keys): off before it, so
         # that the child may come first; foreign_key_check judges the result.
@@ -223,12 +227,12 @@ class TargetTransaction:
             self.own[move.into.name] = self.found.standing(move) or own_digest(con, move)
         rows = self.found.rows(move)
         self.say(f"copying {move.subject} ({counted(rows, 'row')})")
-        self.sql.append(f"-- {move.subject} -> {move.into.name}: INSERT INTO ... SELECT, {counted(rows, 'row')}")
+        self.sql.append(f"-- {move.subject} -> {move.into.name}: {counted(rows, 'row')}")
         self.limits.progress.begin(source.size, "bytes", size_of(self.path, self.path.stat().st_size))
         if finding := list_settled(con, move, alias, self.folder):
             self.settled.append(finding)
         expected = self.found.arriving(move) or source_digest(con, move, alias)
-        self.done.append(copy(con, move, expected, alias))
+        self.done.append(copy(con, move, expected, alias, execute=self._execute, record_copy=self.record_copy))
         raise_mark(con, move, self.found.mark(move))
 
     def _state(self) -> tuple[object, ...]:
@@ -245,9 +249,9 @@ class TargetTransaction:
         triggers = self.found.target.schema.triggers if self.found.target else ()
         return [trigger for trigger in triggers if folded(trigger.table) in receiving]
 
-    def _execute(self, statement: str) -> None:
+    def _execute(self, statement: str) -> sqlite3.Cursor:
         self.sql.append(statement)
-        self.connection.execute(statement)
+        return self.connection.execute(statement)
 
     def _back_to_wal(self) -> None:
         if self.found.target and self.found.target.schema.header["journal_mode"] == "wal":

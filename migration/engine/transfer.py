@@ -15,7 +15,7 @@ from migration.engine.digest import TableDigest, digest_query
 from migration.engine.findings import Finding
 from migration.engine.literals import literal
 from migration.engine.projection import Projection
-from migration.engine.record_copy import copied_records, is_empty
+from migration.engine.record_copy import is_empty, try_record_copy
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.move import Move
+    from migration.engine.record_copy import CopyMethod, Execute
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -38,6 +39,7 @@ class Transferred:
         skipped: Source rows that stayed behind because of the plan's conflict policy.
         replaced: Target rows that made place because of it.
         change: Digest of the inserted rows minus that of the replaced ones: what the target table gains.
+        method: Whether whole records or columns were copied.
         seconds: Time it took.
     """
 
@@ -47,10 +49,19 @@ class Transferred:
     skipped: int
     replaced: int
     change: TableDigest
+    method: CopyMethod
     seconds: float
 
 
-def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -> Transferred:
+def copy(
+    con: sqlite3.Connection,
+    move: Move,
+    source: TableDigest,
+    alias: str,
+    *,
+    execute: Execute | None = None,
+    record_copy: bool = True,
+) -> Transferred:
     """Copy the rows of one table map from the attached database ``alias``.
 
     Columns are matched by name on both sides. Where they stand in the same order, and SQLite's own plan says that it
@@ -64,33 +75,37 @@ def copy(con: sqlite3.Connection, move: Move, source: TableDigest, alias: str) -
         move: What to copy.
         source: Digest of the whole source table, under the target's column names.
         alias: Name that the source is attached under.
+        execute: Executes each statement that writes; by default ``con`` does.
+        record_copy: Whether whole records may be copied under another DEFAULT (see record_copy).
 
     Raises:
         ProblemError: Rows under a key that the policy was to settle differ and may not; or SQLite refuses a row.
     """
     began = time.monotonic()
+    execute = execute or con.execute
     rows = Projection.of(move, alias)
     skipped, replaced = TableDigest(), TableDigest()
     where = ""
     if move.map.on_conflict == "prefer-source":
         replaced = digest_query(con, _claimed(rows))
-        con.execute(rows.delete_claimed)
+        execute(rows.delete_claimed)
     elif move.map.on_conflict != "refuse":
         skipped = digest_query(con, _clashing(rows))
         if move.map.on_conflict == "skip-identical":
             _refuse_different(con, move, rows, skipped)
         where = f"NOT {rows.clashing}"
     try:
-        inserted = copied_records(con, move, rows)
-        if inserted is None:
-            inserted = con.execute(rows.insert(where, is_empty=is_empty(con, move))).rowcount
+        records = try_record_copy(con, move, rows, execute, under_other_defaults=record_copy)
+        method: CopyMethod = records.method if records else "columns"
+        inserted = records.rows if records else execute(rows.insert(where, is_empty=is_empty(con, move))).rowcount
     except sqlite3.IntegrityError as error:
         gone = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK gave the whole transaction back."
         what = f"a row cannot stand in {move.into.name}: {error}.{gone}"
         hint = "Mend the rows, or choose another table or policy."
         raise ProblemError(Problem("row-refused", move.subject, what, hint)) from error
     change = source - skipped - replaced
-    return Transferred(move, source.rows, inserted, skipped.rows, replaced.rows, change, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Transferred(move, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds)
 
 
 def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[list[str]]:

@@ -248,6 +248,8 @@ class Plan(Part):
             what takes longer is refused.
         require_rehearsal: Greatest age in seconds of the rehearsal, of this very plan on these very databases, without
             which a migration is refused; None demands none.
+        record_copy: Rows may be copied as whole records while their new table has the source's DEFAULTs; false: such
+            rows are copied by columns, and no statement of the run writes the schema directly.
     """
 
     format: Literal[1]
@@ -258,6 +260,7 @@ class Plan(Part):
     dump: bool = True
     deadline: Seconds = 30.0
     require_rehearsal: Seconds | None = None
+    record_copy: bool = True
     change: Change = Change()
     estimates: Estimates = Estimates()
     sources: Annotated[list[Source], Field(alias="source", min_length=1)]

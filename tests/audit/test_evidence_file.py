@@ -50,6 +50,7 @@ def of_schema_1(record: Record) -> dict[str, Any]:
     del document["key_maps"]
     document["findings"] = [finding["text"] for finding in document["findings"]]
     document["stages"] = [{key: stage[key] for key in stage if key != "reason"} for stage in document["stages"]]
+    document["moves"] = [{key: move[key] for key in move if key != "method"} for move in document["moves"]]
     document["criteria"] = [
         {
             "id": entry["id"],

@@ -54,6 +54,7 @@ class Copied:
     Attributes:
         con: The target's connection.
         own: Digests of the rows that receiving tables had.
+        sql: What ``sql.log`` will hold.
     """
 
     con: sqlite3.Connection
@@ -61,6 +62,7 @@ class Copied:
     found: Survey
     own: dict[str, TableDigest] = field(default_factory=dict)
     done: list[Transferred] = field(default_factory=list)
+    sql: list[str] = field(default_factory=list)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query on the target."""
@@ -133,16 +135,23 @@ class Bench:
 
     def copied(self, *sources: Source, **keys: Any) -> Copied:
         """Consolidate inside a transaction that nobody commits; there must be no problem."""
-        found = self.survey(*sources, **keys)
+        plan, found = self.plan(*sources, **keys), self.survey(*sources, **keys)
         assert found.problems == []
-        target = TargetTransaction.begin(self.root / TARGET, found, self.root, Ledger(self.root), lambda _words: None)
+        target = TargetTransaction.begin(
+            self.root / TARGET,
+            found,
+            self.root,
+            Ledger(self.root),
+            lambda _words: None,
+            record_copy=plan.record_copy,
+        )
         self.resources.callback(target.close)
         target.create_schema()
         for name in dict.fromkeys(move.source.name for move in found.moves):
             facts = found.sources[name]
             target.copy(facts, found.gathered.get(name, self.root / facts.file))
         target.create_triggers_and_views()
-        return Copied(target.connection, self.plan(*sources, **keys), found, target.own, target.done)
+        return Copied(target.connection, plan, found, target.own, target.done, target.sql)
 
 
 def wrong(observations: list[Observation]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, closing
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from migration.plan.problem import ProblemError
 from tests.engine.databases import TARGET, Bench, Copied, content, source, table, wrong
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections import Counter
 
 AWKWARD = [
@@ -208,6 +210,98 @@ def test_a_default_that_differs_does_not_hinder_whole_records(bench: Bench, crea
     assert exact(copied)
 
 
+BORROWED = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 'it''s', w DEFAULT\n 1)"
+PLANNED = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 2, w DEFAULT\n 1)"
+
+
+def test_record_copy_logs_the_statements_it_executes(bench: Bench) -> None:
+    """What ``sql.log`` holds is what SQLite was given, in that order, a statement of several lines included."""
+    bench.database("a.db", BORROWED, rows=("INSERT INTO t VALUES(?, ?, 3)", [("a", 1), ("b", None)]))
+    copied = bench.copied(source("a.db", table("t", create=PLANNED)))
+    update = "UPDATE main.sqlite_schema SET sql = {} WHERE type = 'table' AND name = 't'"
+
+    (begin,) = (at for at, statement in enumerate(copied.sql) if statement.startswith("-- a.db:t"))
+    alias = re.search(r'FROM "(.*?)"\."t"', copied.sql[begin + 5])
+
+    assert alias is not None
+    assert copied.sql[begin + 1 :] == [
+        "SAVEPOINT records",
+        "PRAGMA main.writable_schema=ON",
+        update.format("'CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT ''it''''s'', w DEFAULT\n 1)'"),
+        "PRAGMA main.writable_schema=RESET",
+        f'INSERT INTO main."t" SELECT * FROM "{alias[1]}"."t" AS s NOT INDEXED',
+        "PRAGMA main.writable_schema=ON",
+        update.format(f"'{PLANNED}'"),
+        "PRAGMA main.writable_schema=RESET",
+        "RELEASE records",
+    ]
+    assert copied.done[0].method == "records-under-other-defaults"
+
+
+@pytest.mark.parametrize(
+    ("create", "keys"),
+    [
+        (BORROWED, {"create": PLANNED}),
+        (PLANNED, {}),
+        ("CREATE TABLE t(k PRIMARY KEY, v, w)", {"columns": {"v": "w", "w": "v"}}),
+        ("CREATE TABLE t(k PRIMARY KEY, v, w)", {"on_conflict": "prefer-source"}),
+    ],
+    ids=["other-defaults", "records", "columns", "policy"],
+)
+def test_log_holds_what_sqlite_executes(bench: Bench, create: str, keys: Any) -> None:
+    """SQLite's own trace of a copy, without what only reads, is the log of that copy."""
+    bench.database("a.db", create, "INSERT INTO t VALUES('a', 1, 3)")
+    copied = bench.copied(source("a.db", table("t", **keys)))
+    move, executed, log = copied.done[0].move, list[str](), list[str]()
+    alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
+    digest = source_digest(copied.con, move, alias)
+    if move.map.on_conflict == "refuse":
+        copied.con.execute("DELETE FROM t")
+    copied.con.set_trace_callback(executed.append)
+
+    def execute(statement: str) -> sqlite3.Cursor:
+        log.append(statement)
+        return copied.con.execute(statement)
+
+    copy(copied.con, move, digest, alias, execute=execute)
+    copied.con.set_trace_callback(None)
+
+    assert log == [sql for sql in executed if not sql.startswith(("SELECT", "EXPLAIN", "--"))]
+    assert log != []
+
+
+def test_record_copy_turned_off_copies_by_columns(bench: Bench) -> None:
+    """The rows are the same by the engine's digest; no statement writes the schema directly."""
+    bench.database("a.db", BORROWED, rows=("INSERT INTO t VALUES(?, ?, 3)", [("a", 1), ("b", None)]))
+    mapped = source("a.db", table("t", create=PLANNED))
+    digests, methods, logs = [], [], []
+
+    for record_copy in (True, False):
+        copied = bench.copied(mapped, record_copy=record_copy)
+        digests.append(own_digest(copied.con, copied.done[0].move))
+        methods.append(copied.done[0].method)
+        logs.append("\n".join(copied.sql))
+        assert exact(copied)
+        copied.con.close()
+        bench.root.joinpath(TARGET).unlink()
+
+    assert digests[0] == digests[1]
+    assert digests[0].rows == 2
+    assert methods == ["records-under-other-defaults", "columns"]
+    assert ["writable_schema" in log or "sqlite_schema" in log for log in logs] == [True, False]
+    assert 'INSERT INTO main."t"("rowid", "k", "v", "w")' in logs[1]
+
+
+def test_equal_tables_are_copied_as_records_when_record_copy_is_off(bench: Bench) -> None:
+    """SQLite copies records of equal tables by itself, and the schema is not written for that."""
+    bench.database("a.db", PLANNED, "INSERT INTO t VALUES('a', 1, 3)")
+
+    copied = bench.copied(source("a.db", "t"), record_copy=False)
+
+    assert copied.done[0].method == "records"
+    assert "writable_schema" not in "".join(copied.sql)
+
+
 def test_rows_older_than_their_last_column_keep_what_its_default_gave_them(bench: Bench) -> None:
     """Their records hold no value for it: under the plan's DEFAULT they would have another one."""
     create = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 5)"
@@ -217,6 +311,12 @@ def test_rows_older_than_their_last_column_keep_what_its_default_gave_them(bench
     copied = bench.copied(source("a.db", table("t", create=create.replace("5", "7"))))
 
     assert copied.rows("SELECT k, v FROM t ORDER BY k") == [("new", 6), ("old", 5)]
+    assert copied.done[0].method == "columns"
+    assert [sql for sql in copied.sql if "records" in sql] == [
+        "SAVEPOINT records",
+        "ROLLBACK TO records",
+        "RELEASE records",
+    ]
     assert exact(copied)
     copied.con.execute("INSERT INTO t(k) VALUES('later')")
     assert copied.rows("SELECT v FROM t WHERE k = 'later'") == [(7,)]

@@ -59,6 +59,7 @@ def test_a_full_plan_loads_with_every_value(tmp_path: Path) -> None:
     assert first.leave[0].tables == ("agent_*",)
     assert plan.references[0].import_.startswith("from meridian_core")
     assert plan.change.id == "CHG-1042"
+    assert (plan.record_copy, load(written(tmp_path, SMALL)).record_copy) == (False, True)
 
 
 def test_a_loaded_plan_is_frozen(tmp_path: Path) -> None:
@@ -92,6 +93,8 @@ BROKEN = [
     ('target = "workspace.db"', 'target = ""', 3, ["empty"]),
     ('target = "workspace.db"', 'taget = "workspace.db"', 3, ['"taget"', 'Did you mean "target"?']),
     ("[[source]]", "dump = 'yes'\n[[source]]", 5, ["true or false"]),
+    ("[[source]]", "record_copy = 0\n[[source]]", 5, ["true or false", "the number 0"]),
+    ("[[source]]", "records_copy = false\n[[source]]", 5, ['"records_copy"', 'Did you mean "record_copy"?']),
     ("[[source]]", "[[sources]]", 5, ['"sources"', 'Did you mean "source"?']),
     ("[[source]]", "[[change]]\n[[source]]", 5, ["[change]", "single brackets"]),
     ("[[source]]", "zzz = 1\n[[source]]", 5, ['"zzz"', "one of these", '"target"', '"reference"']),
