@@ -10,12 +10,28 @@ import pytest
 
 LEFT_OUT = ("long", "crash", "thorough")  # marks that have to be asked for, by -m and their name; longest first
 _HERE = Path(__file__).parent
+_MARKS = (
+    "long: runs for minutes; pytest -m long",
+    "crash: 40 calls of each fault, for minutes; pytest -m crash",
+    "thorough: the cases that a bare pytest leaves out; pytest -m thorough",
+    "benchmark: measures whole runs against the same by hand; pytest -m benchmark [--rows N] [--rounds N] [-k part]",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the options of the benchmark here, because pytest reads options from the conftest of testpaths alone."""
+    group = parser.getgroup("tests of sqlite-consolidate")
+    for name, default, text in (
+        ("rows", 1_000_000, "With -m benchmark: rows of the task table that is measured (default: 1000000)"),
+        ("rounds", 3, "With -m benchmark: pairs that are measured of each (default: 3)"),
+    ):
+        group.addoption(f"--{name}", dest=f"benchmark_{name}", metavar="N", type=int, default=default, help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marks of the project's own tests are known."""
-    config.addinivalue_line("markers", "crash: 40 calls of each fault, for minutes; pytest -m crash")
-    config.addinivalue_line("markers", "thorough: the cases that a bare pytest leaves out; pytest -m thorough")
+    """Register the marks of the project's own tests."""
+    for mark in _MARKS:
+        config.addinivalue_line("markers", mark)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the number of its workers

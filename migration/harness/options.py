@@ -19,8 +19,6 @@ _MARKS = (
     *(f"{verb}: {means}; say exactly: pytest -m {verb}" for verb, means in VERBS.items()),
     "stage(id): the stage of a run that a test belongs to, such as '40-transfer'; it is the name of its file",
     "criterion(*ids): the criteria that a test of a stage judges, such as 'rows-counted'",
-    "long: runs for minutes; pytest -m long",
-    "benchmark: measures whole runs against the same by hand; pytest -m benchmark [--rows N] [-k part]",
 )
 
 
@@ -44,11 +42,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_named,
         help="With -m verify: judge a consolidation made by others by the originals, or the backup set, in DIR",
     )
-    for name, default, what in (
-        ("rows", 1_000_000, "With -m benchmark: rows of the task table that is measured (default: 1000000)"),
-        ("rounds", 3, "With -m benchmark: pairs that are measured of each (default: 3)"),
-    ):
-        group.addoption(f"--{name}", dest=f"benchmark_{name}", metavar="N", type=int, default=default, help=what)
     group.addoption(
         "--bundle",
         dest="consolidate_bundle",

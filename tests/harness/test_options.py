@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from migration.harness.options import settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+SHIPPED = ("-p", "migration.harness.plugin")
 PLUGINS = ("-p", "migration.harness.options", "-p", "migration.harness.gate")
 
 
@@ -129,3 +131,41 @@ def test_help_has_a_group_of_ours_and_markers_are_explained(pytester: pytest.Pyt
     for verb in ("migrate", "verify", "rollback", "inventory"):
         assert f"@pytest.mark.{verb}: " in marks
         assert f"pytest -m {verb}" in marks
+
+
+def registered(pytester: pytest.Pytester, *plugins: str) -> tuple[set[str], set[str]]:
+    """Return the options and the marks that pytest knows in a project of its own, as it lists them."""
+    options = pytester.runpytest_subprocess(*plugins, "--help").stdout.str()
+    marks = pytester.runpytest_subprocess(*plugins, "--markers").stdout.str()
+    return set(re.findall(r"(?<=[ ,])--[a-z][\w-]*", options)), set(
+        re.findall(r"^@pytest\.mark\.(\w+)", marks, re.MULTILINE)
+    )
+
+
+def test_shipped_plugin_registers_only_the_product(pytester: pytest.Pytester, root: Path) -> None:
+    """What only this repository's tests use would be in the way of other projects' options and marks."""
+    assert root.is_dir()
+    known, shipped = registered(pytester), registered(pytester, *SHIPPED)
+
+    options, marks = shipped[0] - known[0], shipped[1] - known[1]
+
+    assert options == {
+        "--workspace",
+        "--plan",
+        "--reports",
+        "--originals",
+        "--bundle",
+        "--show-values",
+        "--withhold-output",
+        "--fleet",
+        "--discard-changes",
+    }
+    assert marks == {*VERBS, "stage", "criterion"}
+
+
+@pytest.mark.parametrize("mark", ["benchmark", "crash", "long", "thorough"])
+def test_marks_of_the_own_tests_are_registered_here(pytestconfig: pytest.Config, mark: str) -> None:
+    """They belong to the conftest of the tests, and so do the options of the benchmark."""
+    assert [line for line in pytestconfig.getini("markers") if line.startswith(f"{mark}: ")]
+    assert pytestconfig.getoption("benchmark_rows") >= 1
+    assert pytestconfig.getoption("benchmark_rounds") >= 1

@@ -143,7 +143,7 @@ def test_the_exit_codes_are_those_of_a_run(project: Path, tmp_path: Path) -> Non
     (workspace / "consolidation.toml").write_text(TOML[0].replace("1200", "1199"))
 
     refused = run("pytest -m migrate --workspace ../shop", project)
-    nothing = run("pytest -m long", project)
+    nothing = run("pytest -m stage", project)
 
     assert (refused.returncode, nothing.returncode) == (4, 5), refused.stdout + nothing.stdout
     assert not list(workspace.glob("**/backups"))
