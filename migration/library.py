@@ -29,11 +29,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What one run came to.
+    """Hold what one run came to.
+
+    A run that was not accepted is a result as well. Durations in the record are in seconds, sizes are in bytes, and
+    times are UTC in ISO 8601.
 
     Attributes:
         record: Everything that the run has shown, as its ``evidence.json`` holds it.
         folder: Folder of its evidence, or None where no folder for reports was named.
+
+    Example:
+        >>> from migration import load_plan, rehearse
+        >>> result = rehearse(load_plan("shop/consolidation.toml"), workspace="shop")
+        >>> result.verdict, int(result.exit_code), result.failures
+        ('accepted', 0, ())
+        >>> result.counts["tasks"]
+        85
+        >>> {entry.criterion: entry.examined for entry in result.evidence}["backup-complete"]
+        1
     """
 
     record: Record
@@ -46,7 +59,11 @@ class Result:
 
     @property
     def accepted(self) -> bool:
-        """Whether the verdict is *accepted*; the workspace of any other run is as it was before."""
+        """Whether the verdict is *accepted*.
+
+        The workspace of any other run is as it was before, unless :attr:`exit_code` is 3: then something could not be
+        rolled back, and :attr:`headline` says so.
+        """
         return self.record.verdict == "accepted"
 
     @property
@@ -89,13 +106,25 @@ class Result:
 
 
 def load_plan(path: str | PathLike[str]) -> Plan:
-    """Return the plan in a TOML file.
+    """Return the plan in a TOML file of format 1.
+
+    No database and no file of code is looked at. Paths in a plan are relative to the workspace, durations are seconds.
 
     Args:
-        path: The file.
+        path: The file. A relative path starts in the current folder.
+
+    Returns:
+        The plan, frozen. It knows its file, which the backup set of a run keeps.
 
     Raises:
-        ProblemError: It has mistakes; ``problems`` names all of them, each with its place.
+        ProblemError: The file cannot be read, is not TOML, or is no plan. ``problems`` names every mistake at once,
+            each with its line.
+
+    Example:
+        >>> from migration import load_plan
+        >>> plan = load_plan("shop/consolidation.toml")
+        >>> plan.target, [source.name for source in plan.sources]
+        ('workspace.db', ['task_queue', 'proposals', 'orchestration_decisions'])
     """
     return load(Path(path))
 
@@ -107,17 +136,32 @@ def rehearse(
     reports: str | PathLike[str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Result:
-    """Take a plan through all stages on private copies, rollback included; the workspace is not written to.
+    """Take a plan through all stages on private copies, and roll the copies back.
+
+    The stages and their code are those of :func:`consolidate`.
 
     Args:
         plan: As :func:`load_plan` returned it.
-        workspace: Folder that holds target, sources and code.
-        reports: Folder that gets a folder with the evidence; None: none is kept.
-        on_progress: Called with a few words before each part of a long step.
+        workspace: Folder that holds target, sources and code. Nothing in it is written.
+        reports: Folder in which the run leaves a folder with its evidence, and a ZIP of that. With None it leaves none.
+        on_progress: Called with a few words before each part of a long step, in the thread of the caller.
+
+    Returns:
+        The result. It is accepted where every criterion holds on the copies, those of the rollback included.
 
     Raises:
-        ProblemError: The workspace is consolidated already, a run was cut short in it, or one is under way.
-        OSError: The system does not allow it.
+        ProblemError: The workspace is consolidated already (``nothing-to-rehearse``), a run was cut short in it
+            (``cut-short``), or another process runs one (``under-way``).
+        ProblemError: The plan was not loaded from a file (``plan-without-file``), or that file has changed since
+            (``plan-changed``), or there is no such folder (``no-workspace``).
+        OSError: The system does not permit what the run needs, such as writing to ``reports``.
+        sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
+
+    Example:
+        >>> from migration import load_plan, rehearse
+        >>> result = rehearse(load_plan("shop/consolidation.toml"), workspace="shop")
+        >>> result.accepted, result.record.mode, result.counts
+        (True, <Mode.REHEARSAL: 'rehearsal'>, {'tasks': 85, 'task_queue_metadata': 5, 'proposals': 1})
     """
     return _run("verify", plan, workspace, _Options(reports, on_progress, only=Mode.REHEARSAL))
 
@@ -129,23 +173,38 @@ def consolidate(
     reports: str | PathLike[str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Result:
-    """Move the rows of all sources into the target, all or nothing; a run that was cut short is rolled back first.
+    """Move the rows of all sources into the target, all or nothing.
+
+    What a run that was cut short has left is rolled back first. What ``on_progress`` raises ends the run, and reaches
+    the caller after the rollback.
 
     Args:
         plan: As :func:`load_plan` returned it.
-        workspace: Folder that holds target, sources and code.
-        reports: Folder that gets a folder with the evidence; None: none is kept.
-        on_progress: Called with a few words before each part of a long step.
+        workspace: Folder that holds target, sources and code. It is changed.
+        reports: Folder in which the run leaves a folder with its evidence, and a ZIP of that. With None it leaves none.
+        on_progress: Called with a few words before each part of a long step, in the thread of the caller.
 
     Returns:
-        The result; whatever it did without being accepted was rolled back. A workspace that is consolidated already
-        is accepted.
+        The result. Everything that a run did without being accepted was rolled back. A workspace that is consolidated
+        already is accepted, with no counts.
 
     Raises:
-        ProblemError: Another run is under way.
-        ProblemError: What an earlier run has left cannot be rolled back.
-        OSError: The system does not allow it.
-        KeyboardInterrupt: The caller was interrupted, or ``on_progress`` raised it; everything was rolled back before.
+        ProblemError: Another process runs a consolidation (``under-way``), or what an earlier run has left cannot be
+            rolled back.
+        ProblemError: The plan was not loaded from a file (``plan-without-file``), or that file has changed since
+            (``plan-changed``), or there is no such folder (``no-workspace``).
+        OSError: The system does not permit what the run needs, such as writing to ``reports``.
+        sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
+        KeyboardInterrupt: The operator interrupted the program; everything was rolled back before.
+
+    Example:
+        >>> from migration import consolidate, load_plan
+        >>> plan = load_plan("shop/consolidation.toml")
+        >>> result = consolidate(plan, workspace="shop", reports="reports")
+        >>> result.accepted, result.counts
+        (True, {'tasks': 85, 'task_queue_metadata': 5, 'proposals': 1})
+        >>> result.backup_set.startswith("backups/db-consolidation-"), (result.folder / "evidence.json").is_file()
+        (True, True)
     """
     return _run("migrate", plan, workspace, _Options(reports, on_progress))
 
@@ -157,17 +216,30 @@ def verify(
     reports: str | PathLike[str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Result:
-    """Check whether the consolidation that stands is still right; before there is one, rehearse it.
+    """Check whether a finished consolidation is still right, or rehearse one that is still to be.
 
     Args:
         plan: As :func:`load_plan` returned it.
-        workspace: Folder that holds target, sources and code; it is not written to.
-        reports: Folder that gets a folder with the evidence; None: none is kept.
-        on_progress: Called with a few words before each part of a long step.
+        workspace: Folder that holds target, sources and code. Nothing in it is written.
+        reports: Folder in which the run leaves a folder with its evidence, and a ZIP of that. With None it leaves none.
+        on_progress: Called with a few words before each part of a long step, in the thread of the caller.
+
+    Returns:
+        The result. ``record.mode`` says whether it is of a check or of a rehearsal.
 
     Raises:
-        ProblemError: A run was cut short in the workspace, or one is under way.
-        OSError: The system does not allow it.
+        ProblemError: A run was cut short in the workspace (``cut-short``), or another process runs one (``under-way``).
+        ProblemError: The plan was not loaded from a file (``plan-without-file``), or that file has changed since
+            (``plan-changed``), or there is no such folder (``no-workspace``).
+        OSError: The system does not permit what the run needs, such as writing to ``reports``.
+        sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
+
+    Example:
+        >>> from migration import consolidate, load_plan, verify
+        >>> plan = load_plan("shop/consolidation.toml")
+        >>> before, done, after = (call(plan, workspace="shop") for call in (verify, consolidate, verify))
+        >>> [(str(result.record.mode), result.accepted) for result in (before, done, after)]
+        [('rehearsal', True), ('migrate', True), ('check', True)]
     """
     return _run("verify", plan, workspace, _Options(reports, on_progress))
 
@@ -184,15 +256,30 @@ def rollback(
 
     Args:
         plan: As :func:`load_plan` returned it.
-        workspace: Folder that holds target, sources and code.
-        discard_changes: Rows that were changed in the target since are discarded; it is kept in the backup set first.
-        reports: Folder that gets a folder with the evidence; None: none is kept.
-        on_progress: Called with a few words before each part of a long step.
+        workspace: Folder that holds target, sources and code. It is changed.
+        discard_changes: Whether rows that were changed in the target since the consolidation are discarded. The target
+            as it is then is kept in the backup set first.
+        reports: Folder in which the run leaves a folder with its evidence, and a ZIP of that. With None it leaves none.
+        on_progress: Called with a few words before each part of a long step, in the thread of the caller.
+
+    Returns:
+        The result. It is refused, and nothing was changed, where the target has changes that are not to be discarded.
 
     Raises:
-        ProblemError: Another run is under way.
-        ProblemError: There is no consolidation to roll back.
-        OSError: The system does not allow it.
+        ProblemError: There is no consolidation to roll back (``nothing-to-undo``), or another process runs one
+            (``under-way``).
+        ProblemError: The plan was not loaded from a file (``plan-without-file``), or that file has changed since
+            (``plan-changed``), or there is no such folder (``no-workspace``).
+        OSError: The system does not permit what the run needs, such as writing to ``reports``.
+        sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
+
+    Example:
+        >>> from migration import consolidate, load_plan, rollback
+        >>> plan = load_plan("shop/consolidation.toml")
+        >>> done = consolidate(plan, workspace="shop")
+        >>> undone = rollback(plan, workspace="shop")
+        >>> undone.accepted, undone.backup_set == done.backup_set
+        (True, True)
     """
     return _run("rollback", plan, workspace, _Options(reports, on_progress, discard_changes=discard_changes))
 

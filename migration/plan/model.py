@@ -250,6 +250,14 @@ class Plan(Part):
             which a migration is refused; None demands none.
         record_copy: Rows may be copied as whole records while their new table has the source's DEFAULTs; false: such
             rows are copied by columns, and no statement of the run writes the schema directly.
+
+    Example:
+        >>> from migration import load_plan
+        >>> plan = load_plan("shop/consolidation.toml")
+        >>> plan.name, plan.deadline, plan.record_copy
+        ('db-consolidation', 30.0, True)
+        >>> {source.name: [table.into for table in source.tables] for source in plan.in_order}["task_queue"]
+        ['tasks', 'task_queue_metadata']
     """
 
     format: Literal[1]

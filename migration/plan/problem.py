@@ -13,7 +13,7 @@ Loc = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that stands in the way, and what to do about it.
+    """State one reason of a refusal or a failure, and what to do about it.
 
     Attributes:
         id: Name of the message, which docs/troubleshooting.md explains: ``"key-collision"``.
@@ -25,6 +25,15 @@ class Problem:
         others: Further subjects, such as the other tables that claim the same key.
         values: Values of rows that it is about. Reports show them only if the operator asks for them.
         loc: Key path of what is wrong in a plan or fleet file; of something that is missing, the path it should have.
+
+    Example:
+        >>> from migration import ProblemError, load_plan
+        >>> try:
+        ...     load_plan("shop/other.toml")
+        ... except ProblemError as error:
+        ...     problem = error.problems[0]
+        >>> problem.id, problem.criterion, problem.subject
+        ('no-plan-file', 'plan-valid', 'shop/other.toml')
     """
 
     id: str
@@ -55,6 +64,15 @@ class ProblemError(Exception):
 
     Attributes:
         problems: Every reason, at least one, in the order in which they were found.
+
+    Example:
+        >>> from migration import ProblemError, load_plan, rollback
+        >>> plan = load_plan("shop/consolidation.toml")
+        >>> try:
+        ...     rollback(plan, workspace="shop")
+        ... except ProblemError as error:
+        ...     print(error.ids)
+        ('nothing-to-undo',)
     """
 
     def __init__(self, *problems: Problem) -> None:

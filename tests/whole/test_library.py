@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import json
 import re
 import shutil
@@ -20,6 +22,7 @@ from migration.engine.exit_codes import ExitCode
 from migration.engine.history import TABLE as HISTORY
 from migration.engine.observation import Outcome
 from migration.engine.runlock import holder
+from migration.sample.build import build
 from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -29,6 +32,34 @@ if TYPE_CHECKING:
     from migration import Result
 
 MASKED_KEYS = frozenset({"run", "started", "finished", "seconds"})
+FUNCTIONS = [name for name in migration.__all__ if inspect.isfunction(getattr(migration, name))]
+
+
+@pytest.mark.parametrize("name", migration.__all__)
+def test_example_of_an_exported_name_has_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The example in the docstring, run on the sample workspace, shows what it says."""
+    build(tmp_path / "shop")
+    monkeypatch.chdir(tmp_path)
+    text = inspect.getdoc(getattr(migration, name)) or ""
+    example = doctest.DocTestParser().get_doctest(text.partition("Example:\n")[2], {}, name, None, None)
+    printed: list[str] = []
+
+    ran = doctest.DocTestRunner(verbose=False).run(example, out=printed.append)
+
+    assert ran.failed == 0, "".join(printed)
+    assert any(step.want for step in example.examples)
+    assert {"from migration import" in step.source for step in example.examples[:1]} == {True}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_docstring_of_an_exported_function_is_complete(name: str) -> None:
+    """Each parameter, what is returned, and each error has its place in it."""
+    function = getattr(migration, name)
+    sections = dict(re.findall(r"^(\w+):\n((?: {4}.*\n?|\n)+)", inspect.getdoc(function) or "", re.MULTILINE))
+
+    assert list(sections) == ["Args", "Returns", "Raises", "Example"]
+    assert re.findall(r"^ {4}(\w+): ", sections["Args"], re.MULTILINE) == list(inspect.signature(function).parameters)
+    assert "ProblemError" in re.findall(r"^ {4}([\w.]+): ", sections["Raises"], re.MULTILINE)
 
 
 def test_docstring_example_runs_without_pytest(workspace: Workspace) -> None:
