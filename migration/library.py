@@ -346,7 +346,7 @@ def _refuse_another_mode(session: Session, only: Mode | None) -> None:
             Problem(
                 "nothing-to-rehearse",
                 session.request.settings.workspace.name,
-                f"this workspace is consolidated already: there is no {only} of what is done. Nothing was changed.",
+                f"this workspace is consolidated already: there is no {only} of what is done.",
                 "Check it: verify(plan, workspace).",
             )
         )
@@ -382,7 +382,7 @@ def _file_of(plan: Plan) -> Path:
             Problem(
                 "plan-changed",
                 plan.file.name,
-                "has changed since it was loaded. Nothing was changed.",
+                "has changed since it was loaded.",
                 "Load it again: load_plan(path).",
             )
         )

@@ -95,6 +95,25 @@ def test_every_refusal_of_the_harness_has_an_id() -> None:
     }
 
 
+def test_no_message_states_that_nothing_was_changed() -> None:
+    """Headline and refusal state it, once for all messages; within one it stood between the fact and the hint."""
+    holders = {
+        path.name
+        for path in MODULES
+        for text in _texts(ast.parse(path.read_text("utf-8")))
+        if "nothing was changed" in text.lower()
+    }
+
+    assert holders == {"begin.py", "fleet.py", "page.py", "verdict.py"}
+
+
+def _texts(tree: ast.Module) -> list[str]:
+    """Return every text of a module that is no docstring."""
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
 def _ends(text: ast.expr, ends: tuple[str, ...]) -> bool:
     """Whether a text that is written out ends so; of one that is put together elsewhere that cannot be seen here."""
     if isinstance(text, ast.JoinedStr):

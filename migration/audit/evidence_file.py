@@ -34,6 +34,7 @@ SCHEMA = 2
 LEFT_OUT: dict[type, tuple[str, ...]] = {
     Record: ("asked", "diff", "limits", "planned", "sql"),
     DatabaseRecord: ("about",),
+    Evidence: ("repeats",),
     MoveRecord: ("subject",),
     Finding: ("noun",),
     Attempt: ("already", "plan", "workspace", "workspace_id"),

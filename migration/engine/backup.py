@@ -57,7 +57,7 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
     if final.exists():
         what = f"two databases are named {facts.name!r}: the backup of one would take the place of the other's."
         hint = f"Give the source {facts.file} another name in the plan."
-        raise ProblemError(Problem("name-twice", facts.file, f"{what} Nothing was changed.", hint))
+        raise ProblemError(Problem("name-twice", facts.file, what, hint))
     part = final.with_name(final.name + ".part")
     con = open_new(part, facts.guard.limits)
     facts.guard.limits.progress.begin(facts.size, "bytes", size_of(part))
@@ -68,7 +68,7 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
         con.close()
     sha256 = digest_file(part)  # before the proof: as long as the bytes have this digest, what was proved holds
     if not _is_proved(facts, part):
-        what = "its backup has another content than the database. Nothing was changed."
+        what = "its backup has another content than the database."
         raise ProblemError(Problem("copy-differs", facts.file, what, "Check the disk, and run again."))
     settle(part, final)
     live = facts.guard.path.stat()

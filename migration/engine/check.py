@@ -13,11 +13,14 @@ from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.digest import digest_tables
 from migration.engine.explain import databases
 from migration.engine.findings import Finding
+from migration.engine.in_use import locked
 from migration.engine.objects import object_changes, objects_of
 from migration.engine.observation import Observation, counted, equal, not_required
 from migration.engine.row_differences import explained
 from migration.engine.schema import read
 from migration.engine.sql import folded
+from migration.engine.sqlite_errors import is_in_use
+from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -75,7 +78,11 @@ class TargetNow:
 def target_now(
     root: Path, sealed: Manifest, limits: Limits | None = None, *, committed: Mapping[str, str] | None = None
 ) -> TargetNow:
-    """Read the target through a connection that cannot write; one that is gone or no database is damage, too."""
+    """Read the target through a connection that cannot write; one that is gone or no database is damage, too.
+
+    Raises:
+        ProblemError: Another process has it locked: nothing can be told of its content.
+    """
     try:
         with looking(root / sealed.target, limits) as con:
             schema = read(con)
@@ -84,6 +91,8 @@ def target_now(
             changes = object_changes(committed or {}, objects_of(con))
             return TargetNow(digest_tables(con, schema), damage, row, changes)
     except (sqlite3.Error, UnicodeDecodeError) as error:
+        if is_in_use(error):
+            raise ProblemError(locked(sealed.target, root / sealed.target)) from error
         return TargetNow({}, (f"cannot be read ({error})",), None)
 
 

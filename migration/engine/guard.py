@@ -114,6 +114,6 @@ def _in_words(path: Path, error: sqlite3.Error) -> Exception:
 
 
 def _unwritable(path: Path, why: str) -> ProblemError:
-    what = f"cannot be written ({why}). Nothing was changed."
+    what = f"cannot be written ({why})."
     hint = "Give the user who runs this write permission on the file and its folder."
     return ProblemError(Problem("read-only", path.name, what, hint))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migration.engine import sqlite_errors
@@ -13,9 +13,14 @@ from migration.engine.processes import holders
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from migration.engine.processes import Holder
     from migration.plan.model import Plan
+
+DATABASE_OPEN = "database-open"
+"""Id of the finding that a rehearsal makes of a database that is open in another process."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,39 @@ class InUse:
 
     Attributes:
         unseen: Number of processes of other users, which could not be examined.
+        users: Database as the plan spells it, to the processes that have it open, in words.
     """
 
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
     unseen: int = 0
+    users: Mapping[str, str] = field(default_factory=dict)
+
+    def named_once(self, problems: Sequence[Problem]) -> list[Problem]:
+        """Return all problems, at most one for each database in use.
+
+        A database that could not be read because it is locked is open as well: the problem that names the lock also
+        names the processes.
+
+        Args:
+            problems: Those of the databases that were read, or could not be.
+        """
+        locked = {problem.subject for problem in problems if sqlite_errors.tells_of_use(problem)}
+        others = [
+            problem
+            for problem in self.problems
+            if problem.subject not in locked or not sqlite_errors.tells_of_use(problem)
+        ]
+        return [*map(self._with_users, problems), *others]
+
+    def findings_beside(self, problems: Sequence[Problem]) -> list[Finding]:
+        """Return the findings; a problem that names the processes of a database needs no finding of the same."""
+        locked = {problem.subject for problem in problems if sqlite_errors.tells_of_use(problem)}
+        return [item for item in self.findings if item.id != DATABASE_OPEN or item.subject not in locked]
+
+    def _with_users(self, problem: Problem) -> Problem:
+        users = self.users.get(problem.subject) if sqlite_errors.tells_of_use(problem) else None
+        return replace(problem, what=f"{problem.what} It is open in {users}.") if users else problem
 
 
 def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
@@ -37,19 +70,35 @@ def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
     A migration needs the processes stopped; a rehearsal, which works on copies, notes them.
     """
     problems, findings = _places(plan, live)
-    others = holders(_databases(plan, live))
-    for holder in others.found:
-        file, who = _relative(holder.file, live), f"process {holder.pid} ({holder.command})"
+    databases = _databases(plan, live)
+    others = holders(list(databases))
+    users = {
+        file: processes([holder for holder in others.found if holder.file == path])
+        for path, file in databases.items()
+        if any(holder.file == path for holder in others.found)
+    }
+    for file, who in users.items():
         if rehearsal:
             text = f"is open in {who}: stop it before pytest -m migrate."
-            findings.append(Finding.of("database-open", file, text))
+            findings.append(Finding.of(DATABASE_OPEN, file, text))
         else:
-            hint = "Stop it and run again; nothing was changed."
-            what = f"is open, in use by {who}."
-            problems.append(sqlite_errors.in_use(file, what, hint, criterion="no-other-process"))
+            problems.append(sqlite_errors.in_use(file, f"is open, in use by {who}.", criterion="no-other-process"))
     if others.unseen:
         findings.append(unexamined(others.unseen))
-    return InUse(tuple(problems), tuple(findings), others.unseen)
+    return InUse(tuple(problems), tuple(findings), others.unseen, users)
+
+
+def locked(file: str, path: Path) -> Problem:
+    """Return the problem that a database is locked; it names the processes that have it open, where they are known."""
+    problem = sqlite_errors.in_use(file)
+    others = holders([path]).found
+    return replace(problem, what=f"{problem.what} It is open in {processes(others)}.") if others else problem
+
+
+def processes(users: Sequence[Holder]) -> str:
+    """Name processes by id and command: ``process 7 (python serve.py)``, ``processes 7 (...) and 8 (...)``."""
+    names = [f"{user.pid} ({user.command})" for user in users]
+    return f"{'process' if len(names) == 1 else 'processes'} {' and '.join(names)}"
 
 
 def unexamined(processes: int) -> Finding:
@@ -62,8 +111,7 @@ def unexamined(processes: int) -> Finding:
 def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[Finding]]:
     """Locks on a network file system do not reach other machines reliably, and shared memory of WAL not at all."""
     problems, findings = [], []
-    for path in _databases(plan, live):
-        file = _relative(path, live)
+    for path, file in _databases(plan, live).items():
         kind = network(path)
         if kind and is_wal(path):
             what = f"is in WAL mode on a network file system ({kind}): who else writes to it cannot be seen."
@@ -78,9 +126,7 @@ def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[Finding]]:
     return problems, findings
 
 
-def _databases(plan: Plan, live: Path) -> list[Path]:
-    return [live / file for file in dict.fromkeys([plan.target, *(source.file for source in plan.sources)])]
-
-
-def _relative(path: Path, live: Path) -> str:
-    return path.relative_to(live).as_posix() if path.is_relative_to(live) else path.name
+def _databases(plan: Plan, live: Path) -> dict[Path, str]:
+    """Return the path of each database of a plan, to the file as the plan spells it."""
+    files = [*(source.file for source in plan.sources), plan.target]
+    return {live / file: file for file in files}

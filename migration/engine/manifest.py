@@ -123,7 +123,7 @@ def _unreadable(folder: Path, why: str) -> ProblemError:
         Problem(
             "bad-manifest",
             f"{folder.name}/{NAME}",
-            f"is not a manifest of format 1 ({why}). Nothing was changed.",
+            f"is not a manifest of format 1 ({why}).",
             "Bring the file back as it was, or move the whole set out of the backups folder.",
         )
     )

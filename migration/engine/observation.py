@@ -78,6 +78,7 @@ class Observation:
         relation: How expected and observed relate where it holds, so that a reader of evidence can decide it again.
         limit: What the number was compared with, where the relation is one of numbers.
         number: The number that was observed there.
+        repeats: It was not examined for a reason that a failed observation of the same run states in full.
     """
 
     subject: str
@@ -93,6 +94,7 @@ class Observation:
     relation: Relation = Relation.STATED
     limit: int | None = None
     number: int | None = None
+    repeats: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -120,9 +122,10 @@ def at_least(subject: str, limit: int, number: int) -> Observation:
     return Observation(subject, expected, str(number), holds, relation=Relation.AT_LEAST, limit=limit, number=number)
 
 
-def not_examined(subject: str, reason: str, todo: str = "") -> Observation:
+def not_examined(subject: str, reason: str, todo: str = "", *, repeats: bool = False) -> Observation:
     """State that nobody looked at a subject, and why."""
-    return Observation(subject, "examined", reason, holds=False, todo=todo, examined=0, unlooked=Outcome.NOT_EXAMINED)
+    outcome = Outcome.NOT_EXAMINED
+    return Observation(subject, "examined", reason, False, todo, examined=0, unlooked=outcome, repeats=repeats)  # noqa: FBT003
 
 
 def not_required(subject: str, reason: str) -> Observation:

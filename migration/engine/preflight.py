@@ -36,14 +36,14 @@ def examine(run: RunResults, guards: ExitStack) -> Preflight:
     marks = logs.mark(run.root, plan.logs.files, never_open=run.databases())
     known = {problem.file for problem in unread}
     rewrites, unfit = plan_rewrites(run.root, plan.references, plan.inserts, skip=known)
-    problems = [*others.problems, *marks.problems, *unfit]
     keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
-    journals = settle(plan, run.root, keep, otherwise_fine=not problems, limits=run.limits)
+    is_fine = not (others.problems or marks.problems or unfit)
+    journals = settle(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
     run.say("reading everything")
     unread += journals.unread
     found = journals.found or survey(plan, run.root, guards, run.limits, unread=unread, live=run.live)
-    found.problems += [*journals.problems, *problems]
+    found.problems = [*others.named_once([*found.problems, *journals.problems]), *marks.problems, *unfit]
     found.findings[:0] = journals.findings
-    found.findings += others.findings
+    found.findings += others.findings_beside(found.problems)
     found.findings += noted(run.live, [rewrite.file for rewrite in rewrites])
     return Preflight(found, rewrites, marks, others.unseen)

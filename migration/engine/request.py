@@ -88,7 +88,7 @@ class RunRequest:
                 Problem(
                     "no-plan-loaded",
                     self.settings.plan.name,
-                    "the plan could not be loaded. Nothing was changed.",
+                    "the plan could not be loaded.",
                     "Correct it.",
                 )
             )

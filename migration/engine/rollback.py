@@ -245,7 +245,7 @@ def _without_the_run(
         yield Problem(
             "consolidated-since",
             target.name,
-            f"has been consolidated into again since, by run {now.later}. Nothing was changed.",
+            f"has been consolidated into again since, by run {now.later}.",
             "Roll that run back first.",
         )
     if now.trouble:

@@ -39,6 +39,7 @@ class Evidence:
         relation: How expected and observed relate where it holds; None in evidence that was written without it.
         limit: What the number was compared with, where the relation is one of numbers.
         number: The number that was observed there.
+        repeats: It was not examined for a reason that a failed entry of the same run states in full.
     """
 
     criterion: str
@@ -52,6 +53,7 @@ class Evidence:
     relation: Relation | None = None
     limit: int | None = None
     number: int | None = None
+    repeats: bool = False
 
     @property
     def holds(self) -> bool:
@@ -357,4 +359,5 @@ def _as_evidence(criterion: str, seen: Observation) -> Evidence:
         relation=seen.relation,
         limit=seen.limit,
         number=seen.number,
+        repeats=seen.repeats,
     )

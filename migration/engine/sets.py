@@ -60,7 +60,7 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
                 Problem(
                     "no-manifest",
                     f"{folder.name}/{manifest.NAME}",
-                    "is missing. Nothing was changed; the copies in that set may be the only ones.",
+                    "is missing; the copies in that set may be the only ones.",
                     "Bring the file back, or move the whole set out of the backups folder.",
                 )
             )

@@ -48,11 +48,11 @@ def not_copied(file: Path, error: OSError) -> Problem:
     The file cannot be read, or there is no space for its copy.
     """
     if error.errno in _NO_SPACE:
-        what = f"cannot be copied ({error.strerror}). Nothing was changed."
+        what = f"cannot be copied ({error.strerror})."
         return Problem("no-space", file.name, what, "Free some space, or set TMPDIR to a larger disk.")
     beside = Path(error.filename).name if isinstance(error.filename, str) else file.name
     reason = str(error.strerror or error) + ("" if beside == file.name else f": {beside}")
-    what = f"cannot be read ({reason}). Nothing was changed."
+    what = f"cannot be read ({reason})."
     return Problem("unreadable", file.name, what, _PERMIT)
 
 
@@ -76,7 +76,7 @@ def _copy_files(live: Path, copy: Path) -> None:
                 shutil.copyfile(_with(live, suffix), _with(copy, suffix))
         if _stats(live, names) == before:
             return
-    what = "is being written to by another process. Nothing was changed."
+    what = "is being written to by another process."
     raise ProblemError(in_use(live.name, what, "Rehearse when it is quiet, or stop the process."))
 
 
@@ -92,9 +92,9 @@ def _copied_through_sqlite(live: Path, copy: Path) -> bool:
             source.backup(con)
     except sqlite3.OperationalError as error:
         if is_in_use(error):
-            problem = in_use(live.name, f"is locked by another process ({error}). Nothing was changed.")
+            problem = in_use(live.name)
         else:
-            what = f"cannot be read ({error}). Nothing was changed."
+            what = f"cannot be read ({error})."
             problem = Problem("unreadable", live.name, what, _PERMIT)
         raise ProblemError(problem) from error
     except sqlite3.DatabaseError:

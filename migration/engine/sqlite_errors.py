@@ -69,10 +69,15 @@ def missing_kind(error: BaseException) -> str:
 
 def in_use(
     subject: str,
-    what: str = "is locked by another process. Nothing was changed.",
+    what: str = "is locked by another process.",
     hint: str = "Stop the process that uses it and run again.",
     *,
     criterion: str = "",
 ) -> Problem:
     """Return the problem that another process uses a database."""
     return Problem("in-use", subject, what, hint, criterion=criterion)
+
+
+def tells_of_use(problem: Problem) -> bool:
+    """Tell whether a problem is that another process uses a database."""
+    return problem.id == "in-use"

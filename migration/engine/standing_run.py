@@ -136,7 +136,7 @@ class CheckRun(StandingRun):
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
         """The target is read."""
-        return {CHECK: lambda: self.say("reading archives and target")}
+        return {CHECK: self._read_target}
 
     @property
     def checks(self) -> dict[str, Check]:
@@ -155,6 +155,11 @@ class CheckRun(StandingRun):
         """The target as it is now."""
         committed = committed_objects(Ledger(self.standing.folder))
         return check.target_now(self.root, self.sealed, self.limits, committed=committed)
+
+    def _read_target(self) -> None:
+        """Read the target first: one that another process has locked is named once, and nothing is judged by it."""
+        self.say("reading archives and target")
+        self.target_now  # noqa: B018 -- read and kept
 
     @cached_property
     def changed_since(self) -> dict[str, RowDifferences]:

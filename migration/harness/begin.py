@@ -47,8 +47,8 @@ def begin(config: pytest.Config, verb: str) -> Session:
         todo = "See to that, and run again."
         raise refusal(f"{_REFUSED}{error}. {todo}", id="system") from None
     except sqlite3.Error as error:
-        todo = "Nothing was changed. Look which program keeps it, or restore it, and run again."
-        raise refusal(f"refused: a database cannot be read: {error}. {todo}", id="unreadable") from None
+        todo = "Look which program keeps it, or restore it, and run again."
+        raise refusal(f"{_REFUSED}a database cannot be read: {error}. {todo}", id="unreadable") from None
     config.add_cleanup(session.close)
     config.option.maxfail = 0  # with -x the first problem would be the only one said; a run stops by itself
     report.prepare(config, session)

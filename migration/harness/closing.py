@@ -72,11 +72,12 @@ def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
 def _not_held(record: Record) -> list[str]:
     """Say of each observation that does not hold what was seen, and what was expected where that tells more.
 
-    Criteria of stages that were not run are counted in the report, and need no line here.
+    Criteria of stages that were not run are counted in the report, and need no line here. What was not examined for a
+    reason that another line states needs none either.
     """
     lines = []
     for entry in record.criteria:
-        if not entry.holds and entry.subject:
+        if not entry.holds and entry.subject and not entry.repeats:
             expected = "" if entry.expected in ("no problem", "examined") else f" (expected: {entry.expected})"
             words = (f"{entry.criterion}: {entry.subject}: {entry.observed}{expected}", entry.rows_text, entry.todo)
             lines.append(" ".join(part for part in words if part))

@@ -206,7 +206,7 @@ class SelftestRun(Pipeline):
                 Problem(
                     "no-room-for-copies",
                     str(self._scratch.parent),
-                    f"{what} Nothing was changed.",
+                    what,
                     "Make room, or set TMPDIR to a larger disk.",
                 )
             )

@@ -32,14 +32,15 @@ _FINDINGS = st.builds(Finding, _TEXTS, st.sampled_from(("attention", "note")), _
 def as_read(record: Record) -> Record:
     """Return what is left of a record when it is read from its evidence."""
     attempts = tuple(replace(one, **blank(Attempt)) for one in record.attempts)
+    criteria = tuple(replace(entry, **blank(Evidence)) for entry in record.criteria)
     sources = tuple(replace(one, **blank(DatabaseRecord)) for one in record.sources)
     target = replace(record.target, **blank(DatabaseRecord)) if record.target else None
-    return replace(record, **blank(Record), attempts=attempts, sources=sources, target=target)
+    return replace(record, **blank(Record), attempts=attempts, criteria=criteria, sources=sources, target=target)
 
 
 def blank(kind: type) -> dict[str, Any]:
     """Return the fields that evidence leaves out of a kind, each empty."""
-    empty = {"about": {}, "asked": {}, "already": False, "limits": (), "planned": (), "sql": ()}
+    empty = {"about": {}, "asked": {}, "already": False, "limits": (), "planned": (), "repeats": False, "sql": ()}
     return {name: empty.get(name, "") for name in LEFT_OUT[kind]}
 
 

@@ -215,7 +215,41 @@ def test_a_database_in_use_is_refused_and_the_process_named(workspace: Workspace
         after = workspace.files()
 
     assert ran.exit == 4, ran.text
-    assert "no-other-process" in ran.failed
-    assert f"{file}: is open, in use by process {pid}" in ran.text
+    assert ran.failed == {"no-other-process"}
+    assert f"process {pid} (" in ran.text
     assert not ran.shows_source, ran.text
     assert after == before
+
+
+@pytest.mark.parametrize("file", ["main.db", "old.db"])
+@pytest.mark.parametrize("verb", ["verify", "migrate"])
+def test_locked_database_is_named_once(workspace: Workspace, verb: str, file: str) -> None:
+    """One failed entry with the process, one line of the terminal with the id, one failure in the summary."""
+    with other_process(workspace.root / file, "BEGIN EXCLUSIVE") as pid:
+        ran = workspace.forked(verb)
+
+    failed = [entry for entry in ran.evidence["criteria"] if entry["outcome"] == "failed"]
+    naming = [line for line in ran.text.splitlines() if file in line]
+    assert ran.exit == 4, ran.text
+    assert [(entry["id"], entry["subject"]) for entry in failed] == [("no-other-process", file)]
+    assert f"process {pid} (" in failed[0]["observed"]
+    assert len(naming) == 1, ran.text
+    assert naming[0].endswith("[in-use]")
+    assert ran.folder is not None
+    assert (ran.folder / "summary.txt").read_text("utf-8").count("FAILED") == 1
+    assert "database-open" not in {finding.id for finding in ran.findings}
+
+
+def test_locked_target_is_named_once_by_a_check(workspace: Workspace) -> None:
+    """Nothing is said about its content, which was not read."""
+    assert workspace.forked("migrate").exit == 0
+
+    with other_process(workspace.root / "main.db", "BEGIN EXCLUSIVE") as pid:
+        ran = workspace.forked("verify")
+
+    naming = [line for line in ran.text.splitlines() if "main.db" in line]
+    assert ran.exit == 1, ran.text
+    assert ran.failed == set()
+    assert len(naming) == 1, ran.text
+    assert f"process {pid} (" in naming[0]
+    assert naming[0].endswith("[in-use]")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from migration.engine.results import RunResults
-    from migration.plan.model import Plan
+    from migration.plan.model import Plan, Source
     from migration.plan.problem import Problem
 
     class HasPlan(Protocol):
@@ -128,7 +128,7 @@ def rows_as_stated(run: RunResults) -> list[Observation]:
             if table_map.rows is None:
                 continue
             if facts is None or table is None:
-                seen.append(not_examined(subject, run.found.unread.get(source.file, "the table was not read")))
+                seen.append(_no_rows(run, source, subject))
                 continue
             rows = facts.digests[table.name].rows
             stated = counted(table_map.rows, "row")
@@ -136,6 +136,18 @@ def rows_as_stated(run: RunResults) -> list[Observation]:
                 equal(subject, stated, counted(rows, "row"), "" if rows == table_map.rows else hints.get(subject, ""))
             )
     return seen or [not_required("plan", "the plan states no number of rows")]
+
+
+def _no_rows(run: RunResults, source: Source, subject: str) -> Observation:
+    """State why a table, of which the plan states the number of rows, was not read."""
+    if source.name in run.found.sources:
+        reasons = (problem.what for problem in run.found.problems if problem.subject == subject)
+        return not_examined(subject, next(reasons, "the source has no table of this name"), repeats=True)
+    if source.file in run.found.unread:
+        return not_examined(subject, run.found.unread[source.file], repeats=True)
+    if source.optional:
+        return not_required(subject, "the source is absent: the plan allows that")
+    return not_examined(subject, "the source does not exist", repeats=True)
 
 
 def references_found(run: RunResults) -> list[Observation]:
@@ -195,7 +207,7 @@ def _unless_problems(run: RunResults, criterion: str, observed: str, examined: i
 
 
 def _unread(run: RunResults, file: str) -> list[Observation]:
-    return [not_examined(file, run.found.unread[file])] if file in run.found.unread else []
+    return [not_examined(file, run.found.unread[file], repeats=True)] if file in run.found.unread else []
 
 
 def _passed(subject: str, observed: str, examined: int = 1) -> Observation:
