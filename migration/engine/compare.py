@@ -235,7 +235,8 @@ def _neighbour(compared: Compared, name: str, before: TableDigest) -> Observatio
         what = ", with another statement or other indexes"
     if compared.changed_since and found != before:
         expected = f"{counted(before.rows, 'row')}, or changed since by its application"
-        return Observation(name, expected, f"{counted(found.rows, 'row')}, changed since{what}", holds=not what)
+        observed = f"{counted(found.rows, 'row')}, changed since{what}"
+        return Observation(name, expected, observed, holds=not what, changed_since=True)
     as_before = equal(name, before.full, f"{found.full}{what}")
     return as_before if found == before else explained(as_before, partial(compared.explain, name))
 

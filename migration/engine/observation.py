@@ -78,6 +78,7 @@ class Observation:
         relation: How expected and observed relate where it holds, so that a reader of evidence can decide it again.
         limit: What the number was compared with, where the relation is one of numbers.
         number: The number that was observed there.
+        changed_since: What was observed was changed after the consolidation, by an application.
         repeats: It was not examined for a reason that a failed observation of the same run states in full.
     """
 
@@ -94,6 +95,7 @@ class Observation:
     relation: Relation = Relation.STATED
     limit: int | None = None
     number: int | None = None
+    changed_since: bool = False
     repeats: bool = False
 
     @property

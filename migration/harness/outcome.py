@@ -20,25 +20,20 @@ if TYPE_CHECKING:
     from migration.engine.stages import Stage
 
 
-_COMPARISON = "\nassert "  # pytest's rewriting adds the comparison below the message
+_NOT_RUN = pytest.StashKey[bool]()
 
 
 def in_words(error: BaseException) -> str:
     """Return the reason of a failure that was foreseen; empty for any other, which needs its traceback.
 
-    Foreseen are an assertion with a message of its own, what the engine refuses, what SQLite and the operating system
-    report, and ``pytest.fail`` without a traceback.
+    Foreseen are what the engine refuses, what SQLite and the operating system report, and ``pytest.fail`` without a
+    traceback, as for a criterion that does not hold.
     """
     from migration.engine.pipeline import in_words as of_engine
 
-    if isinstance(error, AssertionError):
-        return printable(str(error).rpartition(_COMPARISON)[0])
     if isinstance(error, pytest.fail.Exception):
         return "" if error.pytrace else printable(str(error.msg))
     return of_engine(error)
-
-
-_NOT_RUN = "not run: "
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -56,7 +51,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     failed = log.failed_stage()
     could_not_perform = failed == stage.id and stage.id not in log.performed
     if log.already or (failed and failed != stage.id) or could_not_perform:
-        pytest.skip(f"{_NOT_RUN}{log.why_not_run()}")
+        item.stash[_NOT_RUN] = True
+        pytest.skip(f"not run: {log.why_not_run()}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -91,18 +87,19 @@ def pytest_runtest_makereport(
         made.longrepr = in_words(error) or made.longrepr
         if log.failed_stage() != stage.id:
             log.fail(stage, in_words(error) or printable(f"{type(error).__name__}: {error}"))
-    if made.skipped and isinstance(made.longrepr, tuple):
-        reason = str(made.longrepr[2]).removeprefix("Skipped: ")
+    if made.skipped and call.excinfo is not None and isinstance(call.excinfo.value, pytest.skip.Exception):
+        reason = str(call.excinfo.value.msg)
         made.longrepr = (str(item.path), item.location[1] or 0, reason)
-        if not reason.startswith(_NOT_RUN) and not log.failed_stage():  # it skips itself, and has shown nothing
+        made.__dict__["not_run"] = is_not_run = item.stash.get(_NOT_RUN, False)
+        if not is_not_run and not log.failed_stage():  # it skips itself, and has shown nothing
             log.fail(stage, f"a test of the stage was left out: {reason}")
     return made
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, Any] | None:
     """Say "not run" where pytest would say "skipped"."""
-    reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
-    return ("not run", "-", ("NOT RUN", {"yellow": True})) if str(reason).startswith(_NOT_RUN) else None
+    is_not_run = getattr(report, "not_run", False)
+    return ("not run", "-", ("NOT RUN", {"yellow": True})) if is_not_run else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

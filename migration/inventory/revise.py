@@ -117,12 +117,12 @@ def _mended_map(one: ProposedMap, source: ProposedSource, problems: list[Problem
 
 def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
     """Return the proposal with what could not be mended as a decision: at its table, or at the top."""
-    at = {(source.file, one.name) for source in proposal.sources for one in source.maps}
+    subjects = {f"{source.file}:{table_map.name}" for source in proposal.sources for table_map in source.maps}
     by_map: dict[str, list[str]] = {}
     above = []
     for problem in problems:
         words = f"{problem.what} {problem.hint}"
-        if tuple(problem.subject.split(":", 1)) in at:
+        if problem.subject in subjects:
             by_map.setdefault(problem.subject, []).append(words)
         else:
             above.append(f"{problem.subject}: {words}")

@@ -85,12 +85,12 @@ def space(run: RunResults) -> list[Observation]:
 def nothing_left_behind(run: RunResults) -> list[Observation]:
     """Observe for each source that every table with rows is moved, or left with a reason."""
     seen = _problems(run, "nothing-left-behind")
-    forgotten = {problem.subject.partition(":")[0] for problem in seen}
+    forgotten = {observation.subject for observation in seen}
     for source in run.plan.in_order:
         facts = run.found.sources.get(source.name)
         if facts is None:
             seen += _unread(run, source.file)
-        elif source.file not in forgotten:
+        elif forgotten.isdisjoint(f"{source.file}:{table}" for table in facts.digests):
             observed = f"{counted(len(facts.digests), 'table')}: each is moved, is left with a reason, or has no row"
             seen.append(_passed(source.file, observed, max(1, len(facts.digests))))
     return seen or [not_required("sources", "no source is there")]

@@ -84,7 +84,7 @@ def neighbours_unchanged(run: Compares) -> list[Observation]:
         *(
             Finding.of("table-changed-since", neighbour.subject, f"{neighbour.observed}.")
             for neighbour in seen
-            if neighbour.holds and "since" in neighbour.observed
+            if neighbour.holds and neighbour.changed_since
         )
     )
     return seen
