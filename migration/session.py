@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from migration.audit.attempts import earlier
 from migration.audit.bundle import prime_bundle, update_latest, write_bundle, write_private
 from migration.audit.evidence_file import to_json
 from migration.audit.faults_table import TABLE, faults_table
@@ -27,7 +28,6 @@ from migration.engine.runlock import RunLock, holder
 from migration.engine.sets import already_consolidated, cut_short, last_finished, recover
 from migration.engine.standing_run import CheckRun, OriginalsRun
 from migration.engine.verdict import exit_code
-from migration.harness.attempts import earlier
 from migration.plan.file import load, sha256
 from migration.plan.problem import Problem, ProblemError
 

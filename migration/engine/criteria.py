@@ -65,6 +65,36 @@ class Criterion:
     relations: tuple[Relation, ...] = ()
 
 
+@dataclass(frozen=True)
+class Family:
+    """Criteria of one kind, of which a plan or a run decides how many there are.
+
+    Attributes:
+        prefix: Begins the id of each; a name follows.
+        stage: The stage whose results they judge.
+        sentence: What holds when one has passed.
+        question: The user's question that they answer, if any.
+        requires: Ids of criteria of the same stage without which none can pass.
+        of_criteria: The name of each is the id of a criterion, whose sentence follows that of the family.
+    """
+
+    prefix: str
+    stage: Stage
+    sentence: str
+    question: Question | None = None
+    requires: tuple[str, ...] = ()
+    of_criteria: bool = False
+
+    def member(self, name: str) -> Criterion:
+        """Return the criterion of a name.
+
+        Raises:
+            KeyError: The name has to be the id of a criterion, and is none.
+        """
+        sentence = f"{self.sentence} {criterion_named(name).sentence}" if self.of_criteria else self.sentence
+        return Criterion(f"{self.prefix}{name}", self.stage, sentence, self.question, requires=self.requires)
+
+
 _EQUAL, _AT_MOST = (Relation.EQUAL,), (Relation.AT_MOST,)
 _PLAN = ("plan-valid",)
 _READ = ("plan-valid", "sources-readable", "integrity-before")
@@ -176,6 +206,13 @@ _CRITERIA = (
               Question.CODE, Step.UNNAMED),
 )  # fmt: skip
 
+_FAMILIES = (
+    Family(SMOKE, APPLICATIONS, "The application works with the consolidated database.",
+           Question.APPLICATIONS),
+    Family(CAN_FAIL, SELFTEST, "A run on a copy, into which a fault was planted, is refused by this criterion:",
+           requires=(FAULTLESS,), of_criteria=True),
+)  # fmt: skip
+
 CRITERIA: dict[str, Criterion] = {criterion.id: criterion for criterion in _CRITERIA}
 """Every criterion by its id, in the order in which the stages judge them."""
 
@@ -186,13 +223,9 @@ def criterion_named(id: str) -> Criterion:
     Raises:
         KeyError: There is no such criterion.
     """
-    if id.startswith(CAN_FAIL):
-        judged = criterion_named(id.removeprefix(CAN_FAIL))
-        sentence = f"A run on a copy, into which a fault was planted, is refused by this criterion: {judged.sentence}"
-        return Criterion(id, SELFTEST, sentence, requires=(FAULTLESS,))
-    if id.startswith(SMOKE):
-        sentence = "The application works with the consolidated database."
-        return Criterion(id, APPLICATIONS, sentence, Question.APPLICATIONS)
+    for family in _FAMILIES:
+        if id.startswith(family.prefix):
+            return family.member(id.removeprefix(family.prefix))
     return CRITERIA[id]
 
 

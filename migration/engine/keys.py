@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from migration.engine.connections import attach, encoding_of, exact_text, open_memory
+from migration.engine.observation import counted
 from migration.engine.projection import Projection
 from migration.engine.schema import computed_keys, keys_of
 from migration.engine.settle import unsettled
@@ -133,7 +134,7 @@ def _values(key: Key, rows: list[tuple[Any, ...]]) -> str:
 
 
 def _problem(into: Table, names: str, involved: list[Party], count: int) -> Problem:
-    keys = "1 key" if count == 1 else f"{count} keys"
+    keys = counted(count, "key")
     if len(involved) == 1:
         what = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key: a collision."
         return Problem(
@@ -163,6 +164,7 @@ def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]
         return []
     subjects = tuple(rows.party.subject for rows in parties)
     both = " and ".join(subjects)
-    what = f"{into.name} has no key, and {count} rowids are used by rows of both {both}: a collision."
+    rowids = f"{counted(count, 'rowid')} {'is' if count == 1 else 'are'}"
+    what = f"{into.name} has no key, and {rowids} used by rows of both {both}: a collision."
     todo = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
     return [Problem("rowid-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])]

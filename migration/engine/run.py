@@ -14,6 +14,7 @@ from migration.engine.checks import backup_set, committed, preflight, target
 from migration.engine.content import read_contents
 from migration.engine.criteria import SMOKE
 from migration.engine.durable import write_new
+from migration.engine.findings import Finding
 from migration.engine.ledger import RECORDED
 from migration.engine.objects import objects_of
 from migration.engine.pipeline import in_words
@@ -120,7 +121,8 @@ class Run(RunResults):
         if self.is_rehearsal:
             return RolledBack("The workspace was not touched.")
         if done.holds:
-            return RolledBack("Everything was put back: " + ("; ".join(done.steps) or "nothing had been changed") + ".")
+            self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in done.steps))
+            return RolledBack("Everything was put back.")
         wrong = "; ".join(f"{seen.subject}: {seen.observed}" for seen in done.seen if not seen.holds)
         return RolledBack(f"{wrong}. The backup set is {self._set_name}.", complete=False)
 

@@ -145,7 +145,7 @@ class RolledBack:
     """What became of the changes of a run that was not accepted.
 
     Attributes:
-        text: It in a sentence or two.
+        text: It in a sentence or two; what was done for it are findings.
         complete: Everything is as it was before.
     """
 

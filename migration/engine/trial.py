@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from migration.engine.affinity import affinity
 from migration.engine.connections import attach, scratch
 from migration.engine.digest import digest_query
+from migration.engine.observation import counted
 from migration.engine.projection import Projection
 from migration.engine.sql import keywords
 from migration.plan.problem import Problem
@@ -62,7 +63,7 @@ def _try(con: sqlite3.Connection, move: Move, rows: Projection) -> list[Problem]
         what = f"its rows do not fit {move.into.name} as the target declares it: {error}."
         return [Problem("row-refused", move.subject, what, _TODO, criterion="values-fit")]
     if lost:
-        what = f"{lost} of its rows would be dropped without a word: {move.into.name} has a clause ON CONFLICT."
+        what = f"{counted(lost, 'row')} would be dropped without a word: {move.into.name} has a clause ON CONFLICT."
         return [
             Problem(
                 "rows-dropped",
@@ -106,7 +107,7 @@ def _changed(con: sqlite3.Connection, move: Move, rows: Projection, projected: P
 
 
 def _counts(rows: list[tuple[str, int]]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in rows)
+    return ", ".join(counted(count, f"{kind} value") for kind, count in rows)
 
 
 _TODO = "Declare the column in the target as the source does, or move the table under another name."

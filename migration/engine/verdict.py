@@ -50,15 +50,14 @@ def headline(log: RunLog) -> str:
     """Return the verdict in one sentence for people."""
     if not log.finished:
         return "Unfinished: the run had not ended when this was written."
-    undone = log.rolled_back.text if log.rolled_back else ""
     if log.rolled_back is not None and not log.rolled_back.complete:
-        return f"NOT PUT BACK: {undone}"
+        return f"NOT PUT BACK: {log.rolled_back.text}"
     decided = verdict(log)
     if decided == "accepted":
         if log.already:
             return "Already consolidated: nothing was to be done."
         return f"{log.mode.accepted} {log.tells_of}".rstrip()
-    changes = f"{undone.partition(': ')[0].rstrip('.')}." if undone else "Nothing was changed."
+    changes = log.rolled_back.text if log.rolled_back else "Nothing was changed."
     if log.interrupted is not None:
         return f"Interrupted. {changes}"
     word = "Refused" if decided == "refused" else "Not shown"

@@ -98,7 +98,7 @@ class ScriptedRun(Pipeline):
         """Put everything back where something had been done."""
         if not self.has_acted or verdict(self.log) == "accepted":
             return None
-        return RolledBack("Everything was put back: the target.")
+        return RolledBack("Everything was put back.")
 
     def go(self) -> None:
         """Perform stages and check criteria as far as they hold."""

@@ -56,7 +56,7 @@ def test_a_thousand_tables_are_drawn_as_twelve_and_the_others() -> None:
     assert len(chart.pairs) == 13
     assert chart.pairs[-1].name == "989 other tables"  # with one that the target had
     others = sum(sorted(large.sources[0].rows.values())[:-12])
-    assert chart.pairs[-1].bars[-1].said == f"{others:,}"
+    assert chart.pairs[-1].bars[-1].said == f"{others:,} rows"
 
 
 def test_stages_stand_one_after_the_other_on_both_scales(refused: Record) -> None:

@@ -149,7 +149,7 @@ def test_rowids_that_are_the_only_identity_may_not_meet(bench: Bench) -> None:
 
     text = collision(bench, source("a.db", "t"), source("b.db", "t"))
 
-    assert "t has no key, and 1 rowids are used by rows of both a.db:t and b.db:t" in text
+    assert "t has no key, and 1 rowid is used by rows of both a.db:t and b.db:t" in text
     free = [source(file, table("t", rowids="renumber")) for file in ("a.db", "b.db")]
     assert bench.problems(*free) == []
 
@@ -166,7 +166,7 @@ def test_rowids_of_virtual_tables_may_not_meet(bench: Bench, create: str, row: s
     for file in ("a.db", "b.db"):
         bench.database(file, create, row)
 
-    assert "1 rowids are used by rows of both" in collision(bench, source("a.db", "t"), source("b.db", "t"))
+    assert "1 rowid is used by rows of both" in collision(bench, source("a.db", "t"), source("b.db", "t"))
 
 
 def test_sources_with_and_without_identity_do_not_mix(bench: Bench) -> None:

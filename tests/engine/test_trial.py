@@ -39,13 +39,13 @@ def refusal(bench: Bench, here: str, there: str, values: list[Any], **keys: Any)
 @pytest.mark.parametrize(
     ("here", "there", "values", "words"),
     [
-        ("TEXT", "INTEGER", ["01", "x"], "(2 text would become 1 integer, 1 text)"),
-        ("INTEGER", "REAL", [9007199254740993], "(1 integer would become 1 real)"),
-        ("INTEGER", "TEXT", [1, None], "(1 integer, 1 null would become 1 null, 1 text)"),
-        ("TEXT", "FLOAT", ["1.50"], "(1 text would become 1 real)"),
-        ("TEXT", "DECIMAL(9,2)", ["1.50"], "(1 text would become 1 real)"),
-        ("", "REAL", [-0.0], "(1 real would become 1 real)"),
-        ("", "CHARINT", ["7"], "(1 text would become 1 integer)"),
+        ("TEXT", "INTEGER", ["01", "x"], "(2 text values would become 1 integer value, 1 text value)"),
+        ("INTEGER", "REAL", [9007199254740993], "(1 integer value would become 1 real value)"),
+        ("INTEGER", "TEXT", [1, None], "(1 integer value, 1 null value would become 1 null value, 1 text value)"),
+        ("TEXT", "FLOAT", ["1.50"], "(1 text value would become 1 real value)"),
+        ("TEXT", "DECIMAL(9,2)", ["1.50"], "(1 text value would become 1 real value)"),
+        ("", "REAL", [-0.0], "(1 real value would become 1 real value)"),
+        ("", "CHARINT", ["7"], "(1 text value would become 1 integer value)"),
     ],
 )
 def test_a_value_that_a_type_would_change_is_found(
@@ -84,14 +84,14 @@ def test_values_that_stay_as_they_are_are_no_problem(bench: Bench, here: str, th
         ("TEXT", "CREATE TABLE t(v TEXT CHECK(length(v) < 3))", ["abc"], "CHECK constraint failed"),
         ("INTEGER", "CREATE TABLE t(v INTEGER) STRICT", ["abc"], "cannot store TEXT value in INTEGER column"),
         ("INTEGER", "CREATE TABLE t(v INTEGER PRIMARY KEY)", ["abc"], "datatype mismatch"),
-        ("INTEGER", "CREATE TABLE t(v INTEGER PRIMARY KEY)", [None], "(1 null would become 1 integer)"),
+        ("INTEGER", "CREATE TABLE t(v INTEGER PRIMARY KEY)", [None], "(1 null value would become 1 integer value)"),
         ("TEXT", "CREATE TABLE t(v TEXT PRIMARY KEY) WITHOUT ROWID", [None], "NOT NULL constraint failed"),
-        ("TEXT", "CREATE TABLE t(v TEXT NOT NULL ON CONFLICT IGNORE)", ["a", None], "1 of its rows would be dropped"),
+        ("TEXT", "CREATE TABLE t(v TEXT NOT NULL ON CONFLICT IGNORE)", ["a", None], "1 row would be dropped"),
         (
             "TEXT",
             "CREATE TABLE t(v TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'x')",
             [None],
-            "(1 null would become 1 text)",
+            "(1 null value would become 1 text value)",
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_values_of_a_utf_16_database_are_tried_as_well(bench: Bench) -> None:
 
     problems = value_problems(fit(one, one.tables[0], a, b, new=False)[0], path)
 
-    assert "(2 text would become 1 integer, 1 text)" in problems[0].what
+    assert "(2 text values would become 1 integer value, 1 text value)" in problems[0].what
 
 
 def test_an_rtree_of_whole_numbers_would_cut_fractions(bench: Bench) -> None:

@@ -142,7 +142,8 @@ def test_a_database_that_an_application_made_is_kept_in_the_backup_set(workspace
 
     ran = workspace.forked("migrate")
 
-    assert "moved second.db, which an application made" in ran.evidence["put_back"]
+    steps = [finding.text for finding in ran.findings if finding.id == "rollback-step"]
+    assert any("moved second.db, which an application made" in step for step in steps)
     assert not (workspace.root / "second.db").exists()
     assert (workspace.sets()[0] / "made-by-applications" / "second.db").exists()
 

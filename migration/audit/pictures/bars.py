@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from migration.audit.words import size
+from migration.engine.observation import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -64,11 +65,11 @@ def rows_chart(record: Record) -> Chart | None:
     numbers, rest = ordered[:_MOST], ordered[_MOST:]
     if rest:
         after = _sum(one[2] for one in rest) if target.rows_after else None
-        numbers.append((f"{len(rest)} other tables", _sum(one[1] for one in rest), after))
+        numbers.append((counted(len(rest), "other table"), _sum(one[1] for one in rest), after))
     before_all, after_all = sum(target.rows.values()), sum(target.rows_after.values())
-    said = f"{target.file} had {before_all:,} rows in {len(target.rows)} tables before"
-    said += f", and has {after_all:,} rows in {len(target.rows_after)} tables after." if target.rows_after else "."
-    return _chart(numbers, lambda count: f"{count:,}", said)
+    said = f"{target.file} had {_rows(before_all)} in {counted(len(target.rows), 'table')} before"
+    after_words = f", and has {_rows(after_all)} in {counted(len(target.rows_after), 'table')} after."
+    return _chart(numbers, _rows, said + (after_words if target.rows_after else "."))
 
 
 def sizes_chart(record: Record) -> Chart | None:
@@ -78,12 +79,18 @@ def sizes_chart(record: Record) -> Chart | None:
     if not any(before or after for _, before, after in numbers):
         return None
     total = sum(one.size or 0 for one in databases)
-    said = f"{len(databases)} databases had {size(total)} before"
+    said = f"{counted(len(databases), 'database')} had {size(total)} before"
     after = record.target.size_after if record.target else None
     said += f"; the target has {size(after)} after." if after is not None else "."
     if len(databases) > _MOST:
-        said += f" The first {len(databases) - _MOST} sources are in the table only."
+        left = len(databases) - _MOST
+        said += f" The first {counted(left, 'source')} {'is' if left == 1 else 'are'} in the table only."
     return _chart(numbers, size, said)
+
+
+def _rows(count: int) -> str:
+    """Return a number of rows with its thousands apart."""
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 def _change(numbers: _Numbers) -> tuple[int, int]:
