@@ -11,6 +11,8 @@ from migration.engine import history, manifest, rollback
 from migration.engine.findings import Finding
 from migration.engine.ledger import NAME as LEDGER
 from migration.engine.ledger import Ledger
+from migration.engine.sql import folded
+from migration.plan.file import load
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -136,9 +138,30 @@ def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
         return None
     if any((root / source.file).exists() for source in plan.sources):
         return None
+    if tables_not_moved(plan, last):
+        return None
     there = all((root / archived).exists() for archived in last.sealed.archive.values())
     run = last.sealed.run
     return last if there and any(row.run == run for row in history.read_file(root / plan.target)) else None
+
+
+def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
+    """Return each ``file:table`` that a plan moves, and that the plan of a finished consolidation did not move.
+
+    Args:
+        plan: The plan as it is now.
+        finished: The backup set of the consolidation, which has a copy of its own plan.
+    """
+    carried_out = finished.folder / "plan.toml"
+    if not carried_out.is_file():
+        return []
+    moved = _table_maps(load(carried_out))
+    return [subject for subject, into in _table_maps(plan).items() if moved.get(subject) != into]
+
+
+def _table_maps(plan: Plan) -> dict[str, str]:
+    """Return each source table that a plan moves, to the folded name of its target table."""
+    return {f"{source.file}:{table.name}": folded(table.into) for source in plan.sources for table in source.tables}
 
 
 def _folders(root: Path, plan: Plan) -> list[Path]:

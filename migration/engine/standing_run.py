@@ -24,7 +24,7 @@ from migration.engine.pipeline import Pipeline
 from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.rewriting import updated_observations
 from migration.engine.scan import listed, mentions, scope_of, stale_observations
-from migration.engine.sets import last_finished
+from migration.engine.sets import last_finished, tables_not_moved
 from migration.engine.smoke import SmokeResult, observe
 from migration.engine.stages import CHECK, ORIGINALS, stages_of
 from migration.plan.file import load
@@ -170,7 +170,8 @@ class CheckRun(StandingRun):
     def _target_right(self) -> list[Observation]:
         """Observe that the target is intact and has each table; rows changed since are a finding."""
         self.log.note(*self.target_now.changed(self.sealed.target, self.changed_since))
-        return check.target_right(self.target_now, self.sealed, self.changed_since)
+        added = [_not_moved(subject, self.sealed.run) for subject in tables_not_moved(self.plan, self.standing)]
+        return check.target_right(self.target_now, self.sealed, self.changed_since) + added
 
     def _no_stale_references(self) -> list[Observation]:
         """Observe that no code or configuration in the scanned trees names an archived database."""
@@ -282,3 +283,10 @@ def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callabl
     return Applications(
         plan, scratch, live, held=frozenset(), marks=LogMarks(()), say=say, plan_file=request.settings.plan
     )
+
+
+def _not_moved(subject: str, run: str) -> Observation:
+    """State that the plan names a table that the run did not move."""
+    observed = f"the plan names this table, and run {run} did not move it"
+    todo = "Take it out of the plan, or roll back and consolidate again."
+    return Observation(subject, f"moved by run {run}", observed, holds=False, todo=todo)

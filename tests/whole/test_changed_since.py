@@ -32,3 +32,18 @@ def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace
     assert workspace.contents() == contents
     kept = shutil.copy(next(workspace.sets()[0].glob("databases/*before-rollback*")), workspace.reports / "kept.db")
     assert read_contents(workspace.reports / kept).digest == changed
+
+
+def test_table_added_to_the_plan_is_not_taken_for_moved(workspace: Workspace) -> None:
+    """A check names it, and a migration does not state that everything is consolidated already."""
+    assert workspace.forked("migrate").exit == 0
+    workspace.edit("consolidation.toml", 'name = "tags"\n', 'name = "tags"\n\n  [[source.table]]\n  name = "labels"\n')
+
+    checked = workspace.forked("verify")
+    migrated = workspace.forked("migrate")
+
+    failed = [entry for entry in checked.evidence["criteria"] if entry["outcome"] == "failed"]
+    assert checked.exit == 1, checked.text
+    assert [(entry["id"], entry["subject"]) for entry in failed] == [("target-right", "old.db:labels")]
+    assert migrated.exit == 4, migrated.text
+    assert not migrated.evidence["already"]
