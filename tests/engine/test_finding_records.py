@@ -60,6 +60,21 @@ def test_same_text_about_many_subjects_is_one_finding() -> None:
     assert finding.text == "40 rows left behind: old (0.db:t, 1.db:t, 2.db:t and 17 more)."
 
 
+def test_text_without_a_full_stop_gets_none_when_it_is_joined() -> None:
+    """The names follow it as they follow a sentence."""
+    [finding] = joined(Finding.of("database-open", subject, "is open") for subject in ("a.db", "b.db"))
+
+    assert finding.text == "is open (a.db, b.db)"
+
+
+def test_subject_that_is_named_twice_is_counted_and_named_once() -> None:
+    """The text says the count, so that no noun is left."""
+    [finding] = joined([left("a.db:t", 1), left("a.db:t", 3)])
+
+    assert (finding.subject, finding.count, finding.noun) == ("a.db:t", 4, "")
+    assert finding.text == "4 rows left behind: old."
+
+
 def test_other_text_or_kind_is_another_finding() -> None:
     """Only what says the same is joined; a number has its noun."""
     findings = joined(

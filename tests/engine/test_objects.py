@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from migration.engine import check, manifest, rollback
+from migration.engine.connections import exact_text, open_memory
 from migration.engine.ledger import Ledger
-from migration.engine.objects import committed_objects, object_changes
+from migration.engine.objects import committed_objects, object_changes, objects_of
 from tests.engine.small_workspace import STAMP, execute
 
 if TYPE_CHECKING:
@@ -33,12 +35,56 @@ SET = f"backups/small-{STAMP}"
             ["AUTOINCREMENT mark of t"],
             id="mark-fell",
         ),
-        pytest.param({"AUTOINCREMENT mark of t": "10"}, {}, ["AUTOINCREMENT mark of t"], id="mark-gone"),
+        pytest.param({"AUTOINCREMENT mark of t": "1"}, {}, ["AUTOINCREMENT mark of t"], id="mark-gone"),
     ],
 )
 def test_objects_that_differ_are_named(before: dict[str, str], now: dict[str, str], changes: list[str]) -> None:
     """A mark may rise, because rows were added."""
     assert list(object_changes(before, now)) == changes
+
+
+def test_each_change_says_what_became_of_the_object() -> None:
+    """A reader compares the values of a mark; of a statement only the digest is known."""
+    mark, gone = "AUTOINCREMENT mark of t", "AUTOINCREMENT mark of u"
+    before = {"view v": "a", "index i": "a", mark: "10", gone: "10"}
+
+    assert object_changes(before, {"view v": "b", "trigger r": "a", mark: "9"}) == {
+        mark: "was 10 at the migration and is 9 now",
+        gone: "was 10 at the migration and is gone now",
+        "index i": "is gone since the migration",
+        "trigger r": "was made since the migration",
+        "view v": "was changed since the migration",
+    }
+
+
+def test_objects_are_digests_of_statements_and_plain_values() -> None:
+    """A statement may have bytes that are no UTF-8; an implicit index has no statement."""
+    con = open_memory()
+    con.execute("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v UNIQUE)")
+    con.execute("INSERT INTO t(id) VALUES(41)")
+    con.execute("CREATE VIEW odd AS SELECT 'XX' AS v")
+    con.execute("PRAGMA user_version=7")
+    con.execute("PRAGMA writable_schema=ON")
+    con.execute("UPDATE sqlite_schema SET sql = replace(sql, 'XX', CAST(x'ff' AS TEXT)) WHERE name = 'odd'")
+    view = "CREATE VIEW odd AS SELECT '\udcff' AS v".encode("utf-8", "surrogatepass")
+
+    exact_text(con)
+    objects = objects_of(con)
+
+    assert sorted(objects) == ["AUTOINCREMENT mark of t", "application_id", "table t", "user_version", "view odd"]
+    assert objects["view odd"] == hashlib.sha256(view).hexdigest()
+    assert (objects["AUTOINCREMENT mark of t"], objects["user_version"], objects["application_id"]) == ("41", "7", "0")
+
+
+def test_ledger_without_objects_has_committed_none(tmp_path: Path) -> None:
+    """It is of an earlier release, or of a run that never came to its COMMIT."""
+    ledger = Ledger(tmp_path)
+
+    assert committed_objects(ledger) == {}
+    ledger.note("committing")
+    assert committed_objects(ledger) == {}
+    ledger.note("committing", objects={"view v": "a"})
+    assert committed_objects(ledger) == {"view v": "a"}
 
 
 @pytest.mark.parametrize(

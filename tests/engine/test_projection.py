@@ -163,6 +163,24 @@ def test_the_rowid_has_the_name_under_which_the_table_in_place_shows_it() -> Non
     assert [(column.name, column.source) for column in rows.row] == [("_rowid_", 's."rowid"'), ("v", 's."v"')]
 
 
+@pytest.mark.parametrize(
+    ("planned", "in_place"),
+    [
+        ("CREATE TABLE t(v)", "CREATE TABLE other(v PRIMARY KEY) WITHOUT ROWID"),
+        ("CREATE TABLE t(v PRIMARY KEY) WITHOUT ROWID", "CREATE TABLE other(v)"),
+    ],
+)
+def test_rowid_is_left_out_where_one_table_lacks_it(planned: str, in_place: str) -> None:
+    """The table that was planned may have none, or the table in its place."""
+    con = ends("CREATE TABLE src.t(v)", planned)
+    con.execute(in_place)
+
+    rows = projected(con, rowids="renumber").within(read(con).tables["other"])
+
+    assert rows.rowid is None
+    assert [column.name for column in rows.columns] == ["v"]
+
+
 def test_hostile_names_are_names_and_no_sql() -> None:
     """Of a column, of a table and of an attached database."""
     name = '"' + HOSTILE.replace('"', '""') + '"'
@@ -305,6 +323,43 @@ def test_rows_that_the_target_has_are_projected_onto_themselves() -> None:
     assert rows_at_both_ends(con, rows) == ([("x",)], [("x",)])
     assert con.execute("SELECT rowid FROM t").fetchall() == [(7,)]
     assert move.subject == "target.db:t"
+
+
+def test_table_projected_onto_itself_is_unchanged() -> None:
+    """It reads its own database, and each column comes from itself."""
+    con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)")
+    con.execute("INSERT INTO t(rowid, v) VALUES(7, 'x')")
+    table = read(con).tables["t"]
+
+    rows = Projection.of_table(table, with_rowid=True)
+
+    assert con.execute(rows.select(rows.source_row())).fetchall() == [(7, "x")]
+    assert con.execute(rows.select_target(rows.target_row())).fetchall() == [(7, "x")]
+    assert [column.origin for column in rows.columns] == ["v"]
+    assert [[column.name for column, _ in key] for key in rows.keys] == [["v"]]
+    assert rows.is_unchanged
+
+
+def test_table_without_rowid_projected_onto_itself_has_none() -> None:
+    """Even where the rowid would count."""
+    con = ends("CREATE TABLE src.t(k)", "CREATE TABLE t(k PRIMARY KEY) WITHOUT ROWID")
+
+    rows = Projection.of_table(read(con).tables["t"], with_rowid=True)
+
+    assert rows.rowid is None
+    assert [column.name for column in rows.row] == ["k"]
+
+
+def test_column_computed_at_one_end_is_not_compared() -> None:
+    """The other end lacks it, or stores what the plan puts there."""
+    con = ends("CREATE TABLE src.t(v, g AS (v + 1), h AS (v + 2))", "CREATE TABLE t(v, h)")
+    table_map = TableMap(name="t")
+    source = Source(name="a", file="a.db", tables=[table_map])
+
+    move, problems = fit(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=True)
+
+    assert [problem.id for problem in problems] == ["no-place-for-column"] * 2
+    assert Projection.of(move, "src").computed == ()
 
 
 def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:

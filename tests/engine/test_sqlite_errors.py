@@ -97,9 +97,28 @@ def test_missing_kind_is_what_sqlite_does_not_know(sql: str, kind: str) -> None:
         assert sqlite_errors.missing_kind(error_of(con, sql)) == kind
 
 
+def test_missing_kind_is_read_from_errors_in_a_statement_alone() -> None:
+    """Another error may have the same words, for example those of a file name."""
+    error = sqlite_errors.coded("no such table: t", sqlite3.SQLITE_CANTOPEN)
+
+    assert sqlite_errors.missing_kind(error) == ""
+    assert sqlite_errors.missing_kind(sqlite_errors.coded("no such table: t", sqlite3.SQLITE_ERROR)) == "table"
+
+
+def test_interruption_has_the_words_of_sqlite(path: Path) -> None:
+    """What ended the statement makes no difference to whoever reads the error."""
+    with closing(open_existing(path)) as con:
+        con.set_progress_handler(lambda: 1, 1)
+        error = error_of(con, "SELECT count(*) FROM t, t, t")
+
+    assert str(sqlite_errors.interrupted()) == str(error)
+
+
 def test_in_use_names_its_subject_and_criterion() -> None:
     """One constructor makes every problem of a database that another process uses."""
     problem = sqlite_errors.in_use("a.db", criterion="no-other-process")
 
     assert (problem.id, problem.subject, problem.criterion) == ("in-use", "a.db", "no-other-process")
-    assert problem.hint
+    assert problem.what == "is locked by another process. Nothing was changed."
+    assert problem.hint == "Stop the process that uses it and run again."
+    assert sqlite_errors.in_use("a.db").criterion == ""

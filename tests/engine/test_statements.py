@@ -1,0 +1,46 @@
+"""Statements are compared by what SQLite reads of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from migration.engine.statements import same_but_defaults, same_statement
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        pytest.param("CREATE TABLE t(a)", "create table T ( A )", True, id="case-and-gaps"),
+        pytest.param("CREATE TABLE t(a)", "CREATE TABLE t(a) -- the end", True, id="comment"),
+        pytest.param("CREATE TABLE t(a)", "CREATE TABLE t/* as it\nwas */(a)", True, id="comment-of-lines"),
+        pytest.param("CREATE TABLE t(a)", 'CREATE TABLE "t"(`a`)', True, id="quotes"),
+        pytest.param("CREATE TABLE t(a)", "CREATE TABLE [t](a)", True, id="brackets"),
+        pytest.param("CREATE TABLE t(a)", "CREATE TABLE t(b)", False, id="other-name"),
+        pytest.param("CREATE TABLE t(a DEFAULT 'x')", "CREATE TABLE t(a DEFAULT 'X')", False, id="case-of-text"),
+        pytest.param("CREATE TABLE t(a DEFAULT 'x')", "CREATE TABLE t(a DEFAULT 'x ')", False, id="gap-in-text"),
+    ],
+)
+def test_statements_differ_by_names_and_texts(first: str, second: str, is_same: bool) -> None:
+    """Case, gaps, comments and quotes around names are no difference; what is in a text is one."""
+    assert same_statement(first, second) == is_same
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        pytest.param("CREATE TABLE t(a DEFAULT 1, b)", "CREATE TABLE t(a, b)", True, id="at-one-end"),
+        pytest.param("CREATE TABLE t(a default -1.5e3, b)", "CREATE TABLE t(a DEFAULT 'it''s', b)", True, id="other"),
+        pytest.param("CREATE TABLE t(a DEFAULT 1, b DEFAULT NULL)", "CREATE TABLE t(a, b)", True, id="two"),
+        pytest.param("CREATE TABLE t(a DEFAULT x'00' NOT NULL)", "CREATE TABLE t(a NOT NULL)", True, id="more-behind"),
+        pytest.param("CREATE TABLE t(a DEFAULT'x'NOT NULL)", "CREATE TABLE t(a NOT NULL)", True, id="without-gaps"),
+        pytest.param("CREATE TABLE t(a DEFAULT 1 NOT NULL)", "CREATE TABLE t(a DEFAULT 1)", False, id="not-null"),
+        pytest.param("CREATE TABLE t(a DEFAULT 1)", "CREATE TABLE t(b DEFAULT 1)", False, id="other-column"),
+        pytest.param("CREATE TABLE t(a DEFAULT 1)", "CREATE TABLE t(a DEFAULT (1))", False, id="an-expression"),
+        pytest.param("CREATE TABLE t(a DEFAULT (1))", "CREATE TABLE t(a DEFAULT (1))", False, id="both-expressions"),
+        pytest.param("CREATE TABLE t(a 'default' 1)", "CREATE TABLE t(a)", False, id="a-text"),
+    ],
+)
+def test_statements_differ_by_more_than_literal_defaults(first: str, second: str, is_same: bool) -> None:
+    """A DEFAULT that is an expression makes no two statements the same."""
+    assert same_but_defaults(first, second) == is_same
+    assert same_but_defaults(second, first) == is_same
