@@ -341,6 +341,26 @@ def test_sum_of_two_tables_names_rows_of_both() -> None:
     assert {row.table for row in both.first} == {"a", "b"}
 
 
+def test_sum_adds_each_number_and_keeps_both_notes() -> None:
+    """A note that both have stands there once, as above."""
+    both = RowDifferences(1, 20, 300, note="One.") + RowDifferences(4, 50, 600, note="Two.")
+
+    assert (numbers(both), both.note) == ((5, 70, 900), "One. Two.")
+
+
+@pytest.mark.parametrize(("length", "name"), [(40, "t" * 40), (41, "t" * 39 + "…")])
+def test_long_name_is_cut_in_a_line_of_text(length: int, name: str) -> None:
+    """It has forty characters then, the last of which says that more follow."""
+    assert RowDifference(Kind.EXTRA, "t" * length).text == f"row without a key of {name}: extra"
+
+
+def test_record_of_rows_keeps_how_often_and_why() -> None:
+    """Equal rows are counted, and a note says what could not be compared."""
+    written = RowDifferences(missing=3, first=(RowDifference(Kind.MISSING, "t", count=3),), note="Not all.")
+
+    assert row_differences_from({**asdict(written), "rest": written.rest}) == written
+
+
 def test_record_of_evidence_is_read_as_it_was_written(con: sqlite3.Connection) -> None:
     """Nothing of it is lost on the way."""
     found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('a', 1, 3), ('c', 0, 0)").differences()

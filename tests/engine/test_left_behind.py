@@ -1,0 +1,81 @@
+"""Tables with rows that a plan does not move are named, with the reason that it states or as a problem."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migration.engine.connections import open_new
+from migration.engine.facts import Facts, facts_of
+from migration.engine.left_behind import left_behind
+from migration.plan.model import Leave, Source, TableMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def facts(tmp_path: Path) -> Iterator[Facts]:
+    """What is in a database with five tables, one of them without rows."""
+    con = open_new(tmp_path / "a.db")
+    for table, rows in {"empty": 0, "Moved": 1, "cache_a": 1, "cache_b": 2, "notes": 3}.items():
+        con.execute(f"CREATE TABLE {table}(v)")
+        con.executemany(f"INSERT INTO {table} VALUES(?)", [(number,) for number in range(rows)])
+    con.close()
+    with ExitStack() as guards:
+        facts = facts_of("a", "a.db", tmp_path, guards, 60.0)
+        assert isinstance(facts, Facts)
+        yield facts
+
+
+def planned(*leave: Leave) -> Source:
+    """Return a source of whose tables one is moved."""
+    return Source(name="a", file="a.db", tables=[TableMap(name="moved")], leave=list(leave))
+
+
+def test_forgotten_rows_are_a_problem_of_each_table(facts: Facts) -> None:
+    """A table that is moved is found by its name in either case, and one without rows is not missed."""
+    problems, findings = left_behind(planned(), facts)
+
+    assert findings == []
+    assert [(problem.id, problem.subject, problem.criterion) for problem in problems] == [
+        ("left-behind", "a.db:cache_a", "nothing-left-behind"),
+        ("left-behind", "a.db:cache_b", "nothing-left-behind"),
+        ("left-behind", "a.db:notes", "nothing-left-behind"),
+    ]
+    assert [problem.what for problem in problems[:2]] == [
+        "1 row is in no table map, and would be left behind.",
+        "2 rows are in no table map, and would be left behind.",
+    ]
+    assert {problem.hint for problem in problems} == {
+        "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
+    }
+
+
+def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: Facts) -> None:
+    """The first pattern that fits counts, also for a table without rows; patterns tell case apart."""
+    leave = (
+        Leave(tables=("x", "cache_*", "EMPTY"), reason="can be made again."),
+        Leave(tables=("cache_b", "empty"), reason="nobody reads it"),
+    )
+
+    problems, findings = left_behind(planned(*leave), facts)
+
+    assert [problem.subject for problem in problems] == ["a.db:notes"]
+    assert [(finding.id, finding.subject, finding.count, finding.noun, finding.text) for finding in findings] == [
+        ("rows-left", "a.db:empty", 0, "row", "left behind: nobody reads it."),
+        ("rows-left", "a.db:cache_a", 1, "row", "left behind: can be made again."),
+        ("rows-left", "a.db:cache_b", 2, "row", "left behind: can be made again."),
+    ]
+
+
+def test_table_that_is_moved_is_not_left(facts: Facts) -> None:
+    """A pattern may fit it as well."""
+    problems, findings = left_behind(planned(Leave(tables=("*",), reason="old")), facts)
+
+    assert problems == []
+    assert "a.db:Moved" not in {finding.subject for finding in findings}
+    assert len(findings) == 4

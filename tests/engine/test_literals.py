@@ -1,0 +1,46 @@
+"""Reals are written in decimal where every SQLite reads that alike, and as exact products of doubles elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from migration.engine.connections import open_memory
+from migration.engine.literals import literal
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1, "0.1"),
+        (1e22, "1e+22"),
+        (-2.5e-7, "-2.5e-07"),
+        (2.0**100, "(1.0*1048576.0*1048576.0*1048576.0*1048576.0*1048576.0)"),
+        (2.0**81 * 5, "(5.0*1048576.0*1048576.0*1048576.0*1048576.0*2.0)"),
+        (2.0**-41, "(1.0*0.00000095367431640625*0.00000095367431640625*0.5)"),
+        ("\u2028\xa0", "'\u2028\xa0'"),
+    ],
+)
+def test_literal_is_as_short_as_it_may_be(value: object, text: str) -> None:
+    """A person who reads a dump knows the value again; each factor and each product is exact."""
+    assert literal(value) == text
+    assert open_memory().execute(f"SELECT {text}").fetchone() == (value,)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(5.561517150857e17, id="half-way-after-64-bits"),
+        pytest.param(3.327644189041e17, id="half-way-after-64-bits-too"),
+        pytest.param(8.435830000000001e-21, id="half-way-below-one"),
+        pytest.param(2.0274e-22, id="more-than-22-places"),
+        pytest.param(90891276391.50192, id="more-digits-than-a-double-has"),
+        pytest.param(0.00025278168350796024, id="more-digits-below-one"),
+    ],
+)
+def test_real_that_an_old_sqlite_may_round_twice_is_a_product(value: float) -> None:
+    """Its sign makes no difference."""
+    text = literal(value)
+
+    assert text.startswith("(")
+    assert literal(-value) == text.replace("(", "(-", 1)
+    assert open_memory().execute(f"SELECT {text}, {literal(-value)}").fetchone() == (value, -value)

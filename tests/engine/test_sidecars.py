@@ -1,0 +1,31 @@
+"""Sidecar files that this process has made are removed, and no lock of it is lost by that."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import open_existing, open_new
+from migration.engine.sidecars import remove_own
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LOCK = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+
+
+def test_database_without_sidecars_of_this_process_is_not_opened(tmp_path: Path) -> None:
+    """To close a file ends every POSIX lock that the process has on it (https://sqlite.org/howtocorrupt.html, 2.2)."""
+    path = tmp_path / "a.db"
+    with closing(open_new(path)) as con:
+        con.execute("CREATE TABLE t(v)")
+    with closing(open_existing(path)) as con:
+        con.execute("BEGIN IMMEDIATE")
+        remove_own(path, set())
+
+        other = subprocess.run([sys.executable, "-c", _LOCK, path], capture_output=True, text=True, check=False)
+
+    assert other.returncode == 1
+    assert "database is locked" in other.stderr
