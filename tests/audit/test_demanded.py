@@ -1,0 +1,195 @@
+"""Entries that the evidence of an accepted run must have follow from its plan and from what it moved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from migration.audit.demanded import Demand, absent_moves, absent_sources, demands
+from migration.audit.evidence import DatabaseRecord, MoveRecord, Record
+from migration.engine.checks.committed import DOCUMENTS
+from migration.engine.modes import Mode
+from migration.plan.model import Plan
+
+_SET = "backups/small"
+_MOVES = (
+    MoveRecord("a", "a.db:Tasks", "Tasks", "tasks", 3, 3),
+    MoveRecord("b", "b.db:tasks", "tasks", "tasks", 2, 2),
+    MoveRecord("b", "b.db:log", "log", "log", 1, 1),
+)
+
+
+def planned(**keys: Any) -> Plan:
+    """Return a plan of two sources, one of which may be absent, with tables, references and smoke tests."""
+    document: dict[str, Any] = {
+        "format": 1,
+        "name": "small",
+        "target": "main.db",
+        "source": [
+            {"name": "a", "file": "a.db", "table": [{"name": "tasks", "rows": 3}]},
+            {"name": "b", "file": "b.db", "optional": True, "table": [{"name": "tasks"}, {"name": "log"}]},
+        ],
+        "table": [{"name": "made", "create": "CREATE TABLE made(v)"}],
+        "reference": [
+            {"file": "app.py", "find": "a", "replace": "b"},
+            {"file": "app.py", "find": "c", "replace": "d"},
+            {"file": "more.py", "find": "c", "replace": "d"},
+        ],
+        "smoke": [
+            {"name": "ends", "python": "print(1)"},
+            {"name": "speaks", "python": "print(1)", "expect": {"stdout": "^1$"}},
+            {"name": "is silent", "python": "pass", "expect": {"lines": 0}},
+            {"name": "says all", "python": "print(1)", "expect": {"stdout": "^1$", "lines": 1}},
+        ],
+    }
+    return Plan.model_validate(document | keys)
+
+
+def recorded(**facts: Any) -> Record:
+    """Return the record of an accepted migration of both sources into a target that was there."""
+    record = Record(
+        run="20261122_120603-migrate",
+        mode=Mode.MIGRATE,
+        verdict="accepted",
+        headline="",
+        exit_code=0,
+        started="",
+        finished="",
+        host="",
+        user="",
+        versions={},
+        plan={},
+        change={},
+        workspace="workspace",
+        sources=(DatabaseRecord("a", "a.db", 4096), DatabaseRecord("b", "b.db", 4096)),
+        target=DatabaseRecord(
+            "target",
+            "main.db",
+            4096,
+            rows={"own": 1, "LOG": 1, "_consolidation_history": 1},
+            rows_after={"own": 1, "log": 2, "_Consolidation_History": 2},
+        ),
+        backup_set=_SET,
+        archive={"a.db": "a.db.archived"},
+        moves=_MOVES,
+    )
+    return replace(record, **facts)
+
+
+def by_criterion(plan: Plan, record: Record) -> dict[str, list[tuple[str, int, bool]]]:
+    """Return subject, number and ``begins`` of each demand."""
+    found: defaultdict[str, list[tuple[str, int, bool]]] = defaultdict(list)
+    for demand in demands(plan, record):
+        found[demand.criterion].append((demand.subject, demand.number, demand.begins))
+    return dict(found)
+
+
+def of(*subjects: str) -> list[tuple[str, int, bool]]:
+    """Return what is demanded of subjects of which each has one entry."""
+    return [(subject, 1, False) for subject in subjects]
+
+
+def test_migration_has_an_entry_for_each_thing_that_it_did() -> None:
+    """Databases, tables, the target, the code, the applications and the files of its backup set."""
+    databases = of("main.db", "a.db", "b.db")
+
+    assert by_criterion(planned(), recorded()) == {
+        "sources-readable": databases,
+        "integrity-before": databases,
+        "backup-complete": databases,
+        "backup-digest": databases,
+        "dump-reloads": of("databases/target.sql", "databases/a.sql", "databases/b.sql"),
+        "rows-counted": of(
+            "a.db:Tasks -> tasks", "b.db:tasks -> tasks", "b.db:log -> log", "target: tasks", "target: log"
+        ),
+        "rows-as-stated": of("a.db:Tasks"),
+        "rows-expected": of("a.db:Tasks"),
+        "tables-created": of("tasks", "log", "made"),
+        "rows-exact": of("tasks <- a.db:Tasks, b.db:tasks", "log <- b.db:log"),
+        "no-duplicates": [("tasks (", 1, True), ("log (", 1, True)],
+        "schema-as-planned": of("target: tables"),
+        "integrity": of("target: integrity_check"),
+        "size-reasonable": of("target"),
+        "committed": of("main.db"),
+        "final-digest": of("target: tables", "target: own", "target: log"),
+        "neighbours-unchanged": of("own"),
+        "references-updated": [("app.py", 2, False), ("more.py", 1, False)],
+        "smoke:ends": [("", 2, False)],
+        "smoke:speaks": [("", 3, False)],
+        "smoke:is silent": [("", 3, False)],
+        "smoke:says all": [("", 4, False)],
+        "nothing-left-behind": of("a.db", "b.db"),
+        "archived": of("a.db", "b.db"),
+        "no-late-writes": of("a.db", "b.db"),
+        "archive-restorable": of("a.db.archived", "archive of b.db"),
+        "record-written": [*of(*(f"{_SET}/{name}" for name in DOCUMENTS)), ("", len(DOCUMENTS) + 1, False)],
+    }
+
+
+def test_rehearsal_shows_the_way_back_and_has_no_set() -> None:
+    """It has rolled its own back."""
+    found = by_criterion(planned(), recorded(mode=Mode.REHEARSAL, backup_set=""))
+
+    assert found["restored-exact"] == of("main.db", "a.db", "b.db")
+    assert found["record-written"] == [("", len(DOCUMENTS) + 1, False)]
+
+
+@pytest.mark.parametrize("target", [None, DatabaseRecord("target", "main.db", size=None)])
+def test_target_that_was_not_there_has_no_backup(target: DatabaseRecord | None) -> None:
+    """It was readable all the same: nothing stood in its way; a plan may do without dumps."""
+    found = by_criterion(planned(dump=False), recorded(target=target))
+
+    assert found["sources-readable"] == of("main.db", "a.db", "b.db")
+    assert found["backup-digest"] == of("a.db", "b.db")
+    assert found["final-digest"] == of("target: tables")
+    assert "dump-reloads" not in found
+    assert "neighbours-unchanged" not in found
+    assert by_criterion(planned(), recorded(target=target))["dump-reloads"] == of("databases/a.sql", "databases/b.sql")
+
+
+def test_only_a_source_that_may_be_absent_is_not_missed() -> None:
+    """Its tables are not missed then either."""
+    known_b = recorded(sources=(DatabaseRecord("b", "b.db", 4096),))
+    known_a = recorded(sources=(DatabaseRecord("a", "a.db", 4096),))
+
+    assert absent_sources(planned(), recorded()) == []
+    assert absent_sources(planned(), known_b) == ["a.db"]
+    assert absent_sources(planned(), known_a) == []
+    assert absent_moves(planned(), replace(known_a, moves=())) == ["a.db:tasks"]
+
+
+@pytest.mark.parametrize(
+    ("move", "missed"),
+    [
+        pytest.param(MoveRecord("a", "a.db:Tasks", "TASKS", "TASKS", 3, 3), [], id="other-case"),
+        pytest.param(MoveRecord("b", "b.db:tasks", "tasks", "tasks", 3, 3), ["a.db:tasks"], id="of-another-source"),
+        pytest.param(MoveRecord("a", "a.db:log", "log", "tasks", 3, 3), ["a.db:tasks"], id="other-table"),
+        pytest.param(MoveRecord("a", "a.db:tasks", "tasks", "log", 3, 3), ["a.db:tasks"], id="into-another"),
+    ],
+)
+def test_planned_table_that_was_not_moved_is_named(move: MoveRecord, missed: list[str]) -> None:
+    """A move counts by its source, its table and where the rows went."""
+    assert absent_moves(planned(), recorded(moves=(move, *_MOVES[1:]))) == missed
+
+
+@pytest.mark.parametrize(
+    ("demand", "subjects", "is_met"),
+    [
+        (Demand("archived", "A.db"), ["a.DB"], True),
+        (Demand("archived", "a.db"), ["a.db.old"], False),
+        (Demand("archived", "a.db"), [], False),
+        (Demand("archived", "a\x1b.db"), [r"a\x1b.db"], True),
+        (Demand("no-duplicates", "T (", begins=True), ["t (id)"], True),
+        (Demand("no-duplicates", "t (", begins=True), ["at (id)"], False),
+        (Demand("record-written", "", 2), ["one", "two"], True),
+        (Demand("record-written", "", 2), ["one"], False),
+        (Demand("references-updated", "app.py", 2), ["app.py", "more.py"], False),
+        (Demand("references-updated", "app.py", 2), ["app.py", "app.py", "app.py"], True),
+    ],
+)
+def test_demand_is_met_by_enough_of_its_subjects(demand: Demand, subjects: list[str], is_met: bool) -> None:
+    """Names have no case, and stand in evidence as they are printed; without a subject any will do."""
+    assert demand.is_met_by(subjects) is is_met
