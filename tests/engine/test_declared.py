@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from migration.engine.connections import open_memory
-from migration.engine.declared import declared, likeness, words
+from migration.engine.declared import columns, declared, likeness, words
 from migration.engine.schema import Schema, read
 
 PARENT = "CREATE TABLE parent(id INTEGER PRIMARY KEY, code TEXT UNIQUE)"
@@ -135,3 +135,68 @@ def test_views_and_triggers_are_told_by_their_words() -> None:
 
     assert words(one.views[0], one) == words(alike.views[0], alike) != words(other.views[0], other)
     assert words(one.triggers[0], one) == words(alike.triggers[0], alike) != words(other.triggers[0], other)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kinds"),
+    [
+        ("a INT NOT NULL ON CONFLICT FAIL UNIQUE", "a INT NOT NULL UNIQUE ON CONFLICT FAIL", {"ON CONFLICT"}),
+        ("a INT NOT NULL ON CONFLICT FAIL PRIMARY KEY", "a INT NOT NULL PRIMARY KEY ON CONFLICT FAIL", {"ON CONFLICT"}),
+        (
+            "a, b, FOREIGN KEY(a) REFERENCES parent DEFERRABLE INITIALLY DEFERRED, FOREIGN KEY(b) REFERENCES parent",
+            "a, b, FOREIGN KEY(a) REFERENCES parent, FOREIGN KEY(b) REFERENCES parent DEFERRABLE INITIALLY DEFERRED",
+            {"DEFERRED"},
+        ),
+        ("a INT REFERENCES parent NOT DEFERRABLE INITIALLY DEFERRED", "a INT REFERENCES parent", set()),
+        ("a, b, FOREIGN KEY(a) REFERENCES parent", "a, b, FOREIGN KEY(b) REFERENCES parent", {"FOREIGN KEY"}),
+        ("a REFERENCES nowhere", "a REFERENCES nowhere(id)", {"FOREIGN KEY"}),
+    ],
+)
+def test_clause_belongs_to_its_constraint_and_columns(first: str, second: str, kinds: set[str]) -> None:
+    """The same words elsewhere declare something else."""
+    here, there = facts(first), facts(second)
+
+    assert {kind for kind in here if here[kind] != there[kind]} == kinds
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("fts5(a)", "fts5(a, tokenize = 'porter')"),
+        ("fts4(a)", "fts4(a COLLATE NOCASE CHECK (a))"),
+        ("fts4(a)", "fts4(a, matchinfo=fts3)"),
+    ],
+)
+def test_virtual_table_declares_what_its_module_is_told(first: str, second: str) -> None:
+    """Only the module reads that, so it is no clause."""
+    schemas = [schema_of(f"CREATE VIRTUAL TABLE t USING {module}") for module in (first, second)]
+    here, there = (declared(schema.tables["t"], schema) for schema in schemas)
+
+    assert {kind for kind in here if here[kind] != there[kind]} == {"module"}
+
+
+def test_columns_stand_in_order_with_all_they_declare() -> None:
+    """What a column does not declare has no word."""
+    table = schema_of("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'x', b, g AS (a))").tables["t"]
+
+    assert columns(table) == ["id INTEGER key 1", "a TEXT NOT NULL default 'x'", "b", "g generated"]
+
+
+def test_foreign_key_is_told_by_columns_and_actions() -> None:
+    """Where it names none of the parent's columns, these are the parent's key."""
+    schema = schema_of(
+        "CREATE TABLE pair(c, d, PRIMARY KEY(c, d))", "CREATE TABLE t(a, b, FOREIGN KEY(a, b) REFERENCES pair)"
+    )
+
+    words_of_key = "(a, b) references pair(c, d) on update NO ACTION on delete NO ACTION"
+    assert words_of_key in declared(schema.tables["t"], schema)["FOREIGN KEY"]
+
+
+def test_quoted_word_that_is_no_column_keeps_its_case() -> None:
+    """SQLite may read it as a text."""
+    schemas = [schema_of(f"CREATE TABLE t(a CHECK(a <> '1'), b AS (a || {text}))") for text in ("'X'", "'x'")]
+    quoted = [schema_of(f'CREATE VIEW v AS SELECT code AS {name} FROM "PARENT"') for name in ('"X"', '"x"')]
+
+    assert declared(schemas[0].tables["t"], schemas[0]) != declared(schemas[1].tables["t"], schemas[1])
+    assert words(quoted[0].views[0], quoted[0]) != words(quoted[1].views[0], quoted[1])
+    assert words(quoted[0].views[0], quoted[0]).endswith("from parent")
