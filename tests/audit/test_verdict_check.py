@@ -1,0 +1,205 @@
+"""The verdict of a bundle is decided again from its record, and its rows are added up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import migration
+from migration.audit.bundle_reader import Bundle
+from migration.audit.evidence import DatabaseRecord, MoveRecord, Record, TableContent
+from migration.audit.told import BundleContents
+from migration.audit.verdict_check import adding_up, following
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome
+from tests.audit.records import APPLICATION, accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from migration.engine.observation import Observation
+
+
+def told(record: Record | None, **facts: Any) -> BundleContents:
+    """Return what a bundle of a record tells."""
+    bundle = Bundle("some.zip", {})
+    return BundleContents(bundle, {}, None, record, applications=(APPLICATION,), **facts)
+
+
+def of_this_release(**facts: Any) -> Record:
+    """Return the record of an accepted migration by this release."""
+    record = accepted()
+    versions = record.versions | {"sqlite-consolidate": migration.__version__}
+    return replace(record, versions=versions, **facts)
+
+
+def failing(observations: Iterable[Observation]) -> dict[str, tuple[str, str]]:
+    """Return what was expected and observed of each subject that does not hold."""
+    return {seen.subject: (seen.expected, seen.observed) for seen in observations if not seen.holds}
+
+
+def counted(before: dict[str, int], after: dict[str, int], *moves: MoveRecord, rows: int = 9) -> Record:
+    """Return the record of moves out of one table of a source into a target with rows before and after."""
+    return of_this_release(
+        sources=(DatabaseRecord("a", "a.db", 4096, rows={"T": rows}),),
+        target=DatabaseRecord("target", "main.db", 4096, rows=before, rows_after=after),
+        moves=moves,
+    )
+
+
+def test_verdict_of_an_accepted_run_follows() -> None:
+    """Each subject with what it has to be."""
+    observations = following(told(of_this_release()))
+
+    assert failing(observations) == {}
+    assert [seen.subject for seen in observations] == [
+        "verdict",
+        "not_shown",
+        "exit code",
+        "stages",
+        "criteria",
+        "unanswerable",
+    ]
+    by_subject = {seen.subject: seen.observed for seen in observations}
+    assert (by_subject["verdict"], by_subject["exit code"], by_subject["unanswerable"]) == ("accepted", "0", "none")
+    assert by_subject["stages"].startswith("10-preflight, 20-backup, ")
+
+
+@pytest.mark.parametrize(
+    ("facts", "contradictions"),
+    [
+        ({"verdict": "refused"}, {"verdict": ("accepted", "refused"), "exit code": ("not 0", "0")}),
+        ({"exit_code": 1}, {"exit code": ("0", "not 0")}),
+        ({"exit_code": 3}, {}),
+        ({"exit_code": 2}, {"verdict": ("not shown", "accepted")}),
+        ({"unanswerable": {"nothing": "why"}}, {"unanswerable": ("none", "nothing")}),
+        ({"mode": Mode.ORIGINALS, "unanswerable": {"nothing": "why"}}, None),
+        ({"finished": ""}, {"verdict": ("not shown", "accepted")}),
+    ],
+)
+def test_fact_that_contradicts_the_verdict_is_named(
+    facts: dict[str, Any], contradictions: dict[str, tuple[str, str]] | None
+) -> None:
+    """An interrupted run may have any verdict; a judgement by originals answers in part."""
+    observed = failing(following(told(of_this_release(**facts))))
+
+    if contradictions is None:
+        assert "unanswerable" not in observed
+    else:
+        assert observed == contradictions
+
+
+def test_entry_that_failed_makes_another_verdict() -> None:
+    """So does a criterion that the bundle lists as not shown, a stage or a criterion that is missing."""
+    record = of_this_release()
+    failed = (replace(record.criteria[0], outcome=Outcome.FAILED), *record.criteria[1:])
+
+    assert set(failing(following(told(replace(record, criteria=failed))))) == {"verdict"}
+    assert failing(following(told(record, not_shown=("b", "a")))) == {"not_shown": ("none", "a, b")}
+    assert set(failing(following(told(replace(record, stages=record.stages[1:]))))) == {"verdict", "stages"}
+    assert "criteria" in failing(following(told(replace(record, criteria=record.criteria[1:]))))
+
+
+def test_run_with_nothing_to_do_performed_no_stage() -> None:
+    """Its criteria are those of the run before it."""
+    performed = of_this_release(already=True)
+    idle = replace(performed, stages=tuple(replace(stage, outcome="not run") for stage in performed.stages))
+
+    observed = failing(following(told(performed)))["stages performed"]
+
+    assert observed[0] == "none"
+    assert observed[1].startswith("10-preflight, ")
+    assert "stages performed" not in failing(following(told(idle)))
+
+
+def test_bundle_of_another_release_is_taken_as_it_names_its_criteria() -> None:
+    """Which release it was is said."""
+    versions = accepted().versions | {"sqlite-consolidate": "0.0.1"}
+    record = replace(accepted(), versions=versions, criteria=accepted().criteria[1:])
+
+    [*_, last] = observations = following(told(record))
+
+    assert failing(observations) == {}
+    assert [seen.subject for seen in observations] == ["verdict", "not_shown", "exit code", "unanswerable", "criteria"]
+    assert last.expected == f"those that release {migration.__version__} demands"
+    assert last.observed == "made by release 0.0.1 (schema 2): its criteria are taken as it names them"
+
+
+def test_bundle_without_a_record_shows_nothing() -> None:
+    """Neither a verdict nor a sum is read from it."""
+    for check in (following, adding_up):
+        [seen] = check(told(None))
+
+        assert not seen.holds
+
+
+@pytest.mark.parametrize("facts", [{"verdict": "refused"}, {"mode": Mode.CHECK}, {"already": True}])
+def test_run_that_moved_no_row_has_no_sum(facts: dict[str, Any]) -> None:
+    """Nothing is asked of it."""
+    [seen] = adding_up(told(of_this_release(**facts)))
+
+    assert (seen.subject, seen.outcome) == ("tables", Outcome.NOT_REQUIRED)
+
+
+def test_rows_of_both_ends_are_added_up() -> None:
+    """Rows that were skipped count for the source, rows that made place for the target; names have no case."""
+    move = MoveRecord("a", "a.db:t", "t", "U", 9, 7, skipped=2, replaced=3)
+
+    observations = adding_up(told(counted({"u": 5, "own": 1}, {"u": 9, "own": 1, "_consolidation_history": 1}, move)))
+
+    assert [(seen.subject, seen.expected, seen.observed, seen.holds) for seen in observations] == [
+        ("a: t: rows moved or settled", "9", "9", True),
+        ("a: t: rows in the source", "9", "9", True),
+        ("target: u: rows after", "9", "9", True),
+        ("target: own: rows after", "1", "1", True),
+        ("target: _consolidation_history: rows after", "1", "1", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "contradictions"),
+    [
+        ({"u": 8, "own": 1}, {"u": ("9", "8")}),
+        ({"u": 9, "own": 2}, {"own": ("1", "2")}),
+        ({"u": 9}, {"own": ("1", "None")}),
+        ({"u": 9, "own": 1, "more": 1}, {"more": ("0", "1")}),
+    ],
+)
+def test_table_with_other_rows_than_the_sum_is_named(
+    after: dict[str, int], contradictions: dict[str, tuple[str, str]]
+) -> None:
+    """Be it one that got rows or not; what a smoke test may write is not added up."""
+    moves = (MoveRecord("a", "a.db:t", "t", "u", 9, 4), MoveRecord("a", "a.db:t", "T", "u", 9, None, skipped=9))
+    record = counted({"u": 5, "own": 1}, after | {"_consolidation_history": 1}, *moves)
+    tables = {f"target: {table}: rows after": pair for table, pair in contradictions.items()}
+
+    assert failing(adding_up(told(record))) == tables | {"a: t: rows moved or settled": ("9", "4")}
+    assert failing(adding_up(told(record, writes=True))) == {"a: t: rows moved or settled": ("9", "4")}
+
+
+def test_table_that_a_target_does_not_list_is_named() -> None:
+    """Without a target that is each table that got rows, and the history."""
+    move = MoveRecord("a", "a.db:t", "t", "u", 9, 9)
+
+    assert failing(adding_up(told(replace(counted({}, {}, move, rows=8), target=None)))) == {
+        "a: t: rows in the source": ("9", "8"),
+        "target: u: rows after": ("9", "no such table"),
+        "target: _consolidation_history: rows after": ("1", "no such table"),
+    }
+
+
+def test_rows_that_were_read_are_those_that_are_stated() -> None:
+    """Of each database, before and after; backups are not looked at."""
+    other = {"T": TableContent(3, "ab" * 32), "x": TableContent(1, "ab" * 32)}
+    record = counted({"u": 1}, {"u": 1, "_consolidation_history": 1})
+    source = replace(record.sources[0], contents={"live": other, "backup": other})
+    assert record.target is not None
+    target = replace(record.target, contents={"after": {"u": TableContent(2, "ab" * 32)}})
+
+    assert failing(adding_up(told(replace(record, sources=(source,), target=target)))) == {
+        "a: T: rows, live": ("3", "9"),
+        "a: x: rows, live": ("1", "None"),
+        "target: u: rows, after": ("2", "1"),
+    }
