@@ -33,6 +33,7 @@ def test_statements_differ_by_names_and_texts(first: str, second: str, is_same: 
         pytest.param("CREATE TABLE t(a DEFAULT 1, b DEFAULT NULL)", "CREATE TABLE t(a, b)", True, id="two"),
         pytest.param("CREATE TABLE t(a DEFAULT x'00' NOT NULL)", "CREATE TABLE t(a NOT NULL)", True, id="more-behind"),
         pytest.param("CREATE TABLE t(a DEFAULT'x'NOT NULL)", "CREATE TABLE t(a NOT NULL)", True, id="without-gaps"),
+        pytest.param("CREATE TABLE t(a DEFAULT 'x'DEFAULT 2)", "CREATE TABLE t(a)", True, id="two-of-one-column"),
         pytest.param("CREATE TABLE t(a DEFAULT 1 NOT NULL)", "CREATE TABLE t(a DEFAULT 1)", False, id="not-null"),
         pytest.param("CREATE TABLE t(a DEFAULT 1)", "CREATE TABLE t(b DEFAULT 1)", False, id="other-column"),
         pytest.param("CREATE TABLE t(a DEFAULT 1)", "CREATE TABLE t(a DEFAULT (1))", False, id="an-expression"),
