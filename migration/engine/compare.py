@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from migration.engine import history
-from migration.engine.compare_structure import Structure, declarations_that_differ, indexes_of
+from migration.engine.compare_structure import Structure, indexes_of, kinds_that_differ
 from migration.engine.digest import TableDigest, digest_table
 from migration.engine.observation import Observation, at_least, at_most, counted, equal, not_required
 from migration.engine.row_differences import explained, unexplained
@@ -229,7 +229,7 @@ def _neighbour(compared: Compared, name: str, before: TableDigest) -> Observatio
     found = compared.digest(compared.con, table)
     what = ""
     if compared.changed_since:
-        other = [kind for kind, _, _ in declarations_that_differ(compared, was, table)]
+        other = kinds_that_differ(compared, was, table)
         what = f", other: {', '.join(other)}" if other else ""
     elif (table.sql, indexes_of(table)) != (was.sql, indexes_of(was)):
         what = ", with another statement or other indexes"

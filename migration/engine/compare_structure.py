@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.engine import history
-from migration.engine.declared import columns, declared, likeness, words
-from migration.engine.observation import Observation, counted, equal, not_required
+from migration.engine.declared import clauses_of, columns, declared, likeness, properties, words
+from migration.engine.observation import Observation, counted, equal, not_examined, not_required
 from migration.engine.sql import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from migration.engine.known import Survey
     from migration.engine.schema import Index, Named, Schema, Table
     from migration.engine.statements import Statement
     from migration.plan.model import Plan
+
+_OF_SHAPE = ("STRICT", "WITHOUT ROWID")  # kinds of declarations that tables-created compares, and columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,12 @@ class Structure:
         """Whether it is known what else was in the target; of one that others made, only its original tells."""
         return self.survey.target is not None or not self.changed_since
 
+    def is_neighbour(self, name: str) -> bool:
+        """Tell whether the target had a table before that nothing is moved into."""
+        target = self.survey.target
+        receiving = {folded(move.into.name) for move in self.survey.moves}
+        return target is not None and target.schema.table(name) is not None and folded(name) not in receiving
+
 
 def tables_created(compared: Structure, plan: Plan) -> list[Observation]:
     """Observe that every table the plan names is in the target as it was foretold.
@@ -54,9 +62,47 @@ def tables_created(compared: Structure, plan: Plan) -> list[Observation]:
     seen = []
     for name in dict.fromkeys(named):
         expected, there = compared.survey.future.schema.table(name), compared.schema.table(name)
-        shape = _shape(compared, expected) if expected else "a table, but none was foretold"
-        seen.append(equal(name, shape, _shape(compared, there) if there else "no such table"))
+        if compared.changed_since and expected and there:
+            seen.append(_shape_as_foretold(name, expected, there))
+        else:
+            shape = _shape(expected) if expected else "a table, but none was foretold"
+            seen.append(equal(name, shape, _shape(there) if there else "no such table"))
     return seen or [not_required("plan", "no table is to be created or to receive rows")]
+
+
+def _shape_as_foretold(name: str, table: Table, found: Table) -> Observation:
+    """Observe that a table has its columns, in whatever order; only what differs is named."""
+    differing = [*_columns_that_differ(table, found), *_options_that_differ(table, found)]
+    if not differing:
+        shape = counted(len(table.columns), "column")
+        return equal(name, shape, shape)
+    wanted, there = ("; ".join(texts) for texts in zip(*differing, strict=True))
+    return Observation(name, wanted, there, holds=False)
+
+
+def _columns_that_differ(table: Table, found: Table) -> Iterator[tuple[str, str]]:
+    """Yield of each column that differs how it was to be, and how it is."""
+    for column in table.columns:
+        there = found.column(column.name)
+        if there is None:
+            yield f"column {column.name}", f"no column {column.name}"
+            continue
+        wanted, has = properties(column), properties(there)
+        differing = [name for name in wanted if wanted[name] != has[name]]
+        if differing:
+            as_wanted, as_found = (", ".join(side[name] for name in differing) for side in (wanted, has))
+            yield f"column {column.name}: {as_wanted}", f"column {column.name}: {as_found}"
+    for column in found.columns:
+        if table.column(column.name) is None:
+            yield f"no column {column.name}", f"column {column.name}"
+
+
+def _options_that_differ(table: Table, found: Table) -> Iterator[tuple[str, str]]:
+    options = ((table.strict, found.strict), (table.without_rowid, found.without_rowid))
+    for name, sides in zip(_OF_SHAPE, options, strict=True):
+        if sides[0] != sides[1]:
+            wanted, there = (name if side else f"not {name}" for side in sides)
+            yield wanted, there
 
 
 def indexes_created(compared: Structure) -> list[Observation]:
@@ -79,22 +125,41 @@ def _index_created(compared: Structure, planned: Statement) -> Observation:
 
 
 def schema_as_planned(compared: Structure) -> list[Observation]:
-    """Observe that the target has the tables that were foretold and no other, each with all that it declares."""
+    """Observe that the target has the tables that were foretold and no other, each with all that it declares.
+
+    In a target that others made each difference belongs to one criterion. Missing tables, columns and options belong to
+    tables-created, indexes of the plan to indexes-created, and neighbours to neighbours-unchanged.
+    """
     ours = folded(history.TABLE)
     expected = {folded(t.name): t for t in compared.survey.future.schema.movable if folded(t.name) != ours}
     there = {folded(t.name): t for t in compared.schema.movable if folded(t.name) != ours}
-    seen = [] if compared.changed_since else [equal("target: tables", len(expected), len(there))]
-    unplanned = sorted(set(there) - set(expected)) if compared.knows_neighbours else []
-    seen += [Observation(name, "not in the target", "an unplanned table", holds=False) for name in unplanned]
+    if compared.changed_since:
+        return _declared_as_planned(compared, expected, there)
+    seen = [equal("target: tables", len(expected), len(there)), *_unplanned(expected, there)]
     for name, table in expected.items():
         if name not in there:
             seen.append(Observation(table.name, "in the target", "no such table", holds=False))
-        elif compared.changed_since:
-            shape = _shape(compared, table)
-            seen += _declared_otherwise(compared, table, there[name]) or [equal(table.name, shape, shape)]
         else:
             seen += _written_otherwise(table, there[name])
     return seen or [not_required("target", "the plan names no table")]
+
+
+def _unplanned(expected: Iterable[str], there: Iterable[str]) -> list[Observation]:
+    unplanned = sorted(set(there) - set(expected))
+    return [Observation(name, "not in the target", "an unplanned table", holds=False) for name in unplanned]
+
+
+def _declared_as_planned(compared: Structure, expected: dict[str, Table], there: dict[str, Table]) -> list[Observation]:
+    """Observe for each table of the plan what it declares beside its columns, whatever its words."""
+    seen = _unplanned(expected, there) if compared.knows_neighbours else []
+    planned = {name: table for name, table in expected.items() if not compared.is_neighbour(name)}
+    for name, table in planned.items():
+        if name in there:
+            shape = _shape(table)
+            seen += _declared_otherwise(compared, table, there[name]) or [equal(table.name, shape, shape)]
+    if seen or not planned:
+        return seen or [not_required("target", "the plan names no table")]
+    return [not_examined("target", "no table of the plan is in the target")]
 
 
 def _written_otherwise(table: Table, found: Table) -> list[Observation]:
@@ -109,20 +174,51 @@ def _written_otherwise(table: Table, found: Table) -> list[Observation]:
 
 
 def _declared_otherwise(compared: Structure, table: Table, found: Table) -> list[Observation]:
-    """Return each thing that a table declares otherwise than was foretold, whatever its words."""
+    """Return each thing beside its columns that a table declares otherwise than was foretold, whatever its words."""
+    differing = _declarations_that_differ(compared, table, found) | _indexes_that_differ(compared, table, found)
     return [
-        equal(f"{table.name}: {kind}", wanted, there)
-        for kind, wanted, there in declarations_that_differ(compared, table, found)
+        Observation(f"{table.name}: {kind}", wanted, there, holds=False)
+        for kind, (wanted, there) in differing.items()
+        if kind not in _OF_SHAPE
     ]
 
 
-def declarations_that_differ(compared: Structure, table: Table, found: Table) -> list[tuple[str, str, str]]:
-    """Return the kind of each declaration of a table that is not as foretold, as it was to be, and as it is."""
+def kinds_that_differ(compared: Structure, table: Table, found: Table) -> list[str]:
+    """Return the kind of each declaration of a table that is not as foretold."""
+    kinds = [*_declarations_that_differ(compared, table, found)]
+    kinds += [_index_words(index) for index in _lacking(table.indexes, table, found)]
+    return ["columns", *kinds] if any(_columns_that_differ(table, found)) else kinds
+
+
+def _declarations_that_differ(compared: Structure, table: Table, found: Table) -> dict[str, tuple[str, str]]:
+    """Return the kinds of declarations that differ, each with what of it was to be, and what is there instead."""
     wanted, there = declared(table, compared.survey.future.schema), declared(found, compared.schema)
-    differing = [(kind, text, there[kind]) for kind, text in wanted.items() if text != there[kind]]
-    return differing + [
-        (_index_words(index), "on this table", "no such index") for index in _lacking(table.indexes, table, found)
-    ]
+    lost = {clause for column in _lost(table, found) for clause in clauses_of(table, column)}
+    lost |= {clause for column in _lost(found, table) for clause in clauses_of(found, column)}
+    sides = {
+        kind: (_without(texts, there[kind].keys() | lost), _without(there[kind], texts.keys() | lost))
+        for kind, texts in wanted.items()
+    }
+    return {kind: (texts or "none", others or "none") for kind, (texts, others) in sides.items() if texts or others}
+
+
+def _lost(table: Table, found: Table) -> list[str]:
+    return [column.name for column in table.columns if found.column(column.name) is None]
+
+
+def _without(texts: dict[str, str], left_out: Collection[str]) -> str:
+    return ", ".join(text for alike, text in sorted(texts.items()) if alike not in left_out)
+
+
+def _indexes_that_differ(compared: Structure, table: Table, found: Table) -> dict[str, tuple[str, str]]:
+    """Return the indexes that a table lacks beside those that the plan creates, and beside that of a lost key."""
+    created = {folded(statement.name) for statement in compared.survey.future.early if statement.kind == "index"}
+    has_key = [folded(name) for name in table.primary_key] == [folded(name) for name in found.primary_key]
+    return {
+        _index_words(index): ("on this table", "no such index")
+        for index in _lacking(table.indexes, table, found)
+        if folded(index.name) not in created and (has_key or index.origin != "pk")
+    }
 
 
 def _lacking(indexes: Sequence[Index], table: Table, found: Table) -> list[Index]:
@@ -171,8 +267,8 @@ def _late(compared: Structure, schema: Schema, kind: str, named: Named) -> tuple
     return kind, folded(named.table), words(named, schema)
 
 
-def _shape(compared: Structure, table: Table) -> str:
-    listed = sorted(columns(table), key=folded) if compared.changed_since else columns(table)
+def _shape(table: Table) -> str:
+    listed = columns(table)
     extra = [word for word, is_so in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_so]
     return f"{counted(len(listed), 'column')}: {', '.join(listed)}" + "".join(f", {word}" for word in extra)
 

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from migration.engine.sql import folded, with_name
 from migration.engine.statements import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
-    from migration.engine.schema import ForeignKey, Index, Named, Schema, Table
+    from migration.engine.schema import Column, ForeignKey, Index, Named, Schema, Table
 
-_Group = list["str | _Group"]
-"""What stands in one pair of parentheses: words, and the groups in it."""
+
+class _Group(list["str | _Group"]):
+    """Hold what stands in one pair of parentheses, which is words and the groups in it.
+
+    Attributes:
+        span: Where that stands in the statement.
+    """
+
+    span: slice = slice(0, 0)
+
+
+class _Clause(NamedTuple):
+    """Hold what no pragma tells of a table.
+
+    Attributes:
+        kind: Such as ``CHECK``.
+        column: The column that it belongs to; empty where it belongs to the table.
+        alike: Itself in words that compare.
+        text: Itself as it is declared.
+    """
+
+    kind: str
+    column: str
+    alike: str
+    text: str
+
 
 _CONSTRAINTS = ("constraint", "primary", "unique", "check", "foreign")
+_CLAUSE_KINDS = ("CHECK", "COLLATE", "generated", "ON CONFLICT", "DEFERRED")
 _CLAUSES = ("as", "collate", "not", "conflict", "deferred", "key")
 _DEFAULT_CONFLICT = "abort"
 _DEFAULT_COLLATION = "binary"
@@ -40,24 +65,51 @@ def columns(table: Table) -> list[str]:
     ]
 
 
-def declared(table: Table, schema: Schema) -> dict[str, str]:
-    """Return all that a table declares beside its indexes, by kind; how it is written, and in which order, is no part.
+def properties(column: Column) -> dict[str, str]:
+    """Return what a column declares beside its clauses, by property."""
+    return {
+        "name": column.name,
+        "type": f"type {column.type}" if column.type else "no type",
+        "NOT NULL": "NOT NULL" if column.notnull else "NULL allowed",
+        "key": f"key {column.key}" if column.key else "no key",
+        "default": f"default {column.default}" if column.default is not None else "no default",
+    }
 
-    Args:
-        table: The table.
-        schema: What it belongs to.
+
+def declared(table: Table, schema: Schema) -> dict[str, dict[str, str]]:
+    """Return all that a table declares beside its columns and indexes.
+
+    Returns:
+        Each kind to what is declared of it, in words that compare, each with its declared text. How a statement is
+        written, and in which order, is no part of the words.
     """
-    names = {folded(column.name) for column in table.columns}
-    found = {
-        "columns": sorted(columns(table), key=folded),
+    names = _names(table)
+    plain = {
         "AUTOINCREMENT": ["yes" if table.autoincrement else "no"],
         "STRICT": ["yes" if table.strict else "no"],
         "WITHOUT ROWID": ["yes" if table.without_rowid else "no"],
-        "FOREIGN KEY": sorted(_reference(key, schema) for key in table.foreign_keys),
+        "FOREIGN KEY": [_reference(key, schema) for key in table.foreign_keys],
         "module": [_text(_grouped(table.sql, names))] if table.kind == "virtual" else [],
     }
-    clauses = _clauses(table, names)
-    return {kind: ", ".join(texts) or "none" for kind, texts in (found | clauses).items()}
+    found = {kind: dict(zip(texts, texts, strict=True)) for kind, texts in plain.items()}
+    found |= {kind: {} for kind in _CLAUSE_KINDS}
+    for clause in _clauses(table):
+        found[clause.kind][clause.alike] = clause.text
+    return found
+
+
+def clauses_of(table: Table, column: str) -> set[str]:
+    """Return the clauses that a table declares for one column, in the words of :func:`declared`."""
+    return {clause.alike for clause in _clauses(table) if clause.column == folded(column)}
+
+
+def checks(table: Table) -> list[str]:
+    """Return the expression of each CHECK of a table, as it is declared."""
+    return [clause.text for clause in _clauses(table) if clause.kind == "CHECK"]
+
+
+def _names(table: Table) -> set[str]:
+    return {folded(column.name) for column in table.columns}
 
 
 def likeness(index: Index, table: Table) -> tuple[object, ...]:
@@ -85,46 +137,60 @@ def _reference(key: ForeignKey, schema: Schema) -> str:
     return f"({here}) references {there} on update {key.on_update} on delete {key.on_delete}"
 
 
-def _clauses(table: Table, names: Collection[str]) -> dict[str, list[str]]:
-    """Return what no pragma tells: CHECK, COLLATE, generated columns, ON CONFLICT and deferred foreign keys."""
-    found: dict[str, list[str]] = {kind: [] for kind in ("CHECK", "COLLATE", "generated", "ON CONFLICT", "DEFERRED")}
-    body = next((part for part in _grouped(table.sql, names) if isinstance(part, list)), [])
-    for definition in _definitions(body) if table.kind == "table" else ():
-        for kind, text in _clauses_of(definition):
-            found[kind].append(text)
-    return {kind: sorted(texts) for kind, texts in found.items()}
+def _clauses(table: Table) -> Iterator[_Clause]:
+    """Yield what no pragma tells: CHECK, COLLATE, generated columns, ON CONFLICT and deferred foreign keys."""
+    if table.kind != "table":
+        return
+    body = next((part for part in _grouped(table.sql, _names(table)) if isinstance(part, _Group)), _Group())
+    for definition in _definitions(body):
+        for kind, column, alike, text in _clauses_of(definition, lambda group: table.sql[group.span].strip()):
+            if kind == "generated":
+                of_column = table.column(column)
+                storage = " stored" if of_column and of_column.is_stored else " virtual"
+                yield _Clause(kind, column, alike + storage, text + storage)
+            else:
+                yield _Clause(kind, column, alike, text)
 
 
-def _clauses_of(definition: _Group) -> Iterator[tuple[str, str]]:
-    """Yield kind and text of each clause of a column or of a constraint of the table."""
+def _clauses_of(definition: _Group, written: Callable[[_Group], str]) -> Iterator[_Clause]:
+    """Yield each clause of a column or of a constraint of the table.
+
+    Args:
+        definition: That of the column or the constraint.
+        written: Returns a group as it is declared.
+    """
     first = definition[0]
     of = "" if first in _CONSTRAINTS else _text([first])
     subject, constraint = of, ""
     for at, part in enumerate(definition):
         after = definition[at + 1] if at + 1 < len(definition) else ""
         before = definition[at - 1] if at else ""
-        if part == "check" and isinstance(after, list):
-            yield "CHECK", _text(after)
-        elif part == "as" and isinstance(after, list):
-            yield "generated", f"{of} as {_text(after)}"
+        if part == "check" and isinstance(after, _Group):
+            yield _Clause("CHECK", of, _text(after), written(after))
+        elif part == "as" and isinstance(after, _Group):
+            yield _Clause("generated", of, f"{of} as {_text(after)}", f"{of} as ({written(after)})")
         elif part == "collate" and of and folded(str(after)) != _DEFAULT_COLLATION:
-            yield "COLLATE", f"{of} {folded(str(after))}"
+            yield _plain("COLLATE", of, f"{of} {folded(str(after))}")
         elif part in ("primary", "unique", "not"):
             constraint = str(part)
         elif part == "conflict" and after != _DEFAULT_CONFLICT:
-            yield "ON CONFLICT", f"{subject} {constraint} {after}"
-        elif isinstance(part, list) and not of and before in ("key", "unique"):
+            yield _plain("ON CONFLICT", of, f"{subject} {constraint} {after}")
+        elif isinstance(part, _Group) and not of and before in ("key", "unique"):
             subject = _text(part)
         elif part == "deferred" and "not" not in definition[:at][-3:]:
-            yield "DEFERRED", subject
+            yield _plain("DEFERRED", of, subject)
+
+
+def _plain(kind: str, column: str, words: str) -> _Clause:
+    return _Clause(kind, column, words, words)
 
 
 def _definitions(body: _Group) -> list[_Group]:
     """Divide what stands in the parentheses of CREATE TABLE at its commas; SQLite lets one before a constraint out."""
-    found: list[_Group] = [[]]
+    found = [_Group()]
     for part in body:
         if part == ",":
-            found.append([])
+            found.append(_Group())
         else:
             found[-1].append(part)
     return [definition for definition in found if definition]
@@ -135,13 +201,15 @@ def _grouped(sql: str, names: Collection[str]) -> _Group:
 
     A word stands in lower case, and so does a quoted one that is among ``names``; another may be text.
     """
-    open_groups: list[_Group] = [[]]
+    open_groups = [_Group()]
     for token in TOKEN.finditer(sql):
         word = folded(token["word"] or "")
         if word == "(":
-            open_groups.append([])
+            open_groups.append(_Group())
+            open_groups[-1].span = slice(token.end(), token.end())
         elif word == ")" and len(open_groups) > 1:
             group = open_groups.pop()
+            group.span = slice(group.span.start, token.start())
             open_groups[-1].append(group)
         elif not token["gap"]:
             open_groups[-1].append(word or token["text"] or _unquoted(token["name"][1:-1], names))
@@ -154,8 +222,8 @@ def _unquoted(name: str, names: Collection[str]) -> str:
     return folded(name) if folded(name) in names else name
 
 
-def _text(group: _Group) -> str:
+def _text(group: list[str | _Group]) -> str:
     """Return a group as a text; what stands in parentheses of its own twice stands there once."""
-    while len(group) == 1 and isinstance(group[0], list):
+    while len(group) == 1 and isinstance(group[0], _Group):
         group = group[0]
     return " ".join(part if isinstance(part, str) else f"({_text(part)})" for part in group)

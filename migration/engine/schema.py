@@ -16,6 +16,10 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
+_STORED = 3
+_GENERATED = (2, _STORED)  # what table_xinfo has in its column "hidden" for a virtual one, and for a stored one
+
+
 @dataclass(frozen=True)
 class Column:
     """One column as declared.
@@ -26,6 +30,7 @@ class Column:
         key: 1-based place in the primary key, 0 outside it.
         generated: True for a generated column, virtual or stored: nothing is inserted into it.
         hidden: True for a hidden column of a virtual table.
+        is_stored: True for a generated column whose values are stored.
     """
 
     name: str
@@ -35,6 +40,7 @@ class Column:
     key: int
     generated: bool
     hidden: bool
+    is_stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,7 +222,16 @@ def _table(
 ) -> Table:
     sql = sqls.get(("table", name), "")
     columns = tuple(
-        Column(column, kind_.upper(), bool(notnull), default, key, generated=hidden in (2, 3), hidden=hidden == 1)
+        Column(
+            column,
+            kind_.upper(),
+            bool(notnull),
+            default,
+            key,
+            generated=hidden in _GENERATED,
+            hidden=hidden == 1,
+            is_stored=hidden == _STORED,
+        )
         for _, column, kind_, notnull, default, key, hidden in con.execute(
             f"PRAGMA {quoted(database)}.table_xinfo({quoted(name)})"
         ).fetchall()

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from migration.engine.connections import open_memory
-from migration.engine.declared import columns, declared, likeness, words
+from migration.engine.declared import checks, columns, declared, likeness, properties, words
 from migration.engine.schema import Schema, read
 
 PARENT = "CREATE TABLE parent(id INTEGER PRIMARY KEY, code TEXT UNIQUE)"
@@ -21,10 +21,12 @@ def schema_of(*statements: str) -> Schema:
         return read(con)
 
 
-def facts(table: str, options: str = "") -> dict[str, str]:
-    """Return what the table t declares whose columns and constraints are given."""
+def facts(table: str, options: str = "") -> dict[str, object]:
+    """Return what the table t declares whose columns and constraints are given, in words that compare."""
     schema = schema_of(f"CREATE TABLE t({table}) {options}")
-    return declared(schema.tables["t"], schema)
+    t = schema.tables["t"]
+    columns = {"columns": sorted(tuple(properties(column).items()) for column in t.columns)}
+    return columns | {kind: sorted(texts) for kind, texts in declared(t, schema).items()}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,8 @@ def test_other_words_declare_the_same(one: str, other: str) -> None:
         ("a INT NOT NULL ON CONFLICT IGNORE", "a INT NOT NULL", {"ON CONFLICT"}),
         ("a INT, UNIQUE(a) ON CONFLICT FAIL", "a INT, UNIQUE(a) ON CONFLICT IGNORE", {"ON CONFLICT"}),
         ("a INT, b AS (a + 1)", "a INT, b AS (a + 2)", {"generated"}),
-        ("a INT, b AS (a + 1)", "a INT, b", {"columns", "generated"}),
+        ("a INT, b AS (a + 1)", "a INT, b", {"generated"}),
+        ("a INT, b AS (a + 1) STORED", "a INT, b AS (a + 1)", {"generated"}),
     ],
 )  # fmt: skip
 def test_what_is_declared_otherwise_is_named_by_its_kind(one: str, other: str, kinds: set[str]) -> None:
@@ -75,6 +78,15 @@ def test_what_is_declared_otherwise_is_named_by_its_kind(one: str, other: str, k
     here, there = facts(one), facts(other)
 
     assert {kind for kind in here if here[kind] != there[kind]} == kinds
+
+
+def test_text_of_a_check_is_the_declared_one() -> None:
+    """A reader knows it again, whatever the words are by which it is compared."""
+    t = schema_of(
+        "CREATE TABLE t(a INT CHECK( A >= 0 ), b, CONSTRAINT c CHECK (b <> '(X' OR (a||b) IN (1, 2)))"
+    ).tables["t"]
+
+    assert checks(t) == ["A >= 0", "b <> '(X' OR (a||b) IN (1, 2)"]
 
 
 def test_options_of_the_table_are_declared() -> None:

@@ -43,10 +43,10 @@ class Planted:
 
 
 STRUCTURE = {"schema-as-planned"}
-SHAPE = {"tables-created", "schema-as-planned"}
+SHAPE = {"tables-created"}
 CODE = {"references-updated", "no-stale-references"}
 PLAN = "plan-valid"
-BESIDE = {"schema-as-planned", "neighbours-unchanged"}
+BESIDE = {"neighbours-unchanged"}
 
 PLANTED = (
     Planted("row lost", {"rows-counted", "rows-exact"}, "a.db:pets", after=("DELETE FROM pets WHERE name = 'tom'",)),
@@ -55,6 +55,14 @@ PLANTED = (
     Planted("rows doubled", {"no-duplicates"}, "a.db:log", after=("INSERT INTO log SELECT * FROM log",)),
     Planted("columns swapped", {"rows-exact"}, "a.db:people", {"select id, first, last,": "select id, last, first,"}),
     Planted("column retyped", SHAPE | {"rows-exact"}, "", {"value real, unique": "value text, unique"}),
+    Planted("column lost", SHAPE, "people", {"[last] text,": "", "first, last, name": "first, name"}),
+    Planted("generated column stored", STRUCTURE, "people: generated", {" ) virtual": " ) stored"}),
+    Planted(
+        "key of text lost",
+        SHAPE,
+        "pets",
+        {"name text not null primary key": "name text not null", ")\nwithout rowid": ")"},
+    ),
     Planted("NOT NULL lost", SHAPE, "people", {"'x' not null": "'x'"}),
     Planted("default lost", SHAPE, "people", {"default 'x'": ""}),
     Planted("primary key lost", SHAPE, "scores", {"n integer primary key": "n integer"}),
@@ -62,13 +70,13 @@ PLANTED = (
     Planted("WITHOUT ROWID lost", SHAPE, "pets", {")\nwithout rowid": ")"}),
     Planted(
         "index lost",
-        {"indexes-created", "schema-as-planned"},
+        {"indexes-created"},
         "people",
         {'create index by_age on people("age") where "age">18;': ""},
     ),
     Planted(
         "index with another condition",
-        {"indexes-created", "schema-as-planned"},
+        {"indexes-created"},
         "people",
         {'where "age">18': 'where "age">81'},
     ),
@@ -92,7 +100,9 @@ PLANTED = (
     Planted("ON CONFLICT lost", STRUCTURE, "scores", {" on conflict ignore": ""}),
     Planted("COLLATE lost", STRUCTURE, "people", {' collate "nocase"': ""}),
     Planted("other generated expression", STRUCTURE, "people", {'as ( "age"+1 )': "as (age+2)"}),
-    Planted("generated column made an ordinary one", SHAPE, "people", {'generated always as ( "age"+1 ) virtual': ""}),
+    Planted(
+        "generated column made an ordinary one", STRUCTURE, "people", {'generated always as ( "age"+1 ) virtual': ""}
+    ),
     Planted(
         "AUTOINCREMENT lost",
         STRUCTURE | {"rows-exact"},
@@ -169,6 +179,57 @@ def test_a_fault_of_a_hand_is_found_by_its_criterion(tmp_path: Path, planted: Pl
     assert failed(log) == planted.by
     subjects = [seen.subject for seen in log.evidence() if seen.outcome is Outcome.FAILED]
     assert all(subject.startswith(planted.subject) for subject in subjects), subjects
+
+
+@dataclass(frozen=True)
+class Told:
+    """A loss and the only evidence of it.
+
+    Attributes:
+        edits: Text of the hand's statements to what stands there instead.
+        evidence: Criterion, subject, what was expected and what is there.
+    """
+
+    edits: dict[str, str]
+    evidence: tuple[str, str, str, str]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Told(
+            {"'x' not null": "'x'"},
+            ("tables-created", "people", "column name: NOT NULL", "column name: NULL allowed"),
+        ),
+        Told(
+            {"default 'x'": ""},
+            ("tables-created", "people", "column name: default 'x'", "column name: no default"),
+        ),
+        Told(
+            {"on conflict ignore) strict": "on conflict ignore)"}, ("tables-created", "scores", "STRICT", "not STRICT")
+        ),
+        Told({', constraint "adult" check ( "age">0 )': ""}, ("schema-as-planned", "people: CHECK", "age > 0", "none")),
+        Told(
+            {'check ( "age">0 )': 'check ( "age">=0 )'},
+            ("schema-as-planned", "people: CHECK", "age > 0", '"age">=0'),
+        ),
+        Told(
+            {" ) virtual": " ) stored"},
+            ("schema-as-planned", "people: generated", "grown as (age + 1) virtual", 'grown as ("age"+1) stored'),
+        ),
+    ],
+    ids=lambda told: told.evidence[2],
+)
+def test_loss_is_told_once_with_what_differs(tmp_path: Path, told: Told) -> None:
+    """No column and no clause is named that is as it was to be."""
+    hand = HAND
+    for text, instead in told.edits.items():
+        assert text in hand
+        hand = hand.replace(text, instead)
+
+    entries = [entry for entry in consolidated(tmp_path, hand).judge().evidence() if entry.outcome is Outcome.FAILED]
+
+    assert [(entry.criterion, entry.subject, entry.expected, entry.observed) for entry in entries] == [told.evidence]
 
 
 def test_code_that_names_an_original_is_found(tmp_path: Path) -> None:
