@@ -73,10 +73,10 @@ def arrival(original: sqlite3.Connection, move: Move, target: sqlite3.Connection
     projection = Projection.of(move).within(table)
     columns = projection.columns
     shape = shape_of(table.name, [column.name for column in columns], keys_of(move.into))
-    expected = Rows(original, projection.select(column.source for column in columns))
-    # A row of the target is named by its rowid as well, though that is no part of what is compared.
-    rowid = [f"t.{quoted(table.rowid)}"] if table.rowid and table.kind == "table" else []
-    observed = Rows(target, projection.select_target([*(column.target for column in columns), *rowid]))
+    # A row is named by its rowid as well, though that is no part of what is compared.
+    before, now = (_rowid(side, alias) for side, alias in ((move.table, "s"), (table, "t")))
+    expected = Rows(original, projection.select([*(column.source for column in columns), *before]))
+    observed = Rows(target, projection.select_target([*(column.target for column in columns), *now]))
     found = compare_rows(shape, [expected], observed, pairs=_LOOKED_AT)
     return Arrival(
         found.rows,
@@ -87,6 +87,11 @@ def arrival(original: sqlite3.Connection, move: Move, target: sqlite3.Connection
         *_where(found.pairs, columns, move, table),
         differences=found.differences(Kind.MISSING, Kind.CHANGED),
     )
+
+
+def _rowid(table: Table, alias: str) -> list[str]:
+    """Return the SQL that reads the implicit rowid; none where a column is the rowid, which may be a secret."""
+    return [f"{alias}.{quoted(table.rowid)}"] if table.rowid and table.kind == "table" and not table.alias else []
 
 
 def _where(

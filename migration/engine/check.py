@@ -17,6 +17,7 @@ from migration.engine.in_use import locked
 from migration.engine.objects import object_changes, objects_of
 from migration.engine.observation import Observation, counted, equal, not_required
 from migration.engine.row_differences import explained
+from migration.engine.run_log import Disclosure
 from migration.engine.schema import read
 from migration.engine.sql import folded
 from migration.engine.sqlite_errors import is_in_use
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from migration.engine.row_differences import RowDifferences
 else:
     from sqlite_utils.utils import sqlite3
+
+_MASKING = Disclosure()
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,25 @@ class TargetNow:
             name for name, (_, sha256) in tables.items() if name in self.digests and self.digests[name].sha256 != sha256
         ]
 
-    def changed(self, target: str, differences: Mapping[str, RowDifferences] | None = None) -> list[Finding]:
+    def changed(
+        self,
+        target: str,
+        differences: Mapping[str, RowDifferences] | None = None,
+        disclosure: Disclosure = _MASKING,
+    ) -> list[Finding]:
         """Name the tables that have other rows than at COMMIT: changes since, to be read and not to be failed.
 
         Args:
             target: Its path relative to the workspace.
-            differences: Table to the rows that differ; they are named without values.
+            differences: Table to the rows that differ.
+            disclosure: Whether their keys may be named that are no integers.
         """
         return [
-            Finding.of("table-changed-since", f"{target}:{name}", self._change(name, (differences or {}).get(name)))
+            Finding.of(
+                "table-changed-since",
+                f"{target}:{name}",
+                self._change(name, disclosure.of_rows((differences or {}).get(name))),
+            )
             for name in self.changed_tables
         ] + [
             Finding.of("object-changed-since", target, f"{name} {change}.")
@@ -72,7 +85,7 @@ class TargetNow:
         text = f"changed since the migration: {before} then, {counted(self.digests[table].rows, 'row')} now"
         if differences is None:
             return f"{text}."
-        return f"{text}{':' if differences.number else '.'} {differences.masked().text.rstrip('.')}."
+        return f"{text}{':' if differences.number else '.'} {differences.text.rstrip('.')}."
 
 
 def target_now(

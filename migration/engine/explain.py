@@ -56,11 +56,11 @@ class _Side:
         rowid = self.projection.rowid
         return {_ROWID if column is rowid else column.name: column.source for column in self.projection.row}
 
-    def rows(self, names: Sequence[str], *, with_rowid: bool = False) -> Rows:
-        """Return its rows with the columns of those names."""
+    def rows(self, names: Sequence[str]) -> Rows:
+        """Return its rows with the columns of those names, and with the rowid behind them where that is no column."""
         by_name = {folded(name): expression for name, expression in self.columns.items()}
         expressions = [by_name[folded(name)] for name in names]
-        if with_rowid and self.projection.rowid and self.projection.table.kind == "table":
+        if self.projection.rowid and self.projection.table.kind == "table" and not self.projection.table.alias:
             expressions.append(self.projection.rowid.source)
         return Rows(self.con, self.projection.select(expressions), self.policy)
 
@@ -249,9 +249,7 @@ def _differences(name: str, expected: Sequence[_Side], observed: _Side, *, same:
     others = {column for side in sides for column in side} - {folded(column) for column in common}
     keys = [((_ROWID, "BINARY"),)] if _ROWID in common else keys_of(observed.projection.table)
     shape = shape_of(name, common, keys)
-    found = compare_rows(
-        shape, [side.rows(common) for side in expected], observed.rows(common, with_rowid=True)
-    ).differences()
+    found = compare_rows(shape, [side.rows(common) for side in expected], observed.rows(common)).differences()
     if others:
         found = replace(found, note=f"Not compared, for not every side has it: {', '.join(sorted(others))} of {name}.")
     return found if found.number or found.note else replace(found, note=same)

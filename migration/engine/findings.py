@@ -71,7 +71,7 @@ class Finding:
         level: Whether the reader has to judge it.
         subject: File, ``file:table`` or command; empty where the text names what it is about.
         count: Number of things that it is about.
-        text: A sentence about the subject, without values of rows.
+        text: A sentence about the subject; it has values of rows only if the operator asks for them.
         noun: What ``count`` counts, as long as the text does not say the number yet; empty in a record.
     """
 

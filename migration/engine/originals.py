@@ -20,6 +20,7 @@ from migration.engine.connections import exact_text, looking, open_existing
 from migration.engine.findings import Finding
 from migration.engine.observation import counted
 from migration.engine.projection import Projection
+from migration.engine.run_log import Disclosure
 from migration.engine.schema import read
 from migration.engine.snapshot import snapshot
 from migration.engine.survey import survey
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from migration.engine.move import Move
     from migration.engine.schema import Table
     from migration.plan.model import Plan
+
+_MASKING = Disclosure()
 
 
 def lay_out(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
@@ -100,19 +103,21 @@ def judge(plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits:
     return Compared(schema=schema, survey=found, con=con, own={}, arrivals=arrivals, changed_since=True)
 
 
-def changed_since(arrivals: Sequence[tuple[Move, Arrival]]) -> list[Finding]:
-    """Count the rows that have changed since: a reader's matter, not a fault."""
+def changed_since(arrivals: Sequence[tuple[Move, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
+    """Count and name the rows that have changed since, which is a reader's matter and not a fault."""
     return [
-        Finding.of("rows-changed-since", move.subject, _changed(move, arrival), count=arrival.changed)
+        Finding.of("rows-changed-since", move.subject, _changed(move, arrival, disclosure), count=arrival.changed)
         for move, arrival in arrivals
         if arrival.changed and not arrival.systematic
     ]
 
 
-def _changed(move: Move, arrival: Arrival) -> str:
+def _changed(move: Move, arrival: Arrival, disclosure: Disclosure) -> str:
     of_all = f"{arrival.changed} of {counted(arrival.rows, 'row')}"
     has = "has" if arrival.changed == 1 else "have"
-    return f"{of_all} in {move.into.name} {has} other values now ({', '.join(arrival.differing)})."
+    rows = disclosure.of_rows(arrival.differences.only_changed)
+    named = f": {rows.text}" if rows and rows.first else ""
+    return f"{of_all} in {move.into.name} {has} other values now ({', '.join(arrival.differing)}){named}."
 
 
 def _in_place(original: sqlite3.Connection, move: Move, con: sqlite3.Connection, table: Table) -> int:

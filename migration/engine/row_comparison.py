@@ -225,8 +225,9 @@ class _Part:
     def expect(self, expected: Sequence[Rows], kept: int) -> None:
         """Keep the digests of the rows of this part; where they become more than ``kept``, halve the part."""
         has_policy = any(rows.policy != "refuse" for rows in expected)
+        width = len(self.shape.columns)
         for rows in expected:
-            for row in rows:
+            for row in (read[:width] for read in rows):
                 identity = self.shape.identity(row)
                 if self.parts > 1 and not self.has(identity):
                     continue
@@ -313,10 +314,12 @@ def _recall(reading: _Part, expected: Sequence[Rows], comparison: Comparison) ->
                 lacking[identity] = content
     if not lacking and not reading.altered:
         return
-    for row in (row for rows in expected for row in rows):
+    width = len(reading.shape.columns)
+    for read in (read for rows in expected for read in rows):
+        row = read[:width]
         identity = reading.shape.identity(row)
         if lacking.get(identity) == digest_of(row):
-            comparison.lacking.append((row, 1 + reading.again[identity]))
+            comparison.lacking.append((read, 1 + reading.again[identity]))
             del lacking[identity]
         elif identity in reading.altered and reading.altered[identity][0] == digest_of(row):
             comparison.pairs.append((row, reading.altered.pop(identity)[1]))

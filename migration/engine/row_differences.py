@@ -61,7 +61,8 @@ class RowDifference:
         kind: How it differs.
         table: The table.
         key: Columns and values of its key; empty where none tells it from other rows.
-        rowid: Where the row is in the table that was observed; None where it is not there, or has no rowid.
+        rowid: Where the row is in the table that was observed; of a missing row, where it was among the expected ones.
+            None where it has none, or where the key is the rowid.
         columns: The columns that differ. Of a row that is missing or extra and has no key: all of its columns, as long
             as values are shown.
         count: Number of equal rows that this stands for.
@@ -96,7 +97,8 @@ class RowDifference:
     def _row(self) -> str:
         key = ", ".join(f"{_cut(part.column)} {part.value}" for part in self.key)
         is_named = any(part.value != MASKED for part in self.key)
-        rowid = f"rowid {self.rowid}" if self.rowid is not None and not is_named else ""
+        before = "former " if self.kind is Kind.MISSING else ""
+        rowid = f"{before}rowid {self.rowid}" if self.rowid is not None and not is_named else ""
         return " ".join(("row", ", ".join(part for part in (key, rowid) if part) or "without a key"))
 
     @property
@@ -151,6 +153,12 @@ class RowDifferences:
     def masked(self) -> RowDifferences:
         """Return the same without values, but for integer keys."""
         return replace(self, first=tuple(difference.masked() for difference in self.first))
+
+    @property
+    def only_changed(self) -> RowDifferences:
+        """The rows whose key is there with other values."""
+        first = tuple(difference for difference in self.first if difference.kind is Kind.CHANGED)
+        return RowDifferences(changed=self.changed, first=first)
 
     @property
     def text(self) -> str:

@@ -139,6 +139,10 @@ class Disclosure:
     show_values: bool = False
     withhold_output: bool = False
 
+    def of_rows(self, rows: RowDifferences | None) -> RowDifferences | None:
+        """Return rows that differ as reports may name them."""
+        return rows if rows is None or self.show_values else rows.masked()
+
 
 @dataclass(frozen=True)
 class RolledBack:
@@ -328,7 +332,7 @@ class RunLog:
             observed = f"{observed} {seen.values}".rstrip()
         if seen.heard:
             observed += " (withheld)" if self.disclosure.withhold_output else f": {seen.heard}"
-        rows = seen.rows if seen.rows is None or self.disclosure.show_values else seen.rows.masked()
+        rows = self.disclosure.of_rows(seen.rows)
         return _as_evidence(criterion, replace(seen, observed=observed, rows=rows))
 
     def _timed(self, stage: str) -> StageRecord:

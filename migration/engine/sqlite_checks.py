@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from migration.engine.connections import limits_of
-from migration.engine.sql import quoted
+from migration.engine.sql import folded, quoted
 from migration.engine.sqlite_errors import is_statement_at_fault
 
 if TYPE_CHECKING:
@@ -30,6 +31,34 @@ def damage(con: sqlite3.Connection) -> list[str]:
     return [] if lines == ["ok"] else lines
 
 
+def _orphans_of(con: sqlite3.Connection, table: str) -> dict[tuple[str, str], int]:
+    """Count the rows of a table that have no parent, by child and parent.
+
+    SQLite lists all rows of one foreign key before those of the next. A row that several keys to one parent leave
+    without it is one row; without a rowid it cannot be told from others, and counts for each key.
+    """
+    counts: dict[tuple[str, str], int] = {}
+    of_several = _several_keys(con, table)
+    listed: dict[str, set[int]] = {}
+    spelled: dict[str, str] = {}
+    for child, rowid, named, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
+        parent = spelled.setdefault(folded(named), named)
+        if rowid is not None and folded(parent) in of_several:
+            rows = listed.setdefault(parent, set())
+            if rowid in rows:
+                continue
+            rows.add(rowid)
+        counts[child, parent] = counts.get((child, parent), 0) + 1
+    return counts
+
+
+def _several_keys(con: sqlite3.Connection, table: str) -> set[str]:
+    """Return the parents that more than one foreign key of a table refers to."""
+    keys = con.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall()
+    numbers = Counter(folded(parent) for parent, _ in {(row[2], row[0]) for row in keys})
+    return {parent for parent, number in numbers.items() if number > 1}
+
+
 def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
     """Count rows whose foreign key points at nothing, by child and parent table.
 
@@ -42,8 +71,7 @@ def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
     for (table,) in tables:
         limits_of(con).deadline.at(f"the foreign keys of {table}")
         try:
-            for child, _, parent, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
-                counts[child, parent] = counts.get((child, parent), 0) + 1
+            counts |= _orphans_of(con, table)
         except sqlite3.OperationalError as error:  # SQLite has no code of its own for a mismatch
             if not is_statement_at_fault(error):
                 raise

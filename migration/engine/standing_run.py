@@ -169,7 +169,7 @@ class CheckRun(StandingRun):
 
     def _target_right(self) -> list[Observation]:
         """Observe that the target is intact and has each table; rows changed since are a finding."""
-        self.log.note(*self.target_now.changed(self.sealed.target, self.changed_since))
+        self.log.note(*self.target_now.changed(self.sealed.target, self.changed_since, self.log.disclosure))
         added = [_not_moved(subject, self.sealed.run) for subject in tables_not_moved(self.plan, self.standing)]
         return check.target_right(self.target_now, self.sealed, self.changed_since) + added
 
@@ -261,7 +261,7 @@ class OriginalsRun(StandingRun):
         target = originals.lay_out(self.plan, where, self.root, scratch)
         self._compared = originals.judge(self.plan, scratch, target, self._resources, self.limits)
         self.problems = tuple(self._compared.survey.problems)
-        self.log.note(*originals.changed_since(self._compared.arrivals))
+        self.log.note(*originals.changed_since(self._compared.arrivals, self.log.disclosure))
         if not self._compared.knows_neighbours:
             self.log.unanswerable["neighbours-unchanged"] = "the original target is not among the originals"
 

@@ -112,10 +112,16 @@ class ByHand:
     originals: Path
     workspace: Path
 
-    def judge(self) -> RunLog:
+    def judge(self, *, show_values: bool = False) -> RunLog:
         """Judge the target by the originals, as ``pytest -m verify --originals DIR`` does."""
         file = self.workspace / "consolidation.toml"
-        settings = Settings(self.workspace, file, self.workspace / "reports", originals=self.originals)
+        settings = Settings(
+            self.workspace,
+            file,
+            self.workspace / "reports",
+            originals=self.originals,
+            show_values=show_values,
+        )
         run = OriginalsRun(RunRequest(Mode.ORIGINALS, settings, load(file)))
         try:
             run.perform(ORIGINALS)

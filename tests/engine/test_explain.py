@@ -89,7 +89,7 @@ def test_row_that_was_changed_after_the_copy_is_named(run: Run) -> None:
 
 
 def test_rows_that_are_gone_or_too_many_are_named(run: Run) -> None:
-    """A text key is masked; the row that is there can be found by its rowid."""
+    """A text key is masked; each row can be found by its rowid, the missing one by that in its source."""
     run.target.connection.execute("DELETE FROM notes WHERE id = 'a'")
     run.target.connection.execute("INSERT INTO notes(rowid, id, body) VALUES(99, 'z', 'new')")
     run.perform(VERIFY)
@@ -97,7 +97,7 @@ def test_rows_that_are_gone_or_too_many_are_named(run: Run) -> None:
     (entry,) = failed(run, "rows-exact")
 
     assert named(rows_of(entry)) == [(Kind.MISSING, "notes", (MASKED,), ()), (Kind.EXTRA, "notes", (MASKED,), ())]
-    assert [row.rowid for row in rows_of(entry).first] == [None, 99]
+    assert [row.rowid for row in rows_of(entry).first] == [1, 99]
 
 
 def test_row_that_a_count_misses_is_named(run: Run) -> None:
@@ -231,6 +231,26 @@ def test_check_names_rows_that_changed_since(root: Path) -> None:
     }
     assert any("row id 40 of tasks: extra" in finding.text for finding in run.log.findings)
     assert "secret words" not in repr((run.log.findings, result))
+
+
+def test_keys_are_shown_to_an_operator_who_asks_for_values(root: Path) -> None:
+    """A key of text is a value; one that sounds like a secret stays masked, in findings and in the evidence."""
+    execute(root / "workspace.db", "CREATE TABLE tags(tag TEXT PRIMARY KEY, n) WITHOUT ROWID")
+    execute(root / "workspace.db", "CREATE TABLE logins(token TEXT PRIMARY KEY, n) WITHOUT ROWID")
+    execute(root / "workspace.db", "CREATE TABLE pins(pin INTEGER PRIMARY KEY, n)")
+    consolidated(root)
+    execute(root / "workspace.db", "INSERT INTO tags VALUES('blue', 1)")
+    execute(root / "workspace.db", "INSERT INTO logins VALUES('hush', 1)")
+    execute(root / "workspace.db", "INSERT INTO pins VALUES(4711, 1)")
+    texts = {}
+    for show_values in (False, True):
+        run = CheckRun(a_request(root, mode=Mode.CHECK))
+        run.log.disclosure = Disclosure(show_values=show_values)
+        run.perform(CHECK)
+        texts[show_values] = repr((run.check("target-right"), run.log.findings))
+
+    assert {show: "blue" in text for show, text in texts.items()} == {False: False, True: True}
+    assert not any(secret in text for text in texts.values() for secret in ("hush", "4711"))
 
 
 def test_check_uses_archives_where_backups_are_gone(root: Path) -> None:

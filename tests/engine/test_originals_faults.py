@@ -10,6 +10,7 @@ import pytest
 
 from migration.engine.criteria import CRITERIA
 from migration.engine.observation import Outcome
+from migration.engine.row_differences import Kind
 from tests.engine.by_hand import HAND, consolidated, failed
 
 if TYPE_CHECKING:
@@ -285,6 +286,31 @@ def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Pa
         ("rows-changed-since", "a.db:people"),
         ("table-changed-since", "own"),
     ]
+
+
+@pytest.mark.parametrize("show_values", [False, True])
+def test_row_that_was_changed_since_is_named_by_its_key(tmp_path: Path, show_values: bool) -> None:
+    """A key of text is a value, which a finding names on demand."""
+    by_hand = consolidated(tmp_path)
+    by_hand.change("UPDATE people SET age = 37 WHERE id = 2", "UPDATE pets SET owner = 2 WHERE name = 'tom'")
+
+    texts = {finding.subject: finding.text for finding in by_hand.judge(show_values=show_values).findings}
+
+    assert "row id 2 of" in texts["a.db:people"]
+    assert ("'tom'" in texts["a.db:pets"]) is show_values
+    assert ("(masked)" in texts["a.db:pets"]) is not show_values
+
+
+def test_lost_row_without_a_key_is_named_by_its_former_rowid(tmp_path: Path) -> None:
+    """Nothing else tells an operator which one it is."""
+    by_hand = consolidated(tmp_path)
+    by_hand.change("DELETE FROM log WHERE msg = 'other'")
+
+    log = by_hand.judge()
+
+    (entry,) = (entry for entry in log.results["rows-counted"].evidence if not entry.holds)
+    assert entry.rows is not None
+    assert [(row.kind, row.key, row.rowid) for row in entry.rows.first] == [(Kind.MISSING, (), 30)]
 
 
 def test_without_the_original_target_its_neighbours_are_not_shown(tmp_path: Path) -> None:

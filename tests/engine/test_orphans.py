@@ -18,6 +18,16 @@ def test_orphans_are_counted_by_child_and_parent() -> None:
     assert con.limits.deadline.step == "the foreign keys of c"
 
 
+def test_each_row_without_its_parent_counts_once() -> None:
+    """Rows that lack the same parent are several; a row that lacks it by two foreign keys is one."""
+    con = open_memory()
+    con.execute("CREATE TABLE p(id INTEGER PRIMARY KEY)")
+    con.execute("CREATE TABLE c(one REFERENCES p, other REFERENCES P)")
+    con.execute("INSERT INTO c VALUES (7, NULL), (7, NULL), (NULL, 7), (7, 8)")
+
+    assert sum(orphans(con).values()) == 4
+
+
 def test_a_foreign_key_to_what_is_no_key_counts_once_and_hides_no_other() -> None:
     """Decades of schema changes leave such foreign keys; SQLite alone would stop at the first."""
     con = open_memory()
