@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine import history
+from migration.engine import history, sqlite_checks
 from migration.engine.connections import looking
 from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.digest import digest_tables
@@ -99,7 +99,7 @@ def target_now(
     try:
         with looking(root / sealed.target, limits) as con:
             schema = read(con)
-            damage = tuple(str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall())
+            damage = tuple([*sqlite_checks.damage(con), *sqlite_checks.broken_checks(con, schema)] or ["ok"])
             row = next((one for one in history.read(con) if one.run == sealed.run), None)
             changes = object_changes(committed or {}, objects_of(con))
             return TargetNow(digest_tables(con, schema), damage, row, changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,13 @@ from migration.engine import check, manifest
 from tests.engine.small_workspace import STAMP, execute
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from migration.engine.manifest import Manifest
     from migration.engine.observation import Observation
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 @pytest.fixture
@@ -77,6 +81,37 @@ def test_a_table_that_was_dropped_is_missing(root: Path, sealed: Manifest) -> No
     [one] = wrong(root, sealed)
 
     assert (one.subject, one.observed) == ("workspace.db: tasks", "missing")
+
+
+def test_row_that_breaks_its_check_is_damage(root: Path, sealed: Manifest) -> None:
+    """Also one of an application that ignores CHECKs; neither the file nor its folder is changed by the look."""
+    with closing(sqlite3.connect(root / "workspace.db", isolation_level=None)) as con:
+        con.execute("CREATE TABLE ages(age INT CHECK(age >= 0 /* ')' */ -- )\n), n CHECK(n <> 'x'))")
+        con.execute("INSERT INTO ages VALUES(1, 'y'), (NULL, NULL)")
+        right = wrong(root, sealed)
+        con.execute("PRAGMA ignore_check_constraints=ON")
+        con.execute("INSERT INTO ages VALUES(-1, 'y')")
+    before = {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+    [broken] = wrong(root, sealed)
+
+    assert right == []
+    assert (broken.subject, broken.observed) == (
+        "workspace.db: integrity_check",
+        "CHECK constraint failed in ages",
+    )
+    assert {path: path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()} == before
+
+
+def test_check_that_cannot_be_evaluated_is_damage(root: Path, sealed: Manifest) -> None:
+    """Its function is known to its application alone; what was not looked at does not pass."""
+    with closing(sqlite3.connect(root / "workspace.db", isolation_level=None)) as con:
+        con.create_function("own", 1, bool, deterministic=True)
+        con.execute("CREATE TABLE ages(age INT CHECK(own(age)))")
+
+    [unknown] = wrong(root, sealed)
+
+    assert unknown.observed == "CHECK constraint of ages cannot be evaluated"
 
 
 def test_a_target_that_was_replaced_has_no_row_of_history(root: Path, sealed: Manifest) -> None:
