@@ -11,10 +11,12 @@ from migration.engine.check import archives_unchanged
 from migration.engine.explain import RowsBefore, databases, reloaded, unless_broken
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
+from migration.engine.pipeline import go_through
+from migration.engine.rollback_run import RollbackRun
 from migration.engine.row_differences import Kind, RowDifferences
 from migration.engine.run_log import Disclosure
 from migration.engine.shown import MASKED
-from migration.engine.stages import CHECK, FINAL, TRANSFER, VERIFY, stages_of
+from migration.engine.stages import ARCHIVE, BACKUP, CHECK, FINAL, PREFLIGHT, SMOKE, TRANSFER, VERIFY, stages_of
 from migration.engine.standing_run import CheckRun
 from tests.engine.small_workspace import (
     a_request,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from migration.engine.manifest import DatabaseCopy
     from migration.engine.pipeline import Pipeline
     from migration.engine.run import Run
     from migration.engine.run_log import Evidence
@@ -65,6 +68,13 @@ def rows_of(entry: Evidence) -> RowDifferences:
     """Return the rows that evidence names; there are some."""
     assert entry.rows is not None
     return entry.rows
+
+
+def database_copy(run: Run, file: str) -> DatabaseCopy:
+    """Return the copy of a database in the backup set of a run."""
+    copy = run.sealed.database(file)
+    assert copy is not None
+    return copy
 
 
 def named(rows: RowDifferences) -> list[KeyAndColumns]:
@@ -193,6 +203,51 @@ def test_damaged_backup_hides_no_failure(run: Run) -> None:
 
     assert entry.outcome is Outcome.FAILED
     assert "SQLITE_NOTADB" in rows_of(entry).note
+
+
+def test_copy_that_lacks_a_row_names_it(root: Path) -> None:
+    """It is compared with the live database."""
+    run = a_run(root)
+    reach(run, PREFLIGHT)
+    run.perform(BACKUP)
+    execute(run.folder / database_copy(run, "logs/tasks.db").copy, "DELETE FROM tasks WHERE id = 2")
+
+    (entry,) = failed(run, "backup-digest")
+
+    assert entry.subject == "logs/tasks.db"
+    assert named(rows_of(entry)) == [(Kind.MISSING, "tasks", ("2",), ())]
+    run.end()
+
+
+@pytest.mark.parametrize("criterion", ["archive-restorable", "no-late-writes"])
+def test_archive_that_was_written_to_names_its_row(root: Path, criterion: str) -> None:
+    """By its key and column, in the run that archived it."""
+    run = a_run(root)
+    reach(run, SMOKE)
+    run.perform(ARCHIVE)
+    execute(root / run.sealed.archive["logs/tasks.db"], "UPDATE tasks SET title = 'late' WHERE id = 3")
+
+    (entry,) = failed(run, criterion)
+
+    assert named(rows_of(entry)) == [(Kind.CHANGED, "tasks", ("3",), ("title",))]
+    run.end()
+
+
+def test_rollback_of_a_changed_archive_names_its_row(root: Path) -> None:
+    """The source is back under its name, with a row that it did not have."""
+    folder = consolidated(root)
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    execute(root / sealed.archive["logs/tasks.db"], "INSERT INTO tasks VALUES(40, 'late')")
+    run = RollbackRun(a_request(root, mode=Mode.ROLLBACK))
+    go_through(run)
+
+    entries = [entry for entry in run.log.results["restored-exact"].evidence if not entry.holds]
+
+    assert [(entry.subject, named(rows_of(entry))) for entry in entries] == [
+        ("logs/tasks.db", [(Kind.EXTRA, "tasks", ("40",), ())])
+    ]
+    run.end()
 
 
 def test_target_that_is_changed_after_commit_names_the_row(root: Path) -> None:
