@@ -211,13 +211,15 @@ def _without(texts: dict[str, str], left_out: Collection[str]) -> str:
 
 
 def _indexes_that_differ(compared: Structure, table: Table, found: Table) -> dict[str, tuple[str, str]]:
-    """Return the indexes that a table lacks beside those that the plan creates, and beside that of a lost key."""
+    """Return the indexes that a table lacks beside those that the plan creates, and those of a lost key or column."""
     created = {folded(statement.name) for statement in compared.survey.future.early if statement.kind == "index"}
+    lost = _lost(table, found)
     has_key = [folded(name) for name in table.primary_key] == [folded(name) for name in found.primary_key]
     return {
         _index_words(index): ("on this table", "no such index")
         for index in _lacking(table.indexes, table, found)
         if folded(index.name) not in created and (has_key or index.origin != "pk")
+        if not any(column in lost for column, _, _ in index.terms)
     }
 
 

@@ -57,6 +57,12 @@ PLANTED = (
     Planted("columns swapped", {"rows-exact"}, "a.db:people", {"select id, first, last,": "select id, last, first,"}),
     Planted("column retyped", SHAPE | {"rows-exact"}, "", {"value real, unique": "value text, unique"}),
     Planted("column lost", SHAPE, "people", {"[last] text,": "", "first, last, name": "first, name"}),
+    Planted(
+        "unique column lost",
+        SHAPE,
+        "people",
+        {"email text,": "", ', unique ( "email" )': "", "name, email, age": "name, age"},
+    ),
     Planted("generated column stored", STRUCTURE, "people: generated", {" ) virtual": " ) stored"}),
     Planted(
         "key of text lost",
