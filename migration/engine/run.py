@@ -142,6 +142,8 @@ class Run(RunResults):
         """Read databases, code, logs and processes, and keep writers out of the databases from now on."""
         self._preflight = examine(self, self._resources)
         self.log.note(*self.found.findings)
+        if not self.found.moves:
+            self.log.tells_of = "No table is moved."
 
     def _back_up(self) -> None:
         """Copy databases, dumps and code files into a new backup set, and seal it."""

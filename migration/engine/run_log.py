@@ -173,7 +173,7 @@ class RunLog:
         heard: What applications and logs printed where something does not hold; for the terminal.
         performed: Ids of the stages that were performed, so that their criteria can be checked.
         extra: Further keys of ``evidence.json``: the inventory.
-        tells_of: What the headline of an accepted bundle check adds: the run that the bundle is of.
+        tells_of: What the headline of an accepted run adds: the run that a bundle is of, or that no table is moved.
         already: The workspace was consolidated before, and there is nothing to do.
         interrupted: Exit code of the signal that ended the run, or None.
         rolled_back: What became of the changes of the run, once that is known.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
 from migration.engine.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
-from migration.engine.verdict import verdict
+from migration.engine.verdict import headline, verdict
 from migration.plan.problem import ProblemError
 from tests.engine.small_workspace import (
     CREATE_NOTES,
@@ -227,3 +228,6 @@ def test_an_optional_source_that_is_absent_brings_no_table(root: Path, absent: l
     about_sources = ("nothing-left-behind", "archived", "archive-restorable", "no-late-writes")
     expected = Outcome.NOT_REQUIRED if len(absent) == len(plan_of(root).sources) else Outcome.PASSED
     assert {run.log.outcome(id) for id in (*about_tables, *about_sources)} == {expected}
+    run.log.finish(datetime.now(UTC))
+    assert headline(run.log).endswith(run.log.tells_of)
+    assert bool(run.log.tells_of) == (expected == Outcome.NOT_REQUIRED)
