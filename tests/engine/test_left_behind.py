@@ -59,14 +59,14 @@ def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: Facts) -> N
     """The first pattern that fits counts, also for a table without rows; patterns tell case apart."""
     leave = (
         Leave(tables=("x", "cache_*", "EMPTY"), reason="can be made again."),
-        Leave(tables=("cache_b", "empty"), reason="nobody reads it"),
+        Leave(tables=("cache_b", "empty"), reason="made by tool X"),
     )
 
     problems, findings = left_behind(planned(*leave), facts)
 
     assert [problem.subject for problem in problems] == ["a.db:notes"]
     assert [(finding.id, finding.subject, finding.count, finding.noun, finding.text) for finding in findings] == [
-        ("rows-left", "a.db:empty", 0, "row", "left behind: nobody reads it."),
+        ("rows-left", "a.db:empty", 0, "row", "left behind: made by tool X."),
         ("rows-left", "a.db:cache_a", 1, "row", "left behind: can be made again."),
         ("rows-left", "a.db:cache_b", 2, "row", "left behind: can be made again."),
     ]

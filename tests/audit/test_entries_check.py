@@ -1,0 +1,224 @@
+"""Entries of a record contradict neither themselves nor another one, and none that its plan demands is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import migration
+from migration.audit.bundle_reader import Bundle
+from migration.audit.entries_check import consistent
+from migration.audit.evidence import DatabaseRecord, Evidence, Record, TableContent
+from migration.audit.evidence_file import SCHEMA
+from migration.audit.told import BundleContents
+from migration.engine.modes import Mode
+from migration.engine.observation import Outcome, Relation
+from migration.plan.model import Plan
+from tests.audit.records import accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from migration.engine.observation import Observation
+
+_OLD, _NEW, _NONE = "0a" * 32, "0b" * 32, "00" * 32
+_SOURCE = DatabaseRecord("a", "a.db", 4096, digest=_OLD, contents={"live": {"t": TableContent(3, _NEW)}})
+_TARGET = DatabaseRecord(
+    "target", "main.db", 4096, contents={"after": {"t": TableContent(3, _NEW), "empty": TableContent(0, _NONE)}}
+)
+
+
+def entry(
+    criterion: str, expected: str, observed: str, relation: Relation | None = Relation.EQUAL, **facts: Any
+) -> Evidence:
+    """Return a passed entry."""
+    subject = facts.pop("subject", "main.db")
+    return Evidence(criterion, subject, expected, observed, Outcome.PASSED, relation=relation, **facts)
+
+
+def judged(*entries: Evidence, schema: int = SCHEMA, plan: Plan | None = None, **facts: Any) -> list[Observation]:
+    """Return what is observed about a record of these entries that need not be complete."""
+    given: dict[str, Any] = {"verdict": "refused", "sources": (_SOURCE,), "target": _TARGET, "moves": ()} | facts
+    versions = accepted().versions | {"sqlite-consolidate": migration.__version__}
+    record = replace(accepted(), versions=versions, criteria=entries, **given)
+    return consistent(BundleContents(Bundle("some.zip", {}), {}, None, record, schema=schema, plan=plan))
+
+
+def failing(observations: Iterable[Observation]) -> dict[str, tuple[str, str]]:
+    """Return what was expected and observed of each subject that does not hold."""
+    return {seen.subject: (seen.expected, seen.observed) for seen in observations if not seen.holds}
+
+
+@pytest.mark.parametrize(
+    ("passed", "contradiction"),
+    [
+        (entry("integrity", "ok", "ok"), {}),
+        (entry("integrity", "ok", "bad"), {"integrity: main.db": ("ok", "bad")}),
+        (entry("integrity", "ok", "bad", None), {"integrity: main.db": ("ok", "bad")}),
+        (entry("integrity", "ok", "ok", Relation.STATED), {"integrity: main.db: relation": ("equal", "stated")}),
+        (
+            entry("foreign-keys", "0", "0", Relation.STATED),
+            {"foreign-keys: main.db: relation": ("equal or at most", "stated")},
+        ),
+        (entry("size-reasonable", "at most 9 bytes", "8 bytes", Relation.AT_MOST, limit=9, number=8), {}),
+        (
+            entry("size-reasonable", "at most 9 bytes", "8 bytes", Relation.AT_MOST, limit=9, number=10),
+            {"size-reasonable: main.db": ("at most 9 bytes (at most the limit)", "8 bytes (number 10, limit 9)")},
+        ),
+        (entry("unknown", "this", "that", Relation.STATED), {}),
+        (entry("unknown", "this", "that", None), {}),
+        (entry("unknown", "this", "that"), {"unknown: main.db": ("this", "that")}),
+    ],
+)
+def test_passed_entry_that_contradicts_itself_is_named(
+    passed: Evidence, contradiction: dict[str, tuple[str, str]]
+) -> None:
+    """By how it relates, which has to be a relation of its criterion, where that is known."""
+    assert failing(judged(passed)) == contradiction
+    assert failing(judged(replace(passed, outcome=Outcome.FAILED))) == {}
+
+
+def test_judgement_by_originals_compares_in_its_own_way() -> None:
+    """The relations of a criterion are those of a consolidation."""
+    passed = entry("integrity", "ok", "bad", Relation.STATED)
+
+    assert failing(judged(passed, mode=Mode.ORIGINALS)) == {}
+    assert failing(judged(replace(passed, relation=None), mode=Mode.ORIGINALS)) == {}
+    assert set(failing(judged(passed, mode=Mode.CHECK))) == {"integrity: main.db: relation"}
+
+
+@pytest.mark.parametrize(
+    ("expected", "contradicts"), [(_OLD, True), (f"3 rows, {_NEW}", True), (_NEW, False), ("ok", False)]
+)
+def test_entry_of_schema_1_compares_digests_that_the_record_has(expected: str, contradicts: bool) -> None:
+    """It has no relation, and called it a pass where nothing was to be looked at."""
+    passed = entry("integrity", expected, "other", None)
+
+    assert bool(failing(judged(passed, schema=1))) is contradicts
+
+
+def test_entries_that_were_decided_again_are_counted() -> None:
+    """And those that only their own check could decide."""
+    equal, stated = entry("integrity", "ok", "ok"), entry("unknown", "this", "that", Relation.STATED)
+
+    [both], [words], [nothing] = judged(equal, stated), judged(stated), judged()
+
+    assert (both.subject, both.expected, both.examined) == ("entries", "no contradiction", 1)
+    assert both.observed == (
+        "no contradiction in 1 passed entry; 1 more are words, which only their own check could decide"
+    )
+    assert "in 2 passed entries; 0 more" in judged(equal, equal)[0].observed
+    for seen in (words, nothing):
+        assert (seen.subject, seen.outcome) == ("entries", Outcome.NOT_REQUIRED)
+        assert seen.observed == "no passed entry compares two values"
+
+
+@pytest.mark.parametrize(
+    ("criterion", "subject", "value", "listed"),
+    [
+        ("backup-digest", "a.db", _NEW, _OLD),
+        ("no-late-writes", "a.db", _NEW, _OLD),
+        ("restored-exact", "a.db", _NEW, _OLD),
+        ("backup-digest", "a.db", _OLD, ""),
+        ("backup-digest", "main.db", _NEW, ""),
+        ("backup-digest", "nowhere.db", _NEW, ""),
+        ("integrity-before", "a.db", _NEW, ""),
+        ("final-digest", "target: t", f"2 rows, {_NEW}", f"3 rows, {_NEW}"),
+        ("final-digest", "target: t", f"3 rows, {_NEW}", ""),
+        ("final-digest", "target: empty", "0 rows", ""),
+        ("final-digest", "target: empty", f"0 rows, {_NONE}", "0 rows"),
+    ],
+)
+def test_digest_of_an_entry_is_that_of_its_database(criterion: str, subject: str, value: str, listed: str) -> None:
+    """As the record lists it, where it does; an empty table has no digest to show."""
+    observed = failing(judged(entry(criterion, value, value, subject=subject)))
+
+    assert observed == ({f"{criterion}: {subject}: as in the list of databases": (listed, value)} if listed else {})
+
+
+def test_digest_of_schema_1_is_there_for_an_empty_table() -> None:
+    """Without a target nothing is listed."""
+    passed = entry("final-digest", "0 rows", "0 rows", subject="target: empty")
+    listed = {"final-digest: target: empty: as in the list of databases": (f"0 rows, {_NONE}", "0 rows")}
+
+    assert failing(judged(passed, schema=1)) == listed
+    assert failing(judged(passed, schema=1, target=None)) == {}
+
+
+def planned(**keys: Any) -> Plan:
+    """Return a plan of one source with a change record."""
+    document: dict[str, Any] = {
+        "format": 1,
+        "name": "small",
+        "target": "main.db",
+        "change": {"id": "CHG-1", "approved_by": "A. Prover"},
+        "source": [{"name": "a", "file": "a.db", "table": [{"name": "t"}]}],
+    }
+    return Plan.model_validate(document | keys)
+
+
+def test_change_is_that_of_the_plan() -> None:
+    """Whatever the evidence lacks is missing; the plan that an inventory proposes is none that it followed."""
+    change = {"id": "CHG-1", "reason": "", "approved_by": "Somebody Else"}
+    contradictions = {
+        "change: requested_by: as in plan.toml": ("", "missing"),
+        "change: approved_by: as in plan.toml": ("A. Prover", "Somebody Else"),
+    }
+
+    assert failing(judged(plan=planned(), change=change)) == contradictions
+    assert failing(judged(plan=planned(), change=change, mode=Mode.INVENTORY)) == {}
+    assert failing(judged(change=change)) == {}
+
+
+_COMPLETE: dict[str, Any] = {"verdict": "accepted", "change": planned().change.model_dump()}
+
+
+def test_complete_record_has_what_its_plan_demands() -> None:
+    """A source, a move and an entry that passed; one that did not is as good as none."""
+    failed = replace(entry("committed", "yes", "yes"), outcome=Outcome.FAILED)
+    passed = entry("integrity-before", "ok", "ok")
+
+    observed = failing(judged(passed, failed, plan=planned(), **_COMPLETE))
+    forgotten = failing(judged(passed, plan=planned(), **_COMPLETE, sources=()))
+
+    assert observed["moves: a.db:t"] == ("listed", "missing")
+    assert observed["committed: main.db"] == ("a passed entry", "missing")
+    assert "integrity-before: main.db" not in observed
+    assert "sources: a.db" not in observed
+    assert forgotten["sources: a.db"] == ("listed", "missing")
+
+
+def test_record_from_which_nothing_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of entries that the plan demands stands beside."""
+    monkeypatch.setattr("migration.audit.entries_check.demands", lambda _plan, _record: iter(()))
+    monkeypatch.setattr("migration.audit.entries_check.absent_moves", lambda _plan, _record: [])
+
+    *_, last = judged(plan=planned(), **_COMPLETE)
+
+    assert (last.subject, last.expected, last.holds) == ("plan.toml", "each entry that it demands", True)
+    assert last.observed == "0 entries, none missing"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"verdict": "refused"}, {"already": True}, {"mode": Mode.CHECK}, {"versions": {"sqlite-consolidate": "0.0.1"}}],
+)
+def test_record_that_need_not_be_complete_misses_nothing(facts: dict[str, Any]) -> None:
+    """What other releases demanded is not known, nor what a run reached that failed or had nothing to do."""
+    record: Record = replace(accepted(), criteria=(), sources=(_SOURCE,), target=_TARGET, change=_COMPLETE["change"])
+    record = replace(record, versions=record.versions | {"sqlite-consolidate": migration.__version__})
+    contents = BundleContents(Bundle("some.zip", {}), {}, None, replace(record, **facts), plan=planned())
+
+    assert failing(consistent(contents)) == {}
+
+
+def test_accepted_record_without_a_plan_is_incomplete() -> None:
+    """So is a bundle without a record."""
+    [unjudged] = consistent(BundleContents(Bundle("some.zip", {}), {}, None, None))
+
+    assert failing(judged(verdict="accepted")) == {
+        "plan.toml": ("a plan of format 1", "none, or one with a mistake"),
+    }
+    assert not unjudged.holds
