@@ -159,7 +159,14 @@ def test_views_and_triggers_are_told_by_their_words() -> None:
             "a, b, FOREIGN KEY(a) REFERENCES parent, FOREIGN KEY(b) REFERENCES parent DEFERRABLE INITIALLY DEFERRED",
             {"DEFERRED"},
         ),
+        ("a INT UNIQUE NOT NULL ON CONFLICT FAIL", "a INT UNIQUE ON CONFLICT FAIL NOT NULL", {"ON CONFLICT"}),
+        ("a INT CHECK(a > 1) UNIQUE ON CONFLICT FAIL", "a INT UNIQUE ON CONFLICT FAIL CHECK(a > 1)", set()),
         ("a INT REFERENCES parent NOT DEFERRABLE INITIALLY DEFERRED", "a INT REFERENCES parent", set()),
+        (
+            "a INT DEFAULT 1 NOT NULL REFERENCES parent DEFERRABLE INITIALLY DEFERRED",
+            "a INT DEFAULT 1 NOT NULL REFERENCES parent",
+            {"DEFERRED"},
+        ),
         ("a, b, FOREIGN KEY(a) REFERENCES parent", "a, b, FOREIGN KEY(b) REFERENCES parent", {"FOREIGN KEY"}),
         ("a REFERENCES nowhere", "a REFERENCES nowhere(id)", {"FOREIGN KEY"}),
     ],
@@ -185,6 +192,16 @@ def test_virtual_table_declares_what_its_module_is_told(first: str, second: str)
     here, there = (declared(schema.tables["t"], schema) for schema in schemas)
 
     assert {kind for kind in here if here[kind] != there[kind]} == {"module"}
+
+
+def test_option_is_declared_with_yes_or_no() -> None:
+    """A reader of a difference sees both."""
+    plain = facts("a INTEGER PRIMARY KEY")
+
+    for kind, options in {"AUTOINCREMENT": "", "STRICT": "STRICT", "WITHOUT ROWID": "WITHOUT ROWID"}.items():
+        chosen = facts(f"a INTEGER PRIMARY KEY {kind if not options else ''}", options)
+        assert "no" in plain[kind]
+        assert "yes" in chosen[kind]
 
 
 def test_columns_stand_in_order_with_all_they_declare() -> None:
