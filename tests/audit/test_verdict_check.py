@@ -141,6 +141,7 @@ def test_run_that_moved_no_row_has_no_sum(facts: dict[str, Any]) -> None:
     [seen] = adding_up(told(of_this_release(**facts)))
 
     assert (seen.subject, seen.outcome) == ("tables", Outcome.NOT_REQUIRED)
+    assert seen.observed == "no row was moved to stay"
 
 
 def test_rows_of_both_ends_are_added_up() -> None:

@@ -163,6 +163,11 @@ def test_views_and_triggers_are_told_by_their_words() -> None:
         ("a INT CHECK(a > 1) UNIQUE ON CONFLICT FAIL", "a INT UNIQUE ON CONFLICT FAIL CHECK(a > 1)", set()),
         ("a INT REFERENCES parent NOT DEFERRABLE INITIALLY DEFERRED", "a INT REFERENCES parent", set()),
         (
+            "a INT REFERENCES parent NOT NULL DEFERRABLE INITIALLY DEFERRED",
+            "a INT REFERENCES parent NOT NULL",
+            {"DEFERRED"},
+        ),
+        (
             "a INT DEFAULT 1 NOT NULL REFERENCES parent DEFERRABLE INITIALLY DEFERRED",
             "a INT DEFAULT 1 NOT NULL REFERENCES parent",
             {"DEFERRED"},
