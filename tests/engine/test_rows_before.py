@@ -1,0 +1,171 @@
+"""Rows that a target ought to have are made of backups, archives and the plan, as the run made them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from migration.engine.connections import open_existing, open_new
+from migration.engine.explain import RowsBefore
+from migration.engine.limits import Limits
+from migration.engine.manifest import DatabaseCopy, Manifest
+from migration.engine.row_differences import Kind, RowDifferences
+from migration.plan.model import Plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def made(path: Path, *statements: str) -> None:
+    """Make a database."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(open_new(path)) as con:
+        for statement in statements:
+            con.execute(statement)
+
+
+class Consolidated:
+    """A target, a backup set of what was before, and a plan, each as a test wants it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.folder = root, root / "set"
+        self.copies: list[DatabaseCopy] = []
+        self.sources: list[dict[str, Any]] = []
+        self.limits = Limits()
+
+    def source(self, name: str, *statements: str, optional: bool = False, **table: Any) -> None:
+        """Plan a source with one table; it has a backup where there are statements."""
+        self.sources.append(
+            {"name": name, "file": f"{name}.db", "optional": optional, "table": [{"name": "t", **table}]}
+        )
+        if statements:
+            self.backup(name, f"{name}.db", *statements)
+
+    def backup(self, name: str, file: str, *statements: str) -> None:
+        """Make the backup of a database."""
+        copy = f"databases/{name}.db"
+        made(self.folder / copy, *statements)
+        role = "target" if name == "target" else "source"
+        self.copies.append(DatabaseCopy(role, name, file, copy, 0, "", "", {}, 0o600, "delete"))
+
+    def differences(self, table: str = "t") -> RowDifferences:
+        """Return in which rows the target differs."""
+        document = {"format": 1, "name": "small", "target": "main.db", "source": self.sources}
+        existed = any(copy.role == "target" for copy in self.copies)
+        sealed = Manifest("run", "plan.toml", "", "main.db", existed, tuple(self.copies), (), {})
+        before = RowsBefore(Plan.model_validate(document), sealed, self.folder, self.root, self.limits)
+        return before.table_of(self.root / "main.db", table)
+
+
+@pytest.fixture
+def consolidated(tmp_path: Path) -> Consolidated:
+    """Nothing yet."""
+    return Consolidated(tmp_path)
+
+
+def numbers(found: RowDifferences) -> tuple[int, int, int]:
+    """Return how many rows are missing, extra and changed."""
+    return found.missing, found.extra, found.changed
+
+
+@pytest.mark.parametrize(
+    ("policy", "value", "differs"),
+    [
+        ("prefer-source", "new", False),
+        ("prefer-source", "old", True),
+        ("prefer-target", "old", False),
+        ("prefer-target", "new", True),
+    ],
+)
+def test_policy_of_the_plan_decides_which_row_ought_to_be_there(
+    consolidated: Consolidated, policy: str, value: str, differs: bool
+) -> None:
+    """The row of the target makes place, or that of the source stays behind."""
+    create = "CREATE TABLE t(k PRIMARY KEY, v)"
+    consolidated.backup("target", "main.db", create, "INSERT INTO t VALUES(1, 'old')")
+    consolidated.source("a", create, "INSERT INTO t VALUES(1, 'new')", on_conflict=policy)
+    made(consolidated.root / "main.db", create, f"INSERT INTO t VALUES(1, '{value}')")
+
+    assert numbers(consolidated.differences()) == (0, 0, int(differs))
+
+
+@pytest.mark.parametrize(("rowids", "differs"), [("keep", True), ("renumber", False)])
+def test_rowid_counts_as_the_plan_says(consolidated: Consolidated, rowids: str, differs: bool) -> None:
+    """It is all that tells equal rows apart, unless the plan gives it up."""
+    create, insert = "CREATE TABLE t(v)", "INSERT INTO t(rowid, v) VALUES({}, 'x')"
+    consolidated.source("a", create, insert.format(7), rowids=rowids)
+    made(consolidated.root / "main.db", create, insert.format(8))
+
+    found = consolidated.differences()
+
+    assert bool(found.number) is differs
+    assert [row.kind for row in found.first] == ([Kind.MISSING, Kind.EXTRA] if differs else [])
+
+
+@pytest.mark.parametrize(("rowids", "differs"), [("keep", True), ("renumber", False)])
+def test_rowid_of_rows_from_before_counts_alike(consolidated: Consolidated, rowids: str, differs: bool) -> None:
+    """Both sides of the comparison read it, or neither does."""
+    create, insert = "CREATE TABLE t(v)", "INSERT INTO t(rowid, v) VALUES({}, '{}')"
+    consolidated.backup("target", "main.db", create, insert.format(1, "own"))
+    consolidated.source("a", create, insert.format(7, "x"), rowids=rowids)
+    made(consolidated.root / "main.db", create, insert.format(2, "own"), insert.format(7, "x"))
+
+    assert bool(consolidated.differences().number) is differs
+
+
+def test_source_that_was_absent_brings_no_row(consolidated: Consolidated) -> None:
+    """One that may be absent and was there does; a table of another name is not of this one."""
+    create = "CREATE TABLE t(k PRIMARY KEY)"
+    consolidated.source("a", create, "INSERT INTO t VALUES(1)", optional=True)
+    consolidated.source("b", optional=True)
+    consolidated.source("c", into="other")
+    made(consolidated.root / "main.db", create, "INSERT INTO t VALUES(1)")
+
+    found = consolidated.differences("T")
+
+    assert numbers(found) == (0, 0, 0)
+    assert found.note == "No row differs from the backup set in the columns that both have."
+
+
+@pytest.mark.parametrize(
+    ("statement", "note"),
+    [
+        ("CREATE TABLE other(v)", "a.db: its backup has no table t."),
+        ("CREATE TABLE t(k, gone)", "a.db:t: its rows do not fit t as it is now."),
+        ("", "a.db: which rows differ is not known: the rows before are not available."),
+    ],
+)
+def test_rows_that_cannot_be_made_again_are_not_compared(consolidated: Consolidated, statement: str, note: str) -> None:
+    """The note says of which source."""
+    consolidated.source("a", *filter(None, [statement]))
+    made(consolidated.root / "main.db", "CREATE TABLE t(k PRIMARY KEY)")
+
+    found = consolidated.differences()
+
+    assert (found.number, found.note) == (0, note)
+
+
+def test_table_that_is_gone_is_named(consolidated: Consolidated) -> None:
+    """There are no rows to compare."""
+    consolidated.source("a", "CREATE TABLE t(k)")
+    made(consolidated.root / "main.db", "CREATE TABLE other(k)")
+
+    assert consolidated.differences().note == "The target has no table t."
+
+
+def test_reading_ends_when_the_run_is_interrupted(consolidated: Consolidated) -> None:
+    """The limits are those of every connection."""
+    create = "CREATE TABLE t(k PRIMARY KEY)"
+    rows = "WITH c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 50000) INSERT INTO t SELECT x FROM c"
+    consolidated.source("a", create, rows)
+    made(consolidated.root / "main.db", create, rows)
+    with closing(open_existing(consolidated.root / "main.db")) as con:
+        con.execute("DELETE FROM t WHERE k = 7")
+    assert numbers(consolidated.differences()) == (1, 0, 0)
+    consolidated.limits.interrupted.set()
+
+    found = consolidated.differences()
+
+    assert (found.number, "SQLITE_INTERRUPT" in found.note) == (0, True)
