@@ -9,6 +9,7 @@ import pytest
 
 import migration
 from migration.audit.bundle_reader import Bundle
+from migration.audit.demanded import Demand
 from migration.audit.entries_check import consistent
 from migration.audit.evidence import DatabaseRecord, Evidence, Record, TableContent
 from migration.audit.evidence_file import SCHEMA
@@ -109,7 +110,9 @@ def test_entries_that_were_decided_again_are_counted() -> None:
     assert both.observed == (
         "no contradiction in 1 passed entry; 1 more are words, which only their own check could decide"
     )
-    assert "in 2 passed entries; 0 more" in judged(equal, equal)[0].observed
+    [two] = judged(equal, equal)
+    assert two.examined == 2
+    assert "in 2 passed entries; 0 more" in two.observed
     for seen in (words, nothing):
         assert (seen.subject, seen.outcome) == ("entries", Outcome.NOT_REQUIRED)
         assert seen.observed == "no passed entry compares two values"
@@ -145,6 +148,7 @@ def test_digest_of_schema_1_is_there_for_an_empty_table() -> None:
 
     assert failing(judged(passed, schema=1)) == listed
     assert failing(judged(passed, schema=1, target=None)) == {}
+    assert failing(judged(passed, schema=1, target=replace(_TARGET, contents={}))) == {}
 
 
 def planned(**keys: Any) -> Plan:
@@ -190,15 +194,19 @@ def test_complete_record_has_what_its_plan_demands() -> None:
     assert forgotten["sources: a.db"] == ("listed", "missing")
 
 
-def test_record_from_which_nothing_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "present"), [(1, "1 entry"), (2, "2 entries")])
+def test_record_from_which_nothing_is_missing_says_so(
+    monkeypatch: pytest.MonkeyPatch, number: int, present: str
+) -> None:
     """The number of entries that the plan demands stands beside."""
-    monkeypatch.setattr("migration.audit.entries_check.demands", lambda _plan, _record: iter(()))
+    demanded = [Demand("integrity", "")] * number
+    monkeypatch.setattr("migration.audit.entries_check.demands", lambda _plan, _record: iter(demanded))
     monkeypatch.setattr("migration.audit.entries_check.absent_moves", lambda _plan, _record: [])
 
-    *_, last = judged(plan=planned(), **_COMPLETE)
+    *_, last = judged(entry("integrity", "ok", "ok"), plan=planned(), **_COMPLETE)
 
     assert (last.subject, last.expected, last.holds) == ("plan.toml", "each entry that it demands", True)
-    assert last.observed == "0 entries, none missing"
+    assert last.observed == f"{present}, none missing"
 
 
 @pytest.mark.parametrize(
