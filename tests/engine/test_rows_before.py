@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.engine.connections import open_existing, open_new
-from migration.engine.explain import RowsBefore
+from migration.engine.explain import RowsBefore, databases
 from migration.engine.limits import Limits
 from migration.engine.manifest import DatabaseCopy, Manifest
 from migration.engine.row_differences import Kind, RowDifferences
@@ -16,6 +16,8 @@ from migration.plan.model import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_SAME = "Every row is as it was: statements, AUTOINCREMENT marks or the header differ."
 
 
 def made(path: Path, *statements: str) -> None:
@@ -169,3 +171,53 @@ def test_reading_ends_when_the_run_is_interrupted(consolidated: Consolidated) ->
     found = consolidated.differences()
 
     assert (found.number, "SQLITE_INTERRUPT" in found.note) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "note"),
+    [
+        (["CREATE TABLE t(a)"], ["CREATE TABLE t(a)"], _SAME),
+        (["CREATE TABLE t(a)", "CREATE TABLE u(a)"], ["CREATE TABLE u(a)"], "Table t is missing."),
+        (
+            ["CREATE TABLE t(a)"],
+            ["CREATE TABLE T(a)", "CREATE TABLE v(a)", "CREATE TABLE u(a)"],
+            "There are further tables: v, u.",
+        ),
+        (
+            ["CREATE TABLE t(a, B, c)"],
+            ["CREATE TABLE t(A, d)"],
+            "Not compared, for not every side has it: b, c, d of t.",
+        ),
+        (["CREATE TABLE t(a PRIMARY KEY) WITHOUT ROWID"], ["CREATE TABLE t(a)"], _SAME),
+    ],
+)
+def test_databases_say_what_their_rows_do_not(tmp_path: Path, before: list[str], now: list[str], note: str) -> None:
+    """Tables and columns that one side lacks are named; no row differs."""
+    made(tmp_path / "before.db", *before)
+    made(tmp_path / "now.db", *now)
+
+    found = databases(tmp_path / "before.db", tmp_path / "now.db")
+
+    assert (found.number, found.note) == (0, note)
+
+
+def test_database_that_is_gone_is_not_compared(tmp_path: Path) -> None:
+    """The note names it."""
+    made(tmp_path / "now.db", "CREATE TABLE t(a)")
+    note = "gone.db: which rows differ is not known: the rows before are not available."
+
+    assert databases(tmp_path / "gone.db", tmp_path / "now.db").note == note
+    assert databases(tmp_path / "now.db", tmp_path / "gone.db").note == note
+
+
+def test_comparison_of_databases_ends_when_the_run_is_interrupted(tmp_path: Path) -> None:
+    """Its connections carry the limits of the run."""
+    rows = "WITH c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 50000) INSERT INTO t SELECT x FROM c"
+    for name in ("before.db", "now.db"):
+        made(tmp_path / name, "CREATE TABLE t(a)", rows)
+    limits = Limits()
+    limits.interrupted.set()
+
+    note = databases(tmp_path / "before.db", tmp_path / "now.db", limits).note
+
+    assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
