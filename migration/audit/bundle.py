@@ -12,10 +12,10 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from migration.audit.code import sql_text
 from migration.audit.evidence_file import printable_texts, to_json
 from migration.audit.past_runs import MANIFEST, about
 from migration.audit.summary import summary
-from migration.plan.printable import printable
 
 if TYPE_CHECKING:
     from migration.audit.evidence import Record
@@ -77,7 +77,7 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
         "summary.txt": _encoded(summary(record, hashlib.sha256(evidence).hexdigest())),
         "plan.toml": plan,
         "code.diff": _diff(record.diff),
-        "sql.log": _encoded(_sql_log(record.sql)),
+        "sql.log": _encoded(sql_text(record.sql) + "\n" if record.sql else ""),
     }
     for name, data in files.items():
         write_private(folder / name, data)
@@ -136,11 +136,6 @@ def _zipped(folder: Path, names: list[str]) -> bytes:
             member.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(member, (folder / name).read_bytes())
     return packed.getvalue()
-
-
-def _sql_log(statements: tuple[str, ...]) -> str:
-    """Write one statement after the other; printable, because a log is looked at in a terminal."""
-    return "".join(f"{printable(one).rstrip().removesuffix(';')};\n" for one in statements)
 
 
 def _diff(text: str) -> bytes:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from html.parser import HTMLParser
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from migration.audit.answers import counts
 from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
-from migration.audit.past_runs import MANIFEST
-from migration.audit.summary import as_line, criteria_line, evidence_line, first_line
+from migration.audit.past_runs import MANIFEST, about
+from migration.audit.summary import as_line, criteria_line, evidence_line, first_line, summary
 from migration.audit.told import EVIDENCE
-from migration.audit.words import heading
 from migration.engine.observation import Observation, equal, not_examined
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 PAGE, JUNIT, SUMMARY, PLAN = "audit.html", "junit.xml", "summary.txt", "plan.toml"
 _ALWAYS = (EVIDENCE, SUMMARY, PLAN, "code.diff", "sql.log")
 
-_DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
+DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
 
 
 def whole(told: BundleContents) -> list[Observation]:
@@ -57,16 +56,15 @@ def valid(told: BundleContents) -> list[Observation]:
 
 
 def agreeing(told: BundleContents) -> list[Observation]:
-    """Observe that manifest, summary, page, JUnit file and plan say what the evidence says."""
-    record, about = told.record, told.about
+    """Observe that manifest, summary, JUnit file and plan say what the evidence says."""
+    record, attempt = told.record, told.about
     if record is None:
         return [unjudged()]
-    if about is None:
+    if attempt is None:
         return [agreement(MANIFEST, "a run, as evidence.json tells of it", "it cannot be compared")]
     pairs = [
-        *_manifest(about, record),
-        *_summary(told, about, record),
-        *_page(told, about),
+        *_manifest(attempt, record),
+        *_summary(told, record),
         *_junit(told, record),
     ]
     if digest := record.plan["sha256"]:
@@ -76,32 +74,38 @@ def agreeing(told: BundleContents) -> list[Observation]:
 
 def agreement(subject: str, expected: str, observed: str) -> Observation:
     """Observe that what was expected is what is there."""
-    return equal(subject, expected, observed, "" if expected == observed else _DOUBT)
+    return equal(subject, expected, observed, "" if expected == observed else DOUBT)
 
 
 def unjudged() -> Observation:
     """State that evidence which is not of its schema was judged no further."""
-    return not_examined(EVIDENCE, "it is not of a schema that this release knows", _DOUBT)
+    return not_examined(EVIDENCE, "it is not of a schema that this release knows", DOUBT)
 
 
 _Pair = tuple[str, str, str]
 
 
-def _manifest(about: Attempt, record: Record) -> Iterator[_Pair]:
-    yield f"{MANIFEST}: mode", record.mode.in_evidence, about.mode.in_evidence
-    for key in ("run", "verdict", "headline", "exit_code", "started", "finished", "already", "backup_set"):
-        yield f"{MANIFEST}: {key}", str(getattr(record, key)), str(getattr(about, key))
+def _manifest(attempt: Attempt, record: Record) -> Iterator[_Pair]:
+    yield f"{MANIFEST}: mode", record.mode.in_evidence, attempt.mode.in_evidence
+    for name, value in about(record).items():
+        if name != "mode":
+            yield f"{MANIFEST}: {name}", str(value), str(getattr(attempt, name))
 
 
-def _summary(told: BundleContents, about: Attempt, record: Record) -> Iterator[_Pair]:
-    lines = told.bundle.text(SUMMARY).splitlines()
+def _summary(told: BundleContents, record: Record) -> Iterator[_Pair]:
+    """Yield the lines of the summary, beside those that the evidence gives; other releases have other lines."""
+    lines = told.bundle.text(SUMMARY).split("\n")
     digest = hashlib.sha256(told.bundle.files.get(EVIDENCE, b"")).hexdigest()
-    expected = (first_line(about), about.headline, _criteria_line(told, record), evidence_line(digest))
-    for line in map(as_line, expected):
+    if told.of_this_release:
+        for number, pair in enumerate(zip_longest(summary(record, digest).split("\n"), lines), 1):
+            expected, observed = ("no line" if line is None else line for line in pair)
+            yield f"{SUMMARY}: line {number}", expected, observed
+        return
+    known = (first_line(record), record.headline, _criteria_line(told, record), evidence_line(digest))
+    for line in map(as_line, known):
         label = line.partition(":")[0]
-        same = next((other for other in lines if other == line), None)
         like = next((other for other in lines if other.startswith(f"{label}:")), "missing")
-        yield f"{SUMMARY}: {label}", line, same or like
+        yield f"{SUMMARY}: {label}", line, line if line in lines else like
 
 
 def _criteria_line(told: BundleContents, record: Record) -> str:
@@ -111,13 +115,6 @@ def _criteria_line(told: BundleContents, record: Record) -> str:
     return criteria_line({word: number[outcome] for word, outcome in UNTIL_SCHEMA_2.items()})
 
 
-def _page(told: BundleContents, about: Attempt) -> Iterator[_Pair]:
-    if PAGE in told.bundle.files:  # --html may have sent it elsewhere
-        text = told.bundle.text(PAGE)
-        yield f"{PAGE}: verdict", heading(about), _VerdictOf(text).word
-        yield f"{PAGE}: run", about.run, about.run if about.run in text else "not named"
-
-
 def _junit(told: BundleContents, record: Record) -> Iterator[_Pair]:
     """Of an accepted run no test failed; read by its one line of counts, for XML of others is not to be parsed."""
     if JUNIT in told.bundle.files and record.verdict == "accepted":
@@ -125,35 +122,3 @@ def _junit(told: BundleContents, record: Record) -> Iterator[_Pair]:
         numbers = dict(re.findall(r'\b(errors|failures)="(\d+)"', suite.group() if suite else ""))
         observed = f"{numbers.get('errors', 'unknown')} errors, {numbers.get('failures', 'unknown')} failures"
         yield f"{JUNIT}: counts", "0 errors, 0 failures", observed
-
-
-class _VerdictOf(HTMLParser):
-    """Reads the text of the element whose id is ``verdict``."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._tag, self._depth, self._texts = "", 0, list[str]()
-        self.feed(text)
-        self.close()
-
-    @property
-    def word(self) -> str:
-        """The verdict as the page says it, with single spaces."""
-        return " ".join("".join(self._texts).split()) or "none"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin to listen at the verdict; count the elements of its kind inside it."""
-        if self._depth:
-            self._depth += tag == self._tag
-        elif ("id", "verdict") in attrs:
-            self._tag, self._depth = tag, 1
-
-    def handle_endtag(self, tag: str) -> None:
-        """Cease to listen at its end."""
-        if self._depth:
-            self._depth -= tag == self._tag
-
-    def handle_data(self, data: str) -> None:
-        """Keep what is said meanwhile."""
-        if self._depth:
-            self._texts.append(data)

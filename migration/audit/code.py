@@ -7,10 +7,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from migration.audit.words import shortened
+from migration.plan.printable import printable
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
     from pygments.lexer import Lexer
     from pygments.token import _TokenType
+else:
+    from sqlite_utils.utils import sqlite3
 
 _LONG_DIFF = 100_000
 _LONG_SQL = 60_000
@@ -46,13 +52,31 @@ def diff_lines(text: str) -> tuple[CodeLine, ...]:
 @lru_cache(maxsize=1)
 def sql_lines(statements: tuple[str, ...]) -> tuple[CodeLine, ...]:
     """Return SQL statements, one after the other, each ended by a semicolon."""
-    text = "\n".join(one if one.startswith("--") else f"{one.rstrip().removesuffix(';')};" for one in statements)
+    text = sql_text(statements)
     if not text:
         return ()
     lexer = _lexer("sql")
     return tuple(
         CodeLine("kept", "", _words(line, lexer)) for line in shortened(text, _LONG_SQL, "sql.log").split("\n")
     )
+
+
+def sql_text(statements: Iterable[str]) -> str:
+    """Return printable statements, one after the other; each but a comment is ended by a semicolon."""
+    texts = map(printable, statements)
+    return "\n".join(text if text.startswith("--") else f"{text.rstrip().removesuffix(';')};" for text in texts)
+
+
+def statements_of(text: str) -> Iterator[str]:
+    """Yield the statements and comments that :func:`sql_text` has put one after the other."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if statement.startswith("--") or sqlite3.complete_statement(statement):
+            yield statement.rstrip("\n")
+            statement = ""
+    if statement:
+        yield statement
 
 
 def _diff_line(line: str, lexer: Lexer | None) -> CodeLine:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from migration.audit.applications_check import contradictions_of_applications
+from migration.audit.attempts_check import contradictions_of_attempts
 from migration.audit.bundle_check import PLAN, agreement, unjudged
 from migration.audit.demanded import absent_moves, absent_sources, demands
 from migration.audit.evidence_file import SCHEMA
@@ -27,7 +29,16 @@ def consistent(told: BundleContents) -> list[Observation]:
     passed = [entry for entry in record.criteria if entry.outcome is Outcome.PASSED]
     related = [(entry, _relation(entry, told, record)) for entry in passed]
     wrong = [*_contradictions(related, record), *_other_digests(passed, told, record)]
+    wrong += [agreement(subject, expected, observed) for subject, expected, observed in _of_lists(told, record)]
     return [*(wrong or [_compared(related)]), *_change(told, record), *_missing(told, record)]
+
+
+def _of_lists(told: BundleContents, record: Record) -> Iterator[tuple[str, str, str]]:
+    """Yield what contradicts itself in the lists of applications and of earlier runs, as this release writes them."""
+    if told.of_this_release:
+        yield from contradictions_of_attempts(record)
+        if told.plan is not None:
+            yield from contradictions_of_applications(told.plan, record)
 
 
 _Related = list[tuple["Evidence", Relation]]

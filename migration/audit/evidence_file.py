@@ -19,7 +19,6 @@ from migration.audit.evidence import (
     StageRecord,
     TableContent,
 )
-from migration.audit.words import last_of
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome, Relation
 from migration.engine.row_differences import RowDifferences, row_differences_from
@@ -32,17 +31,17 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 LEFT_OUT: dict[type, tuple[str, ...]] = {
-    Record: ("asked", "diff", "limits", "planned", "sql"),
+    Record: ("asked", "diff", "limits", "sql"),
     DatabaseRecord: ("about",),
     Evidence: ("repeats",),
     MoveRecord: ("subject",),
     Finding: ("noun",),
-    Attempt: ("already", "plan", "workspace", "workspace_id"),
+    Attempt: ("plan", "workspace", "workspace_id"),
 }
 """What ``evidence.json`` does not hold: ``code.diff``, ``sql.log``, the plan or a manifest in the bundle has it.
 
-A record that was read lacks it; only the subject of a move follows from its source. The mode of an earlier run that
-judged by originals, or judged a bundle, is read as a check. Outputs of applications are cut to their ends.
+A record that was read lacks it; only the subject of a move follows from its source. What was to be moved is there only
+where nothing was. The mode of an earlier run that judged by originals, or judged a bundle, is that of its id.
 """
 
 UNTIL_SCHEMA_2 = {"shown": Outcome.PASSED, "failed": Outcome.FAILED, "not shown": Outcome.NOT_EXAMINED}
@@ -51,7 +50,6 @@ UNTIL_SCHEMA_2 = {"shown": Outcome.PASSED, "failed": Outcome.FAILED, "not shown"
 OF_SCHEMA_1 = "finding"
 """Id of the findings of schema 1, which are sentences."""
 
-_LONGEST_OUTPUT = 20_000  # characters of one stream of one application
 _AS_IT_IS = (
     "run", "verdict", "headline", "exit_code", "already", "started", "finished", "host", "user", "versions", "plan",
     "change", "unanswerable", "backup_set", "archive", "rollback", "put_back",
@@ -65,7 +63,7 @@ _LISTS: dict[str, type] = {
     "findings": Finding,
     "attempts": Attempt,
 }
-_OTHER = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps")
+_OTHER = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps", "planned")
 _KEYS = {"criterion": "id"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
     Evidence: {"outcome": Outcome, "relation": Relation},
@@ -85,6 +83,7 @@ def to_json(record: Record) -> str:
         **{name: _objects(kind, getattr(record, name)) for name, kind in _LISTS.items()},
         "not_shown": list(record.not_shown),
         "key_maps": [],
+        **({} if record.moves else {"planned": _objects(MoveRecord, record.planned)}),
         **record.extra,
     }
     return json.dumps(printable_texts(document), indent=2) + "\n"
@@ -100,6 +99,7 @@ def record_from_json(document: dict[str, Any]) -> Record:
         mode=_mode(document),
         workspace=document["workspace"]["name"],
         workspace_id=document["workspace"]["id"],
+        planned=tuple(_read(MoveRecord, item) for item in _items(document, "planned")),
         sources=tuple(map(_database_from, document["sources"])),
         target=_database_from(document["target"]) if document["target"] else None,
         extra={key: value for key, value in document.items() if key not in (*_AS_IT_IS, *_LISTS, *_OTHER)},
@@ -124,16 +124,16 @@ def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:
 
 def _object(item: Any, names: list[str]) -> dict[str, Any]:
     """Return an item by its keys; one of which no rows were compared has no key for them."""
-    values = {_KEYS.get(name, name): _value(getattr(item, name), name) for name in names}
+    values = {_KEYS.get(name, name): _value(getattr(item, name)) for name in names}
     return {key: value for key, value in values.items() if key != "rows" or value is not None}
 
 
-def _value(value: Any, name: str) -> Any:
+def _value(value: Any) -> Any:
     if isinstance(value, Mode):
         return value.in_evidence
     if isinstance(value, RowDifferences):
         return {**asdict(value), "rest": value.rest}
-    return last_of(value, _LONGEST_OUTPUT) if name in ("stdout", "stderr") else value
+    return value
 
 
 def _read(kind: type, item: dict[str, Any]) -> Any:
@@ -141,6 +141,8 @@ def _read(kind: type, item: dict[str, Any]) -> Any:
     values = {name: item[key] for name, key in keys.items() if key in item}
     if kind is Evidence and "rows" in values:
         values["rows"] = row_differences_from(values["rows"])
+    if kind is Attempt:
+        values["mode"] = _mode_of_attempt(values["run"], values["mode"])
     enums = {name: enum for name, enum in _ENUMS.get(kind, {}).items() if values.get(name) is not None}
     return kind(**values | {name: enum(values[name]) for name, enum in enums.items()})
 
@@ -148,7 +150,7 @@ def _read(kind: type, item: dict[str, Any]) -> Any:
 def _items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     """Return the items of a list as schema 2 has them; keys that were added to a schema may be missing."""
     items: list[Any] = document.get(name, [])
-    if name == "moves":
+    if name in ("moves", "planned"):
         files = {source["name"]: source["file"] for source in document["sources"]}
         return [{**item, "subject": f"{files.get(item['source'], '')}:{item['table']}"} for item in items]
     if document["schema"] == SCHEMA:
@@ -171,6 +173,11 @@ def _mode(document: dict[str, Any]) -> Mode:
     stages = {stage["id"] for stage in document["stages"]}
     alike = (mode for mode in (Mode.ORIGINALS, Mode.BUNDLE) if stages_of(mode)[0].id in stages)
     return next(alike, Mode.named(document["mode"]))
+
+
+def _mode_of_attempt(run: str, mode: str) -> str:
+    """Return the mode that the id of a run ends with, where that is what readers of evidence call ``mode``."""
+    return next((each for each in Mode if run.endswith(f"-{each}") and each.in_evidence == mode), mode)
 
 
 def _database(database: DatabaseRecord) -> dict[str, Any]:

@@ -1,104 +1,183 @@
-"""Check that the page of a bundle says what the evidence says, and runs and loads nothing of others."""
+"""Check that the page of a bundle is the one that its other files give, and runs and loads nothing of others.
+
+A page of this release is drawn again and compared element by element. What only pytest-html knows cannot be drawn
+again: when it wrote the page, how long the tests took and what they printed, and the styles of the operator.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import replace
-from html.parser import HTMLParser
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from migration.audit.answers import counts
-from migration.audit.bundle_check import PAGE, agreement
+from migration.audit.bundle_check import DOUBT, PAGE, agreement
+from migration.audit.code import statements_of
 from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
+from migration.audit.limits import DIGESTS, limits
 from migration.audit.page import STYLES, page
+from migration.audit.page_file import environment, is_own_version, own_styles, page_file, surround_of, title
+from migration.audit.page_reader import AROUND, PageReader
 from migration.audit.page_scripts import is_guarded, known_scripts, script_digest
 from migration.audit.records import about_source, asked_of
+from migration.audit.words import heading
+from migration.engine.modes import Mode
+from migration.engine.observation import Observation
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migration.audit.evidence import Record
+    from migration.audit.page_file import Surround
     from migration.audit.told import BundleContents
-    from migration.engine.observation import Observation
 
-_ELSEWHERE = frozenset({"contents", "smoke", "code", "sql", "attempts", "unchecked"})
-"""Sections of the page that say what the evidence does not hold, or holds cut short."""
-
-_OF_MOVES = frozenset({"tables", "pictures"})
-"""Sections that say what was to be moved, which the evidence of a run that moved nothing does not hold."""
-
-_MOVED = ("Moved", "To be moved", "Moved, on copies")  # of a run that moved nothing, its evidence does not say it
-_LOADING = frozenset({"src", "srcset", "action", "formaction", "data", "poster", "background", "ping", "xlink:href"})
-_LINKS = re.compile(r"#|https://pypi\.python\.org/pypi/pytest-html$|$")
-_FOREIGN = frozenset({"iframe", "frame", "object", "embed", "applet", "base", "form", "link", "portal"})
 _SHOWN = 300
-_STYLES = 2  # the running head of printed pages; and those of pytest-html, of the operator and of the record
+_BEFORE = 60  # characters that are shown before a difference
+_LATE = timedelta(days=1)  # between the end of a run in UTC and its page in local time
+_DATA = {"environment", "tests", "renderCollapsed", "initialSort", "title"}
+_RESULTS = ("Passed", "Failed", "Skipped", "XFailed", "XPassed", "Error", "Rerun", "Retried")
+_DURATION = re.compile(r"\d+ ms|\d{2,}:\d{2}:\d{2}")
+_NO_OUTPUT = re.compile(r"No log output captured\.|-+ Captured [a-z]+ [a-z]+ -+\n")
 
 
 def faithful(told: BundleContents) -> list[Observation]:
-    """Observe that the page, if the bundle has it, has the numbers of the evidence, and no script but the known one."""
+    """Observe that the page, if the bundle has it, is that of its other files, and has no script but the known one."""
     if PAGE not in told.bundle.files or told.record is None:  # --html may have sent it elsewhere
         return []
     text = told.bundle.text(PAGE)
-    reader = _PageReader(text)
-    numbers = _sections(told, told.record, reader) if told.of_this_release else _counts(told, told.record, reader)
-    styles = _styles(reader) if told.of_this_release and "<html" in text.lower() else ()
-    return [*numbers, *_active(text, reader), *styles]
+    reader = PageReader(text)
+    if told.of_this_release:
+        return [*_drawn_again(text, reader, completed(told, told.record)), *_active(text, reader)]
+    return [*_page_one(told, told.record, text, reader), *_active(text, reader)]
 
 
-def _sections(told: BundleContents, record: Record, reader: _PageReader) -> Iterator[Observation]:
-    """Yield for each section whether it says what the page says that is drawn from the evidence now."""
-    expected = _PageReader(page(_completed(told, record))).sections
-    elsewhere = _ELSEWHERE if record.moves or not record.mode.is_consolidation else _ELSEWHERE | _OF_MOVES
-    for section in dict.fromkeys([*expected, *reader.sections]):
-        if section not in elsewhere:
-            pair = (_comparable(sections.get(section, []), record) for sections in (expected, reader.sections))
-            yield agreement(f"{PAGE}: {section or 'outside of its sections'}", *_first_difference(*pair))
-
-
-def _completed(told: BundleContents, record: Record) -> Record:
-    """Add to a record what the page takes from the plan."""
-    if told.plan is None:
-        return record
-    by_name = {source.name: source for source in told.plan.sources}
+def completed(told: BundleContents, record: Record) -> Record:
+    """Add to a record what the other files of its bundle say: the plan, the diff and the log of SQL."""
+    plan = told.plan if record.plan["sha256"] else None
+    by_name = {source.name: source for source in plan.sources} if plan else {}
     sources = tuple(
-        replace(source, about=about_source(by_name[source.name]) if source.name in by_name else {})
+        replace(source, about=about_source(by_name[source.name])) if source.name in by_name else source
         for source in record.sources
     )
-    return replace(record, sources=sources, asked=asked_of(told.plan))
+    return replace(
+        record,
+        sources=sources,
+        asked=asked_of(plan) if plan else {},
+        limits=limits(plan) if plan else (DIGESTS,) if record.mode is Mode.BUNDLE else (),
+        diff=told.bundle.files.get("code.diff", b"").decode("utf-8", "surrogateescape"),
+        sql=tuple(statements_of(told.bundle.text("sql.log"))),
+    )
 
 
-def _comparable(texts: list[str], record: Record) -> list[str]:
-    """Leave out what was to be moved where nothing was: only the run knew it."""
-    if record.moves:
-        return texts
-    return [text for before, text in zip(["", *texts], texts, strict=False) if not {before, text} & {*_MOVED}]
+def _drawn_again(text: str, reader: PageReader, record: Record) -> Iterator[Observation]:
+    """Yield for each section, and for what is around them, whether it is as it is drawn now."""
+    around = surround_of(text)
+    if "<html" not in text.lower():  # the page of the record alone, as whoever runs without pytest may leave it
+        yield from _sections(PageReader(page(record)), reader, set())
+    elif around is None:
+        what = "the page of pytest-html, written when its run was over"
+        yield agreement(f"{PAGE}: {AROUND}", what, "another page")
+    elif not is_own_version(record):
+        yield from _sections(PageReader(page(record)), reader, {"", AROUND})
+        yield _not_compared(f"what pytest-html {record.versions.get('pytest-html')} writes, which is not here")
+    else:
+        yield from _sections(PageReader(page_file(record, around)), reader, set())
+        yield from _surround(around, record)
 
 
-def _first_difference(expected: list[str], observed: list[str]) -> tuple[str, str]:
-    """Return the texts around the first difference; the number of texts, twice, where there is none."""
-    for place, (one, other) in enumerate(zip_longest(expected, observed)):
+def _sections(expected: PageReader, reader: PageReader, unknown: set[str]) -> Iterator[Observation]:
+    for section in dict.fromkeys([*expected.sections, *reader.sections]):
+        if section not in unknown:
+            pair = (sections.get(section, []) for sections in (expected.sections, reader.sections))
+            yield _compared(f"{PAGE}: {section or 'outside of its sections'}", *pair)
+    order = ([name for name in page.order if name not in unknown] for page in (expected, reader))
+    yield _compared(f"{PAGE}: order of its sections", *order)
+
+
+def _compared(subject: str, expected: list[str], observed: list[str]) -> Observation:
+    """Observe that two lists are the same; where they are not, the texts are those of the first difference."""
+    for one, other in zip_longest(expected, observed, fillvalue="nothing"):
         if one != other:
-            around = slice(max(0, place - 2), place + 3)
-            return _quoted(expected[around]), _quoted(observed[around])
-    same = f"{len(expected)} texts as in the evidence"
-    return same, same
+            places = (place for place, pair in enumerate(zip_longest(one, other)) if pair[0] != pair[1])
+            begin = max(0, next(places) - _BEFORE)
+            texts = (one_line(text[begin : begin + _SHOWN]) for text in (one, other))
+            return replace(agreement(subject, *texts), holds=False, todo=DOUBT)
+    same = f"{len(expected)} parts as in the other files"
+    return agreement(subject, same, same)
 
 
-def _quoted(texts: list[str]) -> str:
-    return one_line(" / ".join(texts))[:_SHOWN] or "nothing"
+def _surround(around: Surround, record: Record) -> Iterator[Observation]:
+    """Yield whether what pytest-html alone knows can be so, and say what of it nothing else tells."""
+    yield agreement(f"{PAGE}: environment", str(environment(record)), str(around.data.get("environment")))
+    yield agreement(f"{PAGE}: data", str(sorted(_DATA)), str(sorted(around.data)))
+    yield agreement(f"{PAGE}: data: title", title(record.run, record.mode), str(around.data.get("title")))
+    yield agreement(f"{PAGE}: date", *_date(around, record))
+    yield agreement(f"{PAGE}: tests", *_tests(around, record))
+    own, ours, styles = (" ".join(text.split()) for text in (own_styles(), _styles(), around.styles))
+    expected = "those of pytest-html first, that of the record last"
+    in_place = styles.startswith(own) and styles.endswith(ours)
+    yield agreement(f"{PAGE}: styles", expected, expected if in_place else "others before or behind them")
+    further = len(styles) - len(own) - len(ours) - 1
+    what = f", and {further} characters of styles that the operator named" if further > 0 else ""
+    yield _not_compared(f"the time of day, the times that tests took and the outputs of those that did not pass{what}")
 
 
-def _counts(told: BundleContents, record: Record, reader: _PageReader) -> Iterator[Observation]:
-    """Yield the counts on page one; how other releases drew the rest is not known."""
+def _styles() -> str:
+    return " ".join(style.read_text("utf-8") for style in STYLES)
+
+
+def _not_compared(what: str) -> Observation:
+    return Observation(f"{PAGE}: not compared", "named", what, holds=True)
+
+
+def _date(around: Surround, record: Record) -> tuple[str, str]:
+    expected = f"within a day of {record.finished}"
+    try:
+        written = datetime.strptime(f"{around.date} {around.time}", "%d-%b-%Y %H:%M:%S").replace(tzinfo=UTC)
+        near = abs(written - datetime.fromisoformat(record.finished).astimezone(UTC)) <= _LATE
+    except ValueError:
+        near = False
+    return expected, expected if near else f"{around.date} {around.time}"
+
+
+def _tests(around: Surround, record: Record) -> tuple[str, str]:
+    """Return what the table of tests may say: plain words, and no failure after an acceptance."""
+    expected = "plain words" if record.exit_code else "plain words, and no failure"
+    bad = [str(row.get("testId")) for row in around.results if not _is_plain(row)]
+    if not record.exit_code:
+        bad += [str(row["testId"]) for row in around.results if row.get("result") in ("Failed", "Error")]
+    return expected, _named(bad) or expected
+
+
+def _is_plain(row: dict[str, Any]) -> bool:
+    """Whether a row is as pytest-html makes it of an outcome, a name and a time, each without markup."""
+    result, test, took, log = (str(row.get(name)) for name in ("result", "testId", "duration", "log"))
+    cells = [
+        f'<td class="col-{kind}">{text}</td>'
+        for kind, text in (("result", result), ("testId", test), ("duration", took))
+    ]
+    return (
+        row.keys() == {"extras", "result", "testId", "duration", "resultsTableRow", "log"}
+        and (row["extras"], row["resultsTableRow"]) == ([], cells)
+        and result in _RESULTS
+        and _DURATION.fullmatch(took) is not None
+        and "<" not in f"{test}{log}"
+        and (result != "Passed" or _NO_OUTPUT.match(log) is not None)
+    )
+
+
+def _page_one(told: BundleContents, record: Record, text: str, reader: PageReader) -> Iterator[Observation]:
+    """Yield verdict, run and counts on page one; how other releases drew the rest is not known."""
+    texts = reader.texts("verdict")
+    yield agreement(f"{PAGE}: verdict", heading(record), texts[0] if texts else "none")
+    yield agreement(f"{PAGE}: run", record.run, record.run if record.run in text else "not named")
     number: dict[str, int] = {str(outcome): count for outcome, count in counts(record).items()}
     if told.schema != SCHEMA:
         number = {word: number[outcome] for word, outcome in UNTIL_SCHEMA_2.items()}
     expected = ", ".join(f"{count} criteria {word}" for word, count in number.items())
-    texts = reader.sections.get("verdict", [])
     observed = [
         f"{count} criteria {word}"
         for count, noun, word in zip(texts, texts[1:], texts[2:], strict=False)
@@ -107,7 +186,7 @@ def _counts(told: BundleContents, record: Record, reader: _PageReader) -> Iterat
     yield agreement(f"{PAGE}: counts", expected, ", ".join(observed) or "none")
 
 
-def _active(text: str, reader: _PageReader) -> Iterator[Observation]:
+def _active(text: str, reader: PageReader) -> Iterator[Observation]:
     """Yield whatever of a page could act, where it is not what a run leaves."""
     known = known_scripts()
     digests = [script_digest(script) for script in reader.scripts]
@@ -123,92 +202,5 @@ def _active(text: str, reader: _PageReader) -> Iterator[Observation]:
         yield agreement(f"{PAGE}: content policy", guarded, guarded if allowed else "it does not begin with it")
 
 
-def _styles(reader: _PageReader) -> Iterator[Observation]:
-    """Yield whether the only styles are those of the head, ours last: another one could hide what the page says."""
-    ours = " ".join(" ".join(style.read_text("utf-8") for style in STYLES).split())
-    last = " ".join(reader.styles[-1].split()) if reader.styles else ""
-    expected = f"{_STYLES} in the head, the last one ends with that of the record"
-    foreign = [f"{len(reader.styles)} in the head"] if len(reader.styles) != _STYLES else []
-    foreign += [f"{reader.styles_of_body} in the body"] if reader.styles_of_body else []
-    foreign += [] if last.endswith(ours) else ["the last one does not end with that of the record"]
-    yield agreement(f"{PAGE}: styles", expected, ", ".join(foreign) or expected)
-
-
 def _named(foreign: list[str]) -> str:
     return one_line("; ".join(dict.fromkeys(foreign)))[:_SHOWN]
-
-
-class _PageReader(HTMLParser):
-    """Reads the texts of each section of a record's page, and whatever in the whole file could act.
-
-    Attributes:
-        sections: Id of each section of the record to its texts, in order.
-        scripts: Text of each script.
-        active: Handlers, foreign elements, and addresses that something is loaded from or leads to.
-        styles: Text of each style in the head.
-        styles_of_body: How many styles are in the body, as elements or as attributes.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.sections: defaultdict[str, list[str]] = defaultdict(list)
-        self.scripts: list[str] = []
-        self.active: list[str] = []
-        self.styles: list[str] = []
-        self.styles_of_body = 0
-        self._inside, self._divisions, self._section, self._in_head = "", 0, "", True
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what could act, and in which section of the record the text goes on."""
-        self._inside = tag if tag in ("script", "style") else ""
-        self._in_head = self._in_head and tag != "body"
-        if tag == "script":
-            self.scripts.append("")
-        if tag == "style" and self._in_head:
-            self.styles.append("")
-        elif tag == "style":
-            self.styles_of_body += 1
-        if tag in _FOREIGN:
-            self.active.append(f"<{tag}>")
-        for name, value in attrs:
-            self._note(tag, name, (value or "").strip())
-        if self._divisions:
-            self._divisions += tag == "div"
-            if tag in ("section", "nav"):
-                self._section = dict(attrs).get("aria-labelledby") or "?"
-        elif tag == "div" and ("class", "record") in attrs:
-            self._divisions = 1
-
-    def _note(self, tag: str, name: str, value: str) -> None:
-        loads = name in _LOADING and value and not value.startswith(("data:", "#"))
-        leads = name == "href" and not _LINKS.match(value)
-        refreshes = name == "http-equiv" and value.lower() != "content-security-policy"
-        if name.startswith("on") or name == "srcdoc" or loads or leads or refreshes:
-            self.active.append(f"<{tag} {name}={value[:60]}>")
-        if name == "style":
-            self.styles_of_body += 1
-            self._note_style(value)
-
-    def _note_style(self, text: str) -> None:
-        if re.search(r"@import|url\(\s*['\"]?(?!data:|#)", text, re.IGNORECASE):
-            self.active.append("a style that loads something")
-
-    def handle_endtag(self, tag: str) -> None:
-        """Leave a section, and the record with its last division."""
-        self._inside = ""
-        if self._divisions:
-            self._divisions -= tag == "div"
-            self._section = "" if tag in ("section", "nav") else self._section
-
-    def handle_data(self, data: str) -> None:
-        """Keep a text of the record, or of a script."""
-        if self._inside == "script":
-            self.scripts[-1] += data
-        elif self._inside == "style":
-            self._note_style(data)
-            if self._in_head:
-                self.styles[-1] += data
-        elif self._divisions and (words := " ".join(data.split())):
-            self.sections[self._section].append(words)

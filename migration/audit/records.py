@@ -19,7 +19,7 @@ from migration.audit.evidence import (
     TableContent,
 )
 from migration.audit.past_runs import workspace_id
-from migration.audit.words import duration
+from migration.audit.words import duration, last_of
 from migration.engine.criteria import SMOKE
 from migration.engine.findings import STAGE_ERROR, Finding, joined
 from migration.engine.move import column_differences
@@ -70,6 +70,9 @@ def limits(plan: Plan) -> tuple[str, ...]:
         if (names := ", ".join(table.name for table in source.tables if table.rows is None))
     ]
     return tuple(said)
+
+
+_LONGEST_OUTPUT = 20_000  # characters of one stream of one application
 
 
 @dataclass(frozen=True)
@@ -244,10 +247,10 @@ def _contents(tables: Mapping[str, TableDigest]) -> dict[str, TableContent]:
 def _applications(run: RunResults | StandingRun) -> tuple[SmokeRecord, ...]:
     by_name = {test.name: test for test in run.plan.smoke}
     withheld = run.log.disclosure.withhold_output
-    return tuple(_application(by_name[name], result, withheld=withheld) for name, result in run.applied)
+    return tuple(application_of(by_name[name], result, withheld=withheld) for name, result in run.applied)
 
 
-def _application(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
+def application_of(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
     """Return what an application did; its command as the plan has it, for an interpreter's path is this machine's.
 
     What it printed may hold values of rows: where it is to be withheld, it is only counted.
@@ -260,8 +263,8 @@ def _application(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRe
         seconds=result.seconds,
         lines=len(result.stdout.splitlines()),
         error_lines=len(result.stderr.splitlines()),
-        stdout="" if withheld else result.stdout,
-        stderr="" if withheld else result.stderr,
+        stdout="" if withheld else last_of(result.stdout, _LONGEST_OUTPUT),
+        stderr="" if withheld else last_of(result.stderr, _LONGEST_OUTPUT),
     )
 
 

@@ -109,7 +109,9 @@ def _judged(folder: Path) -> Rehearsal | _Refusal:
     for criterion, check in _CHECKS.items():
         wrong = next((seen for seen in check(told) if not seen.holds), None)
         if wrong is not None:
-            reason = one_line(f"does not agree with itself: {wrong.subject}: {wrong.observed}")
+            reason = one_line(
+                f"does not agree with itself: {wrong.subject}: {wrong.observed} (expected: {wrong.expected})"
+            )
             return _Refusal(_CHECKED, run, criterion, reason[:500])
     return _rehearsal(told.record) if told.record else _Refusal(_CHECKED, run, "evidence-valid", "has no evidence")
 

@@ -13,7 +13,7 @@ from migration.engine.history import TABLE as HISTORY
 from migration.engine.modes import Mode
 from migration.engine.observation import Observation, not_required
 from migration.engine.stages import stages_of
-from migration.engine.verdict import verdict
+from migration.engine.verdict import headline, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,7 +62,9 @@ def adding_up(told: BundleContents) -> list[Observation]:
 
 
 def _of_this_release(record: Record, log: RunLog) -> Iterator[_Pair]:
-    """Yield the stages and criteria that there have to be, and those that are there."""
+    """Yield headline, stages and criteria that there have to be, and those that are there."""
+    if record.exit_code != ExitCode.INTERNAL and record.mode is not Mode.BUNDLE:
+        yield "headline", headline(log), record.headline
     stages = stages_of(record.mode)
     yield "stages", _named(stage.id for stage in stages), _named(stage.id for stage in record.stages)
     if record.already:

@@ -7,7 +7,6 @@ texts of failing subtests; both is mended through its public hooks.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import pytest
 
 from migration.audit.bundle import write_private
 from migration.audit.page import STYLES, page
-from migration.audit.page_scripts import policy, script_digest
+from migration.audit.page_file import BELOW, environment, hardened, title
 from migration.plan.printable import one_line, printable
 
 if TYPE_CHECKING:
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from migration.session import Session
 
 _NAME = "sqlite-consolidate-report"
-_BELOW = (
-    '<h2 class="test-by-test">Test by test</h2>'
-    "<noscript><p>The table of tests is drawn by a script. Everything that matters is above.</p></noscript>"
-)
 
 
 def prepare(config: pytest.Config, session: Session) -> None:
@@ -69,49 +64,6 @@ def finalise_html(path: Path) -> None:
         write_private(path, hardened(text).encode("utf-8"))
 
 
-def hardened(text: str) -> str:
-    """Return pytest-html's page with a language, a strict content policy, and without what that policy forbids.
-
-    Only the one script that pytest-html has put there runs, known by its hash: no other script, no event handler, and
-    nothing is loaded from anywhere. What keyboards, screen readers and printers need beyond that is there as well.
-    """
-    if "<html>" not in text:  # not pytest-html's page, or hardened already
-        return text
-    text = text.replace(' onclick="location.reload()"', "")
-    text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names the path of a file
-    text = _accessible(text)
-    head = (
-        f"{_policy(text)}\n"
-        '    <meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
-        f"    <style>{_running_head(text)}</style>"
-    )
-    text = text.replace("<html>", '<html lang="en">', 1)
-    return text.replace('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>\n    {head}', 1)
-
-
-def _accessible(text: str) -> str:
-    """Give the page landmarks, a way past its head, and the names that pytest-html's controls and pictures lack."""
-    text = text.replace("<body>", '<body>\n    <a class="skip" href="#verdict">Skip to the verdict</a>', 1)
-    text = text.replace('<h1 id="title">', '<header><h1 id="title">', 1)
-    text = re.sub(r'(by <a href="[^"]*">pytest-html</a>\s*v[^<]*</p>)', r"\1</header>\n    <main>", text, count=1)
-    text = text.replace("\n  <footer>", "\n    </main>\n  <footer>", 1)
-    text = re.sub(r'(type="checkbox" data-test-result="(\w+)")', r'\1 aria-label="Show the \2"', text)
-    text = text.replace('<img src="" />', '<img src="" alt=""/>')
-    return text.replace('<table id="results-table">', '<table id="results-table" aria-label="Test by test">', 1)
-
-
-def _running_head(text: str) -> str:
-    """Return the style that prints the report's title, which has the run id, on top of every page."""
-    found = re.search(r'<title id="head-title">([^<]*)</title>', text)
-    words = re.sub(r"[^\w .:-]", "", found.group(1)) if found else ""
-    return f'@page {{ @top-left {{ content: "{words}"; font: 8pt system-ui, sans-serif; color: #444c56; }} }}'
-
-
-def _policy(text: str) -> str:
-    script = text[text.rfind("<script>") + len("<script>") : text.rfind("</script>")]
-    return policy(script_digest(script))
-
-
 class AuditReport:
     """The hooks of one run's report; registered by :func:`prepare`, so that without a run there are none.
 
@@ -131,9 +83,9 @@ class AuditReport:
         """Bring page and environment table, which pytest-html holds by reference, to the state as it is now."""
         self._drawn = self._now()
         record = self._session.record()
-        self._above[:] = [page(record), _BELOW]
+        self._above[:] = [page(record), BELOW]
         self._environment.clear()
-        self._environment.update({name: escape(one_line(value)) for name, value in record.versions.items()})
+        self._environment.update(environment(record))
 
     def _now(self) -> tuple[object, ...]:
         """What a reader of an unfinished report needs: drawing the page for each test would cost more than the run."""
@@ -148,7 +100,7 @@ class AuditReport:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
         """Name the report, and prime it with the page of an unfinished run."""
-        report.title = one_line(f"sqlite-consolidate: {self._session.request.mode} {self._session.request.run_id}")
+        report.title = title(self._session.request.run_id, self._session.request.mode)
         self._above = report.additional_summary["prefix"]
         self.draw()
 

@@ -143,14 +143,14 @@ def test_folder_that_a_zip_was_unpacked_to_is_a_bundle_too(made: Path, tmp_path:
 
 
 def test_files_missing_changed_or_added_are_found(files: Files, tmp_path: Path) -> None:
-    """By the one criterion that looks at digests; one that is gone from the manifest too is missed all the same."""
+    """By the criterion that looks at digests; one that is gone from the manifest too is missed all the same."""
     without = {name: data for name, data in files.items() if name != "sql.log"}
 
-    assert failing(tmp_path, without) == {"bundle-whole"}
-    assert failing(tmp_path, {**files, "sql.log": b"-- other"}) == {"bundle-whole"}
+    assert failing(tmp_path, without) == {"bundle-whole", "files-agree"}  # the page shows what ran
+    assert failing(tmp_path, {**files, "sql.log": b"-- other"}) == {"bundle-whole", "files-agree"}
     assert failing(tmp_path, {**files, "note.txt": b"all good"}) == {"bundle-whole"}
     sealed_anew(without)
-    assert failing(tmp_path, without) == {"bundle-whole"}
+    assert failing(tmp_path, without) == {"bundle-whole", "files-agree"}
 
 
 def _unexamined(document: Any) -> None:
@@ -291,7 +291,8 @@ def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
     folder = tmp_path / record.run
     write_bundle(folder, record, plan=run.request.plan_text)
     files = read_bundle(folder).files
-    incomplete = {"evidence-consistent"} if mode.is_consolidation else set()  # it moved none of the planned tables
+    acts = mode.is_consolidation or mode in (Mode.CHECK, Mode.ORIGINALS)
+    incomplete = {"evidence-consistent"} if acts else set()  # it moved no planned table, and ran no application
 
     assert failing(tmp_path, files) == incomplete
     as_schema_1(files, record)

@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from migration.harness.report import finalise_html, hardened
+from migration.audit.page_file import hardened
+from migration.harness.report import finalise_html
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+_AROUND = "audit.html: around the record"
 _CHANGE = """
 [change]
 id = "CHG-1042"
@@ -39,11 +40,13 @@ expect = { stdout = "^1$", lines = 1 }
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ``.zip`` of an accepted migration with a change record."""
+    """The ``.zip`` of an accepted migration with a change record, after a rehearsal."""
     workspace = small_workspace(tmp_path_factory.mktemp("made"))
     plan = workspace.root / "consolidation.toml"
     plan.write_text(plan.read_text() + _CHANGE)
     workspace.execute("main.db", "CREATE TABLE empty(x); CREATE TABLE single(x); INSERT INTO single VALUES (1)")
+    rehearsed = workspace.forked("verify")
+    assert rehearsed.exit == 0, rehearsed.text
     ran = workspace.forked("migrate")
     assert ran.exit == 0, ran.text
     assert ran.folder is not None
@@ -126,6 +129,106 @@ def _source_forgotten(document: Any) -> None:
 
 def _approver(document: Any) -> None:
     document["change"]["approved_by"] = "Somebody Else"
+
+
+def _application(document: Any) -> Any:
+    [application] = [each for each in document["smoke"] if each["name"] == "counts lines"]
+    return application
+
+
+def _of_application(**values: object) -> Callable[[Any], None]:
+    """Return a forgery of what an application did."""
+
+    def _update(document: Any) -> None:
+        _application(document).update(values)
+
+    return _update
+
+
+def _application_forgotten(document: Any) -> None:
+    document["smoke"].remove(_application(document))
+
+
+def _application_invented(document: Any) -> None:
+    document["smoke"].append({**_application(document), "name": "approves all of it"})
+
+
+def _other_match(document: Any) -> None:
+    entries = (entry for entry in document["criteria"] if entry["id"] == "smoke:counts lines")
+    next(entry for entry in entries if entry["expected"] == "output matches ^1$")["observed"] = (
+        "2 characters, a match: 2"
+    )
+
+
+def _of_rehearsal(**values: object) -> Callable[[Any], None]:
+    """Return a forgery of the earlier run that is listed."""
+
+    def _update(document: Any) -> None:
+        document["attempts"][0].update(values)
+
+    return _update
+
+
+def _listed_twice(document: Any) -> None:
+    document["attempts"] *= 2
+
+
+def _this_run_listed(document: Any) -> None:
+    document["attempts"].append({**document["attempts"][0], "run": document["run"], "mode": "migrate", "report": ""})
+
+
+def _never_rehearsed(document: Any) -> None:
+    document["attempts"] = []
+
+
+def _headline(document: Any) -> None:
+    document["headline"] = "Accepted: consolidated, approved by Somebody Else."
+
+
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        (_of_application(ended="exit status 1"), "smoke:counts lines: exit status 0"),
+        (_of_application(ended="still running after 30 s"), "smoke:counts lines: ends within 30 s"),
+        (_of_application(stdout="2\n"), "smoke:counts lines: output matches ^1$"),
+        (_of_application(stdout="1\n1\n", lines=2), "smoke:counts lines: 1 lines of output"),
+        (_of_application(stdout="\n\n1\n"), "smoke: counts lines: lines"),
+        (_of_application(seconds=77.0), "smoke:counts lines: ends within 30 s"),
+        (_of_application(command="true"), "smoke: counts lines: command"),
+        (_other_match, "smoke:counts lines: output matches ^1$"),
+        (_application_forgotten, "smoke: counts lines"),
+        (_application_invented, "smoke: approves all of it"),
+        (_of_rehearsal(verdict="refused"), "headline"),
+        (_of_rehearsal(exit_code=1), "exit_code"),
+        (_of_rehearsal(mode="check"), "mode"),
+        (_of_rehearsal(started="2999-01-01T00:00:00+00:00"), "started"),
+        (_of_rehearsal(finished="2001-01-01T00:00:00+00:00"), "finished"),
+        (_of_rehearsal(finished=""), "cut_short"),
+        (_of_rehearsal(report="20010101_000000-rehearsal"), "report"),
+        (_listed_twice, "attempts"),
+        (_this_run_listed, "attempts: {run}"),
+        (_never_rehearsed, "rollback: drilled"),
+    ],
+)
+def test_lists_of_evidence_that_contradict_it_are_found(
+    files: Files, tmp_path: Path, change: Callable[[Any], None], subject: str
+) -> None:
+    """What an application did is judged again by the plan; an earlier run has to be possible."""
+    document = json.loads(files["evidence.json"])
+    change(document)
+    edit(files, change)
+
+    subjects = found(tmp_path, files)["evidence-consistent"]
+
+    rehearsal = f"attempts: {document['attempts'][0]['run']}: {subject}" if document["attempts"] else subject
+    assert {subject.format(run=document["run"]), rehearsal} & subjects
+
+
+def test_headline_that_does_not_follow_is_found(files: Files, tmp_path: Path) -> None:
+    """It is made of the verdict and of what became of the workspace."""
+    edit(files, _headline)
+
+    assert "headline" in found(tmp_path, files)["verdict-follows"]
 
 
 @pytest.mark.parametrize(
@@ -212,10 +315,33 @@ def _own_policy(files: Files) -> None:
         (_own_policy, "audit.html: scripts"),
         (in_page(r'(?<=<td class="number">)3(?=</td><td class="number">3</td></tr>)', "4"), "audit.html: pictures"),
         (in_page(r'(?<=<td class="number">3</td><td class="number">)3(?=</td></tr>)', "4"), "audit.html: pictures"),
-        (in_page("</body>", "<style>main { display: none }</style></body>"), "audit.html: styles"),
-        (in_page("</head>", "<style>main { display: none }</style></head>"), "audit.html: styles"),
+        (in_page("</body>", "<style>main { display: none }</style></body>"), _AROUND),
+        (in_page("</head>", "<style>main { display: none }</style></head>"), _AROUND),
         (in_page("(?s)</style>(?!.*</style>)", "main { display: none }</style>"), "audit.html: styles"),
-        (in_page("<main>", '<main style="display: none">'), "audit.html: styles"),
+        (in_page('<style type="text/css">', '<style type="text/css">main { display: none }'), "audit.html: styles"),
+        (in_page("<main>", '<main style="display: none">'), _AROUND),
+        (in_page("<main>", "<main><p>All checks approved by X</p>"), _AROUND),
+        (in_page("</main>", "<p>All checks approved by X</p></main>"), _AROUND),
+        (in_page("</html>", "</html>All checks approved by X"), _AROUND),
+        (in_page("</header>", "<!-- approved --></header>"), _AROUND),
+        (in_page("sqlite-consolidate: migrate", "sqlite-consolidate: approved"), _AROUND),
+        (in_page(r"\d+ Passed,", "99 Passed,"), _AROUND),
+        (in_page(r"\d+ tests took", "99 tests took"), _AROUND),
+        (in_page(r"(?<=Report generated on )[^ ]*", "01-Jan-2001"), "audit.html: date"),
+        (in_page(r"(?<=Report generated on )[^ ]*", "a day of X"), _AROUND),
+        (in_page("No log output captured.", "All checks approved by X"), "audit.html: tests"),
+        (in_page(r"(?<=test_everything_is_read&lt;/td&gt;)", "&lt;b&gt;Approved&lt;/b&gt;"), "audit.html: tests"),
+        (in_page("(?<=col-result&#92;&#34;&gt;)Passed|(?<=&gt;)Passed(?=&lt;)", "Approved"), "audit.html: tests"),
+        (in_page("(?<=&#34;platform&#34;: &#34;)", "Other-"), "audit.html: environment"),
+        (in_page('class="outcome not-required"', 'class="outcome passed"'), "audit.html: verdict"),
+        (in_page('<p class="headline">', '<p class="headline" hidden>'), "audit.html: verdict"),
+        (in_page(r"(?<=<tr><th scope=\"row\">)\d+_\d+-rehearsal", "20010101_000000-rehearsal"), "audit.html: attempts"),
+        (in_page(r'(?<=<span class="line added">\+)', "approved = True  "), "audit.html: code"),
+        (in_page("INSERT INTO ... SELECT, 3 rows", "INSERT INTO ... SELECT, 4 rows"), "audit.html: sql"),
+        (in_page(r"\d+ statements, in one", "99 statements, in one"), "audit.html: sql"),
+        (in_page("(?<=<code>)1\n(?=</code>)", "Approved by X"), "audit.html: smoke"),
+        (in_page("Nothing was looked at outside", "Everything was looked at outside"), "audit.html: unchecked"),
+        (in_page('(?s)<section aria-labelledby="versions">.*?</section>', ""), "audit.html: versions"),
     ],
 )
 def test_page_that_is_not_that_of_the_evidence_is_found(
@@ -223,6 +349,28 @@ def test_page_that_is_not_that_of_the_evidence_is_found(
 ) -> None:
     """Other numbers, another approver, words that nobody's evidence says, and whatever could act."""
     forge(files)
+    seal_anew(files)
+
+    assert subject in found(tmp_path, files)["files-agree"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "subject"),
+    [
+        ("summary.txt", b"approved by A. Prover", b"approved by Somebody Else", "summary.txt: line 4"),
+        ("summary.txt", b" after; ", b"9 after; ", "summary.txt: line 8"),
+        ("summary.txt", b"Backups:", b"Approved:  by X\nBackups:", "summary.txt: line 12"),
+        ("sql.log", b"CREATE TRIGGER", b"CREATE TEMP TRIGGER", "audit.html: sql"),
+        ("code.diff", b"main.db", b"other.db", "audit.html: code"),
+        ("manifest.json", b'"workspace": "workspace"', b'"workspace": "other"', "manifest.json: workspace"),
+    ],
+)
+def test_other_file_that_is_not_that_of_the_evidence_is_found(
+    files: Files, tmp_path: Path, name: str, old: bytes, new: bytes, subject: str
+) -> None:
+    """Whatever line of it was changed."""
+    assert old in files[name]
+    files[name] = files[name].replace(old, new, 1)
     seal_anew(files)
 
     assert subject in found(tmp_path, files)["files-agree"]
@@ -263,6 +411,24 @@ def test_command_says_what_digests_cannot_prove(made: Path, tmp_path: Path) -> N
     assert DIGESTS in ran.text
     assert ran.folder is not None
     assert DIGESTS in (ran.folder / "audit.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("arguments", [["--css={css}"], ["--show-values"], ["--withhold-output"]])
+def test_honest_bundle_passes_whatever_was_asked_for(tmp_path: Path, arguments: list[str]) -> None:
+    """Styles of the operator are counted, not compared."""
+    css = tmp_path / "own.css"
+    css.write_text("h1 { color: green }\n")
+    workspace = small_workspace(tmp_path)
+    workspace.execute("old.db", "INSERT INTO tasks VALUES ('d', 'four\x1b[2J', 4.5, NULL)")
+
+    refused = workspace.forked("migrate", *(argument.format(css=css) for argument in arguments))
+    workspace.execute("old.db", "DELETE FROM tasks WHERE id = 'd'")
+    ran = workspace.forked("migrate", *(argument.format(css=css) for argument in arguments))
+
+    assert (refused.exit, ran.exit) == (4, 0), refused.text + ran.text
+    for each in (refused, ran):
+        assert each.folder is not None
+        assert found(tmp_path / each.folder.name, dict(read_bundle(each.folder).files)) == {}
 
 
 def test_honest_bundle_of_a_rehearsal_passes(tmp_path: Path) -> None:

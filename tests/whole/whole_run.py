@@ -24,6 +24,8 @@ import pytest
 import migration
 from migration.audit import bundle_check
 from migration.audit.bundle_reader import read_bundle
+from migration.audit.entries_check import consistent
+from migration.audit.page_check import faithful
 from migration.audit.told import tell
 from migration.audit.verdict_check import adding_up, following
 from migration.engine import connections
@@ -293,7 +295,7 @@ class Before:
 def _assert_consistent(folder: Path) -> None:
     """Whatever a run came to: its evidence is of the schema, and its bundle agrees with itself."""
     told = tell(read_bundle(folder.with_name(f"{folder.name}.zip")))
-    checks = (bundle_check.whole, bundle_check.valid, bundle_check.agreeing, following, adding_up)
+    checks = (bundle_check.whole, bundle_check.valid, bundle_check.agreeing, following, adding_up, consistent, faithful)
     wrong = [one for check in checks for one in check(told) if not one.holds]
     assert not wrong, wrong
 

@@ -1,0 +1,110 @@
+"""Read a page as its elements and texts, and note whatever in it could act."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from html import escape
+from html.parser import HTMLParser
+
+AROUND = "around the record"
+_LOADING = frozenset({"src", "srcset", "action", "formaction", "data", "poster", "background", "ping", "xlink:href"})
+_LINKS = re.compile(r"#|https://pypi\.python\.org/pypi/pytest-html$|$")
+_FOREIGN = frozenset({"iframe", "frame", "object", "embed", "applet", "base", "form", "link", "portal"})
+
+
+class PageReader(HTMLParser):
+    """Reads the parts of a page, section by section.
+
+    Attributes:
+        sections: Id of each section of the record to its tags, comments and texts, in order. What is between the
+            sections is under the empty name, what pytest-html writes is under :data:`AROUND`.
+        order: Ids of the sections, in order.
+        scripts: Text of each script.
+        active: Handlers, foreign elements, and addresses that something is loaded from or leads to.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sections: defaultdict[str, list[str]] = defaultdict(list)
+        self.order: list[str] = []
+        self.scripts: list[str] = []
+        self.active: list[str] = []
+        self._inside, self._divisions, self._section = "", 0, AROUND
+        self.feed(text)
+        self.close()
+
+    def texts(self, section: str) -> list[str]:
+        """Return the texts of a section without its elements."""
+        return [part for part in self.sections.get(section, []) if not part.startswith("<")]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what could act, and in which section of the record the text goes on."""
+        self._inside = tag if tag in ("script", "style") else ""
+        if tag == "script":
+            self.scripts.append("")
+        if tag in _FOREIGN:
+            self.active.append(f"<{tag}>")
+        for name, value in attrs:
+            self._note(tag, name, (value or "").strip())
+        if self._divisions:
+            self._divisions += tag == "div"
+            if tag in ("section", "nav"):
+                self._section = dict(attrs).get("aria-labelledby") or "?"
+        elif tag == "div" and ("class", "record") in attrs:
+            self._divisions, self._section = 1, ""
+        self._keep(self.get_starttag_text() or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a section, and the record with its last division."""
+        self._inside = ""
+        self._keep(f"</{tag}>")
+        if self._divisions:
+            self._divisions -= tag == "div"
+            if not self._divisions:
+                self._section = AROUND
+            elif tag in ("section", "nav"):
+                self._section = ""
+
+    def handle_data(self, data: str) -> None:
+        """Keep a text; escaped, so that no text looks like an element."""
+        if self._inside == "script":
+            self.scripts[-1] += data
+        elif self._inside == "style":
+            self._note_style(data)
+        self._keep(escape(data, quote=False))
+
+    def handle_comment(self, data: str) -> None:
+        """Keep a comment."""
+        self._keep(f"<!--{data}-->")
+
+    def handle_decl(self, decl: str) -> None:
+        """Keep a declaration."""
+        self._keep(f"<!{decl}>")
+
+    def handle_pi(self, data: str) -> None:
+        """Keep a processing instruction."""
+        self._keep(f"<?{data}>")
+
+    def unknown_decl(self, data: str) -> None:
+        """Keep a declaration that HTML does not know."""
+        self._keep(f"<![{data}]>")
+
+    def _keep(self, part: str) -> None:
+        if words := " ".join(part.split()):
+            self.sections[self._section].append(words)
+            if self.order[-1:] != [self._section]:
+                self.order.append(self._section)
+
+    def _note(self, tag: str, name: str, value: str) -> None:
+        loads = name in _LOADING and value and not value.startswith(("data:", "#"))
+        leads = name == "href" and not _LINKS.match(value)
+        refreshes = name == "http-equiv" and value.lower() != "content-security-policy"
+        if name.startswith("on") or name == "srcdoc" or loads or leads or refreshes:
+            self.active.append(f"<{tag} {name}={value[:60]}>")
+        if name == "style":
+            self._note_style(value)
+
+    def _note_style(self, text: str) -> None:
+        if re.search(r"@import|url\(\s*['\"]?(?!data:|#)", text, re.IGNORECASE):
+            self.active.append("a style that loads something")
