@@ -56,7 +56,7 @@ def faithful(told: BundleContents) -> list[Observation]:
 
 def completed(told: BundleContents, record: Record) -> Record:
     """Add to a record what the other files of its bundle say: the plan, the diff and the log of SQL."""
-    plan = told.plan if record.plan["sha256"] else None
+    plan = told.plan if record.plan["sha256"] and record.mode is not Mode.INVENTORY else None  # which proposes it
     by_name = {source.name: source for source in plan.sources} if plan else {}
     sources = tuple(
         replace(source, about=about_source(by_name[source.name])) if source.name in by_name else source

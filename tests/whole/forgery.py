@@ -7,7 +7,9 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from migration.audit.evidence_file import record_from_json
 from migration.audit.past_runs import MANIFEST
+from migration.audit.summary import summary
 from migration.audit.told import EVIDENCE
 
 if TYPE_CHECKING:
@@ -36,9 +38,11 @@ def seal_anew(files: Files) -> None:
 
 
 def edit(files: Files, change: Callable[[Any], object]) -> None:
-    """Change the evidence, and seal the files anew."""
+    """Change the evidence, write the summary of it, and seal the files anew."""
     document = json.loads(files[EVIDENCE])
     change(document)
+    before = hashlib.sha256(files[EVIDENCE]).hexdigest()
+    files["summary.txt"] = summary(record_from_json(document), before).encode()
     files[EVIDENCE] = json.dumps(document).encode()
     seal_anew(files)
 
