@@ -44,8 +44,8 @@ SQL_OF_ROWS = re.compile(
 WITH_SQL_OF_ROWS = {
     "projection.py": "the home of the rows of a table mapping",
     "dump.py": "writes a whole database as text, which belongs to no table mapping",
-    "examine.py": "makes SQLite compute views and generated columns before anything is planned",
-    "halves.py": "reads the least and the largest rowid, to divide a table",
+    "foresee.py": "makes SQLite compute views and generated columns before anything is planned",
+    "content.py": "reads the least and the largest rowid, to divide a table",
     "history.py": "reads the table that the project itself owns",
     "keys.py": "groups the keys that projections give",
     "uses.py": "compiles a view and reads no row of it",

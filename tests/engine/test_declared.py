@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,11 @@ def schema_of(*statements: str) -> Schema:
         return read(con)
 
 
-def facts(table: str, options: str = "") -> dict[str, object]:
+def facts(table: str, options: str = "") -> dict[str, list[Any]]:
     """Return what the table t declares whose columns and constraints are given, in words that compare."""
     schema = schema_of(f"CREATE TABLE t({table}) {options}")
     t = schema.tables["t"]
-    columns = {"columns": sorted(tuple(properties(column).items()) for column in t.columns)}
+    columns: dict[str, list[Any]] = {"columns": sorted(tuple(properties(column).items()) for column in t.columns)}
     return columns | {kind: sorted(texts) for kind, texts in declared(t, schema).items()}
 
 

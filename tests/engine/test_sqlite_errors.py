@@ -119,6 +119,6 @@ def test_in_use_names_its_subject_and_criterion() -> None:
     problem = sqlite_errors.in_use("a.db", criterion="no-other-process")
 
     assert (problem.id, problem.subject, problem.criterion) == ("in-use", "a.db", "no-other-process")
-    assert problem.what == "is locked by another process. Nothing was changed."
+    assert problem.what == "is locked by another process."
     assert problem.hint == "Stop the process that uses it and run again."
     assert sqlite_errors.in_use("a.db").criterion == ""
