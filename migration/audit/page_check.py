@@ -16,12 +16,11 @@ from migration.audit.answers import counts
 from migration.audit.bundle_check import DOUBT, PAGE, agreement
 from migration.audit.code import statements_of
 from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
-from migration.audit.limits import DIGESTS, limits
 from migration.audit.page import STYLES, page
 from migration.audit.page_file import environment, is_own_version, own_styles, page_file, surround_of, title
 from migration.audit.page_reader import AROUND, PageReader
 from migration.audit.page_scripts import is_guarded, known_scripts, script_digest
-from migration.audit.records import about_source, asked_of
+from migration.audit.records import DIGESTS, about_source, asked_of, limits
 from migration.audit.words import heading
 from migration.engine.modes import Mode
 from migration.engine.observation import Observation
