@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.engine.connections import open_existing, open_new
-from migration.engine.explain import RowsBefore, databases
+from migration.engine.dump import write_dump
+from migration.engine.explain import RowsBefore, databases, reloaded
 from migration.engine.limits import Limits
 from migration.engine.manifest import DatabaseCopy, Manifest
 from migration.engine.row_differences import Kind, RowDifferences
@@ -178,6 +179,7 @@ def test_reading_ends_when_the_run_is_interrupted(consolidated: Consolidated) ->
     [
         (["CREATE TABLE t(a)"], ["CREATE TABLE t(a)"], _SAME),
         (["CREATE TABLE t(a)", "CREATE TABLE u(a)"], ["CREATE TABLE u(a)"], "Table t is missing."),
+        (["CREATE TABLE t(a)"], ["CREATE TABLE u(a)"], "Table t is missing. There are further tables: u."),
         (
             ["CREATE TABLE t(a)"],
             ["CREATE TABLE T(a)", "CREATE TABLE v(a)", "CREATE TABLE u(a)"],
@@ -221,3 +223,22 @@ def test_comparison_of_databases_ends_when_the_run_is_interrupted(tmp_path: Path
     note = databases(tmp_path / "before.db", tmp_path / "now.db", limits).note
 
     assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
+
+
+def test_dump_brings_back_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """Neither a line end of another system nor what is no UTF-8 makes a difference."""
+    made(
+        tmp_path / "a.db",
+        "CREATE TABLE t(a)",
+        "INSERT INTO t VALUES('x' || char(13, 10) || 'y'), (CAST(x'ff' AS TEXT))",
+    )
+    made(tmp_path / "odd.db", "CREATE TABLE t(a DEFAULT 'x\r\ny\u2028é')", "INSERT INTO t VALUES('\u2028é')")
+    for name in ("a", "odd"):
+        with (
+            closing(open_existing(tmp_path / f"{name}.db")) as con,
+            (tmp_path / f"{name}.sql").open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
+        ):
+            write_dump(con, out)
+        copy = DatabaseCopy("source", name, f"{name}.db", f"{name}.db", 0, "", "", {}, 0o600, "delete", f"{name}.sql")
+
+        assert reloaded(copy, tmp_path).note == _SAME
