@@ -41,7 +41,8 @@ def entry(
 
 def judged(*entries: Evidence, schema: int = SCHEMA, plan: Plan | None = None, **facts: Any) -> list[Observation]:
     """Return what is observed about a record of these entries that need not be complete."""
-    given: dict[str, Any] = {"verdict": "refused", "sources": (_SOURCE,), "target": _TARGET, "moves": ()} | facts
+    given: dict[str, Any] = {"verdict": "refused", "sources": (_SOURCE,), "target": _TARGET, "moves": ()}
+    given |= {"drilled": "", "applications": (), "attempts": ()} | facts
     versions = accepted().versions | {"sqlite-consolidate": migration.__version__}
     record = replace(accepted(), versions=versions, criteria=entries, **given)
     return consistent(BundleContents(Bundle("some.zip", {}), {}, None, record, schema=schema, plan=plan))
