@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import threading
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +16,9 @@ from migration.engine import history
 from migration.engine.limits import Deadline, Limits, Progress
 from migration.engine.modes import VERBS, Mode
 from migration.engine.stages import STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("plan", "engine", "inventory", "audit", "selftest", "fleet", "harness")
@@ -55,10 +60,30 @@ TEXTS_OF_REPORTS = {"expected", "headline", "hint", "observed", "subject", "text
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """The parsed source of a module, which most tests of this file look through."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All its nodes."""
+    return tuple(ast.walk(tree_of(path)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten() -> Iterator[None]:
+    """Give their memory back: whatever this process forks later would share it."""
+    yield
+    tree_of.cache_clear()
+    nodes_of.cache_clear()
+
+
 def imports(path: Path) -> set[str]:
     """Every module that a file imports, at the top or inside a function, type checking included."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -77,12 +102,11 @@ def room(name: str) -> str:
 
 def _listed(path: Path) -> list[set[str]]:
     """The texts of each dict, tuple, set and list of a module; ``__all__`` lists functions."""
-    tree = ast.parse(path.read_text("utf-8"))
     exported = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node)
+        id(node.value) for node in nodes_of(path) if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node)
     }
     found = []
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if id(node) not in exported:
             members = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
             found.append({str(member.value) for member in members if isinstance(member, ast.Constant)})
@@ -98,7 +122,7 @@ def _template(node: ast.AST) -> str:
 
 def _sql_of_rows(path: Path) -> list[str]:
     """Each string of a module that puts the columns of a row together."""
-    templates = [_template(node) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    templates = [_template(node) for node in nodes_of(path)]
     return [text for text in templates if SQL_OF_ROWS.search(text)]
 
 
@@ -127,10 +151,9 @@ def test_only_the_harness_knows_pytest(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
     """sqlite3 is imported from sqlite_utils at run time: a second build would drop the first one's locks."""
-    tree = ast.parse(path.read_text("utf-8"))
     for_types = {
         id(node)
-        for block in ast.walk(tree)
+        for block in nodes_of(path)
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
         for statement in block.body
         for node in ast.walk(statement)
@@ -138,7 +161,7 @@ def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
 
     direct = [
         node
-        for node in ast.walk(tree)
+        for node in nodes_of(path)
         if id(node) not in for_types
         and (
             (isinstance(node, ast.Import) and any(alias.name in ("sqlite3", "pysqlite3") for alias in node.names))
@@ -236,7 +259,7 @@ def test_there_is_one_exception_class() -> None:
     made = [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.ClassDef) and any(_is_exception(base) for base in node.bases)
     ]
 
@@ -248,7 +271,7 @@ def test_no_error_is_judged_by_its_text(path: Path) -> None:
     """SQLite's errors have codes, problems have ids; a word in a text changes with the next release."""
     judged = [
         ast.unparse(node)
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if (isinstance(node, ast.Compare) and any(_is_text_of_error(part) for part in (node.left, *node.comparators)))
         or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_text_of_error(node.func.value))
     ]
