@@ -28,9 +28,10 @@ class Phase:
 def checklist(record: Record) -> list[Phase]:
     """Return the phases in order, those of another kind of run left out; only evidence ticks a line."""
     known = outcomes(record)
+    steps = {id: criterion.step for id in known if (criterion := known_criterion(id)) is not None}
     phases = []
     for name in dict.fromkeys(step.phase for step in Step):
-        lines = [_ticked(step, known) for step in Step if step.phase == name]
+        lines = [_ticked(step, steps, known) for step in Step if step.phase == name]
         if name == Step.PLAN.phase and record.mode is Mode.MIGRATE:
             lines += [_approved(record), _rehearsed(record)]
         if name == Step.QUIET.phase:
@@ -43,10 +44,8 @@ def checklist(record: Record) -> list[Phase]:
     return phases
 
 
-def _ticked(step: Step, known: Mapping[str, Outcome]) -> Answer:
-    by_id = {id: known_criterion(id) for id in known}
-    ids = [id for id, criterion in by_id.items() if criterion is not None and criterion.step is step]
-    return answer(step.text, ids, known)
+def _ticked(step: Step, steps: Mapping[str, Step | None], known: Mapping[str, Outcome]) -> Answer:
+    return answer(step.text, [id for id, its_step in steps.items() if its_step is step], known)
 
 
 def _approved(record: Record) -> Answer:

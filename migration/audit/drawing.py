@@ -25,6 +25,8 @@ def template(path: Path, *, show: Callable[[str], str] = printable, **filters: C
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     def _shown(value: object) -> object:
+        if type(value) is str:  # nearly every value
+            return show(value)
         return show(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
     environment = Environment(
@@ -32,6 +34,7 @@ def template(path: Path, *, show: Callable[[str], str] = printable, **filters: C
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
+        auto_reload=False,  # no template changes while a run draws its page after each stage
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -16,7 +16,7 @@ def printable(text: str) -> str:
     and lone surrogates come out as ``\x1b``, ``\u202e`` and the like, so that a table name cannot clear the screen,
     hide a word or forge a line.
     """
-    if text.isascii() and text.replace("\n", " ").isprintable():
+    if text.isascii() and (text.isprintable() or text.replace("\n", " ").isprintable()):
         return text
     return "".join(
         char if char == "\n" or unicodedata.category(char) not in _SHOWN_ESCAPED else _escaped(char) for char in text
