@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from migration.audit.evidence import Record
 
 
-def write_private(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes, *, sync: bool = True) -> None:
     """Leave ``path`` with exactly ``data`` and mode 0600, also where another file was there before.
 
     Whoever reads meanwhile, or after a crash, finds the old content or the new one. A link at ``path`` is replaced,
-    not followed.
+    not followed. With ``sync=False``, for a file that is written again soon, that is not so after a power cut.
 
     Raises:
         OSError: The folder cannot be written, or the disk is full; ``path`` is as before.
@@ -35,8 +35,9 @@ def write_private(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -57,11 +57,14 @@ def finish(config: pytest.Config) -> None:
         report.draw()
 
 
-def finalise_html(path: Path) -> None:
-    """Harden the file that pytest-html has written, if there is one; mode 0600. Doing it twice changes nothing."""
+def finalise_html(path: Path, *, sync: bool = True) -> None:
+    """Harden the file that pytest-html has written, if there is one; mode 0600. Doing it twice changes nothing.
+
+    A file that is written again after the next test need not be waited for: ``sync=False``.
+    """
     if path.is_file():
         text = path.read_text("utf-8")
-        write_private(path, hardened(text).encode("utf-8"))
+        write_private(path, hardened(text).encode("utf-8"), sync=sync)
 
 
 class AuditReport:
@@ -112,16 +115,16 @@ class AuditReport:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
         """Harden the file that was written after a test."""
-        return self._hardening((yield))
+        return self._hardening((yield), sync=False)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
         """Harden the last file, before other wrappers of this hook see it."""
         return self._hardening((yield))
 
-    def _hardening(self, result: object) -> object:
+    def _hardening(self, result: object, *, sync: bool = True) -> object:
         if self.path:
-            finalise_html(self.path)
+            finalise_html(self.path, sync=sync)
         return result
 
     @pytest.hookimpl(trylast=True)
