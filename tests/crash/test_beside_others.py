@@ -157,12 +157,12 @@ def test_a_writer_that_comes_and_goes_loses_no_row(tmp_path: Path, file: str, sq
         rows = _rows(workspace.root / file, sql)
 
         with Writer(workspace.root / file, sql, "comes and goes") as writer:
-            ran = workspace.forked("migrate")
+            ran = workspace.run("migrate")
 
         where = "main.db" if ran.exit == 0 else file
         if ran.exit == 3:  # it left the run no moment alone
             assert "NOT PUT BACK: main.db is locked" in ran.text
-            ran = workspace.forked("rollback", "--discard-changes")
+            ran = workspace.run("rollback", discard_changes=True)
             assert ran.exit == 0, ran.text
         assert ran.exit in (0, 1, 4), ran.text
         there = _rows(workspace.root / where, sql)
@@ -176,7 +176,7 @@ def test_a_write_between_commit_and_archive_is_noticed_and_stays(workspace: Work
     workspace.execute("old.db", f"PRAGMA journal_mode={mode}")
     before = workspace.contents()
 
-    ran = workspace.forked("migrate", plugin=Before(ARCHIVING, _write_in_the_gap))
+    ran = workspace.run("migrate", plugin=Before(ARCHIVING, _write_in_the_gap))
 
     assert ran.exit in (1, 3), ran.text
     assert "old.db: was written to by another process while the run held it" in ran.text
@@ -209,12 +209,12 @@ def test_a_reader_that_comes_in_the_middle_ends_the_run(workspace: Workspace, mo
     workspace.execute("old.db", f"PRAGMA journal_mode={mode}")
     before = workspace.contents()
 
-    ran = workspace.forked("migrate", plugin=Before(ARCHIVING, lambda _run: _visit(workspace.root / "old.db", sql)))
+    ran = workspace.run("migrate", plugin=Before(ARCHIVING, lambda _run: _visit(workspace.root / "old.db", sql)))
 
     assert ran.exit == 1, ran.text
     assert "old.db: is " in ran.text
     assert workspace.contents() == before
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
 
 
 def _visit(path: Path, sql: str) -> Callable[[], object]:
@@ -236,7 +236,7 @@ def test_whoever_is_there_first_is_named(workspace: Workspace, file: str, sql: s
     """Idle in WAL mode, or with the exclusive lock: refused within the deadline, and nothing is touched."""
     with other_process(workspace.root / file, sql) as pid:
         before = workspace.files()
-        ran = workspace.forked("migrate")
+        ran = workspace.run("migrate")
         after = workspace.files()
 
     assert ran.exit == 4, ran.text
@@ -250,7 +250,7 @@ def test_the_lock_file_of_a_dead_process_keeps_nobody_out(workspace: Workspace) 
     lock.parent.mkdir(mode=0o700)
     lock.write_text("1\npytest -m migrate\n")
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
     assert not lock.exists()

@@ -40,7 +40,7 @@ def test_a_malicious_database_is_moved_or_refused_and_never_run(tmp_path: Path, 
     before = workspace.files()
     began = time.monotonic()
 
-    ran = workspace.forked("verify")
+    ran = workspace.run("verify")
 
     table.ended.append(Ended(harm.what, ending(ran), time.monotonic() - began, peak() // 1_000_000))
     assert ran.exit == (4 if harm.id else 0), ran.text

@@ -109,7 +109,7 @@ def test_what_an_application_does_wrong_is_seen_and_everything_is_put_back(
     add_smoke(workspace, wrong.python.replace("LOCK", str(tmp_path / "lock")), wrong.said)
     before = workspace.contents()
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     after = workspace.contents()
     before.pop("app.log")  # what an application logged stays
@@ -140,7 +140,7 @@ def test_a_database_that_an_application_made_is_kept_in_the_backup_set(workspace
     """It is in nobody's way when the run is repeated, and it is not deleted."""
     add_smoke(workspace, "import sqlite3; sqlite3.connect('second.db').execute('CREATE TABLE t(id)')")
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     steps = [finding.text for finding in ran.findings if finding.id == "rollback-step"]
     assert any("moved second.db, which an application made" in step for step in steps)
@@ -168,7 +168,7 @@ def test_a_rehearsal_notices_an_application_that_opens_the_workspace_itself(
     add_smoke(workspace, python.replace("ROOT", str(workspace.root)))
     before = workspace.files()
 
-    ran = workspace.forked("verify")
+    ran = workspace.run("verify")
 
     assert ran.exit == 1, ran.text
     assert ran.failed == {"smoke:wrong"}
@@ -181,7 +181,7 @@ def test_a_first_insert_is_tried_and_taken_back(workspace: Workspace, verb: str)
     """With ``writes = true`` it happens on a copy: it is listed, and the rows are those that were moved."""
     add_smoke(workspace, _INSERT, 'writes = true\nexpect = { stdout = "^1$" }', name="inserts")
 
-    ran = workspace.forked(verb)
+    ran = workspace.run(verb)
 
     assert ran.exit == 0, ran.text
     assert [(finding.id, finding.level, finding.subject, finding.count) for finding in ran.findings] == [
@@ -199,7 +199,7 @@ def test_a_first_insert_that_fails_refuses_the_run(workspace: Workspace) -> None
     add_smoke(workspace, _INSERT, "writes = true", name="inserts")
     before = workspace.contents()
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 1, ran.text
     assert ran.failed == {"smoke:inserts"}

@@ -22,12 +22,12 @@ def _kill(_run: object) -> None:
 def test_a_report_tells_of_refused_killed_and_accepted_runs_before_it(workspace: Workspace) -> None:
     """Oldest first; where to find each; a run that was killed says how one can tell."""
     workspace.edit("consolidation.toml", "rows = 3", "rows = 4")
-    refused = workspace.forked("migrate")
+    refused = workspace.run("migrate")
     workspace.edit("consolidation.toml", "rows = 4", "rows = 3")
-    killed = workspace.forked("migrate", plugin=Before(ARCHIVED, _kill))
-    accepted = workspace.forked("migrate")
+    killed = workspace.run("migrate", plugin=Before(ARCHIVED, _kill))
+    accepted = workspace.run("migrate")
 
-    checked = workspace.forked("verify")
+    checked = workspace.run("verify")
 
     assert refused.evidence["attempts"] == []
     attempts = checked.evidence["attempts"]
@@ -43,11 +43,11 @@ def test_a_report_tells_of_refused_killed_and_accepted_runs_before_it(workspace:
 
 def test_without_the_reports_the_backup_sets_still_tell(workspace: Workspace) -> None:
     """Reports are moved or lost; what a set's record and ledger know is in the list all the same."""
-    workspace.forked("migrate", plugin=Before(ARCHIVED, _kill))
-    accepted = workspace.forked("migrate")
+    workspace.run("migrate", plugin=Before(ARCHIVED, _kill))
+    accepted = workspace.run("migrate")
     shutil.rmtree(workspace.reports)
 
-    checked = workspace.forked("verify")
+    checked = workspace.run("verify")
 
     undone, stands = checked.evidence["attempts"]
     assert (undone["verdict"], undone["exit_code"], undone["report"]) == ("not shown", None, "")
@@ -58,10 +58,10 @@ def test_without_the_reports_the_backup_sets_still_tell(workspace: Workspace) ->
 
 def test_runs_on_another_workspace_of_the_same_name_are_not_among_them(workspace: Workspace, tmp_path: Path) -> None:
     """They share a reports folder, and their folders are called alike."""
-    workspace.forked("verify")
+    workspace.run("verify")
     other = Workspace(shutil.copytree(workspace.root, tmp_path / "elsewhere" / "workspace"), workspace.reports)
 
-    ran = other.forked("verify")
+    ran = other.run("verify")
 
     assert ran.exit == 0, ran.text
     assert ran.evidence["workspace"]["name"] == "workspace"
@@ -76,7 +76,7 @@ def test_a_damaged_report_does_not_hinder_a_run(workspace: Workspace) -> None:
     (workspace.reports / "20250101_000002-migrate").mkdir()
     (workspace.reports / "20250101_000003-migrate").write_text("a file")
 
-    ran = workspace.forked("verify")
+    ran = workspace.run("verify")
 
     assert ran.exit == 0, ran.text
     assert ran.evidence["attempts"] == []

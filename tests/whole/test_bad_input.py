@@ -134,7 +134,7 @@ def test_bad_input_is_refused_in_words_and_nothing_is_touched(workspace: Workspa
     case.spoil(workspace)
     before = workspace.files()
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 4, ran.text
     assert case.criterion in ran.failed
@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_written_is_refused(workspace: Workspace) -> Non
     workspace.root.chmod(0o500)
     before = workspace.files()
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
     after = workspace.files()
     workspace.root.chmod(0o700)
 
@@ -211,7 +211,7 @@ def test_a_database_in_use_is_refused_and_the_process_named(workspace: Workspace
     before = workspace.files()
 
     with other_process(workspace.root / file, sql) as pid:
-        ran = workspace.forked("migrate")
+        ran = workspace.run("migrate")
         after = workspace.files()
 
     assert ran.exit == 4, ran.text

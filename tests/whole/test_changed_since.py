@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace) -> None:
     """It refuses and names the table; told to discard the change, it keeps it in the backup set."""
     contents = workspace.contents()
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
     workspace.execute("main.db", "INSERT INTO tasks VALUES ('d', 'four', 4, NULL)")
     before = workspace.files()
     changed = read_contents(workspace.root / "main.db").digest
 
-    refused = workspace.forked("rollback")
+    refused = workspace.run("rollback")
     after = workspace.files()
-    discarded = workspace.forked("rollback", "--discard-changes")
+    discarded = workspace.run("rollback", discard_changes=True)
 
     assert refused.exit == 4, refused.text
     assert "tasks: 3 rows" in refused.text

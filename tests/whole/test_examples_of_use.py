@@ -84,7 +84,7 @@ def test_cron_is_silent_unless_something_is_wrong(workspace: Workspace) -> None:
     """What is printed is mailed: nothing on a good night, the reason on a bad one."""
     line = (DOCS / "crontab").read_text("utf-8").splitlines()[-1]
     command = line.split(maxsplit=5)[5]
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
 
     right = here(command, workspace)
     workspace.execute("main.db", "DROP TABLE tags")

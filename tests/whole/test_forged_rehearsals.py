@@ -26,7 +26,7 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace whose plan demands a rehearsal, and that was rehearsed."""
     workspace = small_workspace(tmp_path_factory.mktemp("rehearsed"))
     workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
-    ran = workspace.forked("verify")
+    ran = workspace.run("verify")
     assert ran.exit == 0, ran.text
     return workspace
 

@@ -54,7 +54,7 @@ def test_a_hot_journal_is_taken_back_and_said_so(workspace: Workspace, file: str
     die_in_a_transaction(workspace.root / file)
     found = {name: (workspace.root / name).read_bytes() for name in (file, f"{file}-journal")}
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
     assert f"{file}: a process had died in mid-transaction" in findings(ran)
@@ -69,7 +69,7 @@ def test_a_rehearsal_takes_it_back_on_the_copies_only(workspace: Workspace) -> N
     die_in_a_transaction(workspace.root / "old.db")
     before = workspace.files()
 
-    ran = workspace.forked("verify")
+    ran = workspace.run("verify")
 
     assert ran.exit == 0, ran.text
     assert "old.db: a process had died in mid-transaction" in findings(ran)
@@ -91,7 +91,7 @@ def test_when_something_else_is_wrong_it_is_left_alone(workspace: Workspace, spo
     spoil(workspace)
     before = workspace.files()
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 4, ran.text
     assert ran.failed & {"rows-as-stated", "references-found"}
@@ -106,7 +106,7 @@ def test_a_journal_of_a_transaction_over_several_databases_is_refused(workspace:
         journal.write(b"\0\0\0\0" + name + len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + JOURNAL_MAGIC)
     before = workspace.files()
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 4, ran.text
     assert "old.db: has a hot journal" in ran.text
@@ -126,7 +126,7 @@ def test_a_journal_that_goes_while_it_is_looked_at_was_no_hot_one(
 def test_a_transaction_that_somebody_is_in_is_left_alone(workspace: Workspace) -> None:
     """It looks the same on disk; the living process is named, and its transaction goes on."""
     with in_a_transaction(workspace.root / "old.db") as process:
-        ran = workspace.forked("migrate")
+        ran = workspace.run("migrate")
         process.communicate("commit")
 
     assert ran.exit == 4, ran.text

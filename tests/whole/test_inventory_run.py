@@ -28,7 +28,7 @@ def test_a_folder_of_all_kinds_gets_a_plan_that_can_be_rehearsed(mixed: Workspac
     """Nothing else is written, what could not be decided is marked, and the rehearsal passes without an edit."""
     before = mixed.files()
 
-    ran = mixed.forked("inventory")
+    ran = mixed.run("inventory")
 
     assert ran.exit == 0, ran.text
     assert (ran.evidence["mode"], ran.evidence["verdict"]) == ("inventory", "accepted")
@@ -38,7 +38,7 @@ def test_a_folder_of_all_kinds_gets_a_plan_that_can_be_rehearsed(mixed: Workspac
     assert f"next:       pytest -m verify --workspace={mixed.root}" in ran.text
     assert "shop.db                target            3          7" in ran.text
 
-    rehearsal = mixed.forked("verify")
+    rehearsal = mixed.run("verify")
     assert rehearsal.exit == 0, rehearsal.text
 
 
@@ -47,8 +47,8 @@ def test_the_sample_without_its_plan_gets_one_that_passes_its_rehearsal(tmp_path
     workspace = Workspace(build(tmp_path / "workspace", decisions=True), tmp_path / "reports")
     workspace.plan.unlink()
 
-    ran = workspace.forked("inventory")
-    rehearsal = workspace.forked("verify")
+    ran = workspace.run("inventory")
+    rehearsal = workspace.run("verify")
 
     assert ran.exit == 0, ran.text
     assert ran.evidence["inventory"]["decisions"] == 0
@@ -77,7 +77,7 @@ def test_a_plan_that_is_there_stays(mixed: Workspace) -> None:
     """The proposal goes beside it, and is what the next command names."""
     mixed.plan.write_text("# mine\n")
 
-    ran = mixed.forked("inventory")
+    ran = mixed.run("inventory")
 
     assert ran.exit == 0, ran.text
     assert mixed.plan.read_text() == "# mine\n"
@@ -108,7 +108,7 @@ def test_one_database_alone_gets_no_plan(tmp_path: Path) -> None:
     workspace.root.mkdir()
     execute(workspace.root / "only.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
 
-    ran = workspace.forked("inventory")
+    ran = workspace.run("inventory")
 
     assert ran.exit == 0, ran.text
     assert list(workspace.files()) == ["only.db"]
@@ -119,7 +119,7 @@ def test_one_database_alone_gets_no_plan(tmp_path: Path) -> None:
 def test_who_has_a_database_open_is_named_and_does_not_keep_it_from_being_looked_at(mixed: Workspace) -> None:
     """In the terminal, in the evidence, and in the plan: that process is to be ended before migrating."""
     with other_process(mixed.root / "south.db", "SELECT 1") as pid:
-        ran = mixed.forked("inventory")
+        ran = mixed.run("inventory")
 
     assert ran.exit == 0, ran.text
     assert f"open in process {pid} (" in ran.text
@@ -140,7 +140,7 @@ def test_a_fault_turns_its_criterion_red(mixed: Workspace, criterion: str) -> No
     test, file, data = FAULTS[criterion]
     plant = Before(test, lambda _run: (mixed.root / file).write_bytes(data) and None)
 
-    ran = mixed.forked("inventory", plugin=plant)
+    ran = mixed.run("inventory", plugin=plant)
 
     assert ran.exit == 1, ran.text
     assert ran.failed == {criterion}

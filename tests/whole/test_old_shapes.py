@@ -56,7 +56,7 @@ def test_an_old_backup_set_rolls_back(old: Old) -> None:
     """Databases, code and names are those of before the migration, proved by criteria and by our own reading."""
     assert old.now == old.after
 
-    ran = old.workspace.forked("rollback")
+    ran = old.workspace.run("rollback")
 
     assert (ran.exit, ran.failed, ran.evidence["verdict"]) == (0, set(), "accepted"), ran.text
     assert ran.outcomes == {"97-rollback": "passed"}
@@ -67,7 +67,7 @@ def test_an_old_consolidation_is_checked_and_accepted(old: Old) -> None:
     """Archives, target and code are compared with what the release of then wrote down; not a byte is changed."""
     files = old.workspace.files()
 
-    ran = old.workspace.forked("verify")
+    ran = old.workspace.run("verify")
 
     assert (ran.exit, ran.failed, ran.evidence["verdict"]) == (0, set(), "accepted"), ran.text
     assert ran.outcomes == {"98-check": "passed"}
@@ -79,14 +79,14 @@ def test_an_old_consolidation_whose_archive_was_changed_is_found(old: Old) -> No
     [archive] = old.workspace.root.glob("notes.db.archived_*")
     old.workspace.execute(archive.name, "INSERT INTO notes VALUES ('late')")
 
-    ran = old.workspace.forked("verify")
+    ran = old.workspace.run("verify")
 
     assert (ran.exit, ran.failed) == (1, {"archives-unchanged"}), ran.text
 
 
 def test_an_old_consolidation_is_not_done_again(old: Old) -> None:
     """A migration by the same plan has nothing to do."""
-    ran = old.workspace.forked("migrate")
+    ran = old.workspace.run("migrate")
 
     assert (ran.exit, ran.evidence["already"]) == (0, True), ran.text
     assert old.now == old.after
@@ -98,7 +98,7 @@ def test_an_old_bundle_is_whole_and_follows(shape: Path, name: str, tmp_path: Pa
     """Its verdict is the one that its run came to, whatever that was."""
     document = json.loads(read_bundle(shape / f"{name}.zip").files["evidence.json"])
 
-    ran = Workspace(tmp_path / "nowhere", tmp_path / "reports").forked("verify", f"--bundle={shape / f'{name}.zip'}")
+    ran = Workspace(tmp_path / "nowhere", tmp_path / "reports").run("verify", bundle=shape / f"{name}.zip")
 
     assert (document["mode"], document["verdict"], document["exit_code"]) == ENDS[name]
     assert (ran.exit, ran.failed, ran.evidence["verdict"]) == (0, set(), "accepted"), ran.text
@@ -131,7 +131,7 @@ def test_a_forged_old_bundle_is_refused(
     edited(files, change)
     forged = zipped(tmp_path / "forged.zip", files)
 
-    ran = Workspace(tmp_path / "nowhere", tmp_path / "reports").forked("verify", f"--bundle={forged}")
+    ran = Workspace(tmp_path / "nowhere", tmp_path / "reports").run("verify", bundle=forged)
 
     assert ran.exit == 1, ran.text
     assert criterion in ran.failed

@@ -24,18 +24,18 @@ def test_the_faults_of_somebody_elses_consolidation_are_found(tmp_path: Path) ->
     """Right, it is accepted; with indexes, a row and two columns wrong, each criterion says so; no byte is written."""
     kept = build(tmp_path / "kept")
     workspace = Workspace(shutil.copytree(kept, tmp_path / "workspace"), tmp_path / "reports")
-    assert workspace.forked("migrate").exit == 0
+    assert workspace.run("migrate").exit == 0
     shutil.rmtree(workspace.root / "backups")  # nothing is left that says it was ours, but for the row of history
 
     before = workspace.files()
-    right = workspace.forked("verify", f"--originals={kept}")
+    right = workspace.run("verify", originals=kept)
     unwritten = workspace.files()
     con = open_existing(workspace.root / "workspace.db")
     for statements in FAULTS.values():
         for statement in statements.split(";"):
             con.execute(statement)
     con.close()
-    wrong = workspace.forked("verify", f"--originals={kept}")
+    wrong = workspace.run("verify", originals=kept)
 
     assert right.exit == 0, right.text
     assert right.evidence["mode"] == "check"

@@ -48,7 +48,7 @@ def test_each_settled_row_is_listed_by_its_key(
             execute(root / f"{name}.db", f"INSERT INTO t VALUES ('{key}', '{word}')")
     workspace = Workspace(root, tmp_path / "reports")
 
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
     with looking(root / "main.db") as con:

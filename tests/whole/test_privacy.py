@@ -140,7 +140,7 @@ def test_with_show_values_a_collision_names_its_keys_but_no_secret_ones(workspac
         workspace.execute(database, f"{table}; INSERT INTO logins VALUES ('ada', '{CANARY}')")
     workspace.edit("consolidation.toml", 'name = "loose"', 'name = "loose"\n\n  [[source.table]]\n  name = "logins"')
 
-    withheld = workspace.forked("migrate")
+    withheld = workspace.run("migrate")
     shown = workspace.forked("migrate", "--show-values", "--withhold-output")
 
     assert "a key collision" in withheld.text
@@ -193,7 +193,7 @@ def test_row_that_differs_shows_its_values_on_demand(workspace: Workspace) -> No
 def test_row_that_was_changed_since_is_named_without_its_values(workspace: Workspace) -> None:
     """A check of what stands accepts it, names it in a finding, and has the record of it."""
     workspace.edit("consolidation.toml", f"'{CANARY[:6]}' + '{CANARY[6:]}'", "1")
-    workspace.forked("migrate")
+    workspace.run("migrate")
     workspace.execute("main.db", f"UPDATE secrets SET body = '{CANARY}-2'; UPDATE people SET name = 'Eve' WHERE id = 1")
 
     ran = workspace.forked("verify")

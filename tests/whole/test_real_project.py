@@ -85,7 +85,7 @@ def test_a_real_project_is_rehearsed_with_edits_under_way(tmp_path: Path) -> Non
     project.edit("config/settings.yaml", "debug: false", "debug: true")
     before = project.files()
 
-    ran = project.forked("verify")
+    ran = project.run("verify")
 
     assert ran.exit == 0, ran.text
     assert (ran.findings[0].id, ran.findings[0].subject) == ("uncommitted-edits", "config/settings.yaml")
@@ -98,7 +98,7 @@ def test_a_reference_in_an_f_string_is_noticed(tmp_path: Path) -> None:
     project = real_project(tmp_path, references="[[reference]]".join(["", *others]))
     before = project.contents()
 
-    ran = project.forked("migrate")
+    ran = project.run("migrate")
 
     assert ran.exit == 1, ran.text
     assert ran.failed == {"no-stale-references"}
@@ -113,7 +113,7 @@ def test_a_real_project_is_consolidated_without_git_and_with_the_references_that
 
     made = propose(scope_of(load(project.plan), project.root, project.root, own=[project.plan]))
     project.plan.write_text(PLAN + references_of(made) + REST)
-    ran = project.forked("migrate")
+    ran = project.run("migrate")
 
     assert [one.file for one in made if one.understood] == [one.file for one in made]
     assert ran.exit == 0, ran.text
@@ -130,7 +130,7 @@ def test_the_sample_is_rehearsed_with_the_references_that_are_proposed(tmp_path:
 
     made = propose(scope_of(load(sample.plan), sample.root, sample.root, own=[sample.plan]))
     sample.plan.write_text(head + references_of(made) + "#" + after, "utf-8")
-    ran = sample.forked("verify")
+    ran = sample.run("verify")
 
     assert (len(rest), len(made)) == (3, 3)
     assert ran.exit == 0, ran.text

@@ -67,7 +67,7 @@ def test_bad_input_is_found_by_a_rehearsal_too(workspace: Workspace, scratch: Pa
     workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")
     before = workspace.files()
 
-    ran = workspace.forked("verify")
+    ran = workspace.run("verify")
 
     assert ran.exit == 4, ran.text
     assert "old.db:tasks: 3 rows (expected: 4 rows)" in ran.text
@@ -82,9 +82,9 @@ def test_a_running_application_stops_a_migration_and_not_a_rehearsal(workspace: 
 
     with other_process(workspace.root / "main.db", "SELECT * FROM people") as pid:
         before = workspace.files()
-        rehearsed = workspace.forked("verify")
+        rehearsed = workspace.run("verify")
         after_rehearsal = workspace.files()
-        refused = workspace.forked("migrate")
+        refused = workspace.run("migrate")
         after_refusal = workspace.files()
 
     assert rehearsed.exit == 0, rehearsed.text

@@ -20,7 +20,7 @@ def demanding(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace whose plan demands a rehearsal of the last day, and that was rehearsed."""
     workspace = small_workspace(tmp_path_factory.mktemp("demanding"))
     workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
-    ran = workspace.forked("verify")
+    ran = workspace.run("verify")
     assert ran.exit == 0, ran.text
     return workspace
 
@@ -38,7 +38,7 @@ def age(workspace: Workspace, by: timedelta) -> None:
 
 def test_what_was_rehearsed_is_migrated_and_the_report_says_when(demanding: Workspace) -> None:
     """The rehearsal is named by its id and its time; the way back was drilled then."""
-    ran = demanding.forked("migrate")
+    ran = demanding.run("migrate")
 
     assert ran.exit == 0, ran.text
     assert "-rehearsal passed at 20" in said(ran)
@@ -67,7 +67,7 @@ def test_what_was_not_rehearsed_is_refused(demanding: Workspace, meddle: object,
     meddle(demanding)
     before = demanding.files()
 
-    ran = demanding.forked("migrate")
+    ran = demanding.run("migrate")
 
     assert ran.exit == 4, ran.text
     assert ran.failed == {"rehearsed"}
@@ -77,7 +77,7 @@ def test_what_was_not_rehearsed_is_refused(demanding: Workspace, meddle: object,
 
 def test_without_the_key_the_report_says_that_none_was_made(workspace: Workspace) -> None:
     """Nothing is demanded, and a reader still learns it."""
-    ran = workspace.forked("migrate")
+    ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
     assert said(ran) == "the plan demands no rehearsal, and no report of one is there"

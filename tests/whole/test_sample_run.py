@@ -75,7 +75,7 @@ def test_the_sample_is_rehearsed_consolidated_checked_and_put_back(tmp_path: Pat
     [record] = workspace.root.glob("backups/*/record.json")
     assert json.loads(record.read_bytes()) == migrated.evidence
 
-    again = workspace.forked("migrate")
+    again = workspace.run("migrate")
     assert again.exit == 0, again.text
     assert "Already consolidated" in again.text
     assert again.evidence["already"] is True

@@ -1,4 +1,4 @@
-"""A small workspace, and whole runs on it: each is pytest itself, in a process of its own."""
+"""A small workspace, and whole runs on it: each is pytest itself or the engine alone, in a process of its own."""
 
 from __future__ import annotations
 
@@ -30,13 +30,23 @@ from migration.audit.told import tell
 from migration.audit.verdict_check import adding_up, following
 from migration.engine import connections
 from migration.engine.content import read_contents
+from migration.engine.exit_codes import ExitCode
 from migration.engine.findings import Finding
+from migration.engine.pipeline import go_through
+from migration.engine.request import Settings
+from migration.harness.closing import last_lines
 from migration.harness.outcome import stage_of
 from migration.harness.state import SESSION
+from migration.plan.printable import printable
+from migration.plan.problem import ProblemError
+from migration.session import open_session
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from migration.engine.pipeline import Pipeline
+    from migration.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -174,11 +184,23 @@ class Workspace:
 
     def forked(self, verb: str, *args: str, plugin: object = None) -> Ran:
         """Run the same in a fork of this process, which has the imports behind it; ``plugin`` may meddle with it."""
+        return self._forked(_pytest_code, self._args(verb, *args), plugin)
+
+    def run(self, verb: str, *, plugin: Before | None = None, **options: Any) -> Ran:
+        """Take a run through the engine in a fork, which costs a quarter of the same with pytest around it.
+
+        Args:
+            verb: What to run.
+            plugin: Acts before a stage or a criterion.
+            options: Further settings, such as ``discard_changes=True``.
+        """
+        settings = Settings(workspace=self.root, plan=self.plan, reports=self.reports, **options)
+        return self._forked(_engine_code, settings, verb, plugin)
+
+    def _forked(self, code: Callable[..., int], *arguments: object) -> Ran:
         importlib.import_module("migration.harness.warmed")
         before = self._folders()
-        child = multiprocessing.get_context("fork").Process(
-            target=_run_pytest, args=(self._args(verb, *args), self.output, plugin)
-        )
+        child = multiprocessing.get_context("fork").Process(target=_be, args=(self.output, code, *arguments))
         child.start()
         child.join(DEADLINE)
         if child.exitcode is None:
@@ -284,9 +306,28 @@ class Before:
         criteria = [id for mark in item.iter_markers("criterion") for id in mark.args]
         stage = stage_of(item)
         here = self._place in criteria or (not criteria and stage is not None and stage.id == self._place)
-        undo = self._act(item.config.stash[SESSION].run) if here else None
-        try:
+        with self._acting(item.config.stash[SESSION].run, here=here):
             return (yield)
+
+    def watch(self, run: Pipeline) -> None:
+        """Act in a run that has no pytest around it."""
+        perform, check = run.perform, run.check
+
+        def perform_watched(stage: Stage) -> None:
+            with self._acting(run, here=stage.id == self._place):
+                perform(stage)
+
+        def check_watched(criterion: str) -> object:
+            with self._acting(run, here=criterion == self._place):
+                return check(criterion)
+
+        vars(run).update(perform=perform_watched, check=check_watched)
+
+    @contextlib.contextmanager
+    def _acting(self, run: Pipeline, *, here: bool) -> Iterator[None]:
+        undo = self._act(run) if here else None
+        try:
+            yield
         finally:
             if undo:
                 undo()
@@ -300,8 +341,8 @@ def _assert_consistent(folder: Path) -> None:
     assert not wrong, wrong
 
 
-def _run_pytest(args: list[str], output: Path, plugin: object) -> None:
-    """Be pytest, as ``python -m pytest`` would be in the repository, and exit with its code."""
+def _be(output: Path, run: Callable[..., int], *arguments: object) -> None:
+    """Be a process of its own, in the repository, and exit with the code of the run."""
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -311,16 +352,41 @@ def _run_pytest(args: list[str], output: Path, plugin: object) -> None:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.chdir(REPOSITORY)
     gc.disable()  # a run is short
-    args = [*args, "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # they were imported, and rewritten, before
     connections.BUSY_SECONDS = 0.1  # nothing in a test releases a lock while it is waited for
     try:
-        code = int(pytest.main(args, plugins=[plugin] if plugin else []))
+        code = run(*arguments)
     except BaseException:  # noqa: BLE001 -- this is where a traceback would reach the user
         traceback.print_exc()
         code = 99
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _pytest_code(args: list[str], plugin: object) -> int:
+    """Return what ``python -m pytest`` exits with."""
+    args = [*args, "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # they were imported, and rewritten, before
+    return int(pytest.main(args, plugins=[plugin] if plugin else []))
+
+
+def _engine_code(settings: Settings, verb: str, plugin: Before | None) -> int:
+    """Return what a run exits with, and print what pytest prints last."""
+    try:
+        session = open_session(settings, verb)
+    except ProblemError as error:
+        print(printable(str(error)))  # noqa: T201 -- the fork has a file for it
+        return ExitCode.REFUSED
+    try:
+        session.prepare()
+        if plugin:
+            plugin.watch(session.run)
+        go_through(session.run)
+    finally:
+        session.end()
+        session.write()
+    for line, _markup in last_lines(session):
+        print(line)  # noqa: T201 -- as above
+    return session.code
 
 
 def _bytes(path: Path) -> tuple[object, ...]:
