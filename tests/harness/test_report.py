@@ -95,8 +95,11 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     return pytester
 
 
+_LIGHT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+
+
 def _run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return project.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
+    return project.runpytest_inprocess(*_LIGHT, *arguments)
 
 
 def _report(project: pytest.Pytester) -> Path:
@@ -112,7 +115,7 @@ def _data(html: str) -> dict[str, Any]:
 
 
 def test_a_report_has_the_verdict_without_a_script_and_every_text_escaped(project: pytest.Pytester) -> None:
-    """One run, looked at from all sides: a second subprocess would tell no more."""
+    """One run, looked at from all sides: a second one would tell no more."""
     _run(project)
     html = _report(project).read_text("utf-8")
     static = html[: html.index("data-jsonblob")]
@@ -162,7 +165,7 @@ def test_the_file_that_a_killed_run_leaves_says_that_it_is_unfinished(project: p
         def test_killed(): os.kill(os.getpid(), signal.SIGKILL)
     """)
 
-    result = _run(project)
+    result = project.runpytest_subprocess(*_LIGHT)
 
     left = _report(project).read_text("utf-8")
     assert result.ret == -signal.SIGKILL
