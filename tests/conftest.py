@@ -10,6 +10,8 @@ import pytest
 
 LEFT_OUT = ("long", "crash", "thorough")  # marks that have to be asked for, by -m and their name; longest first
 _HERE = Path(__file__).parent
+_MEMORY = Path("/dev/shm")  # where it is: thousands of small databases would wait for a disk at each COMMIT
+_ROOM = 4_000_000_000  # bytes
 _MARKS = (
     "long: runs for minutes; pytest -m long",
     "crash: 40 calls of each fault, for minutes; pytest -m crash",
@@ -45,6 +47,15 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole and plain and getattr(option, "numprocesses", 0) is None:
         option.numprocesses = os.cpu_count() or 1
         option.dist = "worksteal"  # tests of one file mostly stay together, with what they share
+    if whole and not option.basetemp and _MEMORY.is_dir() and _serves(_MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def _serves(folder: Path) -> bool:
+    """Whether tests can have their folders there: whole runs need 350 MB, and pytest keeps three; programs are run."""
+    status = os.statvfs(folder)
+    has_room = status.f_bavail * status.f_frsize >= _ROOM
+    return has_room and os.access(folder, os.W_OK) and not status.f_flag & os.ST_NOEXEC
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
