@@ -91,9 +91,7 @@ def test_every_message_is_a_sentence_of_fact_and_says_what_to_do(message: Messag
 
 def test_every_refusal_of_the_harness_has_an_id() -> None:
     """pytest.UsageError is raised bare only where each line of it has an id already."""
-    bare = Counter(
-        message.where.split(":")[0] for message in CALLS if _name(message.call) == "pytest.UsageError"
-    )
+    bare = Counter(message.where.split(":")[0] for message in CALLS if _name(message.call) == "pytest.UsageError")
 
     assert bare == {
         "migration/harness/begin.py": 1,

@@ -52,7 +52,7 @@ def _verdict(attempt: Attempt) -> Iterator[_Pair]:
     """Yield what contradicts the verdict; earlier releases said it in other words after the first ones."""
     words = "Already consolidated" if attempt.already else attempt.mode.accepted.partition(":")[0]
     accepted = attempt.verdict == "accepted"
-    if attempt.headline.startswith(words) != accepted:
+    if (attempt.headline[: len(words)] == words) != accepted:
         yield "headline", f"{words} ..." if accepted else "no acceptance", attempt.headline
     refused = attempt.verdict == "refused" and attempt.exit_code == ExitCode.ACCEPTED
     if refused or (accepted and attempt.exit_code not in _ACCEPTED):

@@ -65,7 +65,7 @@ def demands(plan: Plan, record: Record) -> Iterator[Demand]:
 def absent_sources(plan: Plan, record: Record) -> list[str]:
     """Return the files of the sources that the plan requires and that the record does not know."""
     known = {source.name for source in record.sources}
-    return [source.file for source in plan.sources if not source.optional and source.name not in known]
+    return [source.file for source in plan.sources if not source.optional and printable(source.name) not in known]
 
 
 def absent_moves(plan: Plan, record: Record) -> list[str]:
@@ -75,10 +75,15 @@ def absent_moves(plan: Plan, record: Record) -> list[str]:
     return [
         f"{source.file}:{table.name}"
         for source in plan.sources
-        if source.name in known
+        if printable(source.name) in known
         for table in source.tables
-        if (source.name, folded(table.name), folded(table.into)) not in moved
+        if (printable(source.name), _known_as(table.name), _known_as(table.into)) not in moved
     ]
+
+
+def _known_as(name: str) -> str:
+    """Return what a table of the plan is compared by: evidence has every text printable, and SQLite's names no case."""
+    return folded(printable(name))
 
 
 def _of_databases(plan: Plan, record: Record, present: list[str]) -> Iterator[Demand]:
@@ -96,7 +101,7 @@ def _of_databases(plan: Plan, record: Record, present: list[str]) -> Iterator[De
 
 def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
     stated = {
-        (source.name, folded(table.name))
+        (printable(source.name), _known_as(table.name))
         for source in plan.sources
         for table in source.tables
         if table.rows is not None

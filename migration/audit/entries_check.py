@@ -126,7 +126,8 @@ def _other_digests(passed: list[Evidence], told: BundleContents, record: Record)
 
 
 def _change(told: BundleContents, record: Record) -> list[Observation]:
-    if told.plan is None or record.mode is Mode.INVENTORY:  # which leaves the plan that it proposes
+    was_loaded = record.plan["sha256"] or record.verdict == "accepted"
+    if told.plan is None or not was_loaded or record.mode is Mode.INVENTORY:  # which leaves the plan that it proposes
         return []
     stated = told.plan.change.model_dump()
     return [

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from migration.audit.answers import counts
 from migration.audit.bundle_check import DOUBT, PAGE, agreement
 from migration.audit.code import statements_of
-from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
+from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2, printable_texts
 from migration.audit.page import STYLES, page
 from migration.audit.page_file import environment, is_own_version, own_styles, page_file, surround_of, title
 from migration.audit.page_reader import AROUND, PageReader
@@ -64,7 +64,7 @@ def completed(told: BundleContents, record: Record) -> Record:
     return replace(
         record,
         sources=sources,
-        asked=asked_of(plan) if plan else {},
+        asked=printable_texts(asked_of(plan)) if plan else {},  # as the evidence has its names
         limits=limits(plan) if plan else (DIGESTS,) if record.mode is Mode.BUNDLE else (),
         diff=told.bundle.files.get("code.diff", b"").decode("utf-8", "surrogateescape"),
         sql=tuple(statements_of(told.bundle.text("sql.log"))),

@@ -42,7 +42,7 @@ def entry(
 def judged(*entries: Evidence, schema: int = SCHEMA, plan: Plan | None = None, **facts: Any) -> list[Observation]:
     """Return what is observed about a record of these entries that need not be complete."""
     given: dict[str, Any] = {"verdict": "refused", "sources": (_SOURCE,), "target": _TARGET, "moves": ()}
-    given |= {"drilled": "", "applications": (), "attempts": ()} | facts
+    given |= {"rollback": accepted().rollback | {"drilled": ""}, "smoke": (), "attempts": ()} | facts
     versions = accepted().versions | {"sqlite-consolidate": migration.__version__}
     record = replace(accepted(), versions=versions, criteria=entries, **given)
     return consistent(BundleContents(Bundle("some.zip", {}), {}, None, record, schema=schema, plan=plan))
@@ -217,6 +217,7 @@ def test_record_from_which_nothing_is_missing_says_so(
 def test_record_that_need_not_be_complete_misses_nothing(facts: dict[str, Any]) -> None:
     """What other releases demanded is not known, nor what a run reached that failed or had nothing to do."""
     record: Record = replace(accepted(), criteria=(), sources=(_SOURCE,), target=_TARGET, change=_COMPLETE["change"])
+    record = replace(record, smoke=(), attempts=(), rollback=record.rollback | {"drilled": ""})
     record = replace(record, versions=record.versions | {"sqlite-consolidate": migration.__version__})
     contents = BundleContents(Bundle("some.zip", {}), {}, None, replace(record, **facts), plan=planned())
 

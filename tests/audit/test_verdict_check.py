@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from migration.engine.observation import Observation
 
+_ACCEPTED = "Accepted: consolidated, every criterion passed."
+
 
 def told(record: Record | None, **facts: Any) -> BundleContents:
     """Return what a bundle of a record tells."""
@@ -58,6 +60,7 @@ def test_verdict_of_an_accepted_run_follows() -> None:
         "verdict",
         "not_shown",
         "exit code",
+        "headline",
         "stages",
         "criteria",
         "unanswerable",
@@ -73,10 +76,19 @@ def test_verdict_of_an_accepted_run_follows() -> None:
         ({"verdict": "refused"}, {"verdict": ("accepted", "refused"), "exit code": ("not 0", "0")}),
         ({"exit_code": 1}, {"exit code": ("0", "not 0")}),
         ({"exit_code": 3}, {}),
-        ({"exit_code": 2}, {"verdict": ("not shown", "accepted")}),
+        (
+            {"exit_code": 2},
+            {"verdict": ("not shown", "accepted"), "headline": ("Interrupted. Nothing was changed.", _ACCEPTED)},
+        ),
         ({"unanswerable": {"nothing": "why"}}, {"unanswerable": ("none", "nothing")}),
         ({"mode": Mode.ORIGINALS, "unanswerable": {"nothing": "why"}}, None),
-        ({"finished": ""}, {"verdict": ("not shown", "accepted")}),
+        (
+            {"finished": ""},
+            {
+                "verdict": ("not shown", "accepted"),
+                "headline": ("Unfinished: the run had not ended when this was written.", _ACCEPTED),
+            },
+        ),
     ],
 )
 def test_fact_that_contradicts_the_verdict_is_named(
@@ -96,9 +108,9 @@ def test_entry_that_failed_makes_another_verdict() -> None:
     record = of_this_release()
     failed = (replace(record.criteria[0], outcome=Outcome.FAILED), *record.criteria[1:])
 
-    assert set(failing(following(told(replace(record, criteria=failed))))) == {"verdict"}
+    assert set(failing(following(told(replace(record, criteria=failed))))) == {"verdict", "headline"}
     assert failing(following(told(record, not_shown=("b", "a")))) == {"not_shown": ("none", "a, b")}
-    assert set(failing(following(told(replace(record, stages=record.stages[1:]))))) == {"verdict", "stages"}
+    assert set(failing(following(told(replace(record, stages=record.stages[1:]))))) == {"verdict", "headline", "stages"}
     assert "criteria" in failing(following(told(replace(record, criteria=record.criteria[1:]))))
 
 
