@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migration.audit.words import known_criterion
-from migration.engine.criteria import SMOKE
+from migration.engine.criteria import SMOKE, Question
 from migration.engine.observation import Outcome
-from migration.engine.questions import Question
 from migration.engine.run_log import worst
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from migration.audit.answers import Answer, answer, applications, outcomes, tests_passing
 from migration.audit.words import known_criterion
+from migration.engine.criteria import Step
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
-from migration.engine.questions import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,8 @@ from migration.audit.demanded import absent_moves, absent_sources, demands
 from migration.audit.evidence_file import SCHEMA
 from migration.audit.words import known_criterion
 from migration.engine.modes import Mode
-from migration.engine.observation import Observation, Outcome, Relation, counted, not_required
+from migration.engine.observation import Observation, Outcome, Relation, not_required
+from migration.plan.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

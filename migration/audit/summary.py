@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from migration.audit.answers import counts
 from migration.audit.words import duration, elapsed, moment, shortened, size, verdict_word
-from migration.engine.observation import Outcome, counted
-from migration.plan.printable import one_line
+from migration.engine.observation import Outcome
+from migration.plan.printable import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from migration.engine import bystanders, history, logs
 from migration.engine.content import Reader
 from migration.engine.findings import Finding
-from migration.engine.observation import Observation, counted, equal, named, not_required
+from migration.engine.observation import Observation, equal, not_required
 from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.smoke import SmokeResult, run_smoke
-from migration.plan.printable import one_line
+from migration.plan.printable import counted, named, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.copy_contents import read_contents_using_backup
 from migration.engine.durable import move
-from migration.engine.explain import databases
-from migration.engine.observation import Observation, equal, not_required
-from migration.engine.row_differences import explained
+from migration.engine.observation import Observation, equal, explained, not_required
+from migration.engine.table_differences import databases
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.projection import Projection
 from migration.engine.row_comparison import Rows, compare_rows, digest_of, shape_of
 from migration.engine.row_differences import Kind, RowDifferences
-from migration.engine.schema import keys_of
+from migration.engine.schema import Table, keys_of
 from migration.engine.sql import quoted
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from migration.engine.move import Move
     from migration.engine.projection import ProjectedColumn
-    from migration.engine.schema import Table
 
 _LOOKED_AT = 5_000  # changed rows that are compared column by column
 
@@ -70,7 +68,7 @@ def arrival(original: sqlite3.Connection, move: Move, target: sqlite3.Connection
         target: Connection to the target.
         table: The target's table as it is.
     """
-    projection = Projection.of(move).within(table)
+    projection = move.projection().within(table)
     columns = projection.columns
     shape = shape_of(table.name, [column.name for column in columns], keys_of(move.into))
     # A row is named by its rowid as well, though that is no part of what is compared.

@@ -11,16 +11,16 @@ from migration.engine import history, sqlite_checks
 from migration.engine.connections import looking
 from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.digest import digest_tables
-from migration.engine.explain import databases
 from migration.engine.findings import Finding
 from migration.engine.in_use import locked
 from migration.engine.objects import object_changes, objects_of
-from migration.engine.observation import Observation, counted, equal, not_required
-from migration.engine.row_differences import explained
-from migration.engine.run_log import Disclosure
+from migration.engine.observation import Observation, equal, explained, not_required
+from migration.engine.row_differences import Disclosure
 from migration.engine.schema import read
 from migration.engine.sql import folded
 from migration.engine.sqlite_errors import is_in_use
+from migration.engine.table_differences import databases
+from migration.plan.printable import counted
 from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from migration.engine import history
 from migration.engine.compare_structure import Structure, indexes_of, kinds_that_differ
 from migration.engine.digest import TableDigest, digest_table
-from migration.engine.observation import Observation, at_least, at_most, counted, equal, not_required
-from migration.engine.row_differences import explained, unexplained
+from migration.engine.observation import Observation, at_least, at_most, equal, explained, not_required
+from migration.engine.row_differences import unexplained
 from migration.engine.schema import keys_of, marks
 from migration.engine.sql import folded, quoted
 from migration.engine.sqlite_checks import CHECK_CACHE_KB, orphans
+from migration.plan.printable import counted
 
 if TYPE_CHECKING:
     import sqlite3

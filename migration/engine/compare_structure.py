@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from migration.engine import history
 from migration.engine.declared import clauses_of, columns, declared, likeness, properties, words
-from migration.engine.observation import Observation, counted, equal, not_examined, not_required
+from migration.engine.observation import Observation, equal, not_examined, not_required
 from migration.engine.sql import folded
+from migration.plan.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

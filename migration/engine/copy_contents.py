@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import looking
+from migration.engine.connections import looking, open_new
 from migration.engine.content import Content, has_wal, load_contents, read_contents, same_pages
 from migration.engine.digest import TableDigest, digest_database, digest_file
+from migration.engine.dump import load_dump
 from migration.engine.schema import marks, read
+from migration.engine.table_differences import databases_or_error, unless_broken
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from migration.engine.limits import Limits
     from migration.engine.manifest import DatabaseCopy
+    from migration.engine.row_differences import RowDifferences
 
 
 def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
@@ -60,3 +64,21 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
 def _as_proved(copy: DatabaseCopy) -> Content:
     tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
     return Content(copy.digest, tables)
+
+
+def reloaded(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> RowDifferences:
+    """Return in which rows the SQL dump of a backup set differs from the copy that it was made of."""
+    return unless_broken(partial(_reloaded, copy, folder, limits))
+
+
+def _reloaded(copy: DatabaseCopy, folder: Path, limits: Limits | None) -> RowDifferences:
+    with tempfile.TemporaryDirectory(prefix="consolidate-rows-") as scratch:
+        dump = folder / copy.dump
+        con = open_new(Path(scratch) / "reloaded.db", limits)
+        try:
+            con.execute("PRAGMA synchronous=OFF")
+            with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+                load_dump(con, lines)
+            return databases_or_error(folder / copy.copy, con, limits)
+        finally:
+            con.close()

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import exact_text, limits_of
 from migration.engine.limits import COUNTED
-from migration.engine.observation import counted
 from migration.engine.projection import Projection
 from migration.engine.sql import without_end
 from migration.engine.sqlite_errors import code_of
+from migration.plan.printable import counted
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from migration.engine import sqlite_errors
 from migration.engine.files import is_wal, network, synchronized
 from migration.engine.findings import Finding
-from migration.engine.observation import counted
 from migration.engine.processes import holders
+from migration.plan.printable import counted
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:

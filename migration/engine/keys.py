@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from migration.engine.connections import attach, encoding_of, exact_text, open_memory
-from migration.engine.observation import counted
-from migration.engine.projection import Projection
+from migration.engine.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
+from migration.engine.digest import TableDigest
+from migration.engine.literals import shown
 from migration.engine.schema import computed_keys, keys_of
-from migration.engine.settle import unsettled
-from migration.engine.shown import shown
 from migration.engine.sql import folded, quoted
-from migration.plan.problem import Problem
+from migration.engine.transfer import copy, own_digest, source_digest
+from migration.plan.printable import counted
+from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +20,63 @@ if TYPE_CHECKING:
 
     from migration.engine.limits import Limits
     from migration.engine.move import Move, Party
+    from migration.engine.projection import Projection
     from migration.engine.schema import Key, Table
+
+
+def unsettled(
+    into: Table, moves: Sequence[Move], parties: Sequence[Party], limits: Limits | None = None
+) -> list[Problem]:
+    """Copy all parties' rows into a private scratch table, as the run will, and list who could not.
+
+    Args:
+        into: The target table as it will be, with its indexes.
+        moves: The table maps that lead into it, in plan order.
+        parties: The rows of all of them, the target's own first.
+        limits: Of the scratch database.
+    """
+    with scratch(parties[0].path, limits) as con:
+        con.execute(into.sql)
+        for index in into.indexes:
+            if index.unique and index.sql:
+                con.execute(index.sql)
+        return _try(con, into, moves, parties)
+
+
+def _try(con: sqlite3.Connection, into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> list[Problem]:
+    expected = TableDigest()
+    problems = []
+    for party in parties:
+        with attached(con, party.path, "party") as alias:
+            con.execute("BEGIN")
+            try:
+                expected += copy(con, party.move, source_digest(con, party.move, alias), alias).change
+            except ProblemError as error:
+                problems.append(_settling_problem(into, party, error))
+            if con.in_transaction:
+                con.execute("COMMIT")
+    if not problems and own_digest(con, moves[0]) != expected:
+        what = f"rows of {into.name} would be dropped without a word: its ON CONFLICT settles a key collision."
+        problems.append(
+            Problem(
+                "rows-dropped",
+                parties[-1].subject,
+                what,
+                "Take the clause out, or mend the rows.",
+                criterion="keys-free",
+            )
+        )
+    return problems
+
+
+def _settling_problem(into: Table, party: Party, error: ProblemError) -> Problem:
+    if not party.is_target:
+        first = error.problems[0]
+        return replace(first, subject=party.subject, what=f"{first.what} A key collision.", criterion="keys-free")
+    what = f"its own rows would not stand in {into.name} any more: {error.__cause__}: a key collision."
+    hint = "Leave the new key out of the target, or mend the rows."
+    return Problem("key-collision", party.subject, what, hint, criterion="keys-free")
+
 
 _MOST_SHOWN = 3  # keys of one collision
 
@@ -61,7 +117,7 @@ def _compared(
         aliases = {path: f"p{at}" for at, path in enumerate(dict.fromkeys(party.path for party in parties))}
         for path, alias in aliases.items():
             attach(con, path, alias)
-        rows = [_Rows(party, Projection.of(party.move, aliases[party.path])) for party in parties]
+        rows = [_Rows(party, party.move.projection(aliases[party.path])) for party in parties]
         found = [problem for key in keys for problem in _claimed_twice(con, into, key, rows)]
         return found + (_rowids_taken(con, into, rows) if rowids else [])
     finally:

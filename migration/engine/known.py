@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from migration.engine.future import Future
-from migration.engine.projection import Projection
 from migration.engine.sql import folded
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Survey:
         """Digest of a move's rows as they have to arrive, where the survey has read the very same; else None."""
         facts = self.sources[move.source.name]
         table = facts.schema.table(move.map.name)
-        if table is None or not Projection.of(move).is_unchanged or move.source.name in self.gathered:
+        if table is None or not move.projection().is_unchanged or move.source.name in self.gathered:
             return None
         return facts.digests[table.name] if move.rowid_counts == table.counts_rowid else None
 

@@ -6,6 +6,9 @@ import math
 import re
 from typing import Any
 
+from migration.engine.row_differences import MASKED
+from migration.plan.printable import one_line
+
 _EXACT_MANTISSA = 1 << 53
 _EXACT_EXPONENT = 22  # powers of ten up to this one are doubles themselves: one division or product reads a literal
 _LONG_MANTISSA = 64  # bits, in which versions of SQLite before 3.43 compute on x86 before they round to 53
@@ -84,3 +87,22 @@ def _product(value: float) -> str:
         factors.append(f"{2**step}.0" if step > 0 else f"{2.0**step:.20f}".rstrip("0"))
         exponent -= step
     return f"({'*'.join(factors)})"
+
+
+_LONGEST = 40  # characters of one value
+
+
+# A guess by name, and on the safe side: a masked order_key costs a look into the database, a shown api_key a leak.
+_SECRET = re.compile(
+    r"passw|pwd|pass(?:phrase|code)|secret|token|credential|(?:^|_)(?:api|auth|pin|pan|cvv?|key|salt|hash|ssn|iban|otp)"
+    r"(?:_|$)|key$|card|account|bearer|cookie|session|private|email|phone|birth|tax",
+    re.IGNORECASE,
+)
+
+
+def shown(column: str, value: Any) -> str:
+    """Return an SQL literal of at most 40 characters, or ``(masked)`` where the column's name sounds like a secret."""
+    if _SECRET.search(column):
+        return MASKED
+    text = one_line(literal(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from migration.engine.affinity import default_is_constant, stored_default
 from migration.engine.findings import Finding
-from migration.engine.observation import counted, named
+from migration.engine.projection import ProjectedColumn, Projection, column_of
 from migration.engine.sql import folded, keywords
+from migration.plan.printable import counted, named
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
@@ -73,6 +74,28 @@ class Move:
         """Whether the copy may name the rowid: where it counts, and for the first rows of a new table."""
         named = bool(self.table.rowid and self.into.rowid and not self.into.alias) and len(self.columns) < MAX_COLUMN
         return named and self.map.rowids == "keep" and (self.new or self.rowid_counts)
+
+    def projection(self, database: str = "main") -> Projection:
+        """Return the SQL of its rows as they have to arrive.
+
+        Args:
+            database: Name under which the connection has the database of the source rows.
+        """
+        columns = [ProjectedColumn(new, column_of(old), old) for old, new in self.columns]
+        columns += [ProjectedColumn(name, f"({literal})") for name, literal in self.constant.items()]
+        rowid = None
+        if self.table.rowid and self.into.rowid:
+            rowid = ProjectedColumn(self.into.rowid, column_of(self.table.rowid))
+        return Projection(
+            table=self.table,
+            database=database,
+            into=self.into,
+            columns=tuple(columns),
+            computed=_computed(self),
+            rowid=rowid,
+            rowid_counts=self.rowid_counts,
+            carries_rowid=self.carries_rowid,
+        )
 
 
 @dataclass(frozen=True)
@@ -330,3 +353,18 @@ def table_or_problem(source: Source, table_map: TableMap, schema: Schema) -> Tab
             criterion="values-fit",
         )
     return table
+
+
+def _computed(move: Move) -> tuple[ProjectedColumn, ...]:
+    """Return the pairs of columns that both ends compute; only the expression or text encoding can differ."""
+    renamed = {folded(old): new for old, new in move.map.columns.items()}
+    pairs = [
+        (column.name, move.into.column(renamed.get(folded(column.name), column.name)))
+        for column in move.table.columns
+        if column.generated
+    ]
+    return tuple(
+        ProjectedColumn(there.name, column_of(old), old)
+        for old, there in pairs
+        if there is not None and there.generated
+    )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from migration.plan.printable import counted
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from migration.engine.row_differences import RowDifferences
-
-_NAMED = 3
 
 
 class Outcome(StrEnum):
@@ -135,12 +135,6 @@ def not_required(subject: str, reason: str) -> Observation:
     return Observation(subject, "nothing demanded", reason, holds=True, examined=0, unlooked=Outcome.NOT_REQUIRED)
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: ``1 row``, ``3 rows``."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
-def named(names: Sequence[str], most: int = _NAMED) -> str:
-    """Return the first names and how many more there are: ``a, b, c and 17 more``."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def explained(observation: Observation, explain: Callable[[], RowDifferences | None]) -> Observation:
+    """Return an observation with the rows that differ; one that holds costs nothing, and is returned as it is."""
+    return observation if observation.holds else replace(observation, rows=explain())

@@ -18,12 +18,11 @@ from migration.engine.arrival import Arrival, arrival
 from migration.engine.compare import Compared
 from migration.engine.connections import exact_text, looking, open_existing
 from migration.engine.findings import Finding
-from migration.engine.observation import counted
-from migration.engine.projection import Projection
-from migration.engine.run_log import Disclosure
+from migration.engine.row_differences import Disclosure
 from migration.engine.schema import read
 from migration.engine.snapshot import snapshot
 from migration.engine.survey import survey
+from migration.plan.printable import counted
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from migration.engine.move import Move
     from migration.engine.schema import Table
     from migration.plan.model import Plan
+
 
 _MASKING = Disclosure()
 
@@ -122,7 +122,7 @@ def _changed(move: Move, arrival: Arrival, disclosure: Disclosure) -> str:
 
 def _in_place(original: sqlite3.Connection, move: Move, con: sqlite3.Connection, table: Table) -> int:
     """Count the rows that are in the target as they were, under the rowid that they had."""
-    rows = Projection.of(move).within(table)
+    rows = move.projection().within(table)
     if rows.rowid is None:
         return 0
     columns = [rows.rowid, *rows.columns]

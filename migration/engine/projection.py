@@ -17,7 +17,6 @@ from migration.engine.sql import folded, listed, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from migration.engine.move import Move
     from migration.engine.schema import Key, Table
 
 
@@ -74,30 +73,6 @@ class Projection:
     where: str = ""
 
     @classmethod
-    def of(cls, move: Move, database: str = "main") -> Projection:
-        """Return the projection of one table mapping.
-
-        Args:
-            move: The table mapping with the facts of both its ends.
-            database: Name under which the connection has the database of the source rows.
-        """
-        columns = [ProjectedColumn(new, _column(old), old) for old, new in move.columns]
-        columns += [ProjectedColumn(name, f"({literal})") for name, literal in move.constant.items()]
-        rowid = None
-        if move.table.rowid and move.into.rowid:
-            rowid = ProjectedColumn(move.into.rowid, _column(move.table.rowid))
-        return cls(
-            table=move.table,
-            database=database,
-            into=move.into,
-            columns=tuple(columns),
-            computed=_computed(move),
-            rowid=rowid,
-            rowid_counts=move.rowid_counts,
-            carries_rowid=move.carries_rowid,
-        )
-
-    @classmethod
     def of_table(cls, table: Table, database: str = "main", *, with_rowid: bool) -> Projection:
         """Return the projection of a table onto itself.
 
@@ -106,8 +81,8 @@ class Projection:
             database: Name under which the connection has its database.
             with_rowid: Whether the implicit rowid is part of a row, where the table has one.
         """
-        columns = tuple(ProjectedColumn(column.name, _column(column.name), column.name) for column in table.stored)
-        rowid = ProjectedColumn(table.rowid, _column(table.rowid)) if table.rowid else None
+        columns = tuple(ProjectedColumn(column.name, column_of(column.name), column.name) for column in table.stored)
+        rowid = ProjectedColumn(table.rowid, column_of(table.rowid)) if table.rowid else None
         return cls(table, database, table, columns, rowid=rowid, rowid_counts=with_rowid)
 
     def within(self, table: Table) -> Projection:
@@ -121,7 +96,7 @@ class Projection:
     def is_unchanged(self) -> bool:
         """Whether each source row arrives as it is: all of them, every value under its own name."""
         return not self.where and all(
-            column.source == _column(column.origin) and folded(column.origin) == folded(column.name)
+            column.source == column_of(column.origin) and folded(column.origin) == folded(column.name)
             for column in self.columns
         )
 
@@ -284,21 +259,9 @@ def _digest_order(name: str) -> tuple[str, str]:
     return folded(name), name
 
 
-def _column(name: str) -> str:
+def column_of(name: str) -> str:
+    """Return the SQL expression of a column of the source row."""
     return f"s.{quoted(name)}"
-
-
-def _computed(move: Move) -> tuple[ProjectedColumn, ...]:
-    """Return the pairs of columns that both ends compute; only the expression or text encoding can differ."""
-    renamed = {folded(old): new for old, new in move.map.columns.items()}
-    pairs = [
-        (column.name, move.into.column(renamed.get(folded(column.name), column.name)))
-        for column in move.table.columns
-        if column.generated
-    ]
-    return tuple(
-        ProjectedColumn(there.name, _column(old), old) for old, there in pairs if there is not None and there.generated
-    )
 
 
 def _where(*conditions: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from migration.engine import stages
-from migration.engine.run_log import Disclosure
+from migration.engine.row_differences import Disclosure
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from migration.engine.connections import exact_text
+from migration.engine.literals import shown
 from migration.engine.row_differences import (
     MOST,
     ColumnDifference,
@@ -22,7 +23,6 @@ from migration.engine.row_differences import (
     RowDifferences,
     first_of,
 )
-from migration.engine.shown import shown
 from migration.engine.sql import folded
 
 if TYPE_CHECKING:

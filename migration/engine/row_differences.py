@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.observation import Observation, counted
-from migration.engine.shown import MASKED
-from migration.plan.printable import one_line
+from migration.plan.printable import counted, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+
+MASKED = "(masked)"
 
 MOST = 20
 """Differences that are named one by one; any further ones are counted."""
@@ -207,10 +207,22 @@ def unexplained(_table: str) -> RowDifferences | None:
     return None
 
 
-def explained(observation: Observation, explain: Callable[[], RowDifferences | None]) -> Observation:
-    """Return an observation with the rows that differ; one that holds costs nothing, and is returned as it is."""
-    return observation if observation.holds else replace(observation, rows=explain())
-
-
 def _cut(text: str, longest: int = _LONGEST_NAME) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What reports may hold of the rows and of what applications print.
+
+    Attributes:
+        show_values: Values of rows, such as colliding keys, are in the evidence.
+        withhold_output: What applications and logs print is not.
+    """
+
+    show_values: bool = False
+    withhold_output: bool = False
+
+    def of_rows(self, rows: RowDifferences | None) -> RowDifferences | None:
+        """Return rows that differ as reports may name them."""
+        return rows if rows is None or self.show_values else rows.masked()

@@ -8,37 +8,107 @@ from typing import TYPE_CHECKING
 
 import migration
 from migration.engine import archive as archives
-from migration.engine import bystanders, history, rollback, sets, stages
+from migration.engine import bystanders, history, logs, manifest, rollback, sets, stages
 from migration.engine.applications import Applications
+from migration.engine.archive import archived_name
+from migration.engine.backup import copy_code, copy_database, dump_database, open_set
 from migration.engine.checks import backup_set, committed, preflight, target
 from migration.engine.content import read_contents
 from migration.engine.criteria import SMOKE
 from migration.engine.durable import write_new
 from migration.engine.findings import Finding
+from migration.engine.hot_journal import settle
+from migration.engine.in_use import in_use
 from migration.engine.ledger import RECORDED
 from migration.engine.objects import objects_of
 from migration.engine.pipeline import in_words
-from migration.engine.preflight import examine
-from migration.engine.results import RunResults
-from migration.engine.rewriting import write_rewrites
+from migration.engine.rehearse import copy_workspace
+from migration.engine.results import Preflight, RunResults
+from migration.engine.rewriting import plan_rewrites, write_rewrites
 from migration.engine.run_log import RolledBack
 from migration.engine.steps import PutBack
+from migration.engine.survey import survey
 from migration.engine.target_transaction import TargetTransaction
 from migration.engine.verdict import verdict
-from migration.engine.version_control import unified
-from migration.engine.write_backups import write_backup_set
+from migration.engine.version_control import noted, unified
 from migration.plan.printable import printable
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
+    from contextlib import ExitStack
 
+    from migration.engine.files import FileProblem
     from migration.engine.guard import Guard
     from migration.engine.pipeline import Check
     from migration.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
+
+
+def examine(run: RunResults, guards: ExitStack) -> Preflight:
+    """Read databases, code, logs and processes; what cannot be read is a problem, and all else is examined.
+
+    Args:
+        run: The run; in a rehearsal the workspace is copied to its private folder first.
+        guards: Gets the guard of each database that was read; it keeps writers out from now on.
+    """
+    plan = run.plan
+    unread: list[FileProblem] = []
+    if run.is_rehearsal:
+        run.say("copying what the plan names")
+        unread += copy_workspace(plan, run.live, run.root, also=(run.plan_file,))
+    others = in_use(plan, run.live, rehearsal=run.is_rehearsal)
+    marks = logs.mark(run.root, plan.logs.files, never_open=run.databases())
+    known = {problem.file for problem in unread}
+    rewrites, unfit = plan_rewrites(run.root, plan.references, plan.inserts, skip=known)
+    keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
+    is_fine = not (others.problems or marks.problems or unfit)
+    journals = settle(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
+    run.say("reading everything")
+    unread += journals.unread
+    found = journals.found or survey(plan, run.root, guards, run.limits, unread=unread, live=run.live)
+    found.problems = [*others.named_once([*found.problems, *journals.problems]), *marks.problems, *unfit]
+    found.findings[:0] = journals.findings
+    found.findings += others.findings_beside(found.problems)
+    found.findings += noted(run.live, [rewrite.file for rewrite in rewrites])
+    return Preflight(found, rewrites, marks, others.unseen)
+
+
+def write_backup_set(run: RunResults) -> manifest.Manifest:
+    """Copy databases, dumps and code files into a new backup set, and return its manifest once that is written.
+
+    An unsealed set is no backup: the manifest is written last, and the ledger says so afterwards.
+
+    Raises:
+        ProblemError: The set is there already, or a copy is not like its original.
+        OSError: The disk is full or broken.
+    """
+    open_set(run.folder)
+    run.ledger.note("started", run=run.stamp, plan=run.plan.name, plan_sha256=run.request.plan_sha256)
+    copies = []
+    for facts in run.found.databases:
+        run.say(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
+        copy = copy_database(facts, run.folder)
+        if run.plan.dump:
+            run.say(f"dumping {facts.file} and loading the dump again")
+            copy = dump_database(copy, run.folder, run.limits)
+        copies.append(copy)
+    write_new(run.folder / "plan.toml", run.request.plan_text)
+    sealed = manifest.Manifest(
+        run=run.stamp,
+        plan=run.plan.name,
+        plan_sha256=run.request.plan_sha256,
+        target=run.plan.target,
+        target_existed=run.found.target is not None,
+        databases=tuple(copies),
+        code=copy_code(run.root, [rewrite.file for rewrite in run.preflight.rewrites], run.folder),
+        archive={facts.file: archived_name(facts.file, run.stamp) for facts in run.found.sources.values()},
+    )
+    manifest.write(run.folder, sealed)
+    run.ledger.note("sealed")
+    return sealed
 
 
 class Run(RunResults):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from migration.engine.findings import Finding, joined
 from migration.engine.observation import Observation, Outcome, Relation, not_examined
+from migration.engine.row_differences import Disclosure
 from migration.engine.stages import Stage, stages_of
 from migration.plan.printable import printable
 from migration.plan.problem import Problem, ProblemError
@@ -128,23 +129,6 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
-class Disclosure:
-    """What reports may hold of the rows and of what applications print.
-
-    Attributes:
-        show_values: Values of rows, such as colliding keys, are in the evidence.
-        withhold_output: What applications and logs print is not.
-    """
-
-    show_values: bool = False
-    withhold_output: bool = False
-
-    def of_rows(self, rows: RowDifferences | None) -> RowDifferences | None:
-        """Return rows that differ as reports may name them."""
-        return rows if rows is None or self.show_values else rows.masked()
-
-
-@dataclass(frozen=True)
 class RolledBack:
     """What became of the changes of a run that was not accepted.
 
@@ -182,7 +166,7 @@ class RunLog:
 
     mode: Mode
     criteria: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    disclosure: Disclosure = Disclosure()
+    disclosure: Disclosure = field(default_factory=Disclosure)
     unanswerable: dict[str, str] = field(default_factory=dict)
     estimates: dict[str, float | None] = field(default_factory=dict)
     results: dict[str, CheckResult] = field(default_factory=dict)

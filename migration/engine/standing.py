@@ -10,9 +10,9 @@ from migration.engine.aside import WORTH_A_PROCESS
 from migration.engine.connections import looking
 from migration.engine.content import bytes_of, read_contents
 from migration.engine.objects import object_changes, objects_of
-from migration.engine.observation import counted
 from migration.engine.restore import take_back
 from migration.engine.sqlite_errors import in_use, is_in_use
+from migration.plan.printable import counted
 from migration.plan.problem import ProblemError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from migration.engine.applications import Applications
 from migration.engine.checks import target
 from migration.engine.checks.preflight import as_observation
 from migration.engine.criteria import CRITERIA, SMOKE, criteria_in
-from migration.engine.explain import RowsBefore, unless_broken
+from migration.engine.explain import RowsBefore
 from migration.engine.ledger import Ledger
 from migration.engine.logs import LogMarks
 from migration.engine.modes import Mode
@@ -27,6 +27,7 @@ from migration.engine.scan import listed, mentions, scope_of, stale_observations
 from migration.engine.sets import last_finished, tables_not_moved
 from migration.engine.smoke import SmokeResult, observe
 from migration.engine.stages import CHECK, ORIGINALS, stages_of
+from migration.engine.table_differences import unless_broken
 from migration.plan.file import load
 from migration.plan.problem import Problem, ProblemError
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.digest import digest_file
-from migration.engine.explain import databases
-from migration.engine.observation import Observation, equal
-from migration.engine.row_differences import explained
+from migration.engine.observation import Observation, equal, explained
+from migration.engine.table_differences import databases
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

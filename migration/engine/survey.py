@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,14 @@ from migration.engine.future import Foretelling
 from migration.engine.gather import DIRECT, Gathering
 from migration.engine.keys import collisions
 from migration.engine.known import Survey
-from migration.engine.left_behind import left_behind
 from migration.engine.limits import Limits, seconds_for
 from migration.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
-from migration.engine.observation import counted
 from migration.engine.planned import planned_statements
 from migration.engine.schema import Schema, Table
 from migration.engine.space import room
 from migration.engine.sql import folded
 from migration.engine.trial import value_problems
+from migration.plan.printable import counted
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -32,10 +32,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
 
+    from migration.engine.facts import Facts
     from migration.engine.limits import Deadline
     from migration.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
+
+
+def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[Finding]]:
+    """Return the tables with rows that the plan forgets, and a finding for each that it leaves with a reason."""
+    problems, findings = [], []
+    moved = {folded(table_map.name) for table_map in source.tables}
+    for name, rows in facts.rows.items():
+        reason = next((one.reason for one in source.leave if any(fnmatchcase(name, p) for p in one.tables)), None)
+        if folded(name) in moved:
+            continue
+        if reason is not None:
+            subject, text = f"{source.file}:{name}", f"left behind: {reason.rstrip('.')}."
+            findings.append(Finding.of("rows-left", subject, text, count=rows, noun="row"))
+        elif rows:
+            what = f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} in no table map, and would be left behind."
+            todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
+            problems.append(
+                Problem("left-behind", f"{source.file}:{name}", what, todo, criterion="nothing-left-behind")
+            )
+    return problems, findings
+
 
 Mapped = tuple["Source", int, Table]
 """A source, the position of one of its table maps, and the table that this one names."""

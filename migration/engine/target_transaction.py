@@ -10,10 +10,10 @@ from migration.engine.connections import attached, open_existing, open_new, prag
 from migration.engine.digest import TableDigest, digest_table
 from migration.engine.durable import sync_folder
 from migration.engine.limits import Limits, size_of
-from migration.engine.observation import counted
 from migration.engine.schema import read
 from migration.engine.sql import folded, quoted
 from migration.engine.transfer import Transferred, copy, list_settled, own_digest, raise_mark, source_digest
+from migration.plan.printable import counted
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from migration.engine.connections import exact_text, limits_of
 from migration.engine.digest import TableDigest, digest_query
 from migration.engine.findings import Finding
 from migration.engine.literals import literal
-from migration.engine.projection import Projection
 from migration.engine.record_copy import is_empty, try_record_copy
 from migration.plan.problem import Problem, ProblemError
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.move import Move
+    from migration.engine.projection import Projection
     from migration.engine.record_copy import CopyMethod, Execute
 else:
     from sqlite_utils.utils import sqlite3
@@ -83,7 +83,7 @@ def copy(
     """
     began = time.monotonic()
     execute = execute or con.execute
-    rows = Projection.of(move, alias)
+    rows = move.projection(alias)
     skipped, replaced = TableDigest(), TableDigest()
     where = ""
     if move.map.on_conflict == "prefer-source":
@@ -113,7 +113,7 @@ def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[li
 
     With ``prefer-source`` these are the target's rows that make place, else the source's rows that stay behind.
     """
-    rows = Projection.of(move, alias)
+    rows = move.projection(alias)
     if move.map.on_conflict == "refuse" or not rows.keys:
         return
     columns = [column for column, _ in rows.keys[0]]
@@ -133,14 +133,14 @@ def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[li
 def source_digest(con: sqlite3.Connection, move: Move, alias: str) -> TableDigest:
     """Digest the source rows as they have to arrive."""
     limits_of(con).deadline.at(f"the rows of {move.table.name}")
-    rows = Projection.of(move, alias)
+    rows = move.projection(alias)
     return digest_query(con, rows.select(rows.source_row()))
 
 
 def own_digest(con: sqlite3.Connection, move: Move) -> TableDigest:
     """Digest the rows that the target table has now, as they will be compared after the copy."""
     limits_of(con).deadline.at(f"the rows of {move.into.name}")
-    rows = Projection.of(move)
+    rows = move.projection()
     return digest_query(con, rows.select_target(rows.target_row()))
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from migration.engine.affinity import affinity
 from migration.engine.connections import attach, scratch
 from migration.engine.digest import digest_query
-from migration.engine.observation import counted
-from migration.engine.projection import Projection
 from migration.engine.sql import keywords
+from migration.plan.printable import counted
 from migration.plan.problem import Problem
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from migration.engine.limits import Limits
     from migration.engine.move import Move
-    from migration.engine.projection import ProjectedColumn
+    from migration.engine.projection import ProjectedColumn, Projection
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -34,15 +33,15 @@ def value_problems(move: Move, live: Path, limits: Limits | None = None) -> list
         return []
     with scratch(live, limits) as con:
         attach(con, live, "src")
-        return _try(con, move, Projection.of(move, "src"))
+        return _try(con, move, move.projection("src"))
 
 
 def could_matter(move: Move) -> bool:
     """Whether any declaration of the target could change or refuse a value that the source's own accepts."""
     if move.table.sql == move.into.sql:
         # What STORED columns hold need not be what the same expression gives here: integrity_check does not compare.
-        return bool(Projection.of(move).computed)
-    if move.into.kind == "virtual" or Projection.of(move).computed or move.into.strict != move.table.strict:
+        return bool(move.projection().computed)
+    if move.into.kind == "virtual" or move.projection().computed or move.into.strict != move.table.strict:
         return True
     if re.search(r"\bcheck\b", keywords(move.into.sql)):
         return True

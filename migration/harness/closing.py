@@ -58,7 +58,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the findings that ask for attention, and how many notes the report has beside them."""
-    from migration.engine.observation import counted
+    from migration.plan.printable import counted
 
     review = [finding for finding in findings if finding.level == "attention"]
     for finding in review[:_MOST_TO_REVIEW]:

@@ -18,8 +18,7 @@ from migration.engine.stages import stages_of
 from migration.harness.lineup import is_of_stage, lineup_problems
 from migration.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
 from migration.harness.state import SESSION
-from migration.plan.message import marked
-from migration.plan.printable import printable
+from migration.plan.printable import marked, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

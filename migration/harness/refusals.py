@@ -10,8 +10,7 @@ import pytest
 
 import migration
 from migration.engine.stages import STAGES
-from migration.plan.message import marked
-from migration.plan.printable import printable
+from migration.plan.printable import marked, printable
 
 _NAMES = (("tests", "stages"), ("migration", "stages"))
 _SHIPPED = Path(migration.__file__).parent / "stages"  # in a wheel; pyproject.toml puts them there

@@ -1,8 +1,12 @@
-"""One answer: how any text is shown in a terminal or a log without being obeyed by it."""
+"""Write text for people: printable, in one line, with its id, and numbers with their nouns."""
 
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Line and paragraph separators end a line in some viewers; categories below are controls, format characters (bidi
 # overrides among them), surrogates, private use and unassigned code points.
@@ -30,3 +34,22 @@ def one_line(text: str) -> str:
 
 def _escaped(char: str) -> str:
     return char.encode("ascii", "backslashreplace").decode("ascii") if not char.isascii() else f"\\x{ord(char):02x}"
+
+
+_NAMED = 3
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 row``, ``3 rows``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def named(names: Sequence[str], most: int = _NAMED) -> str:
+    """Return the first names and how many more there are: ``a, b, c and 17 more``."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def marked(*parts: str, id: str) -> str:
+    """Return the parts that are not empty as one text that ends with the id: ``is locked. Stop it. [in-use]``."""
+    return " ".join([*filter(None, parts), f"[{id}]"])

@@ -15,9 +15,9 @@ from migration.audit.checklist import checklist
 from migration.audit.evidence import Attempt, Finding, Record
 from migration.audit.lines import lines
 from migration.audit.page import STYLES, page
+from migration.engine.criteria import Question, Step
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
-from migration.engine.questions import Question, Step
 from tests.audit import records
 
 if TYPE_CHECKING:

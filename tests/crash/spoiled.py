@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import archive, backup, durable, manifest, rewriting, rollback, steps, write_backups
+from migration.engine import archive, backup, durable, manifest, rewriting, rollback, run, steps
 from migration.engine.ledger import Ledger
 from migration.engine.target_transaction import TargetTransaction
 
@@ -65,7 +65,7 @@ def seal_before_the_code_is_copied() -> None:
         for path, data in held.items():
             durable.write_new(path, data)
 
-    _patch(write_backups, "copy_code", _copy)
+    _patch(run, "copy_code", _copy)
     _patch(manifest, "write", _write)
 
 

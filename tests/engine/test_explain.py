@@ -8,16 +8,16 @@ import pytest
 
 from migration.engine import manifest
 from migration.engine.check import archives_unchanged
-from migration.engine.explain import RowsBefore, databases, reloaded, unless_broken
+from migration.engine.copy_contents import reloaded
+from migration.engine.explain import RowsBefore
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
 from migration.engine.pipeline import go_through
 from migration.engine.rollback_run import RollbackRun
-from migration.engine.row_differences import Kind, RowDifferences
-from migration.engine.run_log import Disclosure
-from migration.engine.shown import MASKED
+from migration.engine.row_differences import MASKED, Disclosure, Kind, RowDifferences
 from migration.engine.stages import ARCHIVE, BACKUP, CHECK, FINAL, PREFLIGHT, SMOKE, TRANSFER, VERIFY, stages_of
 from migration.engine.standing_run import CheckRun
+from migration.engine.table_differences import databases, unless_broken
 from tests.engine.small_workspace import (
     a_request,
     a_run,

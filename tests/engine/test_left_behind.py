@@ -9,7 +9,7 @@ import pytest
 
 from migration.engine.connections import open_new
 from migration.engine.facts import Facts, facts_of
-from migration.engine.left_behind import left_behind
+from migration.engine.survey import left_behind
 from migration.plan.model import Leave, Source, TableMap
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ def ends(source: str, target: str, *rows: str) -> sqlite3.Connection:
 
 def projected(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Projection:
     """Return the projection of ``src.t`` into ``main.t``; every column must have a place."""
-    return Projection.of(moved(con, new=new, **keys), "src")
+    return moved(con, new=new, **keys).projection("src")
 
 
 def moved(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Move:
@@ -192,7 +192,7 @@ def test_hostile_names_are_names_and_no_sql() -> None:
     table_map = TableMap(name=HOSTILE)
     source = Source(name="a", file="a.db", tables=[table_map])
     table, into = read(con, HOSTILE).tables[HOSTILE], read(con).tables[HOSTILE]
-    rows = Projection.of(fit(source, table_map, table, into, new=False)[0], HOSTILE)
+    rows = fit(source, table_map, table, into, new=False)[0].projection(HOSTILE)
 
     assert rows_at_both_ends(con, rows) == ([("x", 1)], [("x", 1)])
     assert con.execute(rows.select(["count(*)"], rows.clashing)).fetchone() == (1,)
@@ -258,7 +258,7 @@ def test_a_condition_of_the_rows_stands_in_every_query() -> None:
     """Copy, digest and look-up of keys leave the same rows behind."""
     con = ends("CREATE TABLE src.t(k PRIMARY KEY, v)", "CREATE TABLE t(k PRIMARY KEY, v)", " VALUES('x', 1), ('y', 2)")
     move = moved(con)
-    plain = Projection.of(move, "src")
+    plain = move.projection("src")
     some = Projection(plain.table, "src", plain.into, plain.columns, where="s.v = 1 OR s.v = 3")
 
     con.execute(some.insert(is_empty=True))
@@ -318,7 +318,7 @@ def test_rows_that_the_target_has_are_projected_onto_themselves() -> None:
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)", "(rowid, v) VALUES(7, 'x')")
     move = move_of_target("target.db", read(con, "src").tables["t"], read(con).tables["t"], rowids=True)
 
-    rows = Projection.of(move, "src")
+    rows = move.projection("src")
 
     assert rows_at_both_ends(con, rows) == ([("x",)], [("x",)])
     assert con.execute("SELECT rowid FROM t").fetchall() == [(7,)]
@@ -359,7 +359,7 @@ def test_column_computed_at_one_end_is_not_compared() -> None:
     move, problems = fit(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=True)
 
     assert [problem.id for problem in problems] == ["no-place-for-column"] * 2
-    assert Projection.of(move, "src").computed == ()
+    assert move.projection("src").computed == ()
 
 
 def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:

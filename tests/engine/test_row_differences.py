@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migration.engine.connections import open_memory
-from migration.engine.observation import Observation
+from migration.engine.observation import Observation, explained
 from migration.engine.row_comparison import Comparison, Rows, compare_rows, shape_of
 from migration.engine.row_differences import (
+    MASKED,
     MOST,
     ColumnDifference,
     KeyValue,
     Kind,
     RowDifference,
     RowDifferences,
-    explained,
     row_differences_from,
 )
 from migration.engine.schema import keys_of, read
-from migration.engine.shown import MASKED
 
 if TYPE_CHECKING:
     import sqlite3

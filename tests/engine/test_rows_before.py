@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.engine.connections import open_existing, open_new
+from migration.engine.copy_contents import reloaded
 from migration.engine.dump import write_dump
-from migration.engine.explain import RowsBefore, databases, reloaded
+from migration.engine.explain import RowsBefore
 from migration.engine.limits import Limits
 from migration.engine.manifest import DatabaseCopy, Manifest
 from migration.engine.row_differences import Kind, RowDifferences
+from migration.engine.table_differences import databases
 from migration.plan.model import Plan
 
 if TYPE_CHECKING:

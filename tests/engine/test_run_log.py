@@ -9,7 +9,8 @@ import pytest
 from migration.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, criteria_in, criterion_named
 from migration.engine.modes import Mode
 from migration.engine.observation import Observation, Outcome, not_examined, not_required
-from migration.engine.run_log import Disclosure, RunLog, worst
+from migration.engine.row_differences import Disclosure
+from migration.engine.run_log import RunLog, worst
 from migration.engine.stages import BACKUP, CHECK, ORIGINALS, PREFLIGHT, SELFTEST, SMOKE, STAGES, stages_of
 
 PASSED, FAILED, NOT_EXAMINED, NOT_REQUIRED = Outcome

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from migration.engine.shown import MASKED, shown
+from migration.engine.literals import shown
+from migration.engine.row_differences import MASKED
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from migration.audit.words import size
-from migration.engine.observation import counted
+from migration.plan.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

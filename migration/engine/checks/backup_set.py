@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.copy_contents import contents_of_copy, contents_of_dump
+from migration.engine.copy_contents import contents_of_copy, contents_of_dump, reloaded
 from migration.engine.digest import digest_file
-from migration.engine.explain import databases, reloaded
-from migration.engine.observation import Observation, equal, not_required
-from migration.engine.row_differences import explained
+from migration.engine.observation import Observation, equal, explained, not_required
+from migration.engine.table_differences import databases
 
 if TYPE_CHECKING:
     from migration.engine.results import RunResults

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from migration.engine import archive, compare, compare_structure, history
 from migration.engine.content import read_contents
 from migration.engine.copy_contents import read_contents_using_backup
-from migration.engine.explain import databases
 from migration.engine.ledger import RECORDED, Ledger
-from migration.engine.observation import Observation, equal, not_required
+from migration.engine.observation import Observation, equal, explained, not_required
 from migration.engine.rewriting import compile_observations, updated_observations
-from migration.engine.row_differences import explained
 from migration.engine.scan import listed, mentions, stale_observations
+from migration.engine.table_differences import databases
 
 if TYPE_CHECKING:
     from migration.engine.results import RunResults

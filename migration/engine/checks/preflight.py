@@ -6,9 +6,10 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from migration.engine.observation import Observation, counted, equal, not_examined, not_required
+from migration.engine.observation import Observation, equal, not_examined, not_required
 from migration.engine.space import needs
 from migration.engine.sql import folded
+from migration.plan.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

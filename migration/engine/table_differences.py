@@ -1,0 +1,161 @@
+"""Say in which rows tables or whole databases differ that were to be the same."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migration.engine.connections import looking
+from migration.engine.projection import Projection
+from migration.engine.row_comparison import Rows, compare_rows, shape_of
+from migration.engine.row_differences import RowDifferences
+from migration.engine.schema import Table, keys_of, read
+from migration.engine.sql import folded
+from migration.plan.problem import Problem, ProblemError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from migration.engine.limits import Limits
+else:
+    from sqlite_utils.utils import sqlite3
+
+NOT_AVAILABLE = "which rows differ is not known: the rows before are not available."
+_SAME_ROWS = "Every row is as it was: statements, AUTOINCREMENT marks or the header differ."
+_OTHER_DIGEST = "No row differs from the backup set in the columns that both have."
+
+
+@dataclass(frozen=True)
+class Side:
+    """Rows of one side of a comparison, as they are in the target or have to arrive there.
+
+    Attributes:
+        con: Connection to the database.
+        projection: Of its rows.
+        policy: ``on_conflict`` of the table map that brings them.
+    """
+
+    con: sqlite3.Connection
+    projection: Projection
+    policy: str = "refuse"
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Column in the target to the SQL that reads it; the rowid is a column of its own where it counts."""
+        rowid = self.projection.rowid
+        return {_ROWID if column is rowid else column.name: column.source for column in self.projection.row}
+
+    def rows(self, names: Sequence[str]) -> Rows:
+        """Return its rows with the columns of those names, and with the rowid behind them where that is no column."""
+        by_name = {folded(name): expression for name, expression in self.columns.items()}
+        expressions = [by_name[folded(name)] for name in names]
+        if self.projection.rowid and self.projection.table.kind == "table" and not self.projection.table.alias:
+            expressions.append(self.projection.rowid.source)
+        return Rows(self.con, self.projection.select(expressions), self.policy)
+
+
+def databases(
+    expected: Path | sqlite3.Connection, observed: Path | sqlite3.Connection, limits: Limits | None = None
+) -> RowDifferences:
+    """Return in which rows two databases differ that were to be the same, table by table.
+
+    Args:
+        expected: The original, or its backup.
+        observed: What was held against it.
+        limits: Of what is read.
+    """
+    return unless_broken(partial(databases_or_error, expected, observed, limits))
+
+
+def unless_broken(explain: Callable[[], RowDifferences]) -> RowDifferences:
+    """Return what an explanation says; where it fails itself, why: the comparison that failed stands all the same."""
+    try:
+        return explain()
+    except ProblemError as error:
+        return RowDifferences(note=" ".join(f"{problem.subject}: {problem.what}" for problem in error.problems))
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it must not take the place of what is explained
+        return RowDifferences(note=f"Which rows differ is not known: they could not be compared ({_named(error)}).")
+
+
+def unavailable(subject: str, what: str) -> ProblemError:
+    """Return the error that says why rows are not there to be compared."""
+    hint = "Bring the backup set back as the run left it, and check again."
+    return ProblemError(Problem("rows-unavailable", subject, what, hint))
+
+
+def databases_or_error(
+    expected: Path | sqlite3.Connection, observed: Path | sqlite3.Connection, limits: Limits | None
+) -> RowDifferences:
+    """Return the same as :func:`databases`, and raise where that says why it could not compare.
+
+    Raises:
+        ProblemError: A file is missing.
+        sqlite3.Error: A side cannot be read.
+    """
+    with ExitStack() as opened:
+        before, now = (_connection(side, opened, limits) for side in (expected, observed))
+        return _between(before, now)
+
+
+def _connection(side: Path | sqlite3.Connection, opened: ExitStack, limits: Limits | None) -> sqlite3.Connection:
+    if not isinstance(side, Path):
+        return side
+    if not side.is_file():
+        raise unavailable(side.name, NOT_AVAILABLE)
+    return opened.enter_context(looking(side, limits))
+
+
+def _between(expected: sqlite3.Connection, observed: sqlite3.Connection) -> RowDifferences:
+    before, now = read(expected), read(observed)
+    found = RowDifferences()
+    for was in before.movable:
+        table = now.table(was.name)
+        found += _table_between((expected, was), (observed, table)) if table else _no_table(was)
+    extra = [table.name for table in now.movable if before.table(table.name) is None]
+    if extra:
+        found += RowDifferences(note=f"There are further tables: {', '.join(extra)}.")
+    return found if found.number or found.note else replace(found, note=_SAME_ROWS)
+
+
+def _no_table(table: Table) -> RowDifferences:
+    return RowDifferences(note=f"Table {table.name} is missing.")
+
+
+def _table_between(before: tuple[sqlite3.Connection, Table], now: tuple[sqlite3.Connection, Table]) -> RowDifferences:
+    counts = before[1].counts_rowid and now[1].counts_rowid
+    return differences_between(before[1].name, [side_of(*before, counts=counts)], side_of(*now, counts=counts), same="")
+
+
+def side_of(con: sqlite3.Connection, table: Table, *, counts: bool) -> Side:
+    """Read a table under its own names."""
+    return Side(con, Projection.of_table(table, with_rowid=counts))
+
+
+_ROWID = "implicit rowid"
+
+
+def differences_between(
+    name: str, expected: Sequence[Side], observed: Side, *, same: str = _OTHER_DIGEST
+) -> RowDifferences:
+    """Compare the columns that both sides have; any further ones are named."""
+    sides = [{folded(column) for column in side.columns} for side in (*expected, observed)]
+    common = [column for column in observed.columns if all(folded(column) in side for side in sides)]
+    others = {column for side in sides for column in side} - {folded(column) for column in common}
+    keys = [((_ROWID, "BINARY"),)] if _ROWID in common else keys_of(observed.projection.table)
+    shape = shape_of(name, common, keys)
+    found = compare_rows(shape, [side.rows(common) for side in expected], observed.rows(common)).differences()
+    if others:
+        found = replace(found, note=f"Not compared, for not every side has it: {', '.join(sorted(others))} of {name}.")
+    return found if found.number or found.note else replace(found, note=same)
+
+
+def _named(error: Exception) -> str:
+    """Name an error without its text, which may hold a value or a path."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "") or type(error).__name__
+    reason = error.strerror if isinstance(error, OSError) else ""
+    return reason or type(error).__name__
