@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migration.audit.attempts import earlier
-from migration.audit.bundle import prime_bundle, update_latest, write_bundle, write_private
+from migration.audit.bundle import prime_bundle, update_latest, write_bundle
 from migration.audit.evidence_file import to_json
 from migration.audit.faults_table import TABLE, faults_table
 from migration.audit.index_page import write_index
 from migration.audit.records import Surroundings, record_of, versions
 from migration.audit.rehearsals import last_rehearsal
 from migration.engine import durable
+from migration.engine.durable import write_private
 from migration.engine.exit_codes import ExitCode
 from migration.engine.findings import Finding
 from migration.engine.manifest import RECORD

@@ -7,41 +7,23 @@ import io
 import json
 import os
 import stat
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.code import sql_text
 from migration.audit.evidence_file import printable_texts, to_json
 from migration.audit.past_runs import MANIFEST, about
 from migration.audit.summary import summary
+from migration.engine.durable import write_private
+from migration.plan.printable import printable
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
     from migration.audit.evidence import Record
-
-
-def write_private(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Leave ``path`` with exactly ``data`` and mode 0600, also where another file was there before.
-
-    Whoever reads meanwhile, or after a crash, finds the old content or the new one. A link at ``path`` is replaced,
-    not followed. With ``sync=False``, for a file that is written again soon, that is not so after a power cut.
-
-    Raises:
-        OSError: The folder cannot be written, or the disk is full; ``path`` is as before.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp creates it with mode 0600
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 def prime_bundle(folder: Path, record: Record) -> None:
@@ -150,3 +132,21 @@ def _diff(text: str) -> bytes:
 def _encoded(text: str) -> bytes:
     """Encode as UTF-8; a lone surrogate, which has no encoding, becomes its escape."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def sql_text(statements: Iterable[str]) -> str:
+    """Return printable statements, one after the other; each but a comment is ended by a semicolon."""
+    texts = map(printable, statements)
+    return "\n".join(text if text.startswith("--") else f"{text.rstrip().removesuffix(';')};" for text in texts)
+
+
+def statements_of(text: str) -> Iterator[str]:
+    """Yield the statements and comments that :func:`sql_text` has put one after the other."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if statement.startswith("--") or sqlite3.complete_statement(statement):
+            yield statement.rstrip("\n")
+            statement = ""
+    if statement:
+        yield statement

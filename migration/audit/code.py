@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from migration.audit.bundle import sql_text
 from migration.audit.words import shortened
-from migration.plan.printable import printable
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterable, Iterator
-
     from pygments.lexer import Lexer
     from pygments.token import _TokenType
 else:
-    from sqlite_utils.utils import sqlite3
+    pass
 
 _LONG_DIFF = 100_000
 _LONG_SQL = 60_000
@@ -59,24 +56,6 @@ def sql_lines(statements: tuple[str, ...]) -> tuple[CodeLine, ...]:
     return tuple(
         CodeLine("kept", "", _words(line, lexer)) for line in shortened(text, _LONG_SQL, "sql.log").split("\n")
     )
-
-
-def sql_text(statements: Iterable[str]) -> str:
-    """Return printable statements, one after the other; each but a comment is ended by a semicolon."""
-    texts = map(printable, statements)
-    return "\n".join(text if text.startswith("--") else f"{text.rstrip().removesuffix(';')};" for text in texts)
-
-
-def statements_of(text: str) -> Iterator[str]:
-    """Yield the statements and comments that :func:`sql_text` has put one after the other."""
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if statement.startswith("--") or sqlite3.complete_statement(statement):
-            yield statement.rstrip("\n")
-            statement = ""
-    if statement:
-        yield statement
 
 
 def _diff_line(line: str, lexer: Lexer | None) -> CodeLine:

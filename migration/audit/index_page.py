@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.audit.bundle import write_private, zip_of
+from migration.audit.bundle import zip_of
 from migration.audit.drawing import template
 from migration.audit.past_runs import past_runs
 from migration.audit.words import elapsed, tone, verdict_word
+from migration.engine.durable import write_private
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:

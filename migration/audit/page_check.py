@@ -13,8 +13,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from migration.audit.answers import counts
+from migration.audit.bundle import statements_of
 from migration.audit.bundle_check import DOUBT, PAGE, agreement
-from migration.audit.code import statements_of
 from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2, printable_texts
 from migration.audit.page import STYLES, page
 from migration.audit.page_file import environment, is_own_version, own_styles, page_file, surround_of, title

@@ -6,14 +6,15 @@ import errno
 import fcntl
 import os
 import sys
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migration.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 
@@ -155,3 +156,26 @@ def _sync(descriptor: int) -> None:
             os.fsync(descriptor)
     else:
         os.fsync(descriptor)
+
+
+def write_private(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Leave ``path`` with exactly ``data`` and mode 0600, also where another file was there before.
+
+    Whoever reads meanwhile, or after a crash, finds the old content or the new one. A link at ``path`` is replaced,
+    not followed. With ``sync=False``, for a file that is written again soon, that is not so after a power cut.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full; ``path`` is as before.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp creates it with mode 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

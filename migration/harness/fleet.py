@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.bundle import update_latest, write_private
+from migration.audit.bundle import update_latest
 from migration.audit.words import duration
+from migration.engine.durable import write_private
 from migration.engine.exit_codes import ExitCode
 from migration.engine.modes import FLEET_VERBS
 from migration.harness.interruption import EXIT_CODES

@@ -16,9 +16,10 @@ import pytest
 from migration.engine.modes import VERBS, Mode
 from migration.engine.stages import stages_of
 from migration.harness.lineup import is_of_stage, lineup_problems
+from migration.harness.options import settings
 from migration.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
 from migration.harness.state import SESSION
-from migration.plan.printable import marked, printable
+from migration.plan.printable import marked, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,12 +105,22 @@ def _opened_or_closed(config: pytest.Config) -> int | None:
     return None
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """The header says how to start a run when the expression looks as if one was meant."""
-    if gate_mode(config) is not None:
-        return None
-    words = re.findall(r"\w+", config.option.markexpr.lower())
-    return "\n".join(f"to run it, say exactly: pytest -m {verb}" for verb in VERBS if verb in words) or None
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what a run or a listing is about, or how to start a run where the expression looks as if one was meant."""
+    mode = gate_mode(config)
+    if mode is None:
+        words = re.findall(r"\w+", config.option.markexpr.lower())
+        return [f"to run it, say exactly: pytest -m {verb}" for verb in VERBS if verb in words]
+    from migration.engine.connections import library
+
+    chosen = settings(config)
+    lines = [f"mode: {mode.means}"]
+    if chosen.bundle is not None:
+        lines.append(f"bundle: {chosen.bundle}")
+    else:
+        lines += [f"workspace: {chosen.workspace}{' (the sample)' if chosen.sample else ''}", f"plan: {chosen.plan}"]
+    lines += [f"originals: {chosen.originals}"] if chosen.originals is not None else []
+    return [one_line(line) for line in (*lines, f"SQLite: {library()}")]
 
 
 class Closed(pytest.Directory):

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.engine.exit_codes import ExitCode
-from migration.engine.stages import stage_named
 from migration.harness import interruption
-from migration.harness.state import SESSION
+from migration.harness.state import SESSION, stage_of
 from migration.plan.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from migration.engine.run_log import RunLog
-    from migration.engine.stages import Stage
 
 
 _NOT_RUN = pytest.StashKey[bool]()
@@ -125,12 +123,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         except OSError as error:
             session.exitstatus = ExitCode.INTERNAL
             print(printable(f"the report could not be written: {error}"), file=sys.stderr)  # noqa: T201 -- last words
-
-
-def stage_of(item: pytest.Item) -> Stage | None:
-    """Return the stage that a test belongs to, or None."""
-    mark = item.get_closest_marker("stage")
-    return stage_named(str(mark.args[0])) if mark and mark.args else None
 
 
 def _log(item: pytest.Item) -> RunLog | None:

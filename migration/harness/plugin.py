@@ -3,7 +3,6 @@
 pytest_plugins = (
     "migration.harness.options",
     "migration.harness.gate",
-    "migration.harness.header",
     "migration.harness.outcome",
     "migration.harness.progress",
     "migration.harness.fixtures",

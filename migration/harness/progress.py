@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from migration.harness.closing import last_lines
-from migration.harness.outcome import stage_of
-from migration.harness.state import SESSION
+from migration.harness.state import SESSION, stage_of
 from migration.plan.printable import one_line
 
 if TYPE_CHECKING:

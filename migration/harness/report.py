@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.audit.bundle import write_private
 from migration.audit.page import STYLES, page
 from migration.audit.page_file import BELOW, environment, hardened, title
+from migration.engine.durable import write_private
 from migration.plan.printable import one_line, printable
 
 if TYPE_CHECKING:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from migration.engine.stages import Stage, stage_named
+
 if TYPE_CHECKING:
     from migration.session import Session
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
+
+
+def stage_of(item: pytest.Item) -> Stage | None:
+    """Return the stage that a test belongs to, or None."""
+    mark = item.get_closest_marker("stage")
+    return stage_named(str(mark.args[0])) if mark and mark.args else None

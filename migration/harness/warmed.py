@@ -15,8 +15,17 @@ from migration.audit.page import prepared
 _MODULES = (
     *("pytest", "pytest_html.selfcontained_report", "_pytest.unittest", "pdb", "xml.etree.ElementTree"),
     *("libcst", "pathspec", "psutil", "concurrent.futures.thread"),
-    *(f"migration.harness.{name}" for name in ("begin", "fixtures", "gate", "header", "outcome", "progress")),
-    *(f"migration.engine.{name}" for name in ("run", "runlock", "compare", "scan", "smoke", "bystanders")),
+    "migration.harness.begin",
+    "migration.harness.fixtures",
+    "migration.harness.gate",
+    "migration.harness.outcome",
+    "migration.harness.progress",
+    "migration.engine.run",
+    "migration.engine.runlock",
+    "migration.engine.compare",
+    "migration.engine.scan",
+    "migration.engine.smoke",
+    "migration.engine.bystanders",
     "migration.plan.file",
 )
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.bundle import update_latest, write_bundle, write_private
+from migration.audit.bundle import update_latest, write_bundle
+from migration.engine.durable import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -35,8 +35,7 @@ from migration.engine.findings import Finding
 from migration.engine.pipeline import go_through
 from migration.engine.request import Settings
 from migration.harness.closing import last_lines
-from migration.harness.outcome import stage_of
-from migration.harness.state import SESSION
+from migration.harness.state import SESSION, stage_of
 from migration.plan.printable import printable
 from migration.plan.problem import ProblemError
 from migration.session import open_session
