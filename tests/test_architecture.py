@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import history
 from migration.engine.limits import Deadline, Limits, Progress
 from migration.engine.modes import VERBS, Mode
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "migration" / "sqlite_consolidate"
 ROOMS = ("plan", "engine", "inventory", "audit", "selftest", "fleet", "harness")
 TOP = "modules of the top level"  # the library, and the sessions that it and the harness open
 ALLOWED = {
@@ -34,9 +34,9 @@ ALLOWED = {
     "harness": {"harness", TOP, "selftest", "fleet", "audit", "inventory", "engine", "plan", "sample"},
     "sample": {"sample", "plan"},
 }
-MODULES = sorted(path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.relative_to(ROOT).parts)
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "tree" not in path.relative_to(ROOT).parts)
 ENGINE = [path for path in MODULES if path.parent.name == "engine"]  # on_a_copy belongs to another interpreter
-HOME_OF_MODES = ROOT / "migration" / "engine" / "modes.py"
+HOME_OF_MODES = PACKAGE / "engine" / "modes.py"
 STAGE_FUNCTIONS = [
     node
     for path in sorted((ROOT / "tests" / "stages").glob("*.py"))
@@ -97,7 +97,7 @@ def room(name: str) -> str:
     first = rest.partition(".")[0]
     if project != "migration" or not first:
         return ""
-    return TOP if (ROOT / "migration" / f"{first}.py").is_file() else first if first in ALLOWED else ""
+    return TOP if (PACKAGE / f"{first}.py").is_file() else first if first in ALLOWED else ""
 
 
 def _listed(path: Path) -> list[set[str]]:
@@ -133,7 +133,7 @@ def _is_text(node: ast.stmt) -> bool:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_arrow_points_up(path: Path) -> None:
     """A room imports from itself and from the rooms below it, never from one above."""
-    own = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    own = room(".".join(("migration", *path.relative_to(PACKAGE).with_suffix("").parts)))
 
     used = {room(name) for name in imports(path)} - {""}
 
@@ -175,7 +175,7 @@ def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
 @pytest.mark.parametrize("path", ENGINE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_engine_module_holds_limits(path: Path) -> None:
     """A deadline, progress or interruption of the whole process would be shared by all its runs."""
-    module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    module = import_module(".".join(("migration", *path.relative_to(PACKAGE).with_suffix("").parts)))
 
     held = [name for name, value in vars(module).items() if isinstance(value, OF_ONE_RUN)]
 
@@ -201,7 +201,7 @@ def test_modes_and_stages_are_listed_once(path: Path) -> None:
 
 def test_rows_of_a_table_mapping_have_one_projection() -> None:
     """Another module that lists columns of a row could differ from it about what a row is."""
-    holders = {path.name for path in (ROOT / "migration" / "engine").rglob("*.py") if _sql_of_rows(path)}
+    holders = {path.name for path in (PACKAGE / "engine").rglob("*.py") if _sql_of_rows(path)}
 
     assert holders == set(WITH_SQL_OF_ROWS)
 
@@ -217,7 +217,7 @@ def test_table_of_history_is_named_once() -> None:
     """Every other module takes its name from there."""
     holders = [path for path in MODULES if history.TABLE in path.read_text("utf-8")]
 
-    assert holders == [ROOT / "migration" / "engine" / "history.py"]
+    assert holders == [PACKAGE / "engine" / "history.py"]
 
 
 @pytest.mark.parametrize("function", STAGE_FUNCTIONS, ids=lambda function: function.name)
@@ -263,7 +263,7 @@ def test_there_is_one_exception_class() -> None:
         if isinstance(node, ast.ClassDef) and any(_is_exception(base) for base in node.bases)
     ]
 
-    assert made == ["migration/plan/problem.py: ProblemError"]
+    assert made == ["migration/sqlite_consolidate/plan/problem.py: ProblemError"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -12,7 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "troubleshooting.md"
-MODULES = [path for path in (ROOT / "migration").rglob("*.py") if "tree" not in path.relative_to(ROOT).parts]
+MODULES = [
+    path
+    for path in (ROOT / "migration" / "sqlite_consolidate").rglob("*.py")
+    if "tree" not in path.relative_to(ROOT).parts
+]
 # What makes a message: the positions of its id, its sentence of fact, and what to do.
 MAKERS = {"Problem": (0, 2, 3), "mistake_at": (1, 2, 3), "unfit": (0, 1, 2)}
 
@@ -94,10 +98,10 @@ def test_every_refusal_of_the_harness_has_an_id() -> None:
     bare = Counter(message.where.split(":")[0] for message in CALLS if _name(message.call) == "pytest.UsageError")
 
     assert bare == {
-        "migration/harness/begin.py": 1,
-        "migration/harness/fleet.py": 1,
-        "migration/harness/gate.py": 1,
-        "migration/harness/refusals.py": 1,  # its function adds the id
+        "migration/sqlite_consolidate/harness/begin.py": 1,
+        "migration/sqlite_consolidate/harness/fleet.py": 1,
+        "migration/sqlite_consolidate/harness/gate.py": 1,
+        "migration/sqlite_consolidate/harness/refusals.py": 1,  # its function adds the id
     }
 
 

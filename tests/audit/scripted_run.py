@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import migration
 from migration.audit.records import Surroundings, record_of
 from migration.engine.criteria import criteria_in
 from migration.engine.exit_codes import ExitCode
@@ -20,6 +19,8 @@ from migration.engine.stages import stages_of
 from migration.engine.verdict import exit_code, verdict
 from migration.plan.file import load, sha256
 from migration.plan.problem import Problem, ProblemError
+
+import migration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,7 +8,6 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.audit.bundle import update_latest, write_bundle
 from migration.engine.durable import write_private
 

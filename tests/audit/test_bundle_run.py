@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from migration.audit.bundle import prime_bundle, write_bundle
 from migration.audit.bundle_reader import read_bundle
 from migration.audit.bundle_run import BundleRun
@@ -24,6 +23,7 @@ from migration.engine.stages import BUNDLE
 from migration.engine.verdict import headline, verdict
 from migration.plan.problem import ProblemError
 from migration.session import open_session
+
 from tests.audit.scripted_run import APPLICATION, ended, record_of_run
 from tests.audit.test_evidence_file import of_schema_1
 from tests.engine.small_workspace import build

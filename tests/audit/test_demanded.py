@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from migration.audit.demanded import Demand, absent_moves, absent_sources, demands
 from migration.audit.evidence import DatabaseRecord, MoveRecord, Record
 from migration.engine.checks.committed import DOCUMENTS

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-import migration
 from migration.audit.bundle_reader import Bundle
 from migration.audit.demanded import Demand
 from migration.audit.entries_check import consistent
@@ -17,6 +15,8 @@ from migration.audit.told import BundleContents
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome, Relation
 from migration.plan.model import Plan
+
+import migration
 from tests.audit.records import accepted
 
 if TYPE_CHECKING:

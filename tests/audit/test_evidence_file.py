@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Finding, Record
 from migration.audit.evidence_file import LEFT_OUT, record_from_json, to_json
 from migration.audit.records import application_of
@@ -19,6 +18,7 @@ from migration.engine.observation import Outcome
 from migration.engine.smoke import SmokeResult
 from migration.plan.model import Smoke
 from migration.plan.printable import printable
+
 from tests.audit import records
 from tests.audit.scripted_run import ended, record_of_run, scripts
 

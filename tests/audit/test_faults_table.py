@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from migration.audit.faults_table import faults_table, proven
 from migration.engine.modes import Mode
 from migration.engine.observation import Observation
+
 from tests.audit.scripted_run import Script, ended, record_of_run
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.audit.answers import answers
 from migration.audit.checklist import checklist
 from migration.audit.evidence import Attempt, Finding, Record
@@ -18,6 +17,7 @@ from migration.audit.page import STYLES, page
 from migration.engine.criteria import Question, Step
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
+
 from tests.audit import records
 
 if TYPE_CHECKING:

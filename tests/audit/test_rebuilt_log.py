@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.audit.evidence_file import record_from_json, to_json
 from migration.audit.rebuilt_log import log_of
 from migration.engine.modes import Mode
 from migration.engine.verdict import headline, verdict
+
 from tests.audit.records import not_examined
 from tests.audit.scripted_run import APPLICATION, Script, ended, record_of_run, scripts
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from migration.audit.answers import counts
 from migration.audit.evidence import Finding
 from migration.audit.summary import criteria_line, summary
+
 from tests.audit import records
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-import migration
 from migration.audit.bundle_reader import Bundle
 from migration.audit.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 from migration.audit.told import BundleContents
 from migration.audit.verdict_check import adding_up, following
 from migration.engine.modes import Mode
 from migration.engine.observation import Outcome
+
+import migration
 from tests.audit.records import APPLICATION, accepted
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from tests.benchmark.workloads import statements
 
 if TYPE_CHECKING:
     from migration.plan.model import Plan
+
     from tests.benchmark.workloads import Workload
 
 SHELL = shutil.which("sqlite3")

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import migration
 from migration.plan.file import load
+
+import migration
 from tests.benchmark.by_hand import command, sample_command
 from tests.benchmark.measuring import Measured, measured
 from tests.benchmark.results import Result

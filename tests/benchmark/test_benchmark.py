@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import attached, open_new, open_readonly
 from migration.engine.digest import digest_table
 from migration.engine.schema import read
+
 from tests.benchmark.measuring import Measured, measured
 from tests.benchmark.results import Result
 from tests.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid

@@ -16,6 +16,7 @@ from migration.engine.digest import digest_tables
 from migration.engine.files import has_hot_journal
 from migration.engine.restore import write_version
 from migration.engine.schema import marks, read
+
 from tests.crash.injector import Call, calls_of, strike
 from tests.crash.power_cut import Disk
 from tests.crash.sets_kept import lost

@@ -6,7 +6,6 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.applications import Applications
 from migration.engine.connections import looking
 from migration.engine.digest import digest_tables

@@ -6,11 +6,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import archive, manifest
 from migration.engine.guard import Guard
 from migration.engine.ledger import Ledger
 from migration.plan.problem import ProblemError
+
 from tests.engine.small_workspace import SET, STAMP, build, execute
 
 if TYPE_CHECKING:

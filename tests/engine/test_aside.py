@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-
 from migration.engine import backup, facts
 from migration.engine.aside import Aside
 from migration.engine.backup import dump_database
@@ -22,6 +21,7 @@ from migration.engine.observation import Outcome
 from migration.engine.stages import BACKUP, PREFLIGHT
 from migration.engine.verdict import verdict
 from migration.plan.problem import ProblemError
+
 from tests.engine.small_workspace import a_run, accept, build, consolidate, execute
 
 if TYPE_CHECKING:

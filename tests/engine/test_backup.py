@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import backup, content
 from migration.engine.backup import clear_scratch, copy_code, copy_database, dump_database, open_set, settle
 from migration.engine.content import digest_or_reason, load_contents, read_contents
@@ -21,6 +20,7 @@ from migration.engine.digest import digest_file
 from migration.engine.stages import BACKUP
 from migration.engine.survey import survey
 from migration.plan.problem import ProblemError
+
 from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
 
 if TYPE_CHECKING:

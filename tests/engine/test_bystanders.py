@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.bystanders import Change, changes, look, put_aside
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import check, manifest
+
 from tests.engine.small_workspace import STAMP, execute
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.code_files import CodeFile, is_database, read
 from migration.plan.problem import Problem
 

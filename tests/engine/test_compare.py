@@ -6,12 +6,12 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-
 from migration.engine import compare, compare_structure
 from migration.engine.connections import open_readonly
 from migration.engine.content import read_contents
 from migration.engine.digest import digest_tables
 from migration.plan.model import RequiredTable
+
 from tests.engine.comparisons import consolidation, every
 from tests.engine.databases import TARGET, Bench, Copied, source, table, wrong
 

@@ -7,9 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.content import Reader, has_wal, read_contents, same_pages
 from migration.engine.digest import digest_file
+
 from tests.engine.small_workspace import execute
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.backup import copy_database, dump_database, open_set
 from migration.engine.content import digest_or_reason, read_contents
 from migration.engine.copy_contents import contents_of_copy, contents_of_dump, read_contents_using_backup
 from migration.engine.survey import survey
+
 from tests.engine.small_workspace import build, execute, plan_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import open_memory
 from migration.engine.limits import Deadline, seconds_for
 from migration.plan.problem import ProblemError

@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-
 from migration.engine.connections import open_memory
 from migration.engine.declared import checks, columns, declared, likeness, properties, words
 from migration.engine.schema import Schema, read

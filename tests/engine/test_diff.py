@@ -6,7 +6,6 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.rewriting import Rewrite
 from migration.engine.version_control import unified
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
 from migration.engine.connections import open_existing, open_memory, open_new, open_readonly
 from migration.engine.digest import digest_database, digest_tables
 from migration.engine.dump import load_dump, write_dump

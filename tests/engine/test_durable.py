@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.durable import make_private_folder, move, replace, sync_folder, write_new
 from migration.plan.problem import ProblemError
 

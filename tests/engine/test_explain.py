@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import manifest
 from migration.engine.check import archives_unchanged
 from migration.engine.copy_contents import reloaded
@@ -18,6 +17,7 @@ from migration.engine.row_differences import MASKED, Disclosure, Kind, RowDiffer
 from migration.engine.stages import ARCHIVE, BACKUP, CHECK, FINAL, PREFLIGHT, SMOKE, TRANSFER, VERIFY, stages_of
 from migration.engine.standing_run import CheckRun
 from migration.engine.table_differences import databases, unless_broken
+
 from tests.engine.small_workspace import (
     a_request,
     a_run,

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import open_existing, open_new
 from migration.engine.files import file_problems, has_hot_journal, present, size_with_sidecars
 from migration.plan.model import Plan, Source

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from migration.engine import files, in_use
 from migration.engine.files import NETWORK, kind_of, network, synchronized
 from migration.plan.model import Plan
+
 from tests.whole.whole_run import execute
 
 MOUNTED = {"/": "ext4", "/mnt/share": "nfs4", "/mnt/share/local": "xfs", "/mnt/share2": "btrfs"}

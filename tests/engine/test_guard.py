@@ -9,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import connections
 from migration.engine.connections import looking, open_existing, open_new, open_readonly, pragma
 from migration.engine.guard import Guard

@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import content
 from migration.engine.connections import open_new, open_readonly
 from migration.engine.content import digest_file_tables, lower_halves

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from migration.engine.keys import collisions
+
 from tests.engine.databases import TARGET, Bench, source, table
 
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.ledger import Ledger
+
 from tests.engine.small_workspace import die, in_a_child
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import open_new
 from migration.engine.facts import Facts, facts_of
 from migration.engine.survey import left_behind

@@ -7,13 +7,13 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import limits_of, open_memory
 from migration.engine.digest import digest_table
 from migration.engine.limits import COUNTED, Limits
 from migration.engine.schema import read
 from migration.engine.survey import survey
 from migration.engine.verdict import verdict
+
 from tests.engine.small_workspace import a_run, build, consolidate, plan_of
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from migration.engine.connections import open_memory
 from migration.engine.literals import literal
 

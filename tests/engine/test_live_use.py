@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.smoke import observe, run_smoke
 from migration.plan.model import Smoke
 

@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.logs import LogMarks, mark, new_errors
 from migration.engine.observation import Outcome
 from migration.plan.problem import ProblemError

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from migration.engine import manifest
 from migration.engine.manifest import CodeCopy, DatabaseCopy, Manifest
 from migration.plan.problem import ProblemError
+
 from tests.engine.small_workspace import dies_at_change
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import check, manifest, rollback
 from migration.engine.connections import exact_text, open_memory
 from migration.engine.ledger import Ledger
 from migration.engine.objects import committed_objects, object_changes, objects_of
+
 from tests.engine.small_workspace import STAMP, execute
 
 if TYPE_CHECKING:

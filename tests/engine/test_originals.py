@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import compare, compare_structure, originals
 from migration.engine.connections import open_existing
 from migration.plan.model import Plan

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, cast
 
 import psutil
 import pytest
-
 from migration.engine import history
 from migration.engine.criteria import criteria_in
 from migration.engine.exit_codes import ExitCode
@@ -41,6 +40,7 @@ from migration.engine.standing_run import CheckRun
 from migration.engine.verdict import exit_code, verdict
 from migration.plan.file import load
 from migration.plan.problem import Problem, ProblemError
+
 from tests.engine.small_workspace import (
     STAMP,
     DyingLedger,

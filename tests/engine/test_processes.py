@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.processes import Holder, holders, lock_owner
+
 from tests.engine.elsewhere import stranger
 
 if TYPE_CHECKING:

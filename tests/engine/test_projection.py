@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from migration.engine.connections import open_memory
 from migration.engine.digest import digest_query, digest_table
 from migration.engine.move import Move, fit, move_of_target

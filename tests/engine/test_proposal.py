@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.proposal import Proposed, propose
 from migration.engine.rewriting import plan_rewrites
 from migration.engine.scan_files import Scope

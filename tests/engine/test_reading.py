@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import open_memory
 from migration.engine.digest import digest_table
 from migration.engine.schema import read

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.observation import Outcome
 from migration.engine.rewriting import Rewrite, compile_observations, plan_rewrites, updated_observations
 from migration.plan.model import Insert, Reference

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import connections
 from migration.engine.connections import open_existing, open_new
 from migration.engine.files import file_problems
@@ -16,6 +15,7 @@ from migration.engine.rehearse import copy_workspace, require_complete
 from migration.engine.survey import survey
 from migration.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
 from migration.plan.problem import ProblemError
+
 from tests.engine.elsewhere import stranger
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import standing
 from migration.engine.connections import open_existing, open_new
 from migration.engine.restore import Known, overwrite

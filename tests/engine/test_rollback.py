@@ -13,7 +13,6 @@ from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import manifest, restore
 from migration.engine.content import read_contents
 from migration.engine.durable import move
@@ -23,6 +22,7 @@ from migration.engine.processes import holders
 from migration.engine.rollback import changed_since, put_back
 from migration.engine.stages import BACKUP, REFERENCES, VERIFY
 from migration.plan.problem import ProblemError
+
 from tests.engine.elsewhere import stranger
 from tests.engine.small_workspace import (
     CREATE_NOTES,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migration.engine.stages import Stage
+
     from tests.engine.small_workspace import State
 else:
     from sqlite_utils.utils import sqlite3

@@ -11,6 +11,7 @@ from migration.engine.observation import Outcome
 from migration.engine.pipeline import go_through
 from migration.engine.rollback_run import RollbackRun
 from migration.engine.verdict import exit_code, verdict
+
 from tests.engine.small_workspace import a_request, a_run, build, execute, state
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import open_memory
 from migration.engine.observation import Observation, explained
 from migration.engine.row_comparison import Comparison, Rows, compare_rows, shape_of

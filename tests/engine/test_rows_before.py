@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from migration.engine.connections import open_existing, open_new
 from migration.engine.copy_contents import reloaded
 from migration.engine.dump import write_dump

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import history
 from migration.engine.ledger import Ledger
 from migration.engine.modes import Mode
@@ -14,6 +13,7 @@ from migration.engine.observation import Outcome
 from migration.engine.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
 from migration.engine.verdict import headline, verdict
 from migration.plan.problem import ProblemError
+
 from tests.engine.small_workspace import (
     CREATE_NOTES,
     STAMP,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-
 from migration.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, criteria_in, criterion_named
 from migration.engine.modes import Mode
 from migration.engine.observation import Observation, Outcome, not_examined, not_required

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.runlock import RunLock, holder
 from migration.plan.problem import ProblemError
 

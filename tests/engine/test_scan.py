@@ -7,7 +7,6 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.observation import Outcome
 from migration.engine.scan import Mention, Scope, listed, mentions, stale_observations
 from migration.engine.scan_files import LARGEST

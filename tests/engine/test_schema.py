@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import attach, open_memory, open_new, open_readonly
 from migration.engine.schema import Schema, Table, read
 

@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import rollback
 from migration.engine.ledger import Ledger
 from migration.engine.results import Context
 from migration.engine.sets import already_consolidated, backup_sets, cut_short, discard, last_finished, recover
 from migration.engine.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from migration.plan.problem import ProblemError
+
 from tests.engine.small_workspace import (
     SET,
     STAMP,

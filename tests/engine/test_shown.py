@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from migration.engine.literals import shown
 from migration.engine.row_differences import MASKED
 

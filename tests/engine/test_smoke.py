@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-
 from migration.engine.smoke import SmokeResult, observe, run_smoke
 from migration.plan.model import Expect, Smoke
 

@@ -9,7 +9,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import connections
 from migration.engine.connections import open_existing, open_new
 from migration.engine.snapshot import snapshot

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from migration.engine.connections import open_memory
 from migration.engine.sql import folded, keywords, listed, module_of, quoted, with_name, without_end
 

@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import sqlite_errors
 from migration.engine.aside import Aside
 from migration.engine.connections import open_existing, open_memory, open_new, open_readonly

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from migration.engine.statements import same_but_defaults, same_statement
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from migration.engine.syntax import PythonCode
 from migration.engine.syntax_inserts import with_definitions, with_import
 from migration.plan.problem import ProblemError

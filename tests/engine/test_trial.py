@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from migration.engine.affinity import affinity
 from migration.engine.move import Move, fit
 from migration.engine.trial import could_matter, value_problems
+
 from tests.engine.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:

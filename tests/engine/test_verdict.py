@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.criteria import criteria_in
 from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
 from migration.engine.modes import Mode

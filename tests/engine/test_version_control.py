@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.version_control import noted
+
 from tests.whole.real_project import commit, run_git
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from migration.engine.criteria import criteria_in
 from migration.engine.modes import Mode
 from migration.engine.stages import stages_of
+
 from tests.exactness import accepting
 from tests.exactness.random_run import run_over
 

@@ -7,12 +7,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from migration.engine import compare
 from migration.engine.content import read_contents
 from migration.engine.criteria import criterion_named
 from migration.engine.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
 from migration.engine.target_transaction import Reading
+
 from tests.engine.small_workspace import accept, reach
 from tests.exactness.mutations import INDEXES, LATE, TABLES, mutate
 from tests.exactness.oracle import read

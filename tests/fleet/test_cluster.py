@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-
 from migration.fleet.cluster import connected
 from migration.plan.problem import ProblemError
 

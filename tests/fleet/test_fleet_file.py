@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.fleet.file import load
 from migration.plan.problem import ProblemError
 

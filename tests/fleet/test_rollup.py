@@ -10,8 +10,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-
-import migration
 from migration.fleet.bundle import Bundle
 from migration.fleet.file import FleetFile
 from migration.fleet.members import Member
@@ -19,6 +17,8 @@ from migration.fleet.model import Fleet
 from migration.fleet.page import page
 from migration.fleet.rollup import RollUp, Row, exit_code, not_run, roll_up, row_of, to_json, unsettled
 from migration.fleet.worker import Ran
+
+import migration
 
 SCHEMA = Path(migration.__file__).parent / "fleet" / "fleet.schema.json"
 MEMBER = Member("shops/bonn", "bonn-1", "/srv/shops/bonn")

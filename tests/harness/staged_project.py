@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import migration
 from migration.engine.criteria import criteria_in
 from migration.engine.stages import STAGES, Stage
 from migration.harness import gate
+
+import migration
 
 if TYPE_CHECKING:
     import pytest

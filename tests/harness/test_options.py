@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.modes import VERBS, Mode
 from migration.harness.options import settings
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-
 from migration.audit.page_file import hardened
 from migration.harness.report import finalise_html
 

@@ -6,8 +6,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.inventory.find import find
+
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:

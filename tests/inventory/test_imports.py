@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.mention import Mention
 from migration.inventory.imports import smoke_tests
 

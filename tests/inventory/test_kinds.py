@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.inventory.find import find
 from migration.inventory.kinds import alike, role
 from migration.inventory.look import look
+
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:

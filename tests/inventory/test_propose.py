@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.inventory import revise as revising
 from migration.inventory.propose import propose
 from migration.inventory.revise import Revised, revise, try_out
 from migration.inventory.take import Inventory, take
+
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:

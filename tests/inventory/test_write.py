@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from migration.engine.proposal import Proposed
 from migration.inventory.proposal import (
     LeftOut,

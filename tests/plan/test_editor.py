@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
-
 import migration.sample
+import pytest
 from migration.plan.editor import SCHEMA_FILE, json_schema
 
 PLANS = (

@@ -6,7 +6,6 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from migration.plan.places import line_of, place_of
 
 if TYPE_CHECKING:

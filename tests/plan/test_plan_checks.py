@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-
 from migration.plan.checks import mistakes
 from migration.plan.ddl import statements, trial
 from migration.plan.mistake import spoken

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import ValidationError
-
 from migration.plan.file import load, sha256
 from migration.plan.problem import ProblemError
+from pydantic import ValidationError
 
 if TYPE_CHECKING:
     from migration.plan.problem import Problem

@@ -7,7 +7,6 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from migration.plan.printable import one_line, printable
 from migration.plan.problem import Problem
 

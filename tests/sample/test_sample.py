@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.sample.build import build, is_sample
 
 if TYPE_CHECKING:

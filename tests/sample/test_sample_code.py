@@ -12,7 +12,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.rewriting import plan_rewrites
 from migration.plan.model import Plan
 from migration.sample.build import build

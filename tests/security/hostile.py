@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from migration.engine.sql import listed, quoted
+
 from tests.whole.whole_run import Workspace, execute
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.criteria import CRITERIA, FAULTLESS, SMOKE
 from migration.engine.exit_codes import ExitCode
 from migration.engine.modes import Mode
@@ -17,6 +16,7 @@ from migration.selftest.fault import Fault, Moment, not_planted
 from migration.selftest.table import FAULTS
 from migration.selftest.trial import TrialResult, judge_fault, judge_faultless
 from migration.selftest.trial_run import run_trial
+
 from tests.selftest.trials import trial_on, try_fault
 from tests.thorough import thorough
 from tests.whole.whole_run import Workspace, small_workspace

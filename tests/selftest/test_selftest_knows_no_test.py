@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import migration.selftest
+import pytest
 
 FOLDER = Path(migration.selftest.__file__).parent
 MODULES = sorted(FOLDER.glob("*.py"))

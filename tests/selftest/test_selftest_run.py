@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.audit.faults_table import faults_table
 from migration.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
 from migration.engine.exit_codes import ExitCode
@@ -18,6 +17,7 @@ from migration.plan.problem import ProblemError
 from migration.selftest.selftest_run import SelftestRun
 from migration.selftest.table import faults_of
 from migration.session import Hooks, Session, open_session
+
 from tests.selftest.trials import try_fault
 
 if TYPE_CHECKING:

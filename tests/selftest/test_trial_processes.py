@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.exit_codes import ExitCode
 from migration.engine.modes import Mode
 from migration.plan.file import load
 from migration.selftest.table import FAULTS, faults_of
 from migration.selftest.trial_process import TrialProcesses
+
 from tests.selftest.trials import trial_on
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.selftest.fault import Fault
+
     from tests.whole.whole_run import Workspace
 
 

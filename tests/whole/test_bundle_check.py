@@ -12,11 +12,11 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from migration.audit import bundle_check, entries_check, page_check, verdict_check
 from migration.audit.bundle_reader import Bundle, read_bundle
 from migration.audit.told import tell
 from migration.plan.problem import ProblemError
+
 from tests.whole.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-
 from migration.audit.faults_table import TABLE
 from migration.engine.criteria import CAN_FAIL, FAULTLESS
 from migration.plan.file import load
 from migration.selftest.table import faults_of
+
 from tests.whole.whole_run import REPOSITORY, Ran, Workspace
 
 SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores

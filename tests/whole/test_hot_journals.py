@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import hot_journal
 from migration.engine.files import JOURNAL_MAGIC, has_hot_journal
 from migration.plan.file import load
+
 from tests.engine.small_workspace import in_a_child
 from tests.thorough import thorough
 

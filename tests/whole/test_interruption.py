@@ -9,8 +9,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine import rollback
+
 from tests.thorough import thorough
 from tests.whole.whole_run import REPOSITORY, Before, Workspace
 

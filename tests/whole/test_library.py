@@ -15,14 +15,14 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-import migration
-from migration import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
 from migration.engine.exit_codes import ExitCode
 from migration.engine.history import TABLE as HISTORY
 from migration.engine.observation import Outcome
 from migration.engine.runlock import holder
 from migration.sample.build import build
+
+import migration
+from migration import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
 from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace
 
 if TYPE_CHECKING:

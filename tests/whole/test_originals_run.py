@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from migration.engine.connections import open_existing
 from migration.sample.build import build
+
 from tests.whole.whole_run import Workspace
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def test_originals_that_are_not_there_are_named(tmp_path: Path) -> None:
 
     assert nothing.exit == 1
     assert "proposals.db: are not in empty" in nothing.text
-    assert "migration/engine/" not in nothing.text  # no traceback of ours; the application has its own
+    assert (
+        "migration/sqlite_consolidate/engine/" not in nothing.text
+    )  # no traceback of ours; the application has its own
     assert nowhere.exit == 4
     assert misused.exit == 4
     assert "it judges, and never writes" in misused.text

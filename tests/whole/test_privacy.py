@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.run import Run
+
     from tests.whole.whole_run import Ran
 
 CANARY = "canary-5b1d"

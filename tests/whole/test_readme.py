@@ -12,11 +12,11 @@ import textwrap
 from typing import TYPE_CHECKING, get_args
 
 import pytest
+from migration.engine.stages import STAGES
+from migration.plan.model import Plan
 from pydantic import BaseModel
 
 import migration
-from migration.engine.stages import STAGES
-from migration.plan.model import Plan
 from tests.benchmark.results import markdown, read
 from tests.whole.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
 
@@ -74,7 +74,9 @@ def project(tmp_path: Path) -> Path:
     """What a clone has for a run, git's folder too, so that ``reports/`` and the sample are made there and not here."""
     root = tmp_path / "project"
     without = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(REPOSITORY / "migration", root / "migration", ignore=without)
+    shutil.copytree(
+        REPOSITORY / "migration" / "sqlite_consolidate", root / "migration" / "sqlite_consolidate", ignore=without
+    )
     shutil.copytree(REPOSITORY / "tests" / "stages", root / "tests" / "stages", ignore=without)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, root)
@@ -160,9 +162,15 @@ def test_the_listing_of_the_tree_names_every_folder_and_nothing_else() -> None:
     """A room of the engine's or of the tests' that is not there, or is not named, misleads whoever comes next."""
     listing = next(block for block in BLOCKS if block.startswith("conftest.py"))
     named = {line.split()[0] for line in listing.splitlines()}
-    rooms = {path.name for path in (REPOSITORY / "migration").iterdir() if (path / "__init__.py").is_file()}
+    rooms = {
+        path.name
+        for path in (REPOSITORY / "migration" / "sqlite_consolidate").iterdir()
+        if (path / "__init__.py").is_file()
+    }
 
-    assert {f"migration/{name}/" for name in rooms} == {one for one in named if one.startswith("migration/")}
+    assert {f"migration/sqlite_consolidate/{name}/" for name in rooms} == {
+        one for one in named if one.startswith("migration/sqlite_consolidate/")
+    }
     assert all((REPOSITORY / name).exists() for name in named if "<" not in name)
 
 
@@ -174,7 +182,9 @@ def test_the_figures_of_the_benchmark_are_those_that_were_measured() -> None:
 
 def test_every_key_of_a_plan_is_documented() -> None:
     """In the README itself, or in the sample's plan, to which it points for them."""
-    plan = (REPOSITORY / "migration" / "sample" / "tree" / "consolidation.toml").read_text("utf-8")
+    plan = (REPOSITORY / "migration" / "sqlite_consolidate" / "sample" / "tree" / "consolidation.toml").read_text(
+        "utf-8"
+    )
     told = TOML[0] + plan + "\n".join("".join(row) for row in table("key"))
 
     assert [key for key in set(keys(Plan)) if not re.search(rf"\b{key}\b", told)] == []

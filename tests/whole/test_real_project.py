@@ -9,11 +9,11 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.proposal import propose
 from migration.engine.scan_files import scope_of
 from migration.plan.file import load
 from migration.sample.build import build
+
 from tests.whole.real_project import PLAN, REFERENCES, REST, real_project, run_git
 from tests.whole.whole_run import Workspace
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration.engine.proposal import Proposed
+
     from tests.whole.whole_run import Ran
 
 CODE = ("src", "config", "scripts", ".env")

@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-
 from migration.engine.connections import looking
 from migration.engine.criteria import CRITERIA
 from migration.engine.modes import Mode
 from migration.engine.stages import STAGES
 from migration.plan.file import load
 from migration.sample.build import build
+
 from tests.whole.whole_run import Ran, Workspace
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
-
 from migration.engine.connections import library
 from migration.engine.stages import STAGES
 from migration.harness import life
+
 from tests.thorough import thorough
 from tests.whole.whole_run import Before, Workspace
 

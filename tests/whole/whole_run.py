@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-import migration
 from migration.audit import bundle_check
 from migration.audit.bundle_reader import read_bundle
 from migration.audit.entries_check import consistent
@@ -39,6 +37,8 @@ from migration.harness.state import SESSION, stage_of
 from migration.plan.printable import printable
 from migration.plan.problem import ProblemError
 from migration.session import open_session
+
+import migration
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,0 +1,47 @@
+"""Move several SQLite databases into one, and prove that nothing was lost.
+
+Example::
+
+    from migration import consolidate, load_plan, rehearse
+
+    plan = load_plan("shop/consolidation.toml")
+    if rehearse(plan, workspace="shop").accepted:
+        result = consolidate(plan, workspace="shop", reports="reports")
+        print(result.verdict, result.backup_set, result.counts["orders"])
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from migration.library import Result, consolidate, load_plan, rehearse, rollback, verify
+    from migration.plan.model import Plan
+    from migration.plan.problem import Problem, ProblemError
+
+__version__ = "0.1.0"
+__all__ = [
+    "Plan",
+    "Problem",
+    "ProblemError",
+    "Result",
+    "consolidate",
+    "load_plan",
+    "rehearse",
+    "rollback",
+    "verify",
+]
+
+_HOMES = {
+    "Plan": "migration.plan.model",
+    "Problem": "migration.plan.problem",
+    "ProblemError": "migration.plan.problem",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: a bare pytest must not pay for it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "migration.library")), name)
