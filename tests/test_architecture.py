@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import history
-from migration.engine.limits import Deadline, Limits, Progress
-from migration.engine.modes import VERBS, Mode
-from migration.engine.stages import STAGES
+from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.limits import Deadline, Limits, Progress
+from sqlite_consolidate.engine.modes import VERBS, Mode
+from sqlite_consolidate.engine.stages import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "migration" / "sqlite_consolidate"
+SOURCES = ROOT / "migration"
+PACKAGE = SOURCES / "sqlite_consolidate"
 ROOMS = ("plan", "engine", "inventory", "audit", "selftest", "fleet", "harness")
 TOP = "modules of the top level"  # the library, and the sessions that it and the harness open
 ALLOWED = {
@@ -34,7 +35,7 @@ ALLOWED = {
     "harness": {"harness", TOP, "selftest", "fleet", "audit", "inventory", "engine", "plan", "sample"},
     "sample": {"sample", "plan"},
 }
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "tree" not in path.relative_to(ROOT).parts)
+MODULES = sorted(path for path in (PACKAGE).rglob("*.py") if "tree" not in path.relative_to(ROOT).parts)
 ENGINE = [path for path in MODULES if path.parent.name == "engine"]  # on_a_copy belongs to another interpreter
 HOME_OF_MODES = PACKAGE / "engine" / "modes.py"
 STAGE_FUNCTIONS = [
@@ -95,7 +96,7 @@ def room(name: str) -> str:
     """The room that a module of the project is in, or an empty text."""
     project, _, rest = name.partition(".")
     first = rest.partition(".")[0]
-    if project != "migration" or not first:
+    if project != "sqlite_consolidate" or not first:
         return ""
     return TOP if (PACKAGE / f"{first}.py").is_file() else first if first in ALLOWED else ""
 
@@ -133,7 +134,7 @@ def _is_text(node: ast.stmt) -> bool:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_arrow_points_up(path: Path) -> None:
     """A room imports from itself and from the rooms below it, never from one above."""
-    own = room(".".join(("migration", *path.relative_to(PACKAGE).with_suffix("").parts)))
+    own = room(".".join(path.relative_to(SOURCES).with_suffix("").parts))
 
     used = {room(name) for name in imports(path)} - {""}
 
@@ -175,7 +176,7 @@ def test_there_is_one_sqlite_library_in_the_process(path: Path) -> None:
 @pytest.mark.parametrize("path", ENGINE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_engine_module_holds_limits(path: Path) -> None:
     """A deadline, progress or interruption of the whole process would be shared by all its runs."""
-    module = import_module(".".join(("migration", *path.relative_to(PACKAGE).with_suffix("").parts)))
+    module = import_module(".".join(path.relative_to(SOURCES).with_suffix("").parts))
 
     held = [name for name, value in vars(module).items() if isinstance(value, OF_ONE_RUN)]
 

@@ -2,7 +2,7 @@
 
 Example::
 
-    from migration import consolidate, load_plan, rehearse
+    from sqlite_consolidate import consolidate, load_plan, rehearse
 
     plan = load_plan("shop/consolidation.toml")
     if rehearse(plan, workspace="shop").accepted:
@@ -16,9 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from migration.library import Result, consolidate, load_plan, rehearse, rollback, verify
-    from migration.plan.model import Plan
-    from migration.plan.problem import Problem, ProblemError
+    from sqlite_consolidate.library import Result, consolidate, load_plan, rehearse, rollback, verify
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,9 +34,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Plan": "migration.plan.model",
-    "Problem": "migration.plan.problem",
-    "ProblemError": "migration.plan.problem",
+    "Plan": "sqlite_consolidate.plan.model",
+    "Problem": "sqlite_consolidate.plan.problem",
+    "ProblemError": "sqlite_consolidate.plan.problem",
 }
 
 
@@ -44,4 +44,4 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first used: a bare pytest must not pay for it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "migration.library")), name)
+    return getattr(import_module(_HOMES.get(name, "sqlite_consolidate.library")), name)

@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.engine.pipeline import go_through
-from migration.engine.request import Settings
-from migration.plan.file import load
-from migration.plan.problem import Problem, ProblemError
-from migration.session import Hooks, open_session
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.session import Hooks, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from os import PathLike
 
-    from migration.audit.evidence import Record
-    from migration.engine.findings import Finding
-    from migration.engine.run_log import Evidence
-    from migration.engine.verdict import Verdict
-    from migration.plan.model import Plan
-    from migration.session import Session
+    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.engine.findings import Finding
+    from sqlite_consolidate.engine.run_log import Evidence
+    from sqlite_consolidate.engine.verdict import Verdict
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.session import Session
 
 
 @dataclass(frozen=True)

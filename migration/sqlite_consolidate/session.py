@@ -7,38 +7,38 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from migration.audit.attempts import earlier
-from migration.audit.bundle import prime_bundle, update_latest, write_bundle
-from migration.audit.evidence_file import to_json
-from migration.audit.faults_table import TABLE, faults_table
-from migration.audit.index_page import write_index
-from migration.audit.records import Surroundings, record_of, versions
-from migration.audit.rehearsals import last_rehearsal
-from migration.engine import durable
-from migration.engine.durable import write_private
-from migration.engine.exit_codes import ExitCode
-from migration.engine.findings import Finding
-from migration.engine.manifest import RECORD
-from migration.engine.modes import Mode
-from migration.engine.plan_run import PlanRun
-from migration.engine.request import RunRequest, Settings
-from migration.engine.results import Context, LastRehearsal, RunResults
-from migration.engine.rollback_run import RollbackRun, to_undo
-from migration.engine.run import Run
-from migration.engine.runlock import RunLock, holder
-from migration.engine.sets import already_consolidated, cut_short, last_finished, recover
-from migration.engine.standing_run import CheckRun, OriginalsRun
-from migration.engine.verdict import exit_code
-from migration.plan.file import load, sha256
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.audit.attempts import earlier
+from sqlite_consolidate.audit.bundle import prime_bundle, update_latest, write_bundle
+from sqlite_consolidate.audit.evidence_file import to_json
+from sqlite_consolidate.audit.faults_table import TABLE, faults_table
+from sqlite_consolidate.audit.index_page import write_index
+from sqlite_consolidate.audit.records import Surroundings, record_of, versions
+from sqlite_consolidate.audit.rehearsals import last_rehearsal
+from sqlite_consolidate.engine import durable
+from sqlite_consolidate.engine.durable import write_private
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.manifest import RECORD
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.plan_run import PlanRun
+from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.results import Context, LastRehearsal, RunResults
+from sqlite_consolidate.engine.rollback_run import RollbackRun, to_undo
+from sqlite_consolidate.engine.run import Run
+from sqlite_consolidate.engine.runlock import RunLock, holder
+from sqlite_consolidate.engine.sets import already_consolidated, cut_short, last_finished, recover
+from sqlite_consolidate.engine.standing_run import CheckRun, OriginalsRun
+from sqlite_consolidate.engine.verdict import exit_code
+from sqlite_consolidate.plan.file import load, sha256
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration.audit.evidence import Attempt, Record
-    from migration.engine.pipeline import Pipeline
-    from migration.plan.model import Plan
+    from sqlite_consolidate.audit.evidence import Attempt, Record
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.plan.model import Plan
 
 _ROLLBACK = """\
 # The way back
@@ -172,7 +172,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
     if settings.bundle is not None:
         return _open_bundle(settings, settings.bundle, verb, hooks)
     if settings.sample and not settings.workspace.exists() and verb != "rollback":
-        from migration.sample.build import build
+        from sqlite_consolidate.sample.build import build
 
         build(settings.workspace)
     if not settings.workspace.is_dir():
@@ -185,7 +185,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
             )
         )
     if verb == Mode.INVENTORY.verb:  # it needs no plan, and whatever a run has left does not concern it
-        from migration.inventory.inventory_run import InventoryRun
+        from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
         request = _request(settings, RunRequest(Mode.INVENTORY, settings))
         return Session(InventoryRun(request, hooks.say), Surroundings(versions()))
@@ -268,7 +268,7 @@ def _run(request: RunRequest, context: Context, hooks: Hooks) -> Pipeline:
 
 def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> Session:
     """Read a bundle; what is none, or cannot be read safely, is refused. No workspace is looked at."""
-    from migration.audit.bundle_run import BundleRun
+    from sqlite_consolidate.audit.bundle_run import BundleRun
 
     if verb != "verify" or settings.originals is not None:
         what = "goes with pytest -m verify, and without --originals."

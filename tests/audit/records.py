@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migration.audit.evidence import (
+from sqlite_consolidate.audit.evidence import (
     Attempt,
     DatabaseRecord,
     Evidence,
@@ -16,10 +16,10 @@ from migration.audit.evidence import (
     StageRecord,
     TableContent,
 )
-from migration.engine.criteria import criteria_in
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
-from migration.engine.stages import stages_of
+from sqlite_consolidate.engine.criteria import criteria_in
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.stages import stages_of
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -8,29 +8,28 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.audit.records import Surroundings, record_of
-from migration.engine.criteria import criteria_in
-from migration.engine.exit_codes import ExitCode
-from migration.engine.observation import Observation, Relation, at_most, equal, not_examined, not_required
-from migration.engine.pipeline import Pipeline
-from migration.engine.request import RunRequest, Settings
-from migration.engine.run_log import RolledBack
-from migration.engine.stages import stages_of
-from migration.engine.verdict import exit_code, verdict
-from migration.plan.file import load, sha256
-from migration.plan.problem import Problem, ProblemError
-
-import migration
+import sqlite_consolidate
+from sqlite_consolidate.audit.records import Surroundings, record_of
+from sqlite_consolidate.engine.criteria import criteria_in
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.observation import Observation, Relation, at_most, equal, not_examined, not_required
+from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.run_log import RolledBack
+from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.verdict import exit_code, verdict
+from sqlite_consolidate.plan.file import load, sha256
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from migration.audit.evidence import Record
-    from migration.engine.criteria import Criterion
-    from migration.engine.modes import Mode
-    from migration.engine.pipeline import Check
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.engine.criteria import Criterion
+    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.stages import Stage
 
 APPLICATION = "WMS CLI"
 PLAN = f"""format = 1
@@ -137,7 +136,7 @@ def ended(folder: Path, mode: Mode, script: Script | None = None) -> ScriptedRun
 
 def record_of_run(run: ScriptedRun) -> Record:
     """Return the record of a run that has ended."""
-    around = Surroundings({"sqlite-consolidate": migration.__version__})
+    around = Surroundings({"sqlite-consolidate": sqlite_consolidate.__version__})
     return record_of(run, around, exit_code=exit_code(run.log, has_acted=run.has_acted))
 
 

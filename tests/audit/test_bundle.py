@@ -8,13 +8,13 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.audit.bundle import update_latest, write_bundle
-from migration.engine.durable import write_private
+from sqlite_consolidate.audit.bundle import update_latest, write_bundle
+from sqlite_consolidate.engine.durable import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 
 def test_the_manifest_lists_every_file_with_its_digest_and_size(tmp_path: Path, accepted: Record) -> None:

@@ -9,20 +9,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.audit.bundle import prime_bundle, write_bundle
-from migration.audit.bundle_reader import read_bundle
-from migration.audit.bundle_run import BundleRun
-from migration.audit.evidence import DatabaseRecord
-from migration.audit.page import page
-from migration.engine.history import TABLE as HISTORY
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
-from migration.engine.pipeline import go_through
-from migration.engine.request import RunRequest, Settings
-from migration.engine.stages import BUNDLE
-from migration.engine.verdict import headline, verdict
-from migration.plan.problem import ProblemError
-from migration.session import open_session
+from sqlite_consolidate.audit.bundle import prime_bundle, write_bundle
+from sqlite_consolidate.audit.bundle_reader import read_bundle
+from sqlite_consolidate.audit.bundle_run import BundleRun
+from sqlite_consolidate.audit.evidence import DatabaseRecord
+from sqlite_consolidate.audit.page import page
+from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.stages import BUNDLE
+from sqlite_consolidate.engine.verdict import headline, verdict
+from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.session import open_session
 
 from tests.audit.scripted_run import APPLICATION, ended, record_of_run
 from tests.audit.test_evidence_file import of_schema_1
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 Files = dict[str, bytes]
 _SMOKE = f"""

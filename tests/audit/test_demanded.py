@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from migration.audit.demanded import Demand, absent_moves, absent_sources, demands
-from migration.audit.evidence import DatabaseRecord, MoveRecord, Record
-from migration.engine.checks.committed import DOCUMENTS
-from migration.engine.modes import Mode
-from migration.plan.model import Plan
+from sqlite_consolidate.audit.demanded import Demand, absent_moves, absent_sources, demands
+from sqlite_consolidate.audit.evidence import DatabaseRecord, MoveRecord, Record
+from sqlite_consolidate.engine.checks.committed import DOCUMENTS
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.plan.model import Plan
 
 _SET = "backups/small"
 _MOVES = (

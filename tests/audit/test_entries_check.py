@@ -6,23 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.audit.bundle_reader import Bundle
-from migration.audit.demanded import Demand
-from migration.audit.entries_check import consistent
-from migration.audit.evidence import DatabaseRecord, Evidence, Record, TableContent
-from migration.audit.evidence_file import SCHEMA
-from migration.audit.told import BundleContents
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome, Relation
-from migration.plan.model import Plan
+import sqlite_consolidate
+from sqlite_consolidate.audit.bundle_reader import Bundle
+from sqlite_consolidate.audit.demanded import Demand
+from sqlite_consolidate.audit.entries_check import consistent
+from sqlite_consolidate.audit.evidence import DatabaseRecord, Evidence, Record, TableContent
+from sqlite_consolidate.audit.evidence_file import SCHEMA
+from sqlite_consolidate.audit.told import BundleContents
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome, Relation
+from sqlite_consolidate.plan.model import Plan
 
-import migration
 from tests.audit.records import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.engine.observation import Observation
 
 _OLD, _NEW, _NONE = "0a" * 32, "0b" * 32, "00" * 32
 _SOURCE = DatabaseRecord("a", "a.db", 4096, digest=_OLD, contents={"live": {"t": TableContent(3, _NEW)}})
@@ -43,7 +43,7 @@ def judged(*entries: Evidence, schema: int = SCHEMA, plan: Plan | None = None, *
     """Return what is observed about a record of these entries that need not be complete."""
     given: dict[str, Any] = {"verdict": "refused", "sources": (_SOURCE,), "target": _TARGET, "moves": ()}
     given |= {"rollback": accepted().rollback | {"drilled": ""}, "smoke": (), "attempts": ()} | facts
-    versions = accepted().versions | {"sqlite-consolidate": migration.__version__}
+    versions = accepted().versions | {"sqlite-consolidate": sqlite_consolidate.__version__}
     record = replace(accepted(), versions=versions, criteria=entries, **given)
     return consistent(BundleContents(Bundle("some.zip", {}), {}, None, record, schema=schema, plan=plan))
 
@@ -201,8 +201,8 @@ def test_record_from_which_nothing_is_missing_says_so(
 ) -> None:
     """The number of entries that the plan demands stands beside."""
     demanded = [Demand("integrity", "")] * number
-    monkeypatch.setattr("migration.audit.entries_check.demands", lambda _plan, _record: iter(demanded))
-    monkeypatch.setattr("migration.audit.entries_check.absent_moves", lambda _plan, _record: [])
+    monkeypatch.setattr("sqlite_consolidate.audit.entries_check.demands", lambda _plan, _record: iter(demanded))
+    monkeypatch.setattr("sqlite_consolidate.audit.entries_check.absent_moves", lambda _plan, _record: [])
 
     *_, last = judged(entry("integrity", "ok", "ok"), plan=planned(), **_COMPLETE)
 
@@ -218,7 +218,7 @@ def test_record_that_need_not_be_complete_misses_nothing(facts: dict[str, Any]) 
     """What other releases demanded is not known, nor what a run reached that failed or had nothing to do."""
     record: Record = replace(accepted(), criteria=(), sources=(_SOURCE,), target=_TARGET, change=_COMPLETE["change"])
     record = replace(record, smoke=(), attempts=(), rollback=record.rollback | {"drilled": ""})
-    record = replace(record, versions=record.versions | {"sqlite-consolidate": migration.__version__})
+    record = replace(record, versions=record.versions | {"sqlite-consolidate": sqlite_consolidate.__version__})
     contents = BundleContents(Bundle("some.zip", {}), {}, None, replace(record, **facts), plan=planned())
 
     assert failing(consistent(contents)) == {}

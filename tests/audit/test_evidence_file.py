@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Finding, Record
-from migration.audit.evidence_file import LEFT_OUT, record_from_json, to_json
-from migration.audit.records import application_of
-from migration.audit.told import schema_errors
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
-from migration.engine.smoke import SmokeResult
-from migration.plan.model import Smoke
-from migration.plan.printable import printable
+from sqlite_consolidate.audit.evidence import Attempt, DatabaseRecord, Evidence, Finding, Record
+from sqlite_consolidate.audit.evidence_file import LEFT_OUT, record_from_json, to_json
+from sqlite_consolidate.audit.records import application_of
+from sqlite_consolidate.audit.told import schema_errors
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.smoke import SmokeResult
+from sqlite_consolidate.plan.model import Smoke
+from sqlite_consolidate.plan.printable import printable
 
 from tests.audit import records
 from tests.audit.scripted_run import ended, record_of_run, scripts

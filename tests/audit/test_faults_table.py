@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.audit.faults_table import faults_table, proven
-from migration.engine.modes import Mode
-from migration.engine.observation import Observation
+from sqlite_consolidate.audit.faults_table import faults_table, proven
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Observation
 
 from tests.audit.scripted_run import Script, ended, record_of_run
 

@@ -10,14 +10,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from migration.audit.bundle import prime_bundle, write_bundle
-from migration.audit.index_page import write_index
-from migration.engine.modes import Mode
+from sqlite_consolidate.audit.bundle import prime_bundle, write_bundle
+from sqlite_consolidate.audit.index_page import write_index
+from sqlite_consolidate.engine.modes import Mode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 
 class Elements(HTMLParser):

@@ -9,14 +9,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.audit.answers import answers
-from migration.audit.checklist import checklist
-from migration.audit.evidence import Attempt, Finding, Record
-from migration.audit.lines import lines
-from migration.audit.page import STYLES, page
-from migration.engine.criteria import Question, Step
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
+from sqlite_consolidate.audit.answers import answers
+from sqlite_consolidate.audit.checklist import checklist
+from sqlite_consolidate.audit.evidence import Attempt, Finding, Record
+from sqlite_consolidate.audit.lines import lines
+from sqlite_consolidate.audit.page import STYLES, page
+from sqlite_consolidate.engine.criteria import Question, Step
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
 
 from tests.audit import records
 

@@ -6,20 +6,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.audit.bundle_reader import Bundle
-from migration.audit.evidence import DatabaseRecord, MoveRecord, Record, TableContent
-from migration.audit.told import BundleContents
-from migration.audit.verdict_check import adding_up, following
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
+import sqlite_consolidate
+from sqlite_consolidate.audit.bundle_reader import Bundle
+from sqlite_consolidate.audit.evidence import DatabaseRecord, MoveRecord, Record, TableContent
+from sqlite_consolidate.audit.told import BundleContents
+from sqlite_consolidate.audit.verdict_check import adding_up, following
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
 
-import migration
 from tests.audit.records import APPLICATION, accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.engine.observation import Observation
 
 _ACCEPTED = "Accepted: consolidated, every criterion passed."
 
@@ -33,7 +33,7 @@ def told(record: Record | None, **facts: Any) -> BundleContents:
 def of_this_release(**facts: Any) -> Record:
     """Return the record of an accepted migration by this release."""
     record = accepted()
-    versions = record.versions | {"sqlite-consolidate": migration.__version__}
+    versions = record.versions | {"sqlite-consolidate": sqlite_consolidate.__version__}
     return replace(record, versions=versions, **facts)
 
 
@@ -135,7 +135,7 @@ def test_bundle_of_another_release_is_taken_as_it_names_its_criteria() -> None:
 
     assert failing(observations) == {}
     assert [seen.subject for seen in observations] == ["verdict", "not_shown", "exit code", "unanswerable", "criteria"]
-    assert last.expected == f"those that release {migration.__version__} demands"
+    assert last.expected == f"those that release {sqlite_consolidate.__version__} demands"
     assert last.observed == "made by release 0.0.1 (schema 2): its criteria are taken as it names them"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.benchmark.workloads import statements
 
 if TYPE_CHECKING:
-    from migration.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan
 
     from tests.benchmark.workloads import Workload
 

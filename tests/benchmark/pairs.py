@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.plan.file import load
+import sqlite_consolidate
+from sqlite_consolidate.plan.file import load
 
-import migration
 from tests.benchmark.by_hand import command, sample_command
 from tests.benchmark.measuring import Measured, measured
 from tests.benchmark.results import Result
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.benchmark.workloads import Workload
 
-REPOSITORY = Path(migration.__file__).parents[1]
+REPOSITORY = Path(sqlite_consolidate.__file__).parents[1]
 
 
 @dataclass

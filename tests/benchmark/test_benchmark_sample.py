@@ -7,7 +7,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.sample.build import build
+from sqlite_consolidate.sample.build import build
 
 from tests.benchmark.by_hand import SHELL
 from tests.benchmark.results import Result

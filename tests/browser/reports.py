@@ -13,13 +13,13 @@ from tests.whole.whole_run import DEADLINE, REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 _RUNS = """
 import os, pickle, types
 from pathlib import Path
 import pytest
-from migration.harness import report
+from sqlite_consolidate.harness import report
 
 class Shown:
     def __init__(self, record):

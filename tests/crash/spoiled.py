@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import archive, backup, durable, manifest, rewriting, rollback, run, steps
-from migration.engine.ledger import Ledger
-from migration.engine.target_transaction import TargetTransaction
+from sqlite_consolidate.engine import archive, backup, durable, manifest, rewriting, rollback, run, steps
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.target_transaction import TargetTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import ModuleType
 
-    from migration.engine.guard import Guard
-    from migration.engine.manifest import CodeCopy, Manifest
-    from migration.engine.steps import Step
-    from migration.plan.problem import Problem
+    from sqlite_consolidate.engine.guard import Guard
+    from sqlite_consolidate.engine.manifest import CodeCopy, Manifest
+    from sqlite_consolidate.engine.steps import Step
+    from sqlite_consolidate.plan.problem import Problem
 
 
 def overwrite_in_place() -> None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import migration.engine
+import sqlite_consolidate.engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_ENGINE = Path(migration.engine.__file__).parent
+_ENGINE = Path(sqlite_consolidate.engine.__file__).parent
 _WAITING = ("fsync", "sync_folder", "_sync", "_fill")  # os.fsync, and what in the engine calls nothing but that
 _OF_ALL = ("sync_folder", "_sync", "_fill")  # each is a place for everybody who calls it
 

@@ -6,18 +6,18 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
-from migration.engine.request import RunRequest, Settings
-from migration.engine.stages import ORIGINALS
-from migration.engine.standing_run import OriginalsRun
-from migration.plan.file import load
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.stages import ORIGINALS
+from sqlite_consolidate.engine.standing_run import OriginalsRun
+from sqlite_consolidate.plan.file import load
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from migration.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run_log import RunLog
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import compare, compare_structure
+from sqlite_consolidate.engine import compare, compare_structure
 
 from tests.engine.databases import TARGET, source, table
 
 if TYPE_CHECKING:
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.engine.observation import Observation
 
     from tests.engine.databases import Bench, Copied
 

@@ -8,27 +8,27 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.compare import Compared
-from migration.engine.connections import open_readonly
-from migration.engine.future import Foretelling
-from migration.engine.ledger import Ledger
-from migration.engine.planned import planned_statements
-from migration.engine.schema import read
-from migration.engine.survey import survey
-from migration.engine.target_transaction import TargetTransaction
-from migration.plan.model import Leave, Plan, RequiredTable, Source, TableMap
+from sqlite_consolidate.engine.compare import Compared
+from sqlite_consolidate.engine.connections import open_readonly
+from sqlite_consolidate.engine.future import Foretelling
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.planned import planned_statements
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.engine.target_transaction import TargetTransaction
+from sqlite_consolidate.plan.model import Leave, Plan, RequiredTable, Source, TableMap
 
 if TYPE_CHECKING:
     import sqlite3
     from contextlib import ExitStack
     from pathlib import Path
 
-    from migration.engine.digest import TableDigest
-    from migration.engine.future import Future
-    from migration.engine.known import Survey
-    from migration.engine.observation import Observation
-    from migration.engine.schema import Schema
-    from migration.engine.transfer import Transferred
+    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.future import Future
+    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.engine.schema import Schema
+    from sqlite_consolidate.engine.transfer import Transferred
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.content import read_contents
-from migration.engine.ledger import Ledger
-from migration.engine.modes import Mode
-from migration.engine.request import RunRequest, Settings
-from migration.engine.run import Run
-from migration.engine.stages import FINAL, stages_of
-from migration.plan.file import load, sha256
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.run import Run
+from sqlite_consolidate.engine.stages import FINAL, stages_of
+from sqlite_consolidate.plan.file import load, sha256
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration.engine.pipeline import Pipeline
-    from migration.engine.results import Context
-    from migration.engine.stages import Stage
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.results import Context
+    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -6,20 +6,20 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.applications import Applications
-from migration.engine.connections import looking
-from migration.engine.digest import digest_tables
-from migration.engine.guard import Guard
-from migration.engine.logs import mark
-from migration.engine.schema import read
-from migration.plan.model import Logs, Plan, Smoke, Source
+from sqlite_consolidate.engine.applications import Applications
+from sqlite_consolidate.engine.connections import looking
+from sqlite_consolidate.engine.digest import digest_tables
+from sqlite_consolidate.engine.guard import Guard
+from sqlite_consolidate.engine.logs import mark
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.plan.model import Logs, Plan, Smoke, Source
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.engine.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -6,10 +6,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import archive, manifest
-from migration.engine.guard import Guard
-from migration.engine.ledger import Ledger
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import archive, manifest
+from sqlite_consolidate.engine.guard import Guard
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.small_workspace import SET, STAMP, build, execute
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from migration.engine import backup, facts
-from migration.engine.aside import Aside
-from migration.engine.backup import dump_database
-from migration.engine.content import read_contents
-from migration.engine.digest import digest_file
-from migration.engine.limits import Limits
-from migration.engine.manifest import read
-from migration.engine.observation import Outcome
-from migration.engine.stages import BACKUP, PREFLIGHT
-from migration.engine.verdict import verdict
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import backup, facts
+from sqlite_consolidate.engine.aside import Aside
+from sqlite_consolidate.engine.backup import dump_database
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.digest import digest_file
+from sqlite_consolidate.engine.limits import Limits
+from sqlite_consolidate.engine.manifest import read
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.stages import BACKUP, PREFLIGHT
+from sqlite_consolidate.engine.verdict import verdict
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.small_workspace import a_run, accept, build, consolidate, execute
 
@@ -118,7 +118,7 @@ def test_the_second_process_ends_with_the_first(root: Path) -> None:
     """Killed without a word, the first leaves nobody behind who still reads, or holds a lock."""
     (root / "endless.sql").write_text("BEGIN;\n")
     code = (
-        "import sys; from pathlib import Path; from migration.engine.aside import Aside; import psutil;"
+        "import sys; from pathlib import Path; from sqlite_consolidate.engine.aside import Aside; import psutil;"
         "one = Aside('reload', Path(sys.argv[1])); print(psutil.Process().children()[0].pid, flush=True);"
         "sys.stdin.read()"
     )

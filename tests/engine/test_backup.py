@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import backup, content
-from migration.engine.backup import clear_scratch, copy_code, copy_database, dump_database, open_set, settle
-from migration.engine.content import digest_or_reason, load_contents, read_contents
-from migration.engine.copy_contents import read_contents_using_backup
-from migration.engine.digest import digest_file
-from migration.engine.stages import BACKUP
-from migration.engine.survey import survey
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import backup, content
+from sqlite_consolidate.engine.backup import clear_scratch, copy_code, copy_database, dump_database, open_set, settle
+from sqlite_consolidate.engine.content import digest_or_reason, load_contents, read_contents
+from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.digest import digest_file
+from sqlite_consolidate.engine.stages import BACKUP
+from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-    from migration.engine.facts import Facts
-    from migration.engine.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.manifest import DatabaseCopy
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import check, manifest
+from sqlite_consolidate.engine import check, manifest
 
 from tests.engine.small_workspace import STAMP, execute
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from migration.engine.manifest import Manifest
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.code_files import CodeFile, is_database, read
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine.code_files import CodeFile, is_database, read
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,11 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from migration.engine import compare, compare_structure
-from migration.engine.connections import open_readonly
-from migration.engine.content import read_contents
-from migration.engine.digest import digest_tables
-from migration.plan.model import RequiredTable
+from sqlite_consolidate.engine import compare, compare_structure
+from sqlite_consolidate.engine.connections import open_readonly
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.digest import digest_tables
+from sqlite_consolidate.plan.model import RequiredTable
 
 from tests.engine.comparisons import consolidation, every
 from tests.engine.databases import TARGET, Bench, Copied, source, table, wrong

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import compare, history
+from sqlite_consolidate.engine import compare, history
 
 from tests.engine.comparisons import consolidation, every
 from tests.engine.databases import TARGET, Bench, Copied, source, table
@@ -14,7 +14,7 @@ from tests.engine.databases import TARGET, Bench, Copied, source, table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.engine.observation import Observation
 
 
 AS_OFTEN = "rows, equal ones as often as before"

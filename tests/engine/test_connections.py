@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from migration.engine import connections
-from migration.engine.connections import (
+from sqlite_consolidate.engine import connections
+from sqlite_consolidate.engine.connections import (
     attach,
     attached,
     exact_text,
@@ -22,7 +22,7 @@ from migration.engine.connections import (
     open_readonly,
     pragma,
 )
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,9 +6,9 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.connections import open_memory
-from migration.engine.limits import Deadline, seconds_for
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine.connections import open_memory
+from sqlite_consolidate.engine.limits import Deadline, seconds_for
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

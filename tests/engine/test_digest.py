@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from migration.engine.connections import open_existing, open_memory, open_new, open_readonly
-from migration.engine.digest import TableDigest, digest_database, digest_file, digest_query, digest_table, digest_tables
-from migration.engine.schema import marks, read
+from sqlite_consolidate.engine.connections import open_existing, open_memory, open_new, open_readonly
+from sqlite_consolidate.engine.digest import (
+    TableDigest,
+    digest_database,
+    digest_file,
+    digest_query,
+    digest_table,
+    digest_tables,
+)
+from sqlite_consolidate.engine.schema import marks, read
 
 if TYPE_CHECKING:
     import sqlite3

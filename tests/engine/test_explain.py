@@ -5,18 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import manifest
-from migration.engine.check import archives_unchanged
-from migration.engine.copy_contents import reloaded
-from migration.engine.explain import RowsBefore
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
-from migration.engine.pipeline import go_through
-from migration.engine.rollback_run import RollbackRun
-from migration.engine.row_differences import MASKED, Disclosure, Kind, RowDifferences
-from migration.engine.stages import ARCHIVE, BACKUP, CHECK, FINAL, PREFLIGHT, SMOKE, TRANSFER, VERIFY, stages_of
-from migration.engine.standing_run import CheckRun
-from migration.engine.table_differences import databases, unless_broken
+from sqlite_consolidate.engine import manifest
+from sqlite_consolidate.engine.check import archives_unchanged
+from sqlite_consolidate.engine.copy_contents import reloaded
+from sqlite_consolidate.engine.explain import RowsBefore
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.rollback_run import RollbackRun
+from sqlite_consolidate.engine.row_differences import MASKED, Disclosure, Kind, RowDifferences
+from sqlite_consolidate.engine.stages import (
+    ARCHIVE,
+    BACKUP,
+    CHECK,
+    FINAL,
+    PREFLIGHT,
+    SMOKE,
+    TRANSFER,
+    VERIFY,
+    stages_of,
+)
+from sqlite_consolidate.engine.standing_run import CheckRun
+from sqlite_consolidate.engine.table_differences import databases, unless_broken
 
 from tests.engine.small_workspace import (
     a_request,
@@ -34,10 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.engine.manifest import DatabaseCopy
-    from migration.engine.pipeline import Pipeline
-    from migration.engine.run import Run
-    from migration.engine.run_log import Evidence
+    from sqlite_consolidate.engine.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.run_log import Evidence
 else:
     from sqlite_utils.utils import sqlite3
 

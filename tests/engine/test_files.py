@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.connections import open_existing, open_new
-from migration.engine.files import file_problems, has_hot_journal, present, size_with_sidecars
-from migration.plan.model import Plan, Source
+from sqlite_consolidate.engine.connections import open_existing, open_new
+from sqlite_consolidate.engine.files import file_problems, has_hot_journal, present, size_with_sidecars
+from sqlite_consolidate.plan.model import Plan, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

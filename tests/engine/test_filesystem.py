@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from migration.engine import files, in_use
-from migration.engine.files import NETWORK, kind_of, network, synchronized
-from migration.plan.model import Plan
+from sqlite_consolidate.engine import files, in_use
+from sqlite_consolidate.engine.files import NETWORK, kind_of, network, synchronized
+from sqlite_consolidate.plan.model import Plan
 
 from tests.whole.whole_run import execute
 

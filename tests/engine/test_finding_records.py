@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from migration.engine.findings import LEVELS, Finding, joined
-from migration.engine.modes import Mode
-from migration.engine.run_log import RunLog
+from sqlite_consolidate.engine.findings import LEVELS, Finding, joined
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run_log import RunLog
 
 ROOT = Path(__file__).parents[2]
 ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)

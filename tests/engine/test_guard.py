@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import connections
-from migration.engine.connections import looking, open_existing, open_new, open_readonly, pragma
-from migration.engine.guard import Guard
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import connections
+from sqlite_consolidate.engine.connections import looking, open_existing, open_new, open_readonly, pragma
+from sqlite_consolidate.engine.guard import Guard
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,11 +6,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import content
-from migration.engine.connections import open_new, open_readonly
-from migration.engine.content import digest_file_tables, lower_halves
-from migration.engine.digest import TableDigest, digest_tables
-from migration.engine.schema import read
+from sqlite_consolidate.engine import content
+from sqlite_consolidate.engine.connections import open_new, open_readonly
+from sqlite_consolidate.engine.content import digest_file_tables, lower_halves
+from sqlite_consolidate.engine.digest import TableDigest, digest_tables
+from sqlite_consolidate.engine.schema import read
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import history
-from migration.engine.connections import open_existing, open_new
+from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.connections import open_existing, open_new
 
 from tests.engine.small_workspace import execute
 

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.connections import open_new
-from migration.engine.facts import Facts, facts_of
-from migration.engine.survey import left_behind
-from migration.plan.model import Leave, Source, TableMap
+from sqlite_consolidate.engine.connections import open_new
+from sqlite_consolidate.engine.facts import Facts, facts_of
+from sqlite_consolidate.engine.survey import left_behind
+from sqlite_consolidate.plan.model import Leave, Source, TableMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

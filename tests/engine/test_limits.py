@@ -7,12 +7,12 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.connections import limits_of, open_memory
-from migration.engine.digest import digest_table
-from migration.engine.limits import COUNTED, Limits
-from migration.engine.schema import read
-from migration.engine.survey import survey
-from migration.engine.verdict import verdict
+from sqlite_consolidate.engine.connections import limits_of, open_memory
+from sqlite_consolidate.engine.digest import digest_table
+from sqlite_consolidate.engine.limits import COUNTED, Limits
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.engine.verdict import verdict
 
 from tests.engine.small_workspace import a_run, build, consolidate, plan_of
 

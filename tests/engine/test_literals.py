@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from migration.engine.connections import open_memory
-from migration.engine.literals import literal
+from sqlite_consolidate.engine.connections import open_memory
+from sqlite_consolidate.engine.literals import literal
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.smoke import observe, run_smoke
-from migration.plan.model import Smoke
+from sqlite_consolidate.engine.smoke import observe, run_smoke
+from sqlite_consolidate.plan.model import Smoke
 
 if TYPE_CHECKING:
     import sqlite3

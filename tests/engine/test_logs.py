@@ -7,15 +7,15 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.logs import LogMarks, mark, new_errors
-from migration.engine.observation import Outcome
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine.logs import LogMarks, mark, new_errors
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.engine.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.engine import manifest
-from migration.engine.manifest import CodeCopy, DatabaseCopy, Manifest
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import manifest
+from sqlite_consolidate.engine.manifest import CodeCopy, DatabaseCopy, Manifest
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.small_workspace import dies_at_change
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from migration.engine.connections import open_readonly
-from migration.engine.move import Move, column_differences, differences, fit, table_or_problem
-from migration.engine.schema import Table
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine.connections import open_readonly
+from sqlite_consolidate.engine.move import Move, column_differences, differences, fit, table_or_problem
+from sqlite_consolidate.engine.schema import Table
+from sqlite_consolidate.plan.problem import Problem
 
 from tests.engine.databases import TARGET, Bench, source, table
 

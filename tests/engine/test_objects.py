@@ -6,10 +6,10 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import check, manifest, rollback
-from migration.engine.connections import exact_text, open_memory
-from migration.engine.ledger import Ledger
-from migration.engine.objects import committed_objects, object_changes, objects_of
+from sqlite_consolidate.engine import check, manifest, rollback
+from sqlite_consolidate.engine.connections import exact_text, open_memory
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.objects import committed_objects, object_changes, objects_of
 
 from tests.engine.small_workspace import STAMP, execute
 

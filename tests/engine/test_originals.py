@@ -8,19 +8,19 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import compare, compare_structure, originals
-from migration.engine.connections import open_existing
-from migration.plan.model import Plan
-from migration.plan.problem import ProblemError
-from migration.sample.build import build
+from sqlite_consolidate.engine import compare, compare_structure, originals
+from sqlite_consolidate.engine.connections import open_existing
+from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.sample.build import build
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.engine.compare import Compared
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.engine.compare import Compared
+    from sqlite_consolidate.engine.observation import Observation
 
 PLANNED = ("tasks", "task_queue_metadata", "proposals", "orchestration_decisions")
 

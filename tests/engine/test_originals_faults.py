@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.criteria import CRITERIA
-from migration.engine.observation import Outcome
-from migration.engine.row_differences import Kind
+from sqlite_consolidate.engine.criteria import CRITERIA
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.row_differences import Kind
 
 from tests.engine.by_hand import HAND, consolidated, failed
 

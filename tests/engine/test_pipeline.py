@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, cast
 
 import psutil
 import pytest
-from migration.engine import history
-from migration.engine.criteria import criteria_in
-from migration.engine.exit_codes import ExitCode
-from migration.engine.ledger import Ledger
-from migration.engine.modes import Mode
-from migration.engine.observation import Observation, Outcome, not_examined, not_required
-from migration.engine.pipeline import go_through
-from migration.engine.plan_run import PlanRun
-from migration.engine.results import Context
-from migration.engine.rollback_run import RollbackRun
-from migration.engine.run import Run
-from migration.engine.sets import cut_short, last_finished, recover
-from migration.engine.stages import (
+from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.criteria import criteria_in
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Observation, Outcome, not_examined, not_required
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.plan_run import PlanRun
+from sqlite_consolidate.engine.results import Context
+from sqlite_consolidate.engine.rollback_run import RollbackRun
+from sqlite_consolidate.engine.run import Run
+from sqlite_consolidate.engine.sets import cut_short, last_finished, recover
+from sqlite_consolidate.engine.stages import (
     ARCHIVE,
     BACKUP,
     CHECK,
@@ -36,10 +36,10 @@ from migration.engine.stages import (
     VERIFY,
     stages_of,
 )
-from migration.engine.standing_run import CheckRun
-from migration.engine.verdict import exit_code, verdict
-from migration.plan.file import load
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.standing_run import CheckRun
+from sqlite_consolidate.engine.verdict import exit_code, verdict
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 from tests.engine.small_workspace import (
     STAMP,
@@ -61,9 +61,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from migration.engine.criteria import Criterion
-    from migration.engine.pipeline import Pipeline
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.criteria import Criterion
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.engine.connections import open_memory
-from migration.engine.digest import digest_query, digest_table
-from migration.engine.move import Move, fit, move_of_target
-from migration.engine.projection import Projection, Staging
-from migration.engine.schema import read
-from migration.plan.model import Source, TableMap
+from sqlite_consolidate.engine.connections import open_memory
+from sqlite_consolidate.engine.digest import digest_query, digest_table
+from sqlite_consolidate.engine.move import Move, fit, move_of_target
+from sqlite_consolidate.engine.projection import Projection, Staging
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:
     import sqlite3

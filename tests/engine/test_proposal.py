@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.proposal import Proposed, propose
-from migration.engine.rewriting import plan_rewrites
-from migration.engine.scan_files import Scope
-from migration.plan.model import Exemption, Reference
+from sqlite_consolidate.engine.proposal import Proposed, propose
+from sqlite_consolidate.engine.rewriting import plan_rewrites
+from sqlite_consolidate.engine.scan_files import Scope
+from sqlite_consolidate.plan.model import Exemption, Reference
 
 if TYPE_CHECKING:
     from pathlib import Path

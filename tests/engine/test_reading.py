@@ -6,10 +6,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.connections import open_memory
-from migration.engine.digest import digest_table
-from migration.engine.schema import read
-from migration.engine.target_transaction import Reading
+from sqlite_consolidate.engine.connections import open_memory
+from sqlite_consolidate.engine.digest import digest_table
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.target_transaction import Reading
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import connections
-from migration.engine.connections import open_existing, open_new
-from migration.engine.files import file_problems
-from migration.engine.rehearse import copy_workspace, require_complete
-from migration.engine.survey import survey
-from migration.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import connections
+from sqlite_consolidate.engine.connections import open_existing, open_new
+from sqlite_consolidate.engine.files import file_problems
+from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
+from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.elsewhere import stranger
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import standing
-from migration.engine.connections import open_existing, open_new
-from migration.engine.restore import Known, overwrite
-from migration.engine.standing import look_at
+from sqlite_consolidate.engine import standing
+from sqlite_consolidate.engine.connections import open_existing, open_new
+from sqlite_consolidate.engine.restore import Known, overwrite
+from sqlite_consolidate.engine.standing import look_at
 
 if TYPE_CHECKING:
     from pathlib import Path

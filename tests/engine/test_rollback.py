@@ -13,15 +13,15 @@ from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import manifest, restore
-from migration.engine.content import read_contents
-from migration.engine.durable import move
-from migration.engine.history import TABLE
-from migration.engine.ledger import Ledger
-from migration.engine.processes import holders
-from migration.engine.rollback import changed_since, put_back
-from migration.engine.stages import BACKUP, REFERENCES, VERIFY
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import manifest, restore
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.durable import move
+from sqlite_consolidate.engine.history import TABLE
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.processes import holders
+from sqlite_consolidate.engine.rollback import changed_since, put_back
+from sqlite_consolidate.engine.stages import BACKUP, REFERENCES, VERIFY
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.elsewhere import stranger
 from tests.engine.small_workspace import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.stages import Stage
 
     from tests.engine.small_workspace import State
 else:
@@ -426,7 +426,7 @@ def test_a_target_that_is_in_use_is_refused_in_words(
     root: Path, statements: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It neither hangs nor puts half of it back: names and code stay as the migration left them."""
-    monkeypatch.setattr("migration.engine.connections.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("sqlite_consolidate.engine.connections.BUSY_SECONDS", 0.2)
     with another_process(root / "workspace.db", *statements):
         names = sorted(path.name for path in root.rglob("*"))
         code = (root / "app/tasks.py").read_bytes()
@@ -652,7 +652,7 @@ def test_rows_written_between_look_and_act_are_kept(
 
 def test_a_source_that_is_locked_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was not archived yet, and somebody is in the middle of a transaction that is on the disk in part."""
-    monkeypatch.setattr("migration.engine.connections.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("sqlite_consolidate.engine.connections.BUSY_SECONDS", 0.2)
     root = build(tmp_path / "workspace")
     consolidate(a_run(root), until=REFERENCES)
     fill = "CREATE TABLE half AS SELECT randomblob(100000)"
@@ -669,7 +669,7 @@ def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
 ) -> None:
     """What it had is proved before anybody finds it under its name."""
     monkeypatch.setattr(
-        "migration.engine.rollback.clear_scratch", lambda _: execute(root / file, "CREATE TABLE late(x)")
+        "sqlite_consolidate.engine.rollback.clear_scratch", lambda _: execute(root / file, "CREATE TABLE late(x)")
     )
 
     assert put_back(root, root / SET).holds
@@ -680,7 +680,7 @@ def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
 def test_rows_written_after_a_rollback_that_broke_off_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The target was back already: the next attempt does not put the backup over it once more."""
     with monkeypatch.context() as broken:
-        broken.setattr("migration.engine.rollback.clear_scratch", Path.rmdir)  # refused by the system
+        broken.setattr("sqlite_consolidate.engine.rollback.clear_scratch", Path.rmdir)  # refused by the system
         with pytest.raises(OSError, match="not empty"):
             put_back(root, root / SET)
     execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
@@ -702,7 +702,7 @@ def test_a_name_that_somebody_opens_all_the_time_is_tried_a_hundred_times(
             old.touch()
         move(archive, old)
 
-    monkeypatch.setattr("migration.engine.rollback.move", opened_just_before)
+    monkeypatch.setattr("sqlite_consolidate.engine.rollback.move", opened_just_before)
 
     with contextlib.nullcontext() if comes_back else pytest.raises(FileExistsError):
         put_back(root, root / SET)
@@ -719,7 +719,7 @@ def test_a_file_that_somebody_makes_under_an_old_name_is_not_overwritten(
         old.write_text("somebody's")
         move(archive, old)
 
-    monkeypatch.setattr("migration.engine.rollback.move", made_just_before)
+    monkeypatch.setattr("sqlite_consolidate.engine.rollback.move", made_just_before)
 
     with pytest.raises(FileExistsError):
         put_back(root, root / SET)

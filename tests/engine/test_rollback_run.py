@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import manifest
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
-from migration.engine.pipeline import go_through
-from migration.engine.rollback_run import RollbackRun
-from migration.engine.verdict import exit_code, verdict
+from sqlite_consolidate.engine import manifest
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.rollback_run import RollbackRun
+from sqlite_consolidate.engine.verdict import exit_code, verdict
 
 from tests.engine.small_workspace import a_request, a_run, build, execute, state
 

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.connections import open_memory
-from migration.engine.observation import Observation, explained
-from migration.engine.row_comparison import Comparison, Rows, compare_rows, shape_of
-from migration.engine.row_differences import (
+from sqlite_consolidate.engine.connections import open_memory
+from sqlite_consolidate.engine.observation import Observation, explained
+from sqlite_consolidate.engine.row_comparison import Comparison, Rows, compare_rows, shape_of
+from sqlite_consolidate.engine.row_differences import (
     MASKED,
     MOST,
     ColumnDifference,
@@ -20,7 +20,7 @@ from migration.engine.row_differences import (
     RowDifferences,
     row_differences_from,
 )
-from migration.engine.schema import keys_of, read
+from sqlite_consolidate.engine.schema import keys_of, read
 
 if TYPE_CHECKING:
     import sqlite3

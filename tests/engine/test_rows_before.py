@@ -6,15 +6,15 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.engine.connections import open_existing, open_new
-from migration.engine.copy_contents import reloaded
-from migration.engine.dump import write_dump
-from migration.engine.explain import RowsBefore
-from migration.engine.limits import Limits
-from migration.engine.manifest import DatabaseCopy, Manifest
-from migration.engine.row_differences import Kind, RowDifferences
-from migration.engine.table_differences import databases
-from migration.plan.model import Plan
+from sqlite_consolidate.engine.connections import open_existing, open_new
+from sqlite_consolidate.engine.copy_contents import reloaded
+from sqlite_consolidate.engine.dump import write_dump
+from sqlite_consolidate.engine.explain import RowsBefore
+from sqlite_consolidate.engine.limits import Limits
+from sqlite_consolidate.engine.manifest import DatabaseCopy, Manifest
+from sqlite_consolidate.engine.row_differences import Kind, RowDifferences
+from sqlite_consolidate.engine.table_differences import databases
+from sqlite_consolidate.plan.model import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path

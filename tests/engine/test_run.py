@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import history
-from migration.engine.ledger import Ledger
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
-from migration.engine.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
-from migration.engine.verdict import headline, verdict
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
+from sqlite_consolidate.engine.verdict import headline, verdict
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.small_workspace import (
     CREATE_NOTES,
@@ -31,7 +31,7 @@ from tests.engine.small_workspace import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.stages import Stage
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from migration.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, criteria_in, criterion_named
-from migration.engine.modes import Mode
-from migration.engine.observation import Observation, Outcome, not_examined, not_required
-from migration.engine.row_differences import Disclosure
-from migration.engine.run_log import RunLog, worst
-from migration.engine.stages import BACKUP, CHECK, ORIGINALS, PREFLIGHT, SELFTEST, SMOKE, STAGES, stages_of
+from sqlite_consolidate.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, criteria_in, criterion_named
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Observation, Outcome, not_examined, not_required
+from sqlite_consolidate.engine.row_differences import Disclosure
+from sqlite_consolidate.engine.run_log import RunLog, worst
+from sqlite_consolidate.engine.stages import BACKUP, CHECK, ORIGINALS, PREFLIGHT, SELFTEST, SMOKE, STAGES, stages_of
 
 PASSED, FAILED, NOT_EXAMINED, NOT_REQUIRED = Outcome
 SEEN = {

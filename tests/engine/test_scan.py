@@ -7,10 +7,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.observation import Outcome
-from migration.engine.scan import Mention, Scope, listed, mentions, stale_observations
-from migration.engine.scan_files import LARGEST
-from migration.plan.model import Exemption
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.scan import Mention, Scope, listed, mentions, stale_observations
+from sqlite_consolidate.engine.scan_files import LARGEST
+from sqlite_consolidate.plan.model import Exemption
 
 if TYPE_CHECKING:
     from pathlib import Path

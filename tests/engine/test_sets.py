@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import rollback
-from migration.engine.ledger import Ledger
-from migration.engine.results import Context
-from migration.engine.sets import already_consolidated, backup_sets, cut_short, discard, last_finished, recover
-from migration.engine.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import rollback
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.results import Context
+from sqlite_consolidate.engine.sets import already_consolidated, backup_sets, cut_short, discard, last_finished, recover
+from sqlite_consolidate.engine.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.small_workspace import (
     SET,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from migration.engine.literals import shown
-from migration.engine.row_differences import MASKED
+from sqlite_consolidate.engine.literals import shown
+from sqlite_consolidate.engine.row_differences import MASKED
 
 
 @pytest.mark.parametrize(

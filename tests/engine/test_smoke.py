@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from migration.engine.smoke import SmokeResult, observe, run_smoke
-from migration.plan.model import Expect, Smoke
+from sqlite_consolidate.engine.smoke import SmokeResult, observe, run_smoke
+from sqlite_consolidate.plan.model import Expect, Smoke
 
 if TYPE_CHECKING:
     from pathlib import Path

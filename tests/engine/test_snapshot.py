@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import connections
-from migration.engine.connections import open_existing, open_new
-from migration.engine.snapshot import snapshot
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import connections
+from sqlite_consolidate.engine.connections import open_existing, open_new
+from sqlite_consolidate.engine.snapshot import snapshot
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

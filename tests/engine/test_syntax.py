@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from migration.engine.syntax import PythonCode
-from migration.engine.syntax_inserts import with_definitions, with_import
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine.syntax import PythonCode
+from sqlite_consolidate.engine.syntax_inserts import with_definitions, with_import
+from sqlite_consolidate.plan.problem import ProblemError
 
 NAME = "get_workspace_root"
 FROM = "from meridian.paths import"

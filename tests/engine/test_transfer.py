@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from migration.engine import compare
-from migration.engine.connections import attached, open_readonly
-from migration.engine.sql import folded
-from migration.engine.transfer import copy, own_digest, raise_mark, settled_keys, source_digest
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import compare
+from sqlite_consolidate.engine.connections import attached, open_readonly
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.transfer import copy, own_digest, raise_mark, settled_keys, source_digest
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.engine.databases import TARGET, Bench, Copied, content, source, table, wrong
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.engine.affinity import affinity
-from migration.engine.move import Move, fit
-from migration.engine.trial import could_matter, value_problems
+from sqlite_consolidate.engine.affinity import affinity
+from sqlite_consolidate.engine.move import Move, fit
+from sqlite_consolidate.engine.trial import could_matter, value_problems
 
 from tests.engine.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:
-    from migration.plan.problem import Problem
+    from sqlite_consolidate.plan.problem import Problem
 
 
 def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> tuple[Move, list[Problem]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine import stages
-from migration.engine.observation import Outcome
-from migration.engine.pipeline import go_through
-from migration.engine.verdict import verdict
+from sqlite_consolidate.engine import stages
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.verdict import verdict
 
 if TYPE_CHECKING:
-    from migration.engine.run import Run
-    from migration.engine.run_log import Evidence, RunLog
+    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.run_log import Evidence, RunLog
 
 
 @dataclass(frozen=True)

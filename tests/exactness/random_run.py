@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from migration.engine.modes import Mode
-from migration.engine.request import RunRequest, Settings
-from migration.engine.run import Run
-from migration.plan.model import Plan, Source, TableMap
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.run import Run
+from sqlite_consolidate.plan.model import Plan, Source, TableMap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,11 +7,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.engine import compare
-from migration.engine.content import read_contents
-from migration.engine.criteria import criterion_named
-from migration.engine.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
-from migration.engine.target_transaction import Reading
+from sqlite_consolidate.engine import compare
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.criteria import criterion_named
+from sqlite_consolidate.engine.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
+from sqlite_consolidate.engine.target_transaction import Reading
 
 from tests.engine.small_workspace import accept, reach
 from tests.exactness.mutations import INDEXES, LATE, TABLES, mutate
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from migration.engine.run import Run
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 

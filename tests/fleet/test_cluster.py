@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from migration.fleet.cluster import connected
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.fleet.cluster import connected
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def test_workers_do_not_seem_to_be_gone_while_the_client_asks_for_something_else
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said within seconds, and nothing is started."""
-    monkeypatch.setattr("migration.fleet.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("sqlite_consolidate.fleet.cluster._CONNECT_SECONDS", 1)
     before = threading.active_count()
 
     with pytest.raises(ProblemError, match=r"tcp://127\.0\.0\.1:9"), connected("tcp://127.0.0.1:9", None):

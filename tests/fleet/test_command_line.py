@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.fleet.fleet_run import Fleet
 
-OWN = ("-p", "migration.harness.options", "-p", "migration.harness.gate", "-p", "no:hypothesispytest")
+OWN = ("-p", "sqlite_consolidate.harness.options", "-p", "sqlite_consolidate.harness.gate", "-p", "no:hypothesispytest")
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.fleet.file import load
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.fleet.file import load
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.fleet.file import load
-from migration.fleet.members import Found, look_here, members, rounds
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.fleet.file import load
+from sqlite_consolidate.fleet.members import Found, look_here, members, rounds
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.fleet.members import Member
+    from sqlite_consolidate.fleet.members import Member
 
 
 def shops(folder: Path, names: str) -> None:

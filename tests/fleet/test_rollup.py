@@ -10,17 +10,16 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from migration.fleet.bundle import Bundle
-from migration.fleet.file import FleetFile
-from migration.fleet.members import Member
-from migration.fleet.model import Fleet
-from migration.fleet.page import page
-from migration.fleet.rollup import RollUp, Row, exit_code, not_run, roll_up, row_of, to_json, unsettled
-from migration.fleet.worker import Ran
+import sqlite_consolidate
+from sqlite_consolidate.fleet.bundle import Bundle
+from sqlite_consolidate.fleet.file import FleetFile
+from sqlite_consolidate.fleet.members import Member
+from sqlite_consolidate.fleet.model import Fleet
+from sqlite_consolidate.fleet.page import page
+from sqlite_consolidate.fleet.rollup import RollUp, Row, exit_code, not_run, roll_up, row_of, to_json, unsettled
+from sqlite_consolidate.fleet.worker import Ran
 
-import migration
-
-SCHEMA = Path(migration.__file__).parent / "fleet" / "fleet.schema.json"
+SCHEMA = Path(sqlite_consolidate.__file__).parent / "fleet" / "fleet.schema.json"
 MEMBER = Member("shops/bonn", "bonn-1", "/srv/shops/bonn")
 GOOD = Bundle("/r", "ab" * 32, "migrate", "accepted", "Accepted: consolidated, every criterion passed.", rows=6)
 BAD = replace(GOOD, verdict="refused", headline="Refused. Everything was put back.")

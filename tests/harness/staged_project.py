@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.criteria import criteria_in
-from migration.engine.stages import STAGES, Stage
-from migration.harness import gate
-
-import migration
+import sqlite_consolidate
+from sqlite_consolidate.engine.criteria import criteria_in
+from sqlite_consolidate.engine.stages import STAGES, Stage
+from sqlite_consolidate.harness import gate
 
 if TYPE_CHECKING:
     import pytest
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
 CONFTEST = """
 from types import SimpleNamespace
 import pytest
-from migration.engine.modes import Mode
-from migration.engine.request import RunRequest
-from migration.harness import gate
-from migration.harness.options import settings
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.request import RunRequest
+from sqlite_consolidate.harness import gate
+from sqlite_consolidate.harness.options import settings
 
-pytest_plugins = ["migration.harness.options", "migration.harness.gate"]
+pytest_plugins = ["sqlite_consolidate.harness.options", "sqlite_consolidate.harness.gate"]
 
 def begin(config, verb):
     (config.rootpath / "begun.log").write_text(verb)
@@ -118,7 +117,7 @@ class StagedProject:
 def staged_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
     """Write the project; its conftest replaces the beginning of a run, and that is undone after the test."""
     monkeypatch.setattr(gate, "open_run", gate.open_run)
-    monkeypatch.setenv("PYTHONPATH", str(Path(migration.__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(sqlite_consolidate.__file__).parents[1]))
     pytester.makeconftest(CONFTEST)
     pytester.makeini(INI)
     for folder in ("tests/stages", "tests/plan"):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.harness import refusals
+from sqlite_consolidate.harness import refusals
 
 from tests.harness.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
-    from migration.engine.modes import Mode
+    from sqlite_consolidate.engine.modes import Mode
 
 TRANSFER = "tests/stages/test_40_transfer.py"
 

@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.modes import VERBS, Mode
-from migration.harness.options import settings
+from sqlite_consolidate.engine.modes import VERBS, Mode
+from sqlite_consolidate.harness.options import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHIPPED = ("-p", "migration.harness.plugin")
-PLUGINS = ("-p", "migration.harness.options", "-p", "migration.harness.gate")
+SHIPPED = ("-p", "sqlite_consolidate.harness.plugin")
+PLUGINS = ("-p", "sqlite_consolidate.harness.options", "-p", "sqlite_consolidate.harness.gate")
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_without_the_gate_nothing_starts(pytester: pytest.Pytester, root: Path) 
     result = pytester.runpytest_inprocess(*PLUGINS[:2], f"--rootdir={root}")
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*migration.harness.gate is switched off*"])
+    result.stderr.fnmatch_lines(["*sqlite_consolidate.harness.gate is switched off*"])
 
 
 def test_every_mode_has_words_for_people() -> None:

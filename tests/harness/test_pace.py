@@ -6,11 +6,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.connections import open_memory
-from migration.engine.digest import digest_table
-from migration.engine.limits import COUNTED, Progress, size_of
-from migration.engine.schema import read
-from migration.harness.life import bar, left, pace
+from sqlite_consolidate.engine.connections import open_memory
+from sqlite_consolidate.engine.digest import digest_table
+from sqlite_consolidate.engine.limits import COUNTED, Progress, size_of
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.harness.life import bar, left, pace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from migration.engine import connections
+from sqlite_consolidate.engine import connections
 
 from tests.harness.staged_project import StagedProject, staged_project, whole
 
@@ -85,9 +85,9 @@ def test_an_sqlite_that_does_not_list_tables_is_refused(
         ("the stages are not there", ["-p", "no:cacheprovider", "-c", "../other.ini"]),
         ("the stages are not there", ["-p", "no:cacheprovider", "--rootdir", ".."]),
         ("pytest-order is missing", ["-p", "no:order"]),
-        ("gate is switched off", ["-p", "no:migration.harness.gate"]),
-        ("verdict could be wrong", ["-p", "no:migration.harness.outcome"]),
-        ("verdict could be wrong", ["-p", "no:migration.harness.options"]),
+        ("gate is switched off", ["-p", "no:sqlite_consolidate.harness.gate"]),
+        ("verdict could be wrong", ["-p", "no:sqlite_consolidate.harness.outcome"]),
+        ("verdict could be wrong", ["-p", "no:sqlite_consolidate.harness.options"]),
         ("it was not collected", ["-o", "python_functions=test_p* test_r*"]),
         ("it has no test", ["-o", "python_files=check_*.py"]),
     ],

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from migration.audit.page_file import hardened
-from migration.harness.report import finalise_html
+from sqlite_consolidate.audit.page_file import hardened
+from sqlite_consolidate.harness.report import finalise_html
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,19 +21,19 @@ _CONFTEST = """
 import os
 from datetime import UTC, datetime
 import pytest
-from migration.audit.records import Surroundings
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.engine.plan_run import PlanRun
-from migration.engine.request import RunRequest, Settings
-from migration.engine.run_log import RolledBack
-from migration.engine.stages import PREFLIGHT
-from migration.harness import report
-from migration.harness.state import SESSION
-from migration.plan.problem import Problem
-from migration.session import Session
+from sqlite_consolidate.audit.records import Surroundings
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.plan_run import PlanRun
+from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.run_log import RolledBack
+from sqlite_consolidate.engine.stages import PREFLIGHT
+from sqlite_consolidate.harness import report
+from sqlite_consolidate.harness.state import SESSION
+from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.session import Session
 
-pytest_plugins = ["migration.harness.report"]
+pytest_plugins = ["sqlite_consolidate.harness.report"]
 MISTAKE = Problem("some-mistake", "a:t", "0 rows", "Correct it.", criterion="plan-valid")
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.inventory.find import find
+from sqlite_consolidate.inventory.find import find
 
 from tests.whole.whole_run import execute
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.mention import Mention
-from migration.inventory.imports import smoke_tests
+from sqlite_consolidate.engine.mention import Mention
+from sqlite_consolidate.inventory.imports import smoke_tests
 
 if TYPE_CHECKING:
     from pathlib import Path

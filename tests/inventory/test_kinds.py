@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.inventory.find import find
-from migration.inventory.kinds import alike, role
-from migration.inventory.look import look
+from sqlite_consolidate.inventory.find import find
+from sqlite_consolidate.inventory.kinds import alike, role
+from sqlite_consolidate.inventory.look import look
 
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.inventory.take import Inventory
+    from sqlite_consolidate.inventory.take import Inventory
 
 _ROWS = "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES (1, 'x'), (2, 'y');"
 

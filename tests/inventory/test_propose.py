@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.inventory import revise as revising
-from migration.inventory.propose import propose
-from migration.inventory.revise import Revised, revise, try_out
-from migration.inventory.take import Inventory, take
+from sqlite_consolidate.inventory import revise as revising
+from sqlite_consolidate.inventory.propose import propose
+from sqlite_consolidate.inventory.revise import Revised, revise, try_out
+from sqlite_consolidate.inventory.take import Inventory, take
 
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.inventory.proposal import ProposedMap, ProposedSource
+    from sqlite_consolidate.inventory.proposal import ProposedMap, ProposedSource
 
 
 @pytest.fixture(scope="module")

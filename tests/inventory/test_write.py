@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
-from migration.engine.proposal import Proposed
-from migration.inventory.proposal import (
+from sqlite_consolidate.engine.proposal import Proposed
+from sqlite_consolidate.inventory.proposal import (
     LeftOut,
     Proposal,
     ProposedLeave,
@@ -18,8 +18,8 @@ from migration.inventory.proposal import (
     ProposedSmoke,
     ProposedSource,
 )
-from migration.inventory.write import pattern, quoted, rendered, write
-from migration.plan.file import load
+from sqlite_consolidate.inventory.write import pattern, quoted, rendered, write
+from sqlite_consolidate.plan.file import load
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import migration.sample
 import pytest
-from migration.plan.editor import SCHEMA_FILE, json_schema
+import sqlite_consolidate.sample
+from sqlite_consolidate.plan.editor import SCHEMA_FILE, json_schema
 
 PLANS = (
-    Path(migration.sample.__file__).parent / "tree" / "consolidation.toml",
+    Path(sqlite_consolidate.sample.__file__).parent / "tree" / "consolidation.toml",
     Path(__file__).with_name("full.toml"),
 )
 SMALL: dict[str, Any] = {
@@ -31,7 +31,7 @@ def mistakes(plan: dict[str, Any]) -> list[str]:
 
 
 def test_the_shipped_schema_is_that_of_the_models() -> None:
-    """After a change of a model: python -m migration.plan.editor."""
+    """After a change of a model: python -m sqlite_consolidate.plan.editor."""
     assert SCHEMA_FILE.read_text("utf-8") == json_schema()
 
 

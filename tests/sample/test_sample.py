@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.sample.build import build, is_sample
+from sqlite_consolidate.sample.build import build, is_sample
 
 if TYPE_CHECKING:
     import sqlite3
@@ -145,7 +145,9 @@ def test_the_decisions_are_absent_unless_asked_for(tmp_path: Path) -> None:
 def test_two_builds_have_the_same_content(workspace: Path, tmp_path: Path) -> None:
     """The same files, also from another process; databases agree in schema and rows, all others in every byte."""
     again = tmp_path / "again"
-    elsewhere = "import sys, pathlib, migration.sample.build as b; b.build(pathlib.Path(sys.argv[1]), decisions=True)"
+    elsewhere = (
+        "import sys, pathlib, sqlite_consolidate.sample.build as b; b.build(pathlib.Path(sys.argv[1]), decisions=True)"
+    )
     subprocess.run([sys.executable, "-c", elsewhere, str(again)], cwd=REPOSITORY, check=True, timeout=30)
 
     def names(root: Path) -> list[str]:
@@ -179,7 +181,7 @@ def test_an_empty_folder_is_built_in(tmp_path: Path) -> None:
 
 def test_a_command_builds_the_sample_and_refuses_a_folder_that_is_used(tmp_path: Path) -> None:
     """It prints where the sample is; where something lies already, it says so in a line and touches nothing."""
-    command = [sys.executable, "-m", "migration.sample", "--decisions", str(tmp_path / "sample")]
+    command = [sys.executable, "-m", "sqlite_consolidate.sample", "--decisions", str(tmp_path / "sample")]
 
     built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     again = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)

@@ -12,9 +12,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.rewriting import plan_rewrites
-from migration.plan.model import Plan
-from migration.sample.build import build
+from sqlite_consolidate.engine.rewriting import plan_rewrites
+from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.sample.build import build
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.criteria import CRITERIA, FAULTLESS, SMOKE
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.engine.stages import stages_of
-from migration.plan.file import load
-from migration.selftest.committed import of_smoke_tests
-from migration.selftest.fault import Fault, Moment, not_planted
-from migration.selftest.table import FAULTS
-from migration.selftest.trial import TrialResult, judge_fault, judge_faultless
-from migration.selftest.trial_run import run_trial
+from sqlite_consolidate.engine.criteria import CRITERIA, FAULTLESS, SMOKE
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.selftest.committed import of_smoke_tests
+from sqlite_consolidate.selftest.fault import Fault, Moment, not_planted
+from sqlite_consolidate.selftest.table import FAULTS
+from sqlite_consolidate.selftest.trial import TrialResult, judge_fault, judge_faultless
+from sqlite_consolidate.selftest.trial_run import run_trial
 
 from tests.selftest.trials import trial_on, try_fault
 from tests.thorough import thorough

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import migration.selftest
 import pytest
+import sqlite_consolidate.selftest
 
-FOLDER = Path(migration.selftest.__file__).parent
+FOLDER = Path(sqlite_consolidate.selftest.__file__).parent
 MODULES = sorted(FOLDER.glob("*.py"))
 OF_PYTEST = {"pytest", "_pytest", "pluggy"}
 
@@ -62,9 +62,10 @@ def test_no_fault_replaces_a_method_or_uses_a_private_attribute_of_another_objec
 
 def test_a_trial_runs_without_pytest() -> None:
     """What the processes of trials import does not import it either."""
-    code = "import sys, migration.selftest.selftest_run, migration.selftest.trial_host; print(*sys.modules)"
+    loaded = "sqlite_consolidate.selftest.selftest_run, sqlite_consolidate.selftest.trial_host"
+    code = f"import sys, {loaded}; print(*sys.modules)"
 
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    assert "migration.selftest.trial_run" in modules
+    assert "sqlite_consolidate.selftest.trial_run" in modules
     assert not {"pytest", "_pytest"} & set(modules)  # pluggy comes with sqlite-utils

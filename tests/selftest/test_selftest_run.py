@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.audit.faults_table import faults_table
-from migration.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
-from migration.engine.pipeline import go_through
-from migration.engine.request import Settings
-from migration.plan.file import load
-from migration.plan.problem import ProblemError
-from migration.selftest.selftest_run import SelftestRun
-from migration.selftest.table import faults_of
-from migration.session import Hooks, Session, open_session
+from sqlite_consolidate.audit.faults_table import faults_table
+from sqlite_consolidate.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.selftest.selftest_run import SelftestRun
+from sqlite_consolidate.selftest.table import faults_of
+from sqlite_consolidate.session import Hooks, Session, open_session
 
 from tests.selftest.trials import try_fault
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.plan.file import load
-from migration.selftest.table import FAULTS, faults_of
-from migration.selftest.trial_process import TrialProcesses
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.selftest.table import FAULTS, faults_of
+from sqlite_consolidate.selftest.trial_process import TrialProcesses
 
 from tests.selftest.trials import trial_on
 

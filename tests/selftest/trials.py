@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.plan.file import load
-from migration.selftest.trial import Trial, TrialResult
-from migration.selftest.trial_run import run_trial
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.selftest.trial import Trial, TrialResult
+from sqlite_consolidate.selftest.trial_run import run_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.selftest.fault import Fault
+    from sqlite_consolidate.selftest.fault import Fault
 
     from tests.whole.whole_run import Workspace
 

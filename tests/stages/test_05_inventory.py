@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.stages import INVENTORY
+from sqlite_consolidate.engine.stages import INVENTORY
 
 if TYPE_CHECKING:
-    from migration.engine.pipeline import Pipeline
-    from migration.harness.fixtures import Check
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("05-inventory"), pytest.mark.inventory]
 

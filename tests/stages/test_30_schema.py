@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.stages import SCHEMA
+from sqlite_consolidate.engine.stages import SCHEMA
 
 if TYPE_CHECKING:
-    from migration.engine.run import Run
-    from migration.harness.fixtures import Check
+    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("30-schema"), pytest.mark.migrate, pytest.mark.verify]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.criteria import FAULTLESS, criteria_in
-from migration.engine.stages import SELFTEST
+from sqlite_consolidate.engine.criteria import FAULTLESS, criteria_in
+from sqlite_consolidate.engine.stages import SELFTEST
 
 if TYPE_CHECKING:
-    from migration.engine.pipeline import Pipeline
-    from migration.harness.fixtures import Check
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("94-selftest"), pytest.mark.selftest]
 

@@ -7,10 +7,10 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.evidence_file import record_from_json
-from migration.audit.past_runs import MANIFEST
-from migration.audit.summary import summary
-from migration.audit.told import EVIDENCE
+from sqlite_consolidate.audit.evidence_file import record_from_json
+from sqlite_consolidate.audit.past_runs import MANIFEST
+from sqlite_consolidate.audit.summary import summary
+from sqlite_consolidate.audit.told import EVIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

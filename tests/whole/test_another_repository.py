@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONFTEST = '''"""Runs consolidations of databases from this repository."""
 
-pytest_plugins = ("migration.harness.plugin",)
+pytest_plugins = ("sqlite_consolidate.harness.plugin",)
 '''
 
 
@@ -36,8 +36,8 @@ def pytest_in(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """Run pytest there as its people would, with the package laid out as its wheel is (.ci/run builds a real one)."""
     site = root.parent / "site"
     passed_over = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(REPOSITORY / "migration" / "sqlite_consolidate", site / "migration", ignore=passed_over)
-    shutil.copytree(REPOSITORY / "tests" / "stages", site / "migration" / "stages", ignore=passed_over)
+    shutil.copytree(REPOSITORY / "migration" / "sqlite_consolidate", site / "sqlite_consolidate", ignore=passed_over)
+    shutil.copytree(REPOSITORY / "tests" / "stages", site / "sqlite_consolidate" / "stages", ignore=passed_over)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
     environment = os.environ | LIGHT | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(

@@ -12,10 +12,10 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.audit import bundle_check, entries_check, page_check, verdict_check
-from migration.audit.bundle_reader import Bundle, read_bundle
-from migration.audit.told import tell
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.audit import bundle_check, entries_check, page_check, verdict_check
+from sqlite_consolidate.audit.bundle_reader import Bundle, read_bundle
+from sqlite_consolidate.audit.told import tell
+from sqlite_consolidate.plan.problem import ProblemError
 
 from tests.whole.whole_run import Workspace, small_workspace
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration.audit.told import BundleContents
-    from migration.engine.observation import Observation
+    from sqlite_consolidate.audit.told import BundleContents
+    from sqlite_consolidate.engine.observation import Observation
 
 
 def files_agree(told: BundleContents) -> list[Observation]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from migration.audit.faults_table import TABLE
-from migration.engine.criteria import CAN_FAIL, FAULTLESS
-from migration.plan.file import load
-from migration.selftest.table import faults_of
+from sqlite_consolidate.audit.faults_table import TABLE
+from sqlite_consolidate.engine.criteria import CAN_FAIL, FAULTLESS
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.selftest.table import faults_of
 
 from tests.whole.whole_run import REPOSITORY, Ran, Workspace
 

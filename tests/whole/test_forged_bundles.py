@@ -9,12 +9,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.audit.bundle_reader import read_bundle
-from migration.audit.bundle_run import BundleRun
-from migration.audit.records import DIGESTS
-from migration.engine.modes import Mode
-from migration.engine.pipeline import go_through
-from migration.engine.request import RunRequest, Settings
+from sqlite_consolidate.audit.bundle_reader import read_bundle
+from sqlite_consolidate.audit.bundle_run import BundleRun
+from sqlite_consolidate.audit.records import DIGESTS
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.request import RunRequest, Settings
 
 from tests.whole.forgery import Files, edit, entry_of, seal_anew, write
 from tests.whole.whole_run import Workspace, small_workspace

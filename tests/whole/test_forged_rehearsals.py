@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.audit.rehearsals import last_rehearsal
-from migration.engine.modes import Mode
-from migration.engine.request import RunRequest, Settings
-from migration.plan.file import load, sha256
+from sqlite_consolidate.audit.rehearsals import last_rehearsal
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.plan.file import load, sha256
 
 from tests.whole.forgery import entry_of, forge, moved_back
 from tests.whole.whole_run import Workspace, small_workspace

@@ -9,13 +9,13 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine import rollback
+from sqlite_consolidate.engine import rollback
 
 from tests.thorough import thorough
 from tests.whole.whole_run import REPOSITORY, Before, Workspace
 
 if TYPE_CHECKING:
-    from migration.engine.run import Run
+    from sqlite_consolidate.engine.run import Run
 
 PREFLIGHT = "sources-readable"
 COPY = "rows-counted"

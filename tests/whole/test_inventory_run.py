@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.sample.build import build
+from sqlite_consolidate.sample.build import build
 
 from tests.inventory.folder import folder
 from tests.thorough import thorough

@@ -15,32 +15,32 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.engine.exit_codes import ExitCode
-from migration.engine.history import TABLE as HISTORY
-from migration.engine.observation import Outcome
-from migration.engine.runlock import holder
-from migration.sample.build import build
+import sqlite_consolidate
+from sqlite_consolidate import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.runlock import holder
+from sqlite_consolidate.sample.build import build
 
-import migration
-from migration import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
 from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration import Result
+    from sqlite_consolidate import Result
 
 MASKED_KEYS = frozenset({"run", "started", "finished", "seconds"})
-FUNCTIONS = [name for name in migration.__all__ if inspect.isfunction(getattr(migration, name))]
+FUNCTIONS = [name for name in sqlite_consolidate.__all__ if inspect.isfunction(getattr(sqlite_consolidate, name))]
 
 
-@pytest.mark.parametrize("name", migration.__all__)
+@pytest.mark.parametrize("name", sqlite_consolidate.__all__)
 def test_example_of_an_exported_name_has_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The example in the docstring, run on the sample workspace, shows what it says."""
     build(tmp_path / "shop")
     monkeypatch.chdir(tmp_path)
-    text = inspect.getdoc(getattr(migration, name)) or ""
+    text = inspect.getdoc(getattr(sqlite_consolidate, name)) or ""
     example = doctest.DocTestParser().get_doctest(text.partition("Example:\n")[2], {}, name, None, None)
     printed: list[str] = []
 
@@ -54,7 +54,7 @@ def test_example_of_an_exported_name_has_its_result(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_docstring_of_an_exported_function_is_complete(name: str) -> None:
     """Each parameter, what is returned, and each error has its place in it."""
-    function = getattr(migration, name)
+    function = getattr(sqlite_consolidate, name)
     sections = dict(re.findall(r"^(\w+):\n((?: {4}.*\n?|\n)+)", inspect.getdoc(function) or "", re.MULTILINE))
 
     assert list(sections) == ["Args", "Returns", "Raises", "Example"]
@@ -65,7 +65,7 @@ def test_docstring_of_an_exported_function_is_complete(name: str) -> None:
 def test_docstring_example_runs_without_pytest(workspace: Workspace) -> None:
     """The example, word for word but for the table, consolidates a workspace; pytest is never imported."""
     shop = Workspace(workspace.root.rename(workspace.root.with_name("shop")), workspace.reports)
-    example = textwrap.dedent((migration.__doc__ or "").partition("Example::")[2]).replace("orders", "tasks")
+    example = textwrap.dedent((sqlite_consolidate.__doc__ or "").partition("Example::")[2]).replace("orders", "tasks")
     end = "import sys\nprint(sorted(name for name in sys.modules if name.partition('.')[0] in ('pytest', '_pytest')))\n"
 
     done = subprocess.run(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_existing
-from migration.sample.build import build
+from sqlite_consolidate.engine.connections import open_existing
+from sqlite_consolidate.sample.build import build
 
 from tests.whole.whole_run import Workspace
 

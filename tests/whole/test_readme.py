@@ -12,11 +12,11 @@ import textwrap
 from typing import TYPE_CHECKING, get_args
 
 import pytest
-from migration.engine.stages import STAGES
-from migration.plan.model import Plan
+import sqlite_consolidate
 from pydantic import BaseModel
+from sqlite_consolidate.engine.stages import STAGES
+from sqlite_consolidate.plan.model import Plan
 
-import migration
 from tests.benchmark.results import markdown, read
 from tests.whole.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
 
@@ -108,7 +108,7 @@ def test_the_first_command_prints_what_is_shown(project: Path) -> None:
 
 def test_python_example_is_the_one_of_the_docstring() -> None:
     """That of the package, which is run where the library is specified."""
-    example = textwrap.dedent((migration.__doc__ or "").partition("Example::")[2]).strip()
+    example = textwrap.dedent((sqlite_consolidate.__doc__ or "").partition("Example::")[2]).strip()
 
     assert f"{example}\n" in BLOCKS
 

@@ -9,10 +9,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.proposal import propose
-from migration.engine.scan_files import scope_of
-from migration.plan.file import load
-from migration.sample.build import build
+from sqlite_consolidate.engine.proposal import propose
+from sqlite_consolidate.engine.scan_files import scope_of
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.sample.build import build
 
 from tests.whole.real_project import PLAN, REFERENCES, REST, real_project, run_git
 from tests.whole.whole_run import Workspace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from migration.engine.proposal import Proposed
+    from sqlite_consolidate.engine.proposal import Proposed
 
     from tests.whole.whole_run import Ran
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from migration import consolidate, load_plan
+from sqlite_consolidate import consolidate, load_plan
+
 from tests.whole.whole_run import small_workspace
 
 if TYPE_CHECKING:

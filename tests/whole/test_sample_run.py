@@ -7,12 +7,12 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from migration.engine.connections import looking
-from migration.engine.criteria import CRITERIA
-from migration.engine.modes import Mode
-from migration.engine.stages import STAGES
-from migration.plan.file import load
-from migration.sample.build import build
+from sqlite_consolidate.engine.connections import looking
+from sqlite_consolidate.engine.criteria import CRITERIA
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.stages import STAGES
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.sample.build import build
 
 from tests.whole.whole_run import Ran, Workspace
 

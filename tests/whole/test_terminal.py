@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
-from migration.engine.connections import library
-from migration.engine.stages import STAGES
-from migration.harness import life
+from sqlite_consolidate.engine.connections import library
+from sqlite_consolidate.engine.stages import STAGES
+from sqlite_consolidate.harness import life
 
 from tests.thorough import thorough
 from tests.whole.whole_run import Before, Workspace

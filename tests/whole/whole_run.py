@@ -20,36 +20,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from migration.audit import bundle_check
-from migration.audit.bundle_reader import read_bundle
-from migration.audit.entries_check import consistent
-from migration.audit.page_check import faithful
-from migration.audit.told import tell
-from migration.audit.verdict_check import adding_up, following
-from migration.engine import connections
-from migration.engine.content import read_contents
-from migration.engine.exit_codes import ExitCode
-from migration.engine.findings import Finding
-from migration.engine.pipeline import go_through
-from migration.engine.request import Settings
-from migration.harness.closing import last_lines
-from migration.harness.state import SESSION, stage_of
-from migration.plan.printable import printable
-from migration.plan.problem import ProblemError
-from migration.session import open_session
-
-import migration
+import sqlite_consolidate
+from sqlite_consolidate.audit import bundle_check
+from sqlite_consolidate.audit.bundle_reader import read_bundle
+from sqlite_consolidate.audit.entries_check import consistent
+from sqlite_consolidate.audit.page_check import faithful
+from sqlite_consolidate.audit.told import tell
+from sqlite_consolidate.audit.verdict_check import adding_up, following
+from sqlite_consolidate.engine import connections
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.harness.closing import last_lines
+from sqlite_consolidate.harness.state import SESSION, stage_of
+from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.session import open_session
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-    from migration.engine.pipeline import Pipeline
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 
-REPOSITORY = Path(migration.__file__).parents[1]
+REPOSITORY = Path(sqlite_consolidate.__file__).parents[1]
 # For every pytest that a test starts: the plugin would load all of hypothesis when the run is over.
 LIGHT = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 DEADLINE = 60  # seconds after which a run that hangs is killed, so that its test fails instead of hanging too
@@ -197,7 +196,7 @@ class Workspace:
         return self._forked(_engine_code, settings, verb, plugin)
 
     def _forked(self, code: Callable[..., int], *arguments: object) -> Ran:
-        importlib.import_module("migration.harness.warmed")
+        importlib.import_module("sqlite_consolidate.harness.warmed")
         before = self._folders()
         child = multiprocessing.get_context("fork").Process(target=_be, args=(self.output, code, *arguments))
         child.start()

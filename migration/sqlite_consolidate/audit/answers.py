@@ -6,15 +6,15 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.audit.words import known_criterion
-from migration.engine.criteria import SMOKE, Question
-from migration.engine.observation import Outcome
-from migration.engine.run_log import worst
+from sqlite_consolidate.audit.words import known_criterion
+from sqlite_consolidate.engine.criteria import SMOKE, Question
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.run_log import worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from migration.engine.criteria import SMOKE
-from migration.engine.observation import Outcome
-from migration.engine.smoke import SmokeResult, observe
-from migration.plan.printable import printable
+from sqlite_consolidate.engine.criteria import SMOKE
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.smoke import SmokeResult, observe
+from sqlite_consolidate.plan.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migration.audit.evidence import Evidence, Record, SmokeRecord
-    from migration.engine.observation import Observation
-    from migration.plan.model import Plan, Smoke
+    from sqlite_consolidate.audit.evidence import Evidence, Record, SmokeRecord
+    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.plan.model import Plan, Smoke
 
 _EXIT = re.compile(r"exit status (-?\d+)")
 _STARTED_WITH = re.compile(r"ended after \d+\.\d\d s, started with (.*)", re.DOTALL)

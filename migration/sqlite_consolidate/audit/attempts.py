@@ -6,19 +6,19 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migration.audit.evidence import Attempt
-from migration.audit.past_runs import past_runs, workspace_id
-from migration.engine.ledger import Ledger
-from migration.engine.modes import Mode
-from migration.engine.sets import backup_sets
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.audit.evidence import Attempt
+from sqlite_consolidate.audit.past_runs import past_runs, workspace_id
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.sets import backup_sets
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.engine.request import Settings
-    from migration.engine.sets import BackupSet
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.request import Settings
+    from sqlite_consolidate.engine.sets import BackupSet
+    from sqlite_consolidate.plan.model import Plan
 
 _NO_END = "the ledger of its backup set has no end, and nothing had put it back yet"
 
@@ -77,7 +77,7 @@ def _by_ledger(one: BackupSet, root: Path) -> Attempt:
 
 def _by_record(told: Attempt, folder: Path) -> Attempt:
     """Add what the record in the set says, if the run came so far as to leave one."""
-    from migration.engine.manifest import RECORD
+    from sqlite_consolidate.engine.manifest import RECORD
 
     try:
         said = json.loads((folder / RECORD).read_bytes())

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
-from migration.engine.modes import Mode
+from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.modes import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migration.audit.evidence import Attempt, Record
+    from sqlite_consolidate.audit.evidence import Attempt, Record
 
 _ACCEPTED = (None, ExitCode.ACCEPTED, ExitCode.INTERNAL, *INTERRUPTIONS)
 

@@ -10,18 +10,18 @@ import stat
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.evidence_file import printable_texts, to_json
-from migration.audit.past_runs import MANIFEST, about
-from migration.audit.summary import summary
-from migration.engine.durable import write_private
-from migration.plan.printable import printable
+from sqlite_consolidate.audit.evidence_file import printable_texts, to_json
+from sqlite_consolidate.audit.past_runs import MANIFEST, about
+from sqlite_consolidate.audit.summary import summary
+from sqlite_consolidate.engine.durable import write_private
+from sqlite_consolidate.plan.printable import printable
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -11,18 +11,18 @@ import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from migration.audit.answers import counts
-from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
-from migration.audit.past_runs import MANIFEST, about
-from migration.audit.summary import as_line, criteria_line, evidence_line, first_line, summary
-from migration.audit.told import EVIDENCE
-from migration.engine.observation import Observation, equal, not_examined
+from sqlite_consolidate.audit.answers import counts
+from sqlite_consolidate.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
+from sqlite_consolidate.audit.past_runs import MANIFEST, about
+from sqlite_consolidate.audit.summary import as_line, criteria_line, evidence_line, first_line, summary
+from sqlite_consolidate.audit.told import EVIDENCE
+from sqlite_consolidate.engine.observation import Observation, equal, not_examined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migration.audit.evidence import Attempt, Record
-    from migration.audit.told import BundleContents
+    from sqlite_consolidate.audit.evidence import Attempt, Record
+    from sqlite_consolidate.audit.told import BundleContents
 
 PAGE, JUNIT, SUMMARY, PLAN = "audit.html", "junit.xml", "summary.txt", "plan.toml"
 _ALWAYS = (EVIDENCE, SUMMARY, PLAN, "code.diff", "sql.log")

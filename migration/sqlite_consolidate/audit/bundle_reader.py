@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
-from migration.audit.past_runs import MANIFEST
-from migration.plan.printable import one_line
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.audit.past_runs import MANIFEST
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.audit import bundle_check, entries_check, page_check, verdict_check
-from migration.audit.bundle_reader import read_bundle
-from migration.audit.past_runs import MANIFEST, told_by
-from migration.audit.told import tell
-from migration.engine.findings import Finding
-from migration.engine.pipeline import Pipeline
-from migration.engine.stages import BUNDLE
-from migration.plan.printable import one_line
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.audit import bundle_check, entries_check, page_check, verdict_check
+from sqlite_consolidate.audit.bundle_reader import read_bundle
+from sqlite_consolidate.audit.past_runs import MANIFEST, told_by
+from sqlite_consolidate.audit.told import tell
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.stages import BUNDLE
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from migration.audit.told import BundleContents
-    from migration.engine.pipeline import Check
-    from migration.engine.request import RunRequest
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.audit.told import BundleContents
+    from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.stages import Stage
 
 
 class BundleRun(Pipeline):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.audit.answers import Answer, answer, applications, outcomes, tests_passing
-from migration.audit.words import known_criterion
-from migration.engine.criteria import Step
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
+from sqlite_consolidate.audit.answers import Answer, answer, applications, outcomes, tests_passing
+from sqlite_consolidate.audit.words import known_criterion
+from sqlite_consolidate.engine.criteria import Step
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from migration.audit.bundle import sql_text
-from migration.audit.words import shortened
+from sqlite_consolidate.audit.bundle import sql_text
+from sqlite_consolidate.audit.words import shortened
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer

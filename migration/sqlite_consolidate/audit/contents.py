@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import DatabaseRecord, MoveRecord, Place, Record, TableContent
+    from sqlite_consolidate.audit.evidence import DatabaseRecord, MoveRecord, Place, Record, TableContent
 
 PLACES: dict[Place, str] = {
     "backup": "Backup, read again", "dump": "Dump, loaded again", "archive": "Archive", "after": "After the run",

@@ -6,18 +6,18 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.checks.committed import DOCUMENTS
-from migration.engine.criteria import SMOKE
-from migration.engine.history import TABLE as HISTORY
-from migration.engine.modes import Mode
-from migration.engine.sql import folded
-from migration.plan.printable import printable
+from sqlite_consolidate.engine.checks.committed import DOCUMENTS
+from sqlite_consolidate.engine.criteria import SMOKE
+from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.plan.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from migration.audit.evidence import MoveRecord, Record
-    from migration.plan.model import Plan
+    from sqlite_consolidate.audit.evidence import MoveRecord, Record
+    from sqlite_consolidate.plan.model import Plan
 
 
 @dataclass(frozen=True)

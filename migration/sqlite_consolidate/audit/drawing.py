@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.audit.words import duration, moment
-from migration.plan.printable import printable
+from sqlite_consolidate.audit.words import duration, moment
+from sqlite_consolidate.plan.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

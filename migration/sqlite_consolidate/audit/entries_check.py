@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from migration.audit.applications_check import contradictions_of_applications
-from migration.audit.attempts_check import contradictions_of_attempts
-from migration.audit.bundle_check import PLAN, agreement, unjudged
-from migration.audit.demanded import absent_moves, absent_sources, demands
-from migration.audit.evidence_file import SCHEMA
-from migration.audit.words import known_criterion
-from migration.engine.modes import Mode
-from migration.engine.observation import Observation, Outcome, Relation, not_required
-from migration.plan.printable import counted
+from sqlite_consolidate.audit.applications_check import contradictions_of_applications
+from sqlite_consolidate.audit.attempts_check import contradictions_of_attempts
+from sqlite_consolidate.audit.bundle_check import PLAN, agreement, unjudged
+from sqlite_consolidate.audit.demanded import absent_moves, absent_sources, demands
+from sqlite_consolidate.audit.evidence_file import SCHEMA
+from sqlite_consolidate.audit.words import known_criterion
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Observation, Outcome, Relation, not_required
+from sqlite_consolidate.plan.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migration.audit.evidence import Evidence, Record, TableContent
-    from migration.audit.told import BundleContents
+    from sqlite_consolidate.audit.evidence import Evidence, Record, TableContent
+    from sqlite_consolidate.audit.told import BundleContents
 
 
 def consistent(told: BundleContents) -> list[Observation]:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.evidence import (
+from sqlite_consolidate.audit.evidence import (
     Attempt,
     DatabaseRecord,
     Evidence,
@@ -19,11 +19,11 @@ from migration.audit.evidence import (
     StageRecord,
     TableContent,
 )
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome, Relation
-from migration.engine.row_differences import RowDifferences, row_differences_from
-from migration.engine.stages import stages_of
-from migration.plan.printable import printable
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome, Relation
+from sqlite_consolidate.engine.row_differences import RowDifferences, row_differences_from
+from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.plan.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

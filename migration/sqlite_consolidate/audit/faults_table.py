@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.audit.answers import outcomes
-from migration.engine.criteria import CAN_FAIL
-from migration.engine.observation import Outcome
-from migration.plan.printable import one_line
+from sqlite_consolidate.audit.answers import outcomes
+from sqlite_consolidate.engine.criteria import CAN_FAIL
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 TABLE = "faults.txt"
 """Name of the file in the bundle of a selftest."""

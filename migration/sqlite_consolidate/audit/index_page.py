@@ -9,17 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.audit.bundle import zip_of
-from migration.audit.drawing import template
-from migration.audit.past_runs import past_runs
-from migration.audit.words import elapsed, tone, verdict_word
-from migration.engine.durable import write_private
-from migration.plan.printable import one_line
+from sqlite_consolidate.audit.bundle import zip_of
+from sqlite_consolidate.audit.drawing import template
+from sqlite_consolidate.audit.past_runs import past_runs
+from sqlite_consolidate.audit.words import elapsed, tone, verdict_word
+from sqlite_consolidate.engine.durable import write_private
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from migration.audit.evidence import Attempt
+    from sqlite_consolidate.audit.evidence import Attempt
 
 NAME = "index.html"
 _FOLDER = Path(__file__).with_name("templates")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.words import size
+from sqlite_consolidate.audit.words import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

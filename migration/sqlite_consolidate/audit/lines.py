@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.audit.words import sentence, stage_of
-from migration.engine.observation import Outcome
+from sqlite_consolidate.audit.words import sentence, stage_of
+from sqlite_consolidate.engine.observation import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from migration.audit.evidence import Evidence, Record
-    from migration.engine.row_differences import RowDifferences
+    from sqlite_consolidate.audit.evidence import Evidence, Record
+    from sqlite_consolidate.engine.row_differences import RowDifferences
 
 _MOST_HOLDING = 60  # subjects of one criterion that hold; a plan of a thousand tables has thousands
 _MOST_OPEN = 300  # subjects of one criterion that do not

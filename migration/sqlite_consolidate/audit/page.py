@@ -7,16 +7,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migration.audit import inventory
-from migration.audit.answers import answers, counts, unexamined
-from migration.audit.checklist import checklist
-from migration.audit.code import diff_lines, sql_lines
-from migration.audit.contents import contents
-from migration.audit.drawing import template
-from migration.audit.evidence_file import OF_SCHEMA_1
-from migration.audit.lines import lines
-from migration.audit.pictures import bars, flow, timeline
-from migration.audit.words import (
+from sqlite_consolidate.audit import inventory
+from sqlite_consolidate.audit.answers import answers, counts, unexamined
+from sqlite_consolidate.audit.checklist import checklist
+from sqlite_consolidate.audit.code import diff_lines, sql_lines
+from sqlite_consolidate.audit.contents import contents
+from sqlite_consolidate.audit.drawing import template
+from sqlite_consolidate.audit.evidence_file import OF_SCHEMA_1
+from sqlite_consolidate.audit.lines import lines
+from sqlite_consolidate.audit.pictures import bars, flow, timeline
+from sqlite_consolidate.audit.words import (
     elapsed,
     heading,
     last_of,
@@ -26,17 +26,17 @@ from migration.audit.words import (
     tone,
     verdict_word,
 )
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.engine.observation import Outcome
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Outcome
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from migration.audit.answers import Answer
-    from migration.audit.evidence import Attempt, Record
-    from migration.audit.lines import Line
-    from migration.engine.findings import Finding
+    from sqlite_consolidate.audit.answers import Answer
+    from sqlite_consolidate.audit.evidence import Attempt, Record
+    from sqlite_consolidate.audit.lines import Line
+    from sqlite_consolidate.engine.findings import Finding
 
 _FOLDER = Path(__file__).with_name("templates")
 STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))

@@ -12,26 +12,26 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.answers import counts
-from migration.audit.bundle import statements_of
-from migration.audit.bundle_check import DOUBT, PAGE, agreement
-from migration.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2, printable_texts
-from migration.audit.page import STYLES, page
-from migration.audit.page_file import environment, is_own_version, own_styles, page_file, surround_of, title
-from migration.audit.page_reader import AROUND, PageReader
-from migration.audit.page_scripts import is_guarded, known_scripts, script_digest
-from migration.audit.records import DIGESTS, about_source, asked_of, limits
-from migration.audit.words import heading
-from migration.engine.modes import Mode
-from migration.engine.observation import Observation
-from migration.plan.printable import one_line
+from sqlite_consolidate.audit.answers import counts
+from sqlite_consolidate.audit.bundle import statements_of
+from sqlite_consolidate.audit.bundle_check import DOUBT, PAGE, agreement
+from sqlite_consolidate.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2, printable_texts
+from sqlite_consolidate.audit.page import STYLES, page
+from sqlite_consolidate.audit.page_file import environment, is_own_version, own_styles, page_file, surround_of, title
+from sqlite_consolidate.audit.page_reader import AROUND, PageReader
+from sqlite_consolidate.audit.page_scripts import is_guarded, known_scripts, script_digest
+from sqlite_consolidate.audit.records import DIGESTS, about_source, asked_of, limits
+from sqlite_consolidate.audit.words import heading
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Observation
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migration.audit.evidence import Record
-    from migration.audit.page_file import Surround
-    from migration.audit.told import BundleContents
+    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.audit.page_file import Surround
+    from sqlite_consolidate.audit.told import BundleContents
 
 _SHOWN = 300
 _BEFORE = 60  # characters that are shown before a difference

@@ -12,14 +12,14 @@ from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migration.audit.page import page
-from migration.audit.page_scripts import policy, script_digest
-from migration.plan.printable import one_line
+from sqlite_consolidate.audit.page import page
+from sqlite_consolidate.audit.page_scripts import policy, script_digest
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 BELOW = (
     '<h2 class="test-by-test">Test by test</h2>'

@@ -13,14 +13,14 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
-from migration.audit.evidence import Attempt, Verdict
-from migration.engine.modes import Mode
+from sqlite_consolidate.audit.evidence import Attempt, Verdict
+from sqlite_consolidate.engine.modes import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 MANIFEST = "manifest.json"
 

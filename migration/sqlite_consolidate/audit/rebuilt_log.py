@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from migration.engine.criteria import criteria_in
-from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
-from migration.engine.findings import STAGE_ERROR
-from migration.engine.run_log import CheckResult, RolledBack, RunLog
-from migration.engine.stages import stages_of
+from sqlite_consolidate.engine.criteria import criteria_in
+from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.findings import STAGE_ERROR
+from sqlite_consolidate.engine.run_log import CheckResult, RolledBack, RunLog
+from sqlite_consolidate.engine.stages import stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from migration.audit.evidence import Evidence, Record
-    from migration.engine.run_log import StageRecord
+    from sqlite_consolidate.audit.evidence import Evidence, Record
+    from sqlite_consolidate.engine.run_log import StageRecord
 
 
 class _OtherReleaseLog(RunLog):

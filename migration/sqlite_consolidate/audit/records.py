@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import migration
-from migration.audit.evidence import (
+import sqlite_consolidate
+from sqlite_consolidate.audit.evidence import (
     DatabaseRecord,
     MoveRecord,
     Record,
@@ -18,27 +18,27 @@ from migration.audit.evidence import (
     SmokeRecord,
     TableContent,
 )
-from migration.audit.past_runs import workspace_id
-from migration.audit.words import duration, last_of
-from migration.engine.criteria import SMOKE
-from migration.engine.findings import STAGE_ERROR, Finding, joined
-from migration.engine.move import column_differences
-from migration.engine.results import RunResults
-from migration.engine.rollback_run import RollbackRun
-from migration.engine.standing_run import CheckRun, StandingRun
-from migration.engine.verdict import headline, verdict
+from sqlite_consolidate.audit.past_runs import workspace_id
+from sqlite_consolidate.audit.words import duration, last_of
+from sqlite_consolidate.engine.criteria import SMOKE
+from sqlite_consolidate.engine.findings import STAGE_ERROR, Finding, joined
+from sqlite_consolidate.engine.move import column_differences
+from sqlite_consolidate.engine.results import RunResults
+from sqlite_consolidate.engine.rollback_run import RollbackRun
+from sqlite_consolidate.engine.standing_run import CheckRun, StandingRun
+from sqlite_consolidate.engine.verdict import headline, verdict
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from migration.audit.evidence import Attempt, Place
-    from migration.engine.digest import TableDigest
-    from migration.engine.facts import Facts
-    from migration.engine.pipeline import Pipeline
-    from migration.engine.results import FinalReading
-    from migration.engine.smoke import SmokeResult
-    from migration.plan.model import Plan, Smoke, Source
+    from sqlite_consolidate.audit.evidence import Attempt, Place
+    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.results import FinalReading
+    from sqlite_consolidate.engine.smoke import SmokeResult
+    from sqlite_consolidate.plan.model import Plan, Smoke, Source
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -96,7 +96,7 @@ def versions() -> dict[str, str]:
 
     names = ("pytest", "pytest-order", "pytest-html", "sqlite-utils", "pydantic", "libcst")
     return {
-        "sqlite-consolidate": migration.__version__,
+        "sqlite-consolidate": sqlite_consolidate.__version__,
         "SQLite": sqlite3.sqlite_version,
         "SQLite module": sqlite3.__name__,
         "Python": sys.version.split()[0],

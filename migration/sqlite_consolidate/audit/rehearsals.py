@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import migration
-from migration.audit import bundle_check, entries_check, verdict_check
-from migration.audit.bundle_reader import read_bundle
-from migration.audit.evidence_file import SCHEMA
-from migration.audit.past_runs import workspace_id
-from migration.audit.told import EVIDENCE, schema_of, tell
-from migration.engine.modes import Mode
-from migration.engine.results import LastRehearsal, Rehearsal
-from migration.plan.printable import one_line
-from migration.plan.problem import ProblemError
+import sqlite_consolidate
+from sqlite_consolidate.audit import bundle_check, entries_check, verdict_check
+from sqlite_consolidate.audit.bundle_reader import read_bundle
+from sqlite_consolidate.audit.evidence_file import SCHEMA
+from sqlite_consolidate.audit.past_runs import workspace_id
+from sqlite_consolidate.audit.told import EVIDENCE, schema_of, tell
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.results import LastRehearsal, Rehearsal
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from migration.audit.evidence import Record
-    from migration.audit.told import BundleContents
-    from migration.engine.observation import Observation
-    from migration.engine.request import RunRequest
+    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.audit.told import BundleContents
+    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.engine.request import RunRequest
 
 _CHECKS: dict[str, Callable[[BundleContents], list[Observation]]] = {
     "bundle-whole": bundle_check.whole,
@@ -91,8 +91,8 @@ def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Ite
     known = workspace_id(request.settings.known_as)
     yield "workspace", "" if document["workspace"]["id"] == known else "is of another workspace"
     version = document["versions"]["sqlite-consolidate"]
-    ours = version == migration.__version__ and schema_of(document) == document["schema"] == SCHEMA
-    other = f"is of another version (it is {one_line(str(version))}, this is {migration.__version__})"
+    ours = version == sqlite_consolidate.__version__ and schema_of(document) == document["schema"] == SCHEMA
+    other = f"is of another version (it is {one_line(str(version))}, this is {sqlite_consolidate.__version__})"
     yield "version", "" if ours else other
     yield "verdict", "" if document["verdict"] == "accepted" else "was not accepted"
     in_time = _moment(document["started"]) <= _moment(document["finished"]) <= request.started

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.audit.answers import counts
-from migration.audit.words import duration, elapsed, moment, shortened, size, verdict_word
-from migration.engine.observation import Outcome
-from migration.plan.printable import counted, one_line
+from sqlite_consolidate.audit.answers import counts
+from sqlite_consolidate.audit.words import duration, elapsed, moment, shortened, size, verdict_word
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.plan.printable import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from migration.audit.evidence import Attempt, DatabaseRecord, Evidence, Record
+    from sqlite_consolidate.audit.evidence import Attempt, DatabaseRecord, Evidence, Record
 
 _NAMED = 3
 _WIDTH = 240

@@ -9,17 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import migration
-from migration.audit.evidence_file import SCHEMA, record_from_json
-from migration.audit.past_runs import MANIFEST, told_by
-from migration.plan.model import Plan
-from migration.plan.printable import printable
+import sqlite_consolidate
+from sqlite_consolidate.audit.evidence_file import SCHEMA, record_from_json
+from sqlite_consolidate.audit.past_runs import MANIFEST, told_by
+from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.plan.printable import printable
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-    from migration.audit.bundle_reader import Bundle
-    from migration.audit.evidence import Attempt, Record
+    from sqlite_consolidate.audit.bundle_reader import Bundle
+    from sqlite_consolidate.audit.evidence import Attempt, Record
 
 EVIDENCE = "evidence.json"
 SCHEMA_FILES = {
@@ -63,7 +63,7 @@ class BundleContents:
     def of_this_release(self) -> bool:
         """Whether this release made it, so that the criteria it had to have are known."""
         release = self.record.versions.get("sqlite-consolidate") if self.record else None
-        return self.schema == SCHEMA and release == migration.__version__
+        return self.schema == SCHEMA and release == sqlite_consolidate.__version__
 
 
 def tell(bundle: Bundle) -> BundleContents:

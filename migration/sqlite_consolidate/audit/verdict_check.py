@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import migration
-from migration.audit.bundle_check import agreement, unjudged
-from migration.audit.rebuilt_log import log_of
-from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
-from migration.engine.history import TABLE as HISTORY
-from migration.engine.modes import Mode
-from migration.engine.observation import Observation, not_required
-from migration.engine.stages import stages_of
-from migration.engine.verdict import headline, verdict
+import sqlite_consolidate
+from sqlite_consolidate.audit.bundle_check import agreement, unjudged
+from sqlite_consolidate.audit.rebuilt_log import log_of
+from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Observation, not_required
+from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.verdict import headline, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from migration.audit.evidence import Place, Record
-    from migration.audit.told import BundleContents
-    from migration.engine.run_log import RunLog
+    from sqlite_consolidate.audit.evidence import Place, Record
+    from sqlite_consolidate.audit.told import BundleContents
+    from sqlite_consolidate.engine.run_log import RunLog
 
 _ANSWERS_IN_PART = (Mode.ORIGINALS, Mode.SELFTEST)
 
@@ -118,4 +118,4 @@ def _named(ids: Iterable[str]) -> str:
 def _other_release(told: BundleContents, record: Record) -> Observation:
     release = record.versions["sqlite-consolidate"]
     observed = f"made by release {release} (schema {told.schema}): its criteria are taken as it names them"
-    return Observation("criteria", f"those that release {migration.__version__} demands", observed, holds=True)
+    return Observation("criteria", f"those that release {sqlite_consolidate.__version__} demands", observed, holds=True)

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from migration.engine.criteria import SMOKE, Criterion, criteria_in, criterion_named
-from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
-from migration.engine.modes import Mode
-from migration.engine.stages import stage_named, stages_of
+from sqlite_consolidate.engine.criteria import SMOKE, Criterion, criteria_in, criterion_named
+from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.stages import stage_named, stages_of
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import Attempt, Record
+    from sqlite_consolidate.audit.evidence import Attempt, Record
 
 Tone = Literal["good", "bad", "open"]
 

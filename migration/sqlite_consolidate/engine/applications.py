@@ -7,19 +7,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from migration.engine import bystanders, history, logs
-from migration.engine.content import Reader
-from migration.engine.findings import Finding
-from migration.engine.observation import Observation, equal, not_required
-from migration.engine.rehearse import copy_workspace, require_complete
-from migration.engine.smoke import SmokeResult, run_smoke
-from migration.plan.printable import counted, named, one_line
+from sqlite_consolidate.engine import bystanders, history, logs
+from sqlite_consolidate.engine.content import Reader
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.observation import Observation, equal, not_required
+from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
+from sqlite_consolidate.engine.smoke import SmokeResult, run_smoke
+from sqlite_consolidate.plan.printable import counted, named, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migration.engine.digest import TableDigest
-    from migration.plan.model import Plan, Smoke
+    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.plan.model import Plan, Smoke
 
 Identity = tuple[int, int]
 

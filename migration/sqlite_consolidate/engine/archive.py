@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.content import digest_or_reason, read_contents
-from migration.engine.copy_contents import read_contents_using_backup
-from migration.engine.durable import move
-from migration.engine.observation import Observation, equal, explained, not_required
-from migration.engine.table_differences import databases
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.content import digest_or_reason, read_contents
+from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.durable import move
+from sqlite_consolidate.engine.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.engine.table_differences import databases
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from migration.engine.guard import Guard
-    from migration.engine.ledger import Ledger
-    from migration.engine.limits import Limits
-    from migration.engine.manifest import Manifest
+    from sqlite_consolidate.engine.guard import Guard
+    from sqlite_consolidate.engine.ledger import Ledger
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.manifest import Manifest
 
 _SIDECARS = ("-wal", "-shm", "-journal")
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.row_comparison import Rows, compare_rows, digest_of, shape_of
-from migration.engine.row_differences import Kind, RowDifferences
-from migration.engine.schema import Table, keys_of
-from migration.engine.sql import quoted
+from sqlite_consolidate.engine.row_comparison import Rows, compare_rows, digest_of, shape_of
+from sqlite_consolidate.engine.row_differences import Kind, RowDifferences
+from sqlite_consolidate.engine.schema import Table, keys_of
+from sqlite_consolidate.engine.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from migration.engine.move import Move
-    from migration.engine.projection import ProjectedColumn
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.projection import ProjectedColumn
 
 _LOOKED_AT = 5_000  # changed rows that are compared column by column
 

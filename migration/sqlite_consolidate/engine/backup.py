@@ -9,21 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.aside import WORTH_A_PROCESS, Aside
-from migration.engine.connections import open_new, open_readonly
-from migration.engine.content import has_wal, load_contents, read_contents
-from migration.engine.digest import digest_file
-from migration.engine.dump import write_dump
-from migration.engine.durable import make_private_folder, sync, sync_folder, write_new
-from migration.engine.limits import Limits, size_of
-from migration.engine.manifest import CodeCopy, DatabaseCopy
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.aside import WORTH_A_PROCESS, Aside
+from sqlite_consolidate.engine.connections import open_new, open_readonly
+from sqlite_consolidate.engine.content import has_wal, load_contents, read_contents
+from sqlite_consolidate.engine.digest import digest_file
+from sqlite_consolidate.engine.dump import write_dump
+from sqlite_consolidate.engine.durable import make_private_folder, sync, sync_folder, write_new
+from sqlite_consolidate.engine.limits import Limits, size_of
+from sqlite_consolidate.engine.manifest import CodeCopy, DatabaseCopy
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from typing import TextIO
 
-    from migration.engine.facts import Facts
+    from sqlite_consolidate.engine.facts import Facts
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -7,31 +7,31 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine import history, sqlite_checks
-from migration.engine.connections import looking
-from migration.engine.content import digest_or_reason, read_contents
-from migration.engine.digest import digest_tables
-from migration.engine.findings import Finding
-from migration.engine.in_use import locked
-from migration.engine.objects import object_changes, objects_of
-from migration.engine.observation import Observation, equal, explained, not_required
-from migration.engine.row_differences import Disclosure
-from migration.engine.schema import read
-from migration.engine.sql import folded
-from migration.engine.sqlite_errors import is_in_use
-from migration.engine.table_differences import databases
-from migration.plan.printable import counted
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import history, sqlite_checks
+from sqlite_consolidate.engine.connections import looking
+from sqlite_consolidate.engine.content import digest_or_reason, read_contents
+from sqlite_consolidate.engine.digest import digest_tables
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.in_use import locked
+from sqlite_consolidate.engine.objects import object_changes, objects_of
+from sqlite_consolidate.engine.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.engine.row_differences import Disclosure
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite_errors import is_in_use
+from sqlite_consolidate.engine.table_differences import databases
+from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
     from pathlib import Path
 
-    from migration.engine.digest import TableDigest
-    from migration.engine.limits import Limits
-    from migration.engine.manifest import Manifest
-    from migration.engine.row_differences import RowDifferences
+    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.row_differences import RowDifferences
 else:
     from sqlite_utils.utils import sqlite3
 

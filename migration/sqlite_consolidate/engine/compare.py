@@ -12,26 +12,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine import history
-from migration.engine.compare_structure import Structure, indexes_of, kinds_that_differ
-from migration.engine.digest import TableDigest, digest_table
-from migration.engine.observation import Observation, at_least, at_most, equal, explained, not_required
-from migration.engine.row_differences import unexplained
-from migration.engine.schema import keys_of, marks
-from migration.engine.sql import folded, quoted
-from migration.engine.sqlite_checks import CHECK_CACHE_KB, orphans
-from migration.plan.printable import counted
+from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.compare_structure import Structure, indexes_of, kinds_that_differ
+from sqlite_consolidate.engine.digest import TableDigest, digest_table
+from sqlite_consolidate.engine.observation import Observation, at_least, at_most, equal, explained, not_required
+from sqlite_consolidate.engine.row_differences import unexplained
+from sqlite_consolidate.engine.schema import keys_of, marks
+from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite_checks import CHECK_CACHE_KB, orphans
+from sqlite_consolidate.plan.printable import counted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from migration.engine.arrival import Arrival
-    from migration.engine.known import Survey
-    from migration.engine.move import Move
-    from migration.engine.row_differences import RowDifferences
-    from migration.engine.schema import Key
-    from migration.engine.transfer import Transferred
+    from sqlite_consolidate.engine.arrival import Arrival
+    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.row_differences import RowDifferences
+    from sqlite_consolidate.engine.schema import Key
+    from sqlite_consolidate.engine.transfer import Transferred
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine import history
-from migration.engine.declared import clauses_of, columns, declared, likeness, properties, words
-from migration.engine.observation import Observation, equal, not_examined, not_required
-from migration.engine.sql import folded
-from migration.plan.printable import counted
+from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.declared import clauses_of, columns, declared, likeness, properties, words
+from sqlite_consolidate.engine.observation import Observation, equal, not_examined, not_required
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.plan.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from migration.engine.known import Survey
-    from migration.engine.schema import Index, Named, Schema, Table
-    from migration.engine.statements import Statement
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.schema import Index, Named, Schema, Table
+    from sqlite_consolidate.engine.statements import Statement
+    from sqlite_consolidate.plan.model import Plan
 
 _OF_SHAPE = ("STRICT", "WITHOUT ROWID")  # kinds of declarations that tables-created compares, and columns
 

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.limits import Limits
-from migration.engine.sidecars import remove_own, sidecars_of
-from migration.engine.sql import quoted
-from migration.engine.sqlite_errors import in_use
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.limits import Limits
+from sqlite_consolidate.engine.sidecars import remove_own, sidecars_of
+from sqlite_consolidate.engine.sql import quoted
+from sqlite_consolidate.engine.sqlite_errors import in_use
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

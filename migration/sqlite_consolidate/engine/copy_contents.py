@@ -7,17 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import looking, open_new
-from migration.engine.content import Content, has_wal, load_contents, read_contents, same_pages
-from migration.engine.digest import TableDigest, digest_database, digest_file
-from migration.engine.dump import load_dump
-from migration.engine.schema import marks, read
-from migration.engine.table_differences import databases_or_error, unless_broken
+from sqlite_consolidate.engine.connections import looking, open_new
+from sqlite_consolidate.engine.content import Content, has_wal, load_contents, read_contents, same_pages
+from sqlite_consolidate.engine.digest import TableDigest, digest_database, digest_file
+from sqlite_consolidate.engine.dump import load_dump
+from sqlite_consolidate.engine.schema import marks, read
+from sqlite_consolidate.engine.table_differences import databases_or_error, unless_broken
 
 if TYPE_CHECKING:
-    from migration.engine.limits import Limits
-    from migration.engine.manifest import DatabaseCopy
-    from migration.engine.row_differences import RowDifferences
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.row_differences import RowDifferences
 
 
 def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from migration.engine.observation import Relation
-from migration.engine.stages import (
+from sqlite_consolidate.engine.observation import Relation
+from sqlite_consolidate.engine.stages import (
     ARCHIVE,
     BACKUP,
     BUNDLE,
@@ -26,7 +26,7 @@ from migration.engine.stages import (
     VERIFY,
     Stage,
 )
-from migration.engine.stages import SMOKE as APPLICATIONS
+from sqlite_consolidate.engine.stages import SMOKE as APPLICATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import looking
-from migration.engine.move import fit
-from migration.engine.row_differences import RowDifferences
-from migration.engine.schema import read
-from migration.engine.sql import folded
-from migration.engine.table_differences import (
+from sqlite_consolidate.engine.connections import looking
+from sqlite_consolidate.engine.move import fit
+from sqlite_consolidate.engine.row_differences import RowDifferences
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.table_differences import (
     NOT_AVAILABLE,
     Side,
     differences_between,
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from migration.engine.limits import Limits
-    from migration.engine.manifest import Manifest
-    from migration.engine.move import Move
-    from migration.engine.schema import Table
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.schema import Table
+    from sqlite_consolidate.plan.model import Plan
 else:
     pass
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from migration.engine.aside import WORTH_A_PROCESS, Aside
-from migration.engine.content import read_contents
-from migration.engine.files import FileProblem, has_hot_journal, size_with_sidecars
-from migration.engine.foresee import is_foreseeable
-from migration.engine.guard import Guard
-from migration.engine.limits import Limits, out_of_proportion, seconds_for
-from migration.engine.schema import Schema, marks, read
-from migration.engine.sqlite_checks import damage, orphans
-from migration.engine.sqlite_errors import is_damaged, missing_kind
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.aside import WORTH_A_PROCESS, Aside
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.files import FileProblem, has_hot_journal, size_with_sidecars
+from sqlite_consolidate.engine.foresee import is_foreseeable
+from sqlite_consolidate.engine.guard import Guard
+from sqlite_consolidate.engine.limits import Limits, out_of_proportion, seconds_for
+from sqlite_consolidate.engine.schema import Schema, marks, read
+from sqlite_consolidate.engine.sqlite_checks import damage, orphans
+from sqlite_consolidate.engine.sqlite_errors import is_damaged, missing_kind
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from contextlib import ExitStack
     from pathlib import Path
 
-    from migration.engine.digest import TableDigest
+    from sqlite_consolidate.engine.digest import TableDigest
 else:
     from sqlite_utils.utils import sqlite3
 

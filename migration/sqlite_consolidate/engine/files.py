@@ -8,13 +8,13 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.plan.problem import Problem
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from migration.plan.model import Plan, Source
+    from sqlite_consolidate.plan.model import Plan, Source
 
 
 MAGIC = b"SQLite format 3\0"

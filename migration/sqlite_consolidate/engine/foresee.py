@@ -12,19 +12,19 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import limits_of, open_existing, open_memory
-from migration.engine.files import size_with_sidecars
-from migration.engine.limits import Limits
-from migration.engine.schema import read
-from migration.engine.sql import keywords, quoted
-from migration.engine.statements import own_statements
-from migration.engine.uses import of_trigger
+from sqlite_consolidate.engine.connections import limits_of, open_existing, open_memory
+from sqlite_consolidate.engine.files import size_with_sidecars
+from sqlite_consolidate.engine.limits import Limits
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sql import keywords, quoted
+from sqlite_consolidate.engine.statements import own_statements
+from sqlite_consolidate.engine.uses import of_trigger
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from migration.engine.schema import Schema
+    from sqlite_consolidate.engine.schema import Schema
 else:
     from sqlite_utils.utils import sqlite3
 

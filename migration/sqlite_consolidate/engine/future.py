@@ -14,23 +14,23 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from migration.engine import uses
-from migration.engine.connections import limits_of, open_memory
-from migration.engine.findings import Finding
-from migration.engine.planned import made_by
-from migration.engine.schema import Schema, read
-from migration.engine.sql import folded, quoted, with_name
-from migration.engine.sqlite_errors import missing_kind
-from migration.engine.statements import Statement, is_same, own_statements, same_statement
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine import uses
+from sqlite_consolidate.engine.connections import limits_of, open_memory
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.planned import made_by
+from sqlite_consolidate.engine.schema import Schema, read
+from sqlite_consolidate.engine.sql import folded, quoted, with_name
+from sqlite_consolidate.engine.sqlite_errors import missing_kind
+from sqlite_consolidate.engine.statements import Statement, is_same, own_statements, same_statement
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from migration.engine.limits import Limits
-    from migration.engine.schema import Named
-    from migration.plan.model import Plan, Source, TableMap
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.schema import Named
+    from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
 

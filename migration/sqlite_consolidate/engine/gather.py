@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import attach, exact_text, limits_of, looking, open_new
-from migration.engine.projection import Staging
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.connections import attach, exact_text, limits_of, looking, open_new
+from sqlite_consolidate.engine.projection import Staging
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from migration.engine.limits import Limits
-    from migration.engine.schema import Table
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.schema import Table
 
 DIRECT = 8
 """Sources that are attached as they are, if they can be: ten less the scratch database and one to spare."""

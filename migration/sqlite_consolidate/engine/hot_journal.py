@@ -15,23 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_existing
-from migration.engine.durable import sync, sync_folder
-from migration.engine.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
-from migration.engine.findings import Finding
-from migration.engine.processes import lock_owner
-from migration.engine.rehearse import copy_workspace
-from migration.engine.space import room
-from migration.engine.survey import survey
-from migration.plan.model import Logs, Scan
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine.connections import open_existing
+from sqlite_consolidate.engine.durable import sync, sync_folder
+from sqlite_consolidate.engine.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.processes import lock_owner
+from sqlite_consolidate.engine.rehearse import copy_workspace
+from sqlite_consolidate.engine.space import room
+from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.plan.model import Logs, Scan
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from migration.engine.known import Survey
-    from migration.engine.limits import Limits
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
 

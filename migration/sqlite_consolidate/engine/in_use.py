@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from migration.engine import sqlite_errors
-from migration.engine.files import is_wal, network, synchronized
-from migration.engine.findings import Finding
-from migration.engine.processes import holders
-from migration.plan.printable import counted
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine import sqlite_errors
+from sqlite_consolidate.engine.files import is_wal, network, synchronized
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.processes import holders
+from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from migration.engine.processes import Holder
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.processes import Holder
+    from sqlite_consolidate.plan.model import Plan
 
 DATABASE_OPEN = "database-open"
 """Id of the finding that a rehearsal makes of a database that is open in another process."""

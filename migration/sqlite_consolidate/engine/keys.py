@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from migration.engine.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
-from migration.engine.digest import TableDigest
-from migration.engine.literals import shown
-from migration.engine.schema import computed_keys, keys_of
-from migration.engine.sql import folded, quoted
-from migration.engine.transfer import copy, own_digest, source_digest
-from migration.plan.printable import counted
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
+from sqlite_consolidate.engine.digest import TableDigest
+from sqlite_consolidate.engine.literals import shown
+from sqlite_consolidate.engine.schema import computed_keys, keys_of
+from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.engine.transfer import copy, own_digest, source_digest
+from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from migration.engine.limits import Limits
-    from migration.engine.move import Move, Party
-    from migration.engine.projection import Projection
-    from migration.engine.schema import Key, Table
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.move import Move, Party
+    from sqlite_consolidate.engine.projection import Projection
+    from sqlite_consolidate.engine.schema import Key, Table
 
 
 def unsettled(

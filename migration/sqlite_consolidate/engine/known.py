@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migration.engine.future import Future
-from migration.engine.sql import folded
+from sqlite_consolidate.engine.future import Future
+from sqlite_consolidate.engine.sql import folded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.engine.digest import TableDigest
-    from migration.engine.facts import Facts
-    from migration.engine.files import FileProblem
-    from migration.engine.findings import Finding
-    from migration.engine.move import Move
-    from migration.plan.problem import Problem
+    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.files import FileProblem
+    from sqlite_consolidate.engine.findings import Finding
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.plan.problem import Problem
 
 
 @dataclass

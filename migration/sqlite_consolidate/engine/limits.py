@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migration.engine.sqlite_errors import interrupted
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.sqlite_errors import interrupted
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

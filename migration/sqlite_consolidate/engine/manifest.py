@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.durable import replace
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.durable import replace
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path

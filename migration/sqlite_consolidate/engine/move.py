@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from migration.engine.affinity import default_is_constant, stored_default
-from migration.engine.findings import Finding
-from migration.engine.projection import ProjectedColumn, Projection, column_of
-from migration.engine.sql import folded, keywords
-from migration.plan.printable import counted, named
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine.affinity import default_is_constant, stored_default
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.projection import ProjectedColumn, Projection, column_of
+from sqlite_consolidate.engine.sql import folded, keywords
+from sqlite_consolidate.plan.printable import counted, named
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.engine.schema import Column, Schema, Table
-    from migration.plan.model import ConflictPolicy, Source, TableMap
+    from sqlite_consolidate.engine.schema import Column, Schema, Table
+    from sqlite_consolidate.plan.model import ConflictPolicy, Source, TableMap
 
 MAX_COLUMN = 2000  # of a SELECT; a table of so many has no room in it for the rowid
 
@@ -132,7 +132,7 @@ def move_of_target(file: str, table: Table, into: Table, *, rowids: bool) -> Mov
         into: The same table as it will be.
         rowids: Whether their implicit rowids have to stay, where those are all that tells them apart.
     """
-    from migration.plan.model import Source, TableMap
+    from sqlite_consolidate.plan.model import Source, TableMap
 
     source = Source(name="target", file=file)
     table_map = TableMap(name=into.name, rowids="keep" if rowids else "renumber")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from migration.engine.schema import marks, read
-from migration.engine.statements import own_statements
+from sqlite_consolidate.engine.schema import marks, read
+from sqlite_consolidate.engine.statements import own_statements
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from migration.engine.ledger import Ledger
+    from sqlite_consolidate.engine.ledger import Ledger
 
 _MARK = "AUTOINCREMENT mark of"
 _VERSIONS = ("user_version", "application_id")

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from migration.plan.printable import counted
+from sqlite_consolidate.plan.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migration.engine.row_differences import RowDifferences
+    from sqlite_consolidate.engine.row_differences import RowDifferences
 
 
 class Outcome(StrEnum):

@@ -13,27 +13,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine import manifest
-from migration.engine.arrival import Arrival, arrival
-from migration.engine.compare import Compared
-from migration.engine.connections import exact_text, looking, open_existing
-from migration.engine.findings import Finding
-from migration.engine.row_differences import Disclosure
-from migration.engine.schema import read
-from migration.engine.snapshot import snapshot
-from migration.engine.survey import survey
-from migration.plan.printable import counted
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine import manifest
+from sqlite_consolidate.engine.arrival import Arrival, arrival
+from sqlite_consolidate.engine.compare import Compared
+from sqlite_consolidate.engine.connections import exact_text, looking, open_existing
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.row_differences import Disclosure
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.snapshot import snapshot
+from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
 
-    from migration.engine.limits import Limits
-    from migration.engine.move import Move
-    from migration.engine.schema import Table
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.schema import Table
+    from sqlite_consolidate.plan.model import Plan
 
 
 _MASKING = Disclosure()

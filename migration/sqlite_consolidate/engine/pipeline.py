@@ -6,23 +6,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from migration.engine.criteria import criteria_in, criterion_named
-from migration.engine.limits import Limits
-from migration.engine.observation import Observation, not_examined
-from migration.engine.run_log import RunLog
-from migration.engine.stages import stage_named, stages_of
-from migration.plan.printable import printable
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.criteria import criteria_in, criterion_named
+from sqlite_consolidate.engine.limits import Limits
+from sqlite_consolidate.engine.observation import Observation, not_examined
+from sqlite_consolidate.engine.run_log import RunLog
+from sqlite_consolidate.engine.stages import stage_named, stages_of
+from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
     from pathlib import Path
 
-    from migration.engine.criteria import Criterion
-    from migration.engine.request import RunRequest
-    from migration.engine.run_log import CheckResult, RolledBack
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.criteria import Criterion
+    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.run_log import CheckResult, RolledBack
+    from sqlite_consolidate.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 

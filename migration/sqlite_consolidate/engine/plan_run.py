@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.checks.preflight import plan_valid
-from migration.engine.pipeline import Pipeline
-from migration.engine.stages import stages_of
+from sqlite_consolidate.engine.checks.preflight import plan_valid
+from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.stages import stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from migration.engine.pipeline import Check
-    from migration.engine.stages import Stage
-    from migration.plan.problem import Problem
+    from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.plan.problem import Problem
 
 
 class PlanRun(Pipeline):

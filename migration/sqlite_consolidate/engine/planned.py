@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import open_memory
-from migration.engine.sql import folded, quoted
-from migration.engine.statements import Statement
-from migration.plan.ddl import statements
+from sqlite_consolidate.engine.connections import open_memory
+from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.engine.statements import Statement
+from sqlite_consolidate.plan.ddl import statements
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from migration.engine.limits import Limits
-    from migration.engine.schema import Schema, Table
-    from migration.plan.model import TableMap
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.schema import Schema, Table
+    from sqlite_consolidate.plan.model import TableMap
 else:
     from sqlite_utils.utils import sqlite3
 

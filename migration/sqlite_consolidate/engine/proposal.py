@@ -6,21 +6,21 @@ import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from migration.engine.code_files import CodeFile, is_python, read
-from migration.engine.mention import OldNames
-from migration.engine.proposal_python import Place, python_changes, text_changes
-from migration.engine.rewriting import plan_rewrites
-from migration.engine.scan import mentions
-from migration.plan.model import Reference
+from sqlite_consolidate.engine.code_files import CodeFile, is_python, read
+from sqlite_consolidate.engine.mention import OldNames
+from sqlite_consolidate.engine.proposal_python import Place, python_changes, text_changes
+from sqlite_consolidate.engine.rewriting import plan_rewrites
+from sqlite_consolidate.engine.scan import mentions
+from sqlite_consolidate.plan.model import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from migration.engine.mention import Mention
-    from migration.engine.proposal_python import Change
-    from migration.engine.scan_files import Scope
-    from migration.plan.problem import Problem
+    from sqlite_consolidate.engine.mention import Mention
+    from sqlite_consolidate.engine.proposal_python import Change
+    from sqlite_consolidate.engine.scan_files import Scope
+    from sqlite_consolidate.plan.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from migration.engine.code_files import LINE_END, line_of, line_starts
-from migration.engine.scan_python import line_of_name, named
-from migration.engine.syntax import PythonCode, meaning, tree
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine.code_files import LINE_END, line_of, line_starts
+from sqlite_consolidate.engine.scan_python import line_of_name, named
+from sqlite_consolidate.engine.syntax import PythonCode, meaning, tree
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from migration.engine.code_files import Span
-    from migration.engine.mention import OldNames
+    from sqlite_consolidate.engine.code_files import Span
+    from sqlite_consolidate.engine.mention import OldNames
 
 
 SIDECAR = re.compile(r"-(wal|shm|journal)\b")

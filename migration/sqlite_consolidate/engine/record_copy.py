@@ -26,16 +26,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from migration.engine.digest import digest_query
-from migration.engine.sql import quoted
-from migration.engine.statements import same_but_defaults
+from sqlite_consolidate.engine.digest import digest_query
+from sqlite_consolidate.engine.sql import quoted
+from sqlite_consolidate.engine.statements import same_but_defaults
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from migration.engine.move import Move
-    from migration.engine.projection import Projection
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.projection import Projection
 
     Execute = Callable[[str], sqlite3.Cursor]
     """Execute a statement on the target. That of a run keeps it for ``sql.log`` as well."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.files import MAGIC, FileProblem, status_of
-from migration.engine.snapshot import not_copied, snapshot
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine.files import MAGIC, FileProblem, status_of
+from sqlite_consolidate.engine.snapshot import not_copied, snapshot
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from migration.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan
 
 Identity = tuple[int, int]
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from migration.engine import stages
-from migration.engine.row_differences import Disclosure
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine import stages
+from sqlite_consolidate.engine.row_differences import Disclosure
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.engine.modes import Mode
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.plan.model import Plan
 
 
 @dataclass(frozen=True)

@@ -9,36 +9,36 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from migration.engine import manifest, stages
-from migration.engine.compare import Compared
-from migration.engine.connections import looking
-from migration.engine.content import Content, Reader
-from migration.engine.explain import RowsBefore
-from migration.engine.files import size_with_sidecars, status_of
-from migration.engine.ledger import Ledger
-from migration.engine.modes import Mode
-from migration.engine.pipeline import Pipeline
-from migration.engine.scan_files import Scope, scope_of
-from migration.engine.schema import Schema, read
-from migration.engine.smoke import observe
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine import manifest, stages
+from sqlite_consolidate.engine.compare import Compared
+from sqlite_consolidate.engine.connections import looking
+from sqlite_consolidate.engine.content import Content, Reader
+from sqlite_consolidate.engine.explain import RowsBefore
+from sqlite_consolidate.engine.files import size_with_sidecars, status_of
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.scan_files import Scope, scope_of
+from sqlite_consolidate.engine.schema import Schema, read
+from sqlite_consolidate.engine.smoke import observe
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from migration.engine import logs
-    from migration.engine.applications import Applications
-    from migration.engine.digest import TableDigest
-    from migration.engine.known import Survey
-    from migration.engine.manifest import Manifest
-    from migration.engine.observation import Observation
-    from migration.engine.request import RunRequest
-    from migration.engine.rewriting import Rewrite
-    from migration.engine.smoke import SmokeResult
-    from migration.engine.stages import Stage
-    from migration.engine.steps import PutBack
-    from migration.engine.target_transaction import TargetTransaction
+    from sqlite_consolidate.engine import logs
+    from sqlite_consolidate.engine.applications import Applications
+    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.rewriting import Rewrite
+    from sqlite_consolidate.engine.smoke import SmokeResult
+    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.steps import PutBack
+    from sqlite_consolidate.engine.target_transaction import TargetTransaction
 else:
     pass
 

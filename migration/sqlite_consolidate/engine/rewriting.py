@@ -10,21 +10,21 @@ from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
-from migration.engine.code_files import CodeFile, is_python, line_of, read
-from migration.engine.durable import replace as replace_file
-from migration.engine.observation import Observation, equal, not_required
-from migration.engine.syntax import PlainText, PythonCode, compiled, unfit
-from migration.engine.syntax_inserts import import_statement, with_definitions, with_import
-from migration.plan.printable import one_line
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.code_files import CodeFile, is_python, line_of, read
+from sqlite_consolidate.engine.durable import replace as replace_file
+from sqlite_consolidate.engine.observation import Observation, equal, not_required
+from sqlite_consolidate.engine.syntax import PlainText, PythonCode, compiled, unfit
+from sqlite_consolidate.engine.syntax_inserts import import_statement, with_definitions, with_import
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from migration.engine.code_files import Span
-    from migration.engine.ledger import Ledger
-    from migration.plan.model import Insert, Reference
+    from sqlite_consolidate.engine.code_files import Span
+    from sqlite_consolidate.engine.ledger import Ledger
+    from sqlite_consolidate.plan.model import Insert, Reference
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import rollback
-from migration.engine.findings import Finding
-from migration.engine.ledger import Ledger
-from migration.engine.pipeline import Pipeline
-from migration.engine.processes import holders
-from migration.engine.run_log import RolledBack
-from migration.engine.sets import cut_short, last_finished
-from migration.engine.sqlite_errors import in_use
-from migration.engine.stages import ROLLBACK
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine import rollback
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.processes import holders
+from sqlite_consolidate.engine.run_log import RolledBack
+from sqlite_consolidate.engine.sets import cut_short, last_finished
+from sqlite_consolidate.engine.sqlite_errors import in_use
+from sqlite_consolidate.engine.stages import ROLLBACK
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from migration.engine.pipeline import Check
-    from migration.engine.request import RunRequest
-    from migration.engine.sets import BackupSet
-    from migration.engine.stages import Stage
-    from migration.engine.steps import PutBack
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.sets import BackupSet
+    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.steps import PutBack
+    from sqlite_consolidate.plan.model import Plan
 
 
 def to_undo(root: Path, plan: Plan) -> BackupSet | None:

@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.connections import exact_text
-from migration.engine.literals import shown
-from migration.engine.row_differences import (
+from sqlite_consolidate.engine.connections import exact_text
+from sqlite_consolidate.engine.literals import shown
+from sqlite_consolidate.engine.row_differences import (
     MOST,
     ColumnDifference,
     KeyValue,
@@ -23,13 +23,13 @@ from migration.engine.row_differences import (
     RowDifferences,
     first_of,
 )
-from migration.engine.sql import folded
+from sqlite_consolidate.engine.sql import folded
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from migration.engine.schema import Key
+    from sqlite_consolidate.engine.schema import Key
 
 Row = tuple[Any, ...]
 

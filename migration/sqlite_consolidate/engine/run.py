@@ -6,43 +6,43 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import migration
-from migration.engine import archive as archives
-from migration.engine import bystanders, history, logs, manifest, rollback, sets, stages
-from migration.engine.applications import Applications
-from migration.engine.archive import archived_name
-from migration.engine.backup import copy_code, copy_database, dump_database, open_set
-from migration.engine.checks import backup_set, committed, preflight, target
-from migration.engine.content import read_contents
-from migration.engine.criteria import SMOKE
-from migration.engine.durable import write_new
-from migration.engine.findings import Finding
-from migration.engine.hot_journal import settle
-from migration.engine.in_use import in_use
-from migration.engine.ledger import RECORDED
-from migration.engine.objects import objects_of
-from migration.engine.pipeline import in_words
-from migration.engine.rehearse import copy_workspace
-from migration.engine.results import Preflight, RunResults
-from migration.engine.rewriting import plan_rewrites, write_rewrites
-from migration.engine.run_log import RolledBack
-from migration.engine.steps import PutBack
-from migration.engine.survey import survey
-from migration.engine.target_transaction import TargetTransaction
-from migration.engine.verdict import verdict
-from migration.engine.version_control import noted, unified
-from migration.plan.printable import printable
-from migration.plan.problem import Problem, ProblemError
+import sqlite_consolidate
+from sqlite_consolidate.engine import archive as archives
+from sqlite_consolidate.engine import bystanders, history, logs, manifest, rollback, sets, stages
+from sqlite_consolidate.engine.applications import Applications
+from sqlite_consolidate.engine.archive import archived_name
+from sqlite_consolidate.engine.backup import copy_code, copy_database, dump_database, open_set
+from sqlite_consolidate.engine.checks import backup_set, committed, preflight, target
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.criteria import SMOKE
+from sqlite_consolidate.engine.durable import write_new
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.hot_journal import settle
+from sqlite_consolidate.engine.in_use import in_use
+from sqlite_consolidate.engine.ledger import RECORDED
+from sqlite_consolidate.engine.objects import objects_of
+from sqlite_consolidate.engine.pipeline import in_words
+from sqlite_consolidate.engine.rehearse import copy_workspace
+from sqlite_consolidate.engine.results import Preflight, RunResults
+from sqlite_consolidate.engine.rewriting import plan_rewrites, write_rewrites
+from sqlite_consolidate.engine.run_log import RolledBack
+from sqlite_consolidate.engine.steps import PutBack
+from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.engine.target_transaction import TargetTransaction
+from sqlite_consolidate.engine.verdict import verdict
+from sqlite_consolidate.engine.version_control import noted, unified
+from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
     from contextlib import ExitStack
 
-    from migration.engine.files import FileProblem
-    from migration.engine.guard import Guard
-    from migration.engine.pipeline import Check
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.files import FileProblem
+    from sqlite_consolidate.engine.guard import Guard
+    from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -249,7 +249,7 @@ class Run(RunResults):
             plan_sha256=self.request.plan_sha256,
             committed=datetime.now(UTC).isoformat(timespec="seconds"),
             backup_set=self._set_name,
-            version=migration.__version__,
+            version=sqlite_consolidate.__version__,
             sources={facts.file: facts.digest for facts in self.found.sources.values()},
             tables={name: (digest.rows, digest.sha256) for name, digest in expected.items()},
         )

@@ -6,20 +6,20 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from migration.engine.findings import Finding, joined
-from migration.engine.observation import Observation, Outcome, Relation, not_examined
-from migration.engine.row_differences import Disclosure
-from migration.engine.stages import Stage, stages_of
-from migration.plan.printable import printable
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.findings import Finding, joined
+from sqlite_consolidate.engine.observation import Observation, Outcome, Relation, not_examined
+from sqlite_consolidate.engine.row_differences import Disclosure
+from sqlite_consolidate.engine.stages import Stage, stages_of
+from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from migration.engine.exit_codes import ExitCode
-    from migration.engine.modes import Mode
-    from migration.engine.row_differences import RowDifferences
+    from sqlite_consolidate.engine.exit_codes import ExitCode
+    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.engine.row_differences import RowDifferences
 
 StageOutcome = Literal["passed", "failed", "not run", "running"]
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from migration.engine.processes import lock_on
-from migration.plan.printable import one_line
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.processes import lock_on
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from types import TracebackType

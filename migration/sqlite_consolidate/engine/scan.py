@@ -10,20 +10,20 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from migration.engine.code_files import encoding_of, is_python, line_starts
-from migration.engine.findings import Finding
-from migration.engine.mention import SHOWN, Kind, Mention, OldNames, excerpt
-from migration.engine.observation import Observation, not_required
-from migration.engine.scan_files import Scope, files_in, scope_of
-from migration.engine.scan_python import python_mentions
-from migration.plan.printable import one_line
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine.code_files import encoding_of, is_python, line_starts
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.mention import SHOWN, Kind, Mention, OldNames, excerpt
+from sqlite_consolidate.engine.observation import Observation, not_required
+from sqlite_consolidate.engine.scan_files import Scope, files_in, scope_of
+from sqlite_consolidate.engine.scan_python import python_mentions
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from migration.plan.model import Exemption
+    from sqlite_consolidate.plan.model import Exemption
 
 __all__ = ["Mention", "ScanResult", "Scope", "listed", "mentions", "scope_of", "stale_observations"]
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from migration.engine.code_files import is_database
-from migration.engine.mention import Kind, Mention
-from migration.engine.version_control import ignored
+from sqlite_consolidate.engine.code_files import is_database
+from sqlite_consolidate.engine.mention import Kind, Mention
+from sqlite_consolidate.engine.version_control import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from migration.plan.model import Exemption, Plan
+    from sqlite_consolidate.plan.model import Exemption, Plan
 
 LARGEST = 5_000_000
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.connections import limits_of, open_memory
-from migration.engine.sql import folded, keywords, module_of, quoted
+from sqlite_consolidate.engine.connections import limits_of, open_memory
+from sqlite_consolidate.engine.sql import folded, keywords, module_of, quoted
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from migration.engine.limits import Limits
+    from sqlite_consolidate.engine.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 

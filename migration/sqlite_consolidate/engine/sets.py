@@ -7,19 +7,19 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine import history, manifest, rollback
-from migration.engine.findings import Finding
-from migration.engine.ledger import NAME as LEDGER
-from migration.engine.ledger import Ledger
-from migration.engine.sql import folded
-from migration.plan.file import load
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine import history, manifest, rollback
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.ledger import NAME as LEDGER
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.engine.manifest import Manifest
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.plan.model import Plan
 
 
 _STAMP = re.compile(r"\d{8}_\d{6}")

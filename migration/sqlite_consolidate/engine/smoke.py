@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
-from migration.engine.family import Family
-from migration.engine.live_use import ON_A_COPY, LiveUse
-from migration.engine.observation import Observation, Relation, equal
-from migration.plan.printable import one_line
+from sqlite_consolidate.engine.family import Family
+from sqlite_consolidate.engine.live_use import ON_A_COPY, LiveUse
+from sqlite_consolidate.engine.observation import Observation, Relation, equal
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.plan.model import Smoke
+    from sqlite_consolidate.plan.model import Smoke
 
 
 _KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT"})  # and LC_*

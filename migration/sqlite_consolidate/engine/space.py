@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.files import is_there, size_with_sidecars, status_of
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine.files import is_there, size_with_sidecars, status_of
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
-    from migration.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan
 
 
 @dataclass(frozen=True)

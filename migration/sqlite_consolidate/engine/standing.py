@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from migration.engine import history
-from migration.engine.aside import WORTH_A_PROCESS
-from migration.engine.connections import looking
-from migration.engine.content import bytes_of, read_contents
-from migration.engine.objects import object_changes, objects_of
-from migration.engine.restore import take_back
-from migration.engine.sqlite_errors import in_use, is_in_use
-from migration.plan.printable import counted
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.aside import WORTH_A_PROCESS
+from sqlite_consolidate.engine.connections import looking
+from sqlite_consolidate.engine.content import bytes_of, read_contents
+from sqlite_consolidate.engine.objects import object_changes, objects_of
+from sqlite_consolidate.engine.restore import take_back
+from sqlite_consolidate.engine.sqlite_errors import in_use, is_in_use
+from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
     from pathlib import Path
 
-    from migration.engine.digest import TableDigest
-    from migration.engine.limits import Limits
+    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -9,39 +9,39 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from migration.engine import check, originals
-from migration.engine.applications import Applications
-from migration.engine.checks import target
-from migration.engine.checks.preflight import as_observation
-from migration.engine.criteria import CRITERIA, SMOKE, criteria_in
-from migration.engine.explain import RowsBefore
-from migration.engine.ledger import Ledger
-from migration.engine.logs import LogMarks
-from migration.engine.modes import Mode
-from migration.engine.objects import committed_objects
-from migration.engine.observation import Observation
-from migration.engine.pipeline import Pipeline
-from migration.engine.rehearse import copy_workspace, require_complete
-from migration.engine.rewriting import updated_observations
-from migration.engine.scan import listed, mentions, scope_of, stale_observations
-from migration.engine.sets import last_finished, tables_not_moved
-from migration.engine.smoke import SmokeResult, observe
-from migration.engine.stages import CHECK, ORIGINALS, stages_of
-from migration.engine.table_differences import unless_broken
-from migration.plan.file import load
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine import check, originals
+from sqlite_consolidate.engine.applications import Applications
+from sqlite_consolidate.engine.checks import target
+from sqlite_consolidate.engine.checks.preflight import as_observation
+from sqlite_consolidate.engine.criteria import CRITERIA, SMOKE, criteria_in
+from sqlite_consolidate.engine.explain import RowsBefore
+from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.logs import LogMarks
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.objects import committed_objects
+from sqlite_consolidate.engine.observation import Observation
+from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
+from sqlite_consolidate.engine.rewriting import updated_observations
+from sqlite_consolidate.engine.scan import listed, mentions, scope_of, stale_observations
+from sqlite_consolidate.engine.sets import last_finished, tables_not_moved
+from sqlite_consolidate.engine.smoke import SmokeResult, observe
+from sqlite_consolidate.engine.stages import CHECK, ORIGINALS, stages_of
+from sqlite_consolidate.engine.table_differences import unless_broken
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from migration.engine.check import TargetNow
-    from migration.engine.compare import Compared
-    from migration.engine.manifest import Manifest
-    from migration.engine.pipeline import Check
-    from migration.engine.request import RunRequest
-    from migration.engine.row_differences import RowDifferences
-    from migration.engine.sets import BackupSet
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.check import TargetNow
+    from sqlite_consolidate.engine.compare import Compared
+    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.row_differences import RowDifferences
+    from sqlite_consolidate.engine.sets import BackupSet
+    from sqlite_consolidate.engine.stages import Stage
 
 
 class StandingRun(Pipeline):

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.content import digest_or_reason, read_contents
-from migration.engine.digest import digest_file
-from migration.engine.observation import Observation, equal, explained
-from migration.engine.table_differences import databases
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.content import digest_or_reason, read_contents
+from sqlite_consolidate.engine.digest import digest_file
+from sqlite_consolidate.engine.observation import Observation, equal, explained
+from sqlite_consolidate.engine.table_differences import databases
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from migration.engine.limits import Limits
-    from migration.engine.manifest import Manifest
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -10,31 +10,31 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.facts import Facts, facts_of, unreadable
-from migration.engine.files import FileProblem, file_problems, present
-from migration.engine.findings import Finding
-from migration.engine.future import Foretelling
-from migration.engine.gather import DIRECT, Gathering
-from migration.engine.keys import collisions
-from migration.engine.known import Survey
-from migration.engine.limits import Limits, seconds_for
-from migration.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
-from migration.engine.planned import planned_statements
-from migration.engine.schema import Schema, Table
-from migration.engine.space import room
-from migration.engine.sql import folded
-from migration.engine.trial import value_problems
-from migration.plan.printable import counted
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.facts import Facts, facts_of, unreadable
+from sqlite_consolidate.engine.files import FileProblem, file_problems, present
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.future import Foretelling
+from sqlite_consolidate.engine.gather import DIRECT, Gathering
+from sqlite_consolidate.engine.keys import collisions
+from sqlite_consolidate.engine.known import Survey
+from sqlite_consolidate.engine.limits import Limits, seconds_for
+from sqlite_consolidate.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
+from sqlite_consolidate.engine.planned import planned_statements
+from sqlite_consolidate.engine.schema import Schema, Table
+from sqlite_consolidate.engine.space import room
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.trial import value_problems
+from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
 
-    from migration.engine.facts import Facts
-    from migration.engine.limits import Deadline
-    from migration.plan.model import Plan, Source, TableMap
+    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.limits import Deadline
+    from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -8,19 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import looking
-from migration.engine.projection import Projection
-from migration.engine.row_comparison import Rows, compare_rows, shape_of
-from migration.engine.row_differences import RowDifferences
-from migration.engine.schema import Table, keys_of, read
-from migration.engine.sql import folded
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.connections import looking
+from sqlite_consolidate.engine.projection import Projection
+from sqlite_consolidate.engine.row_comparison import Rows, compare_rows, shape_of
+from sqlite_consolidate.engine.row_differences import RowDifferences
+from sqlite_consolidate.engine.schema import Table, keys_of, read
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from migration.engine.limits import Limits
+    from sqlite_consolidate.engine.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 

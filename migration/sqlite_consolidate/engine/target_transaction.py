@@ -5,28 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migration.engine import history
-from migration.engine.connections import attached, open_existing, open_new, pragma
-from migration.engine.digest import TableDigest, digest_table
-from migration.engine.durable import sync_folder
-from migration.engine.limits import Limits, size_of
-from migration.engine.schema import read
-from migration.engine.sql import folded, quoted
-from migration.engine.transfer import Transferred, copy, list_settled, own_digest, raise_mark, source_digest
-from migration.plan.printable import counted
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.connections import attached, open_existing, open_new, pragma
+from sqlite_consolidate.engine.digest import TableDigest, digest_table
+from sqlite_consolidate.engine.durable import sync_folder
+from sqlite_consolidate.engine.limits import Limits, size_of
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.engine.transfer import Transferred, copy, list_settled, own_digest, raise_mark, source_digest
+from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration.engine.facts import Facts
-    from migration.engine.findings import Finding
-    from migration.engine.known import Survey
-    from migration.engine.ledger import Ledger
-    from migration.engine.move import Move
-    from migration.engine.schema import Named, Table
+    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.findings import Finding
+    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.ledger import Ledger
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.schema import Named, Table
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -43,7 +43,7 @@ class Reading:
     _known: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
 
     def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
-        """Return what :func:`migration.engine.digest.digest_table` does."""
+        """Return what :func:`sqlite_consolidate.engine.digest.digest_table` does."""
         state = (id(con), con.total_changes, pragma(con, "schema_version"))
         if state != self._state:
             self._state, self._known = state, {}

@@ -10,21 +10,21 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import exact_text, limits_of
-from migration.engine.digest import TableDigest, digest_query
-from migration.engine.findings import Finding
-from migration.engine.literals import literal
-from migration.engine.record_copy import is_empty, try_record_copy
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.connections import exact_text, limits_of
+from sqlite_consolidate.engine.digest import TableDigest, digest_query
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.literals import literal
+from sqlite_consolidate.engine.record_copy import is_empty, try_record_copy
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.engine.move import Move
-    from migration.engine.projection import Projection
-    from migration.engine.record_copy import CopyMethod, Execute
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.projection import Projection
+    from sqlite_consolidate.engine.record_copy import CopyMethod, Execute
 else:
     from sqlite_utils.utils import sqlite3
 

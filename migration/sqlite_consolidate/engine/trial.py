@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from migration.engine.affinity import affinity
-from migration.engine.connections import attach, scratch
-from migration.engine.digest import digest_query
-from migration.engine.sql import keywords
-from migration.plan.printable import counted
-from migration.plan.problem import Problem
+from sqlite_consolidate.engine.affinity import affinity
+from sqlite_consolidate.engine.connections import attach, scratch
+from sqlite_consolidate.engine.digest import digest_query
+from sqlite_consolidate.engine.sql import keywords
+from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.plan.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
-    from migration.engine.limits import Limits
-    from migration.engine.move import Move
-    from migration.engine.projection import ProjectedColumn, Projection
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.projection import ProjectedColumn, Projection
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from migration.engine.exit_codes import ExitCode
-from migration.engine.observation import Outcome
-from migration.engine.stages import stages_of
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.stages import stages_of
 
 if TYPE_CHECKING:
-    from migration.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run_log import RunLog
 
 Verdict = Literal["accepted", "refused", "not shown"]
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from migration.engine.findings import Finding
+from sqlite_consolidate.engine.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pathspec import GitIgnoreSpec
 
-    from migration.engine.rewriting import Rewrite
+    from sqlite_consolidate.engine.rewriting import Rewrite
 
 
 _GIT_SECONDS = 10.0

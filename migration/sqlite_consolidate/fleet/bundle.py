@@ -7,15 +7,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.audit.evidence_file import record_from_json
-from migration.engine.history import TABLE as HISTORY
-from migration.engine.observation import Outcome
+from sqlite_consolidate.audit.evidence_file import record_from_json
+from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.observation import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from migration.audit.evidence import DatabaseRecord, Record
+    from sqlite_consolidate.audit.evidence import DatabaseRecord, Record
 
 _MOST_REASONS, _LONGEST = 3, 300
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from migration.fleet.members import Found, look_here
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.fleet.members import Found, look_here
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

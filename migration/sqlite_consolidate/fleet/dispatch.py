@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from migration.fleet.rollup import Row, not_run, row_of, unsettled
-from migration.fleet.worker import Job, Ran, run_workspace, stop
+from sqlite_consolidate.fleet.rollup import Row, not_run, row_of, unsettled
+from sqlite_consolidate.fleet.worker import Job, Ran, run_workspace, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from distributed import Future
 
-    from migration.fleet.cluster import Cluster
-    from migration.fleet.members import Member
+    from sqlite_consolidate.fleet.cluster import Cluster
+    from sqlite_consolidate.fleet.members import Member
 
 _FETCH_SECONDS = 60  # a result is with its worker until it is fetched, and may be lost with it
 _LOOK_SECONDS = 0.2  # how soon a signal is passed on, and a worker that is gone is noticed

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from migration.fleet.model import Fleet
-from migration.plan.mistake import mistake_at, quoted
-from migration.plan.places import place_of
-from migration.plan.printable import one_line
-from migration.plan.problem import Problem, ProblemError
-from migration.plan.shape import validated
-from migration.plan.toml_file import Kind, not_too_deep, read
+from sqlite_consolidate.fleet.model import Fleet
+from sqlite_consolidate.plan.mistake import mistake_at, quoted
+from sqlite_consolidate.plan.places import place_of
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.plan.shape import validated
+from sqlite_consolidate.plan.toml_file import Kind, not_too_deep, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from migration.plan.problem import Problem
+    from sqlite_consolidate.plan.problem import Problem
 
 _FLEET = Kind(
     criterion="fleet-valid",

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.plan.file import load as load_plan
-from migration.plan.mistake import mistake_at, quoted
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.plan.file import load as load_plan
+from sqlite_consolidate.plan.mistake import mistake_at, quoted
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from migration.fleet.file import FleetFile
-    from migration.fleet.model import Entry, Fleet
-    from migration.plan.problem import Loc, Problem
+    from sqlite_consolidate.fleet.file import FleetFile
+    from sqlite_consolidate.fleet.model import Entry, Fleet
+    from sqlite_consolidate.plan.problem import Loc, Problem
 
     # (worker, pattern) -> what is there; the worker is empty without a scheduler
     Look = Callable[[str, str], "Found"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from migration.plan.model import Name, Part
+from sqlite_consolidate.plan.model import Name, Part
 
 _SCHEMES = ("tcp://", "tls://")
 

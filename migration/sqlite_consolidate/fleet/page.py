@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from migration.audit.drawing import template
-from migration.audit.page import STYLES
-from migration.audit.words import shortened
+from sqlite_consolidate.audit.drawing import template
+from sqlite_consolidate.audit.page import STYLES
+from sqlite_consolidate.audit.words import shortened
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from migration.fleet.rollup import RollUp, Row, Standing
+    from sqlite_consolidate.fleet.rollup import RollUp, Row, Standing
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _STYLES = (*STYLES, Path(__file__).with_name("page.css"))

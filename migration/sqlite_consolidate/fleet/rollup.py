@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from migration.engine.exit_codes import INTERRUPTIONS, ExitCode
-from migration.engine.modes import FleetVerb, Mode
-from migration.plan.printable import printable
+from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.modes import FleetVerb, Mode
+from sqlite_consolidate.plan.printable import printable
 
 if TYPE_CHECKING:
-    from migration.fleet.file import FleetFile
-    from migration.fleet.members import Member
-    from migration.fleet.worker import Ran
+    from sqlite_consolidate.fleet.file import FleetFile
+    from sqlite_consolidate.fleet.members import Member
+    from sqlite_consolidate.fleet.worker import Ran
 
 Standing = Literal["accepted", "failed", "refused", "interrupted", "unsettled", "not run"]
 

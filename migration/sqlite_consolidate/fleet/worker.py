@@ -19,8 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-import migration
-from migration.fleet.bundle import Bundle, bundle_of
+import sqlite_consolidate
+from sqlite_consolidate.fleet.bundle import Bundle, bundle_of
 
 _MOST_READ = 20_000  # bytes of the output, from its end
 _MOST_LINES = 20
@@ -151,7 +151,7 @@ def _project(job: Job) -> Path:
     Raises:
         FileNotFoundError: There is none on this host.
     """
-    for folder in (Path(job.project), Path(migration.__file__).parents[1]):
+    for folder in (Path(job.project), Path(sqlite_consolidate.__file__).parents[1]):
         if (folder / "conftest.py").is_file():
             return folder
     raise FileNotFoundError(errno.ENOENT, "no conftest.py names the harness on this host", job.project)

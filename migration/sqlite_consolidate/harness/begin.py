@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.harness import interruption, report
-from migration.harness.options import settings
-from migration.harness.progress import teller
-from migration.harness.refusals import refusal
-from migration.plan.printable import printable
-from migration.plan.problem import ProblemError
-from migration.session import Hooks, Session, open_session
+from sqlite_consolidate.harness import interruption, report
+from sqlite_consolidate.harness.options import settings
+from sqlite_consolidate.harness.progress import teller
+from sqlite_consolidate.harness.refusals import refusal
+from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.session import Hooks, Session, open_session
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from migration.engine.pipeline import Pipeline
-    from migration.engine.request import RunRequest
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.request import RunRequest
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -56,6 +56,6 @@ def begin(config: pytest.Config, verb: str) -> Session:
 
 
 def _selftest(request: RunRequest, say: Callable[[str], None]) -> Pipeline:
-    from migration.selftest.selftest_run import SelftestRun
+    from sqlite_consolidate.selftest.selftest_run import SelftestRun
 
     return SelftestRun(request, say)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from migration.plan.printable import one_line
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from migration.audit.evidence import Record
-    from migration.engine.findings import Finding
-    from migration.session import Session
+    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.engine.findings import Finding
+    from sqlite_consolidate.session import Session
 
 _MOST_PROBLEMS = 50
 _MOST_TO_REVIEW = 10
@@ -22,10 +22,10 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Names from plans and databases are escaped: none of the lines can be broken, nor steer the terminal.
     """
-    from migration.audit.bundle import zip_of
-    from migration.audit.faults_table import faults_table
-    from migration.audit.inventory import lines
-    from migration.engine.modes import Mode
+    from sqlite_consolidate.audit.bundle import zip_of
+    from sqlite_consolidate.audit.faults_table import faults_table
+    from sqlite_consolidate.audit.inventory import lines
+    from sqlite_consolidate.engine.modes import Mode
 
     record, log = session.record(), session.run.log
     yield "", {}
@@ -58,7 +58,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the findings that ask for attention, and how many notes the report has beside them."""
-    from migration.plan.printable import counted
+    from sqlite_consolidate.plan.printable import counted
 
     review = [finding for finding in findings if finding.level == "attention"]
     for finding in review[:_MOST_TO_REVIEW]:
@@ -85,7 +85,7 @@ def _not_held(record: Record) -> list[str]:
 
 
 def _next(session: Session, record: Record) -> str:
-    from migration.engine.modes import Mode
+    from sqlite_consolidate.engine.modes import Mode
 
     request, log = session.request, session.run.log
     if log.mode is Mode.BUNDLE:

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine import stages
-from migration.engine.stages import stage_named
-from migration.harness.state import SESSION
+from sqlite_consolidate.engine import stages
+from sqlite_consolidate.engine.stages import stage_named
+from sqlite_consolidate.harness.state import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.engine.pipeline import Pipeline
-    from migration.engine.run import Run
-    from migration.engine.run_log import RunLog
-    from migration.engine.stages import Stage
-    from migration.plan.model import Plan
-    from migration.session import Session
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.session import Session
 
 
 class Check:
@@ -110,7 +110,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for ``application`` is there once for each smoke test of the plan, each with its own place."""
     if "application" not in metafunc.fixturenames:
         return
-    from migration.engine.criteria import SMOKE
+    from sqlite_consolidate.engine.criteria import SMOKE
 
     session = metafunc.config.stash.get(SESSION, None)
     stage = stage_named(str(next(mark.args[0] for mark in metafunc.definition.iter_markers("stage"))))

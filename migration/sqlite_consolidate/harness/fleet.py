@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.audit.bundle import update_latest
-from migration.audit.words import duration
-from migration.engine.durable import write_private
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import FLEET_VERBS
-from migration.harness.interruption import EXIT_CODES
-from migration.harness.options import settings
-from migration.harness.refusals import refusal
-from migration.plan.printable import printable
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.audit.bundle import update_latest
+from sqlite_consolidate.audit.words import duration
+from sqlite_consolidate.engine.durable import write_private
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import FLEET_VERBS
+from sqlite_consolidate.harness.interruption import EXIT_CODES
+from sqlite_consolidate.harness.options import settings
+from sqlite_consolidate.harness.refusals import refusal
+from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from migration.fleet.cluster import Cluster
-    from migration.fleet.file import FleetFile
-    from migration.fleet.members import Member
-    from migration.fleet.rollup import RollUp, Row
+    from sqlite_consolidate.fleet.cluster import Cluster
+    from sqlite_consolidate.fleet.file import FleetFile
+    from sqlite_consolidate.fleet.members import Member
+    from sqlite_consolidate.fleet.rollup import RollUp, Row
 
 _ALONE = ("--workspace", "--plan", "--originals", "--bundle")  # options that mean one workspace
 _PASSED_ON = ("discard-changes", "show-values")
@@ -57,9 +57,9 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
     if alone:
         what = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
         raise refusal(f"{what} Leave it out.", id="option-elsewhere")
-    from migration.fleet.cluster import connected
-    from migration.fleet.file import load
-    from migration.fleet.members import look_here, members, rounds
+    from sqlite_consolidate.fleet.cluster import connected
+    from sqlite_consolidate.fleet.file import load
+    from sqlite_consolidate.fleet.members import look_here, members, rounds
 
     with ExitStack() as resources:
         cluster = None
@@ -107,8 +107,8 @@ class _FleetRun:
 
     def carry_out(self, cluster: Cluster, groups: Sequence[tuple[Member, ...]]) -> int:
         """Run all, write the roll-up, say how it ended, and return the exit code."""
-        from migration.fleet.dispatch import Dispatch, Errand
-        from migration.fleet.rollup import roll_up
+        from sqlite_consolidate.fleet.dispatch import Dispatch, Errand
+        from sqlite_consolidate.fleet.rollup import roll_up
 
         number = sum(map(len, groups))
         with self._signals():
@@ -155,8 +155,8 @@ class _FleetRun:
 
 
 def _write(rollup: RollUp, reports: Path) -> None:
-    from migration.fleet.page import page
-    from migration.fleet.rollup import to_json
+    from sqlite_consolidate.fleet.page import page
+    from sqlite_consolidate.fleet.rollup import to_json
 
     folder = reports / rollup.run
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.modes import VERBS, Mode
-from migration.engine.stages import stages_of
-from migration.harness.lineup import is_of_stage, lineup_problems
-from migration.harness.options import settings
-from migration.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
-from migration.harness.state import SESSION
-from migration.plan.printable import marked, one_line, printable
+from sqlite_consolidate.engine.modes import VERBS, Mode
+from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.harness.lineup import is_of_stage, lineup_problems
+from sqlite_consolidate.harness.options import settings
+from sqlite_consolidate.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
+from sqlite_consolidate.harness.state import SESSION
+from sqlite_consolidate.plan.printable import marked, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.session import Session
+    from sqlite_consolidate.session import Session
 
 # Options that only show something: with the first no run is begun, with the others nothing is even collected.
 _LISTING = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
@@ -58,7 +58,7 @@ def open_run(config: pytest.Config, verb: str) -> Session:
     Raises:
         pytest.UsageError: The run is refused; nothing was touched.
     """
-    from migration.harness.begin import begin
+    from sqlite_consolidate.harness.begin import begin
 
     return begin(config, verb)
 
@@ -69,7 +69,7 @@ def run_all(config: pytest.Config, verb: str) -> int:
     Raises:
         pytest.UsageError: The fleet is refused; nothing was touched.
     """
-    from migration.harness.fleet import run_fleet
+    from sqlite_consolidate.harness.fleet import run_fleet
 
     return run_fleet(config, verb, only_list=listing(config))
 
@@ -111,7 +111,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if mode is None:
         words = re.findall(r"\w+", config.option.markexpr.lower())
         return [f"to run it, say exactly: pytest -m {verb}" for verb in VERBS if verb in words]
-    from migration.engine.connections import library
+    from sqlite_consolidate.engine.connections import library
 
     chosen = settings(config)
     lines = [f"mode: {mode.means}"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from migration.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from migration.session import Session
+    from sqlite_consolidate.session import Session
 
 # pytest alone would die of SIGTERM, and of SIGHUP when its terminal is closed, without undoing anything.
 EXIT_CODES = {

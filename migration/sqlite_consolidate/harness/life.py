@@ -9,14 +9,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from migration.audit.words import duration, size
-from migration.plan.printable import one_line
+from sqlite_consolidate.audit.words import duration, size
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from migration.engine.limits import Progress
+    from sqlite_consolidate.engine.limits import Progress
 
 
 _BAR = 20

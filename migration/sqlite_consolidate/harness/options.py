@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.modes import VERBS
-from migration.engine.request import Settings
-from migration.harness.refusals import refusal
+from sqlite_consolidate.engine.modes import VERBS
+from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.harness.refusals import refusal
 
 if TYPE_CHECKING:
     import pytest
 
-GATE = "migration.harness.gate"
+GATE = "sqlite_consolidate.harness.gate"
 
 _MARKS = (
     *(f"{verb}: {means}; say exactly: pytest -m {verb}" for verb, means in VERBS.items()),

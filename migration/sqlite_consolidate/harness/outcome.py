@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.engine.exit_codes import ExitCode
-from migration.harness import interruption
-from migration.harness.state import SESSION, stage_of
-from migration.plan.printable import printable
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.harness import interruption
+from sqlite_consolidate.harness.state import SESSION, stage_of
+from sqlite_consolidate.plan.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from migration.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run_log import RunLog
 
 
 _NOT_RUN = pytest.StashKey[bool]()
@@ -27,7 +27,7 @@ def in_words(error: BaseException) -> str:
     Foreseen are what the engine refuses, what SQLite and the operating system report, and ``pytest.fail`` without a
     traceback, as for a criterion that does not hold.
     """
-    from migration.engine.pipeline import in_words as of_engine
+    from sqlite_consolidate.engine.pipeline import in_words as of_engine
 
     if isinstance(error, pytest.fail.Exception):
         return "" if error.pytrace else printable(str(error.msg))
@@ -106,7 +106,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     found = session.config.stash.get(SESSION, None)
     if found is None:
         return (yield)
-    from migration.harness import report
+    from sqlite_consolidate.harness import report
 
     interruption.ignore()
     if exitstatus == ExitCode.INTERRUPTED and found.run.log.interrupted is None:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.harness.closing import last_lines
-from migration.harness.state import SESSION, stage_of
-from migration.plan.printable import one_line
+from sqlite_consolidate.harness.closing import last_lines
+from sqlite_consolidate.harness.state import SESSION, stage_of
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from migration.session import Session
+    from sqlite_consolidate.session import Session
 
 _NAME = "sqlite-consolidate-progress"
 
@@ -49,7 +49,7 @@ class StageLines:
         self._closed = False
         self._rehearsed: dict[str, float] | None = None
         width = terminal._tw.fullwidth  # noqa: SLF001 -- tested
-        from migration.harness.life import SignOfLife
+        from sqlite_consolidate.harness.life import SignOfLife
 
         self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=width, progress=session.run.limits.progress)
 
@@ -62,7 +62,7 @@ class StageLines:
     def _expected(self) -> float | None:
         """Seconds that the stage took at the last rehearsal of this plan; reports are read once, and only if needed."""
         if self._rehearsed is None:
-            from migration.audit.rehearsals import last_rehearsal
+            from sqlite_consolidate.audit.rehearsals import last_rehearsal
 
             last = last_rehearsal(self._session.request).passed
             self._rehearsed = last.seconds if last else {}
@@ -131,7 +131,7 @@ class StageLines:
         record = next(record for record in self._log.all_stages() if record.id == self._stage)
         if self._log.already:
             return
-        from migration.audit.words import duration
+        from sqlite_consolidate.audit.words import duration
 
         criteria = self._log.criteria[self._stage]
         entries = [entry for id in criteria if id in self._log.results for entry in self._log.results[id].evidence]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import migration
-from migration.engine.stages import STAGES
-from migration.plan.printable import marked, printable
+import sqlite_consolidate
+from sqlite_consolidate.engine.stages import STAGES
+from sqlite_consolidate.plan.printable import marked, printable
 
-_NAMES = (("tests", "stages"), ("migration", "stages"))
-_SHIPPED = Path(migration.__file__).parent / "stages"  # in a wheel; pyproject.toml puts them there
+_NAMES = (("tests", "stages"), ("sqlite_consolidate", "stages"))
+_SHIPPED = Path(sqlite_consolidate.__file__).parent / "stages"  # in a wheel; pyproject.toml puts them there
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _given(config: pytest.Config, option: Incompatible) -> bool:
 
 
 def _process(config: pytest.Config) -> list[str]:
-    from migration.engine.connections import OLDEST, library, too_old
+    from sqlite_consolidate.engine.connections import OLDEST, library, too_old
 
     reasons = []
     if too_old():
@@ -149,7 +149,7 @@ def _plugins(config: pytest.Config) -> list[str]:
         todo = "Install it; leave out -p no:order and PYTEST_DISABLE_PLUGIN_AUTOLOAD."
         reasons.append(marked(what, todo, id="plugin-off"))
     said: list[str] = getattr(config.option, "plugins", None) or []
-    off = [f"-p {name}" for name in said if name.startswith("no:migration")]
+    off = [f"-p {name}" for name in said if name.startswith("no:sqlite_consolidate")]
     if off:
         what = f"{', '.join(off)}: without it the verdict could be wrong."
         reasons.append(marked(what, "Leave it out.", id="plugin-off"))

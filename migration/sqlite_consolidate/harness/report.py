@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from migration.audit.page import STYLES, page
-from migration.audit.page_file import BELOW, environment, hardened, title
-from migration.engine.durable import write_private
-from migration.plan.printable import one_line, printable
+from sqlite_consolidate.audit.page import STYLES, page
+from sqlite_consolidate.audit.page_file import BELOW, environment, hardened, title
+from sqlite_consolidate.engine.durable import write_private
+from sqlite_consolidate.plan.printable import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from migration.session import Session
+    from sqlite_consolidate.session import Session
 
 _NAME = "sqlite-consolidate-report"
 

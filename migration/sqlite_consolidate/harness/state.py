@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migration.engine.stages import Stage, stage_named
+from sqlite_consolidate.engine.stages import Stage, stage_named
 
 if TYPE_CHECKING:
-    from migration.session import Session
+    from sqlite_consolidate.session import Session
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 

@@ -10,23 +10,23 @@ import importlib
 from contextlib import suppress
 from importlib.metadata import entry_points
 
-from migration.audit.page import prepared
+from sqlite_consolidate.audit.page import prepared
 
 _MODULES = (
     *("pytest", "pytest_html.selfcontained_report", "_pytest.unittest", "pdb", "xml.etree.ElementTree"),
     *("libcst", "pathspec", "psutil", "concurrent.futures.thread"),
-    "migration.harness.begin",
-    "migration.harness.fixtures",
-    "migration.harness.gate",
-    "migration.harness.outcome",
-    "migration.harness.progress",
-    "migration.engine.run",
-    "migration.engine.runlock",
-    "migration.engine.compare",
-    "migration.engine.scan",
-    "migration.engine.smoke",
-    "migration.engine.bystanders",
-    "migration.plan.file",
+    "sqlite_consolidate.harness.begin",
+    "sqlite_consolidate.harness.fixtures",
+    "sqlite_consolidate.harness.gate",
+    "sqlite_consolidate.harness.outcome",
+    "sqlite_consolidate.harness.progress",
+    "sqlite_consolidate.engine.run",
+    "sqlite_consolidate.engine.runlock",
+    "sqlite_consolidate.engine.compare",
+    "sqlite_consolidate.engine.scan",
+    "sqlite_consolidate.engine.smoke",
+    "sqlite_consolidate.engine.bystanders",
+    "sqlite_consolidate.plan.file",
 )
 
 for _module in _MODULES:

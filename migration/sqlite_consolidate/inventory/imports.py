@@ -9,14 +9,14 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from migration.engine.code_files import is_python
-from migration.inventory.kinds import is_set_aside
-from migration.inventory.proposal import ProposedSmoke
+from sqlite_consolidate.engine.code_files import is_python
+from sqlite_consolidate.inventory.kinds import is_set_aside
+from sqlite_consolidate.inventory.proposal import ProposedSmoke
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from migration.engine.mention import Mention
+    from sqlite_consolidate.engine.mention import Mention
 
 _ENVIRONMENTS = (".venv", "venv", "env")
 # What a module may do while it is imported, without that being more than a definition.

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migration.engine.in_use import unexamined
-from migration.engine.pipeline import Pipeline
-from migration.engine.stages import INVENTORY
-from migration.inventory.taking import Taking, as_data, databases_found, only_looked, plan_proposed
-from migration.plan.file import sha256
+from sqlite_consolidate.engine.in_use import unexamined
+from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.stages import INVENTORY
+from sqlite_consolidate.inventory.taking import Taking, as_data, databases_found, only_looked, plan_proposed
+from sqlite_consolidate.plan.file import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from migration.engine.pipeline import Check
-    from migration.engine.request import RunRequest
-    from migration.engine.stages import Stage
+    from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.stages import Stage
 
 
 class InventoryRun(Pipeline):

@@ -7,17 +7,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from migration.engine.content import read_contents
-from migration.engine.sql import folded
-from migration.engine.statements import same_statement
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.statements import same_statement
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
-    from migration.engine.limits import Limits
-    from migration.inventory.look import Database, TableSeen
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.inventory.look import Database, TableSeen
 else:
     from sqlite_utils.utils import sqlite3
 

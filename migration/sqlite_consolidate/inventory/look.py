@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from migration.engine.connections import looking
-from migration.engine.facts import examined
-from migration.engine.files import has_hot_journal, size_with_sidecars
-from migration.engine.foresee import is_foreseeable
-from migration.engine.limits import Limits, seconds_for
-from migration.engine.schema import Schema, Table, read
-from migration.engine.sql import folded, quoted
-from migration.engine.uses import of_trigger
-from migration.plan.problem import ProblemError
+from sqlite_consolidate.engine.connections import looking
+from sqlite_consolidate.engine.facts import examined
+from sqlite_consolidate.engine.files import has_hot_journal, size_with_sidecars
+from sqlite_consolidate.engine.foresee import is_foreseeable
+from sqlite_consolidate.engine.limits import Limits, seconds_for
+from sqlite_consolidate.engine.schema import Schema, Table, read
+from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.engine.uses import of_trigger
+from sqlite_consolidate.plan.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from migration.inventory.find import Candidate
+    from sqlite_consolidate.inventory.find import Candidate
 else:
     from sqlite_utils.utils import sqlite3
 

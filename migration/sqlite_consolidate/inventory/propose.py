@@ -7,23 +7,23 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from migration.engine.move import table_or_problem
-from migration.engine.proposal import Proposed
-from migration.engine.proposal import propose as propose_references
-from migration.engine.scan_files import Scope
-from migration.engine.schema import Table
-from migration.engine.sql import folded
-from migration.engine.statements import same_statement
-from migration.inventory.imports import smoke_tests
-from migration.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
-from migration.plan.model import Source, TableMap
+from sqlite_consolidate.engine.move import table_or_problem
+from sqlite_consolidate.engine.proposal import Proposed
+from sqlite_consolidate.engine.proposal import propose as propose_references
+from sqlite_consolidate.engine.scan_files import Scope
+from sqlite_consolidate.engine.schema import Table
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.statements import same_statement
+from sqlite_consolidate.inventory.imports import smoke_tests
+from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
+from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from migration.engine.mention import Mention
-    from migration.inventory.look import Database, TableSeen
-    from migration.inventory.take import Entry, Inventory
+    from sqlite_consolidate.engine.mention import Mention
+    from sqlite_consolidate.inventory.look import Database, TableSeen
+    from sqlite_consolidate.inventory.take import Entry, Inventory
 
 
 _CENTRAL = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])

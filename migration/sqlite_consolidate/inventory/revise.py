@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.files import size_with_sidecars
-from migration.engine.rehearse import copy_workspace, require_complete
-from migration.engine.survey import survey
-from migration.inventory.proposal import LeftOut
-from migration.inventory.propose import apart
-from migration.inventory.write import rendered
-from migration.plan.file import load
-from migration.plan.model import Scan
+from sqlite_consolidate.engine.files import size_with_sidecars
+from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
+from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.inventory.proposal import LeftOut
+from sqlite_consolidate.inventory.propose import apart
+from sqlite_consolidate.inventory.write import rendered
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.model import Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migration.engine.limits import Limits
-    from migration.inventory.proposal import Proposal, ProposedMap, ProposedSource
-    from migration.plan.problem import Problem
+    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
+    from sqlite_consolidate.plan.problem import Problem
 
 TRIED = 300_000_000
 """Bytes of target and sources up to which a proposal is tried on copies; above, the first rehearsal does it."""

@@ -6,18 +6,18 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.processes import Holder, holders
-from migration.engine.scan import Mention, mentions
-from migration.engine.scan_files import Scope
-from migration.inventory.find import Finding, find
-from migration.inventory.kinds import Overlap, Role, alike, overlaps, role
-from migration.inventory.look import Database, look
+from sqlite_consolidate.engine.processes import Holder, holders
+from sqlite_consolidate.engine.scan import Mention, mentions
+from sqlite_consolidate.engine.scan_files import Scope
+from sqlite_consolidate.inventory.find import Finding, find
+from sqlite_consolidate.inventory.kinds import Overlap, Role, alike, overlaps, role
+from sqlite_consolidate.inventory.look import Database, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from migration.engine.limits import Limits
+    from sqlite_consolidate.engine.limits import Limits
 
 _BESIDE = ("", "-wal", "-shm", "-journal")
 

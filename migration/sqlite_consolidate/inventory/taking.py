@@ -6,21 +6,21 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.limits import Limits
-from migration.engine.observation import Observation, not_required
-from migration.engine.stages import INVENTORY
-from migration.inventory.propose import propose
-from migration.inventory.revise import Revised, revise
-from migration.inventory.take import Inventory, file_state, take
-from migration.inventory.write import rendered, write
-from migration.plan.file import load
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.limits import Limits
+from sqlite_consolidate.engine.observation import Observation, not_required
+from sqlite_consolidate.engine.stages import INVENTORY
+from sqlite_consolidate.inventory.propose import propose
+from sqlite_consolidate.inventory.revise import Revised, revise
+from sqlite_consolidate.inventory.take import Inventory, file_state, take
+from sqlite_consolidate.inventory.write import rendered, write
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration.inventory.take import Entry
+    from sqlite_consolidate.inventory.take import Entry
 
 _READ = frozenset({"database", "empty"})
 

@@ -9,15 +9,15 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.durable import write_new
-from migration.plan.printable import one_line
+from sqlite_consolidate.engine.durable import write_new
+from sqlite_consolidate.plan.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jinja2 import Template
 
-    from migration.inventory.proposal import Proposal
+    from sqlite_consolidate.inventory.proposal import Proposal
 
 SCHEMA = "consolidation.schema.json"
 _SHIPPED = Path(__file__).parents[1] / "plan" / SCHEMA

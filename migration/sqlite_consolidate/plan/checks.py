@@ -1,7 +1,7 @@
 """What is wrong between the parts of a plan: what no single part can see of itself.
 
 The checks read what TOML gave, not the validated plan, so that one wrong value elsewhere does not silence them. They
-step over whatever has the wrong type: saying that is :mod:`migration.plan.shape`'s task.
+step over whatever has the wrong type: saying that is :mod:`sqlite_consolidate.plan.shape`'s task.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from fnmatch import fnmatchcase
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from migration.plan.ddl import trial
-from migration.plan.mistake import mistake_at, quoted, spoken
-from migration.plan.model import Plan
+from sqlite_consolidate.plan.ddl import trial
+from sqlite_consolidate.plan.mistake import mistake_at, quoted, spoken
+from sqlite_consolidate.plan.model import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
     from types import EllipsisType
 
-    from migration.plan.problem import Loc, Problem
+    from sqlite_consolidate.plan.problem import Loc, Problem
 
 Data = dict[str, Any]
 Value = TypeVar("Value")

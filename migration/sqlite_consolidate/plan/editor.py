@@ -1,6 +1,6 @@
 """Editor: the JSON Schema of a plan file, by which editors complete and check it; generated from the models.
 
-``python -m migration.plan.editor`` writes it anew; a test keeps it equal to the models.
+``python -m sqlite_consolidate.plan.editor`` writes it anew; a test keeps it equal to the models.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migration.plan.model import Part, Plan
+from sqlite_consolidate.plan.model import Part, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

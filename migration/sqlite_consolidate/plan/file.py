@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from migration.plan.checks import mistakes
-from migration.plan.model import Plan
-from migration.plan.places import line_of
-from migration.plan.printable import one_line
-from migration.plan.problem import ProblemError
-from migration.plan.shape import validated
-from migration.plan.toml_file import Kind, not_too_deep, read
+from sqlite_consolidate.plan.checks import mistakes
+from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.plan.places import line_of
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.plan.shape import validated
+from sqlite_consolidate.plan.toml_file import Kind, not_too_deep, read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.plan.problem import Problem
+    from sqlite_consolidate.plan.problem import Problem
 
 
 _PLAN = Kind(

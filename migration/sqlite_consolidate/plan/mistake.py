@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from migration.plan.printable import one_line
-from migration.plan.problem import Loc, Problem
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import Loc, Problem
 
 __all__ = ["Loc", "heading", "mistake_at", "quoted", "short", "spoken"]
 

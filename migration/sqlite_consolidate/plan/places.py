@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from migration.plan.mistake import Loc
+    from sqlite_consolidate.plan.mistake import Loc
 
 
 class Place(NamedTuple):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from migration.plan.mistake import heading, mistake_at, quoted
+from sqlite_consolidate.plan.mistake import heading, mistake_at, quoted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from migration.plan.problem import Loc, Problem
+    from sqlite_consolidate.plan.problem import Loc, Problem
 
 Whole = TypeVar("Whole", bound=BaseModel)
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from migration.plan.mistake import short
-from migration.plan.printable import one_line
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.plan.mistake import short
+from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

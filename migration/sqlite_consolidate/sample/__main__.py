@@ -1,16 +1,18 @@
-"""``python -m migration.sample DIR``: the sample workspace in a folder of your own."""
+"""``python -m sqlite_consolidate.sample DIR``: the sample workspace in a folder of your own."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from migration.sample.build import build
+from sqlite_consolidate.sample.build import build
 
 
 def main() -> None:
     """Build the sample workspace where the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m migration.sample", description="Build the sample workspace.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sqlite_consolidate.sample", description="Build the sample workspace."
+    )
     parser.add_argument("folder", type=Path, help="a folder that is empty or does not exist")
     parser.add_argument("--decisions", action="store_true", help="with logs/orchestration_decisions.db, 72 rows")
     said = parser.parse_args()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.sample.values import as_json, identity, iso, paragraphs, stamp, word
+from sqlite_consolidate.sample.values import as_json, identity, iso, paragraphs, stamp, word
 
 if TYPE_CHECKING:
-    from migration.sample.values import Row
+    from sqlite_consolidate.sample.values import Row
 
 _STATUS = ("pending", "in_progress", "completed", "completed", "failed")
 _PRIORITY = ("critical", "high", "medium", "low")

@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from migration.sample.application_rows import decision_rows, metadata_rows, proposal_rows, task_rows
-from migration.sample.workspace_rows import workspace_rows
+from sqlite_consolidate.sample.application_rows import decision_rows, metadata_rows, proposal_rows, task_rows
+from sqlite_consolidate.sample.workspace_rows import workspace_rows
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-    from migration.sample.values import Row
+    from sqlite_consolidate.sample.values import Row
 else:
     from sqlite_utils.utils import sqlite3
 

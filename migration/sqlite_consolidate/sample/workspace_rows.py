@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from migration.sample.values import as_json, identity, iso, moment, paragraphs, stamp, word
+from sqlite_consolidate.sample.values import as_json, identity, iso, moment, paragraphs, stamp, word
 
 if TYPE_CHECKING:
-    from migration.sample.values import Row
+    from sqlite_consolidate.sample.values import Row
 
 _LAYERS = ("core", "service", "adapter", "tool")
 _STATUS = ("todo", "in_progress", "done", "done", "blocked")

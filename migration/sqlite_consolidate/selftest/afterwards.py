@@ -6,20 +6,20 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from migration.engine.manifest import NAME
-from migration.engine.modes import Mode
-from migration.engine.sets import last_finished
-from migration.engine.sql import quoted
-from migration.selftest.fault import Fault, not_planted
-from migration.selftest.meddling import first, opened
+from sqlite_consolidate.engine.manifest import NAME
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.sets import last_finished
+from sqlite_consolidate.engine.sql import quoted
+from sqlite_consolidate.selftest.fault import Fault, not_planted
+from sqlite_consolidate.selftest.meddling import first, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from migration.engine.manifest import Manifest
-    from migration.engine.sets import BackupSet
-    from migration.selftest.fault import WorkspaceCopy
+    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.sets import BackupSet
+    from sqlite_consolidate.selftest.fault import WorkspaceCopy
 
 
 def _write_into_an_archive(copy: WorkspaceCopy) -> None:

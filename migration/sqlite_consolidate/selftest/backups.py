@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine.schema import read
-from migration.engine.sql import folded, quoted
-from migration.selftest.fault import Fault, not_planted
-from migration.selftest.meddling import a_row, drop_last_row, filled, first, opened
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.selftest.fault import Fault, not_planted
+from sqlite_consolidate.selftest.meddling import a_row, drop_last_row, filled, first, opened
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from migration.engine.manifest import DatabaseCopy
-    from migration.engine.run import Run
-    from migration.engine.schema import Table
+    from sqlite_consolidate.engine.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.schema import Table
 
 
 def _truncate_a_copy(run: Run) -> None:

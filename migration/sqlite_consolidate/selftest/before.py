@@ -9,21 +9,21 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from migration.engine.connections import attached, pragma
-from migration.engine.modes import Mode
-from migration.engine.schema import keys_of, read
-from migration.engine.sql import listed, quoted
-from migration.selftest.fault import Fault, not_planted
-from migration.selftest.meddling import drop_last_row, filled, first, opened
+from sqlite_consolidate.engine.connections import attached, pragma
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.schema import keys_of, read
+from sqlite_consolidate.engine.sql import listed, quoted
+from sqlite_consolidate.selftest.fault import Fault, not_planted
+from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, opened
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
-    from migration.inventory.inventory_run import InventoryRun
-    from migration.plan.model import Source, TableMap
-    from migration.selftest.fault import Undo, WorkspaceCopy
+    from sqlite_consolidate.inventory.inventory_run import InventoryRun
+    from sqlite_consolidate.plan.model import Source, TableMap
+    from sqlite_consolidate.selftest.fault import Undo, WorkspaceCopy
 else:
     from sqlite_utils.utils import sqlite3
 

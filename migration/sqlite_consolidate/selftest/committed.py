@@ -6,18 +6,18 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from migration.engine.criteria import SMOKE
-from migration.engine.sql import quoted
-from migration.plan.model import Smoke
-from migration.selftest.fault import Fault, not_planted
-from migration.selftest.meddling import drop_last_row, filled, first, opened
+from sqlite_consolidate.engine.criteria import SMOKE
+from sqlite_consolidate.engine.sql import quoted
+from sqlite_consolidate.plan.model import Smoke
+from sqlite_consolidate.selftest.fault import Fault, not_planted
+from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.engine.run import Run
-    from migration.plan.model import Plan
-    from migration.selftest.fault import Plant, Undo
+    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.selftest.fault import Plant, Undo
 
 _ERRORS = ("ERROR", "CRITICAL", "Traceback (most recent call last):", "FATAL", "Error", "error", "panic", "failed")
 _LIES = ("selftest", "0", "")

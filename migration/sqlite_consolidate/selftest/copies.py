@@ -6,12 +6,12 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
-from migration.engine.content import digest_or_reason
+from sqlite_consolidate.engine.content import digest_or_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan
 
 _SIDECARS = ("-wal", "-shm", "-journal")
 

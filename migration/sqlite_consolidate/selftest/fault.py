@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.plan.problem import Problem, ProblemError
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.plan.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from migration.plan.model import Plan
+    from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -6,16 +6,16 @@ import contextlib
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeVar
 
-from migration.engine.schema import read
-from migration.engine.sql import listed, quoted
-from migration.selftest.fault import not_planted
+from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sql import listed, quoted
+from sqlite_consolidate.selftest.fault import not_planted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from migration.engine.schema import Table
+    from sqlite_consolidate.engine.schema import Table
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -12,29 +12,29 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migration.engine.criteria import CAN_FAIL, FAULTLESS
-from migration.engine.exit_codes import ExitCode
-from migration.engine.findings import Finding
-from migration.engine.modes import Mode
-from migration.engine.pipeline import Pipeline
-from migration.engine.rehearse import copy_workspace
-from migration.engine.stages import SELFTEST
-from migration.plan.problem import Problem, ProblemError
-from migration.selftest.copies import copied
-from migration.selftest.table import faults_of
-from migration.selftest.trial import Trial, judge_fault, judge_faultless
-from migration.selftest.trial_process import TrialProcesses
+from sqlite_consolidate.engine.criteria import CAN_FAIL, FAULTLESS
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.rehearse import copy_workspace
+from sqlite_consolidate.engine.stages import SELFTEST
+from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.selftest.copies import copied
+from sqlite_consolidate.selftest.table import faults_of
+from sqlite_consolidate.selftest.trial import Trial, judge_fault, judge_faultless
+from sqlite_consolidate.selftest.trial_process import TrialProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from migration.engine.observation import Observation
-    from migration.engine.pipeline import Check
-    from migration.engine.request import RunRequest
-    from migration.engine.stages import Stage
-    from migration.selftest.fault import Fault
-    from migration.selftest.trial import TrialResult
+    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.selftest.fault import Fault
+    from sqlite_consolidate.selftest.trial import TrialResult
 
 _SECONDS = 60.0  # that a trial gets at least; and ten times as many as the run without a fault took
 _FRESH, _REHEARSED, _CONSOLIDATED = "fresh", "rehearsed", "consolidated"  # copies that further copies are made of

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.engine.exit_codes import ExitCode
-from migration.engine.modes import Mode
-from migration.engine.observation import Observation
-from migration.engine.request import Settings
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.observation import Observation
+from sqlite_consolidate.engine.request import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from migration.selftest.fault import Fault
+    from sqlite_consolidate.selftest.fault import Fault
 
 
 @dataclass(frozen=True)

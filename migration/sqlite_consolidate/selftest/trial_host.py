@@ -12,17 +12,17 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from migration.selftest.trial_run import answer_trial
+from sqlite_consolidate.selftest.trial_run import answer_trial
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from typing import NoReturn
 
-    from migration.selftest.trial import Trial
+    from sqlite_consolidate.selftest.trial import Trial
 
 _IMPORTED_LATE = (
     *("concurrent.futures.thread", "jsonschema", "libcst", "pathspec", "psutil"),
-    "migration.inventory.inventory_run",
+    "sqlite_consolidate.inventory.inventory_run",
 )
 
 

@@ -12,25 +12,25 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from migration.engine.exit_codes import ExitCode
-from migration.engine.observation import Outcome
-from migration.engine.pipeline import FORESEEN, go_through, in_words
-from migration.plan.file import load
-from migration.plan.problem import ProblemError
-from migration.selftest.copies import contents, differences
-from migration.selftest.fault import Moment, WorkspaceCopy
-from migration.selftest.table import faults_of
-from migration.selftest.trial import TrialResult
-from migration.session import Hooks, Session, open_session
+from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.engine.pipeline import FORESEEN, go_through, in_words
+from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.selftest.copies import contents, differences
+from sqlite_consolidate.selftest.fault import Moment, WorkspaceCopy
+from sqlite_consolidate.selftest.table import faults_of
+from sqlite_consolidate.selftest.trial import TrialResult
+from sqlite_consolidate.session import Hooks, Session, open_session
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from migration.engine.pipeline import Pipeline
-    from migration.engine.run_log import RunLog
-    from migration.plan.model import Plan
-    from migration.selftest.fault import Fault, Undo
-    from migration.selftest.trial import Trial
+    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.selftest.fault import Fault, Undo
+    from sqlite_consolidate.selftest.trial import Trial
 
 
 @dataclass

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from migration.audit.words import size
-from migration.plan.printable import counted
+from sqlite_consolidate.audit.words import size
+from sqlite_consolidate.plan.printable import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from migration.audit.evidence import Record
+    from sqlite_consolidate.audit.evidence import Record
 
 WIDTH = 960
 NAMES = 300  # where the names end

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from migration.audit.evidence import MoveRecord, Record
+    from sqlite_consolidate.audit.evidence import MoveRecord, Record
 
 WIDTH = 960  # units of the drawing; the page scales it
 LEFT, RIGHT = 290, 620  # where the bands leave the sources and reach the tables

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migration.audit.words import duration
+from sqlite_consolidate.audit.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from migration.audit.evidence import Record, StageRecord
+    from sqlite_consolidate.audit.evidence import Record, StageRecord
 
 WIDTH = 960
 NAMES = 150  # where the names of the stages end

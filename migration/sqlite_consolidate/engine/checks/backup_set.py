@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine.copy_contents import contents_of_copy, contents_of_dump, reloaded
-from migration.engine.digest import digest_file
-from migration.engine.observation import Observation, equal, explained, not_required
-from migration.engine.table_differences import databases
+from sqlite_consolidate.engine.copy_contents import contents_of_copy, contents_of_dump, reloaded
+from sqlite_consolidate.engine.digest import digest_file
+from sqlite_consolidate.engine.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.engine.table_differences import databases
 
 if TYPE_CHECKING:
-    from migration.engine.results import RunResults
+    from sqlite_consolidate.engine.results import RunResults
 
 
 def backup_complete(run: RunResults) -> list[Observation]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migration.engine import archive, compare, compare_structure, history
-from migration.engine.content import read_contents
-from migration.engine.copy_contents import read_contents_using_backup
-from migration.engine.ledger import RECORDED, Ledger
-from migration.engine.observation import Observation, equal, explained, not_required
-from migration.engine.rewriting import compile_observations, updated_observations
-from migration.engine.scan import listed, mentions, stale_observations
-from migration.engine.table_differences import databases
+from sqlite_consolidate.engine import archive, compare, compare_structure, history
+from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.ledger import RECORDED, Ledger
+from sqlite_consolidate.engine.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.engine.rewriting import compile_observations, updated_observations
+from sqlite_consolidate.engine.scan import listed, mentions, stale_observations
+from sqlite_consolidate.engine.table_differences import databases
 
 if TYPE_CHECKING:
-    from migration.engine.results import RunResults
+    from sqlite_consolidate.engine.results import RunResults
 
 DOCUMENTS = ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger.jsonl")
 """Names of the files of a backup set that tell of its run."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migration.engine import compare, compare_structure
-from migration.engine.connections import pragma
-from migration.engine.findings import Finding
+from sqlite_consolidate.engine import compare, compare_structure
+from sqlite_consolidate.engine.connections import pragma
+from sqlite_consolidate.engine.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from migration.engine.compare import Compared
-    from migration.engine.observation import Observation
-    from migration.engine.results import RunResults
-    from migration.engine.run_log import RunLog
-    from migration.plan.model import Plan
+    from sqlite_consolidate.engine.compare import Compared
+    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.engine.results import RunResults
+    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.plan.model import Plan
 
     class Compares(Protocol):
         """A run that holds a target against what it was to be."""
