@@ -264,7 +264,7 @@ def test_there_is_one_exception_class() -> None:
         if isinstance(node, ast.ClassDef) and any(_is_exception(base) for base in node.bases)
     ]
 
-    assert made == ["migration/sqlite_consolidate/plan/problem.py: ProblemError"]
+    assert made == ["migration/sqlite_consolidate/problem.py: ProblemError"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

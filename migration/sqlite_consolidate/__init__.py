@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlite_consolidate.library import Result, consolidate, load_plan, rehearse, rollback, verify
     from sqlite_consolidate.plan.model import Plan
-    from sqlite_consolidate.plan.problem import Problem, ProblemError
+    from sqlite_consolidate.problem import Problem, ProblemError
 
 __version__ = "0.1.0"
 __all__ = [
@@ -35,8 +35,8 @@ __all__ = [
 
 _HOMES = {
     "Plan": "sqlite_consolidate.plan.model",
-    "Problem": "sqlite_consolidate.plan.problem",
-    "ProblemError": "sqlite_consolidate.plan.problem",
+    "Problem": "sqlite_consolidate.problem",
+    "ProblemError": "sqlite_consolidate.problem",
 }
 
 

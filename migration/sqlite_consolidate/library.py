@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.request import Settings
 from sqlite_consolidate.plan.file import load
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.session import Hooks, open_session
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from sqlite_consolidate.audit.evidence import Record
-    from sqlite_consolidate.engine.findings import Finding
     from sqlite_consolidate.engine.run_log import Evidence
     from sqlite_consolidate.engine.verdict import Verdict
+    from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.session import Session
 

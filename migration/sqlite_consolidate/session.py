@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate import atomic_files as durable
+from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.audit.attempts import earlier
 from sqlite_consolidate.audit.bundle import prime_bundle, update_latest, write_bundle
 from sqlite_consolidate.audit.evidence_file import to_json
@@ -14,10 +16,7 @@ from sqlite_consolidate.audit.faults_table import TABLE, faults_table
 from sqlite_consolidate.audit.index_page import write_index
 from sqlite_consolidate.audit.records import Surroundings, record_of, versions
 from sqlite_consolidate.audit.rehearsals import last_rehearsal
-from sqlite_consolidate.engine import durable
-from sqlite_consolidate.engine.durable import write_private
 from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.manifest import RECORD
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.plan_run import PlanRun
@@ -29,8 +28,9 @@ from sqlite_consolidate.engine.runlock import RunLock, holder
 from sqlite_consolidate.engine.sets import already_consolidated, cut_short, last_finished, recover
 from sqlite_consolidate.engine.standing_run import CheckRun, OriginalsRun
 from sqlite_consolidate.engine.verdict import exit_code
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.file import load, sha256
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

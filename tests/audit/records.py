@@ -18,8 +18,8 @@ from sqlite_consolidate.audit.evidence import (
 )
 from sqlite_consolidate.engine.criteria import criteria_in
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.observation import Outcome
 
 HOSTILE = (
     "<script>alert(1)</script>",

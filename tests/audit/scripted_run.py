@@ -12,14 +12,14 @@ import sqlite_consolidate
 from sqlite_consolidate.audit.records import Surroundings, record_of
 from sqlite_consolidate.engine.criteria import criteria_in
 from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.observation import Observation, Relation, at_most, equal, not_examined, not_required
 from sqlite_consolidate.engine.pipeline import Pipeline
 from sqlite_consolidate.engine.request import RunRequest, Settings
 from sqlite_consolidate.engine.run_log import RolledBack
 from sqlite_consolidate.engine.stages import stages_of
 from sqlite_consolidate.engine.verdict import exit_code, verdict
+from sqlite_consolidate.observation import Observation, Relation, at_most, equal, not_examined, not_required
 from sqlite_consolidate.plan.file import load, sha256
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,8 +8,8 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.audit.bundle import update_latest, write_bundle
-from sqlite_consolidate.engine.durable import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

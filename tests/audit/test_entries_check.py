@@ -14,7 +14,7 @@ from sqlite_consolidate.audit.evidence import DatabaseRecord, Evidence, Record, 
 from sqlite_consolidate.audit.evidence_file import SCHEMA
 from sqlite_consolidate.audit.told import BundleContents
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome, Relation
+from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.plan.model import Plan
 
 from tests.audit.records import accepted
@@ -22,7 +22,7 @@ from tests.audit.records import accepted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.observation import Observation
 
 _OLD, _NEW, _NONE = "0a" * 32, "0b" * 32, "00" * 32
 _SOURCE = DatabaseRecord("a", "a.db", 4096, digest=_OLD, contents={"live": {"t": TableContent(3, _NEW)}})

@@ -14,10 +14,10 @@ from sqlite_consolidate.audit.evidence_file import LEFT_OUT, record_from_json, t
 from sqlite_consolidate.audit.records import application_of
 from sqlite_consolidate.audit.told import schema_errors
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.smoke import SmokeResult
+from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Smoke
-from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.text import printable
 
 from tests.audit import records
 from tests.audit.scripted_run import ended, record_of_run, scripts

@@ -16,7 +16,7 @@ from sqlite_consolidate.audit.lines import lines
 from sqlite_consolidate.audit.page import STYLES, page
 from sqlite_consolidate.engine.criteria import Question, Step
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.observation import Outcome
 
 from tests.audit import records
 

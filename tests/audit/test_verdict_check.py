@@ -12,14 +12,14 @@ from sqlite_consolidate.audit.evidence import DatabaseRecord, MoveRecord, Record
 from sqlite_consolidate.audit.told import BundleContents
 from sqlite_consolidate.audit.verdict_check import adding_up, following
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.observation import Outcome
 
 from tests.audit.records import APPLICATION, accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.observation import Observation
 
 _ACCEPTED = "Accepted: consolidated, every criterion passed."
 

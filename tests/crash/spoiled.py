@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import archive, backup, durable, manifest, rewriting, rollback, run, steps
+from sqlite_consolidate import atomic_files as durable
+from sqlite_consolidate.engine import archive, backup, manifest, rewriting, rollback, run, steps
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.target_transaction import TargetTransaction
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.guard import Guard
     from sqlite_consolidate.engine.manifest import CodeCopy, Manifest
     from sqlite_consolidate.engine.steps import Step
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
 
 def overwrite_in_place() -> None:

@@ -9,7 +9,7 @@ from sqlite_consolidate.engine import compare, compare_structure
 from tests.engine.databases import TARGET, source, table
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.observation import Observation
 
     from tests.engine.databases import Bench, Copied
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.digest import TableDigest
     from sqlite_consolidate.engine.future import Future
     from sqlite_consolidate.engine.known import Survey
-    from sqlite_consolidate.engine.observation import Observation
     from sqlite_consolidate.engine.schema import Schema
     from sqlite_consolidate.engine.transfer import Transferred
+    from sqlite_consolidate.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.engine import archive, manifest
 from sqlite_consolidate.engine.guard import Guard
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import SET, STAMP, build, execute
 

@@ -17,10 +17,10 @@ from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.digest import digest_file
 from sqlite_consolidate.engine.limits import Limits
 from sqlite_consolidate.engine.manifest import read
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.stages import BACKUP, PREFLIGHT
 from sqlite_consolidate.engine.verdict import verdict
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import a_run, accept, build, consolidate, execute
 

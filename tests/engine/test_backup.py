@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.digest import digest_file
 from sqlite_consolidate.engine.stages import BACKUP
 from sqlite_consolidate.engine.survey import survey
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.code_files import CodeFile, is_database, read
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from tests.engine.databases import TARGET, Bench, Copied, source, table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.observation import Observation
 
 
 AS_OFTEN = "rows, equal ones as often as before"

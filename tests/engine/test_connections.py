@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.connections import (
     open_readonly,
     pragma,
 )
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.engine.connections import open_memory
 from sqlite_consolidate.engine.limits import Deadline, seconds_for
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.durable import make_private_folder, move, replace, sync_folder, write_new
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.atomic_files import make_private_folder, move, replace, sync_folder, write_new
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +124,7 @@ def test_a_killed_replacement_leaves_the_old_bytes_or_the_new(tmp_path: Path) ->
     path = tmp_path / "file"
     path.write_bytes(b"a" * 50_000)
     code = (
-        "import pathlib, sys; from sqlite_consolidate.engine.durable import replace\n"
+        "import pathlib, sys; from sqlite_consolidate.atomic_files import replace\n"
         "print('ready', flush=True)\n"
         "while True:\n    for c in (b'a', b'b'): replace(pathlib.Path(sys.argv[1]), c * 50_000, 0o600)\n"
     )

@@ -10,10 +10,8 @@ from sqlite_consolidate.engine.check import archives_unchanged
 from sqlite_consolidate.engine.copy_contents import reloaded
 from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.rollback_run import RollbackRun
-from sqlite_consolidate.engine.row_differences import MASKED, Disclosure, Kind, RowDifferences
 from sqlite_consolidate.engine.stages import (
     ARCHIVE,
     BACKUP,
@@ -27,6 +25,8 @@ from sqlite_consolidate.engine.stages import (
 )
 from sqlite_consolidate.engine.standing_run import CheckRun
 from sqlite_consolidate.engine.table_differences import databases, unless_broken
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.row_differences import MASKED, Disclosure, Kind, RowDifferences
 
 from tests.engine.small_workspace import (
     a_request,

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlite_consolidate.engine.findings import LEVELS, Finding, joined
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.run_log import RunLog
+from sqlite_consolidate.findings import LEVELS, Finding, joined
 
 ROOT = Path(__file__).parents[2]
 ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)

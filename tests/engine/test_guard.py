@@ -12,7 +12,7 @@ import pytest
 from sqlite_consolidate.engine import connections
 from sqlite_consolidate.engine.connections import looking, open_existing, open_new, open_readonly, pragma
 from sqlite_consolidate.engine.guard import Guard
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.logs import LogMarks, mark, new_errors
-from sqlite_consolidate.engine.observation import Outcome
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.manifest import CodeCopy, DatabaseCopy, Manifest
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import dies_at_change
 

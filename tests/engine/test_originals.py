@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.engine import compare, compare_structure, originals
 from sqlite_consolidate.engine.connections import open_existing
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.sample.build import build
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.compare import Compared
-    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.observation import Observation
 
 PLANNED = ("tasks", "task_queue_metadata", "proposals", "orchestration_decisions")
 

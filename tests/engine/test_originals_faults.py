@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.criteria import CRITERIA
-from sqlite_consolidate.engine.observation import Outcome
-from sqlite_consolidate.engine.row_differences import Kind
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.row_differences import Kind
 
 from tests.engine.by_hand import HAND, consolidated, failed
 

@@ -15,7 +15,6 @@ from sqlite_consolidate.engine.criteria import criteria_in
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Observation, Outcome, not_examined, not_required
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.plan_run import PlanRun
 from sqlite_consolidate.engine.results import Context
@@ -38,8 +37,9 @@ from sqlite_consolidate.engine.stages import (
 )
 from sqlite_consolidate.engine.standing_run import CheckRun
 from sqlite_consolidate.engine.verdict import exit_code, verdict
+from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
 from sqlite_consolidate.plan.file import load
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 from tests.engine.small_workspace import (
     STAMP,

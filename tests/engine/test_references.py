@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.rewriting import Rewrite, compile_observations, plan_rewrites, updated_observations
+from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Insert, Reference
 
 if TYPE_CHECKING:

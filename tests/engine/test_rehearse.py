@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.files import file_problems
 from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
 from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.elsewhere import stranger
 

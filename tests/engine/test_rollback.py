@@ -13,15 +13,15 @@ from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine import manifest, restore
 from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.durable import move
 from sqlite_consolidate.engine.history import TABLE
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.processes import holders
 from sqlite_consolidate.engine.rollback import changed_since, put_back
 from sqlite_consolidate.engine.stages import BACKUP, REFERENCES, VERIFY
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.elsewhere import stranger
 from tests.engine.small_workspace import (

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.connections import open_memory
-from sqlite_consolidate.engine.observation import Observation, explained
 from sqlite_consolidate.engine.row_comparison import Comparison, Rows, compare_rows, shape_of
-from sqlite_consolidate.engine.row_differences import (
+from sqlite_consolidate.engine.schema import keys_of, read
+from sqlite_consolidate.observation import Observation, explained
+from sqlite_consolidate.row_differences import (
     MASKED,
     MOST,
     ColumnDifference,
@@ -20,7 +21,6 @@ from sqlite_consolidate.engine.row_differences import (
     RowDifferences,
     row_differences_from,
 )
-from sqlite_consolidate.engine.schema import keys_of, read
 
 if TYPE_CHECKING:
     import sqlite3

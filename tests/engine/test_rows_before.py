@@ -12,9 +12,9 @@ from sqlite_consolidate.engine.dump import write_dump
 from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.limits import Limits
 from sqlite_consolidate.engine.manifest import DatabaseCopy, Manifest
-from sqlite_consolidate.engine.row_differences import Kind, RowDifferences
 from sqlite_consolidate.engine.table_differences import databases
 from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.row_differences import Kind, RowDifferences
 
 if TYPE_CHECKING:
     from pathlib import Path

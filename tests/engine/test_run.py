@@ -9,10 +9,10 @@ import pytest
 from sqlite_consolidate.engine import history
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
 from sqlite_consolidate.engine.verdict import headline, verdict
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import (
     CREATE_NOTES,

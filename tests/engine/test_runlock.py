@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.runlock import RunLock, holder
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,7 +172,7 @@ def test_of_many_that_start_together_one_runs_at_a_time(folder: Path) -> None:
     code = """
 import sys, os, pathlib
 from sqlite_consolidate.engine.runlock import RunLock
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 folder, mark = map(pathlib.Path, sys.argv[1:])
 runs = 0
 while runs < 200:

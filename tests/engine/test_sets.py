@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.results import Context
 from sqlite_consolidate.engine.sets import already_consolidated, backup_sets, cut_short, discard, last_finished, recover
 from sqlite_consolidate.engine.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import (
     SET,

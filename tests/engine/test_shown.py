@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlite_consolidate.engine.literals import shown
-from sqlite_consolidate.engine.row_differences import MASKED
+from sqlite_consolidate.row_differences import MASKED
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from sqlite_consolidate.engine import connections
 from sqlite_consolidate.engine.connections import open_existing, open_new
 from sqlite_consolidate.engine.snapshot import snapshot
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlite_consolidate.engine.syntax import PythonCode
 from sqlite_consolidate.engine.syntax_inserts import with_definitions, with_import
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 NAME = "get_workspace_root"
 FROM = "from meridian.paths import"

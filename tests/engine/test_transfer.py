@@ -14,7 +14,7 @@ from sqlite_consolidate.engine import compare
 from sqlite_consolidate.engine.connections import attached, open_readonly
 from sqlite_consolidate.engine.sql import folded
 from sqlite_consolidate.engine.transfer import copy, own_digest, raise_mark, settled_keys, source_digest
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.databases import TARGET, Bench, Copied, content, source, table, wrong
 

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.trial import could_matter, value_problems
 from tests.engine.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
 
 def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> tuple[Move, list[Problem]]:

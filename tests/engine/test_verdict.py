@@ -9,10 +9,10 @@ import pytest
 from sqlite_consolidate.engine.criteria import criteria_in
 from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Observation, not_examined, not_required
 from sqlite_consolidate.engine.run_log import RolledBack, RunLog
 from sqlite_consolidate.engine.stages import ARCHIVE, FINAL, PREFLIGHT, VERIFY, stages_of
 from sqlite_consolidate.engine.verdict import exit_code, headline, verdict
+from sqlite_consolidate.observation import Observation, not_examined, not_required
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import stages
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.verdict import verdict
+from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run import Run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.fleet.file import load
 from sqlite_consolidate.fleet.members import Found, look_here, members, rounds
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path

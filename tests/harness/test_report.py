@@ -30,7 +30,7 @@ from sqlite_consolidate.engine.run_log import RolledBack
 from sqlite_consolidate.engine.stages import PREFLIGHT
 from sqlite_consolidate.harness import report
 from sqlite_consolidate.harness.state import SESSION
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.session import Session
 
 pytest_plugins = ["sqlite_consolidate.harness.report"]

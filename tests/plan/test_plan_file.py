@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 from sqlite_consolidate.plan.file import load, sha256
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
 FULL = Path(__file__).with_name("full.toml").read_text(encoding="utf-8")  # every kind of part, and every key
 

@@ -7,8 +7,8 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlite_consolidate.plan.printable import one_line, printable
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import one_line, printable
 
 # Every code point there is, surrogates included; small ones often. No examples are kept on disk.
 ANY_TEXT = st.lists(st.integers(0, 0x10FFFF) | st.integers(0, 0xFF)).map(lambda points: "".join(map(chr, points)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 from sqlite_consolidate.plan.mistake import mistake_at
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 LOCKED = Problem("in-use", "a.db", "is locked.", "Stop it.")
 FULL = Problem("no-space", "b.db", "cannot be copied.", "Free some space.", criterion="space")

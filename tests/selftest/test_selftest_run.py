@@ -9,11 +9,11 @@ from sqlite_consolidate.audit.faults_table import faults_table
 from sqlite_consolidate.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.file import load
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.selftest.selftest_run import SelftestRun
 from sqlite_consolidate.selftest.table import faults_of
 from sqlite_consolidate.session import Hooks, Session, open_session

@@ -15,7 +15,7 @@ import pytest
 from sqlite_consolidate.audit import bundle_check, entries_check, page_check, verdict_check
 from sqlite_consolidate.audit.bundle_reader import Bundle, read_bundle
 from sqlite_consolidate.audit.told import tell
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 from tests.whole.whole_run import Workspace, small_workspace
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.audit.told import BundleContents
-    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.observation import Observation
 
 
 def files_agree(told: BundleContents) -> list[Observation]:

@@ -19,8 +19,8 @@ import sqlite_consolidate
 from sqlite_consolidate import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.history import TABLE as HISTORY
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.runlock import holder
+from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.sample.build import build
 
 from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace

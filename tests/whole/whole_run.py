@@ -30,14 +30,14 @@ from sqlite_consolidate.audit.verdict_check import adding_up, following
 from sqlite_consolidate.engine import connections
 from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.harness.closing import last_lines
 from sqlite_consolidate.harness.state import SESSION, stage_of
-from sqlite_consolidate.plan.printable import printable
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.session import open_session
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.words import known_criterion
 from sqlite_consolidate.engine.criteria import SMOKE, Question
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.run_log import worst
+from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,15 +7,15 @@ import shlex
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.criteria import SMOKE
-from sqlite_consolidate.engine.observation import Outcome
 from sqlite_consolidate.engine.smoke import SmokeResult, observe
-from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.audit.evidence import Evidence, Record, SmokeRecord
-    from sqlite_consolidate.engine.observation import Observation
+    from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.plan.model import Plan, Smoke
 
 _EXIT = re.compile(r"exit status (-?\d+)")

@@ -11,7 +11,7 @@ from sqlite_consolidate.audit.past_runs import past_runs, workspace_id
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.sets import backup_sets
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ import stat
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.audit.evidence_file import printable_texts, to_json
 from sqlite_consolidate.audit.past_runs import MANIFEST, about
 from sqlite_consolidate.audit.summary import summary
-from sqlite_consolidate.engine.durable import write_private
-from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3

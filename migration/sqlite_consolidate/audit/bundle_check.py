@@ -16,7 +16,7 @@ from sqlite_consolidate.audit.evidence_file import SCHEMA, UNTIL_SCHEMA_2
 from sqlite_consolidate.audit.past_runs import MANIFEST, about
 from sqlite_consolidate.audit.summary import as_line, criteria_line, evidence_line, first_line, summary
 from sqlite_consolidate.audit.told import EVIDENCE
-from sqlite_consolidate.engine.observation import Observation, equal, not_examined
+from sqlite_consolidate.observation import Observation, equal, not_examined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

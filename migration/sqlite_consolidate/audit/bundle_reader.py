@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from sqlite_consolidate.audit.past_runs import MANIFEST
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ from sqlite_consolidate.audit import bundle_check, entries_check, page_check, ve
 from sqlite_consolidate.audit.bundle_reader import read_bundle
 from sqlite_consolidate.audit.past_runs import MANIFEST, told_by
 from sqlite_consolidate.audit.told import tell
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.pipeline import Pipeline
 from sqlite_consolidate.engine.stages import BUNDLE
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,7 @@ from sqlite_consolidate.audit.answers import Answer, answer, applications, outco
 from sqlite_consolidate.audit.words import known_criterion
 from sqlite_consolidate.engine.criteria import Step
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.words import duration, moment
-from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

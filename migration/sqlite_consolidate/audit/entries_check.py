@@ -12,8 +12,8 @@ from sqlite_consolidate.audit.demanded import absent_moves, absent_sources, dema
 from sqlite_consolidate.audit.evidence_file import SCHEMA
 from sqlite_consolidate.audit.words import known_criterion
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Observation, Outcome, Relation, not_required
-from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.observation import Observation, Outcome, Relation, not_required
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

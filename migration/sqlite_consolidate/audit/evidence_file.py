@@ -20,10 +20,10 @@ from sqlite_consolidate.audit.evidence import (
     TableContent,
 )
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome, Relation
-from sqlite_consolidate.engine.row_differences import RowDifferences, row_differences_from
 from sqlite_consolidate.engine.stages import stages_of
-from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.observation import Outcome, Relation
+from sqlite_consolidate.row_differences import RowDifferences, row_differences_from
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.answers import outcomes
 from sqlite_consolidate.engine.criteria import CAN_FAIL
-from sqlite_consolidate.engine.observation import Outcome
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,12 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.audit.bundle import zip_of
 from sqlite_consolidate.audit.drawing import template
 from sqlite_consolidate.audit.past_runs import past_runs
 from sqlite_consolidate.audit.words import elapsed, tone, verdict_word
-from sqlite_consolidate.engine.durable import write_private
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.words import sentence, stage_of
-from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlite_consolidate.audit.evidence import Evidence, Record
-    from sqlite_consolidate.engine.row_differences import RowDifferences
+    from sqlite_consolidate.row_differences import RowDifferences
 
 _MOST_HOLDING = 60  # subjects of one criterion that hold; a plan of a thousand tables has thousands
 _MOST_OPEN = 300  # subjects of one criterion that do not

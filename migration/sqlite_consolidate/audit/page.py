@@ -28,7 +28,7 @@ from sqlite_consolidate.audit.words import (
 )
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.audit.answers import Answer
     from sqlite_consolidate.audit.evidence import Attempt, Record
     from sqlite_consolidate.audit.lines import Line
-    from sqlite_consolidate.engine.findings import Finding
+    from sqlite_consolidate.findings import Finding
 
 _FOLDER = Path(__file__).with_name("templates")
 STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))

@@ -23,8 +23,8 @@ from sqlite_consolidate.audit.page_scripts import is_guarded, known_scripts, scr
 from sqlite_consolidate.audit.records import DIGESTS, about_source, asked_of, limits
 from sqlite_consolidate.audit.words import heading
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Observation
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.observation import Observation
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.audit.page import page
 from sqlite_consolidate.audit.page_scripts import policy, script_digest
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.criteria import criteria_in
 from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.engine.findings import STAGE_ERROR
 from sqlite_consolidate.engine.run_log import CheckResult, RolledBack, RunLog
 from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.findings import STAGE_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,8 @@ from sqlite_consolidate.audit.past_runs import workspace_id
 from sqlite_consolidate.audit.told import EVIDENCE, schema_of, tell
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.results import LastRehearsal, Rehearsal
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.audit.evidence import Record
     from sqlite_consolidate.audit.told import BundleContents
-    from sqlite_consolidate.engine.observation import Observation
     from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.observation import Observation
 
 _CHECKS: dict[str, Callable[[BundleContents], list[Observation]]] = {
     "bundle-whole": bundle_check.whole,

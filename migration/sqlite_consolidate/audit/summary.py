@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.answers import counts
 from sqlite_consolidate.audit.words import duration, elapsed, moment, shortened, size, verdict_word
-from sqlite_consolidate.engine.observation import Outcome
-from sqlite_consolidate.plan.printable import counted, one_line
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

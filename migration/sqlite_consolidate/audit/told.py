@@ -13,7 +13,7 @@ import sqlite_consolidate
 from sqlite_consolidate.audit.evidence_file import SCHEMA, record_from_json
 from sqlite_consolidate.audit.past_runs import MANIFEST, told_by
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator

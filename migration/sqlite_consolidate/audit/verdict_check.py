@@ -11,9 +11,9 @@ from sqlite_consolidate.audit.rebuilt_log import log_of
 from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.history import TABLE as HISTORY
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Observation, not_required
 from sqlite_consolidate.engine.stages import stages_of
 from sqlite_consolidate.engine.verdict import headline, verdict
+from sqlite_consolidate.observation import Observation, not_required
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import bystanders, history, logs
 from sqlite_consolidate.engine.content import Reader
-from sqlite_consolidate.engine.findings import Finding
-from sqlite_consolidate.engine.observation import Observation, equal, not_required
 from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
 from sqlite_consolidate.engine.smoke import SmokeResult, run_smoke
-from sqlite_consolidate.plan.printable import counted, named, one_line
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.observation import Observation, equal, not_required
+from sqlite_consolidate.text import counted, named, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from sqlite_consolidate.engine.limits import Limits
 from sqlite_consolidate.engine.sqlite_errors import coded, interrupted
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 WORTH_A_PROCESS = 16_000_000
 """Bytes of a database from which on a second process saves more time than it takes to start."""

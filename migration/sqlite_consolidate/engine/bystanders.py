@@ -9,9 +9,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.durable import make_private_folder, move
+from sqlite_consolidate.atomic_files import make_private_folder, move
 from sqlite_consolidate.engine.processes import SIDECARS
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -11,17 +11,17 @@ from sqlite_consolidate.engine import history, sqlite_checks
 from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.content import digest_or_reason, read_contents
 from sqlite_consolidate.engine.digest import digest_tables
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.in_use import locked
 from sqlite_consolidate.engine.objects import object_changes, objects_of
-from sqlite_consolidate.engine.observation import Observation, equal, explained, not_required
-from sqlite_consolidate.engine.row_differences import Disclosure
 from sqlite_consolidate.engine.schema import read
 from sqlite_consolidate.engine.sql import folded
 from sqlite_consolidate.engine.sqlite_errors import is_in_use
 from sqlite_consolidate.engine.table_differences import databases
-from sqlite_consolidate.plan.printable import counted
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.row_differences import Disclosure
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.digest import TableDigest
     from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.engine.manifest import Manifest
-    from sqlite_consolidate.engine.row_differences import RowDifferences
+    from sqlite_consolidate.row_differences import RowDifferences
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path

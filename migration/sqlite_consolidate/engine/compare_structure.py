@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import history
 from sqlite_consolidate.engine.declared import clauses_of, columns, declared, likeness, properties, words
-from sqlite_consolidate.engine.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.engine.sql import folded
-from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

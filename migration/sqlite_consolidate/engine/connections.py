@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.limits import Limits
 from sqlite_consolidate.engine.sidecars import remove_own, sidecars_of
 from sqlite_consolidate.engine.sql import quoted
 from sqlite_consolidate.engine.sqlite_errors import in_use
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.table_differences import databases_or_error, unle
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.engine.manifest import DatabaseCopy
-    from sqlite_consolidate.engine.row_differences import RowDifferences
+    from sqlite_consolidate.row_differences import RowDifferences
 
 
 def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:

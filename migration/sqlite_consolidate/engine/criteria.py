@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.observation import Relation
 from sqlite_consolidate.engine.stages import (
     ARCHIVE,
     BACKUP,
@@ -27,6 +26,7 @@ from sqlite_consolidate.engine.stages import (
     Stage,
 )
 from sqlite_consolidate.engine.stages import SMOKE as APPLICATIONS
+from sqlite_consolidate.observation import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -28,7 +28,7 @@ from sqlite_consolidate.engine.limits import COUNTED
 from sqlite_consolidate.engine.projection import Projection
 from sqlite_consolidate.engine.sql import without_end
 from sqlite_consolidate.engine.sqlite_errors import code_of
-from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3

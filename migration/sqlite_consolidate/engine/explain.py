@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.move import fit
-from sqlite_consolidate.engine.row_differences import RowDifferences
 from sqlite_consolidate.engine.schema import read
 from sqlite_consolidate.engine.sql import folded
 from sqlite_consolidate.engine.table_differences import (
@@ -20,6 +19,7 @@ from sqlite_consolidate.engine.table_differences import (
     unavailable,
     unless_broken,
 )
+from sqlite_consolidate.row_differences import RowDifferences
 
 if TYPE_CHECKING:
     import sqlite3

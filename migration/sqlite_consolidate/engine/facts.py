@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.limits import Limits, out_of_proportion, seconds_
 from sqlite_consolidate.engine.schema import Schema, marks, read
 from sqlite_consolidate.engine.sqlite_checks import damage, orphans
 from sqlite_consolidate.engine.sqlite_errors import is_damaged, missing_kind
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

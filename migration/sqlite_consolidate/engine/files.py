@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection

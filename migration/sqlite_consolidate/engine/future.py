@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import uses
 from sqlite_consolidate.engine.connections import limits_of, open_memory
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.planned import made_by
 from sqlite_consolidate.engine.schema import Schema, read
 from sqlite_consolidate.engine.sql import folded, quoted, with_name
 from sqlite_consolidate.engine.sqlite_errors import missing_kind
 from sqlite_consolidate.engine.statements import Statement, is_same, own_statements, same_statement
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3

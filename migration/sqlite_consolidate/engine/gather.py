@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.connections import attach, exact_text, limits_of, looking, open_new
 from sqlite_consolidate.engine.projection import Staging
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

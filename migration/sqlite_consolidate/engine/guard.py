@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.connections import leave_wal, open_existing, open
 from sqlite_consolidate.engine.limits import Limits
 from sqlite_consolidate.engine.sidecars import remove_own, sidecars_of
 from sqlite_consolidate.engine.sqlite_errors import in_use, is_in_use, is_read_only
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

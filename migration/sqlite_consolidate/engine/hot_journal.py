@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.connections import open_existing
-from sqlite_consolidate.engine.durable import sync, sync_folder
 from sqlite_consolidate.engine.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.processes import lock_owner
 from sqlite_consolidate.engine.rehearse import copy_workspace
 from sqlite_consolidate.engine.space import room
 from sqlite_consolidate.engine.survey import survey
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.model import Logs, Scan
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3

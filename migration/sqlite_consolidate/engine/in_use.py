@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import sqlite_errors
 from sqlite_consolidate.engine.files import is_wal, network, synchronized
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.processes import holders
-from sqlite_consolidate.plan.printable import counted
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

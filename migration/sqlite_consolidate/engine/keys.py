@@ -11,8 +11,8 @@ from sqlite_consolidate.engine.literals import shown
 from sqlite_consolidate.engine.schema import computed_keys, keys_of
 from sqlite_consolidate.engine.sql import folded, quoted
 from sqlite_consolidate.engine.transfer import copy, own_digest, source_digest
-from sqlite_consolidate.plan.printable import counted
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3

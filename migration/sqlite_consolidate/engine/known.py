@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.digest import TableDigest
     from sqlite_consolidate.engine.facts import Facts
     from sqlite_consolidate.engine.files import FileProblem
-    from sqlite_consolidate.engine.findings import Finding
     from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.findings import Finding
+    from sqlite_consolidate.problem import Problem
 
 
 @dataclass

@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.durable import sync_folder
+from sqlite_consolidate.atomic_files import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ import math
 import re
 from typing import Any
 
-from sqlite_consolidate.engine.row_differences import MASKED
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.row_differences import MASKED
+from sqlite_consolidate.text import one_line
 
 _EXACT_MANTISSA = 1 << 53
 _EXACT_EXPONENT = 22  # powers of ten up to this one are doubles themselves: one division or product reads a literal

@@ -10,10 +10,10 @@ import stat
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
-from sqlite_consolidate.engine.observation import Observation, not_required
 from sqlite_consolidate.engine.processes import SIDECARS
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.observation import Observation, not_required
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.durable import replace
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.atomic_files import replace
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.affinity import default_is_constant, stored_default
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.projection import ProjectedColumn, Projection, column_of
 from sqlite_consolidate.engine.sql import folded, keywords
-from sqlite_consolidate.plan.printable import counted, named
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import counted, named
 
 if TYPE_CHECKING:
     from pathlib import Path

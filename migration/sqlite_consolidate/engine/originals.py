@@ -17,13 +17,13 @@ from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.arrival import Arrival, arrival
 from sqlite_consolidate.engine.compare import Compared
 from sqlite_consolidate.engine.connections import exact_text, looking, open_existing
-from sqlite_consolidate.engine.findings import Finding
-from sqlite_consolidate.engine.row_differences import Disclosure
 from sqlite_consolidate.engine.schema import read
 from sqlite_consolidate.engine.snapshot import snapshot
 from sqlite_consolidate.engine.survey import survey
-from sqlite_consolidate.plan.printable import counted
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.row_differences import Disclosure
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3

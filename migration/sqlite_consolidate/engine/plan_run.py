@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.pipeline import Check
     from sqlite_consolidate.engine.stages import Stage
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
 
 class PlanRun(Pipeline):

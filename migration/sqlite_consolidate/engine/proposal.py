@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.mention import Mention
     from sqlite_consolidate.engine.proposal_python import Change
     from sqlite_consolidate.engine.scan_files import Scope
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
 
 @dataclass(frozen=True)

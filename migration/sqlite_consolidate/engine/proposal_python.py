@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.code_files import LINE_END, line_of, line_starts
 from sqlite_consolidate.engine.scan_python import line_of_name, named
 from sqlite_consolidate.engine.syntax import PythonCode, meaning, tree
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

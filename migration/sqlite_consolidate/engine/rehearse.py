@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.files import MAGIC, FileProblem, status_of
 from sqlite_consolidate.engine.snapshot import not_copied, snapshot
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

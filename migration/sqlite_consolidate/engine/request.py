@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import stages
-from sqlite_consolidate.engine.row_differences import Disclosure
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.row_differences import Disclosure
 
 if TYPE_CHECKING:
     from pathlib import Path

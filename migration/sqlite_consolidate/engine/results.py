@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.pipeline import Pipeline
 from sqlite_consolidate.engine.scan_files import Scope, scope_of
 from sqlite_consolidate.engine.schema import Schema, read
 from sqlite_consolidate.engine.smoke import observe
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.digest import TableDigest
     from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.manifest import Manifest
-    from sqlite_consolidate.engine.observation import Observation
     from sqlite_consolidate.engine.request import RunRequest
     from sqlite_consolidate.engine.rewriting import Rewrite
     from sqlite_consolidate.engine.smoke import SmokeResult
     from sqlite_consolidate.engine.stages import Stage
     from sqlite_consolidate.engine.steps import PutBack
     from sqlite_consolidate.engine.target_transaction import TargetTransaction
+    from sqlite_consolidate.observation import Observation
 else:
     pass
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import replace as replace_file
 from sqlite_consolidate.engine.code_files import CodeFile, is_python, line_of, read
-from sqlite_consolidate.engine.durable import replace as replace_file
-from sqlite_consolidate.engine.observation import Observation, equal, not_required
 from sqlite_consolidate.engine.syntax import PlainText, PythonCode, compiled, unfit
 from sqlite_consolidate.engine.syntax_inserts import import_statement, with_definitions, with_import
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.observation import Observation, equal, not_required
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

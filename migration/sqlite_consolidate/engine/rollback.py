@@ -9,17 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.atomic_files import move, replace
 from sqlite_consolidate.engine import manifest, restore
 from sqlite_consolidate.engine.backup import clear_scratch
 from sqlite_consolidate.engine.content import digest_or_reason, read_contents
 from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.digest import digest_file
-from sqlite_consolidate.engine.durable import move, replace
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.processes import holders
 from sqlite_consolidate.engine.standing import Standing, look_at
 from sqlite_consolidate.engine.steps import PutBack, Step, restored_observations, unless_refused
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import rollback
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.pipeline import Pipeline
 from sqlite_consolidate.engine.processes import holders
@@ -13,7 +12,8 @@ from sqlite_consolidate.engine.run_log import RolledBack
 from sqlite_consolidate.engine.sets import cut_short, last_finished
 from sqlite_consolidate.engine.sqlite_errors import in_use
 from sqlite_consolidate.engine.stages import ROLLBACK
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.connections import exact_text
 from sqlite_consolidate.engine.literals import shown
-from sqlite_consolidate.engine.row_differences import (
+from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.row_differences import (
     MOST,
     ColumnDifference,
     KeyValue,
@@ -23,7 +24,6 @@ from sqlite_consolidate.engine.row_differences import (
     RowDifferences,
     first_of,
 )
-from sqlite_consolidate.engine.sql import folded
 
 if TYPE_CHECKING:
     import sqlite3

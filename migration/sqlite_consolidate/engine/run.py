@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlite_consolidate
+from sqlite_consolidate.atomic_files import write_new
 from sqlite_consolidate.engine import archive as archives
 from sqlite_consolidate.engine import bystanders, history, logs, manifest, rollback, sets, stages
 from sqlite_consolidate.engine.applications import Applications
@@ -15,8 +16,6 @@ from sqlite_consolidate.engine.backup import copy_code, copy_database, dump_data
 from sqlite_consolidate.engine.checks import backup_set, committed, preflight, target
 from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.criteria import SMOKE
-from sqlite_consolidate.engine.durable import write_new
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.hot_journal import settle
 from sqlite_consolidate.engine.in_use import in_use
 from sqlite_consolidate.engine.ledger import RECORDED
@@ -31,8 +30,9 @@ from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.engine.target_transaction import TargetTransaction
 from sqlite_consolidate.engine.verdict import verdict
 from sqlite_consolidate.engine.version_control import noted, unified
-from sqlite_consolidate.plan.printable import printable
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3

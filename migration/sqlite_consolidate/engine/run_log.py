@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlite_consolidate.engine.findings import Finding, joined
-from sqlite_consolidate.engine.observation import Observation, Outcome, Relation, not_examined
-from sqlite_consolidate.engine.row_differences import Disclosure
 from sqlite_consolidate.engine.stages import Stage, stages_of
-from sqlite_consolidate.plan.printable import printable
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.findings import Finding, joined
+from sqlite_consolidate.observation import Observation, Outcome, Relation, not_examined
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.row_differences import Disclosure
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.exit_codes import ExitCode
     from sqlite_consolidate.engine.modes import Mode
-    from sqlite_consolidate.engine.row_differences import RowDifferences
+    from sqlite_consolidate.row_differences import RowDifferences
 
 StageOutcome = Literal["passed", "failed", "not run", "running"]
 

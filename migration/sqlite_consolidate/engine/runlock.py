@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sqlite_consolidate.engine.processes import lock_on
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from types import TracebackType

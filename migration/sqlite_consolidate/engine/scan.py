@@ -11,13 +11,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code_files import encoding_of, is_python, line_starts
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.mention import SHOWN, Kind, Mention, OldNames, excerpt
-from sqlite_consolidate.engine.observation import Observation, not_required
 from sqlite_consolidate.engine.scan_files import Scope, files_in, scope_of
 from sqlite_consolidate.engine.scan_python import python_mentions
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.observation import Observation, not_required
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

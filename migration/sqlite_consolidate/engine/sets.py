@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import history, manifest, rollback
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.file import load
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path

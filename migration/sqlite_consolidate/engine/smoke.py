@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING
 
 from sqlite_consolidate.engine.family import Family
 from sqlite_consolidate.engine.live_use import ON_A_COPY, LiveUse
-from sqlite_consolidate.engine.observation import Observation, Relation, equal
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.observation import Observation, Relation, equal
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.connections import looking, open_new
 from sqlite_consolidate.engine.files import MAGIC, has_hot_journal, is_wal
 from sqlite_consolidate.engine.processes import lock_owner
 from sqlite_consolidate.engine.sqlite_errors import in_use, is_in_use
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.files import is_there, size_with_sidecars, status_of
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan

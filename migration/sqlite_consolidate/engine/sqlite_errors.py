@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
     import sqlite3

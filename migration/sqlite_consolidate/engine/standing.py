@@ -12,8 +12,8 @@ from sqlite_consolidate.engine.content import bytes_of, read_contents
 from sqlite_consolidate.engine.objects import object_changes, objects_of
 from sqlite_consolidate.engine.restore import take_back
 from sqlite_consolidate.engine.sqlite_errors import in_use, is_in_use
-from sqlite_consolidate.plan.printable import counted
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3

@@ -19,7 +19,6 @@ from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.logs import LogMarks
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.objects import committed_objects
-from sqlite_consolidate.engine.observation import Observation
 from sqlite_consolidate.engine.pipeline import Pipeline
 from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
 from sqlite_consolidate.engine.rewriting import updated_observations
@@ -28,8 +27,9 @@ from sqlite_consolidate.engine.sets import last_finished, tables_not_moved
 from sqlite_consolidate.engine.smoke import SmokeResult, observe
 from sqlite_consolidate.engine.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.table_differences import unless_broken
+from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.plan.file import load
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.manifest import Manifest
     from sqlite_consolidate.engine.pipeline import Check
     from sqlite_consolidate.engine.request import RunRequest
-    from sqlite_consolidate.engine.row_differences import RowDifferences
     from sqlite_consolidate.engine.sets import BackupSet
     from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.row_differences import RowDifferences
 
 
 class StandingRun(Pipeline):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content import digest_or_reason, read_contents
 from sqlite_consolidate.engine.digest import digest_file
-from sqlite_consolidate.engine.observation import Observation, equal, explained
 from sqlite_consolidate.engine.table_differences import databases
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.observation import Observation, equal, explained
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

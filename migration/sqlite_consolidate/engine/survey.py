@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.facts import Facts, facts_of, unreadable
 from sqlite_consolidate.engine.files import FileProblem, file_problems, present
-from sqlite_consolidate.engine.findings import Finding
 from sqlite_consolidate.engine.future import Foretelling
 from sqlite_consolidate.engine.gather import DIRECT, Gathering
 from sqlite_consolidate.engine.keys import collisions
@@ -24,8 +23,9 @@ from sqlite_consolidate.engine.schema import Schema, Table
 from sqlite_consolidate.engine.space import room
 from sqlite_consolidate.engine.sql import folded
 from sqlite_consolidate.engine.trial import value_problems
-from sqlite_consolidate.plan.printable import counted
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3

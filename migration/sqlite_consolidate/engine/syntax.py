@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sqlite_consolidate.engine.code_files import Span, line_of, line_starts
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.projection import Projection
 from sqlite_consolidate.engine.row_comparison import Rows, compare_rows, shape_of
-from sqlite_consolidate.engine.row_differences import RowDifferences
 from sqlite_consolidate.engine.schema import Table, keys_of, read
 from sqlite_consolidate.engine.sql import folded
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.row_differences import RowDifferences
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,8 +9,8 @@ from sqlite_consolidate.engine.affinity import affinity
 from sqlite_consolidate.engine.connections import attach, scratch
 from sqlite_consolidate.engine.digest import digest_query
 from sqlite_consolidate.engine.sql import keywords
-from sqlite_consolidate.plan.printable import counted
-from sqlite_consolidate.plan.problem import Problem
+from sqlite_consolidate.problem import Problem
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3

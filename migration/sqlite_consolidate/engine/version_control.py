@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.evidence_file import record_from_json
 from sqlite_consolidate.engine.history import TABLE as HISTORY
-from sqlite_consolidate.engine.observation import Outcome
+from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.fleet.model import Fleet
 from sqlite_consolidate.plan.mistake import mistake_at, quoted
 from sqlite_consolidate.plan.places import place_of
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import Problem, ProblemError
 from sqlite_consolidate.plan.shape import validated
 from sqlite_consolidate.plan.toml_file import Kind, not_too_deep, read
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
 _FLEET = Kind(
     criterion="fleet-valid",

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.plan.file import load as load_plan
 from sqlite_consolidate.plan.mistake import mistake_at, quoted
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sqlite_consolidate.fleet.file import FleetFile
     from sqlite_consolidate.fleet.model import Entry, Fleet
-    from sqlite_consolidate.plan.problem import Loc, Problem
+    from sqlite_consolidate.problem import Loc, Problem
 
     # (worker, pattern) -> what is there; the worker is empty without a scheduler
     Look = Callable[[str, str], "Found"]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.modes import FleetVerb, Mode
-from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from sqlite_consolidate.fleet.file import FleetFile

@@ -10,9 +10,9 @@ from sqlite_consolidate.harness import interruption, report
 from sqlite_consolidate.harness.options import settings
 from sqlite_consolidate.harness.progress import teller
 from sqlite_consolidate.harness.refusals import refusal
-from sqlite_consolidate.plan.printable import printable
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.session import Hooks, Session, open_session
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlite_consolidate.audit.evidence import Record
-    from sqlite_consolidate.engine.findings import Finding
+    from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.session import Session
 
 _MOST_PROBLEMS = 50
@@ -58,7 +58,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the findings that ask for attention, and how many notes the report has beside them."""
-    from sqlite_consolidate.plan.printable import counted
+    from sqlite_consolidate.text import counted
 
     review = [finding for finding in findings if finding.level == "attention"]
     for finding in review[:_MOST_TO_REVIEW]:

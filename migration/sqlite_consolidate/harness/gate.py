@@ -19,7 +19,7 @@ from sqlite_consolidate.harness.lineup import is_of_stage, lineup_problems
 from sqlite_consolidate.harness.options import settings
 from sqlite_consolidate.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
 from sqlite_consolidate.harness.state import SESSION
-from sqlite_consolidate.plan.printable import marked, one_line, printable
+from sqlite_consolidate.text import marked, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

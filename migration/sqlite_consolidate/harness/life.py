@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.words import duration, size
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

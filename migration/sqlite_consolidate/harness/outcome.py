@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.harness import interruption
 from sqlite_consolidate.harness.state import SESSION, stage_of
-from sqlite_consolidate.plan.printable import printable
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,7 +8,7 @@ import pytest
 
 from sqlite_consolidate.harness.closing import last_lines
 from sqlite_consolidate.harness.state import SESSION, stage_of
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -10,7 +10,7 @@ import pytest
 
 import sqlite_consolidate
 from sqlite_consolidate.engine.stages import STAGES
-from sqlite_consolidate.plan.printable import marked, printable
+from sqlite_consolidate.text import marked, printable
 
 _NAMES = (("tests", "stages"), ("sqlite_consolidate", "stages"))
 _SHIPPED = Path(sqlite_consolidate.__file__).parent / "stages"  # in a wheel; pyproject.toml puts them there

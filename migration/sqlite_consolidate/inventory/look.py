@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.limits import Limits, seconds_for
 from sqlite_consolidate.engine.schema import Schema, Table, read
 from sqlite_consolidate.engine.sql import folded, quoted
 from sqlite_consolidate.engine.uses import of_trigger
-from sqlite_consolidate.plan.problem import ProblemError
+from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
 TRIED = 300_000_000
 """Bytes of target and sources up to which a proposal is tried on copies; above, the first rehearsal does it."""

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.limits import Limits
-from sqlite_consolidate.engine.observation import Observation, not_required
 from sqlite_consolidate.engine.stages import INVENTORY
 from sqlite_consolidate.inventory.propose import propose
 from sqlite_consolidate.inventory.revise import Revised, revise
 from sqlite_consolidate.inventory.take import Inventory, file_state, take
 from sqlite_consolidate.inventory.write import rendered, write
+from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.file import load
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

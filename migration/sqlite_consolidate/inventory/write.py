@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.durable import write_new
-from sqlite_consolidate.plan.printable import one_line
+from sqlite_consolidate.atomic_files import write_new
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

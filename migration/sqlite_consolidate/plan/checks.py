@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
     from types import EllipsisType
 
-    from sqlite_consolidate.plan.problem import Loc, Problem
+    from sqlite_consolidate.problem import Loc, Problem
 
 Data = dict[str, Any]
 Value = TypeVar("Value")

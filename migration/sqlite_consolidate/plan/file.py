@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.plan.checks import mistakes
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.plan.places import line_of
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import ProblemError
 from sqlite_consolidate.plan.shape import validated
 from sqlite_consolidate.plan.toml_file import Kind, not_too_deep, read
+from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
 
 _PLAN = Kind(

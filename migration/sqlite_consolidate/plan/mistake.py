@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlite_consolidate.plan.printable import one_line
-from sqlite_consolidate.plan.problem import Loc, Problem
+from sqlite_consolidate.problem import Loc, Problem
+from sqlite_consolidate.text import one_line
 
 __all__ = ["Loc", "heading", "mistake_at", "quoted", "short", "spoken"]
 

@@ -12,7 +12,7 @@ from sqlite_consolidate.plan.mistake import heading, mistake_at, quoted
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from sqlite_consolidate.plan.problem import Loc, Problem
+    from sqlite_consolidate.problem import Loc, Problem
 
 Whole = TypeVar("Whole", bound=BaseModel)
 

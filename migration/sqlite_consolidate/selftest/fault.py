@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.plan.problem import Problem, ProblemError
+from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.observation import Observation
 from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.observation import Observation
 
 if TYPE_CHECKING:
     from pathlib import Path

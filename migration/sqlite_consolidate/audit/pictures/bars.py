@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.audit.words import size
-from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,10 +6,10 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.engine.space import needs
 from sqlite_consolidate.engine.sql import folded
-from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.results import RunResults
     from sqlite_consolidate.plan.model import Plan, Source
-    from sqlite_consolidate.plan.problem import Problem
+    from sqlite_consolidate.problem import Problem
 
     class HasPlan(Protocol):
         """A run that was asked for by a plan, be it one with mistakes."""

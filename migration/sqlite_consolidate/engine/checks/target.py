@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import compare, compare_structure
 from sqlite_consolidate.engine.connections import pragma
-from sqlite_consolidate.engine.findings import Finding
+from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
     from sqlite_consolidate.engine.compare import Compared
-    from sqlite_consolidate.engine.observation import Observation
     from sqlite_consolidate.engine.results import RunResults
     from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.plan.model import Plan
 
     class Compares(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.plan.printable import counted, named
+from sqlite_consolidate.text import counted, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

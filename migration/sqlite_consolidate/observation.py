@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.plan.printable import counted
+from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlite_consolidate.engine.row_differences import RowDifferences
+    from sqlite_consolidate.row_differences import RowDifferences
 
 
 class Outcome(StrEnum):

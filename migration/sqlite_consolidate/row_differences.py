@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.plan.printable import counted, one_line
+from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

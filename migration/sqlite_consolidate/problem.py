@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
 
-from sqlite_consolidate.plan.printable import marked, printable
+from sqlite_consolidate.text import marked, printable
 
 # A key path in TOML names; indexes count from 0: ("source", 1, "table", 0, "on_conflict").
 Loc = tuple[str | int, ...]
