@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.request import Settings
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.session import Hooks, open_session
 

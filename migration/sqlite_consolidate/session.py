@@ -29,7 +29,7 @@ from sqlite_consolidate.engine.sets import already_consolidated, cut_short, last
 from sqlite_consolidate.engine.standing_run import CheckRun, OriginalsRun
 from sqlite_consolidate.engine.verdict import exit_code
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.plan.file import load, sha256
+from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.run_log import RolledBack
 from sqlite_consolidate.engine.stages import stages_of
 from sqlite_consolidate.engine.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Observation, Relation, at_most, equal, not_examined, not_required
-from sqlite_consolidate.plan.file import load, sha256
+from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

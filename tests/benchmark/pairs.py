@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlite_consolidate
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 
 from tests.benchmark.by_hand import command, sample_command
 from tests.benchmark.measuring import Measured, measured

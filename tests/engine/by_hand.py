@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.request import RunRequest, Settings
 from sqlite_consolidate.engine.stages import ORIGINALS
 from sqlite_consolidate.engine.standing_run import OriginalsRun
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 
 if TYPE_CHECKING:
     import sqlite3

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.request import RunRequest, Settings
 from sqlite_consolidate.engine.run import Run
 from sqlite_consolidate.engine.stages import FINAL, stages_of
-from sqlite_consolidate.plan.file import load, sha256
+from sqlite_consolidate.plan.loader import load, sha256
 
 if TYPE_CHECKING:
     import sqlite3

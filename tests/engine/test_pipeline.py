@@ -38,7 +38,7 @@ from sqlite_consolidate.engine.stages import (
 from sqlite_consolidate.engine.standing_run import CheckRun
 from sqlite_consolidate.engine.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 
 from tests.engine.small_workspace import (

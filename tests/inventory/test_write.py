@@ -19,7 +19,7 @@ from sqlite_consolidate.inventory.proposal import (
     ProposedSource,
 )
 from sqlite_consolidate.inventory.write import pattern, quoted, rendered, write
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 import sqlite_consolidate.sample
-from sqlite_consolidate.plan.editor import SCHEMA_FILE, json_schema
+from sqlite_consolidate.plan.json_schema import SCHEMA_FILE, json_schema
 
 PLANS = (
     Path(sqlite_consolidate.sample.__file__).parent / "tree" / "consolidation.toml",
@@ -31,7 +31,7 @@ def mistakes(plan: dict[str, Any]) -> list[str]:
 
 
 def test_the_shipped_schema_is_that_of_the_models() -> None:
-    """After a change of a model: python -m sqlite_consolidate.plan.editor."""
+    """After a change of a model: python -m sqlite_consolidate.plan.json_schema."""
     assert SCHEMA_FILE.read_text("utf-8") == json_schema()
 
 

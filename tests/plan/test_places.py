@@ -6,12 +6,12 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlite_consolidate.plan.places import line_of, place_of
+from sqlite_consolidate.plan.positions import line_of, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_consolidate.plan.mistake import Loc
+    from sqlite_consolidate.plan.mistakes import Loc
 
 # Each value that is asked for is the number of its own line.
 TRICKY = '''\

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from sqlite_consolidate.plan.checks import mistakes
+from sqlite_consolidate.plan.consistency import mistakes
 from sqlite_consolidate.plan.ddl import statements, trial
-from sqlite_consolidate.plan.mistake import spoken
+from sqlite_consolidate.plan.mistakes import spoken
 
 HEAD = 'target = "workspace.db"\n'
 QUEUE = '[[source]]\nname = "queue"\nfile = "queue.db"\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from sqlite_consolidate.plan.mistake import mistake_at
+from sqlite_consolidate.plan.mistakes import mistake_at
 from sqlite_consolidate.problem import Problem, ProblemError
 
 LOCKED = Problem("in-use", "a.db", "is locked.", "Stop it.")

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.criteria import CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.stages import stages_of
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.selftest.committed import of_smoke_tests
 from sqlite_consolidate.selftest.fault import Fault, Moment, not_planted
 from sqlite_consolidate.selftest.table import FAULTS

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.request import Settings
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.selftest.selftest_run import SelftestRun
 from sqlite_consolidate.selftest.table import faults_of

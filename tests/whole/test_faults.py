@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from sqlite_consolidate.audit.faults_table import TABLE
 from sqlite_consolidate.engine.criteria import CAN_FAIL, FAULTLESS
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.selftest.table import faults_of
 
 from tests.whole.whole_run import REPOSITORY, Ran, Workspace

@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.audit.rehearsals import last_rehearsal
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.plan.file import load, sha256
+from sqlite_consolidate.plan.loader import load, sha256
 
 from tests.whole.forgery import entry_of, forge, moved_back
 from tests.whole.whole_run import Workspace, small_workspace

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.engine import hot_journal
 from sqlite_consolidate.engine.files import JOURNAL_MAGIC, has_hot_journal
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 
 from tests.engine.small_workspace import in_a_child
 from tests.thorough import thorough

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.engine.proposal import propose
 from sqlite_consolidate.engine.scan_files import scope_of
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
 
 from tests.whole.real_project import PLAN, REFERENCES, REST, real_project, run_git

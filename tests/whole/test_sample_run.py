@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.criteria import CRITERIA
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.stages import STAGES
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
 
 from tests.whole.whole_run import Ran, Workspace

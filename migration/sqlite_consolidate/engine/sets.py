@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.sql import folded
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

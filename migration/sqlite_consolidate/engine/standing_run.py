@@ -28,7 +28,7 @@ from sqlite_consolidate.engine.smoke import SmokeResult, observe
 from sqlite_consolidate.engine.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.table_differences import unless_broken
 from sqlite_consolidate.observation import Observation
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

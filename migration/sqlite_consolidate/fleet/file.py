@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.fleet.model import Fleet
-from sqlite_consolidate.plan.mistake import mistake_at, quoted
-from sqlite_consolidate.plan.places import place_of
-from sqlite_consolidate.plan.shape import validated
+from sqlite_consolidate.plan.fields import validated
+from sqlite_consolidate.plan.mistakes import mistake_at, quoted
+from sqlite_consolidate.plan.positions import place_of
 from sqlite_consolidate.plan.toml_file import Kind, not_too_deep, read
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line

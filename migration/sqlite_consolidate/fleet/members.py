@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.plan.file import load as load_plan
-from sqlite_consolidate.plan.mistake import mistake_at, quoted
+from sqlite_consolidate.plan.loader import load as load_plan
+from sqlite_consolidate.plan.mistakes import mistake_at, quoted
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ _MODULES = (
     "sqlite_consolidate.engine.scan",
     "sqlite_consolidate.engine.smoke",
     "sqlite_consolidate.engine.bystanders",
-    "sqlite_consolidate.plan.file",
+    "sqlite_consolidate.plan.loader",
 )
 
 for _module in _MODULES:

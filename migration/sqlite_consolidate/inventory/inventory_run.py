@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.in_use import unexamined
 from sqlite_consolidate.engine.pipeline import Pipeline
 from sqlite_consolidate.engine.stages import INVENTORY
 from sqlite_consolidate.inventory.taking import Taking, as_data, databases_found, only_looked, plan_proposed
-from sqlite_consolidate.plan.file import sha256
+from sqlite_consolidate.plan.loader import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.inventory.proposal import LeftOut
 from sqlite_consolidate.inventory.propose import apart
 from sqlite_consolidate.inventory.write import rendered
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.model import Scan
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sqlite_consolidate.inventory.revise import Revised, revise
 from sqlite_consolidate.inventory.take import Inventory, file_state, take
 from sqlite_consolidate.inventory.write import rendered, write
 from sqlite_consolidate.observation import Observation, not_required
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.plan.mistake import quoted, short
+from sqlite_consolidate.plan.mistakes import quoted, short
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sqlite_consolidate.plan.mistake import short
+from sqlite_consolidate.plan.mistakes import short
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.pipeline import FORESEEN, go_through, in_words
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.plan.file import load
+from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.selftest.copies import contents, differences
 from sqlite_consolidate.selftest.fault import Moment, WorkspaceCopy

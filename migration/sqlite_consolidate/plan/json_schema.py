@@ -1,6 +1,6 @@
 """Editor: the JSON Schema of a plan file, by which editors complete and check it; generated from the models.
 
-``python -m sqlite_consolidate.plan.editor`` writes it anew; a test keeps it equal to the models.
+``python -m sqlite_consolidate.plan.json_schema`` writes it anew; a test keeps it equal to the models.
 """
 
 from __future__ import annotations

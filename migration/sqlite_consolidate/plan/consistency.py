@@ -1,7 +1,7 @@
 """What is wrong between the parts of a plan: what no single part can see of itself.
 
 The checks read what TOML gave, not the validated plan, so that one wrong value elsewhere does not silence them. They
-step over whatever has the wrong type: saying that is :mod:`sqlite_consolidate.plan.shape`'s task.
+step over whatever has the wrong type: saying that is :mod:`sqlite_consolidate.plan.fields`'s task.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlite_consolidate.plan.ddl import trial
-from sqlite_consolidate.plan.mistake import mistake_at, quoted, spoken
+from sqlite_consolidate.plan.mistakes import mistake_at, quoted, spoken
 from sqlite_consolidate.plan.model import Plan
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from sqlite_consolidate.plan.mistake import heading, mistake_at, quoted
+from sqlite_consolidate.plan.mistakes import heading, mistake_at, quoted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.plan.checks import mistakes
+from sqlite_consolidate.plan.consistency import mistakes
+from sqlite_consolidate.plan.fields import validated
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.plan.places import line_of
-from sqlite_consolidate.plan.shape import validated
+from sqlite_consolidate.plan.positions import line_of
 from sqlite_consolidate.plan.toml_file import Kind, not_too_deep, read
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
