@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.connections import attached, open_new, open_readonly
 from sqlite_consolidate.engine.digest import digest_table
-from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sqlite.connections import attached, open_new, open_readonly
+from sqlite_consolidate.engine.sqlite.schema import read
 
 from tests.benchmark.measuring import Measured, measured
 from tests.benchmark.results import Result

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from sqlite_consolidate.engine.guard import Guard
     from sqlite_consolidate.engine.manifest import CodeCopy, Manifest
+    from sqlite_consolidate.engine.sqlite.write_lock import Guard
     from sqlite_consolidate.engine.steps import Step
     from sqlite_consolidate.problem import Problem
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.digest import digest_tables
-from sqlite_consolidate.engine.files import has_hot_journal
 from sqlite_consolidate.engine.restore import write_version
-from sqlite_consolidate.engine.schema import marks, read
+from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.files import has_hot_journal
+from sqlite_consolidate.engine.sqlite.schema import marks, read
 
 from tests.crash.injector import Call, calls_of, strike
 from tests.crash.power_cut import Disk

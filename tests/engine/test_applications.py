@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.applications import Applications
-from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.digest import digest_tables
-from sqlite_consolidate.engine.guard import Guard
 from sqlite_consolidate.engine.logs import mark
-from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.plan.model import Logs, Plan, Smoke, Source
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine import archive, manifest
-from sqlite_consolidate.engine.guard import Guard
 from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import SET, STAMP, build, execute

@@ -15,8 +15,8 @@ from sqlite_consolidate.engine.aside import Aside
 from sqlite_consolidate.engine.backup import dump_database
 from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.digest import digest_file
-from sqlite_consolidate.engine.limits import Limits
 from sqlite_consolidate.engine.manifest import read
+from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.stages import BACKUP, PREFLIGHT
 from sqlite_consolidate.engine.verdict import verdict
 from sqlite_consolidate.observation import Outcome

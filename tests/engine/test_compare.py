@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 from sqlite_consolidate.engine import compare, compare_structure
-from sqlite_consolidate.engine.connections import open_readonly
 from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.digest import digest_tables
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.plan.model import RequiredTable
 
 from tests.engine.comparisons import consolidation, every

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlite_consolidate.engine import connections
-from sqlite_consolidate.engine.connections import (
+from sqlite_consolidate.engine.sqlite import connections
+from sqlite_consolidate.engine.sqlite.connections import (
     attach,
     attached,
     exact_text,

@@ -6,8 +6,8 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.connections import open_memory
-from sqlite_consolidate.engine.limits import Deadline, seconds_for
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.limits import Deadline, seconds_for
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from sqlite_consolidate.engine.connections import open_memory
-from sqlite_consolidate.engine.declared import checks, columns, declared, likeness, properties, words
-from sqlite_consolidate.engine.schema import Schema, read
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.declared import checks, columns, declared, likeness, properties, words
+from sqlite_consolidate.engine.sqlite.schema import Schema, read
 
 PARENT = "CREATE TABLE parent(id INTEGER PRIMARY KEY, code TEXT UNIQUE)"
 

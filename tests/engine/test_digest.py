@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlite_consolidate.engine.connections import open_existing, open_memory, open_new, open_readonly
 from sqlite_consolidate.engine.digest import (
     TableDigest,
     digest_database,
@@ -18,7 +17,8 @@ from sqlite_consolidate.engine.digest import (
     digest_table,
     digest_tables,
 )
-from sqlite_consolidate.engine.schema import marks, read
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory, open_new, open_readonly
+from sqlite_consolidate.engine.sqlite.schema import marks, read
 
 if TYPE_CHECKING:
     import sqlite3

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlite_consolidate.engine import files, in_use
-from sqlite_consolidate.engine.files import NETWORK, kind_of, network, synchronized
+from sqlite_consolidate.engine import in_use
+from sqlite_consolidate.engine.sqlite import files
+from sqlite_consolidate.engine.sqlite.files import NETWORK, kind_of, network, synchronized
 from sqlite_consolidate.plan.model import Plan
 
 from tests.whole.whole_run import execute

@@ -9,9 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import connections
-from sqlite_consolidate.engine.connections import looking, open_existing, open_new, open_readonly, pragma
-from sqlite_consolidate.engine.guard import Guard
+from sqlite_consolidate.engine.sqlite import connections
+from sqlite_consolidate.engine.sqlite.connections import looking, open_existing, open_new, open_readonly, pragma
+from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.connections import open_existing, open_new
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 
 from tests.engine.small_workspace import execute
 

@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.connections import limits_of, open_memory
 from sqlite_consolidate.engine.digest import digest_table
-from sqlite_consolidate.engine.limits import COUNTED, Limits
-from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
+from sqlite_consolidate.engine.sqlite.limits import COUNTED, Limits
+from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.engine.verdict import verdict
 

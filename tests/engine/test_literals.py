@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sqlite_consolidate.engine.connections import open_memory
 from sqlite_consolidate.engine.literals import literal
+from sqlite_consolidate.engine.sqlite.connections import open_memory
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine import check, manifest, rollback
-from sqlite_consolidate.engine.connections import exact_text, open_memory
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.objects import committed_objects, object_changes, objects_of
+from sqlite_consolidate.engine.sqlite.connections import exact_text, open_memory
 
 from tests.engine.small_workspace import STAMP, execute
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine import compare, compare_structure, originals
-from sqlite_consolidate.engine.connections import open_existing
+from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.sample.build import build

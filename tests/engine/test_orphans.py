@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlite_consolidate.engine.connections import open_memory
-from sqlite_consolidate.engine.sqlite_checks import UNCHECKABLE, damage, orphans
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.integrity import UNCHECKABLE, damage, orphans
 
 
 def test_orphans_are_counted_by_child_and_parent() -> None:

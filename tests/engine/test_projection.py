@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlite_consolidate.engine.connections import open_memory
 from sqlite_consolidate.engine.digest import digest_query, digest_table
 from sqlite_consolidate.engine.move import Move, fit, move_of_target
 from sqlite_consolidate.engine.projection import Projection, Staging
-from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.connections import open_memory
 from sqlite_consolidate.engine.digest import digest_table
-from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.target_transaction import Reading
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine import standing
-from sqlite_consolidate.engine.connections import open_existing, open_new
 from sqlite_consolidate.engine.restore import Known, overwrite
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.standing import look_at
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from sqlite_consolidate.engine import manifest, restore
 from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.history import TABLE
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.processes import holders
 from sqlite_consolidate.engine.rollback import changed_since, put_back
+from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.engine.stages import BACKUP, REFERENCES, VERIFY
 from sqlite_consolidate.problem import ProblemError
 
@@ -426,7 +426,7 @@ def test_a_target_that_is_in_use_is_refused_in_words(
     root: Path, statements: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It neither hangs nor puts half of it back: names and code stay as the migration left them."""
-    monkeypatch.setattr("sqlite_consolidate.engine.connections.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("sqlite_consolidate.engine.sqlite.connections.BUSY_SECONDS", 0.2)
     with another_process(root / "workspace.db", *statements):
         names = sorted(path.name for path in root.rglob("*"))
         code = (root / "app/tasks.py").read_bytes()
@@ -652,7 +652,7 @@ def test_rows_written_between_look_and_act_are_kept(
 
 def test_a_source_that_is_locked_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was not archived yet, and somebody is in the middle of a transaction that is on the disk in part."""
-    monkeypatch.setattr("sqlite_consolidate.engine.connections.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("sqlite_consolidate.engine.sqlite.connections.BUSY_SECONDS", 0.2)
     root = build(tmp_path / "workspace")
     consolidate(a_run(root), until=REFERENCES)
     fill = "CREATE TABLE half AS SELECT randomblob(100000)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.connections import attach, open_memory, open_new, open_readonly
-from sqlite_consolidate.engine.schema import Schema, Table, read
+from sqlite_consolidate.engine.sqlite.connections import attach, open_memory, open_new, open_readonly
+from sqlite_consolidate.engine.sqlite.schema import Schema, Table, read
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,8 +7,8 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import open_existing, open_new
-from sqlite_consolidate.engine.sidecars import remove_own
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
+from sqlite_consolidate.engine.sqlite.sidecars import remove_own
 
 if TYPE_CHECKING:
     from pathlib import Path

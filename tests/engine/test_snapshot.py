@@ -9,9 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import connections
-from sqlite_consolidate.engine.connections import open_existing, open_new
 from sqlite_consolidate.engine.snapshot import snapshot
+from sqlite_consolidate.engine.sqlite import connections
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlite_consolidate.engine.connections import open_memory
-from sqlite_consolidate.engine.sql import folded, keywords, listed, module_of, quoted, with_name, without_end
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.sql import folded, keywords, listed, module_of, quoted, with_name, without_end
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
     lambda name: not name.lower().startswith("sqlite_")

@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import sqlite_errors
 from sqlite_consolidate.engine.aside import Aside
-from sqlite_consolidate.engine.connections import open_existing, open_memory, open_new, open_readonly
+from sqlite_consolidate.engine.sqlite import errors as sqlite_errors
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory, open_new, open_readonly
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_lock_is_known_by_its_code(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another connection holds it; the same error is neither damage nor a missing permission."""
-    monkeypatch.setattr("sqlite_consolidate.engine.connections.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("sqlite_consolidate.engine.sqlite.connections.BUSY_SECONDS", 0.0)
     with closing(open_existing(path)) as first, closing(open_existing(path)) as second:
         first.execute("BEGIN EXCLUSIVE")
         error = error_of(second, "SELECT * FROM t")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_consolidate.engine import compare
-from sqlite_consolidate.engine.connections import attached, open_readonly
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.connections import attached, open_readonly
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.transfer import copy, own_digest, raise_mark, settled_keys, source_digest
 from sqlite_consolidate.problem import ProblemError
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import connections
-from sqlite_consolidate.engine.files import has_hot_journal
 from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.sqlite import connections
+from sqlite_consolidate.engine.sqlite.files import has_hot_journal
 from sqlite_consolidate.engine.stages import PREFLIGHT
 
 from tests.engine.small_workspace import PLAN, a_run, build, execute, in_a_child

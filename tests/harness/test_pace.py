@@ -6,10 +6,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.connections import open_memory
 from sqlite_consolidate.engine.digest import digest_table
-from sqlite_consolidate.engine.limits import COUNTED, Progress, size_of
-from sqlite_consolidate.engine.schema import read
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.limits import COUNTED, Progress, size_of
+from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.harness.life import bar, left, pace
 
 if TYPE_CHECKING:

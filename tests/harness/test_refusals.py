@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlite_consolidate.engine import connections
+from sqlite_consolidate.engine.sqlite import connections
 
 from tests.harness.staged_project import StagedProject, staged_project, whole
 

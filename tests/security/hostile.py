@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sql import listed, quoted
+from sqlite_consolidate.engine.sqlite.sql import listed, quoted
 
 from tests.whole.whole_run import Workspace, execute
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import open_existing
+from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.sample.build import build
 
 from tests.whole.whole_run import Workspace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
-from sqlite_consolidate.engine.connections import library
+from sqlite_consolidate.engine.sqlite.connections import library
 from sqlite_consolidate.engine.stages import STAGES
 from sqlite_consolidate.harness import life
 

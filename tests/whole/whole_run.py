@@ -27,11 +27,11 @@ from sqlite_consolidate.audit.entries_check import consistent
 from sqlite_consolidate.audit.page_check import faithful
 from sqlite_consolidate.audit.told import tell
 from sqlite_consolidate.audit.verdict_check import adding_up, following
-from sqlite_consolidate.engine import connections
 from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.pipeline import go_through
 from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.harness.closing import last_lines
 from sqlite_consolidate.harness.state import SESSION, stage_of

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks.committed import DOCUMENTS
 from sqlite_consolidate.engine.criteria import SMOKE
 from sqlite_consolidate.engine.history import TABLE as HISTORY
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:

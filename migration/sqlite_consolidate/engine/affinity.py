@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import open_memory
 from sqlite_consolidate.engine.literals import literal
-from sqlite_consolidate.engine.sql import keywords
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.sql import keywords
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.schema import Column
+    from sqlite_consolidate.engine.sqlite.schema import Column
 else:
     from sqlite_utils.utils import sqlite3
 

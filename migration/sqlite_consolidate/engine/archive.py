@@ -17,10 +17,10 @@ from sqlite_consolidate.observation import Observation, equal, explained, not_re
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.guard import Guard
     from sqlite_consolidate.engine.ledger import Ledger
-    from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.write_lock import Guard
 
 _SIDECARS = ("-wal", "-shm", "-journal")
 

@@ -11,8 +11,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.row_comparison import Rows, compare_rows, digest_of, shape_of
-from sqlite_consolidate.engine.schema import Table, keys_of
-from sqlite_consolidate.engine.sql import quoted
+from sqlite_consolidate.engine.sqlite.schema import Table, keys_of
+from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.row_differences import Kind, RowDifferences
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_consolidate.engine.limits import Limits
-from sqlite_consolidate.engine.sqlite_errors import coded, interrupted
+from sqlite_consolidate.engine.sqlite.errors import coded, interrupted
+from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.problem import Problem, ProblemError
 
 WORTH_A_PROCESS = 16_000_000

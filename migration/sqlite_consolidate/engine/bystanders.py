@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.atomic_files import make_private_folder, move
-from sqlite_consolidate.engine.processes import SIDECARS
+from sqlite_consolidate.engine.sqlite.processes import SIDECARS
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine import history
 from sqlite_consolidate.engine.compare_structure import Structure, indexes_of, kinds_that_differ
 from sqlite_consolidate.engine.digest import TableDigest, digest_table
-from sqlite_consolidate.engine.schema import keys_of, marks
-from sqlite_consolidate.engine.sql import folded, quoted
-from sqlite_consolidate.engine.sqlite_checks import CHECK_CACHE_KB, orphans
+from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans
+from sqlite_consolidate.engine.sqlite.schema import keys_of, marks
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.observation import Observation, at_least, at_most, equal, explained, not_required
 from sqlite_consolidate.row_differences import unexplained
 from sqlite_consolidate.text import counted
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.arrival import Arrival
     from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.engine.schema import Key
+    from sqlite_consolidate.engine.sqlite.schema import Key
     from sqlite_consolidate.engine.transfer import Transferred
     from sqlite_consolidate.row_differences import RowDifferences
 

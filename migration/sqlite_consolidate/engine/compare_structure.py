@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.declared import clauses_of, columns, declared, likeness, properties, words
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.declared import clauses_of, columns, declared, likeness, properties, words
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from sqlite_consolidate.engine.known import Survey
-    from sqlite_consolidate.engine.schema import Index, Named, Schema, Table
-    from sqlite_consolidate.engine.statements import Statement
+    from sqlite_consolidate.engine.sqlite.schema import Index, Named, Schema, Table
+    from sqlite_consolidate.engine.sqlite.statements import Statement
     from sqlite_consolidate.plan.model import Plan
 
 _OF_SHAPE = ("STRICT", "WITHOUT ROWID")  # kinds of declarations that tables-created compares, and columns

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.aside import WORTH_A_PROCESS, Aside
-from sqlite_consolidate.engine.connections import limits_of, looking, open_new, pragma
 from sqlite_consolidate.engine.digest import TableDigest, digest_database, digest_table, digest_tables
 from sqlite_consolidate.engine.dump import load_dump
-from sqlite_consolidate.engine.limits import Limits
-from sqlite_consolidate.engine.schema import Schema, marks, read
-from sqlite_consolidate.engine.sql import quoted
+from sqlite_consolidate.engine.sqlite.connections import limits_of, looking, open_new, pragma
+from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.engine.sqlite.schema import Schema, marks, read
+from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
     from typing import BinaryIO
 
-    from sqlite_consolidate.engine.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -23,18 +23,18 @@ import marshal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import exact_text, limits_of
-from sqlite_consolidate.engine.limits import COUNTED
 from sqlite_consolidate.engine.projection import Projection
-from sqlite_consolidate.engine.sql import without_end
-from sqlite_consolidate.engine.sqlite_errors import code_of
+from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
+from sqlite_consolidate.engine.sqlite.errors import code_of
+from sqlite_consolidate.engine.sqlite.limits import COUNTED
+from sqlite_consolidate.engine.sqlite.sql import without_end
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -115,7 +115,7 @@ def digest_table(
 
     Args:
         con: Open connection; only read from.
-        table: The table, as :func:`sqlite_consolidate.engine.schema.read` found it.
+        table: The table, as :func:`sqlite_consolidate.engine.sqlite.schema.read` found it.
         database: ``main``, or the name it is attached under.
         with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
         where: SQL condition of the rows that count; empty: all do.

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-from sqlite_consolidate.engine.connections import exact_text, limits_of
 from sqlite_consolidate.engine.literals import literal, text_literal
-from sqlite_consolidate.engine.schema import marks, read
-from sqlite_consolidate.engine.sql import folded, listed, quoted
+from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
+from sqlite_consolidate.engine.sqlite.schema import marks, read
+from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from sqlite_consolidate.engine.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.move import fit
-from sqlite_consolidate.engine.schema import read
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.table_differences import (
     NOT_AVAILABLE,
     Side,
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.engine.manifest import Manifest
     from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.engine.schema import Table
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema import Table
     from sqlite_consolidate.plan.model import Plan
 else:
     pass

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.aside import WORTH_A_PROCESS, Aside
 from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.files import FileProblem, has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.foresee import is_foreseeable
-from sqlite_consolidate.engine.guard import Guard
-from sqlite_consolidate.engine.limits import Limits, out_of_proportion, seconds_for
-from sqlite_consolidate.engine.schema import Schema, marks, read
-from sqlite_consolidate.engine.sqlite_checks import damage, orphans
-from sqlite_consolidate.engine.sqlite_errors import is_damaged, missing_kind
+from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_kind
+from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars
+from sqlite_consolidate.engine.sqlite.integrity import damage, orphans
+from sqlite_consolidate.engine.sqlite.limits import Limits, out_of_proportion, seconds_for
+from sqlite_consolidate.engine.sqlite.schema import Schema, marks, read
+from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import uses
-from sqlite_consolidate.engine.connections import limits_of, open_memory
 from sqlite_consolidate.engine.planned import made_by
-from sqlite_consolidate.engine.schema import Schema, read
-from sqlite_consolidate.engine.sql import folded, quoted, with_name
-from sqlite_consolidate.engine.sqlite_errors import missing_kind
-from sqlite_consolidate.engine.statements import Statement, is_same, own_statements, same_statement
+from sqlite_consolidate.engine.sqlite import dependencies as uses
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
+from sqlite_consolidate.engine.sqlite.errors import missing_kind
+from sqlite_consolidate.engine.sqlite.schema import Schema, read
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted, with_name
+from sqlite_consolidate.engine.sqlite.statements import Statement, is_same, own_statements, same_statement
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.limits import Limits
-    from sqlite_consolidate.engine.schema import Named
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema import Named
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import attach, exact_text, limits_of, looking, open_new
 from sqlite_consolidate.engine.projection import Staging
+from sqlite_consolidate.engine.sqlite.connections import attach, exact_text, limits_of, looking, open_new
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.limits import Limits
-    from sqlite_consolidate.engine.schema import Table
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema import Table
 
 DIRECT = 8
 """Sources that are attached as they are, if they can be: ten less the scratch database and one to spare."""

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import sync, sync_folder
-from sqlite_consolidate.engine.connections import open_existing
-from sqlite_consolidate.engine.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
-from sqlite_consolidate.engine.processes import lock_owner
 from sqlite_consolidate.engine.rehearse import copy_workspace
 from sqlite_consolidate.engine.space import room
+from sqlite_consolidate.engine.sqlite.connections import open_existing
+from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
+from sqlite_consolidate.engine.sqlite.processes import lock_owner
 from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.model import Logs, Scan
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from sqlite_consolidate.engine.known import Survey
-    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import sqlite_errors
-from sqlite_consolidate.engine.files import is_wal, network, synchronized
-from sqlite_consolidate.engine.processes import holders
+from sqlite_consolidate.engine.sqlite import errors as sqlite_errors
+from sqlite_consolidate.engine.sqlite.files import is_wal, network, synchronized
+from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.processes import Holder
+    from sqlite_consolidate.engine.sqlite.processes import Holder
     from sqlite_consolidate.plan.model import Plan
 
 DATABASE_OPEN = "database-open"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlite_consolidate.engine.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
 from sqlite_consolidate.engine.digest import TableDigest
 from sqlite_consolidate.engine.literals import shown
-from sqlite_consolidate.engine.schema import computed_keys, keys_of
-from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
+from sqlite_consolidate.engine.sqlite.schema import computed_keys, keys_of
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.engine.transfer import copy, own_digest, source_digest
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.engine.move import Move, Party
     from sqlite_consolidate.engine.projection import Projection
-    from sqlite_consolidate.engine.schema import Key, Table
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema import Key, Table
 
 
 def unsettled(

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.future import Future
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.digest import TableDigest
     from sqlite_consolidate.engine.facts import Facts
-    from sqlite_consolidate.engine.files import FileProblem
     from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.problem import Problem
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.affinity import default_is_constant, stored_default
 from sqlite_consolidate.engine.projection import ProjectedColumn, Projection, column_of
-from sqlite_consolidate.engine.sql import folded, keywords
+from sqlite_consolidate.engine.sqlite.sql import folded, keywords
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted, named
@@ -17,7 +17,7 @@ from sqlite_consolidate.text import counted, named
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.schema import Column, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema import Column, Schema, Table
     from sqlite_consolidate.plan.model import ConflictPolicy, Source, TableMap
 
 MAX_COLUMN = 2000  # of a SELECT; a table of so many has no room in it for the rowid

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.arrival import Arrival, arrival
 from sqlite_consolidate.engine.compare import Compared
-from sqlite_consolidate.engine.connections import exact_text, looking, open_existing
-from sqlite_consolidate.engine.schema import read
 from sqlite_consolidate.engine.snapshot import snapshot
+from sqlite_consolidate.engine.sqlite.connections import exact_text, looking, open_existing
+from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
 
-    from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.engine.schema import Table
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema import Table
     from sqlite_consolidate.plan.model import Plan
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.criteria import criteria_in, criterion_named
-from sqlite_consolidate.engine.limits import Limits
 from sqlite_consolidate.engine.run_log import RunLog
+from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.stages import stage_named, stages_of
 from sqlite_consolidate.observation import Observation, not_examined
 from sqlite_consolidate.problem import Problem, ProblemError

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import open_memory
-from sqlite_consolidate.engine.sql import folded, quoted
-from sqlite_consolidate.engine.statements import Statement
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.statements import Statement
 from sqlite_consolidate.plan.ddl import statements
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.limits import Limits
-    from sqlite_consolidate.engine.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.limits import Limits
+    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
     from sqlite_consolidate.plan.model import TableMap
 else:
     from sqlite_utils.utils import sqlite3

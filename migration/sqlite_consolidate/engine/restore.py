@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import make_private_folder, sync_folder
 from sqlite_consolidate.engine.aside import Aside
 from sqlite_consolidate.engine.backup import settle
-from sqlite_consolidate.engine.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
 from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.files import MAGIC, has_hot_journal
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.sqlite_errors import in_use, is_in_use
+from sqlite_consolidate.engine.sqlite.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
+from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
+from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 

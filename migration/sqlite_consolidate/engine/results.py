@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlite_consolidate.engine import manifest, stages
 from sqlite_consolidate.engine.compare import Compared
-from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.content import Content, Reader
 from sqlite_consolidate.engine.explain import RowsBefore
-from sqlite_consolidate.engine.files import size_with_sidecars, status_of
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.pipeline import Pipeline
 from sqlite_consolidate.engine.scan_files import Scope, scope_of
-from sqlite_consolidate.engine.schema import Schema, read
 from sqlite_consolidate.engine.smoke import observe
+from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.files import size_with_sidecars, status_of
+from sqlite_consolidate.engine.sqlite.schema import Schema, read
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.content import digest_or_reason, read_contents
 from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.digest import digest_file
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.processes import holders
+from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.engine.standing import Standing, look_at
 from sqlite_consolidate.engine.steps import PutBack, Step, restored_observations, unless_refused
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -24,8 +24,8 @@ from sqlite_consolidate.problem import Problem, ProblemError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.engine.manifest import DatabaseCopy, Manifest
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.objects import committed_objects
 
 _ATTEMPTS = 100

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine import rollback
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.pipeline import Pipeline
-from sqlite_consolidate.engine.processes import holders
 from sqlite_consolidate.engine.run_log import RolledBack
 from sqlite_consolidate.engine.sets import cut_short, last_finished
-from sqlite_consolidate.engine.sqlite_errors import in_use
+from sqlite_consolidate.engine.sqlite.errors import in_use
+from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.engine.stages import ROLLBACK
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError

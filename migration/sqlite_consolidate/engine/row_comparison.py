@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.connections import exact_text
 from sqlite_consolidate.engine.literals import shown
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.connections import exact_text
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import (
     MOST,
     ColumnDifference,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from sqlite_consolidate.engine.schema import Key
+    from sqlite_consolidate.engine.sqlite.schema import Key
 
 Row = tuple[Any, ...]
 

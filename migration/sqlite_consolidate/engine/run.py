@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import ExitStack
 
-    from sqlite_consolidate.engine.files import FileProblem
-    from sqlite_consolidate.engine.guard import Guard
     from sqlite_consolidate.engine.pipeline import Check
+    from sqlite_consolidate.engine.sqlite.files import FileProblem
+    from sqlite_consolidate.engine.sqlite.write_lock import Guard
     from sqlite_consolidate.engine.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3

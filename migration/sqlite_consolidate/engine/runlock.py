@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlite_consolidate.engine.processes import lock_on
+from sqlite_consolidate.engine.sqlite.processes import lock_on
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
 

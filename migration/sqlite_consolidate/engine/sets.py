@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine import history, manifest, rollback
 from sqlite_consolidate.engine.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import looking, open_new
-from sqlite_consolidate.engine.files import MAGIC, has_hot_journal, is_wal
-from sqlite_consolidate.engine.processes import lock_owner
-from sqlite_consolidate.engine.sqlite_errors import in_use, is_in_use
+from sqlite_consolidate.engine.sqlite.connections import looking, open_new
+from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
+from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal, is_wal
+from sqlite_consolidate.engine.sqlite.processes import lock_owner
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

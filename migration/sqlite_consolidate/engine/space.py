@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.files import is_there, size_with_sidecars, status_of
+from sqlite_consolidate.engine.sqlite.files import is_there, size_with_sidecars, status_of
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import history
 from sqlite_consolidate.engine.aside import WORTH_A_PROCESS
-from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.content import bytes_of, read_contents
 from sqlite_consolidate.engine.objects import object_changes, objects_of
 from sqlite_consolidate.engine.restore import take_back
-from sqlite_consolidate.engine.sqlite_errors import in_use, is_in_use
+from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import counted
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.digest import TableDigest
-    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 

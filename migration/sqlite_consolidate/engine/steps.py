@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.limits import Limits
     from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.facts import Facts, facts_of, unreadable
-from sqlite_consolidate.engine.files import FileProblem, file_problems, present
 from sqlite_consolidate.engine.future import Foretelling
 from sqlite_consolidate.engine.gather import DIRECT, Gathering
 from sqlite_consolidate.engine.keys import collisions
 from sqlite_consolidate.engine.known import Survey
-from sqlite_consolidate.engine.limits import Limits, seconds_for
 from sqlite_consolidate.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
 from sqlite_consolidate.engine.planned import planned_statements
-from sqlite_consolidate.engine.schema import Schema, Table
 from sqlite_consolidate.engine.space import room
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
+from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
+from sqlite_consolidate.engine.sqlite.schema import Schema, Table
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.trial import value_problems
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from sqlite_consolidate.engine.facts import Facts
-    from sqlite_consolidate.engine.limits import Deadline
+    from sqlite_consolidate.engine.sqlite.limits import Deadline
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3

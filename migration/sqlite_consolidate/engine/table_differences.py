@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.projection import Projection
 from sqlite_consolidate.engine.row_comparison import Rows, compare_rows, shape_of
-from sqlite_consolidate.engine.schema import Table, keys_of, read
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.schema import Table, keys_of, read
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import RowDifferences
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 

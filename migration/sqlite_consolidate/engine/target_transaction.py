@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.digest import TableDigest, digest_table
-from sqlite_consolidate.engine.limits import Limits, size_of
-from sqlite_consolidate.engine.schema import read
-from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
+from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
+from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.engine.transfer import Transferred, copy, list_settled, own_digest, raise_mark, source_digest
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.ledger import Ledger
     from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.engine.schema import Named, Table
+    from sqlite_consolidate.engine.sqlite.schema import Named, Table
     from sqlite_consolidate.findings import Finding
 else:
     from sqlite_utils.utils import sqlite3

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import exact_text, limits_of
 from sqlite_consolidate.engine.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.literals import literal
 from sqlite_consolidate.engine.record_copy import is_empty, try_record_copy
+from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 

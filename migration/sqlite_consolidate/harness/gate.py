@@ -111,7 +111,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if mode is None:
         words = re.findall(r"\w+", config.option.markexpr.lower())
         return [f"to run it, say exactly: pytest -m {verb}" for verb in VERBS if verb in words]
-    from sqlite_consolidate.engine.connections import library
+    from sqlite_consolidate.engine.sqlite.connections import library
 
     chosen = settings(config)
     lines = [f"mode: {mode.means}"]

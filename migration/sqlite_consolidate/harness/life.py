@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from sqlite_consolidate.engine.limits import Progress
+    from sqlite_consolidate.engine.sqlite.limits import Progress
 
 
 _BAR = 20

@@ -126,7 +126,7 @@ def _given(config: pytest.Config, option: Incompatible) -> bool:
 
 
 def _process(config: pytest.Config) -> list[str]:
-    from sqlite_consolidate.engine.connections import OLDEST, library, too_old
+    from sqlite_consolidate.engine.sqlite.connections import OLDEST, library, too_old
 
     reasons = []
     if too_old():

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.files import MAGIC
 from sqlite_consolidate.engine.scan_files import NEVER_ENTERED
+from sqlite_consolidate.engine.sqlite.files import MAGIC
 from sqlite_consolidate.engine.version_control import ignored
 
 if TYPE_CHECKING:

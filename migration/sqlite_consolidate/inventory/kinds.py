@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.sql import folded
-from sqlite_consolidate.engine.statements import same_statement
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.statements import same_statement
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.inventory.look import Database, TableSeen
 else:
     from sqlite_utils.utils import sqlite3

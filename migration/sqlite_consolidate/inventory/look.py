@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.connections import looking
 from sqlite_consolidate.engine.facts import examined
-from sqlite_consolidate.engine.files import has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.foresee import is_foreseeable
-from sqlite_consolidate.engine.limits import Limits, seconds_for
-from sqlite_consolidate.engine.schema import Schema, Table, read
-from sqlite_consolidate.engine.sql import folded, quoted
-from sqlite_consolidate.engine.uses import of_trigger
+from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.dependencies import of_trigger
+from sqlite_consolidate.engine.sqlite.files import has_hot_journal, size_with_sidecars
+from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
+from sqlite_consolidate.engine.sqlite.schema import Schema, Table, read
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from sqlite_consolidate.engine.move import table_or_problem
 from sqlite_consolidate.engine.proposal import Proposed
 from sqlite_consolidate.engine.proposal import propose as propose_references
 from sqlite_consolidate.engine.scan_files import Scope
-from sqlite_consolidate.engine.schema import Table
-from sqlite_consolidate.engine.sql import folded
-from sqlite_consolidate.engine.statements import same_statement
+from sqlite_consolidate.engine.sqlite.schema import Table
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.statements import same_statement
 from sqlite_consolidate.inventory.imports import smoke_tests
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
 from sqlite_consolidate.plan.model import Source, TableMap

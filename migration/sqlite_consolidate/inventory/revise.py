@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.files import size_with_sidecars
 from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
+from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.inventory.proposal import LeftOut
 from sqlite_consolidate.inventory.propose import apart
@@ -20,7 +20,7 @@ from sqlite_consolidate.plan.model import Scan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.problem import Problem
 

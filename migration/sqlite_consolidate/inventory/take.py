@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.processes import Holder, holders
 from sqlite_consolidate.engine.scan import Mention, mentions
 from sqlite_consolidate.engine.scan_files import Scope
+from sqlite_consolidate.engine.sqlite.processes import Holder, holders
 from sqlite_consolidate.inventory.find import Finding, find
 from sqlite_consolidate.inventory.kinds import Overlap, Role, alike, overlaps, role
 from sqlite_consolidate.inventory.look import Database, look
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 
 _BESIDE = ("", "-wal", "-shm", "-journal")
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.limits import Limits
+from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.stages import INVENTORY
 from sqlite_consolidate.inventory.propose import propose
 from sqlite_consolidate.inventory.revise import Revised, revise

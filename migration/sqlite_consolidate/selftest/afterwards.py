@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.manifest import NAME
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.sets import last_finished
-from sqlite_consolidate.engine.sql import quoted
+from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.selftest.fault import Fault, not_planted
 from sqlite_consolidate.selftest.meddling import first, opened
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.schema import read
-from sqlite_consolidate.engine.sql import folded, quoted
+from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.selftest.fault import Fault, not_planted
 from sqlite_consolidate.selftest.meddling import a_row, drop_last_row, filled, first, opened
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.manifest import DatabaseCopy
     from sqlite_consolidate.engine.run import Run
-    from sqlite_consolidate.engine.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema import Table
 
 
 def _truncate_a_copy(run: Run) -> None:

@@ -9,10 +9,10 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import attached, pragma
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.schema import keys_of, read
-from sqlite_consolidate.engine.sql import listed, quoted
+from sqlite_consolidate.engine.sqlite.connections import attached, pragma
+from sqlite_consolidate.engine.sqlite.schema import keys_of, read
+from sqlite_consolidate.engine.sqlite.sql import listed, quoted
 from sqlite_consolidate.selftest.fault import Fault, not_planted
 from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, opened
 

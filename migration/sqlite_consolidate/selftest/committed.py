@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.criteria import SMOKE
-from sqlite_consolidate.engine.sql import quoted
+from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.plan.model import Smoke
 from sqlite_consolidate.selftest.fault import Fault, not_planted
 from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, opened

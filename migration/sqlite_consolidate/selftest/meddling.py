@@ -6,8 +6,8 @@ import contextlib
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlite_consolidate.engine.schema import read
-from sqlite_consolidate.engine.sql import listed, quoted
+from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.sql import listed, quoted
 from sqlite_consolidate.selftest.fault import not_planted
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema import Table
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import pragma
-from sqlite_consolidate.engine.sql import folded, listed, quoted
+from sqlite_consolidate.engine.sqlite.connections import pragma
+from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
 from sqlite_consolidate.engine.target_transaction import Reading
 from sqlite_consolidate.selftest.fault import Fault, not_planted
 from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, retype, swap_columns
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.digest import TableDigest
     from sqlite_consolidate.engine.run import Run
-    from sqlite_consolidate.engine.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema import Table
 
 _LARGEST = 200_000_000  # bytes that a target may grow by for the sake of a fault
 _NO_ROW = "the plan moves no ordinary table with rows"

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.space import needs
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted
 

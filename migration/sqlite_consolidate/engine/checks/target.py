@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import compare, compare_structure
-from sqlite_consolidate.engine.connections import pragma
+from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import leave_wal, open_existing, open_readonly, pragma
-from sqlite_consolidate.engine.limits import Limits
-from sqlite_consolidate.engine.sidecars import remove_own, sidecars_of
-from sqlite_consolidate.engine.sqlite_errors import in_use, is_in_use, is_read_only
+from sqlite_consolidate.engine.sqlite.connections import leave_wal, open_existing, open_readonly, pragma
+from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use, is_read_only
+from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.engine.sqlite.sidecars import remove_own, sidecars_of
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sql import folded
+from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.schema import Schema
+    from sqlite_consolidate.engine.sqlite.schema import Schema
 
 TOKEN = re.compile(
     r"""(?P<gap>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))|(?P<text>'(?:[^']|'')*')"""

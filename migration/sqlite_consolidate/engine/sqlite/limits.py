@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite_errors import interrupted
+from sqlite_consolidate.engine.sqlite.errors import interrupted
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.limits import Limits
-from sqlite_consolidate.engine.sidecars import remove_own, sidecars_of
-from sqlite_consolidate.engine.sql import quoted
-from sqlite_consolidate.engine.sqlite_errors import in_use
+from sqlite_consolidate.engine.sqlite.errors import in_use
+from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.engine.sqlite.sidecars import remove_own, sidecars_of
+from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

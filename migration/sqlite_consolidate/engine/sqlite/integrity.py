@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.connections import limits_of
-from sqlite_consolidate.engine.declared import checks
-from sqlite_consolidate.engine.sql import folded, quoted
-from sqlite_consolidate.engine.sqlite_errors import is_statement_at_fault
+from sqlite_consolidate.engine.sqlite.connections import limits_of
+from sqlite_consolidate.engine.sqlite.declared import checks
+from sqlite_consolidate.engine.sqlite.errors import is_statement_at_fault
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.schema import Schema
+    from sqlite_consolidate.engine.sqlite.schema import Schema
 else:
     from sqlite_utils.utils import sqlite3
 

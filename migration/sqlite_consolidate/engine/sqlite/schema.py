@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.connections import limits_of, open_memory
-from sqlite_consolidate.engine.sql import folded, keywords, module_of, quoted
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
+from sqlite_consolidate.engine.sqlite.sql import folded, keywords, module_of, quoted
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.limits import Limits
+    from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 
