@@ -19,14 +19,14 @@ from sqlite_consolidate.audit.rehearsals import last_rehearsal
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.manifest import RECORD
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.plan_run import PlanRun
 from sqlite_consolidate.engine.request import RunRequest, Settings
 from sqlite_consolidate.engine.results import Context, LastRehearsal, RunResults
-from sqlite_consolidate.engine.rollback_run import RollbackRun, to_undo
-from sqlite_consolidate.engine.run import Run
 from sqlite_consolidate.engine.runlock import RunLock, holder
 from sqlite_consolidate.engine.sets import already_consolidated, cut_short, last_finished, recover
-from sqlite_consolidate.engine.standing_run import CheckRun, OriginalsRun
+from sqlite_consolidate.engine.verbs.consolidate import Run
+from sqlite_consolidate.engine.verbs.judge import CheckRun, OriginalsRun
+from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
+from sqlite_consolidate.engine.verbs.roll_back import RollbackRun, to_undo
 from sqlite_consolidate.engine.verdict import exit_code
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load, sha256

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.request import RunRequest, Settings
 from sqlite_consolidate.engine.stages import ORIGINALS
-from sqlite_consolidate.engine.standing_run import OriginalsRun
+from sqlite_consolidate.engine.verbs.judge import OriginalsRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
 

@@ -14,8 +14,8 @@ from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.engine.run import Run
 from sqlite_consolidate.engine.stages import FINAL, stages_of
+from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.plan.loader import load, sha256
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from sqlite_consolidate.engine.copy_contents import reloaded
 from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.rollback_run import RollbackRun
 from sqlite_consolidate.engine.stages import (
     ARCHIVE,
     BACKUP,
@@ -23,8 +22,9 @@ from sqlite_consolidate.engine.stages import (
     VERIFY,
     stages_of,
 )
-from sqlite_consolidate.engine.standing_run import CheckRun
 from sqlite_consolidate.engine.table_differences import databases, unless_broken
+from sqlite_consolidate.engine.verbs.judge import CheckRun
+from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.row_differences import MASKED, Disclosure, Kind, RowDifferences
 
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.manifest import DatabaseCopy
     from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.run import Run
     from sqlite_consolidate.engine.run_log import Evidence
+    from sqlite_consolidate.engine.verbs.consolidate import Run
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -16,10 +16,7 @@ from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.plan_run import PlanRun
 from sqlite_consolidate.engine.results import Context
-from sqlite_consolidate.engine.rollback_run import RollbackRun
-from sqlite_consolidate.engine.run import Run
 from sqlite_consolidate.engine.sets import cut_short, last_finished, recover
 from sqlite_consolidate.engine.stages import (
     ARCHIVE,
@@ -35,7 +32,10 @@ from sqlite_consolidate.engine.stages import (
     VERIFY,
     stages_of,
 )
-from sqlite_consolidate.engine.standing_run import CheckRun
+from sqlite_consolidate.engine.verbs.consolidate import Run
+from sqlite_consolidate.engine.verbs.judge import CheckRun
+from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
+from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.engine.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
 from sqlite_consolidate.plan.loader import load

@@ -8,7 +8,7 @@ from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.rollback_run import RollbackRun
+from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.engine.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Outcome
 

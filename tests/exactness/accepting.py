@@ -11,8 +11,8 @@ from sqlite_consolidate.engine.verdict import verdict
 from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.run import Run
     from sqlite_consolidate.engine.run_log import Evidence, RunLog
+    from sqlite_consolidate.engine.verbs.consolidate import Run
 
 
 @dataclass(frozen=True)

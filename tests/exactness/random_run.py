@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.modes import Mode
 from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.engine.run import Run
+from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.plan.model import Plan, Source, TableMap
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.run import Run
     from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.verbs.consolidate import Run
 else:
     from sqlite_utils.utils import sqlite3
 

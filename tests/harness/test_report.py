@@ -24,7 +24,7 @@ import pytest
 from sqlite_consolidate.audit.records import Surroundings
 from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.plan_run import PlanRun
+from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
 from sqlite_consolidate.engine.request import RunRequest, Settings
 from sqlite_consolidate.engine.run_log import RolledBack
 from sqlite_consolidate.engine.stages import PREFLIGHT

@@ -8,7 +8,7 @@ import pytest
 from sqlite_consolidate.engine.stages import SCHEMA
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.verbs.consolidate import Run
     from sqlite_consolidate.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("30-schema"), pytest.mark.migrate, pytest.mark.verify]

@@ -8,7 +8,7 @@ import pytest
 from sqlite_consolidate.engine.stages import TRANSFER
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.verbs.consolidate import Run
     from sqlite_consolidate.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("40-transfer"), pytest.mark.migrate, pytest.mark.verify]

@@ -15,7 +15,7 @@ from tests.thorough import thorough
 from tests.whole.whole_run import REPOSITORY, Before, Workspace
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.verbs.consolidate import Run
 
 PREFLIGHT = "sources-readable"
 COPY = "rows-counted"

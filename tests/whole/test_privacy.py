@@ -16,7 +16,7 @@ from tests.whole.whole_run import Before, Workspace, small_workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.verbs.consolidate import Run
 
     from tests.whole.whole_run import Ran
 

@@ -14,7 +14,7 @@ from tests.whole.whole_run import Before, Workspace, other_process
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.verbs.consolidate import Run
 
 
 def _break(run: Run) -> None:

@@ -23,8 +23,8 @@ from sqlite_consolidate.audit.words import duration, last_of
 from sqlite_consolidate.engine.criteria import SMOKE
 from sqlite_consolidate.engine.move import column_differences
 from sqlite_consolidate.engine.results import RunResults
-from sqlite_consolidate.engine.rollback_run import RollbackRun
-from sqlite_consolidate.engine.standing_run import CheckRun, StandingRun
+from sqlite_consolidate.engine.verbs.judge import CheckRun, StandingRun
+from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.engine.verdict import headline, verdict
 from sqlite_consolidate.findings import STAGE_ERROR, Finding, joined
 

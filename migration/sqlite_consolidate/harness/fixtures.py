@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.run import Run
     from sqlite_consolidate.engine.run_log import RunLog
     from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.verbs.consolidate import Run
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.session import Session
 

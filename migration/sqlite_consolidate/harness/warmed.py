@@ -20,7 +20,7 @@ _MODULES = (
     "sqlite_consolidate.harness.gate",
     "sqlite_consolidate.harness.outcome",
     "sqlite_consolidate.harness.progress",
-    "sqlite_consolidate.engine.run",
+    "sqlite_consolidate.engine.verbs.consolidate",
     "sqlite_consolidate.engine.runlock",
     "sqlite_consolidate.engine.compare",
     "sqlite_consolidate.engine.scan",

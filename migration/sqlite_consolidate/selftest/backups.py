@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.manifest import DatabaseCopy
-    from sqlite_consolidate.engine.run import Run
     from sqlite_consolidate.engine.sqlite.schema import Table
+    from sqlite_consolidate.engine.verbs.consolidate import Run
 
 
 def _truncate_a_copy(run: Run) -> None:

@@ -15,7 +15,7 @@ from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, o
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.run import Run
+    from sqlite_consolidate.engine.verbs.consolidate import Run
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.selftest.fault import Plant, Undo
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.digest import TableDigest
-    from sqlite_consolidate.engine.run import Run
     from sqlite_consolidate.engine.sqlite.schema import Table
+    from sqlite_consolidate.engine.verbs.consolidate import Run
 
 _LARGEST = 200_000_000  # bytes that a target may grow by for the sake of a fault
 _NO_ROW = "the plan moves no ordinary table with rows"

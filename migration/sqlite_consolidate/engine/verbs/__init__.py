@@ -1,0 +1,1 @@
+"""What an operator can ask for: consolidate, roll back, or judge what stands."""
