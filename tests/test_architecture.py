@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.modes import VERBS, Mode
+from sqlite_consolidate.engine.run.modes import VERBS, Mode
+from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits, Progress
-from sqlite_consolidate.engine.stages import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.session import Hooks, open_session
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from sqlite_consolidate.audit.evidence import Record
-    from sqlite_consolidate.engine.run_log import Evidence
-    from sqlite_consolidate.engine.verdict import Verdict
+    from sqlite_consolidate.engine.run.run_log import Evidence
+    from sqlite_consolidate.engine.run.verdict import Verdict
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.session import Session

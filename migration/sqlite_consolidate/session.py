@@ -16,18 +16,18 @@ from sqlite_consolidate.audit.faults_table import TABLE, faults_table
 from sqlite_consolidate.audit.index_page import write_index
 from sqlite_consolidate.audit.records import Surroundings, record_of, versions
 from sqlite_consolidate.audit.rehearsals import last_rehearsal
-from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.manifest import RECORD
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.engine.results import Context, LastRehearsal, RunResults
-from sqlite_consolidate.engine.runlock import RunLock, holder
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.results import Context, LastRehearsal, RunResults
+from sqlite_consolidate.engine.run.run_lock import RunLock, holder
+from sqlite_consolidate.engine.run.verdict import exit_code
 from sqlite_consolidate.engine.sets import already_consolidated, cut_short, last_finished, recover
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun, OriginalsRun
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun, to_undo
-from sqlite_consolidate.engine.verdict import exit_code
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.audit.evidence import Attempt, Record
-    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.plan.model import Plan
 
 _ROLLBACK = """\

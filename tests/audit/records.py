@@ -16,9 +16,9 @@ from sqlite_consolidate.audit.evidence import (
     StageRecord,
     TableContent,
 )
-from sqlite_consolidate.engine.criteria import criteria_in
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome
 
 HOSTILE = (

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import sqlite_consolidate
 from sqlite_consolidate.audit.records import Surroundings, record_of
-from sqlite_consolidate.engine.criteria import criteria_in
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.pipeline import Pipeline
-from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.engine.run_log import RolledBack
-from sqlite_consolidate.engine.stages import stages_of
-from sqlite_consolidate.engine.verdict import exit_code, verdict
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.pipeline import Pipeline
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.run_log import RolledBack
+from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Observation, Relation, at_most, equal, not_examined, not_required
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.audit.evidence import Record
-    from sqlite_consolidate.engine.criteria import Criterion
-    from sqlite_consolidate.engine.modes import Mode
-    from sqlite_consolidate.engine.pipeline import Check
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.criteria import Criterion
+    from sqlite_consolidate.engine.run.modes import Mode
+    from sqlite_consolidate.engine.run.pipeline import Check
+    from sqlite_consolidate.engine.run.stages import Stage
 
 APPLICATION = "WMS CLI"
 PLAN = f"""format = 1

@@ -15,11 +15,11 @@ from sqlite_consolidate.audit.bundle_run import BundleRun
 from sqlite_consolidate.audit.evidence import DatabaseRecord
 from sqlite_consolidate.audit.page import page
 from sqlite_consolidate.engine.history import TABLE as HISTORY
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.engine.stages import BUNDLE
-from sqlite_consolidate.engine.verdict import headline, verdict
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.stages import BUNDLE
+from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.session import open_session

@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.audit.demanded import Demand, absent_moves, absent_sources, demands
 from sqlite_consolidate.audit.evidence import DatabaseRecord, MoveRecord, Record
 from sqlite_consolidate.engine.checks.committed import DOCUMENTS
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.model import Plan
 
 _SET = "backups/small"

@@ -13,7 +13,7 @@ from sqlite_consolidate.audit.entries_check import consistent
 from sqlite_consolidate.audit.evidence import DatabaseRecord, Evidence, Record, TableContent
 from sqlite_consolidate.audit.evidence_file import SCHEMA
 from sqlite_consolidate.audit.told import BundleContents
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.plan.model import Plan
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.bundle import prime_bundle, write_bundle
 from sqlite_consolidate.audit.index_page import write_index
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 
 if TYPE_CHECKING:
     from pathlib import Path

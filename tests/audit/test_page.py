@@ -14,8 +14,8 @@ from sqlite_consolidate.audit.checklist import checklist
 from sqlite_consolidate.audit.evidence import Attempt, Finding, Record
 from sqlite_consolidate.audit.lines import lines
 from sqlite_consolidate.audit.page import STYLES, page
-from sqlite_consolidate.engine.criteria import Question, Step
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.criteria import Question, Step
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 
 from tests.audit import records

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.audit.evidence_file import record_from_json, to_json
 from sqlite_consolidate.audit.rebuilt_log import log_of
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.verdict import headline, verdict
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.verdict import headline, verdict
 
 from tests.audit.records import not_examined
 from tests.audit.scripted_run import APPLICATION, Script, ended, record_of_run, scripts

@@ -11,7 +11,7 @@ from sqlite_consolidate.audit.bundle_reader import Bundle
 from sqlite_consolidate.audit.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 from sqlite_consolidate.audit.told import BundleContents
 from sqlite_consolidate.audit.verdict_check import adding_up, following
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 
 from tests.audit.records import APPLICATION, accepted

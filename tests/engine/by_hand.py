@@ -6,9 +6,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.engine.stages import ORIGINALS
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.stages import ORIGINALS
 from sqlite_consolidate.engine.verbs.judge import OriginalsRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run.run_log import RunLog
 else:
     from sqlite_utils.utils import sqlite3
 

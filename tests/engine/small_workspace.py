@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.engine.stages import FINAL, stages_of
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.stages import FINAL, stages_of
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.plan.loader import load, sha256
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.results import Context
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.results import Context
+    from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3

@@ -16,9 +16,9 @@ from sqlite_consolidate.engine.backup import dump_database
 from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.digest import digest_file
 from sqlite_consolidate.engine.manifest import read
+from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
+from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.stages import BACKUP, PREFLIGHT
-from sqlite_consolidate.engine.verdict import verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.backup import clear_scratch, copy_code, copy_data
 from sqlite_consolidate.engine.content import digest_or_reason, load_contents, read_contents
 from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.digest import digest_file
-from sqlite_consolidate.engine.stages import BACKUP
+from sqlite_consolidate.engine.run.stages import BACKUP
 from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.problem import ProblemError
 

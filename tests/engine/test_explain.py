@@ -9,9 +9,9 @@ from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.check import archives_unchanged
 from sqlite_consolidate.engine.copy_contents import reloaded
 from sqlite_consolidate.engine.explain import RowsBefore
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.stages import (
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.stages import (
     ARCHIVE,
     BACKUP,
     CHECK,
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.manifest import DatabaseCopy
-    from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.run_log import Evidence
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.run_log import Evidence
     from sqlite_consolidate.engine.verbs.consolidate import Run
 else:
     from sqlite_utils.utils import sqlite3

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.run_log import RunLog
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_log import RunLog
 from sqlite_consolidate.findings import LEVELS, Finding, joined
 
 ROOT = Path(__file__).parents[2]

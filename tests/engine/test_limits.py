@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.digest import digest_table
+from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.limits import COUNTED, Limits
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.survey import survey
-from sqlite_consolidate.engine.verdict import verdict
 
 from tests.engine.small_workspace import a_run, build, consolidate, plan_of
 

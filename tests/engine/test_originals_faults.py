@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.criteria import CRITERIA
+from sqlite_consolidate.engine.run.criteria import CRITERIA
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.row_differences import Kind
 

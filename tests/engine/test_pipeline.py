@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, cast
 import psutil
 import pytest
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.criteria import criteria_in
-from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.results import Context
-from sqlite_consolidate.engine.sets import cut_short, last_finished, recover
-from sqlite_consolidate.engine.stages import (
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.results import Context
+from sqlite_consolidate.engine.run.stages import (
     ARCHIVE,
     BACKUP,
     CHECK,
@@ -32,11 +31,12 @@ from sqlite_consolidate.engine.stages import (
     VERIFY,
     stages_of,
 )
+from sqlite_consolidate.engine.run.verdict import exit_code, verdict
+from sqlite_consolidate.engine.sets import cut_short, last_finished, recover
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
-from sqlite_consolidate.engine.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -61,9 +61,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.criteria import Criterion
-    from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.criteria import Criterion
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 

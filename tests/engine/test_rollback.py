@@ -19,8 +19,8 @@ from sqlite_consolidate.engine.content import read_contents
 from sqlite_consolidate.engine.history import TABLE
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.rollback import changed_since, put_back
+from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from sqlite_consolidate.engine.sqlite.processes import holders
-from sqlite_consolidate.engine.stages import BACKUP, REFERENCES, VERIFY
 from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.elsewhere import stranger
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.stages import Stage
 
     from tests.engine.small_workspace import State
 else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import manifest
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import go_through
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
-from sqlite_consolidate.engine.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Outcome
 
 from tests.engine.small_workspace import a_request, a_run, build, execute, state

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.engine import history
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
-from sqlite_consolidate.engine.verdict import headline, verdict
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
+from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 
@@ -31,7 +31,7 @@ from tests.engine.small_workspace import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.stages import Stage
 
 
 @pytest.fixture

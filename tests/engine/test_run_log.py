@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from sqlite_consolidate.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, criteria_in, criterion_named
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.run_log import RunLog, worst
-from sqlite_consolidate.engine.stages import BACKUP, CHECK, ORIGINALS, PREFLIGHT, SELFTEST, SMOKE, STAGES, stages_of
+from sqlite_consolidate.engine.run.criteria import CAN_FAIL, CRITERIA, FAULTLESS, criteria_in, criterion_named
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_log import RunLog, worst
+from sqlite_consolidate.engine.run.stages import BACKUP, CHECK, ORIGINALS, PREFLIGHT, SELFTEST, SMOKE, STAGES, stages_of
 from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
 from sqlite_consolidate.row_differences import Disclosure
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.runlock import RunLock, holder
+from sqlite_consolidate.engine.run.run_lock import RunLock, holder
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HOLD = """
 import sys, pathlib
-from sqlite_consolidate.engine.runlock import RunLock
+from sqlite_consolidate.engine.run.run_lock import RunLock
 with RunLock(pathlib.Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()
@@ -171,7 +171,7 @@ def test_of_many_that_start_together_one_runs_at_a_time(folder: Path) -> None:
     """The file may be removed and made anew under their hands: two never hold the lock together."""
     code = """
 import sys, os, pathlib
-from sqlite_consolidate.engine.runlock import RunLock
+from sqlite_consolidate.engine.run.run_lock import RunLock
 from sqlite_consolidate.problem import ProblemError
 folder, mark = map(pathlib.Path, sys.argv[1:])
 runs = 0
@@ -196,7 +196,7 @@ def test_a_lock_on_a_removed_file_is_none(folder: Path) -> None:
     """If the first run ends and removes its file just before the second locks it, the second locks a new one."""
     code = """
 import sys, pathlib
-from sqlite_consolidate.engine.runlock import RunLock
+from sqlite_consolidate.engine.run.run_lock import RunLock
 file = pathlib.Path(sys.argv[1], "run.lock")
 removed = []
 def remove_once(event, arguments):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.engine import rollback
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.results import Context
+from sqlite_consolidate.engine.run.results import Context
+from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from sqlite_consolidate.engine.sets import already_consolidated, backup_sets, cut_short, discard, last_finished, recover
-from sqlite_consolidate.engine.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import (
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -6,18 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.criteria import criteria_in
-from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.run_log import RolledBack, RunLog
-from sqlite_consolidate.engine.stages import ARCHIVE, FINAL, PREFLIGHT, VERIFY, stages_of
-from sqlite_consolidate.engine.verdict import exit_code, headline, verdict
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_log import RolledBack, RunLog
+from sqlite_consolidate.engine.run.stages import ARCHIVE, FINAL, PREFLIGHT, VERIFY, stages_of
+from sqlite_consolidate.engine.run.verdict import exit_code, headline, verdict
 from sqlite_consolidate.observation import Observation, not_examined, not_required
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.stages import Stage
 
 PASSED = Observation("a.db", "3 rows", "3 rows", holds=True)
 FAILED = replace(PASSED, observed="2 rows", holds=False)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import stages
-from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.verdict import verdict
+from sqlite_consolidate.engine.run import stages
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.run_log import Evidence, RunLog
+    from sqlite_consolidate.engine.run.run_log import Evidence, RunLog
     from sqlite_consolidate.engine.verbs.consolidate import Run
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.plan.model import Plan, Source, TableMap
 

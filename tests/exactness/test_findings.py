@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.criteria import criteria_in
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
 
 from tests.exactness import accepting
 from tests.exactness.random_run import run_over
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.run_log import Evidence
+    from sqlite_consolidate.engine.run.run_log import Evidence
 else:
     from sqlite_utils.utils import sqlite3
 

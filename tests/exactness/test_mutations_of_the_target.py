@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlite_consolidate.engine import compare
 from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.criteria import criterion_named
-from sqlite_consolidate.engine.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
+from sqlite_consolidate.engine.run.criteria import criterion_named
+from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
 from sqlite_consolidate.engine.target_transaction import Reading
 
 from tests.engine.small_workspace import accept, reach
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.verbs.consolidate import Run
 else:
     from sqlite_utils.utils import sqlite3

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlite_consolidate
-from sqlite_consolidate.engine.criteria import criteria_in
-from sqlite_consolidate.engine.stages import STAGES, Stage
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.stages import STAGES, Stage
 from sqlite_consolidate.harness import gate
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 CONFTEST = """
 from types import SimpleNamespace
 import pytest
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.request import RunRequest
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import RunRequest
 from sqlite_consolidate.harness import gate
 from sqlite_consolidate.harness.options import settings
 

@@ -10,7 +10,7 @@ from sqlite_consolidate.harness import refusals
 from tests.harness.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.engine.run.modes import Mode
 
 TRANSFER = "tests/stages/test_40_transfer.py"
 

@@ -22,12 +22,12 @@ import os
 from datetime import UTC, datetime
 import pytest
 from sqlite_consolidate.audit.records import Surroundings
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
-from sqlite_consolidate.engine.request import RunRequest, Settings
-from sqlite_consolidate.engine.run_log import RolledBack
-from sqlite_consolidate.engine.stages import PREFLIGHT
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.run_log import RolledBack
+from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.harness import report
 from sqlite_consolidate.harness.state import SESSION
 from sqlite_consolidate.problem import Problem

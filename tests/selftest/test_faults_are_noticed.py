@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.criteria import CRITERIA, FAULTLESS, SMOKE
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.run.criteria import CRITERIA, FAULTLESS, SMOKE
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.selftest.committed import of_smoke_tests
 from sqlite_consolidate.selftest.fault import Fault, Moment, not_planted

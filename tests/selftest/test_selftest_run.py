@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.audit.faults_table import faults_table
-from sqlite_consolidate.engine.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.engine.run.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError

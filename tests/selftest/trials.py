@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.selftest.trial import Trial, TrialResult
 from sqlite_consolidate.selftest.trial_run import run_trial

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.stages import PREFLIGHT
+from sqlite_consolidate.engine.run.stages import PREFLIGHT
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("10-preflight"), pytest.mark.migrate, pytest.mark.verify]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.stages import REFERENCES
+from sqlite_consolidate.engine.run.stages import REFERENCES
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("70-references"), pytest.mark.migrate, pytest.mark.verify]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.criteria import FAULTLESS, criteria_in
-from sqlite_consolidate.engine.stages import SELFTEST
+from sqlite_consolidate.engine.run.criteria import FAULTLESS, criteria_in
+from sqlite_consolidate.engine.run.stages import SELFTEST
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.harness.fixtures import Check
 
 pytestmark = [pytest.mark.stage("94-selftest"), pytest.mark.selftest]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from sqlite_consolidate.audit.faults_table import TABLE
-from sqlite_consolidate.engine.criteria import CAN_FAIL, FAULTLESS
+from sqlite_consolidate.engine.run.criteria import CAN_FAIL, FAULTLESS
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.selftest.table import faults_of
 

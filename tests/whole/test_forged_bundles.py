@@ -12,9 +12,9 @@ import pytest
 from sqlite_consolidate.audit.bundle_reader import read_bundle
 from sqlite_consolidate.audit.bundle_run import BundleRun
 from sqlite_consolidate.audit.records import DIGESTS
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
 
 from tests.whole.forgery import Files, edit, entry_of, seal_anew, write
 from tests.whole.whole_run import Workspace, small_workspace

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlite_consolidate.audit.rehearsals import last_rehearsal
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.plan.loader import load, sha256
 
 from tests.whole.forgery import entry_of, forge, moved_back

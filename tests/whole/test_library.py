@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlite_consolidate
 from sqlite_consolidate import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
-from sqlite_consolidate.engine.exit_codes import ExitCode
 from sqlite_consolidate.engine.history import TABLE as HISTORY
-from sqlite_consolidate.engine.runlock import holder
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.run_lock import holder
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.sample.build import build
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 import sqlite_consolidate
 from pydantic import BaseModel
-from sqlite_consolidate.engine.stages import STAGES
+from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.plan.model import Plan
 
 from tests.benchmark.results import markdown, read

@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.criteria import CRITERIA
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.criteria import CRITERIA
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.stages import STAGES
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
 

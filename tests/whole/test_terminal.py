@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
+from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import library
-from sqlite_consolidate.engine.stages import STAGES
 from sqlite_consolidate.harness import life
 
 from tests.thorough import thorough

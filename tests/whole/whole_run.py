@@ -28,9 +28,9 @@ from sqlite_consolidate.audit.page_check import faithful
 from sqlite_consolidate.audit.told import tell
 from sqlite_consolidate.audit.verdict_check import adding_up, following
 from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.pipeline import go_through
-from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.harness.closing import last_lines
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-    from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.words import known_criterion
-from sqlite_consolidate.engine.criteria import SMOKE, Question
-from sqlite_consolidate.engine.run_log import worst
+from sqlite_consolidate.engine.run.criteria import SMOKE, Question
+from sqlite_consolidate.engine.run.run_log import worst
 from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:

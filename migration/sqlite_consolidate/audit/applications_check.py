@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.criteria import SMOKE
+from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.smoke import SmokeResult, observe
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.text import printable

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.audit.evidence import Attempt
 from sqlite_consolidate.audit.past_runs import past_runs, workspace_id
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sets import backup_sets
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.request import Settings
+    from sqlite_consolidate.engine.run.request import Settings
     from sqlite_consolidate.engine.sets import BackupSet
     from sqlite_consolidate.plan.model import Plan
 

@@ -8,8 +8,8 @@ from sqlite_consolidate.audit import bundle_check, entries_check, page_check, ve
 from sqlite_consolidate.audit.bundle_reader import read_bundle
 from sqlite_consolidate.audit.past_runs import MANIFEST, told_by
 from sqlite_consolidate.audit.told import tell
-from sqlite_consolidate.engine.pipeline import Pipeline
-from sqlite_consolidate.engine.stages import BUNDLE
+from sqlite_consolidate.engine.run.pipeline import Pipeline
+from sqlite_consolidate.engine.run.stages import BUNDLE
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.audit.told import BundleContents
-    from sqlite_consolidate.engine.pipeline import Check
-    from sqlite_consolidate.engine.request import RunRequest
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.pipeline import Check
+    from sqlite_consolidate.engine.run.request import RunRequest
+    from sqlite_consolidate.engine.run.stages import Stage
 
 
 class BundleRun(Pipeline):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.answers import Answer, answer, applications, outcomes, tests_passing
 from sqlite_consolidate.audit.words import known_criterion
-from sqlite_consolidate.engine.criteria import Step
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.criteria import Step
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.committed import DOCUMENTS
-from sqlite_consolidate.engine.criteria import SMOKE
 from sqlite_consolidate.engine.history import TABLE as HISTORY
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.text import printable
 

@@ -11,7 +11,7 @@ from sqlite_consolidate.audit.bundle_check import PLAN, agreement, unjudged
 from sqlite_consolidate.audit.demanded import absent_moves, absent_sources, demands
 from sqlite_consolidate.audit.evidence_file import SCHEMA
 from sqlite_consolidate.audit.words import known_criterion
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Observation, Outcome, Relation, not_required
 from sqlite_consolidate.text import counted
 

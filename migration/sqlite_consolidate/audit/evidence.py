@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.run_log import Evidence, StageRecord
-from sqlite_consolidate.engine.verdict import Verdict
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_log import Evidence, StageRecord
+from sqlite_consolidate.engine.run.verdict import Verdict
 from sqlite_consolidate.findings import STAGE_ERROR, Finding
 from sqlite_consolidate.observation import Outcome
 

@@ -19,8 +19,8 @@ from sqlite_consolidate.audit.evidence import (
     StageRecord,
     TableContent,
 )
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.row_differences import RowDifferences, row_differences_from
 from sqlite_consolidate.text import printable

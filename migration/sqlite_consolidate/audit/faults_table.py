@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.answers import outcomes
-from sqlite_consolidate.engine.criteria import CAN_FAIL
+from sqlite_consolidate.engine.run.criteria import CAN_FAIL
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.text import one_line
 

@@ -26,8 +26,8 @@ from sqlite_consolidate.audit.words import (
     tone,
     verdict_word,
 )
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:

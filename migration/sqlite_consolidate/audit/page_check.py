@@ -22,7 +22,7 @@ from sqlite_consolidate.audit.page_reader import AROUND, PageReader
 from sqlite_consolidate.audit.page_scripts import is_guarded, known_scripts, script_digest
 from sqlite_consolidate.audit.records import DIGESTS, about_source, asked_of, limits
 from sqlite_consolidate.audit.words import heading
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.text import one_line
 

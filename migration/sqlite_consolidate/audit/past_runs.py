@@ -14,7 +14,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
 from sqlite_consolidate.audit.evidence import Attempt, Verdict
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.criteria import criteria_in
-from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.engine.run_log import CheckResult, RolledBack, RunLog
-from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.run_log import CheckResult, RolledBack, RunLog
+from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.findings import STAGE_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.audit.evidence import Evidence, Record
-    from sqlite_consolidate.engine.run_log import StageRecord
+    from sqlite_consolidate.engine.run.run_log import StageRecord
 
 
 class _OtherReleaseLog(RunLog):

@@ -20,12 +20,12 @@ from sqlite_consolidate.audit.evidence import (
 )
 from sqlite_consolidate.audit.past_runs import workspace_id
 from sqlite_consolidate.audit.words import duration, last_of
-from sqlite_consolidate.engine.criteria import SMOKE
 from sqlite_consolidate.engine.move import column_differences
-from sqlite_consolidate.engine.results import RunResults
+from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.results import RunResults
+from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.engine.verbs.judge import CheckRun, StandingRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
-from sqlite_consolidate.engine.verdict import headline, verdict
 from sqlite_consolidate.findings import STAGE_ERROR, Finding, joined
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.audit.evidence import Attempt, Place
     from sqlite_consolidate.engine.digest import TableDigest
     from sqlite_consolidate.engine.facts import Facts
-    from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.results import FinalReading
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.results import FinalReading
     from sqlite_consolidate.engine.smoke import SmokeResult
     from sqlite_consolidate.plan.model import Plan, Smoke, Source
 else:

@@ -13,8 +13,8 @@ from sqlite_consolidate.audit.bundle_reader import read_bundle
 from sqlite_consolidate.audit.evidence_file import SCHEMA
 from sqlite_consolidate.audit.past_runs import workspace_id
 from sqlite_consolidate.audit.told import EVIDENCE, schema_of, tell
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.results import LastRehearsal, Rehearsal
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.results import LastRehearsal, Rehearsal
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.audit.evidence import Record
     from sqlite_consolidate.audit.told import BundleContents
-    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.observation import Observation
 
 _CHECKS: dict[str, Callable[[BundleContents], list[Observation]]] = {

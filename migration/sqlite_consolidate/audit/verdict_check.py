@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import sqlite_consolidate
 from sqlite_consolidate.audit.bundle_check import agreement, unjudged
 from sqlite_consolidate.audit.rebuilt_log import log_of
-from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.history import TABLE as HISTORY
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.stages import stages_of
-from sqlite_consolidate.engine.verdict import headline, verdict
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Observation, not_required
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.audit.evidence import Place, Record
     from sqlite_consolidate.audit.told import BundleContents
-    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run.run_log import RunLog
 
 _ANSWERS_IN_PART = (Mode.ORIGINALS, Mode.SELFTEST)
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.criteria import SMOKE, Criterion, criteria_in, criterion_named
-from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.stages import stage_named, stages_of
+from sqlite_consolidate.engine.run.criteria import SMOKE, Criterion, criteria_in, criterion_named
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stage_named, stages_of
 
 if TYPE_CHECKING:
     from sqlite_consolidate.audit.evidence import Attempt, Record

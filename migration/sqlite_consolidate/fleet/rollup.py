@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sqlite_consolidate.engine.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.engine.modes import FleetVerb, Mode
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.modes import FleetVerb, Mode
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:

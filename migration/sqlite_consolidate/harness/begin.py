@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
-    from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.request import RunRequest
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.request import RunRequest
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -25,7 +25,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     from sqlite_consolidate.audit.bundle import zip_of
     from sqlite_consolidate.audit.faults_table import faults_table
     from sqlite_consolidate.audit.inventory import lines
-    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.engine.run.modes import Mode
 
     record, log = session.record(), session.run.log
     yield "", {}
@@ -85,7 +85,7 @@ def _not_held(record: Record) -> list[str]:
 
 
 def _next(session: Session, record: Record) -> str:
-    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.engine.run.modes import Mode
 
     request, log = session.request, session.run.log
     if log.mode is Mode.BUNDLE:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine import stages
-from sqlite_consolidate.engine.stages import stage_named
+from sqlite_consolidate.engine.run import stages
+from sqlite_consolidate.engine.run.stages import stage_named
 from sqlite_consolidate.harness.state import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.run_log import RunLog
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.run_log import RunLog
+    from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.verbs.consolidate import Run
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.session import Session
@@ -110,7 +110,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for ``application`` is there once for each smoke test of the plan, each with its own place."""
     if "application" not in metafunc.fixturenames:
         return
-    from sqlite_consolidate.engine.criteria import SMOKE
+    from sqlite_consolidate.engine.run.criteria import SMOKE
 
     session = metafunc.config.stash.get(SESSION, None)
     stage = stage_named(str(next(mark.args[0] for mark in metafunc.definition.iter_markers("stage"))))

@@ -15,8 +15,8 @@ import pytest
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.audit.bundle import update_latest
 from sqlite_consolidate.audit.words import duration
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import FLEET_VERBS
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import FLEET_VERBS
 from sqlite_consolidate.harness.interruption import EXIT_CODES
 from sqlite_consolidate.harness.options import settings
 from sqlite_consolidate.harness.refusals import refusal

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.modes import VERBS, Mode
-from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.run.modes import VERBS, Mode
+from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.harness.lineup import is_of_stage, lineup_problems
 from sqlite_consolidate.harness.options import settings
 from sqlite_consolidate.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from sqlite_consolidate.session import Session

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.stages import STAGES, Stage, stages_of
+from sqlite_consolidate.engine.run.stages import STAGES, Stage, stages_of
 from sqlite_consolidate.harness.refusals import is_stage_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.engine.run.modes import Mode
 
 # Marks that let a test be left out, be repeated, or fail without a failure.
 _FORBIDDEN_MARKS = ("skip", "skipif", "xfail", "usefixtures", "flaky", "repeat")
@@ -69,7 +69,7 @@ def _is_of_plan(item: pytest.Item) -> bool:
 
 def _criteria(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:
     """The tests of a stage name its criteria, all of them and no others (a plan adds those of its smoke tests)."""
-    from sqlite_consolidate.engine.criteria import criteria_in
+    from sqlite_consolidate.engine.run.criteria import criteria_in
 
     known = criteria_in(stage)
     named = {str(id_): item.nodeid for item in members for mark in item.iter_markers("criterion") for id_ in mark.args}

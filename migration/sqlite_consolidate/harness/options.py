@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.modes import VERBS
-from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.engine.run.modes import VERBS
+from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.harness.refusals import refusal
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.engine.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.harness import interruption
 from sqlite_consolidate.harness.state import SESSION, stage_of
 from sqlite_consolidate.text import printable
@@ -15,7 +15,7 @@ from sqlite_consolidate.text import printable
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run.run_log import RunLog
 
 
 _NOT_RUN = pytest.StashKey[bool]()
@@ -27,7 +27,7 @@ def in_words(error: BaseException) -> str:
     Foreseen are what the engine refuses, what SQLite and the operating system report, and ``pytest.fail`` without a
     traceback, as for a criterion that does not hold.
     """
-    from sqlite_consolidate.engine.pipeline import in_words as of_engine
+    from sqlite_consolidate.engine.run.pipeline import in_words as of_engine
 
     if isinstance(error, pytest.fail.Exception):
         return "" if error.pytrace else printable(str(error.msg))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import sqlite_consolidate
-from sqlite_consolidate.engine.stages import STAGES
+from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.text import marked, printable
 
 _NAMES = (("tests", "stages"), ("sqlite_consolidate", "stages"))

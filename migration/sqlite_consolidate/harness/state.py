@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.stages import Stage, stage_named
+from sqlite_consolidate.engine.run.stages import Stage, stage_named
 
 if TYPE_CHECKING:
     from sqlite_consolidate.session import Session

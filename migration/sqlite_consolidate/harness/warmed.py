@@ -21,7 +21,7 @@ _MODULES = (
     "sqlite_consolidate.harness.outcome",
     "sqlite_consolidate.harness.progress",
     "sqlite_consolidate.engine.verbs.consolidate",
-    "sqlite_consolidate.engine.runlock",
+    "sqlite_consolidate.engine.run.run_lock",
     "sqlite_consolidate.engine.compare",
     "sqlite_consolidate.engine.scan",
     "sqlite_consolidate.engine.smoke",

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.in_use import unexamined
-from sqlite_consolidate.engine.pipeline import Pipeline
-from sqlite_consolidate.engine.stages import INVENTORY
+from sqlite_consolidate.engine.run.pipeline import Pipeline
+from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.inventory.taking import Taking, as_data, databases_found, only_looked, plan_proposed
 from sqlite_consolidate.plan.loader import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlite_consolidate.engine.pipeline import Check
-    from sqlite_consolidate.engine.request import RunRequest
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.pipeline import Check
+    from sqlite_consolidate.engine.run.request import RunRequest
+    from sqlite_consolidate.engine.run.stages import Stage
 
 
 class InventoryRun(Pipeline):

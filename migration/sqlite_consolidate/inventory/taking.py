@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.stages import INVENTORY
 from sqlite_consolidate.inventory.propose import propose
 from sqlite_consolidate.inventory.revise import Revised, revise
 from sqlite_consolidate.inventory.take import Inventory, file_state, take

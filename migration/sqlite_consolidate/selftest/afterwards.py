@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.manifest import NAME
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sets import last_finished
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.selftest.fault import Fault, not_planted

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.modes import Mode
+from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import attached, pragma
 from sqlite_consolidate.engine.sqlite.schema import keys_of, read
 from sqlite_consolidate.engine.sqlite.sql import listed, quoted

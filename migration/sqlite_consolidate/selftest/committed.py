@@ -6,7 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.criteria import SMOKE
+from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.plan.model import Smoke
 from sqlite_consolidate.selftest.fault import Fault, not_planted

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.criteria import CAN_FAIL, FAULTLESS
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import Pipeline
 from sqlite_consolidate.engine.rehearse import copy_workspace
-from sqlite_consolidate.engine.stages import SELFTEST
+from sqlite_consolidate.engine.run.criteria import CAN_FAIL, FAULTLESS
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import Pipeline
+from sqlite_consolidate.engine.run.stages import SELFTEST
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.selftest.copies import copied
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from sqlite_consolidate.engine.pipeline import Check
-    from sqlite_consolidate.engine.request import RunRequest
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.pipeline import Check
+    from sqlite_consolidate.engine.run.request import RunRequest
+    from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.selftest.fault import Fault
     from sqlite_consolidate.selftest.trial import TrialResult

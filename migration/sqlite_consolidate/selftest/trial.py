@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.request import Settings
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.observation import Observation
 
 if TYPE_CHECKING:

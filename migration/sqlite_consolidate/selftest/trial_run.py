@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.pipeline import FORESEEN, go_through, in_words
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.pipeline import FORESEEN, go_through, in_words
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
@@ -26,8 +26,8 @@ from sqlite_consolidate.session import Hooks, Session, open_session
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from sqlite_consolidate.engine.pipeline import Pipeline
-    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.run_log import RunLog
     from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.selftest.fault import Fault, Undo
     from sqlite_consolidate.selftest.trial import Trial

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.table_differences import databases
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.results import RunResults
+    from sqlite_consolidate.engine.run.results import RunResults
 
 
 def backup_complete(run: RunResults) -> list[Observation]:

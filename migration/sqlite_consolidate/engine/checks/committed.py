@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.table_differences import databases
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.results import RunResults
+    from sqlite_consolidate.engine.run.results import RunResults
 
 DOCUMENTS = ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger.jsonl")
 """Names of the files of a backup set that tell of its run."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    from sqlite_consolidate.engine.results import RunResults
+    from sqlite_consolidate.engine.run.results import RunResults
     from sqlite_consolidate.plan.model import Plan, Source
     from sqlite_consolidate.problem import Problem
 

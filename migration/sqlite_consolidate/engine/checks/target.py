@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from sqlite_consolidate.engine.compare import Compared
-    from sqlite_consolidate.engine.results import RunResults
-    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run.results import RunResults
+    from sqlite_consolidate.engine.run.run_log import RunLog
     from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.plan.model import Plan
 

@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.preflight import plan_valid
-from sqlite_consolidate.engine.pipeline import Pipeline
-from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.run.pipeline import Pipeline
+from sqlite_consolidate.engine.run.stages import stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlite_consolidate.engine.pipeline import Check
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.pipeline import Check
+    from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.problem import Problem
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlite_consolidate.engine import manifest, stages
+from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.compare import Compared
 from sqlite_consolidate.engine.content import Content, Reader
 from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.modes import Mode
-from sqlite_consolidate.engine.pipeline import Pipeline
+from sqlite_consolidate.engine.run import stages
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.scan_files import Scope, scope_of
 from sqlite_consolidate.engine.smoke import observe
 from sqlite_consolidate.engine.sqlite.connections import looking
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.digest import TableDigest
     from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.manifest import Manifest
-    from sqlite_consolidate.engine.request import RunRequest
     from sqlite_consolidate.engine.rewriting import Rewrite
+    from sqlite_consolidate.engine.run.request import RunRequest
+    from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.smoke import SmokeResult
-    from sqlite_consolidate.engine.stages import Stage
     from sqlite_consolidate.engine.steps import PutBack
     from sqlite_consolidate.engine.target_transaction import TargetTransaction
     from sqlite_consolidate.observation import Observation

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.stages import (
+from sqlite_consolidate.engine.run.stages import (
     ARCHIVE,
     BACKUP,
     BUNDLE,
@@ -25,7 +25,7 @@ from sqlite_consolidate.engine.stages import (
     VERIFY,
     Stage,
 )
-from sqlite_consolidate.engine.stages import SMOKE as APPLICATIONS
+from sqlite_consolidate.engine.run.stages import SMOKE as APPLICATIONS
 from sqlite_consolidate.observation import Relation
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.criteria import criteria_in, criterion_named
-from sqlite_consolidate.engine.run_log import RunLog
+from sqlite_consolidate.engine.run.criteria import criteria_in, criterion_named
+from sqlite_consolidate.engine.run.run_log import RunLog
+from sqlite_consolidate.engine.run.stages import stage_named, stages_of
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.stages import stage_named, stages_of
 from sqlite_consolidate.observation import Observation, not_examined
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.criteria import Criterion
-    from sqlite_consolidate.engine.request import RunRequest
-    from sqlite_consolidate.engine.run_log import CheckResult, RolledBack
-    from sqlite_consolidate.engine.stages import Stage
+    from sqlite_consolidate.engine.run.criteria import Criterion
+    from sqlite_consolidate.engine.run.request import RunRequest
+    from sqlite_consolidate.engine.run.run_log import CheckResult, RolledBack
+    from sqlite_consolidate.engine.run.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
 

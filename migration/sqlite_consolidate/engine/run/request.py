@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import stages
+from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import Disclosure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.plan.model import Plan
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlite_consolidate.engine.stages import Stage, stages_of
+from sqlite_consolidate.engine.run.stages import Stage, stages_of
 from sqlite_consolidate.findings import Finding, joined
 from sqlite_consolidate.observation import Observation, Outcome, Relation, not_examined
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sqlite_consolidate.engine.exit_codes import ExitCode
-    from sqlite_consolidate.engine.modes import Mode
+    from sqlite_consolidate.engine.run.exit_codes import ExitCode
+    from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.row_differences import RowDifferences
 
 StageOutcome = Literal["passed", "failed", "not run", "running"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.exit_codes import ExitCode
-from sqlite_consolidate.engine.stages import stages_of
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.run_log import RunLog
+    from sqlite_consolidate.engine.run.run_log import RunLog
 
 Verdict = Literal["accepted", "refused", "not shown"]
 

@@ -1,0 +1,1 @@
+"""A run: its modes, stages, criteria and log, and what its stages have come to."""
