@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.committed import DOCUMENTS
+from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.modes import Mode

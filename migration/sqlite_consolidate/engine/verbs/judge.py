@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import check, originals
 from sqlite_consolidate.engine.applications import Applications
-from sqlite_consolidate.engine.checks import target
-from sqlite_consolidate.engine.checks.preflight import as_observation
+from sqlite_consolidate.engine.criteria import target
+from sqlite_consolidate.engine.criteria.preflight import as_observation
 from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.logs import LogMarks

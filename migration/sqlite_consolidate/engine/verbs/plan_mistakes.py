@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.preflight import plan_valid
+from sqlite_consolidate.engine.criteria.preflight import plan_valid
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import stages_of
 

@@ -1,0 +1,1 @@
+"""The checks of the criteria of a consolidation, by stage."""
