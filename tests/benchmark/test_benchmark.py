@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.digest import digest_table
+from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.sqlite.connections import attached, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema import read
 

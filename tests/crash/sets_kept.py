@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import manifest
-from sqlite_consolidate.engine.digest import digest_file
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.ledger import RECORDED, Ledger
 
 if TYPE_CHECKING:

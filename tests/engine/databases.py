@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.future import Future
     from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.sqlite.schema import Schema

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.applications import Applications
-from sqlite_consolidate.engine.digest import digest_tables
+from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.logs import mark
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.schema import read

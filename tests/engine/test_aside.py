@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from sqlite_consolidate.engine import backup, facts
-from sqlite_consolidate.engine.aside import Aside
+from sqlite_consolidate.engine import backup
 from sqlite_consolidate.engine.backup import dump_database
-from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.digest import digest_file
+from sqlite_consolidate.engine.content import inspection as facts
+from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.content.worker import Aside
 from sqlite_consolidate.engine.manifest import read
 from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
 from sqlite_consolidate.engine.run.verdict import verdict
@@ -118,7 +119,7 @@ def test_the_second_process_ends_with_the_first(root: Path) -> None:
     """Killed without a word, the first leaves nobody behind who still reads, or holds a lock."""
     (root / "endless.sql").write_text("BEGIN;\n")
     code = (
-        "import sys; from pathlib import Path; from sqlite_consolidate.engine.aside import Aside; import psutil;"
+        "import sys; from pathlib import Path; from sqlite_consolidate.engine.content.worker import Aside; import psutil;"
         "one = Aside('reload', Path(sys.argv[1])); print(psutil.Process().children()[0].pid, flush=True);"
         "sys.stdin.read()"
     )

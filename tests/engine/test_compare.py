@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from sqlite_consolidate.engine import compare, compare_structure
-from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.digest import digest_tables
+from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.plan.model import RequiredTable
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlite_consolidate.engine.digest import digest_database, digest_tables
-from sqlite_consolidate.engine.dump import load_dump, write_dump
-from sqlite_consolidate.engine.literals import literal
+from sqlite_consolidate.engine.content.digest import digest_database, digest_tables
+from sqlite_consolidate.engine.content.dump import load_dump, write_dump
+from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema import marks, read
 
@@ -414,7 +414,7 @@ def test_a_large_table_is_dumped_and_loaded_a_piece_at_a_time(tmp_path: Path) ->
     program = (
         "import resource, sys; from pathlib import Path\n"
         "from sqlite_consolidate.engine.sqlite.connections import open_readonly, open_new\n"
-        "from sqlite_consolidate.engine.dump import load_dump, write_dump\n"
+        "from sqlite_consolidate.engine.content.dump import load_dump, write_dump\n"
         "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "with open(sys.argv[2], 'w') as out: write_dump(open_readonly(Path(sys.argv[1])), out)\n"
         "con = open_new(Path(sys.argv[3])); con.execute('PRAGMA synchronous=OFF')\n"

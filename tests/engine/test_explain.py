@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.check import archives_unchanged
+from sqlite_consolidate.engine.content.table_differences import databases, unless_broken
 from sqlite_consolidate.engine.copy_contents import reloaded
 from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.run.modes import Mode
@@ -22,7 +23,6 @@ from sqlite_consolidate.engine.run.stages import (
     VERIFY,
     stages_of,
 )
-from sqlite_consolidate.engine.table_differences import databases, unless_broken
 from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome

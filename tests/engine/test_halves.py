@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import content
-from sqlite_consolidate.engine.content import digest_file_tables, lower_halves
-from sqlite_consolidate.engine.digest import TableDigest, digest_tables
+from sqlite_consolidate.engine.content import contents as content
+from sqlite_consolidate.engine.content.contents import digest_file_tables, lower_halves
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema import read
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine import manifest, restore
-from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.history import TABLE
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.rollback import changed_since, put_back

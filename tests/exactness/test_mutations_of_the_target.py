@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlite_consolidate.engine import compare
-from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.criteria import criterion_named
 from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
 from sqlite_consolidate.engine.target_transaction import Reading

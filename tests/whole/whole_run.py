@@ -27,7 +27,7 @@ from sqlite_consolidate.audit.entries_check import consistent
 from sqlite_consolidate.audit.page_check import faithful
 from sqlite_consolidate.audit.told import tell
 from sqlite_consolidate.audit.verdict_check import adding_up, following
-from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import Settings

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlite_consolidate.audit.evidence import Attempt, Place
-    from sqlite_consolidate.engine.digest import TableDigest
-    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.content.digest import TableDigest
+    from sqlite_consolidate.engine.content.inspection import Facts
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.results import FinalReading
     from sqlite_consolidate.engine.smoke import SmokeResult

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import bystanders, history, logs
-from sqlite_consolidate.engine.content import Reader
+from sqlite_consolidate.engine.content.contents import Reader
 from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
 from sqlite_consolidate.engine.smoke import SmokeResult, run_smoke
 from sqlite_consolidate.findings import Finding
@@ -18,7 +18,7 @@ from sqlite_consolidate.text import counted, named, one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.plan.model import Plan, Smoke
 
 Identity = tuple[int, int]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import move
-from sqlite_consolidate.engine.content import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.table_differences import databases
 from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
-from sqlite_consolidate.engine.table_differences import databases
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.row_comparison import Rows, compare_rows, digest_of, shape_of
+from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, digest_of, shape_of
 from sqlite_consolidate.engine.sqlite.schema import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.row_differences import Kind, RowDifferences
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from sqlite_consolidate.engine.content.projection import ProjectedColumn
     from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.engine.projection import ProjectedColumn
 
 _LOOKED_AT = 5_000  # changed rows that are compared column by column
 

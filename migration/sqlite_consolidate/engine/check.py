@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.content import digest_or_reason, read_contents
-from sqlite_consolidate.engine.digest import digest_tables
+from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.digest import digest_tables
+from sqlite_consolidate.engine.content.table_differences import databases
 from sqlite_consolidate.engine.in_use import locked
 from sqlite_consolidate.engine.objects import object_changes, objects_of
 from sqlite_consolidate.engine.sqlite import integrity as sqlite_checks
@@ -17,7 +18,6 @@ from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.errors import is_in_use
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.engine.table_differences import databases
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 from sqlite_consolidate.problem import ProblemError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.manifest import Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.row_differences import RowDifferences

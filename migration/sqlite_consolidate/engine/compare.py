@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import history
 from sqlite_consolidate.engine.compare_structure import Structure, indexes_of, kinds_that_differ
-from sqlite_consolidate.engine.digest import TableDigest, digest_table
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans
 from sqlite_consolidate.engine.sqlite.schema import keys_of, marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content import Content, has_wal, load_contents, read_contents, same_pages
-from sqlite_consolidate.engine.digest import TableDigest, digest_database, digest_file
-from sqlite_consolidate.engine.dump import load_dump
+from sqlite_consolidate.engine.content.contents import Content, has_wal, load_contents, read_contents, same_pages
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_file
+from sqlite_consolidate.engine.content.dump import load_dump
+from sqlite_consolidate.engine.content.table_differences import databases_or_error, unless_broken
 from sqlite_consolidate.engine.sqlite.connections import looking, open_new
 from sqlite_consolidate.engine.sqlite.schema import marks, read
-from sqlite_consolidate.engine.table_differences import databases_or_error, unless_broken
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.manifest import DatabaseCopy

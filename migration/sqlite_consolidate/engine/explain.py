@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.move import fit
-from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.schema import read
-from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.engine.table_differences import (
+from sqlite_consolidate.engine.content.table_differences import (
     NOT_AVAILABLE,
     Side,
     differences_between,
@@ -19,6 +15,10 @@ from sqlite_consolidate.engine.table_differences import (
     unavailable,
     unless_broken,
 )
+from sqlite_consolidate.engine.move import fit
+from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import RowDifferences
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.projection import Staging
+from sqlite_consolidate.engine.content.projection import Staging
 from sqlite_consolidate.engine.sqlite.connections import attach, exact_text, limits_of, looking, open_new
 from sqlite_consolidate.problem import Problem, ProblemError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlite_consolidate.engine.digest import TableDigest
-from sqlite_consolidate.engine.literals import shown
+from sqlite_consolidate.engine.content.digest import TableDigest
+from sqlite_consolidate.engine.content.literals import shown
 from sqlite_consolidate.engine.sqlite.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
 from sqlite_consolidate.engine.sqlite.schema import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.move import Move, Party
-    from sqlite_consolidate.engine.projection import Projection
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema import Key, Table
 

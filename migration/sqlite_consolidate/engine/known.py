@@ -11,8 +11,8 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.digest import TableDigest
-    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.content.digest import TableDigest
+    from sqlite_consolidate.engine.content.inspection import Facts
     from sqlite_consolidate.engine.move import Move
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding

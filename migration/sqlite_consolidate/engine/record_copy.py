@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.digest import digest_query
+from sqlite_consolidate.engine.content.digest import digest_query
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.engine.sqlite.statements import same_but_defaults
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.engine.projection import Projection
 
     Execute = Callable[[str], sqlite3.Cursor]
     """Execute a statement on the target. That of a run keeps it for ``sql.log`` as well."""

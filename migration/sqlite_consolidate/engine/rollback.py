@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import move, replace
 from sqlite_consolidate.engine import manifest, restore
 from sqlite_consolidate.engine.backup import clear_scratch
-from sqlite_consolidate.engine.content import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
-from sqlite_consolidate.engine.digest import digest_file
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.engine.standing import Standing, look_at

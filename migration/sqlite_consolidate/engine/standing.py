@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.aside import WORTH_A_PROCESS
-from sqlite_consolidate.engine.content import bytes_of, read_contents
+from sqlite_consolidate.engine.content.contents import bytes_of, read_contents
+from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS
 from sqlite_consolidate.engine.objects import object_changes, objects_of
 from sqlite_consolidate.engine.restore import take_back
 from sqlite_consolidate.engine.sqlite.connections import looking
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3

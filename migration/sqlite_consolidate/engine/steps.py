@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content import digest_or_reason, read_contents
-from sqlite_consolidate.engine.digest import digest_file
-from sqlite_consolidate.engine.table_differences import databases
+from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.content.table_differences import databases
 from sqlite_consolidate.observation import Observation, equal, explained
 from sqlite_consolidate.problem import Problem, ProblemError
 

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.facts import Facts, facts_of, unreadable
+from sqlite_consolidate.engine.content.inspection import Facts, facts_of, unreadable
 from sqlite_consolidate.engine.future import Foretelling
 from sqlite_consolidate.engine.gather import DIRECT, Gathering
 from sqlite_consolidate.engine.keys import collisions
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
 
-    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.content.inspection import Facts
     from sqlite_consolidate.engine.sqlite.limits import Deadline
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.digest import TableDigest, digest_table
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
 from sqlite_consolidate.engine.sqlite.schema import read
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.engine.facts import Facts
+    from sqlite_consolidate.engine.content.inspection import Facts
     from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.ledger import Ledger
     from sqlite_consolidate.engine.move import Move
@@ -43,7 +43,7 @@ class Reading:
     _known: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
 
     def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
-        """Return what :func:`sqlite_consolidate.engine.digest.digest_table` does."""
+        """Return what :func:`sqlite_consolidate.engine.content.digest.digest_table` does."""
         state = (id(con), con.total_changes, pragma(con, "schema_version"))
         if state != self._state:
             self._state, self._known = state, {}

@@ -10,8 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.digest import TableDigest, digest_query
-from sqlite_consolidate.engine.literals import literal
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
+from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.record_copy import is_empty, try_record_copy
 from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
 from sqlite_consolidate.findings import Finding
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.engine.projection import Projection
     from sqlite_consolidate.engine.record_copy import CopyMethod, Execute
 else:
     from sqlite_utils.utils import sqlite3

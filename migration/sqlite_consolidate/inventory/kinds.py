@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.sqlite.statements import same_statement
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.facts import examined
-from sqlite_consolidate.engine.foresee import is_foreseeable
+from sqlite_consolidate.engine.content.cost import is_foreseeable
+from sqlite_consolidate.engine.content.inspection import examined
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.dependencies import of_trigger
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal, size_with_sidecars

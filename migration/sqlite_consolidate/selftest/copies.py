@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content import digest_or_reason
+from sqlite_consolidate.engine.content.contents import digest_or_reason
 
 if TYPE_CHECKING:
     from pathlib import Path

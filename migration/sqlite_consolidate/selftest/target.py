@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.sqlite.schema import Table
     from sqlite_consolidate.engine.verbs.consolidate import Run
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.compare import Compared
-from sqlite_consolidate.engine.content import Content, Reader
+from sqlite_consolidate.engine.content.contents import Content, Reader
 from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.run import stages
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine import logs
     from sqlite_consolidate.engine.applications import Applications
-    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.manifest import Manifest
     from sqlite_consolidate.engine.rewriting import Rewrite

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine import bystanders, history, logs, manifest, rollb
 from sqlite_consolidate.engine.applications import Applications
 from sqlite_consolidate.engine.archive import archived_name
 from sqlite_consolidate.engine.backup import copy_code, copy_database, dump_database, open_set
-from sqlite_consolidate.engine.content import read_contents
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
 from sqlite_consolidate.engine.hot_journal import settle
 from sqlite_consolidate.engine.in_use import in_use

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import check, originals
 from sqlite_consolidate.engine.applications import Applications
+from sqlite_consolidate.engine.content.table_differences import unless_broken
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation
 from sqlite_consolidate.engine.explain import RowsBefore
@@ -26,7 +27,6 @@ from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.scan import listed, mentions, scope_of, stale_observations
 from sqlite_consolidate.engine.sets import last_finished, tables_not_moved
 from sqlite_consolidate.engine.smoke import SmokeResult, observe
-from sqlite_consolidate.engine.table_differences import unless_broken
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.aside import WORTH_A_PROCESS, Aside
-from sqlite_consolidate.engine.digest import TableDigest, digest_database, digest_table, digest_tables
-from sqlite_consolidate.engine.dump import load_dump
+from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_table, digest_tables
+from sqlite_consolidate.engine.content.dump import load_dump
+from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS, Aside
 from sqlite_consolidate.engine.sqlite.connections import limits_of, looking, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema import Schema, marks, read

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.projection import Projection
-from sqlite_consolidate.engine.row_comparison import Rows, compare_rows, shape_of
+from sqlite_consolidate.engine.content.projection import Projection
+from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, shape_of
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.schema import Table, keys_of, read
 from sqlite_consolidate.engine.sqlite.sql import folded

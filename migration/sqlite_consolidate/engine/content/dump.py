@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-from sqlite_consolidate.engine.literals import literal, text_literal
+from sqlite_consolidate.engine.content.literals import literal, text_literal
 from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
 from sqlite_consolidate.engine.sqlite.schema import marks, read
 from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted

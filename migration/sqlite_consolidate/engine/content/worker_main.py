@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content import bytes_of, load_contents, lower_halves, same_pages
-from sqlite_consolidate.engine.foresee import examine
+from sqlite_consolidate.engine.content.contents import bytes_of, load_contents, lower_halves, same_pages
+from sqlite_consolidate.engine.content.cost import examine
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.errors import code_of
 from sqlite_consolidate.engine.sqlite.integrity import damage

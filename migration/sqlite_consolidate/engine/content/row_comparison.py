@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.literals import shown
+from sqlite_consolidate.engine.content.literals import shown
 from sqlite_consolidate.engine.sqlite.connections import exact_text
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import (

@@ -23,7 +23,7 @@ import marshal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.projection import Projection
+from sqlite_consolidate.engine.content.projection import Projection
 from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
 from sqlite_consolidate.engine.sqlite.errors import code_of
 from sqlite_consolidate.engine.sqlite.limits import COUNTED

@@ -16,7 +16,7 @@ WORTH_A_PROCESS = 16_000_000
 """Bytes of a database from which on a second process saves more time than it takes to start."""
 
 _LOOK_SECONDS = 0.05
-_BY_OWN_SQLITE = "import sys; sys.modules['pysqlite3'] = None; from sqlite_consolidate.engine.task import main; main()"
+_BY_OWN_SQLITE = "import sys; sys.modules['pysqlite3'] = None; from sqlite_consolidate.engine.content.worker_main import main; main()"
 
 
 class Aside:
@@ -25,7 +25,7 @@ class Aside:
     Use it as a context: whatever happens, the process is gone afterwards. A run has one at a time.
 
     Args:
-        task: A name that :mod:`sqlite_consolidate.engine.task` knows.
+        task: A name that :mod:`sqlite_consolidate.engine.content.worker_main` knows.
         about: Paths, and what else it has to know.
         by_own_sqlite: By the interpreter's own SQLite, though another may be installed: that sorts in files, where
             the other would take as much memory as an index has keys.
@@ -37,7 +37,7 @@ class Aside:
     ) -> None:
         self._limits = limits or Limits()
         self._subject = Path(str(about[0])).name if about else task
-        program = ["-c", _BY_OWN_SQLITE] if by_own_sqlite else ["-m", "sqlite_consolidate.engine.task"]
+        program = ["-c", _BY_OWN_SQLITE] if by_own_sqlite else ["-m", "sqlite_consolidate.engine.content.worker_main"]
         command = [sys.executable, *program, task, *map(str, about)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.aside import WORTH_A_PROCESS, Aside
-from sqlite_consolidate.engine.content import read_contents
-from sqlite_consolidate.engine.foresee import is_foreseeable
+from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.content.cost import is_foreseeable
+from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS, Aside
 from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_kind
 from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.sqlite.integrity import damage, orphans
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from sqlite_consolidate.engine.digest import TableDigest
+    from sqlite_consolidate.engine.content.digest import TableDigest
 else:
     from sqlite_utils.utils import sqlite3
 

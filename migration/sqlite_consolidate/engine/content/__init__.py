@@ -1,0 +1,1 @@
+"""The rows of a database: digests, dumps, projections, and which rows differ."""
