@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate import atomic_files as durable
 from sqlite_consolidate.engine import archive, backup, manifest, rewriting, rollback, steps
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.target_transaction import TargetTransaction
+from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.verbs import consolidate as run
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.compare import Compared
-from sqlite_consolidate.engine.future import Foretelling
 from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.planned import planned_statements
+from sqlite_consolidate.engine.merge.source_ddl import planned_statements
+from sqlite_consolidate.engine.merge.target_schema import Foretelling
+from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.survey import survey
-from sqlite_consolidate.engine.target_transaction import TargetTransaction
 from sqlite_consolidate.plan.model import Leave, Plan, RequiredTable, Source, TableMap
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.future import Future
-    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.merge.copy_rows import Transferred
+    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.target_schema import Future
     from sqlite_consolidate.engine.sqlite.schema import Schema
-    from sqlite_consolidate.engine.transfer import Transferred
     from sqlite_consolidate.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3

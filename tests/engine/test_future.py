@@ -12,7 +12,7 @@ from tests.engine.databases import TARGET, Bench, source, table
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.future import Future
+    from sqlite_consolidate.engine.merge.target_schema import Future
 else:
     from sqlite_utils.utils import sqlite3
 

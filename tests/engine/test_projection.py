@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlite_consolidate.engine.content.digest import digest_query, digest_table
 from sqlite_consolidate.engine.content.projection import Projection, Staging
-from sqlite_consolidate.engine.move import Move, fit, move_of_target
+from sqlite_consolidate.engine.merge.table_mapping import Move, fit, move_of_target
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.plan.model import Source, TableMap

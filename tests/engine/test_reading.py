@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.content.digest import digest_table
+from sqlite_consolidate.engine.merge.transaction import Reading
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import read
-from sqlite_consolidate.engine.target_transaction import Reading
 
 if TYPE_CHECKING:
     import sqlite3

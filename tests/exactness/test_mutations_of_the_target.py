@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlite_consolidate.engine import compare
 from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.merge.transaction import Reading
 from sqlite_consolidate.engine.run.criteria import criterion_named
 from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
-from sqlite_consolidate.engine.target_transaction import Reading
 
 from tests.engine.small_workspace import accept, reach
 from tests.exactness.mutations import INDEXES, LATE, TABLES, mutate

@@ -20,7 +20,7 @@ from sqlite_consolidate.audit.evidence import (
 )
 from sqlite_consolidate.audit.past_runs import workspace_id
 from sqlite_consolidate.audit.words import duration, last_of
-from sqlite_consolidate.engine.move import column_differences
+from sqlite_consolidate.engine.merge.table_mapping import column_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.verdict import headline, verdict

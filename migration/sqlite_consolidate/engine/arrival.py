@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.content.projection import ProjectedColumn
-    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.merge.table_mapping import Move
 
 _LOOKED_AT = 5_000  # changed rows that are compared column by column
 

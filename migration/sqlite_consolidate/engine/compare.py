@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlite_consolidate.engine.arrival import Arrival
-    from sqlite_consolidate.engine.known import Survey
-    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.merge.copy_rows import Transferred
+    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.table_mapping import Move
     from sqlite_consolidate.engine.sqlite.schema import Key
-    from sqlite_consolidate.engine.transfer import Transferred
     from sqlite_consolidate.row_differences import RowDifferences
 
 

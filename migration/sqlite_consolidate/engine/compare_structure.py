@@ -18,7 +18,7 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.merge.survey import Survey
     from sqlite_consolidate.engine.sqlite.schema import Index, Named, Schema, Table
     from sqlite_consolidate.engine.sqlite.statements import Statement
     from sqlite_consolidate.plan.model import Plan

@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.content.table_differences import (
     unavailable,
     unless_broken,
 )
-from sqlite_consolidate.engine.move import fit
+from sqlite_consolidate.engine.merge.table_mapping import fit
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.manifest import Manifest
-    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.merge.table_mapping import Move
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema import Table
     from sqlite_consolidate.plan.model import Plan

@@ -29,7 +29,7 @@ from sqlite_consolidate.problem import Problem
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.known import Survey
+    from sqlite_consolidate.engine.merge.survey import Survey
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import Plan
 else:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.literals import shown
+from sqlite_consolidate.engine.merge.copy_rows import copy, own_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
 from sqlite_consolidate.engine.sqlite.schema import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.engine.transfer import copy, own_digest, source_digest
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.content.projection import Projection
-    from sqlite_consolidate.engine.move import Move, Party
+    from sqlite_consolidate.engine.merge.table_mapping import Move, Party
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema import Key, Table
 

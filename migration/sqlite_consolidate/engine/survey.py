@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.inspection import Facts, facts_of, unreadable
-from sqlite_consolidate.engine.future import Foretelling
-from sqlite_consolidate.engine.gather import DIRECT, Gathering
 from sqlite_consolidate.engine.keys import collisions
-from sqlite_consolidate.engine.known import Survey
-from sqlite_consolidate.engine.move import Move, Party, differences, fit, move_of_target, table_or_problem
-from sqlite_consolidate.engine.planned import planned_statements
+from sqlite_consolidate.engine.merge.source_ddl import planned_statements
+from sqlite_consolidate.engine.merge.staging import DIRECT, Gathering
+from sqlite_consolidate.engine.merge.survey import Survey
+from sqlite_consolidate.engine.merge.table_mapping import (
+    Move,
+    Party,
+    differences,
+    fit,
+    move_of_target,
+    table_or_problem,
+)
+from sqlite_consolidate.engine.merge.target_schema import Foretelling
 from sqlite_consolidate.engine.space import room
 from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
 from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for

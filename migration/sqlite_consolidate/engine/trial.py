@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.affinity import affinity
 from sqlite_consolidate.engine.content.digest import digest_query
+from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.sqlite.connections import attach, scratch
 from sqlite_consolidate.engine.sqlite.sql import keywords
 from sqlite_consolidate.problem import Problem
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection
-    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.merge.table_mapping import Move
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.move import table_or_problem
+from sqlite_consolidate.engine.merge.table_mapping import table_or_problem
 from sqlite_consolidate.engine.proposal import Proposed
 from sqlite_consolidate.engine.proposal import propose as propose_references
 from sqlite_consolidate.engine.scan_files import Scope

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.merge.transaction import Reading
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
-from sqlite_consolidate.engine.target_transaction import Reading
 from sqlite_consolidate.selftest.fault import Fault, not_planted
 from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, retype, swap_columns
 

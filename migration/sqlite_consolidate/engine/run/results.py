@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine import logs
     from sqlite_consolidate.engine.applications import Applications
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.rewriting import Rewrite
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.smoke import SmokeResult
     from sqlite_consolidate.engine.steps import PutBack
-    from sqlite_consolidate.engine.target_transaction import TargetTransaction
     from sqlite_consolidate.observation import Observation
 else:
     pass

@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.criteria import backup_set, committed, preflight,
 from sqlite_consolidate.engine.hot_journal import settle
 from sqlite_consolidate.engine.in_use import in_use
 from sqlite_consolidate.engine.ledger import RECORDED
+from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.objects import objects_of
 from sqlite_consolidate.engine.rehearse import copy_workspace
 from sqlite_consolidate.engine.rewriting import plan_rewrites, write_rewrites
@@ -29,7 +30,6 @@ from sqlite_consolidate.engine.run.run_log import RolledBack
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.steps import PutBack
 from sqlite_consolidate.engine.survey import survey
-from sqlite_consolidate.engine.target_transaction import TargetTransaction
 from sqlite_consolidate.engine.version_control import noted, unified
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError

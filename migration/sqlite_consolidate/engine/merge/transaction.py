@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.engine import history
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
+from sqlite_consolidate.engine.merge.copy_rows import (
+    Transferred,
+    copy,
+    list_settled,
+    own_digest,
+    raise_mark,
+    source_digest,
+)
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.engine.transfer import Transferred, copy, list_settled, own_digest, raise_mark, source_digest
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
 
@@ -22,9 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.inspection import Facts
-    from sqlite_consolidate.engine.known import Survey
     from sqlite_consolidate.engine.ledger import Ledger
-    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.table_mapping import Move
     from sqlite_consolidate.engine.sqlite.schema import Named, Table
     from sqlite_consolidate.findings import Finding
 else:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.planned import made_by
+from sqlite_consolidate.engine.merge.source_ddl import made_by
 from sqlite_consolidate.engine.sqlite import dependencies as uses
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_kind

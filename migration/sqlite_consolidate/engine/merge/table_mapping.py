@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.affinity import default_is_constant, stored_default
 from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection, column_of
+from sqlite_consolidate.engine.merge.column_types import default_is_constant, stored_default
 from sqlite_consolidate.engine.sqlite.sql import folded, keywords
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlite_consolidate.engine.content.projection import Projection
-    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.merge.table_mapping import Move
 
     Execute = Callable[[str], sqlite3.Cursor]
     """Execute a statement on the target. That of a run keeps it for ``sql.log`` as well."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.future import Future
+from sqlite_consolidate.engine.merge.target_schema import Future
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import Facts
-    from sqlite_consolidate.engine.move import Move
+    from sqlite_consolidate.engine.merge.table_mapping import Move
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.problem import Problem

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.content.literals import literal
-from sqlite_consolidate.engine.record_copy import is_empty, try_record_copy
+from sqlite_consolidate.engine.merge.record_copy import is_empty, try_record_copy
 from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.projection import Projection
-    from sqlite_consolidate.engine.move import Move
-    from sqlite_consolidate.engine.record_copy import CopyMethod, Execute
+    from sqlite_consolidate.engine.merge.record_copy import CopyMethod, Execute
+    from sqlite_consolidate.engine.merge.table_mapping import Move
 else:
     from sqlite_utils.utils import sqlite3
 
