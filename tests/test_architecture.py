@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits, Progress

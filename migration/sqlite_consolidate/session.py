@@ -16,14 +16,14 @@ from sqlite_consolidate.audit.faults_table import TABLE, faults_table
 from sqlite_consolidate.audit.index_page import write_index
 from sqlite_consolidate.audit.records import Surroundings, record_of, versions
 from sqlite_consolidate.audit.rehearsals import last_rehearsal
-from sqlite_consolidate.engine.manifest import RECORD
+from sqlite_consolidate.engine.backup.backup_set import already_consolidated, cut_short, last_finished, recover
+from sqlite_consolidate.engine.backup.manifest import RECORD
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.results import Context, LastRehearsal, RunResults
 from sqlite_consolidate.engine.run.run_lock import RunLock, holder
 from sqlite_consolidate.engine.run.verdict import exit_code
-from sqlite_consolidate.engine.sets import already_consolidated, cut_short, last_finished, recover
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun, OriginalsRun
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun

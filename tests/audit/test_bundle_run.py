@@ -14,7 +14,7 @@ from sqlite_consolidate.audit.bundle_reader import read_bundle
 from sqlite_consolidate.audit.bundle_run import BundleRun
 from sqlite_consolidate.audit.evidence import DatabaseRecord
 from sqlite_consolidate.audit.page import page
-from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import RunRequest, Settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import manifest
+from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.ledger import RECORDED, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.compare import Compared
-from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import Foretelling
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction

@@ -6,8 +6,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import archive, manifest
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup import archive, manifest
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import ProblemError
 

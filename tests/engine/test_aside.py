@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from sqlite_consolidate.engine import backup
-from sqlite_consolidate.engine.backup import dump_database
+from sqlite_consolidate.engine.backup import copies as backup
+from sqlite_consolidate.engine.backup.copies import dump_database
+from sqlite_consolidate.engine.backup.manifest import read
 from sqlite_consolidate.engine.content import inspection as facts
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.worker import Aside
-from sqlite_consolidate.engine.manifest import read
 from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits

@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import backup
-from sqlite_consolidate.engine.backup import clear_scratch, copy_code, copy_database, dump_database, open_set, settle
+from sqlite_consolidate.engine.backup import copies as backup
+from sqlite_consolidate.engine.backup.copies import (
+    clear_scratch,
+    copy_code,
+    copy_database,
+    dump_database,
+    open_set,
+    settle,
+)
+from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.run.stages import BACKUP
 from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.problem import ProblemError
@@ -28,8 +35,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.content.inspection import Facts
-    from sqlite_consolidate.engine.manifest import DatabaseCopy
 else:
     from sqlite_utils.utils import sqlite3
 

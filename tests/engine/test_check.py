@@ -6,7 +6,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import check, manifest
+from sqlite_consolidate.engine import check
+from sqlite_consolidate.engine.backup import manifest
 
 from tests.engine.small_workspace import STAMP, execute
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3

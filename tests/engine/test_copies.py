@@ -8,9 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.backup import copy_database, dump_database, open_set
+from sqlite_consolidate.engine.backup.copies import copy_database, dump_database, open_set
+from sqlite_consolidate.engine.backup.copy_contents import (
+    contents_of_copy,
+    contents_of_dump,
+    read_contents_using_backup,
+)
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
-from sqlite_consolidate.engine.copy_contents import contents_of_copy, contents_of_dump, read_contents_using_backup
 from sqlite_consolidate.engine.survey import survey
 
 from tests.engine.small_workspace import build, execute, plan_of
@@ -20,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.content.inspection import Facts
-    from sqlite_consolidate.engine.manifest import DatabaseCopy
 else:
     from sqlite_utils.utils import sqlite3
 

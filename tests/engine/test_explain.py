@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import manifest
+from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.copy_contents import reloaded
 from sqlite_consolidate.engine.check import archives_unchanged
 from sqlite_consolidate.engine.content.table_differences import databases, unless_broken
-from sqlite_consolidate.engine.copy_contents import reloaded
 from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.run_log import Evidence
     from sqlite_consolidate.engine.verbs.consolidate import Run

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 
 from tests.engine.small_workspace import execute

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup.ledger import Ledger
 
 from tests.engine.small_workspace import die, in_a_child
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOTE = """
 import pathlib, sys
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup.ledger import Ledger
 Ledger(pathlib.Path(sys.argv[1])).note("renaming")
 print("the step", flush=True)
 """

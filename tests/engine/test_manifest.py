@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlite_consolidate.engine import manifest
-from sqlite_consolidate.engine.manifest import CodeCopy, DatabaseCopy, Manifest
+from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy, Manifest
 from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import dies_at_change

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 import psutil
 import pytest
-from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished, recover
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -32,7 +33,6 @@ from sqlite_consolidate.engine.run.stages import (
     stages_of,
 )
 from sqlite_consolidate.engine.run.verdict import exit_code, verdict
-from sqlite_consolidate.engine.sets import cut_short, last_finished, recover
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun

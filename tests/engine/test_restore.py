@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import standing
-from sqlite_consolidate.engine.restore import Known, overwrite
+from sqlite_consolidate.engine.backup import target_state as standing
+from sqlite_consolidate.engine.backup.restore import Known, overwrite
+from sqlite_consolidate.engine.backup.target_state import look_at
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
-from sqlite_consolidate.engine.standing import look_at
 
 if TYPE_CHECKING:
     from pathlib import Path

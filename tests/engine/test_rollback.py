@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.atomic_files import move
-from sqlite_consolidate.engine import manifest, restore
+from sqlite_consolidate.engine.backup import manifest, restore
+from sqlite_consolidate.engine.backup.history import TABLE
+from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.rollback import changed_since, put_back
 from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.history import TABLE
-from sqlite_consolidate.engine.ledger import Ledger
-from sqlite_consolidate.engine.rollback import changed_since, put_back
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.problem import ProblemError
@@ -669,7 +669,8 @@ def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
 ) -> None:
     """What it had is proved before anybody finds it under its name."""
     monkeypatch.setattr(
-        "sqlite_consolidate.engine.rollback.clear_scratch", lambda _: execute(root / file, "CREATE TABLE late(x)")
+        "sqlite_consolidate.engine.backup.rollback.clear_scratch",
+        lambda _: execute(root / file, "CREATE TABLE late(x)"),
     )
 
     assert put_back(root, root / SET).holds
@@ -680,7 +681,7 @@ def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
 def test_rows_written_after_a_rollback_that_broke_off_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The target was back already: the next attempt does not put the backup over it once more."""
     with monkeypatch.context() as broken:
-        broken.setattr("sqlite_consolidate.engine.rollback.clear_scratch", Path.rmdir)  # refused by the system
+        broken.setattr("sqlite_consolidate.engine.backup.rollback.clear_scratch", Path.rmdir)  # refused by the system
         with pytest.raises(OSError, match="not empty"):
             put_back(root, root / SET)
     execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
@@ -702,7 +703,7 @@ def test_a_name_that_somebody_opens_all_the_time_is_tried_a_hundred_times(
             old.touch()
         move(archive, old)
 
-    monkeypatch.setattr("sqlite_consolidate.engine.rollback.move", opened_just_before)
+    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.move", opened_just_before)
 
     with contextlib.nullcontext() if comes_back else pytest.raises(FileExistsError):
         put_back(root, root / SET)
@@ -719,7 +720,7 @@ def test_a_file_that_somebody_makes_under_an_old_name_is_not_overwritten(
         old.write_text("somebody's")
         move(archive, old)
 
-    monkeypatch.setattr("sqlite_consolidate.engine.rollback.move", made_just_before)
+    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.move", made_just_before)
 
     with pytest.raises(FileExistsError):
         put_back(root, root / SET)

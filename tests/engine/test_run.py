@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import history
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
 from sqlite_consolidate.engine.run.verdict import headline, verdict

@@ -8,11 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import rollback
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup import rollback
+from sqlite_consolidate.engine.backup.backup_set import (
+    already_consolidated,
+    backup_sets,
+    cut_short,
+    discard,
+    last_finished,
+    recover,
+)
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
-from sqlite_consolidate.engine.sets import already_consolidated, backup_sets, cut_short, discard, last_finished, recover
 from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import (

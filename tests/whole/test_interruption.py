@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import rollback
+from sqlite_consolidate.engine.backup import rollback
 
 from tests.thorough import thorough
 from tests.whole.whole_run import REPOSITORY, Before, Workspace

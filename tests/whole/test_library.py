@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlite_consolidate
 from sqlite_consolidate import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
-from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.run_lock import holder
 from sqlite_consolidate.observation import Outcome

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.evidence import Attempt
 from sqlite_consolidate.audit.past_runs import past_runs, workspace_id
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup.backup_set import backup_sets
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.sets import backup_sets
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.backup_set import BackupSet
     from sqlite_consolidate.engine.run.request import Settings
-    from sqlite_consolidate.engine.sets import BackupSet
     from sqlite_consolidate.plan.model import Plan
 
 _NO_END = "the ledger of its backup set has no end, and nothing had put it back yet"
@@ -77,7 +77,7 @@ def _by_ledger(one: BackupSet, root: Path) -> Attempt:
 
 def _by_record(told: Attempt, folder: Path) -> Attempt:
     """Add what the record in the set says, if the run came so far as to leave one."""
-    from sqlite_consolidate.engine.manifest import RECORD
+    from sqlite_consolidate.engine.backup.manifest import RECORD
 
     try:
         said = json.loads((folder / RECORD).read_bytes())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlite_consolidate
 from sqlite_consolidate.audit.bundle_check import agreement, unjudged
 from sqlite_consolidate.audit.rebuilt_log import log_of
-from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.backup.target_objects import object_changes, objects_of
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.table_differences import databases
 from sqlite_consolidate.engine.in_use import locked
-from sqlite_consolidate.engine.objects import object_changes, objects_of
 from sqlite_consolidate.engine.sqlite import integrity as sqlite_checks
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.errors import is_in_use
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.manifest import Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.row_differences import RowDifferences
 else:

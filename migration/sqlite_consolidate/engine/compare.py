@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.compare_structure import Structure, indexes_of, kinds_that_differ
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans

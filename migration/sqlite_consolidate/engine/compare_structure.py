@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.sqlite.declared import clauses_of, columns, declared, likeness, properties, words
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required

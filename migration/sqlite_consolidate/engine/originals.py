@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import manifest
 from sqlite_consolidate.engine.arrival import Arrival, arrival
+from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.compare import Compared
-from sqlite_consolidate.engine.snapshot import snapshot
 from sqlite_consolidate.engine.sqlite.connections import exact_text, looking, open_existing
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.survey import survey

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.code_files import Span
-    from sqlite_consolidate.engine.ledger import Ledger
     from sqlite_consolidate.plan.model import Insert, Reference
 
 

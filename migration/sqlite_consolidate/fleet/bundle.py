@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.audit.evidence_file import record_from_json
-from sqlite_consolidate.engine.history import TABLE as HISTORY
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.observation import Outcome
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.manifest import NAME
+from sqlite_consolidate.engine.backup.backup_set import last_finished
+from sqlite_consolidate.engine.backup.manifest import NAME
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.sets import last_finished
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.selftest.fault import Fault, not_planted
 from sqlite_consolidate.selftest.meddling import first, opened
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.engine.manifest import Manifest
-    from sqlite_consolidate.engine.sets import BackupSet
+    from sqlite_consolidate.engine.backup.backup_set import BackupSet
+    from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.selftest.fault import WorkspaceCopy
 
 

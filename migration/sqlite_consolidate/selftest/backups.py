@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.sqlite.schema import Table
     from sqlite_consolidate.engine.verbs.consolidate import Run
 

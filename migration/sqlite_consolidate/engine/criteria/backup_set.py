@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.copy_contents import contents_of_copy, contents_of_dump, reloaded
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import databases
-from sqlite_consolidate.engine.copy_contents import contents_of_copy, contents_of_dump, reloaded
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 
 if TYPE_CHECKING:

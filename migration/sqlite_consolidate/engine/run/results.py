@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlite_consolidate.engine import manifest
+from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.compare import Compared
 from sqlite_consolidate.engine.content.contents import Content, Reader
 from sqlite_consolidate.engine.explain import RowsBefore
-from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine import logs
     from sqlite_consolidate.engine.applications import Applications
+    from sqlite_consolidate.engine.backup.manifest import Manifest
+    from sqlite_consolidate.engine.backup.rollback_steps import PutBack
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.manifest import Manifest
     from sqlite_consolidate.engine.merge.survey import Survey
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.rewriting import Rewrite
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.smoke import SmokeResult
-    from sqlite_consolidate.engine.steps import PutBack
     from sqlite_consolidate.observation import Observation
 else:
     pass

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 import sqlite_consolidate
 from sqlite_consolidate.atomic_files import write_new
-from sqlite_consolidate.engine import archive as archives
-from sqlite_consolidate.engine import bystanders, history, logs, manifest, rollback, sets
+from sqlite_consolidate.engine import bystanders, logs
 from sqlite_consolidate.engine.applications import Applications
-from sqlite_consolidate.engine.archive import archived_name
-from sqlite_consolidate.engine.backup import copy_code, copy_database, dump_database, open_set
+from sqlite_consolidate.engine.backup import archive as archives
+from sqlite_consolidate.engine.backup import backup_set as sets
+from sqlite_consolidate.engine.backup import history, manifest, rollback
+from sqlite_consolidate.engine.backup.archive import archived_name
+from sqlite_consolidate.engine.backup.copies import copy_code, copy_database, dump_database, open_set
+from sqlite_consolidate.engine.backup.ledger import RECORDED
+from sqlite_consolidate.engine.backup.rollback_steps import PutBack
+from sqlite_consolidate.engine.backup.target_objects import objects_of
+from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
 from sqlite_consolidate.engine.hot_journal import settle
 from sqlite_consolidate.engine.in_use import in_use
-from sqlite_consolidate.engine.ledger import RECORDED
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
-from sqlite_consolidate.engine.objects import objects_of
-from sqlite_consolidate.engine.rehearse import copy_workspace
 from sqlite_consolidate.engine.rewriting import plan_rewrites, write_rewrites
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.criteria import SMOKE
@@ -28,7 +31,6 @@ from sqlite_consolidate.engine.run.pipeline import in_words
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
 from sqlite_consolidate.engine.run.run_log import RolledBack
 from sqlite_consolidate.engine.run.verdict import verdict
-from sqlite_consolidate.engine.steps import PutBack
 from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.engine.version_control import noted, unified
 from sqlite_consolidate.findings import Finding

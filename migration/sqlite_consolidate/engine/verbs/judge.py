@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine import check, originals
 from sqlite_consolidate.engine.applications import Applications
+from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
+from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.target_objects import committed_objects
+from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.content.table_differences import unless_broken
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation
 from sqlite_consolidate.engine.explain import RowsBefore
-from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.logs import LogMarks
-from sqlite_consolidate.engine.objects import committed_objects
-from sqlite_consolidate.engine.rehearse import copy_workspace, require_complete
 from sqlite_consolidate.engine.rewriting import updated_observations
 from sqlite_consolidate.engine.run.criteria import CRITERIA, SMOKE, criteria_in
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
 from sqlite_consolidate.engine.scan import listed, mentions, scope_of, stale_observations
-from sqlite_consolidate.engine.sets import last_finished, tables_not_moved
 from sqlite_consolidate.engine.smoke import SmokeResult, observe
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.plan.loader import load
@@ -34,13 +34,13 @@ from sqlite_consolidate.problem import Problem, ProblemError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sqlite_consolidate.engine.backup.backup_set import BackupSet
+    from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.check import TargetNow
     from sqlite_consolidate.engine.compare import Compared
-    from sqlite_consolidate.engine.manifest import Manifest
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
-    from sqlite_consolidate.engine.sets import BackupSet
     from sqlite_consolidate.row_differences import RowDifferences
 
 

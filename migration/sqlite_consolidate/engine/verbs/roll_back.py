@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import rollback
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup import rollback
+from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.run_log import RolledBack
 from sqlite_consolidate.engine.run.stages import ROLLBACK
-from sqlite_consolidate.engine.sets import cut_short, last_finished
 from sqlite_consolidate.engine.sqlite.errors import in_use
 from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.findings import Finding
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from sqlite_consolidate.engine.backup.backup_set import BackupSet
+    from sqlite_consolidate.engine.backup.rollback_steps import PutBack
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
-    from sqlite_consolidate.engine.sets import BackupSet
-    from sqlite_consolidate.engine.steps import PutBack
     from sqlite_consolidate.plan.model import Plan
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.snapshot import not_copied, snapshot
+from sqlite_consolidate.engine.backup.snapshot import not_copied, snapshot
 from sqlite_consolidate.engine.sqlite.files import MAGIC, FileProblem, status_of
 from sqlite_consolidate.problem import ProblemError
 

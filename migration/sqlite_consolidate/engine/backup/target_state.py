@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import history
+from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.backup.restore import take_back
+from sqlite_consolidate.engine.backup.target_objects import object_changes, objects_of
 from sqlite_consolidate.engine.content.contents import bytes_of, read_contents
 from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS
-from sqlite_consolidate.engine.objects import object_changes, objects_of
-from sqlite_consolidate.engine.restore import take_back
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
 from sqlite_consolidate.problem import ProblemError

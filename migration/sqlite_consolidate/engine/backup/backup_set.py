@@ -7,9 +7,9 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import history, manifest, rollback
-from sqlite_consolidate.engine.ledger import NAME as LEDGER
-from sqlite_consolidate.engine.ledger import Ledger
+from sqlite_consolidate.engine.backup import history, manifest, rollback
+from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load
@@ -18,7 +18,7 @@ from sqlite_consolidate.problem import Problem, ProblemError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.plan.model import Plan
 
 

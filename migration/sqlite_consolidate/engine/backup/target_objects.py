@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from sqlite_consolidate.engine.ledger import Ledger
+    from sqlite_consolidate.engine.backup.ledger import Ledger
 
 _MARK = "AUTOINCREMENT mark of"
 _VERSIONS = ("user_version", "application_id")

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import move
+from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import databases
-from sqlite_consolidate.engine.copy_contents import read_contents_using_backup
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.ledger import Ledger
-    from sqlite_consolidate.engine.manifest import Manifest
+    from sqlite_consolidate.engine.backup.ledger import Ledger
+    from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.write_lock import Guard
 

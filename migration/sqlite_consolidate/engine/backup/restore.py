@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import make_private_folder, sync_folder
-from sqlite_consolidate.engine.backup import settle
+from sqlite_consolidate.engine.backup.copies import settle
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.worker import Aside
-from sqlite_consolidate.engine.ledger import Ledger
 from sqlite_consolidate.engine.sqlite.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import make_private_folder, sync, sync_folder, write_new
+from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
 from sqlite_consolidate.engine.content.contents import has_wal, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS, Aside
-from sqlite_consolidate.engine.manifest import CodeCopy, DatabaseCopy
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
 from sqlite_consolidate.problem import Problem, ProblemError

@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.sqlite.connections import looking, open_new
 from sqlite_consolidate.engine.sqlite.schema import marks, read
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.manifest import DatabaseCopy
+    from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.row_differences import RowDifferences
 

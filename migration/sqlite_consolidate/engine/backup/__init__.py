@@ -1,0 +1,1 @@
+"""The backup set: copies, manifest, ledger, archives, and the way back."""
