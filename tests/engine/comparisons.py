@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import compare, compare_structure
+from sqlite_consolidate.engine.checks import compare, compare_structure
 
 from tests.engine.databases import TARGET, source, table
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.compare import Compared
+from sqlite_consolidate.engine.checks.compare import Compared
+from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import Foretelling
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.schema import read
-from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.plan.model import Leave, Plan, RequiredTable, Source, TableMap
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from sqlite_consolidate.engine.backup.copies import (
     settle,
 )
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
+from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP
-from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.problem import ProblemError
 
 from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of

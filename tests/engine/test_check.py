@@ -6,8 +6,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import check
 from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.checks import aftercare as check
 
 from tests.engine.small_workspace import STAMP, execute
 

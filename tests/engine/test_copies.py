@@ -14,8 +14,8 @@ from sqlite_consolidate.engine.backup.copy_contents import (
     contents_of_dump,
     read_contents_using_backup,
 )
+from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
-from sqlite_consolidate.engine.survey import survey
 
 from tests.engine.small_workspace import build, execute, plan_of
 

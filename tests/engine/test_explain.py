@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copy_contents import reloaded
-from sqlite_consolidate.engine.check import archives_unchanged
+from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
+from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.content.table_differences import databases, unless_broken
-from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.stages import (

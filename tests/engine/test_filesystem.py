@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlite_consolidate.engine import in_use
+from sqlite_consolidate.engine.checks import open_files as in_use
 from sqlite_consolidate.engine.sqlite import files
 from sqlite_consolidate.engine.sqlite.files import NETWORK, kind_of, network, synchronized
 from sqlite_consolidate.plan.model import Plan

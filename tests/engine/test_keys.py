@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlite_consolidate.engine.keys import collisions
+from sqlite_consolidate.engine.checks.key_conflicts import collisions
 
 from tests.engine.databases import TARGET, Bench, source, table
 

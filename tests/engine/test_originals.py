@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import compare, compare_structure, originals
+from sqlite_consolidate.engine.checks import by_originals as originals
+from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.problem import ProblemError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.compare import Compared
+    from sqlite_consolidate.engine.checks.compare import Compared
     from sqlite_consolidate.observation import Observation
 
 PLANNED = ("tasks", "task_queue_metadata", "proposals", "orchestration_decisions")

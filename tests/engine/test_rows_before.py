@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlite_consolidate.engine.backup.copy_contents import reloaded
 from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
+from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.table_differences import databases
-from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.plan.model import Plan

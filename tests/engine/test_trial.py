@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlite_consolidate.engine.checks.conversions import could_matter, value_problems
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.merge.table_mapping import Move, fit
-from sqlite_consolidate.engine.trial import could_matter, value_problems
 
 from tests.engine.databases import TARGET, Bench, source, table
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlite_consolidate.engine import compare
+from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.merge.transaction import Reading
 from sqlite_consolidate.engine.run.criteria import criterion_named

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine import hot_journal
+from sqlite_consolidate.engine.checks import hot_journal
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, has_hot_journal
 from sqlite_consolidate.plan.loader import load
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.in_use import unexamined
+from sqlite_consolidate.engine.checks.open_files import unexamined
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.inventory.taking import Taking, as_data, databases_found, only_looked, plan_proposed

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
+from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
-from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.inventory.proposal import LeftOut
 from sqlite_consolidate.inventory.propose import apart
 from sqlite_consolidate.inventory.write import rendered

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import compare, compare_structure
 from sqlite_consolidate.engine.backup import archive, history
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
+from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.table_differences import databases
 from sqlite_consolidate.engine.rewriting import compile_observations, updated_observations

@@ -6,7 +6,7 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.space import needs
+from sqlite_consolidate.engine.checks.disk_space import needs
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import compare, compare_structure
+from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.findings import Finding
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from sqlite_consolidate.engine.compare import Compared
+    from sqlite_consolidate.engine.checks.compare import Compared
     from sqlite_consolidate.engine.run.results import RunResults
     from sqlite_consolidate.engine.run.run_log import RunLog
     from sqlite_consolidate.observation import Observation

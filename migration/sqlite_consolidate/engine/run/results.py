@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.compare import Compared
+from sqlite_consolidate.engine.checks.compare import Compared
+from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.content.contents import Content, Reader
-from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline

@@ -9,16 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import check, originals
 from sqlite_consolidate.engine.applications import Applications
 from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.target_objects import committed_objects
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
+from sqlite_consolidate.engine.checks import aftercare as check
+from sqlite_consolidate.engine.checks import by_originals as originals
+from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.content.table_differences import unless_broken
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation
-from sqlite_consolidate.engine.explain import RowsBefore
 from sqlite_consolidate.engine.logs import LogMarks
 from sqlite_consolidate.engine.rewriting import updated_observations
 from sqlite_consolidate.engine.run.criteria import CRITERIA, SMOKE, criteria_in
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
     from sqlite_consolidate.engine.backup.manifest import Manifest
-    from sqlite_consolidate.engine.check import TargetNow
-    from sqlite_consolidate.engine.compare import Compared
+    from sqlite_consolidate.engine.checks.aftercare import TargetNow
+    from sqlite_consolidate.engine.checks.compare import Compared
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.target_objects import object_changes, objects_of
+from sqlite_consolidate.engine.checks.open_files import locked
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.table_differences import databases
-from sqlite_consolidate.engine.in_use import locked
 from sqlite_consolidate.engine.sqlite import integrity as sqlite_checks
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.errors import is_in_use

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.compare_structure import Structure, indexes_of, kinds_that_differ
+from sqlite_consolidate.engine.checks.compare_structure import Structure, indexes_of, kinds_that_differ
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans
 from sqlite_consolidate.engine.sqlite.schema import keys_of, marks
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from sqlite_consolidate.engine.arrival import Arrival
+    from sqlite_consolidate.engine.checks.arrivals import Arrival
     from sqlite_consolidate.engine.merge.copy_rows import Transferred
     from sqlite_consolidate.engine.merge.survey import Survey
     from sqlite_consolidate.engine.merge.table_mapping import Move

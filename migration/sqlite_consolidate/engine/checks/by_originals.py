@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.arrival import Arrival, arrival
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.snapshot import snapshot
-from sqlite_consolidate.engine.compare import Compared
+from sqlite_consolidate.engine.checks.arrivals import Arrival, arrival
+from sqlite_consolidate.engine.checks.compare import Compared
+from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.sqlite.connections import exact_text, looking, open_existing
 from sqlite_consolidate.engine.sqlite.schema import read
-from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import Disclosure

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
-from sqlite_consolidate.engine.space import room
+from sqlite_consolidate.engine.checks.disk_space import room
+from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
-from sqlite_consolidate.engine.survey import survey
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.model import Logs, Scan
 from sqlite_consolidate.problem import Problem

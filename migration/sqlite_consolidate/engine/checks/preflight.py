@@ -10,8 +10,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.checks.conversions import value_problems
+from sqlite_consolidate.engine.checks.disk_space import room
+from sqlite_consolidate.engine.checks.key_conflicts import collisions
 from sqlite_consolidate.engine.content.inspection import Facts, facts_of, unreadable
-from sqlite_consolidate.engine.keys import collisions
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.staging import DIRECT, Gathering
 from sqlite_consolidate.engine.merge.survey import Survey
@@ -24,12 +26,10 @@ from sqlite_consolidate.engine.merge.table_mapping import (
     table_or_problem,
 )
 from sqlite_consolidate.engine.merge.target_schema import Foretelling
-from sqlite_consolidate.engine.space import room
 from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
 from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
 from sqlite_consolidate.engine.sqlite.schema import Schema, Table
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.engine.trial import value_problems
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
