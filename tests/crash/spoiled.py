@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files as durable
-from sqlite_consolidate.engine import rewriting
 from sqlite_consolidate.engine.backup import archive, manifest, rollback
 from sqlite_consolidate.engine.backup import copies as backup
 from sqlite_consolidate.engine.backup import rollback_steps as steps
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.code import rewrite as rewriting
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.verbs import consolidate as run
 

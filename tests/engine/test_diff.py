@@ -6,8 +6,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.rewriting import Rewrite
-from sqlite_consolidate.engine.version_control import unified
+from sqlite_consolidate.engine.code.git import unified
+from sqlite_consolidate.engine.code.rewrite import Rewrite
 
 if TYPE_CHECKING:
     from pathlib import Path

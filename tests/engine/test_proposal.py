@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.proposal import Proposed, propose
-from sqlite_consolidate.engine.rewriting import plan_rewrites
-from sqlite_consolidate.engine.scan_files import Scope
+from sqlite_consolidate.engine.code.rewrite import plan_rewrites
+from sqlite_consolidate.engine.code.scanned_files import Scope
+from sqlite_consolidate.engine.code.suggest import Proposed, propose
 from sqlite_consolidate.plan.model import Exemption, Reference
 
 if TYPE_CHECKING:

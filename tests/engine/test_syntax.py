@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sqlite_consolidate.engine.syntax import PythonCode
-from sqlite_consolidate.engine.syntax_inserts import with_definitions, with_import
+from sqlite_consolidate.engine.code.insertions import with_definitions, with_import
+from sqlite_consolidate.engine.code.syntax import PythonCode
 from sqlite_consolidate.problem import ProblemError
 
 NAME = "get_workspace_root"

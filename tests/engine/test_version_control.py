@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.version_control import noted
+from sqlite_consolidate.engine.code.git import noted
 
 from tests.whole.real_project import commit, run_git
 

@@ -9,8 +9,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.proposal import propose
-from sqlite_consolidate.engine.scan_files import scope_of
+from sqlite_consolidate.engine.code.scanned_files import scope_of
+from sqlite_consolidate.engine.code.suggest import propose
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from sqlite_consolidate.engine.proposal import Proposed
+    from sqlite_consolidate.engine.code.suggest import Proposed
 
     from tests.whole.whole_run import Ran
 

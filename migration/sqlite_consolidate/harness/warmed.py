@@ -23,7 +23,7 @@ _MODULES = (
     "sqlite_consolidate.engine.verbs.consolidate",
     "sqlite_consolidate.engine.run.run_lock",
     "sqlite_consolidate.engine.checks.compare",
-    "sqlite_consolidate.engine.scan",
+    "sqlite_consolidate.engine.code.scan",
     "sqlite_consolidate.engine.smoke",
     "sqlite_consolidate.engine.bystanders",
     "sqlite_consolidate.plan.loader",

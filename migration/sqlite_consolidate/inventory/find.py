@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.scan_files import NEVER_ENTERED
+from sqlite_consolidate.engine.code.git import ignored
+from sqlite_consolidate.engine.code.scanned_files import NEVER_ENTERED
 from sqlite_consolidate.engine.sqlite.files import MAGIC
-from sqlite_consolidate.engine.version_control import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,14 +9,14 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code_files import is_python
+from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.inventory.kinds import is_set_aside
 from sqlite_consolidate.inventory.proposal import ProposedSmoke
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlite_consolidate.engine.mention import Mention
+    from sqlite_consolidate.engine.code.old_names import Mention
 
 _ENVIRONMENTS = (".venv", "venv", "env")
 # What a module may do while it is imported, without that being more than a definition.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.proposal import Proposed
+    from sqlite_consolidate.engine.code.suggest import Proposed
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.code.scanned_files import Scope
+from sqlite_consolidate.engine.code.suggest import Proposed
+from sqlite_consolidate.engine.code.suggest import propose as propose_references
 from sqlite_consolidate.engine.merge.table_mapping import table_or_problem
-from sqlite_consolidate.engine.proposal import Proposed
-from sqlite_consolidate.engine.proposal import propose as propose_references
-from sqlite_consolidate.engine.scan_files import Scope
 from sqlite_consolidate.engine.sqlite.schema import Table
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.sqlite.statements import same_statement
@@ -21,7 +21,7 @@ from sqlite_consolidate.plan.model import Source, TableMap
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlite_consolidate.engine.mention import Mention
+    from sqlite_consolidate.engine.code.old_names import Mention
     from sqlite_consolidate.inventory.look import Database, TableSeen
     from sqlite_consolidate.inventory.take import Entry, Inventory
 

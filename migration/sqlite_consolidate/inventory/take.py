@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.scan import Mention, mentions
-from sqlite_consolidate.engine.scan_files import Scope
+from sqlite_consolidate.engine.code.scan import Mention, mentions
+from sqlite_consolidate.engine.code.scanned_files import Scope
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders
 from sqlite_consolidate.inventory.find import Finding, find
 from sqlite_consolidate.inventory.kinds import Overlap, Role, alike, overlaps, role

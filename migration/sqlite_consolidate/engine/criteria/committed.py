@@ -9,10 +9,10 @@ from sqlite_consolidate.engine.backup import archive, history
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
 from sqlite_consolidate.engine.checks import compare, compare_structure
+from sqlite_consolidate.engine.code.rewrite import compile_observations, updated_observations
+from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.table_differences import databases
-from sqlite_consolidate.engine.rewriting import compile_observations, updated_observations
-from sqlite_consolidate.engine.scan import listed, mentions, stale_observations
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.compare import Compared
 from sqlite_consolidate.engine.checks.explain import RowsBefore
+from sqlite_consolidate.engine.code.scanned_files import Scope, scope_of
 from sqlite_consolidate.engine.content.contents import Content, Reader
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
-from sqlite_consolidate.engine.scan_files import Scope, scope_of
 from sqlite_consolidate.engine.smoke import observe
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars, status_of
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.applications import Applications
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.backup.rollback_steps import PutBack
+    from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.merge.survey import Survey
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
-    from sqlite_consolidate.engine.rewriting import Rewrite
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.smoke import SmokeResult

@@ -22,17 +22,17 @@ from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
 from sqlite_consolidate.engine.checks.hot_journal import settle
 from sqlite_consolidate.engine.checks.open_files import in_use
 from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.code.git import noted, unified
+from sqlite_consolidate.engine.code.rewrite import plan_rewrites, write_rewrites
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
-from sqlite_consolidate.engine.rewriting import plan_rewrites, write_rewrites
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.pipeline import in_words
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
 from sqlite_consolidate.engine.run.run_log import RolledBack
 from sqlite_consolidate.engine.run.verdict import verdict
-from sqlite_consolidate.engine.version_control import noted, unified
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable

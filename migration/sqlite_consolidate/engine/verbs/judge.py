@@ -17,16 +17,16 @@ from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, requ
 from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.checks import by_originals as originals
 from sqlite_consolidate.engine.checks.explain import RowsBefore
+from sqlite_consolidate.engine.code.rewrite import updated_observations
+from sqlite_consolidate.engine.code.scan import listed, mentions, scope_of, stale_observations
 from sqlite_consolidate.engine.content.table_differences import unless_broken
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation
 from sqlite_consolidate.engine.logs import LogMarks
-from sqlite_consolidate.engine.rewriting import updated_observations
 from sqlite_consolidate.engine.run.criteria import CRITERIA, SMOKE, criteria_in
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
-from sqlite_consolidate.engine.scan import listed, mentions, scope_of, stale_observations
 from sqlite_consolidate.engine.smoke import SmokeResult, observe
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.plan.loader import load

@@ -11,9 +11,9 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import replace as replace_file
-from sqlite_consolidate.engine.code_files import CodeFile, is_python, line_of, read
-from sqlite_consolidate.engine.syntax import PlainText, PythonCode, compiled, unfit
-from sqlite_consolidate.engine.syntax_inserts import import_statement, with_definitions, with_import
+from sqlite_consolidate.engine.code.insertions import import_statement, with_definitions, with_import
+from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, line_of, read
+from sqlite_consolidate.engine.code.syntax import PlainText, PythonCode, compiled, unfit
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
-    from sqlite_consolidate.engine.code_files import Span
+    from sqlite_consolidate.engine.code.source_files import Span
     from sqlite_consolidate.plan.model import Insert, Reference
 
 

@@ -7,8 +7,8 @@ import re
 import symtable
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code_files import LINE_END, Span, line_of, line_starts, newline_of
-from sqlite_consolidate.engine.syntax import PlainText, meaning, tree, unfit
+from sqlite_consolidate.engine.code.source_files import LINE_END, Span, line_of, line_starts, newline_of
+from sqlite_consolidate.engine.code.syntax import PlainText, meaning, tree, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

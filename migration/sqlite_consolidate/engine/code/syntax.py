@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from sqlite_consolidate.engine.code_files import Span, line_of, line_starts
+from sqlite_consolidate.engine.code.source_files import Span, line_of, line_starts
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

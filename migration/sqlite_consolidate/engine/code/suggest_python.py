@@ -9,16 +9,16 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code_files import LINE_END, line_of, line_starts
-from sqlite_consolidate.engine.scan_python import line_of_name, named
-from sqlite_consolidate.engine.syntax import PythonCode, meaning, tree
+from sqlite_consolidate.engine.code.python_strings import line_of_name, named
+from sqlite_consolidate.engine.code.source_files import LINE_END, line_of, line_starts
+from sqlite_consolidate.engine.code.syntax import PythonCode, meaning, tree
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlite_consolidate.engine.code_files import Span
-    from sqlite_consolidate.engine.mention import OldNames
+    from sqlite_consolidate.engine.code.old_names import OldNames
+    from sqlite_consolidate.engine.code.source_files import Span
 
 
 SIDECAR = re.compile(r"-(wal|shm|journal)\b")

@@ -9,9 +9,9 @@ import tokenize
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code_files import LINE_END
-from sqlite_consolidate.engine.mention import Kind, Mention, OldNames, excerpt
-from sqlite_consolidate.engine.syntax import tree
+from sqlite_consolidate.engine.code.old_names import Kind, Mention, OldNames, excerpt
+from sqlite_consolidate.engine.code.source_files import LINE_END
+from sqlite_consolidate.engine.code.syntax import tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code_files import encoding_of, is_python, line_starts
-from sqlite_consolidate.engine.mention import SHOWN, Kind, Mention, OldNames, excerpt
-from sqlite_consolidate.engine.scan_files import Scope, files_in, scope_of
-from sqlite_consolidate.engine.scan_python import python_mentions
+from sqlite_consolidate.engine.code.old_names import SHOWN, Kind, Mention, OldNames, excerpt
+from sqlite_consolidate.engine.code.python_strings import python_mentions
+from sqlite_consolidate.engine.code.scanned_files import Scope, files_in, scope_of
+from sqlite_consolidate.engine.code.source_files import encoding_of, is_python, line_starts
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.problem import Problem

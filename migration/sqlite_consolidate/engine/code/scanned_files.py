@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code_files import is_database
-from sqlite_consolidate.engine.mention import Kind, Mention
-from sqlite_consolidate.engine.version_control import ignored
+from sqlite_consolidate.engine.code.git import ignored
+from sqlite_consolidate.engine.code.old_names import Kind, Mention
+from sqlite_consolidate.engine.code.source_files import is_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

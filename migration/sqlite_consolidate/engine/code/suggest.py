@@ -6,20 +6,20 @@ import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code_files import CodeFile, is_python, read
-from sqlite_consolidate.engine.mention import OldNames
-from sqlite_consolidate.engine.proposal_python import Place, python_changes, text_changes
-from sqlite_consolidate.engine.rewriting import plan_rewrites
-from sqlite_consolidate.engine.scan import mentions
+from sqlite_consolidate.engine.code.old_names import OldNames
+from sqlite_consolidate.engine.code.rewrite import plan_rewrites
+from sqlite_consolidate.engine.code.scan import mentions
+from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, read
+from sqlite_consolidate.engine.code.suggest_python import Place, python_changes, text_changes
 from sqlite_consolidate.plan.model import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.engine.mention import Mention
-    from sqlite_consolidate.engine.proposal_python import Change
-    from sqlite_consolidate.engine.scan_files import Scope
+    from sqlite_consolidate.engine.code.old_names import Mention
+    from sqlite_consolidate.engine.code.scanned_files import Scope
+    from sqlite_consolidate.engine.code.suggest_python import Change
     from sqlite_consolidate.problem import Problem
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pathspec import GitIgnoreSpec
 
-    from sqlite_consolidate.engine.rewriting import Rewrite
+    from sqlite_consolidate.engine.code.rewrite import Rewrite
 
 
 _GIT_SECONDS = 10.0

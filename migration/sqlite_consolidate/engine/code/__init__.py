@@ -1,0 +1,1 @@
+"""Source code: where it names old databases, and how it is rewritten."""
