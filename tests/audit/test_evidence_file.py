@@ -13,8 +13,8 @@ from sqlite_consolidate.audit.evidence import Attempt, DatabaseRecord, Evidence,
 from sqlite_consolidate.audit.evidence_file import LEFT_OUT, record_from_json, to_json
 from sqlite_consolidate.audit.records import application_of
 from sqlite_consolidate.audit.told import schema_errors
+from sqlite_consolidate.engine.apps.runner import SmokeResult
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.smoke import SmokeResult
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Smoke
 from sqlite_consolidate.text import printable

@@ -6,9 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.applications import Applications
+from sqlite_consolidate.engine.apps.log_watch import mark
+from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.content.digest import digest_tables
-from sqlite_consolidate.engine.logs import mark
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.write_lock import Guard

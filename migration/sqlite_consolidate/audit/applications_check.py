@@ -6,8 +6,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.apps.runner import SmokeResult, observe
 from sqlite_consolidate.engine.run.criteria import SMOKE
-from sqlite_consolidate.engine.smoke import SmokeResult, observe
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.text import printable
 

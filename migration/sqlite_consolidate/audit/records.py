@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlite_consolidate.audit.evidence import Attempt, Place
+    from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import Facts
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.results import FinalReading
-    from sqlite_consolidate.engine.smoke import SmokeResult
     from sqlite_consolidate.plan.model import Plan, Smoke, Source
 else:
     from sqlite_utils.utils import sqlite3

@@ -24,8 +24,8 @@ _MODULES = (
     "sqlite_consolidate.engine.run.run_lock",
     "sqlite_consolidate.engine.checks.compare",
     "sqlite_consolidate.engine.code.scan",
-    "sqlite_consolidate.engine.smoke",
-    "sqlite_consolidate.engine.bystanders",
+    "sqlite_consolidate.engine.apps.runner",
+    "sqlite_consolidate.engine.apps.database_watch",
     "sqlite_consolidate.plan.loader",
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
+from sqlite_consolidate.engine.apps.runner import observe
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.compare import Compared
@@ -18,7 +19,6 @@ from sqlite_consolidate.engine.content.contents import Content, Reader
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
-from sqlite_consolidate.engine.smoke import observe
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars, status_of
 from sqlite_consolidate.engine.sqlite.schema import Schema, read
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlite_consolidate.engine import logs
-    from sqlite_consolidate.engine.applications import Applications
+    from sqlite_consolidate.engine.apps import log_watch as logs
+    from sqlite_consolidate.engine.apps.runner import SmokeResult
+    from sqlite_consolidate.engine.apps.smoke_tests import Applications
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.backup.rollback_steps import PutBack
     from sqlite_consolidate.engine.code.rewrite import Rewrite
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
-    from sqlite_consolidate.engine.smoke import SmokeResult
     from sqlite_consolidate.observation import Observation
 else:
     pass

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import sqlite_consolidate
 from sqlite_consolidate.atomic_files import write_new
-from sqlite_consolidate.engine import bystanders, logs
-from sqlite_consolidate.engine.applications import Applications
+from sqlite_consolidate.engine.apps import database_watch as bystanders
+from sqlite_consolidate.engine.apps import log_watch as logs
+from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import archive as archives
 from sqlite_consolidate.engine.backup import backup_set as sets
 from sqlite_consolidate.engine.backup import history, manifest, rollback

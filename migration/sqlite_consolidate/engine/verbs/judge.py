@@ -9,7 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.applications import Applications
+from sqlite_consolidate.engine.apps.log_watch import LogMarks
+from sqlite_consolidate.engine.apps.runner import SmokeResult, observe
+from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.target_objects import committed_objects
@@ -22,12 +24,10 @@ from sqlite_consolidate.engine.code.scan import listed, mentions, scope_of, stal
 from sqlite_consolidate.engine.content.table_differences import unless_broken
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation
-from sqlite_consolidate.engine.logs import LogMarks
 from sqlite_consolidate.engine.run.criteria import CRITERIA, SMOKE, criteria_in
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
-from sqlite_consolidate.engine.smoke import SmokeResult, observe
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
-from sqlite_consolidate.engine.family import Family
-from sqlite_consolidate.engine.live_use import ON_A_COPY, LiveUse
+from sqlite_consolidate.engine.apps.live_access import ON_A_COPY, LiveUse
+from sqlite_consolidate.engine.apps.process_tree import Family
 from sqlite_consolidate.observation import Observation, Relation, equal
 from sqlite_consolidate.text import one_line
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine import bystanders, logs
+from sqlite_consolidate.engine.apps import database_watch as bystanders
+from sqlite_consolidate.engine.apps import log_watch as logs
+from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.content.contents import Reader
-from sqlite_consolidate.engine.smoke import SmokeResult, run_smoke
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.text import counted, named, one_line

@@ -1,0 +1,1 @@
+"""Other programs: smoke tests, their processes, logs, and what they open."""
