@@ -119,7 +119,8 @@ def test_the_second_process_ends_with_the_first(root: Path) -> None:
     """Killed without a word, the first leaves nobody behind who still reads, or holds a lock."""
     (root / "endless.sql").write_text("BEGIN;\n")
     code = (
-        "import sys; from pathlib import Path; from sqlite_consolidate.engine.content.worker import Aside; import psutil;"
+        "import sys; from pathlib import Path; import psutil;"
+        "from sqlite_consolidate.engine.content.worker import Aside;"
         "one = Aside('reload', Path(sys.argv[1])); print(psutil.Process().children()[0].pid, flush=True);"
         "sys.stdin.read()"
     )

@@ -16,7 +16,10 @@ WORTH_A_PROCESS = 16_000_000
 """Bytes of a database from which on a second process saves more time than it takes to start."""
 
 _LOOK_SECONDS = 0.05
-_BY_OWN_SQLITE = "import sys; sys.modules['pysqlite3'] = None; from sqlite_consolidate.engine.content.worker_main import main; main()"
+_BY_OWN_SQLITE = (
+    "import sys; sys.modules['pysqlite3'] = None; "
+    "from sqlite_consolidate.engine.content.worker_main import main; main()"
+)
 
 
 class Aside:
