@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.inventory.take import Inventory, take
+from sqlite_consolidate.inventory.inventory import Inventory, take
 
 from tests.inventory.folder import folder
 

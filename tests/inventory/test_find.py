@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.inventory.find import find
+from sqlite_consolidate.inventory.discovery import find
 
 from tests.whole.whole_run import execute
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.code.old_names import Mention
-from sqlite_consolidate.inventory.imports import smoke_tests
+from sqlite_consolidate.inventory.smoke_tests import smoke_tests
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.inventory.find import find
-from sqlite_consolidate.inventory.kinds import alike, role
-from sqlite_consolidate.inventory.look import look
+from sqlite_consolidate.inventory.classification import alike, role
+from sqlite_consolidate.inventory.discovery import find
+from sqlite_consolidate.inventory.inspection import look
 
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.inventory.take import Inventory
+    from sqlite_consolidate.inventory.inventory import Inventory
 
 _ROWS = "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES (1, 'x'), (2, 'y');"
 

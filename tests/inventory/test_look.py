@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.inventory import look as looks
-from sqlite_consolidate.inventory.find import find
-from sqlite_consolidate.inventory.look import Database, look
-from sqlite_consolidate.inventory.take import Inventory, file_state, take
+from sqlite_consolidate.inventory import inspection as looks
+from sqlite_consolidate.inventory.discovery import find
+from sqlite_consolidate.inventory.inspection import Database, look
+from sqlite_consolidate.inventory.inventory import Inventory, file_state, take
 
 from tests.whole.whole_run import execute, other_process
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.inventory import revise as revising
+from sqlite_consolidate.inventory import refine as revising
+from sqlite_consolidate.inventory.inventory import Inventory, take
 from sqlite_consolidate.inventory.propose import propose
-from sqlite_consolidate.inventory.revise import Revised, revise, try_out
-from sqlite_consolidate.inventory.take import Inventory, take
+from sqlite_consolidate.inventory.refine import Revised, revise, try_out
 
 from tests.whole.whole_run import execute
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_consolidate.engine.code.suggest import Proposed
+from sqlite_consolidate.inventory.plan_writer import pattern, quoted, rendered, write
 from sqlite_consolidate.inventory.proposal import (
     LeftOut,
     Proposal,
@@ -18,7 +19,6 @@ from sqlite_consolidate.inventory.proposal import (
     ProposedSmoke,
     ProposedSource,
 )
-from sqlite_consolidate.inventory.write import pattern, quoted, rendered, write
 from sqlite_consolidate.plan.loader import load
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.open_files import unexamined
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import INVENTORY
-from sqlite_consolidate.inventory.taking import Taking, as_data, databases_found, only_looked, plan_proposed
+from sqlite_consolidate.inventory.session import Taking, as_data, databases_found, only_looked, plan_proposed
 from sqlite_consolidate.plan.loader import sha256
 
 if TYPE_CHECKING:

@@ -14,16 +14,16 @@ from sqlite_consolidate.engine.merge.table_mapping import table_or_problem
 from sqlite_consolidate.engine.sqlite.schema import Table
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.sqlite.statements import same_statement
-from sqlite_consolidate.inventory.imports import smoke_tests
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
+from sqlite_consolidate.inventory.smoke_tests import smoke_tests
 from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.engine.code.old_names import Mention
-    from sqlite_consolidate.inventory.look import Database, TableSeen
-    from sqlite_consolidate.inventory.take import Entry, Inventory
+    from sqlite_consolidate.inventory.inspection import Database, TableSeen
+    from sqlite_consolidate.inventory.inventory import Entry, Inventory
 
 
 _CENTRAL = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])

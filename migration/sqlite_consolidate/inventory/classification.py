@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.inventory.look import Database, TableSeen
+    from sqlite_consolidate.inventory.inspection import Database, TableSeen
 else:
     from sqlite_utils.utils import sqlite3
 

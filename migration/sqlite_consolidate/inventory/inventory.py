@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scan import Mention, mentions
 from sqlite_consolidate.engine.code.scanned_files import Scope
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders
-from sqlite_consolidate.inventory.find import Finding, find
-from sqlite_consolidate.inventory.kinds import Overlap, Role, alike, overlaps, role
-from sqlite_consolidate.inventory.look import Database, look
+from sqlite_consolidate.inventory.classification import Overlap, Role, alike, overlaps, role
+from sqlite_consolidate.inventory.discovery import Finding, find
+from sqlite_consolidate.inventory.inspection import Database, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

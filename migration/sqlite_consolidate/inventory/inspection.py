@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.inventory.find import Candidate
+    from sqlite_consolidate.inventory.discovery import Candidate
 else:
     from sqlite_utils.utils import sqlite3
 

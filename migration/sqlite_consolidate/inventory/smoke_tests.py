@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.source_files import is_python
-from sqlite_consolidate.inventory.kinds import is_set_aside
+from sqlite_consolidate.inventory.classification import is_set_aside
 from sqlite_consolidate.inventory.proposal import ProposedSmoke
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.engine.sqlite.limits import Limits
+from sqlite_consolidate.inventory.inventory import Inventory, file_state, take
+from sqlite_consolidate.inventory.plan_writer import rendered, write
 from sqlite_consolidate.inventory.propose import propose
-from sqlite_consolidate.inventory.revise import Revised, revise
-from sqlite_consolidate.inventory.take import Inventory, file_state, take
-from sqlite_consolidate.inventory.write import rendered, write
+from sqlite_consolidate.inventory.refine import Revised, revise
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.inventory.take import Entry
+    from sqlite_consolidate.inventory.inventory import Entry
 
 _READ = frozenset({"database", "empty"})
 

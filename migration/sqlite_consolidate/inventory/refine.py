@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
+from sqlite_consolidate.inventory.plan_writer import rendered
 from sqlite_consolidate.inventory.proposal import LeftOut
 from sqlite_consolidate.inventory.propose import apart
-from sqlite_consolidate.inventory.write import rendered
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.model import Scan
 
