@@ -10,12 +10,12 @@ from sqlite_consolidate.engine.run.criteria import CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.faults.after_commit import of_smoke_tests
+from sqlite_consolidate.faults.catalogue import FAULTS
+from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
+from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
+from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
-from sqlite_consolidate.selftest.committed import of_smoke_tests
-from sqlite_consolidate.selftest.fault import Fault, Moment, not_planted
-from sqlite_consolidate.selftest.table import FAULTS
-from sqlite_consolidate.selftest.trial import TrialResult, judge_fault, judge_faultless
-from sqlite_consolidate.selftest.trial_run import run_trial
 
 from tests.selftest.trials import trial_on, try_fault
 from tests.thorough import thorough

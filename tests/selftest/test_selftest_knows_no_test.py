@@ -62,10 +62,10 @@ def test_no_fault_replaces_a_method_or_uses_a_private_attribute_of_another_objec
 
 def test_a_trial_runs_without_pytest() -> None:
     """What the processes of trials import does not import it either."""
-    loaded = "sqlite_consolidate.selftest.selftest_run, sqlite_consolidate.selftest.trial_host"
+    loaded = "sqlite_consolidate.faults.trials.selftest_run, sqlite_consolidate.faults.trials.trial_host"
     code = f"import sys, {loaded}; print(*sys.modules)"
 
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    assert "sqlite_consolidate.selftest.trial_run" in modules
+    assert "sqlite_consolidate.faults.trials.trial_run" in modules
     assert not {"pytest", "_pytest"} & set(modules)  # pluggy comes with sqlite-utils

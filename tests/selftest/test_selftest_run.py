@@ -11,11 +11,11 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import Settings
+from sqlite_consolidate.faults.catalogue import faults_of
+from sqlite_consolidate.faults.trials.selftest_run import SelftestRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.selftest.selftest_run import SelftestRun
-from sqlite_consolidate.selftest.table import faults_of
 from sqlite_consolidate.session import Hooks, Session, open_session
 
 from tests.selftest.trials import try_fault

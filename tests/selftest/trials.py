@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.faults.trials.trial import Trial, TrialResult
+from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
-from sqlite_consolidate.selftest.trial import Trial, TrialResult
-from sqlite_consolidate.selftest.trial_run import run_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.selftest.fault import Fault
+    from sqlite_consolidate.faults.fault import Fault
 
     from tests.whole.whole_run import Workspace
 

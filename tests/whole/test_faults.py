@@ -7,8 +7,8 @@ import subprocess
 import pytest
 from sqlite_consolidate.audit.faults_table import TABLE
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, FAULTLESS
+from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.plan.loader import load
-from sqlite_consolidate.selftest.table import faults_of
 
 from tests.whole.whole_run import REPOSITORY, Ran, Workspace
 

@@ -56,6 +56,6 @@ def begin(config: pytest.Config, verb: str) -> Session:
 
 
 def _selftest(request: RunRequest, say: Callable[[str], None]) -> Pipeline:
-    from sqlite_consolidate.selftest.selftest_run import SelftestRun
+    from sqlite_consolidate.faults.trials.selftest_run import SelftestRun
 
     return SelftestRun(request, say)

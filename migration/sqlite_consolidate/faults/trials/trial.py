@@ -13,7 +13,7 @@ from sqlite_consolidate.observation import Observation
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.selftest.fault import Fault
+    from sqlite_consolidate.faults.fault import Fault
 
 
 @dataclass(frozen=True)

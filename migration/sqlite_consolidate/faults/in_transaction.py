@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.merge.transaction import Reading
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
-from sqlite_consolidate.selftest.fault import Fault, not_planted
-from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, retype, swap_columns
+from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, retype, swap_columns
+from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
     import sqlite3

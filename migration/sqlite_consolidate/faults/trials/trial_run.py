@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.pipeline import FORESEEN, go_through, in_words
+from sqlite_consolidate.faults.catalogue import faults_of
+from sqlite_consolidate.faults.fault import Moment, WorkspaceCopy
+from sqlite_consolidate.faults.trials.copies import contents, differences
+from sqlite_consolidate.faults.trials.trial import TrialResult
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.selftest.copies import contents, differences
-from sqlite_consolidate.selftest.fault import Moment, WorkspaceCopy
-from sqlite_consolidate.selftest.table import faults_of
-from sqlite_consolidate.selftest.trial import TrialResult
 from sqlite_consolidate.session import Hooks, Session, open_session
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.run_log import RunLog
+    from sqlite_consolidate.faults.fault import Fault, Undo
+    from sqlite_consolidate.faults.trials.trial import Trial
     from sqlite_consolidate.plan.model import Plan
-    from sqlite_consolidate.selftest.fault import Fault, Undo
-    from sqlite_consolidate.selftest.trial import Trial
 
 
 @dataclass

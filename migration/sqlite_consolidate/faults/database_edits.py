@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.sql import listed, quoted
-from sqlite_consolidate.selftest.fault import not_planted
+from sqlite_consolidate.faults.fault import not_planted
 
 if TYPE_CHECKING:
     import sqlite3

@@ -18,12 +18,12 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import SELFTEST
+from sqlite_consolidate.faults.catalogue import faults_of
+from sqlite_consolidate.faults.trials.copies import copied
+from sqlite_consolidate.faults.trials.trial import Trial, judge_fault, judge_faultless
+from sqlite_consolidate.faults.trials.trial_process import TrialProcesses
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.selftest.copies import copied
-from sqlite_consolidate.selftest.table import faults_of
-from sqlite_consolidate.selftest.trial import Trial, judge_fault, judge_faultless
-from sqlite_consolidate.selftest.trial_process import TrialProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
+    from sqlite_consolidate.faults.fault import Fault
+    from sqlite_consolidate.faults.trials.trial import TrialResult
     from sqlite_consolidate.observation import Observation
-    from sqlite_consolidate.selftest.fault import Fault
-    from sqlite_consolidate.selftest.trial import TrialResult
 
 _SECONDS = 60.0  # that a trial gets at least; and ten times as many as the run without a fault took
 _FRESH, _REHEARSED, _CONSOLIDATED = "fresh", "rehearsed", "consolidated"  # copies that further copies are made of

@@ -13,17 +13,17 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import attached, pragma
 from sqlite_consolidate.engine.sqlite.schema import keys_of, read
 from sqlite_consolidate.engine.sqlite.sql import listed, quoted
-from sqlite_consolidate.selftest.fault import Fault, not_planted
-from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, opened
+from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, opened
+from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlite_consolidate.faults.fault import Undo, WorkspaceCopy
     from sqlite_consolidate.inventory.inventory_run import InventoryRun
     from sqlite_consolidate.plan.model import Source, TableMap
-    from sqlite_consolidate.selftest.fault import Undo, WorkspaceCopy
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.selftest.trial import TrialResult
+from sqlite_consolidate.faults.trials.trial import TrialResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
 
-    from sqlite_consolidate.selftest.trial import Trial
+    from sqlite_consolidate.faults.trials.trial import Trial
 
 # The host finds the project wherever this process has found it.
 _HOST = """
@@ -26,7 +26,7 @@ import sys
 from multiprocessing.connection import Connection
 connection = Connection(int(sys.argv[1]))
 sys.path[:] = connection.recv()
-from sqlite_consolidate.selftest.trial_host import serve
+from sqlite_consolidate.faults.trials.trial_host import serve
 serve(connection)
 """
 _TICK = 0.2  # seconds between two looks at a process

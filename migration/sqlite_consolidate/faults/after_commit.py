@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.sqlite.sql import quoted
+from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, opened
+from sqlite_consolidate.faults.fault import Fault, not_planted
 from sqlite_consolidate.plan.model import Smoke
-from sqlite_consolidate.selftest.fault import Fault, not_planted
-from sqlite_consolidate.selftest.meddling import drop_last_row, filled, first, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.verbs.consolidate import Run
+    from sqlite_consolidate.faults.fault import Plant, Undo
     from sqlite_consolidate.plan.model import Plan
-    from sqlite_consolidate.selftest.fault import Plant, Undo
 
 _ERRORS = ("ERROR", "CRITICAL", "Traceback (most recent call last):", "FATAL", "Error", "error", "panic", "failed")
 _LIES = ("selftest", "0", "")

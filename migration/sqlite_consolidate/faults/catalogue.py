@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.selftest.afterwards import AFTERWARDS
-from sqlite_consolidate.selftest.backups import BACKUPS
-from sqlite_consolidate.selftest.before import BEFORE, INVENTORIES
-from sqlite_consolidate.selftest.committed import COMMITTED, of_smoke_tests
-from sqlite_consolidate.selftest.target import TARGET
+from sqlite_consolidate.faults.after_commit import COMMITTED, of_smoke_tests
+from sqlite_consolidate.faults.after_run import AFTERWARDS
+from sqlite_consolidate.faults.before_run import BEFORE, INVENTORIES
+from sqlite_consolidate.faults.in_backup import BACKUPS
+from sqlite_consolidate.faults.in_transaction import TARGET
 
 if TYPE_CHECKING:
+    from sqlite_consolidate.faults.fault import Fault
     from sqlite_consolidate.plan.model import Plan
-    from sqlite_consolidate.selftest.fault import Fault
 
 FAULTS = (*INVENTORIES, *BEFORE, *BACKUPS, *TARGET, *COMMITTED, *AFTERWARDS)
 

@@ -12,13 +12,13 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.selftest.trial_run import answer_trial
+from sqlite_consolidate.faults.trials.trial_run import answer_trial
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from typing import NoReturn
 
-    from sqlite_consolidate.selftest.trial import Trial
+    from sqlite_consolidate.faults.trials.trial import Trial
 
 _IMPORTED_LATE = (
     *("concurrent.futures.thread", "jsonschema", "libcst", "pathspec", "psutil"),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.selftest.fault import Fault, not_planted
-from sqlite_consolidate.selftest.meddling import a_row, drop_last_row, filled, first, opened
+from sqlite_consolidate.faults.database_edits import a_row, drop_last_row, filled, first, opened
+from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,8 +10,8 @@ from sqlite_consolidate.engine.backup.backup_set import last_finished
 from sqlite_consolidate.engine.backup.manifest import NAME
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import quoted
-from sqlite_consolidate.selftest.fault import Fault, not_planted
-from sqlite_consolidate.selftest.meddling import first, opened
+from sqlite_consolidate.faults.database_edits import first, opened
+from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
     from sqlite_consolidate.engine.backup.manifest import Manifest
-    from sqlite_consolidate.selftest.fault import WorkspaceCopy
+    from sqlite_consolidate.faults.fault import WorkspaceCopy
 
 
 def _write_into_an_archive(copy: WorkspaceCopy) -> None:
