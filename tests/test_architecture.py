@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "migration"
 PACKAGE = SOURCES / "sqlite_consolidate"
-ROOMS = ("plan", "engine", "inventory", "audit", "selftest", "fleet", "harness")
+ROOMS = ("plan", "engine", "inventory", "report", "faults", "fleet", "harness")
 TOP = "modules of the top level"  # the library, and the sessions that it and the harness open
 ALLOWED = {
     "plan": {"plan"},
     "engine": {"engine", "plan"},
-    "audit": {"audit", "engine", "plan"},
+    "report": {"report", "engine", "plan"},
     "inventory": {"inventory", "engine", "plan"},
-    "fleet": {"fleet", "audit", "engine", "plan"},
-    "selftest": {"selftest", TOP, "audit", "inventory", "engine", "plan"},  # its runs on copies are sessions
-    TOP: {TOP, "selftest", "audit", "inventory", "engine", "plan", "sample"},
-    "harness": {"harness", TOP, "selftest", "fleet", "audit", "inventory", "engine", "plan", "sample"},
+    "fleet": {"fleet", "report", "engine", "plan"},
+    "faults": {"faults", TOP, "report", "inventory", "engine", "plan"},  # its runs on copies are sessions
+    TOP: {TOP, "faults", "report", "inventory", "engine", "plan", "sample"},
+    "harness": {"harness", TOP, "faults", "fleet", "report", "inventory", "engine", "plan", "sample"},
     "sample": {"sample", "plan"},
 }
 MODULES = sorted(path for path in (PACKAGE).rglob("*.py") if "tree" not in path.relative_to(ROOT).parts)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from os import PathLike
 
-    from sqlite_consolidate.audit.evidence import Record
     from sqlite_consolidate.engine.run.run_log import Evidence
     from sqlite_consolidate.engine.run.verdict import Verdict
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.session import Session
 
 

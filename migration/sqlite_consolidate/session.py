@@ -9,13 +9,6 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files as durable
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.audit.attempts import earlier
-from sqlite_consolidate.audit.bundle import prime_bundle, update_latest, write_bundle
-from sqlite_consolidate.audit.evidence_file import to_json
-from sqlite_consolidate.audit.faults_table import TABLE, faults_table
-from sqlite_consolidate.audit.index_page import write_index
-from sqlite_consolidate.audit.records import Surroundings, record_of, versions
-from sqlite_consolidate.audit.rehearsals import last_rehearsal
 from sqlite_consolidate.engine.backup.backup_set import already_consolidated, cut_short, last_finished, recover
 from sqlite_consolidate.engine.backup.manifest import RECORD
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
@@ -31,14 +24,21 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun, to_undo
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.report.attempts import earlier
+from sqlite_consolidate.report.bundle import prime_bundle, update_latest, write_bundle
+from sqlite_consolidate.report.evidence_json import to_json
+from sqlite_consolidate.report.html.faults_table import TABLE, faults_table
+from sqlite_consolidate.report.html.index import write_index
+from sqlite_consolidate.report.records import Surroundings, record_of, versions
+from sqlite_consolidate.report.rehearsals import last_rehearsal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.audit.evidence import Attempt, Record
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.report.evidence import Attempt, Record
 
 _ROLLBACK = """\
 # The way back
@@ -268,7 +268,7 @@ def _run(request: RunRequest, context: Context, hooks: Hooks) -> Pipeline:
 
 def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> Session:
     """Read a bundle; what is none, or cannot be read safely, is refused. No workspace is looked at."""
-    from sqlite_consolidate.audit.bundle_run import BundleRun
+    from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 
     if verb != "verify" or settings.originals is not None:
         what = "goes with pytest -m verify, and without --originals."

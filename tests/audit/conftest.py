@@ -9,7 +9,7 @@ import pytest
 from tests.audit import records
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.report.evidence import Record
 
 
 @pytest.fixture

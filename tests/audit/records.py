@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlite_consolidate.audit.evidence import (
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.evidence import (
     Attempt,
     DatabaseRecord,
     Evidence,
@@ -16,10 +20,6 @@ from sqlite_consolidate.audit.evidence import (
     StageRecord,
     TableContent,
 )
-from sqlite_consolidate.engine.run.criteria import criteria_in
-from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.stages import stages_of
-from sqlite_consolidate.observation import Outcome
 
 HOSTILE = (
     "<script>alert(1)</script>",

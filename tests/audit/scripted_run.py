@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlite_consolidate
-from sqlite_consolidate.audit.records import Surroundings, record_of
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
@@ -20,16 +19,17 @@ from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Observation, Relation, at_most, equal, not_examined, not_required
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.report.records import Surroundings, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from sqlite_consolidate.audit.evidence import Record
     from sqlite_consolidate.engine.run.criteria import Criterion
     from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.stages import Stage
+    from sqlite_consolidate.report.evidence import Record
 
 APPLICATION = "WMS CLI"
 PLAN = f"""format = 1

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.audit.bundle import update_latest, write_bundle
+from sqlite_consolidate.report.bundle import update_latest, write_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.report.evidence import Record
 
 
 def test_the_manifest_lists_every_file_with_its_digest_and_size(tmp_path: Path, accepted: Record) -> None:

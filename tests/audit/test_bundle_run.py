@@ -9,11 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlite_consolidate.audit.bundle import prime_bundle, write_bundle
-from sqlite_consolidate.audit.bundle_reader import read_bundle
-from sqlite_consolidate.audit.bundle_run import BundleRun
-from sqlite_consolidate.audit.evidence import DatabaseRecord
-from sqlite_consolidate.audit.page import page
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
@@ -22,6 +17,11 @@ from sqlite_consolidate.engine.run.stages import BUNDLE
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.report.bundle import prime_bundle, write_bundle
+from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
+from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from sqlite_consolidate.report.evidence import DatabaseRecord
+from sqlite_consolidate.report.html.page import page
 from sqlite_consolidate.session import open_session
 
 from tests.audit.scripted_run import APPLICATION, ended, record_of_run
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.report.evidence import Record
 
 Files = dict[str, bytes]
 _SMOKE = f"""

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlite_consolidate
-from sqlite_consolidate.audit.bundle_reader import Bundle
-from sqlite_consolidate.audit.demanded import Demand
-from sqlite_consolidate.audit.entries_check import consistent
-from sqlite_consolidate.audit.evidence import DatabaseRecord, Evidence, Record, TableContent
-from sqlite_consolidate.audit.evidence_file import SCHEMA
-from sqlite_consolidate.audit.told import BundleContents
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.report.bundle_check.demanded import Demand
+from sqlite_consolidate.report.bundle_check.entries import consistent
+from sqlite_consolidate.report.bundle_check.parse import BundleContents
+from sqlite_consolidate.report.bundle_check.reader import Bundle
+from sqlite_consolidate.report.evidence import DatabaseRecord, Evidence, Record, TableContent
+from sqlite_consolidate.report.evidence_json import SCHEMA
 
 from tests.audit.records import accepted
 
@@ -201,8 +201,8 @@ def test_record_from_which_nothing_is_missing_says_so(
 ) -> None:
     """The number of entries that the plan demands stands beside."""
     demanded = [Demand("integrity", "")] * number
-    monkeypatch.setattr("sqlite_consolidate.audit.entries_check.demands", lambda _plan, _record: iter(demanded))
-    monkeypatch.setattr("sqlite_consolidate.audit.entries_check.absent_moves", lambda _plan, _record: [])
+    monkeypatch.setattr("sqlite_consolidate.report.bundle_check.entries.demands", lambda _plan, _record: iter(demanded))
+    monkeypatch.setattr("sqlite_consolidate.report.bundle_check.entries.absent_moves", lambda _plan, _record: [])
 
     *_, last = judged(entry("integrity", "ok", "ok"), plan=planned(), **_COMPLETE)
 

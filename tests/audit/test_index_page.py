@@ -10,14 +10,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.audit.bundle import prime_bundle, write_bundle
-from sqlite_consolidate.audit.index_page import write_index
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.report.bundle import prime_bundle, write_bundle
+from sqlite_consolidate.report.html.index import write_index
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.report.evidence import Record
 
 
 class Elements(HTMLParser):

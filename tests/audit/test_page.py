@@ -9,14 +9,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.audit.answers import answers
-from sqlite_consolidate.audit.checklist import checklist
-from sqlite_consolidate.audit.evidence import Attempt, Finding, Record
-from sqlite_consolidate.audit.lines import lines
-from sqlite_consolidate.audit.page import STYLES, page
 from sqlite_consolidate.engine.run.criteria import Question, Step
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.evidence import Attempt, Finding, Record
+from sqlite_consolidate.report.html.checklist import checklist
+from sqlite_consolidate.report.html.criteria_table import lines
+from sqlite_consolidate.report.html.page import STYLES, page
+from sqlite_consolidate.report.questions import answers
 
 from tests.audit import records
 

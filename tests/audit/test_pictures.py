@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.audit.pictures import bars, flow, timeline
+from sqlite_consolidate.report.html.charts import bars, flow, timeline
 
 from tests.audit import records
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.report.evidence import Record
 
 
 def test_bands_are_as_wide_as_their_rows_are_many(accepted: Record) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.audit.evidence_file import record_from_json, to_json
-from sqlite_consolidate.audit.rebuilt_log import log_of
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.verdict import headline, verdict
+from sqlite_consolidate.report.bundle_check.rebuilt_log import log_of
+from sqlite_consolidate.report.evidence_json import record_from_json, to_json
 
 from tests.audit.records import not_examined
 from tests.audit.scripted_run import APPLICATION, Script, ended, record_of_run, scripts
@@ -18,7 +18,7 @@ from tests.audit.scripted_run import APPLICATION, Script, ended, record_of_run, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.report.evidence import Record
 
 _WAYS = tuple(scripts(Mode.MIGRATE))
 _EXPECTED = {"accepted": "accepted", "not required": "accepted", "already": "accepted", "broken": "refused"}

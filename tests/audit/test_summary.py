@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.audit.answers import counts
-from sqlite_consolidate.audit.evidence import Finding
-from sqlite_consolidate.audit.summary import criteria_line, summary
+from sqlite_consolidate.report.evidence import Finding
+from sqlite_consolidate.report.questions import counts
+from sqlite_consolidate.report.summary import criteria_line, summary
 
 from tests.audit import records
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.report.evidence import Record
 
 
 def test_a_summary_has_the_verdict_the_counts_and_the_way_back(accepted: Record) -> None:

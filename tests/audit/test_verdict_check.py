@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlite_consolidate
-from sqlite_consolidate.audit.bundle_reader import Bundle
-from sqlite_consolidate.audit.evidence import DatabaseRecord, MoveRecord, Record, TableContent
-from sqlite_consolidate.audit.told import BundleContents
-from sqlite_consolidate.audit.verdict_check import adding_up, following
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.bundle_check.parse import BundleContents
+from sqlite_consolidate.report.bundle_check.reader import Bundle
+from sqlite_consolidate.report.bundle_check.verdict import adding_up, following
+from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 
 from tests.audit.records import APPLICATION, accepted
 

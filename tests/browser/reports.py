@@ -13,7 +13,7 @@ from tests.whole.whole_run import DEADLINE, REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlite_consolidate.audit.evidence import Record
+    from sqlite_consolidate.report.evidence import Record
 
 _RUNS = """
 import os, pickle, types

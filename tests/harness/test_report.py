@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from sqlite_consolidate.audit.page_file import hardened
 from sqlite_consolidate.harness.report import finalise_html
+from sqlite_consolidate.report.html.page_file import hardened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ _CONFTEST = """
 import os
 from datetime import UTC, datetime
 import pytest
-from sqlite_consolidate.audit.records import Surroundings
+from sqlite_consolidate.report.records import Surroundings
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun

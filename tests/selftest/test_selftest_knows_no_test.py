@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import sqlite_consolidate.selftest
+import sqlite_consolidate.faults
 
-FOLDER = Path(sqlite_consolidate.selftest.__file__).parent
+FOLDER = Path(sqlite_consolidate.faults.__file__).parent
 MODULES = sorted(FOLDER.glob("*.py"))
 OF_PYTEST = {"pytest", "_pytest", "pluggy"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.audit.faults_table import faults_table
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -16,6 +15,7 @@ from sqlite_consolidate.faults.trials.selftest_run import SelftestRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.report.html.faults_table import faults_table
 from sqlite_consolidate.session import Hooks, Session, open_session
 
 from tests.selftest.trials import try_fault

@@ -12,10 +12,13 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlite_consolidate.audit import bundle_check, entries_check, page_check, verdict_check
-from sqlite_consolidate.audit.bundle_reader import Bundle, read_bundle
-from sqlite_consolidate.audit.told import tell
 from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.report.bundle_check import entries as entries_check
+from sqlite_consolidate.report.bundle_check import files as bundle_check
+from sqlite_consolidate.report.bundle_check import page as page_check
+from sqlite_consolidate.report.bundle_check import verdict as verdict_check
+from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
 
 from tests.whole.whole_run import Workspace, small_workspace
 
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sqlite_consolidate.audit.told import BundleContents
     from sqlite_consolidate.observation import Observation
+    from sqlite_consolidate.report.bundle_check.parse import BundleContents
 
 
 def files_agree(told: BundleContents) -> list[Observation]:

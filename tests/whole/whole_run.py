@@ -21,12 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlite_consolidate
-from sqlite_consolidate.audit import bundle_check
-from sqlite_consolidate.audit.bundle_reader import read_bundle
-from sqlite_consolidate.audit.entries_check import consistent
-from sqlite_consolidate.audit.page_check import faithful
-from sqlite_consolidate.audit.told import tell
-from sqlite_consolidate.audit.verdict_check import adding_up, following
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.pipeline import go_through
@@ -36,6 +30,12 @@ from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.harness.closing import last_lines
 from sqlite_consolidate.harness.state import SESSION, stage_of
 from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.report.bundle_check import files as bundle_check
+from sqlite_consolidate.report.bundle_check.entries import consistent
+from sqlite_consolidate.report.bundle_check.page import faithful
+from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from sqlite_consolidate.report.bundle_check.verdict import adding_up, following
 from sqlite_consolidate.session import open_session
 from sqlite_consolidate.text import printable
 

@@ -7,15 +7,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.audit.evidence_file import record_from_json
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.evidence_json import record_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from sqlite_consolidate.audit.evidence import DatabaseRecord, Record
+    from sqlite_consolidate.report.evidence import DatabaseRecord, Record
 
 _MOST_REASONS, _LONGEST = 3, 300
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sqlite_consolidate.audit.drawing import template
-from sqlite_consolidate.audit.page import STYLES
-from sqlite_consolidate.audit.words import shortened
+from sqlite_consolidate.report.formatting import shortened
+from sqlite_consolidate.report.html.drawing import template
+from sqlite_consolidate.report.html.page import STYLES
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -9,8 +9,8 @@ from sqlite_consolidate.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlite_consolidate.audit.evidence import Record
     from sqlite_consolidate.findings import Finding
+    from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.session import Session
 
 _MOST_PROBLEMS = 50
@@ -22,10 +22,10 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Names from plans and databases are escaped: none of the lines can be broken, nor steer the terminal.
     """
-    from sqlite_consolidate.audit.bundle import zip_of
-    from sqlite_consolidate.audit.faults_table import faults_table
-    from sqlite_consolidate.audit.inventory import lines
     from sqlite_consolidate.engine.run.modes import Mode
+    from sqlite_consolidate.report.bundle import zip_of
+    from sqlite_consolidate.report.html.faults_table import faults_table
+    from sqlite_consolidate.report.html.inventory import lines
 
     record, log = session.record(), session.run.log
     yield "", {}

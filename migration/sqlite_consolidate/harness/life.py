@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.audit.words import duration, size
+from sqlite_consolidate.report.formatting import duration, size
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ class StageLines:
     def _expected(self) -> float | None:
         """Seconds that the stage took at the last rehearsal of this plan; reports are read once, and only if needed."""
         if self._rehearsed is None:
-            from sqlite_consolidate.audit.rehearsals import last_rehearsal
+            from sqlite_consolidate.report.rehearsals import last_rehearsal
 
             last = last_rehearsal(self._session.request).passed
             self._rehearsed = last.seconds if last else {}
@@ -131,7 +131,7 @@ class StageLines:
         record = next(record for record in self._log.all_stages() if record.id == self._stage)
         if self._log.already:
             return
-        from sqlite_consolidate.audit.words import duration
+        from sqlite_consolidate.report.formatting import duration
 
         criteria = self._log.criteria[self._stage]
         entries = [entry for id in criteria if id in self._log.results for entry in self._log.results[id].evidence]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.audit.page import STYLES, page
-from sqlite_consolidate.audit.page_file import BELOW, environment, hardened, title
+from sqlite_consolidate.report.html.page import STYLES, page
+from sqlite_consolidate.report.html.page_file import BELOW, environment, hardened, title
 from sqlite_consolidate.text import one_line, printable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import importlib
 from contextlib import suppress
 from importlib.metadata import entry_points
 
-from sqlite_consolidate.audit.page import prepared
+from sqlite_consolidate.report.html.page import prepared
 
 _MODULES = (
     *("pytest", "pytest_html.selfcontained_report", "_pytest.unittest", "pdb", "xml.etree.ElementTree"),

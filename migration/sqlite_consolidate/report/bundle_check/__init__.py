@@ -1,0 +1,1 @@
+"""Check a bundle of an earlier run: each file against the others."""

@@ -1,0 +1,108 @@
+"""Check that what applications did, what their criteria say and what the plan expects of them agree."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.apps.runner import SmokeResult, observe
+from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.observation import Observation
+    from sqlite_consolidate.plan.model import Plan, Smoke
+    from sqlite_consolidate.report.evidence import Evidence, Record, SmokeRecord
+
+_EXIT = re.compile(r"exit status (-?\d+)")
+_STARTED_WITH = re.compile(r"ended after \d+\.\d\d s, started with (.*)", re.DOTALL)
+_ESCAPE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
+_CUT = re.compile(r"\(\d+ characters before are left out\)\n")
+
+_Pair = tuple[str, str, str]
+
+
+def contradictions_of_applications(plan: Plan, record: Record) -> Iterator[_Pair]:
+    """Yield each place where a record of an application contradicts the plan or the entries of its criterion."""
+    tests = {printable(test.name): test for test in plan.smoke}
+    passed = {entry.criterion for entry in record.criteria if entry.outcome is Outcome.PASSED}
+    names = {application.name for application in record.smoke}
+    for name in tests:
+        if f"{SMOKE}{name}" in passed and name not in names:
+            yield f"smoke: {name}", "listed", "missing"
+    for application in record.smoke:
+        if application.name in tests:
+            yield from _contradictions(tests[application.name], application, record)
+        else:
+            yield f"smoke: {application.name}", "a smoke test of the plan", "no such test in it"
+
+
+def _contradictions(test: Smoke, application: SmokeRecord, record: Record) -> Iterator[_Pair]:
+    name = f"smoke: {application.name}"
+    command = printable(shlex.join(["python", "-c", test.python] if test.python else test.run))
+    if application.command != command:
+        yield f"{name}: command", command, application.command
+    for key, text in (("lines", application.stdout), ("error_lines", application.stderr)):
+        number = getattr(application, key)
+        counts = {len(each.splitlines()) for each in _as_printed(text)}
+        if text and not _CUT.match(text) and number not in counts:
+            yield f"{name}: {key}", " or ".join(map(str, sorted(counts))), str(number)
+    entries = [entry for entry in record.criteria if entry.criterion == f"{SMOKE}{application.name}"]
+    candidates = [list(_differences(test, result, application, entries)) for result in _results(application, entries)]
+    yield from min(candidates, key=len)
+
+
+def _differences(
+    test: Smoke, result: SmokeResult, application: SmokeRecord, entries: list[Evidence]
+) -> Iterator[_Pair]:
+    """Yield each entry that is not the one that a result would have given."""
+    withheld = application.lines and not application.stdout
+    if withheld or _CUT.match(application.stdout):  # what it printed is not known: it is not judged again
+        test = test.model_copy(update={"expect": test.expect.model_copy(update={"stdout": "", "lines": None})})
+    for observation in observe(test, result):
+        expected = printable(observation.expected)
+        subject = f"{SMOKE}{application.name}: {expected}"
+        texts = _texts(observation)
+        alike = [entry for entry in entries if entry.expected == expected]
+        if not any(entry.observed in texts and entry.outcome is observation.outcome for entry in alike):
+            observed = f"{alike[0].observed} ({alike[0].outcome})" if alike else "missing"
+            yield subject, f"{texts[0]} ({observation.outcome})", observed
+
+
+def _texts(observation: Observation) -> list[str]:
+    """Return the texts that an entry may have of an observation, by what the operator let be shown."""
+    texts = [observation.observed]
+    if observation.heard:
+        texts = [f"{observation.observed}: {observation.heard}", f"{observation.observed} (withheld)"]
+    return [printable(text) for text in texts]
+
+
+def _results(application: SmokeRecord, entries: list[Evidence]) -> Iterator[SmokeResult]:
+    """Yield each result that could have left this record of an application."""
+    started = (_STARTED_WITH.fullmatch(entry.observed) for entry in entries)
+    command = (next((match[1] for match in started if match), application.command),)
+    exited = _EXIT.fullmatch(application.ended)
+    for stdout in _as_printed(application.stdout):
+        lines = sum(1 for line in stdout.encode("utf-8", "replace").split(b"\n") if line.strip())
+        for ended, problem in [("", "")] if exited else [(application.ended, ""), ("", application.ended)]:
+            yield SmokeResult(
+                application.name,
+                command,
+                exit=int(exited[1]) if exited else None,
+                stdout=stdout,
+                stderr=application.stderr,
+                lines=lines,
+                seconds=application.seconds,
+                ended=ended,
+                problem=problem,
+            )
+
+
+def _as_printed(text: str) -> list[str]:
+    """Return the texts that evidence may hold in this form: itself, and the one whose controls it escapes."""
+    unescaped = _ESCAPE.sub(lambda match: chr(int(match[1] or match[2] or match[3], 16)), text)
+    return [text] if unescaped == text else [unescaped, text]

@@ -1,0 +1,77 @@
+"""Check that the earlier runs that evidence lists can have been, as far as the evidence itself can tell."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.report.evidence import Attempt, Record
+
+_ACCEPTED = (None, ExitCode.ACCEPTED, ExitCode.INTERNAL, *INTERRUPTIONS)
+
+_Pair = tuple[str, str, str]
+
+
+def contradictions_of_attempts(record: Record) -> Iterator[_Pair]:
+    """Yield each place where the list of earlier runs, or the last rehearsal, contradicts itself."""
+    runs = [attempt.run for attempt in record.attempts]
+    in_order = [attempt.run for attempt in sorted(record.attempts, key=lambda attempt: (attempt.started, attempt.run))]
+    if list(dict.fromkeys(in_order)) != runs:
+        yield "attempts", f"each run once, by their beginning: {', '.join(in_order)}", ", ".join(runs)
+    if record.run in runs:
+        yield f"attempts: {record.run}", "other runs than this one", "this one"
+    for attempt in record.attempts:
+        for subject, expected, observed in _contradictions(attempt, record):
+            yield f"attempts: {attempt.run}: {subject}", expected, observed
+    yield from _drilled(record)
+
+
+def _contradictions(attempt: Attempt, record: Record) -> Iterator[_Pair]:
+    if not attempt.run.endswith(f"-{attempt.mode}"):
+        yield "mode", attempt.run.rpartition("-")[2], attempt.mode
+    if attempt.report not in ("", attempt.run):
+        yield "report", attempt.run, attempt.report
+    began, beginning = _moment(attempt.started), _moment(record.started)
+    if began is None or beginning is None or began > beginning:
+        yield "started", f"not after {record.started}", attempt.started
+    ended = _moment(attempt.finished)
+    if attempt.finished and (ended is None or began is None or ended < began):
+        yield "finished", f"not before {attempt.started}", attempt.finished
+    if bool(attempt.cut_short) == bool(attempt.finished):
+        yield "cut_short", "said of a run without an end only", attempt.cut_short or "nothing"
+    yield from _verdict(attempt)
+
+
+def _verdict(attempt: Attempt) -> Iterator[_Pair]:
+    """Yield what contradicts the verdict; earlier releases said it in other words after the first ones."""
+    words = "Already consolidated" if attempt.already else attempt.mode.accepted.partition(":")[0]
+    accepted = attempt.verdict == "accepted"
+    if (attempt.headline[: len(words)] == words) != accepted:
+        yield "headline", f"{words} ..." if accepted else "no acceptance", attempt.headline
+    refused = attempt.verdict == "refused" and attempt.exit_code == ExitCode.ACCEPTED
+    if refused or (accepted and attempt.exit_code not in _ACCEPTED):
+        yield "exit_code", f"that of a run that was {attempt.verdict}", str(attempt.exit_code)
+
+
+def _drilled(record: Record) -> Iterator[_Pair]:
+    """Yield a contradiction where no rehearsal ended when the last one is said to have passed."""
+    drilled = record.rollback.get("drilled")
+    if not drilled or record.mode is not Mode.MIGRATE:
+        return
+    rehearsals = [attempt for attempt in record.attempts if attempt.mode is Mode.REHEARSAL]
+    passed = [attempt.finished for attempt in rehearsals if attempt.verdict == "accepted"]
+    if drilled not in passed:
+        yield "rollback: drilled", " or ".join(passed) or "no rehearsal passed", drilled
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,105 @@
+"""Check a bundle of an earlier run; no workspace is looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.run.pipeline import Pipeline
+from sqlite_consolidate.engine.run.stages import BUNDLE
+from sqlite_consolidate.findings import Finding
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.report.bundle_check import entries as entries_check
+from sqlite_consolidate.report.bundle_check import files as bundle_check
+from sqlite_consolidate.report.bundle_check import page as page_check
+from sqlite_consolidate.report.bundle_check import verdict as verdict_check
+from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from sqlite_consolidate.report.past_runs import MANIFEST, told_by
+from sqlite_consolidate.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.run.pipeline import Check
+    from sqlite_consolidate.engine.run.request import RunRequest
+    from sqlite_consolidate.engine.run.stages import Stage
+    from sqlite_consolidate.report.bundle_check.parse import BundleContents
+
+
+class BundleRun(Pipeline):
+    """A check of a bundle under way.
+
+    Attributes:
+        bundle: Its files.
+    """
+
+    def __init__(self, request: RunRequest, bundle: Path, say: Callable[[str], None] = lambda _words: None) -> None:
+        """Read the files of a bundle.
+
+        Args:
+            request: What was asked for.
+            bundle: The ``.zip`` of a run, or the folder that it was unzipped to.
+            say: Called with a few words before each part of a long step.
+
+        Raises:
+            ProblemError: It is no bundle, or none that can be read safely, or that of a run without an end.
+            OSError: It cannot be read.
+        """
+        super().__init__(request, say)
+        self.bundle = read_bundle(bundle)
+        self._contents: BundleContents | None = None
+        about = told_by(self.bundle.files[MANIFEST], "")
+        if about is None:  # a damaged manifest is for the criteria to find
+            return
+        if not about.finished:
+            raise ProblemError(
+                Problem(
+                    "unfinished-run",
+                    self.bundle.name,
+                    f"run {one_line(about.run)} has no end, and no bundle. Nothing was checked.",
+                    "Name the bundle of a run that has.",
+                )
+            )
+        text = f"The bundle tells of run {about.run}: {about.headline}"
+        self.log.note(Finding.of("bundle-of-run", "", text))
+        self.log.tells_of = f"It tells of run {about.run}: {about.headline}"
+
+    @property
+    def actions(self) -> Mapping[Stage, Callable[[], None]]:
+        """Evidence, manifest and plan are parsed."""
+        return {BUNDLE: self._read}
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        """The check of each criterion."""
+        return {
+            "bundle-whole": lambda: bundle_check.whole(self.contents),
+            "evidence-valid": lambda: bundle_check.valid(self.contents),
+            "verdict-follows": lambda: verdict_check.following(self.contents),
+            "evidence-consistent": lambda: entries_check.consistent(self.contents),
+            "counts-add-up": lambda: verdict_check.adding_up(self.contents),
+            "files-agree": lambda: [*bundle_check.agreeing(self.contents), *page_check.faithful(self.contents)],
+        }
+
+    @property
+    def has_acted(self) -> bool:
+        """Nothing is changed."""
+        return False
+
+    @property
+    def contents(self) -> BundleContents:
+        """What the bundle holds.
+
+        Raises:
+            ProblemError: It has not been parsed.
+        """
+        if self._contents is None:
+            raise ProblemError(
+                Problem("out-of-order", self.bundle.name, "the bundle was not read.", "Perform the stage first.")
+            )
+        return self._contents
+
+    def _read(self) -> None:
+        self.say("reading the bundle")
+        self._contents = tell(self.bundle)

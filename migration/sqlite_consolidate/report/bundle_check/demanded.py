@@ -1,0 +1,146 @@
+"""Name the entries that the evidence of an accepted consolidation must have, by its plan and by what it moved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
+from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
+from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.report.evidence import MoveRecord, Record
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One entry that has to be in the evidence.
+
+    Attributes:
+        criterion: Id of the criterion.
+        subject: What the entry is about, as the check names it; empty where any subject will do.
+        number: How many such entries there are at least.
+        begins: The subject of the entry only begins like this.
+    """
+
+    criterion: str
+    subject: str
+    number: int = 1
+    begins: bool = False
+
+    def is_met_by(self, subjects: Iterable[str]) -> bool:
+        """Whether there are enough subjects of passed entries of the criterion; SQLite's names have no case."""
+        wanted = folded(printable(self.subject))
+        same = str.startswith if self.begins or not wanted else str.__eq__
+        return sum(same(folded(subject), wanted) for subject in subjects) >= self.number
+
+
+def demands(plan: Plan, record: Record) -> Iterator[Demand]:
+    """Yield each entry that has to be there, and has to have passed."""
+    present = [source.file for source in record.sources]
+    existed = record.target is not None and record.target.size is not None
+    databases = [plan.target, *present] if existed else present
+    yield from _of_databases(plan, record, databases)
+    yield from _of_tables(plan, record)
+    yield from _of_target(plan, record)
+    yield from _of_applications(plan)
+    for file in present:
+        yield Demand("nothing-left-behind", file)
+        yield Demand("archived", file)
+        yield Demand("no-late-writes", file)
+        yield Demand("archive-restorable", record.archive.get(file, f"archive of {file}"))
+    for name in DOCUMENTS if record.backup_set else ():  # a rehearsal has rolled its own back
+        yield Demand("record-written", f"{record.backup_set}/{name}")
+    yield Demand("record-written", "", len(DOCUMENTS) + 1)
+
+
+def absent_sources(plan: Plan, record: Record) -> list[str]:
+    """Return the files of the sources that the plan requires and that the record does not know."""
+    known = {source.name for source in record.sources}
+    return [source.file for source in plan.sources if not source.optional and printable(source.name) not in known]
+
+
+def absent_moves(plan: Plan, record: Record) -> list[str]:
+    """Return ``file:table`` of each planned table of a source that the record knows, and that it did not move."""
+    known = {source.name for source in record.sources}
+    moved = {(move.source, folded(move.table), folded(move.into)) for move in record.moves}
+    return [
+        f"{source.file}:{table.name}"
+        for source in plan.sources
+        if printable(source.name) in known
+        for table in source.tables
+        if (printable(source.name), _known_as(table.name), _known_as(table.into)) not in moved
+    ]
+
+
+def _known_as(name: str) -> str:
+    """Return what a table of the plan is compared by: evidence has every text printable, and SQLite's names no case."""
+    return folded(printable(name))
+
+
+def _of_databases(plan: Plan, record: Record, present: list[str]) -> Iterator[Demand]:
+    for file in dict.fromkeys([plan.target, *(source.file for source in plan.sources)]):
+        yield Demand("sources-readable", file)
+    for file in present:
+        yield Demand("integrity-before", file)
+        yield Demand("backup-complete", file)
+        yield Demand("backup-digest", file)
+        if record.mode is Mode.REHEARSAL:
+            yield Demand("restored-exact", file)
+    names = [database.name for database in (record.target, *record.sources) if database and database.file in present]
+    yield from (Demand("dump-reloads", f"databases/{name}.sql") for name in names if plan.dump)
+
+
+def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
+    stated = {
+        (printable(source.name), _known_as(table.name))
+        for source in plan.sources
+        for table in source.tables
+        if table.rows is not None
+    }
+    by_target: defaultdict[str, list[MoveRecord]] = defaultdict(list)
+    for move in record.moves:
+        by_target[move.into].append(move)
+        yield Demand("rows-counted", f"{move.subject} -> {move.into}")
+        if (move.source, folded(move.table)) in stated:
+            yield Demand("rows-as-stated", move.subject)
+            yield Demand("rows-expected", move.subject)
+    for into, moves in by_target.items():
+        yield Demand("tables-created", into)
+        yield Demand("rows-counted", f"target: {into}")
+        yield Demand("rows-exact", f"{into} <- {', '.join(move.subject for move in moves)}")
+        yield Demand("no-duplicates", f"{into} (", begins=True)
+    yield from (Demand("tables-created", table.name) for table in plan.tables)
+
+
+def _of_target(plan: Plan, record: Record) -> Iterator[Demand]:
+    yield Demand("schema-as-planned", "target: tables")
+    yield Demand("integrity", "target: integrity_check")
+    yield Demand("size-reasonable", "target")
+    yield Demand("committed", plan.target)
+    yield Demand("final-digest", "target: tables")
+    receiving = {folded(move.into) for move in record.moves} | {HISTORY}
+    for table in record.target.rows if record.target else ():
+        if folded(table) not in receiving:
+            yield Demand("neighbours-unchanged", table)
+    for table in record.target.rows_after if record.target else ():
+        if folded(table) != HISTORY:
+            yield Demand("final-digest", f"target: {table}")
+    for file in dict.fromkeys(reference.file for reference in plan.references):
+        yield Demand("references-updated", file, sum(reference.file == file for reference in plan.references))
+
+
+def _of_applications(plan: Plan) -> Iterator[Demand]:
+    """Yield what each smoke test shows: that it ended in time, its exit status, and each output that is expected."""
+    for test in plan.smoke:
+        expected = (test.expect.stdout, test.expect.lines)
+        number = 2 + sum(bool(text) or text == 0 for text in expected)
+        yield Demand(f"{SMOKE}{printable(test.name)}", "", number)

@@ -1,0 +1,159 @@
+"""Check that no entry of the evidence contradicts itself or another one, and that none is missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.observation import Observation, Outcome, Relation, not_required
+from sqlite_consolidate.report.bundle_check.applications import contradictions_of_applications
+from sqlite_consolidate.report.bundle_check.attempts import contradictions_of_attempts
+from sqlite_consolidate.report.bundle_check.demanded import absent_moves, absent_sources, demands
+from sqlite_consolidate.report.bundle_check.files import PLAN, agreement, unjudged
+from sqlite_consolidate.report.evidence_json import SCHEMA
+from sqlite_consolidate.report.formatting import known_criterion
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.report.bundle_check.parse import BundleContents
+    from sqlite_consolidate.report.evidence import Evidence, Record, TableContent
+
+
+def consistent(told: BundleContents) -> list[Observation]:
+    """Observe that passed entries do not contradict themselves, and that each one that the plan demands is there."""
+    record = told.record
+    if record is None:
+        return [unjudged()]
+    passed = [entry for entry in record.criteria if entry.outcome is Outcome.PASSED]
+    related = [(entry, _relation(entry, told, record)) for entry in passed]
+    wrong = [*_contradictions(related, record), *_other_digests(passed, told, record)]
+    wrong += [agreement(subject, expected, observed) for subject, expected, observed in _of_lists(told, record)]
+    return [*(wrong or [_compared(related)]), *_change(told, record), *_missing(told, record)]
+
+
+def _of_lists(told: BundleContents, record: Record) -> Iterator[tuple[str, str, str]]:
+    """Yield what contradicts itself in the lists of applications and of earlier runs, as this release writes them."""
+    if told.of_this_release:
+        yield from contradictions_of_attempts(record)
+        if told.plan is not None:
+            yield from contradictions_of_applications(told.plan, record)
+
+
+_Related = list[tuple["Evidence", Relation]]
+
+
+def _contradictions(related: _Related, record: Record) -> Iterator[Observation]:
+    for entry, relation in related:
+        subject = f"{entry.criterion}: {entry.subject}"
+        allowed = _relations(entry, record)
+        if allowed and entry.relation is not None and entry.relation not in allowed:
+            yield agreement(f"{subject}: relation", " or ".join(allowed), entry.relation)
+        elif not relation.holds(entry.expected, entry.observed, entry.limit, entry.number):
+            yield _contradiction(subject, entry, relation)
+
+
+def _contradiction(subject: str, entry: Evidence, relation: Relation) -> Observation:
+    if relation is Relation.EQUAL:
+        return agreement(subject, entry.expected, entry.observed)
+    numbers = f"{entry.observed} (number {entry.number}, limit {entry.limit})"
+    return agreement(subject, f"{entry.expected} ({relation} the limit)", numbers)
+
+
+def _relations(entry: Evidence, record: Record) -> tuple[Relation, ...]:
+    """Return the relations that the criterion may have; a judgement by originals compares in its own way."""
+    criterion = known_criterion(entry.criterion)
+    return criterion.relations if criterion and record.mode is not Mode.ORIGINALS else ()
+
+
+def _relation(entry: Evidence, told: BundleContents, record: Record) -> Relation:
+    """Return how expected and observed have to relate.
+
+    Evidence without relations is known by its criterion. Schema 1 called it a pass where nothing was to be looked at:
+    there an entry compares what it expects where that is a digest that the record has as well.
+    """
+    if entry.relation is not None:
+        return entry.relation
+    equal = _relations(entry, record) == (Relation.EQUAL,)
+    if told.schema != SCHEMA:
+        equal = entry.expected in _digests(record)
+    return Relation.EQUAL if equal else Relation.STATED
+
+
+def _digests(record: Record) -> set[str]:
+    """Return the digests of databases and tables that a record holds, as entries of schema 1 write them."""
+    databases = [database for database in (record.target, *record.sources) if database]
+    tables = (content for database in databases for place in database.contents.values() for content in place.values())
+    return {database.digest for database in databases if database.digest} | set(map(_as_text_of_schema_1, tables))
+
+
+def _as_text(content: TableContent) -> str:
+    """Return rows and digest as entries write them; an empty table has no digest to show."""
+    rows = counted(content.rows, "row")
+    return f"{rows}, {content.digest}" if content.rows else rows
+
+
+def _as_text_of_schema_1(content: TableContent) -> str:
+    return f"{content.rows} rows, {content.digest}"
+
+
+def _compared(related: _Related) -> Observation:
+    """Say how many entries could be decided again, and how many could not."""
+    stated = sum(relation is Relation.STATED for _, relation in related)
+    number = counted(len(related) - stated, "passed entry", "passed entries")
+    observed = f"no contradiction in {number}; {stated} more are words, which only their own check could decide"
+    if stated == len(related):
+        return not_required("entries", "no passed entry compares two values")
+    return Observation("entries", "no contradiction", observed, holds=True, examined=len(related) - stated)
+
+
+def _other_digests(passed: list[Evidence], told: BundleContents, record: Record) -> Iterator[Observation]:
+    """Yield each entry whose value is not that of the record's own list of databases and tables."""
+    known = {
+        criterion: {database.file: database.digest for database in (record.target, *record.sources) if database}
+        for criterion in ("backup-digest", "no-late-writes", "restored-exact")
+    }
+    after = record.target.contents.get("after", {}) if record.target else {}
+    as_text = _as_text if told.schema == SCHEMA else _as_text_of_schema_1
+    known["final-digest"] = {f"target: {table}": as_text(content) for table, content in after.items()}
+    for entry in passed:
+        expected = known.get(entry.criterion, {}).get(entry.subject)
+        if expected and entry.observed != expected:
+            yield agreement(
+                f"{entry.criterion}: {entry.subject}: as in the list of databases", expected, entry.observed
+            )
+
+
+def _change(told: BundleContents, record: Record) -> list[Observation]:
+    was_loaded = record.plan["sha256"] or record.verdict == "accepted"
+    if told.plan is None or not was_loaded or record.mode is Mode.INVENTORY:  # which leaves the plan that it proposes
+        return []
+    stated = told.plan.change.model_dump()
+    return [
+        agreement(f"change: {name}: as in {PLAN}", stated[name], record.change.get(name, "missing")) for name in stated
+    ]
+
+
+def _missing(told: BundleContents, record: Record) -> list[Observation]:
+    """Observe what has to be there; what other releases demanded is not known, nor what a run that failed reached."""
+    complete = record.mode.is_consolidation and record.verdict == "accepted" and not record.already
+    if not complete or not told.of_this_release:
+        return []
+    if told.plan is None:
+        return [agreement(PLAN, "a plan of format 1", "none, or one with a mistake")]
+    subjects: defaultdict[str, list[str]] = defaultdict(list)
+    for entry in record.criteria:
+        if entry.outcome is Outcome.PASSED:
+            subjects[entry.criterion].append(entry.subject)
+    demanded = list(demands(told.plan, record))
+    absent = [
+        agreement(f"{demand.criterion}: {demand.subject}", "a passed entry", "missing")
+        for demand in demanded
+        if not demand.is_met_by(subjects[demand.criterion])
+    ]
+    absent += [agreement(f"sources: {file}", "listed", "missing") for file in absent_sources(told.plan, record)]
+    absent += [agreement(f"moves: {table}", "listed", "missing") for table in absent_moves(told.plan, record)]
+    present = counted(len(demanded), "entry", "entries")
+    return absent or [Observation(PLAN, "each entry that it demands", f"{present}, none missing", holds=True)]

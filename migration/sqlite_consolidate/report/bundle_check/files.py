@@ -1,0 +1,124 @@
+"""Check that the files of a bundle are all there, as their run left them, and tell the same story.
+
+Digests prove that the files belong together, not who made them: whoever changes a file can compute the digests anew.
+Against that there is only a digest that somebody else keeps, such as the one in a summary pasted into a ticket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.observation import Observation, equal, not_examined
+from sqlite_consolidate.report.bundle_check.parse import EVIDENCE
+from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2
+from sqlite_consolidate.report.past_runs import MANIFEST, about
+from sqlite_consolidate.report.questions import counts
+from sqlite_consolidate.report.summary import as_line, criteria_line, evidence_line, first_line, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.report.bundle_check.parse import BundleContents
+    from sqlite_consolidate.report.evidence import Attempt, Record
+
+PAGE, JUNIT, SUMMARY, PLAN = "audit.html", "junit.xml", "summary.txt", "plan.toml"
+_ALWAYS = (EVIDENCE, SUMMARY, PLAN, "code.diff", "sql.log")
+
+DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
+
+
+def whole(told: BundleContents) -> list[Observation]:
+    """Observe that each file of the manifest has its size and digest, no other is there, and no usual one is absent."""
+    observations = []
+    for name, listed in told.manifest.items():
+        data = told.bundle.files.get(name)
+        expected = f"{listed.get('size')} bytes, {listed.get('sha256')}"
+        observed = "missing" if data is None else f"{len(data)} bytes, {hashlib.sha256(data).hexdigest()}"
+        observations.append(agreement(name, expected, observed))
+    added = set(told.bundle.files) - set(told.manifest) - {MANIFEST}
+    absent = [name for name in _ALWAYS if name not in told.manifest and name not in added]
+    return [
+        *observations,
+        *(agreement(name, "listed in the manifest", "not listed") for name in sorted(added)),
+        *(agreement(name, "listed in the manifest", "not there") for name in absent),
+    ]
+
+
+def valid(told: BundleContents) -> list[Observation]:
+    """Observe that the evidence is of a schema that this release knows."""
+    schema = f"of schema {told.schema}"
+    if not told.errors:
+        return [agreement(EVIDENCE, schema, schema)]
+    return [agreement(place, f"as in schema {told.schema}", error[:500]) for place, error in told.errors]
+
+
+def agreeing(told: BundleContents) -> list[Observation]:
+    """Observe that manifest, summary, JUnit file and plan say what the evidence says."""
+    record, attempt = told.record, told.about
+    if record is None:
+        return [unjudged()]
+    if attempt is None:
+        return [agreement(MANIFEST, "a run, as evidence.json tells of it", "it cannot be compared")]
+    pairs = [
+        *_manifest(attempt, record),
+        *_summary(told, record),
+        *_junit(told, record),
+    ]
+    if digest := record.plan["sha256"]:
+        pairs.append((f"{PLAN}: sha256", digest, hashlib.sha256(told.bundle.files.get(PLAN, b"")).hexdigest()))
+    return [agreement(subject, expected, observed) for subject, expected, observed in pairs]
+
+
+def agreement(subject: str, expected: str, observed: str) -> Observation:
+    """Observe that what was expected is what is there."""
+    return equal(subject, expected, observed, "" if expected == observed else DOUBT)
+
+
+def unjudged() -> Observation:
+    """State that evidence which is not of its schema was judged no further."""
+    return not_examined(EVIDENCE, "it is not of a schema that this release knows", DOUBT)
+
+
+_Pair = tuple[str, str, str]
+
+
+def _manifest(attempt: Attempt, record: Record) -> Iterator[_Pair]:
+    yield f"{MANIFEST}: mode", record.mode.in_evidence, attempt.mode.in_evidence
+    for name, value in about(record).items():
+        if name != "mode":
+            yield f"{MANIFEST}: {name}", str(value), str(getattr(attempt, name))
+
+
+def _summary(told: BundleContents, record: Record) -> Iterator[_Pair]:
+    """Yield the lines of the summary, beside those that the evidence gives; other releases have other lines."""
+    lines = told.bundle.text(SUMMARY).split("\n")
+    digest = hashlib.sha256(told.bundle.files.get(EVIDENCE, b"")).hexdigest()
+    if told.of_this_release:
+        for number, pair in enumerate(zip_longest(summary(record, digest).split("\n"), lines), 1):
+            expected, observed = ("no line" if line is None else line for line in pair)
+            yield f"{SUMMARY}: line {number}", expected, observed
+        return
+    known = (first_line(record), record.headline, _criteria_line(told, record), evidence_line(digest))
+    for line in map(as_line, known):
+        label = line.partition(":")[0]
+        like = next((other for other in lines if other.startswith(f"{label}:")), "missing")
+        yield f"{SUMMARY}: {label}", line, line if line in lines else like
+
+
+def _criteria_line(told: BundleContents, record: Record) -> str:
+    number = counts(record)
+    if told.schema == SCHEMA:
+        return criteria_line(number)
+    return criteria_line({word: number[outcome] for word, outcome in UNTIL_SCHEMA_2.items()})
+
+
+def _junit(told: BundleContents, record: Record) -> Iterator[_Pair]:
+    """Of an accepted run no test failed; read by its one line of counts, for XML of others is not to be parsed."""
+    if JUNIT in told.bundle.files and record.verdict == "accepted":
+        suite = re.search(r"<testsuite\s[^>]*>", told.bundle.text(JUNIT))
+        numbers = dict(re.findall(r'\b(errors|failures)="(\d+)"', suite.group() if suite else ""))
+        observed = f"{numbers.get('errors', 'unknown')} errors, {numbers.get('failures', 'unknown')} failures"
+        yield f"{JUNIT}: counts", "0 errors, 0 failures", observed

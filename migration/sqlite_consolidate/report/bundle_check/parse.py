@@ -1,0 +1,153 @@
+"""Parse what a bundle holds of its run, without trust in any of it: evidence, manifest and plan."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlite_consolidate
+from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.report.evidence_json import SCHEMA, record_from_json
+from sqlite_consolidate.report.past_runs import MANIFEST, told_by
+from sqlite_consolidate.text import printable
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
+    from sqlite_consolidate.report.bundle_check.reader import Bundle
+    from sqlite_consolidate.report.evidence import Attempt, Record
+
+EVIDENCE = "evidence.json"
+SCHEMA_FILES = {
+    1: Path(__file__).parents[1] / "evidence.schema-1.json",
+    SCHEMA: Path(__file__).parents[1] / "evidence.schema.json",
+}
+"""JSON Schema, draft 2020-12, of each schema of ``evidence.json`` that this release reads."""
+
+_MOST_ERRORS = 20
+
+
+@dataclass(frozen=True)
+class BundleContents:
+    """One bundle, parsed.
+
+    Attributes:
+        bundle: Its files.
+        manifest: ``files`` of the manifest: name to ``sha256`` and ``size``, as far as it has that shape.
+        about: What the manifest says of the run, or None when that is not there or has another shape.
+        record: What the evidence says of the run; None when ``errors`` says why it is not of its schema.
+        schema: That of the evidence.
+        not_shown: Criteria that the evidence lists as not examined.
+        errors: Place in the evidence, and what is wrong there.
+        applications: Names of the smoke tests of the plan.
+        writes: The plan lets a smoke test change databases.
+        plan: The plan; None where it is none, or has a mistake.
+    """
+
+    bundle: Bundle
+    manifest: dict[str, dict[str, Any]]
+    about: Attempt | None
+    record: Record | None
+    schema: int = SCHEMA
+    not_shown: tuple[str, ...] = ()
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    applications: tuple[str, ...] = ()
+    writes: bool = False
+    plan: Plan | None = None
+
+    @property
+    def of_this_release(self) -> bool:
+        """Whether this release made it, so that the criteria it had to have are known."""
+        release = self.record.versions.get("sqlite-consolidate") if self.record else None
+        return self.schema == SCHEMA and release == sqlite_consolidate.__version__
+
+
+def tell(bundle: Bundle) -> BundleContents:
+    """Parse a bundle; what is wrong with it is kept, not raised."""
+    document, errors = _evidence(bundle.text(EVIDENCE))
+    tests = _smoke_tests(bundle.text("plan.toml"))
+    return BundleContents(
+        bundle=bundle,
+        manifest=_files(bundle.text(MANIFEST)),
+        about=told_by(bundle.files[MANIFEST], ""),
+        record=None if errors else record_from_json(document),
+        schema=schema_of(document),
+        not_shown=() if errors else tuple(document["not_shown"]),
+        errors=errors,
+        applications=tuple(printable(str(test.get("name", ""))) for test in tests),
+        writes=any(test.get("writes") is True for test in tests),
+        plan=_plan(bundle.text("plan.toml")),
+    )
+
+
+def schema_of(document: Any) -> int:
+    """Return the schema that a document says it is of; the newest one where this release does not know that."""
+    schema = document.get("schema") if isinstance(document, dict) else None
+    return schema if isinstance(schema, int) and schema in SCHEMA_FILES else SCHEMA
+
+
+def schema_errors(document: Any) -> list[tuple[str, str]]:
+    """Return the place and the text of each error, at most 20, that keeps a document from being of its schema."""
+    errors = []
+    for error in _validator(schema_of(document)).iter_errors(document):
+        place = "/".join(map(str, error.absolute_path))
+        errors.append((f"{EVIDENCE}: {place}" if place else EVIDENCE, error.message))
+        if len(errors) == _MOST_ERRORS:
+            break
+    return errors
+
+
+@cache
+def _validator(schema: int) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(SCHEMA_FILES[schema].read_bytes()))
+
+
+def _evidence(text: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    try:
+        document = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        return {}, [(EVIDENCE, f"no JSON: {error}" if text else "missing or empty")]
+    return document, schema_errors(document)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that is there twice: two readers could each believe another one."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key is there twice")
+    return document
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _files(text: str) -> dict[str, dict[str, Any]]:
+    try:
+        files = json.loads(text, object_pairs_hook=_each_once)["files"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return {}
+    if not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
+        return {}
+    return files
+
+
+def _plan(text: str) -> Plan | None:
+    try:
+        return Plan.model_validate(tomllib.loads(text), by_alias=True, by_name=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _smoke_tests(plan: str) -> list[dict[str, Any]]:
+    try:
+        tests = tomllib.loads(plan).get("smoke", [])
+    except (ValueError, RecursionError):  # a plan with mistakes: its run was refused, and ran no application
+        return []
+    return [one for one in tests if isinstance(one, dict)] if isinstance(tests, list) else []

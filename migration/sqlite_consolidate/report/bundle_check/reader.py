@@ -1,0 +1,139 @@
+"""How a bundle is read: a ``.zip`` or an unzipped folder becomes names and bytes in memory; nothing is extracted.
+
+A bundle may come from anywhere. Nothing in it is trusted: not the sizes that a zip states, not the names.
+"""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING
+
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.report.past_runs import MANIFEST
+from sqlite_consolidate.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MOST_FILES = 100
+_MOST_BYTES = 64 * 1024 * 1024
+"""Of all files of a bundle together, unpacked; a run on a thousand tables leaves about ten million."""
+
+_NAME_ONE = "Name the .zip of a run, or the folder it was unzipped to."
+_ANOTHER_COPY = "Get another copy of it."
+_ENCRYPTED = 0x1  # bit 0 of the general purpose flags: APPNOTE.TXT, 4.4.4
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files of one run, as they were found.
+
+    Attributes:
+        name: Of the zip or of the folder.
+        files: Name, relative to the run's folder, to bytes; there is a manifest among them.
+    """
+
+    name: str
+    files: dict[str, bytes]
+
+    def text(self, name: str) -> str:
+        """Return a file as text, empty when it is not there; what is no UTF-8 comes as a replacement character."""
+        return self.files.get(name, b"").decode("utf-8", "replace")
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Return the bundle in a zip, or in the folder that one was unzipped to.
+
+    Raises:
+        ProblemError: There is no such file; it is no zip, damaged or encrypted; it holds links, or names that lead out
+            of it, or one name twice, or more than 100 files or 64 MiB; or there is no manifest in it.
+        OSError: It cannot be read.
+    """
+    if not path.exists():
+        raise ProblemError(
+            Problem("no-bundle", one_line(str(path)), "there is no such file or folder.", _NAME_ONE),
+        )
+    files: dict[str, bytes] = {}
+    room = _MOST_BYTES
+    for name, data in _folder(path) if path.is_dir() else _zip(path):
+        room -= len(data)
+        if name in files:
+            raise _unsafe(path, f"holds {one_line(name)} twice: no run leaves that.")
+        if len(files) == _MOST_FILES or room < 0:
+            raise _too_large(path)
+        files[name] = data
+    files = _without_top(files)
+    if MANIFEST not in files:
+        what = f"has no {MANIFEST}: it is not the bundle of a run."
+        raise ProblemError(Problem("no-bundle", one_line(path.name), what, _NAME_ONE))
+    return Bundle(path.name, files)
+
+
+def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
+    for one in sorted(path.rglob("*")):
+        mode = one.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            continue
+        if not stat.S_ISREG(mode):
+            raise _unsafe(path, f"holds {one_line(one.name)}, which is no plain file: no run leaves that.")
+        with one.open("rb") as file:
+            yield one.relative_to(path).as_posix(), _bounded(file, path)
+
+
+def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [one for one in archive.infolist() if not one.is_dir()]
+            if len(members) > _MOST_FILES:
+                raise _too_large(path)
+            for member in members:
+                _refuse_member(path, member)
+                with archive.open(member) as file:
+                    yield member.filename, _bounded(file, path)
+    except _DAMAGED as error:
+        why = "it is no zip" if not zipfile.is_zipfile(path) else f"it is damaged ({error})"
+        what = f"cannot be read: {one_line(why)}."
+        raise ProblemError(Problem("damaged-bundle", one_line(path.name), what, _ANOTHER_COPY)) from None
+
+
+def _refuse_member(path: Path, member: zipfile.ZipInfo) -> None:
+    name = member.orig_filename
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or any(char in name for char in ("\\", ":", "\0")):
+        raise _unsafe(path, f"holds the name {one_line(name)}, which leads out of it: no run leaves that.")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise _unsafe(path, f"holds {one_line(name)}, a link: no run leaves that.")
+    if member.flag_bits & _ENCRYPTED:
+        hint = "Decrypt it first, and name the folder with its files."
+        raise ProblemError(Problem("encrypted-bundle", one_line(path.name), "is encrypted.", hint))
+
+
+def _bounded(file: IO[bytes], path: Path) -> bytes:
+    """Read to the end, but never more than a bundle may have: what a zip says of its sizes may be a lie."""
+    data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise _too_large(path)
+    return data
+
+
+def _without_top(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Take away the folder that all names begin with: a zip of ours has its run's, and so has what it unzips to."""
+    tops = {PurePosixPath(name).parts[0] for name in files}
+    nested = all("/" in name for name in files)
+    return {name.partition("/")[2]: data for name, data in files.items()} if nested and len(tops) == 1 else files
+
+
+def _too_large(path: Path) -> ProblemError:
+    what = f"holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB: no run leaves that much."
+    return _unsafe(path, what)
+
+
+def _unsafe(path: Path, what: str) -> ProblemError:
+    return ProblemError(Problem("unsafe-bundle", one_line(path.name), what, _ANOTHER_COPY))

@@ -1,0 +1,56 @@
+"""Rebuild the log of a run from its record, so that the verdict can be decided again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.run_log import CheckResult, RolledBack, RunLog
+from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.findings import STAGE_ERROR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlite_consolidate.engine.run.run_log import StageRecord
+    from sqlite_consolidate.report.evidence import Evidence, Record
+
+
+class _OtherReleaseLog(RunLog):
+    """The log of a run of another release, whose stages are those that its record names."""
+
+    def all_stages(self) -> tuple[StageRecord, ...]:
+        """Return a record for each stage that the run had."""
+        return tuple(self.stages.values())
+
+
+def log_of(record: Record, applications: Sequence[str], *, of_this_release: bool = True) -> RunLog:
+    """Return the log of the run that a record is of, as far as its verdict depends on it.
+
+    Args:
+        record: Of the run.
+        applications: Names of the smoke tests of its plan.
+        of_this_release: The stages and the demanded criteria are those of this release. False: they are those that
+            the record names.
+    """
+    evidence: defaultdict[str, list[Evidence]] = defaultdict(list)
+    for entry in record.criteria:
+        evidence[entry.criterion].append(entry)
+    stages = stages_of(record.mode)
+    # A plan with a mistake has no digest in the record: its run was refused, and asked for no application.
+    names = applications if record.plan["sha256"] or record.verdict == "accepted" else ()
+    known = {stage.id: criteria_in(stage, names) for stage in stages}
+    return (RunLog if of_this_release else _OtherReleaseLog)(
+        record.mode,
+        criteria=known if of_this_release else {stages[0].id: tuple(evidence)},
+        unanswerable=dict(record.unanswerable),
+        results={criterion: CheckResult(criterion, tuple(entries)) for criterion, entries in evidence.items()},
+        stages={stage.id: stage for stage in record.stages},
+        errors=[finding.text for finding in record.findings if finding.id == STAGE_ERROR],
+        already=record.already,
+        interrupted=ExitCode(record.exit_code) if record.exit_code in INTERRUPTIONS else None,
+        rolled_back=RolledBack(record.put_back, record.exit_code != ExitCode.INTERNAL) if record.put_back else None,
+        finished=record.finished,
+    )

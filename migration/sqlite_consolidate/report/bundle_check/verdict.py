@@ -1,0 +1,121 @@
+"""Decide the verdict of a bundle again, and add its rows up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import sqlite_consolidate
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.engine.run.verdict import headline, verdict
+from sqlite_consolidate.observation import Observation, not_required
+from sqlite_consolidate.report.bundle_check.files import agreement, unjudged
+from sqlite_consolidate.report.bundle_check.rebuilt_log import log_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_consolidate.engine.run.run_log import RunLog
+    from sqlite_consolidate.report.bundle_check.parse import BundleContents
+    from sqlite_consolidate.report.evidence import Place, Record
+
+_ANSWERS_IN_PART = (Mode.ORIGINALS, Mode.SELFTEST)
+
+_Pair = tuple[str, str, str]
+
+
+def following(told: BundleContents) -> list[Observation]:
+    """Observe that the verdict follows from criteria, stages and exit code, and that all that was demanded is there.
+
+    Which criteria are demanded is known for the release that runs the check; of a bundle by another one the criteria
+    are taken as it names them.
+    """
+    record = told.record
+    if record is None:
+        return [unjudged()]
+    known = told.of_this_release
+    log = log_of(record, told.applications, of_this_release=known)
+    pairs = [
+        ("verdict", verdict(log) if log.finished else "not shown", record.verdict),
+        ("not_shown", _named(record.not_shown), _named(told.not_shown)),
+        *_exit(record),
+        *(_of_this_release(record, log) if known else ()),
+    ]
+    if record.mode not in _ANSWERS_IN_PART:
+        pairs.append(("unanswerable", "none", _named(record.unanswerable)))
+    observations = [agreement(subject, expected, observed) for subject, expected, observed in pairs]
+    return observations if known else [*observations, _other_release(told, record)]
+
+
+def adding_up(told: BundleContents) -> list[Observation]:
+    """Observe that rows before and rows that arrived make the rows after, wherever the evidence counts them."""
+    record = told.record
+    if record is None:
+        return [unjudged()]
+    if record.verdict != "accepted" or not record.mode.is_consolidation or record.already:
+        return [not_required("tables", "no row was moved to stay")]
+    pairs = [*_moved(record), *_read_again(record), *([] if told.writes else _tables(record))]
+    return [agreement(subject, expected, observed) for subject, expected, observed in pairs]
+
+
+def _of_this_release(record: Record, log: RunLog) -> Iterator[_Pair]:
+    """Yield headline, stages and criteria that there have to be, and those that are there."""
+    if record.exit_code != ExitCode.INTERNAL and record.mode is not Mode.BUNDLE:
+        yield "headline", headline(log), record.headline
+    stages = stages_of(record.mode)
+    yield "stages", _named(stage.id for stage in stages), _named(stage.id for stage in record.stages)
+    if record.already:
+        performed = [stage.id for stage in record.stages if stage.outcome != "not run"]
+        yield "stages performed", "none", _named(performed)
+    else:
+        demanded = {criterion for stage in stages for criterion in log.demanded(stage)}
+        yield "criteria", _named(demanded), _named(log.results.keys() - record.unanswerable.keys())
+
+
+def _exit(record: Record) -> Iterator[_Pair]:
+    # After an acceptance, too, something of pytest may break: the data is in then.
+    if record.exit_code not in (ExitCode.INTERNAL, *INTERRUPTIONS):
+        ended = "0" if record.exit_code == ExitCode.ACCEPTED else "not 0"
+        yield "exit code", "0" if record.verdict == "accepted" else "not 0", ended
+
+
+def _moved(record: Record) -> Iterator[_Pair]:
+    before = {(source.name, table.lower()): rows for source in record.sources for table, rows in source.rows.items()}
+    for move in record.moves:
+        name = f"{move.source}: {move.table}"
+        accounted = (move.arrived or 0) + move.skipped
+        yield f"{name}: rows moved or settled", str(move.rows), str(accounted)
+        yield f"{name}: rows in the source", str(move.rows), str(before.get((move.source, move.table.lower())))
+
+
+def _read_again(record: Record) -> Iterator[_Pair]:
+    """Yield the rows of each table as it was read live and after the run, beside those that the database states."""
+    for database in (*record.sources, *([record.target] if record.target else [])):
+        places: dict[Place, dict[str, int]] = {"live": database.rows, "after": database.rows_after}
+        for place, stated in places.items():
+            for table, content in database.contents.get(place, {}).items():
+                yield f"{database.name}: {table}: rows, {place}", str(content.rows), str(stated.get(table))
+
+
+def _tables(record: Record) -> Iterator[_Pair]:
+    before, after = (record.target.rows, record.target.rows_after) if record.target else ({}, {})
+    gained = Counter({HISTORY: 1})
+    for move in record.moves:
+        gained[move.into.lower()] += (move.arrived or 0) - move.replaced
+    for table in dict.fromkeys([*before, *after]):
+        rows = before.get(table, 0) + gained.pop(table.lower(), 0)
+        yield f"target: {table}: rows after", str(rows), str(after.get(table))
+    yield from ((f"target: {table}: rows after", str(rows), "no such table") for table, rows in gained.items())
+
+
+def _named(ids: Iterable[str]) -> str:
+    return ", ".join(sorted(ids)) or "none"
+
+
+def _other_release(told: BundleContents, record: Record) -> Observation:
+    release = record.versions["sqlite-consolidate"]
+    observed = f"made by release {release} (schema {told.schema}): its criteria are taken as it names them"
+    return Observation("criteria", f"those that release {sqlite_consolidate.__version__} demands", observed, holds=True)

@@ -1,0 +1,213 @@
+"""Write the record of a run as ``evidence.json``, schema 2, and read it again; other programs may rely on it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stages_of
+from sqlite_consolidate.observation import Outcome, Relation
+from sqlite_consolidate.report.evidence import (
+    Attempt,
+    DatabaseRecord,
+    Evidence,
+    Finding,
+    MoveRecord,
+    Record,
+    SchemaDifference,
+    SmokeRecord,
+    StageRecord,
+    TableContent,
+)
+from sqlite_consolidate.row_differences import RowDifferences, row_differences_from
+from sqlite_consolidate.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from enum import StrEnum
+
+SCHEMA = 2
+LEFT_OUT: dict[type, tuple[str, ...]] = {
+    Record: ("asked", "diff", "limits", "sql"),
+    DatabaseRecord: ("about",),
+    Evidence: ("repeats",),
+    MoveRecord: ("subject",),
+    Finding: ("noun",),
+    Attempt: ("plan", "workspace", "workspace_id"),
+}
+"""What ``evidence.json`` does not hold: ``code.diff``, ``sql.log``, the plan or a manifest in the bundle has it.
+
+A record that was read lacks it; only the subject of a move follows from its source. What was to be moved is there only
+where nothing was. The mode of an earlier run that judged by originals, or judged a bundle, is that of its id.
+"""
+
+UNTIL_SCHEMA_2 = {"shown": Outcome.PASSED, "failed": Outcome.FAILED, "not shown": Outcome.NOT_EXAMINED}
+"""What schema 1 and the summaries of its time call an outcome."""
+
+OF_SCHEMA_1 = "finding"
+"""Id of the findings of schema 1, which are sentences."""
+
+_AS_IT_IS = (
+    "run", "verdict", "headline", "exit_code", "already", "started", "finished", "host", "user", "versions", "plan",
+    "change", "unanswerable", "backup_set", "archive", "rollback", "put_back",
+)  # fmt: skip
+_LISTS: dict[str, type] = {
+    "moves": MoveRecord,
+    "differences": SchemaDifference,
+    "stages": StageRecord,
+    "criteria": Evidence,
+    "smoke": SmokeRecord,
+    "findings": Finding,
+    "attempts": Attempt,
+}
+_OTHER = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps", "planned")
+_KEYS = {"criterion": "id"}
+_ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
+    Evidence: {"outcome": Outcome, "relation": Relation},
+    Attempt: {"mode": Mode.named},
+}
+
+
+def to_json(record: Record) -> str:
+    """Return the record as JSON: ASCII only, indented, with a newline at its end."""
+    document = {
+        "schema": SCHEMA,
+        "mode": record.mode.in_evidence,
+        **{name: getattr(record, name) for name in _AS_IT_IS},
+        "workspace": {"name": record.workspace, "id": record.workspace_id},
+        "sources": [_database(source) for source in record.sources],
+        "target": _database(record.target) if record.target else None,
+        **{name: _objects(kind, getattr(record, name)) for name, kind in _LISTS.items()},
+        "not_shown": list(record.not_shown),
+        "key_maps": [],
+        **({} if record.moves else {"planned": _objects(MoveRecord, record.planned)}),
+        **record.extra,
+    }
+    return json.dumps(printable_texts(document), indent=2) + "\n"
+
+
+def record_from_json(document: dict[str, Any]) -> Record:
+    """Return the record that a document of schema 1 or 2 holds; what it lacks is named by ``LEFT_OUT``."""
+    values: dict[str, Any] = {name: document[name] for name in _AS_IT_IS}
+    for name, kind in _LISTS.items():
+        values[name] = tuple(_read(kind, item) for item in _items(document, name))
+    return Record(
+        **values,
+        mode=_mode(document),
+        workspace=document["workspace"]["name"],
+        workspace_id=document["workspace"]["id"],
+        planned=tuple(_read(MoveRecord, item) for item in _items(document, "planned")),
+        sources=tuple(map(_database_from, document["sources"])),
+        target=_database_from(document["target"]) if document["target"] else None,
+        extra={key: value for key, value in document.items() if key not in (*_AS_IT_IS, *_LISTS, *_OTHER)},
+    )
+
+
+def printable_texts(value: Any) -> Any:
+    """Make every text printable: a lone surrogate is no JSON that all readers accept, an ESC none they should show."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(str(key)): printable_texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [printable_texts(item) for item in value]
+    return value
+
+
+def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:
+    names = [field.name for field in fields(kind) if field.name not in LEFT_OUT.get(kind, ())]
+    return [_object(item, names) for item in items]
+
+
+def _object(item: Any, names: list[str]) -> dict[str, Any]:
+    """Return an item by its keys; one of which no rows were compared has no key for them."""
+    values = {_KEYS.get(name, name): _value(getattr(item, name)) for name in names}
+    return {key: value for key, value in values.items() if key != "rows" or value is not None}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Mode):
+        return value.in_evidence
+    if isinstance(value, RowDifferences):
+        return {**asdict(value), "rest": value.rest}
+    return value
+
+
+def _read(kind: type, item: dict[str, Any]) -> Any:
+    keys = {field.name: _KEYS.get(field.name, field.name) for field in fields(kind)}
+    values = {name: item[key] for name, key in keys.items() if key in item}
+    if kind is Evidence and "rows" in values:
+        values["rows"] = row_differences_from(values["rows"])
+    if kind is Attempt:
+        values["mode"] = _mode_of_attempt(values["run"], values["mode"])
+    enums = {name: enum for name, enum in _ENUMS.get(kind, {}).items() if values.get(name) is not None}
+    return kind(**values | {name: enum(values[name]) for name, enum in enums.items()})
+
+
+def _items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the items of a list as schema 2 has them; keys that were added to a schema may be missing."""
+    items: list[Any] = document.get(name, [])
+    if name in ("moves", "planned"):
+        files = {source["name"]: source["file"] for source in document["sources"]}
+        return [{**item, "subject": f"{files.get(item['source'], '')}:{item['table']}"} for item in items]
+    if document["schema"] == SCHEMA:
+        return items
+    if name == "findings":
+        return [
+            {"id": OF_SCHEMA_1, "level": "note", "subject": "", "count": count, "text": text}
+            for text, count in Counter(items).items()
+        ]
+    return [_criterion_of_schema_1(item) for item in items] if name == "criteria" else items
+
+
+def _criterion_of_schema_1(item: dict[str, str]) -> dict[str, Any]:
+    outcome = UNTIL_SCHEMA_2[item["verdict"]]
+    return {**item, "outcome": outcome, "examined": 0 if outcome is Outcome.NOT_EXAMINED else 1}
+
+
+def _mode(document: dict[str, Any]) -> Mode:
+    """Return what the run was; for readers of evidence three modes are a check, and their stages tell them apart."""
+    stages = {stage["id"] for stage in document["stages"]}
+    alike = (mode for mode in (Mode.ORIGINALS, Mode.BUNDLE) if stages_of(mode)[0].id in stages)
+    return next(alike, Mode.named(document["mode"]))
+
+
+def _mode_of_attempt(run: str, mode: str) -> str:
+    """Return the mode that the id of a run ends with, where that is what readers of evidence call ``mode``."""
+    return next((each for each in Mode if run.endswith(f"-{each}") and each.in_evidence == mode), mode)
+
+
+def _database(database: DatabaseRecord) -> dict[str, Any]:
+    return {
+        "name": database.name,
+        "file": database.file,
+        "before": {"size": database.size, "digest": database.digest, "rows": database.rows},
+        "after": {"size": database.size_after, "digest": database.digest_after, "rows": database.rows_after},
+        "versions": database.versions,
+        "contents": {
+            place: {table: asdict(content) for table, content in tables.items()}
+            for place, tables in database.contents.items()
+        },
+    }
+
+
+def _database_from(said: dict[str, Any]) -> DatabaseRecord:
+    before, after = said["before"], said["after"]
+    return DatabaseRecord(
+        name=said["name"],
+        file=said["file"],
+        size=before["size"],
+        size_after=after["size"],
+        digest=before["digest"],
+        digest_after=after["digest"],
+        rows=before["rows"],
+        rows_after=after["rows"],
+        versions=said["versions"],
+        contents={
+            place: {table: TableContent(**content) for table, content in tables.items()}
+            for place, tables in said.get("contents", {}).items()
+        },
+    )

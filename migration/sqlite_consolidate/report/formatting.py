@@ -1,0 +1,141 @@
+"""Say the values of a record to people: verdict, time, size, and the sentence of a criterion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from sqlite_consolidate.engine.run.criteria import SMOKE, Criterion, criteria_in, criterion_named
+from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.stages import stage_named, stages_of
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.report.evidence import Attempt, Record
+
+Tone = Literal["good", "bad", "open"]
+
+_REFUSED: dict[int, str] = {
+    ExitCode.FAILED: "Refused and put back",
+    ExitCode.INTERNAL: "Refused, not put back",
+    ExitCode.REFUSED: "Refused before anything was touched",
+}
+
+
+def verdict_word(record: Record | Attempt) -> str:
+    """Return the verdict in one to three words, such as ``"Accepted"``, ``"Rehearsal passed"`` or ``"Interrupted"``."""
+    if not record.finished:
+        return "Unfinished"
+    if record.verdict == "accepted":
+        return "Already consolidated" if record.already else record.mode.word
+    if record.exit_code in INTERRUPTIONS:
+        return "Interrupted"
+    return "Refused" if record.verdict == "refused" else "Not shown"
+
+
+def heading(record: Record | Attempt) -> str:
+    """Return the verdict as the report's first words: for a migration also what became of the workspace."""
+    word = verdict_word(record)
+    if word != "Refused" or record.mode is not Mode.MIGRATE:
+        return word
+    return word if record.exit_code is None else _REFUSED.get(record.exit_code, word)
+
+
+def tone(record: Record | Attempt) -> Tone:
+    """Return how the verdict is to be felt: ``good`` only for an acceptance, ``open`` where nothing was decided."""
+    if record.verdict == "accepted" and record.finished:
+        return "good"
+    return "bad" if record.verdict == "refused" else "open"
+
+
+def known_criterion(id: str) -> Criterion | None:
+    """Return the criterion with an id; None for an id that this release does not know."""
+    try:
+        return criterion_named(id)
+    except KeyError:
+        return None
+
+
+def sentence(criterion: str) -> str:
+    """Return what holds when the criterion has passed; empty for an id that this release does not know."""
+    known = known_criterion(criterion)
+    return known.sentence if known else ""
+
+
+def stage_of(criterion: str, mode: Mode) -> str:
+    """Return the id of the stage that judges the criterion; empty for an id that this release does not know."""
+    runs_applications = [stage.id for stage in stages_of(mode) if stage.runs_applications]
+    if criterion.startswith(SMOKE) and runs_applications:
+        return runs_applications[0]
+    known = known_criterion(criterion)
+    return _stages(mode).get(criterion) or (known.stage.id if known else "")
+
+
+def stage_does(stage: str) -> str:
+    """Return what the stage does, in half a sentence; empty for an id that this release does not know."""
+    known = stage_named(stage)
+    return known.does if known else ""
+
+
+def moment(iso: str) -> str:
+    """Return an ISO 8601 time as ``2026-11-22 12:06:03 UTC``; a text that is none comes back as it is."""
+    try:
+        when = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    return when.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def elapsed(record: Record | Attempt) -> float | None:
+    """Return the seconds from start to end of the run, or None while it goes on."""
+    try:
+        return (datetime.fromisoformat(record.finished) - datetime.fromisoformat(record.started)).total_seconds()
+    except (ValueError, TypeError):  # TypeError: one of them names no offset
+        return None
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as ``0.42 s``, ``12 s``, ``5 min 3 s`` or ``1 h 35 min``; None as an empty text."""
+    if seconds is None:
+        return ""
+    if seconds < 10:  # noqa: PLR2004 -- below ten seconds hundredths are worth reading
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{value} {unit}" for value, unit in parts if value)
+
+
+def size(count: int | None) -> str:
+    """Return bytes as ``512 B``, ``400.0 KiB``, ``1.5 GiB``; None (no such file) as an empty text."""
+    if count is None:
+        return ""
+    value, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:  # noqa: PLR2004 -- the step between two units
+            break
+        value, unit = value / 1024, larger
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def shortened(text: str, limit: int, whole: str = "evidence.json") -> str:
+    """Return at most ``limit`` characters of the text, and then how many more there are and which file has them."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} … ({len(text) - limit} more characters: see {whole})"
+
+
+def last_of(text: str, limit: int) -> str:
+    """Return at most the last ``limit`` characters of an output, from the start of a line on, and say what is cut."""
+    if len(text) <= limit:
+        return text
+    kept = text[-limit:].partition("\n")[2] or text[-limit:]
+    return f"({len(text) - len(kept)} characters before are left out)\n{kept}"
+
+
+@cache
+def _stages(mode: Mode) -> dict[str, str]:
+    """Return the stage of each criterion of a mode, both by their ids."""
+    return {criterion: stage.id for stage in stages_of(mode) for criterion in criteria_in(stage)}

@@ -1,0 +1,157 @@
+"""Flow: how the databases flowed into one; bands from the sources to the target's tables, as wide as their rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.report.evidence import MoveRecord, Record
+
+WIDTH = 960  # units of the drawing; the page scales it
+LEFT, RIGHT = 290, 620  # where the bands leave the sources and reach the tables
+NODE = 12  # width of the upright bars at both ends
+
+_HEIGHT = 300.0  # that all rows share between them
+_TOP = 44.0
+_SLOT = 40.0  # at least, for the two lines of a label
+_THIN = 1.5  # a table without rows still has a line
+_MOST_TABLES = 12
+_MOST_SOURCES = 8
+_COLOURS = 6
+
+
+@dataclass(frozen=True)
+class Node:
+    """A source, or a table of the target: where it stands, and what is written beside it."""
+
+    y: float
+    height: float
+    name: str
+    said: str
+
+    @property
+    def middle(self) -> float:
+        """Where its label stands."""
+        return self.y + self.height / 2
+
+
+@dataclass(frozen=True)
+class Band:
+    """Rows on their way; ``colour`` 0 is what the target had before, the sources have the others in turn."""
+
+    path: str
+    colour: int
+    empty: bool
+    said: str
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The whole picture; ``said`` tells in a sentence what it shows."""
+
+    height: float
+    sources: tuple[Node, ...]
+    tables: tuple[Node, ...]
+    bands: tuple[Band, ...]
+    said: str
+
+
+@dataclass(frozen=True)
+class _Stream:
+    source: str
+    table: str
+    rows: int
+
+
+def flow(record: Record) -> Flow | None:
+    """Return the picture, or None where nothing is to be moved."""
+    if not record.flow:
+        return None
+    streams = [*_moved(record.flow), *_there_before(record)]
+    sources = list(dict.fromkeys(stream.source for stream in streams))
+    tables = list(dict.fromkeys(stream.table for stream in streams))
+    scale = _HEIGHT / max(1, sum(stream.rows for stream in streams))
+    left = _nodes(sources, {name: [s for s in streams if s.source == name] for name in sources}, scale)
+    right = _nodes(tables, {name: [s for s in streams if s.table == name] for name in tables}, scale)
+    height = max(node.y + max(node.height, _SLOT) for node in (*left, *right)) + 16
+    rows = sum(move.rows for move in record.flow)
+    into = record.target.file if record.target else "the target"
+    databases = len({move.source for move in record.flow})
+    tables_of = f"{counted(len(record.flow), 'table')} in {counted(databases, 'database')}"
+    said = f"{counted(rows)} of {tables_of} into {into}."
+    return Flow(height, tuple(left), tuple(right), tuple(_bands(streams, sources, tables, left, right, scale)), said)
+
+
+def counted(number: int, noun: str = "row") -> str:
+    """Return a number of things in words: ``"1 row"``, ``"12,000 rows"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _moved(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
+    """Return what is moved; beyond the largest, tables and sources are taken together."""
+    by_rows = sorted(moves, key=lambda move: -move.rows)
+    own_band = {move.into for move in by_rows[:_MOST_TABLES]}
+    weights: dict[str, int] = defaultdict(int)
+    for move in moves:
+        weights[move.source] += move.rows
+    own_node = set(sorted(weights, key=lambda name: -weights[name])[:_MOST_SOURCES])
+    others = f"{len({move.into for move in moves} - own_band)} other tables"
+    rest = f"{len(set(weights) - own_node)} other sources"
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for move in moves:
+        source = move.source if move.source in own_node else rest
+        sums[source, move.into if move.into in own_band else others] += move.rows
+    last = {rest: 1}
+    ordered = sorted(sums, key=lambda key: (last.get(key[0], 0), key[1] == others))
+    return [_Stream(source, table, sums[source, table]) for source, table in ordered]
+
+
+def _there_before(record: Record) -> list[_Stream]:
+    """Return what the target had: rows in receiving tables each by itself, all the others together."""
+    before = record.target.rows if record.target else {}
+    receiving = {stream.table for stream in _moved(record.flow)}
+    streams = [_Stream(_HAD, name, rows) for name, rows in before.items() if name in receiving and rows]
+    others = [rows for name, rows in before.items() if name not in receiving]
+    if others:
+        streams.append(_Stream(_HAD, f"{counted(len(others), 'table')} it had before", sum(others)))
+    return streams
+
+
+_HAD = "already in the target"
+
+
+def _thickness(rows: int, scale: float) -> float:
+    return max(_THIN, rows * scale)
+
+
+def _nodes(names: list[str], streams: dict[str, list[_Stream]], scale: float) -> list[Node]:
+    nodes, y = [], _TOP
+    for name in names:
+        height = sum(_thickness(stream.rows, scale) for stream in streams[name])
+        start = y + max(0.0, (_SLOT - height) / 2)
+        nodes.append(Node(round(start, 1), round(height, 1), name, counted(sum(s.rows for s in streams[name]))))
+        y += max(height, _SLOT) + 8
+    return nodes
+
+
+def _bands(
+    streams: list[_Stream], sources: list[str], tables: list[str], left: list[Node], right: list[Node], scale: float
+) -> list[Band]:
+    used_left, used_right = [node.y for node in left], [node.y for node in right]
+    bends = (LEFT + RIGHT) / 2
+    bands = []
+    for stream in streams:
+        at, to = sources.index(stream.source), tables.index(stream.table)
+        thick = _thickness(stream.rows, scale)
+        a, b = used_left[at], used_right[to]
+        used_left[at], used_right[to] = a + thick, b + thick
+        x, z = LEFT + NODE, RIGHT
+        path = (
+            f"M{x} {a:.1f}C{bends:.0f} {a:.1f} {bends:.0f} {b:.1f} {z} {b:.1f}V{b + thick:.1f}"
+            f"C{bends:.0f} {b + thick:.1f} {bends:.0f} {a + thick:.1f} {x} {a + thick:.1f}Z"
+        )
+        colour = 0 if stream.source == _HAD else 1 + at % _COLOURS
+        bands.append(Band(path, colour, not stream.rows, f"{stream.source} → {stream.table}: {counted(stream.rows)}"))
+    return bands

@@ -1,0 +1,89 @@
+"""Timeline: when each stage ran and how long, beside how long the plan expects it to take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.report.formatting import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlite_consolidate.report.evidence import Record, StageRecord
+
+WIDTH = 960
+NAMES = 150  # where the names of the stages end
+PANEL = 375  # width of each of the two time scales
+MEASURED, ESTIMATED = 160, 570  # where they begin
+ROW = 26
+TOP = 48
+
+_LEAST = 2.0  # a stage that took next to nothing still has a mark
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of one of the scales, in units of the drawing, and the time it stands for."""
+
+    x: float
+    width: float
+    said: str
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage: its two stretches; None where it did not run, or has no estimate."""
+
+    id: str
+    outcome: str
+    y: float
+    measured: Span | None
+    estimate: Span | None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The whole picture: a row a stage, and what both scales come to; ``said`` tells it in a sentence."""
+
+    rows: tuple[StageRow, ...]
+    height: float
+    measured: str
+    estimated: str
+    said: str
+
+
+def timeline(record: Record) -> Timeline | None:
+    """Return the picture, or None where no stage ran."""
+    ran = [stage.seconds if stage.outcome != "not run" else 0.0 for stage in record.stages]
+    if not sum(ran):
+        return None
+    said = [stage.estimate or 0.0 for stage in record.stages]
+    measured, estimated = _spans(ran, MEASURED), _spans(said, ESTIMATED)
+    rows = tuple(
+        _row(stage, TOP + ROW * place, measured[place], estimated[place]) for place, stage in enumerate(record.stages)
+    )
+    total, expected = duration(sum(ran)), duration(sum(said)) if sum(said) else "no estimate"
+    longest = max(zip(ran, record.stages, strict=True), key=lambda pair: pair[0])[1]
+    return Timeline(
+        rows,
+        TOP + ROW * len(rows) + 8,
+        total,
+        expected,
+        f"The stages took {total} in all, {longest.id} the longest; the plan expected {expected}.",
+    )
+
+
+def _row(stage: StageRecord, y: float, measured: Span, estimate: Span) -> StageRow:
+    ran = stage.outcome != "not run"
+    return StageRow(stage.id, stage.outcome, y, measured if ran else None, estimate if stage.estimate else None)
+
+
+def _spans(seconds: Sequence[float], start: float) -> list[Span]:
+    """Lay the stretches one after the other on a scale of their own: minutes and hundredths fit on no common one."""
+    scale = PANEL / (sum(seconds) or 1.0)
+    spans, x = [], float(start)
+    for one in seconds:
+        spans.append(Span(round(min(x, start + PANEL - _LEAST), 1), round(max(_LEAST, one * scale), 1), duration(one)))
+        x += one * scale
+    return spans

@@ -1,0 +1,63 @@
+"""Tick the steps of a change, each by the evidence that a run has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.run.criteria import Step
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.formatting import known_criterion
+from sqlite_consolidate.report.questions import Answer, answer, applications, outcomes, tests_passing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlite_consolidate.report.evidence import Record
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One part of the checklist, with the lines that this kind of run can tick."""
+
+    name: str
+    steps: tuple[Answer, ...]
+
+
+def checklist(record: Record) -> list[Phase]:
+    """Return the phases in order, those of another kind of run left out; only evidence ticks a line."""
+    known = outcomes(record)
+    steps = {id: criterion.step for id in known if (criterion := known_criterion(id)) is not None}
+    phases = []
+    for name in dict.fromkeys(step.phase for step in Step):
+        lines = [_ticked(step, steps, known) for step in Step if step.phase == name]
+        if name == Step.PLAN.phase and record.mode is Mode.MIGRATE:
+            lines += [_approved(record), _rehearsed(record)]
+        if name == Step.QUIET.phase:
+            lines[:0] = applications(record, known)
+        if name == Step.FINAL.phase:
+            lines.append(tests_passing(record))
+        asked = tuple(line for line in lines if line.outcome)
+        if asked:
+            phases.append(Phase(name, asked))
+    return phases
+
+
+def _ticked(step: Step, steps: Mapping[str, Step | None], known: Mapping[str, Outcome]) -> Answer:
+    return answer(step.text, [id for id, its_step in steps.items() if its_step is step], known)
+
+
+def _approved(record: Record) -> Answer:
+    approved = record.change.get("approved_by")
+    text = f"The change is approved, says the plan: by {approved}" if approved else "The change is approved"
+    return Answer(text, _stated(approved), {}, section="glance")
+
+
+def _rehearsed(record: Record) -> Answer:
+    drilled = record.rollback.get("drilled")
+    return Answer("The plan was rehearsed, its rollback included", _stated(drilled), {}, section="glance")
+
+
+def _stated(value: str | None) -> Outcome:
+    return Outcome.PASSED if value else Outcome.NOT_EXAMINED

@@ -1,0 +1,93 @@
+"""Code: a diff and SQL statements as lines of marked words, for a page that colours them without a script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from sqlite_consolidate.report.bundle import sql_text
+from sqlite_consolidate.report.formatting import shortened
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
+    from pygments.token import _TokenType
+else:
+    pass
+
+_LONG_DIFF = 100_000
+_LONG_SQL = 60_000
+
+Kind = Literal["added", "removed", "place", "file", "kept"]
+Words = tuple[tuple[str, str], ...]
+"""Pairs of class and text: ``keyword``, ``string``, ``number``, ``comment``, or empty."""
+
+
+@dataclass(frozen=True)
+class CodeLine:
+    """One line: its sign (``+``, ``-`` or a blank) is text, so that nobody needs to see the colour."""
+
+    kind: Kind
+    sign: str
+    words: Words
+
+
+@lru_cache(maxsize=1)  # the page is drawn again at every stage
+def diff_lines(text: str) -> tuple[CodeLine, ...]:
+    """Return the lines of a unified diff; the words of Python files are marked."""
+    lines = shortened(text.rstrip("\n"), _LONG_DIFF, "code.diff").split("\n") if text else []
+    python = _lexer("python")
+    lexer: Lexer | None = None
+    found = []
+    for line in lines:
+        if line.startswith("+++"):
+            lexer = python if line.rstrip().endswith(".py") else None
+        found.append(_diff_line(line, lexer))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def sql_lines(statements: tuple[str, ...]) -> tuple[CodeLine, ...]:
+    """Return SQL statements, one after the other, each ended by a semicolon."""
+    text = sql_text(statements)
+    if not text:
+        return ()
+    lexer = _lexer("sql")
+    return tuple(
+        CodeLine("kept", "", _words(line, lexer)) for line in shortened(text, _LONG_SQL, "sql.log").split("\n")
+    )
+
+
+def _diff_line(line: str, lexer: Lexer | None) -> CodeLine:
+    if line.startswith(("---", "+++")):
+        return CodeLine("file", "", (("", line),))
+    if line.startswith("@@"):
+        return CodeLine("place", "", (("", line),))
+    kinds: dict[str, Kind] = {"+": "added", "-": "removed"}
+    return CodeLine(kinds.get(line[:1], "kept"), line[:1], _words(line[1:], lexer))
+
+
+def _words(line: str, lexer: Lexer | None) -> Words:
+    if lexer is None:
+        return (("", line),)
+    marked: list[tuple[str, str]] = []
+    for token, text in lexer.get_tokens(line):
+        kind = _kind(token)
+        if marked and marked[-1][0] == kind:
+            marked[-1] = (kind, marked[-1][1] + text)
+        else:
+            marked.append((kind, text))
+    return tuple(marked)
+
+
+def _kind(token: _TokenType) -> str:
+    from pygments.token import Comment, Keyword, Number, String, is_token_subtype
+
+    kinds = ((Comment, "comment"), (Keyword, "keyword"), (String, "string"), (Number, "number"))
+    return next((kind for parent, kind in kinds if is_token_subtype(token, parent)), "")
+
+
+def _lexer(language: str) -> Lexer:
+    from pygments.lexers import get_lexer_by_name
+
+    return get_lexer_by_name(language, stripnl=False, ensurenl=False)

@@ -1,0 +1,122 @@
+"""Lay out the rows of the criteria table, the failed ones first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.formatting import sentence, stage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_consolidate.report.evidence import Evidence, Record
+    from sqlite_consolidate.row_differences import RowDifferences
+
+_MOST_HOLDING = 60  # subjects of one criterion that hold; a plan of a thousand tables has thousands
+_MOST_OPEN = 300  # subjects of one criterion that do not
+_SAME = 40  # from this length on, what was observed as expected is not printed twice
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the criteria table.
+
+    Attributes:
+        anchor: Id that links of this page lead to; empty on all but the criterion's first row.
+        sentence: Of the criterion; empty where the row before has said it.
+        examined: Number of subjects that the criterion looked at in all; 0 where the row before has said it.
+        rows: Which rows differ, or None.
+        same: True when what was observed is what was expected, and too long to be printed twice.
+    """
+
+    criterion: str
+    anchor: str
+    stage: str
+    sentence: str
+    examined: int
+    subject: str
+    expected: str
+    observed: str
+    todo: str
+    outcome: Outcome
+    same: bool = False
+    rows: RowDifferences | None = None
+
+
+def lines(record: Record) -> list[Line]:
+    """Return a line for each piece of evidence: failed first, then not examined, then by stage what holds."""
+    builder = _Lines(record)
+    failed, unexamined, holding = (
+        [entry for entry in record.criteria if entry.outcome in wanted]
+        for wanted in ((Outcome.FAILED,), (Outcome.NOT_EXAMINED,), (Outcome.PASSED, Outcome.NOT_REQUIRED))
+    )
+    return [
+        *builder.lines(failed, _MOST_OPEN),
+        *builder.lines(unexamined, _MOST_OPEN),
+        *builder.lines(holding, _MOST_HOLDING),
+    ]
+
+
+class _Lines:
+    """Builds the lines of one record; knows which criterion it has named already."""
+
+    def __init__(self, record: Record) -> None:
+        self._mode = record.mode
+        self._places = {
+            criterion: place for place, criterion in enumerate(dict.fromkeys(e.criterion for e in record.criteria), 1)
+        }
+        self._examined = Counter[str]()
+        for entry in record.criteria:
+            self._examined[entry.criterion] += entry.examined
+        self._anchored: set[str] = set()
+
+    def lines(self, entries: Iterable[Evidence], most: int) -> Iterator[Line]:
+        """Yield a line for each entry, at most so many of one criterion and outcome; then how many more there are."""
+        entries = list(entries)
+        total = Counter((entry.criterion, entry.outcome) for entry in entries)
+        criteria = set[str]()
+        number = Counter[tuple[str, Outcome]]()
+        for entry in entries:
+            key = entry.criterion, entry.outcome
+            number[key] += 1
+            if number[key] <= most:
+                yield self._line(entry, first=entry.criterion not in criteria)
+            elif number[key] == most + 1:
+                yield self._more(entry, total[key] - most)
+            criteria.add(entry.criterion)
+
+    def _line(self, entry: Evidence, *, first: bool) -> Line:
+        anchor = "" if entry.criterion in self._anchored else f"criterion-{self._places[entry.criterion]}"
+        self._anchored.add(entry.criterion)
+        todo = "" if entry.holds else entry.todo
+        return Line(
+            criterion=entry.criterion,
+            anchor=anchor,
+            stage=stage_of(entry.criterion, self._mode),
+            sentence=sentence(entry.criterion) if first else "",
+            examined=self._examined[entry.criterion] if first else 0,
+            subject=entry.subject,
+            expected=entry.expected,
+            observed=entry.observed,
+            todo=todo,
+            outcome=entry.outcome,
+            same=not todo and not entry.rows and entry.expected == entry.observed and len(entry.expected) >= _SAME,
+            rows=entry.rows,
+        )
+
+    def _more(self, entry: Evidence, number: int) -> Line:
+        return Line(
+            criterion=entry.criterion,
+            anchor="",
+            stage=stage_of(entry.criterion, self._mode),
+            sentence="",
+            examined=0,
+            subject=f"and {number} more, {entry.outcome} as well: each is in evidence.json",
+            expected="",
+            observed="",
+            todo="",
+            outcome=entry.outcome,
+        )

@@ -1,0 +1,49 @@
+"""The table of criteria against faults: what a selftest has shown of each check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.run.criteria import CAN_FAIL
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.questions import outcomes
+from sqlite_consolidate.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.report.evidence import Record
+
+TABLE = "faults.txt"
+"""Name of the file in the bundle of a selftest."""
+
+
+def proven(record: Record) -> tuple[int, int]:
+    """Return the number of criteria that were proven able to fail, and of all."""
+    known = [outcome for criterion, outcome in outcomes(record).items() if criterion.startswith(CAN_FAIL)]
+    return known.count(Outcome.PASSED), len(known)
+
+
+def sentence(record: Record) -> str:
+    """Return both numbers in words."""
+    some, all_ = proven(record)
+    return f"{all_} criteria, {some} proven able to fail here"
+
+
+def rows(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Yield criterion, fault, and ``yes``, ``NO: ...`` or why none was planted, in the order of the criteria."""
+    words = {Outcome.PASSED: "yes", Outcome.FAILED: "NO: "}
+    for entry in record.criteria:
+        if entry.criterion.startswith(CAN_FAIL):
+            observed = "" if entry.outcome is Outcome.PASSED else entry.observed
+            refused = words.get(entry.outcome, "") + observed
+            yield entry.criterion.removeprefix(CAN_FAIL), entry.subject or "-", refused
+
+
+def faults_table(record: Record) -> str:
+    """Return the table as lines of printable text, the numbers first."""
+    head = ("criterion", "fault", "refused by it")
+    lines = [tuple(map(one_line, line)) for line in (head, *rows(record))]
+    widths = [max(len(line[at]) for line in lines) for at in (0, 1)]
+    text = [f"{one:<{widths[0]}}  {fault:<{widths[1]}}  {refused}".rstrip() for one, fault, refused in lines]
+    return "\n".join([f"{sentence(record)}.", "", *text]) + "\n"

@@ -1,0 +1,88 @@
+"""``index.html``: every run below a reports folder, newest first; one static file without a script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.atomic_files import write_private
+from sqlite_consolidate.report.bundle import zip_of
+from sqlite_consolidate.report.formatting import elapsed, tone, verdict_word
+from sqlite_consolidate.report.html.drawing import template
+from sqlite_consolidate.report.past_runs import past_runs
+from sqlite_consolidate.text import one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from sqlite_consolidate.report.evidence import Attempt
+
+NAME = "index.html"
+_FOLDER = Path(__file__).with_name("templates")
+_CSS = _FOLDER / "page.css"
+_LOOK = {"good": "passed", "bad": "failed", "open": "not-examined"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run in the index.
+
+    Attributes:
+        run: Name of its folder.
+        attempt: What its manifest tells, or None when that cannot be read.
+        word: The verdict, or ``"Unreadable"``; ``look`` is how it is coloured.
+        took: Seconds, or None.
+        page: Link to its report, relative to the index; empty when there is none. ``bundle`` likewise, to its zip.
+    """
+
+    run: str
+    attempt: Attempt | None
+    word: str
+    look: str
+    took: float | None
+    page: str
+    bundle: str
+
+
+def write_index(reports: Path) -> None:
+    """Leave ``index.html`` in the reports folder, whole and readable by its owner only.
+
+    Folders that are not named like a run are not in it; one whose manifest cannot be read is listed as unreadable.
+
+    Raises:
+        OSError: It cannot be written; the one before is as it was.
+    """
+    rows = [_row(folder, attempt) for folder, attempt in past_runs(reports)]
+    write_private(reports / NAME, index(rows[::-1]).encode("utf-8"))
+
+
+def index(rows: list[Row]) -> str:
+    """Return the page for these rows, in their order; every text of a run is made printable and escaped."""
+    from markupsafe import Markup
+
+    style = _CSS.read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    # The style is our own file, and its digest is of its very characters: it must not be escaped.
+    return _template().render(rows=rows, style=Markup(style), style_digest=Markup(digest))  # noqa: S704 -- see above
+
+
+def _row(folder: Path, attempt: Attempt | None) -> Row:
+    page, bundle = folder / "audit.html", zip_of(folder)
+    return Row(
+        run=folder.name,
+        attempt=attempt,
+        word=verdict_word(attempt) if attempt else "Unreadable",
+        look=_LOOK[tone(attempt)] if attempt else "not-examined",
+        took=elapsed(attempt) if attempt else None,
+        page=f"{folder.name}/{page.name}" if page.is_file() else "",
+        bundle=bundle.name if bundle.is_file() else "",
+    )
+
+
+@cache
+def _template() -> Template:
+    return template(_FOLDER / "index.html.j2", show=one_line)

@@ -1,0 +1,208 @@
+"""Draw the record as static HTML, which says everything without a script, above pytest-html's own table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.evidence_json import OF_SCHEMA_1
+from sqlite_consolidate.report.formatting import (
+    elapsed,
+    heading,
+    last_of,
+    shortened,
+    size,
+    stage_does,
+    tone,
+    verdict_word,
+)
+from sqlite_consolidate.report.html import inventory
+from sqlite_consolidate.report.html.charts import bars, flow, timeline
+from sqlite_consolidate.report.html.checklist import checklist
+from sqlite_consolidate.report.html.code import diff_lines, sql_lines
+from sqlite_consolidate.report.html.criteria_table import lines
+from sqlite_consolidate.report.html.drawing import template
+from sqlite_consolidate.report.html.table_contents import contents
+from sqlite_consolidate.report.questions import answers, counts, unexamined
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from sqlite_consolidate.findings import Finding
+    from sqlite_consolidate.report.evidence import Attempt, Record
+    from sqlite_consolidate.report.html.criteria_table import Line
+    from sqlite_consolidate.report.questions import Answer
+
+_FOLDER = Path(__file__).with_name("templates")
+STYLES = tuple(_FOLDER / name for name in ("page.css", "pictures.css", "print.css"))
+
+_OPEN_ROWS = 40  # a stage with more criteria than that starts folded
+_LONG_TEXT = 600
+_LONG_NAME = 34  # characters that fit beside a picture
+_MOST_ATTEMPTS = 200
+_LONG_OUTPUT = 400_000  # characters of all applications together
+_CHANGE_FIELDS = (
+    ("id", "Change"), ("requested_by", "Requested by"), ("approved_by", "Approved by"), ("reason", "Reason"),
+)  # fmt: skip
+
+
+def page(record: Record) -> str:
+    """Return the record as one element of class ``record``, to be put into a page that has the ``STYLES``.
+
+    Every text of the record is made printable and escaped; there is no script, no event handler, nothing remote.
+    """
+    return _template().render(_context(record))
+
+
+def prepared() -> None:
+    """Everything that pages are made of is compiled: for a process whose forks will draw one each."""
+    environment = _template().environment
+    for name in environment.list_templates(["j2"]):
+        environment.get_template(name)
+    diff_lines("")
+    sql_lines(("",))
+
+
+def _context(record: Record) -> dict[str, Any]:
+    """Say everything that the templates show; they decide nothing but where."""
+    all_lines = lines(record)
+    by_outcome: defaultdict[Outcome, list[Line]] = defaultdict(list)
+    for line in all_lines:
+        by_outcome[line.outcome].append(line)
+    holding = [line for line in all_lines if line.outcome.holds]
+    unlooked = unexamined(record)
+    estimates = [stage.estimate for stage in record.stages if stage.estimate]
+    return {
+        "record": record,
+        "word": heading(record),
+        "tone": tone(record),
+        "counts": counts(record),
+        "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
+        "elapsed": _took(record),
+        "way_back": _way_back(record),
+        "estimate": sum(estimates) if estimates else None,
+        "moved": _moved(record),
+        "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
+        "answers": _asked(record),
+        "phases": [] if record.already else checklist(record),
+        "anchors": {line.criterion: line.anchor for line in reversed(all_lines) if line.anchor},
+        "failed": by_outcome[Outcome.FAILED],
+        "urgent": by_outcome[Outcome.FAILED] + by_outcome[Outcome.NOT_EXAMINED],
+        "groups": _by_stage(holding),
+        "unlooked": [
+            (title, outcome, groups)
+            for title, outcome in (("Not examined", Outcome.NOT_EXAMINED), ("Not required", Outcome.NOT_REQUIRED))
+            if (groups := [group for group in unlooked if group.outcome is outcome])
+        ],
+        "review": [finding for finding in record.findings if finding.level == "attention"],
+        "notes": [finding for finding in record.findings if finding.level == "note"],
+        "open_rows": _OPEN_ROWS,
+        "tables": contents(record),
+        "diff": diff_lines(record.diff),
+        "sql": sql_lines(record.sql),
+        "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
+        "attempts": [_attempt(one) for one in reversed(record.attempts)][:_MOST_ATTEMPTS],
+        **_pictures(record),
+        "inventory": inventory.shown(record.extra.get("inventory")),
+    }
+
+
+def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
+    """Return the lines of each stage, and in words how many of each outcome there are."""
+    stages: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        stages[line.stage].append(line)
+    groups = []
+    for stage, some in stages.items():
+        grey = sum(line.outcome is Outcome.NOT_REQUIRED for line in some)
+        said = f"{len(some) - grey} passed, {grey} not required" if grey else "all passed"
+        groups.append((stage, f"{flow.counted(len(some), 'line')}, {said}", some))
+    return groups
+
+
+def _pictures(record: Record) -> dict[str, Any]:
+    return {
+        "flow": flow.flow(record),
+        "timeline": timeline.timeline(record),
+        "charts": [
+            (id_, title, chart)
+            for id_, title, chart in (
+                ("rows", "Rows of the target's tables, before and after", bars.rows_chart(record)),
+                ("sizes", "Sizes of the files, before and after", bars.sizes_chart(record)),
+            )
+            if chart
+        ],
+        "draw": flow,
+        "clock": timeline,
+        "scale": bars,
+    }
+
+
+def _took(record: Record) -> float | None:
+    """Return the seconds of the run: start and end are noted in whole seconds, the stages' times are finer."""
+    by_clock = elapsed(record)
+    return None if by_clock is None else max(by_clock, sum(stage.seconds for stage in record.stages))
+
+
+def _way_back(record: Record) -> str:
+    """Return the rollback command where there is, or may be, something to roll back; else an empty text."""
+    stands = record.verdict == "accepted" or not record.finished or record.exit_code == ExitCode.INTERNAL
+    return record.rollback.get("command", "") if stands else ""
+
+
+def _moved(record: Record) -> str:
+    """Say what moved, or was to move, in half a sentence; empty where the record does not know."""
+    if not record.flow:
+        return ""
+    sources = len({move.source for move in record.flow})
+    rows = sum(move.rows if move.arrived is None else move.arrived for move in record.flow)
+    into = record.target.file if record.target else "the target"
+    counted = (flow.counted(sources, "database"), flow.counted(len(record.flow), "table"), flow.counted(rows))
+    return f"{', '.join(counted)} into {into}"
+
+
+def _attempt(attempt: Attempt) -> dict[str, str]:
+    return {
+        "run": attempt.run,
+        "word": verdict_word(attempt),
+        "tone": tone(attempt),
+        "started": attempt.started,
+        "finished": attempt.finished,
+        "said": attempt.cut_short or attempt.headline,
+    }
+
+
+def _asked(record: Record) -> list[Answer]:
+    found = answers(record)
+    known = any(one.outcome and one.criteria for one in found)
+    if record.mode is Mode.ROLLBACK:
+        return [one for one in found if one.outcome]
+    return found if known and not record.already else []
+
+
+def _times(finding: Finding) -> str:
+    """Return how often a finding of schema 1 occurred; the text of a later one says its number."""
+    return f" ({finding.count} times)" if finding.id == OF_SCHEMA_1 and finding.count > 1 else ""
+
+
+def _beside(name: str) -> str:
+    """Return a name that fits beside a picture: its end is what tells names apart."""
+    return name if len(name) <= _LONG_NAME else "…" + name[1 - _LONG_NAME :]
+
+
+@cache
+def _template() -> Template:
+    return template(
+        _FOLDER / "page.html.j2",
+        size=size,
+        beside=_beside,
+        last=last_of,
+        counted=flow.counted,
+        times=_times,
+        shortened=lambda text: shortened(text, _LONG_TEXT),
+    )

@@ -1,0 +1,190 @@
+"""Harden the file that pytest-html writes around the page of a record, and write it again from its variable parts."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from html import escape, unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.report.html.page import page
+from sqlite_consolidate.report.html.page_scripts import policy, script_digest
+from sqlite_consolidate.text import one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from sqlite_consolidate.report.evidence import Record
+
+BELOW = (
+    '<h2 class="test-by-test">Test by test</h2>'
+    "<noscript><p>The table of tests is drawn by a script. Everything that matters is above.</p></noscript>"
+)
+_LABELS = {
+    "failed": "Failed",
+    "passed": "Passed",
+    "skipped": "Skipped",
+    "xfailed": "Expected failures",
+    "xpassed": "Unexpected passes",
+    "error": "Errors",
+    "rerun": "Reruns",
+    "retried": "Retried",
+}
+"""What pytest-html calls the tests of each outcome, in its order."""
+_COUNTED = ("passed", "failed", "xpassed", "xfailed")
+_HEADERS = [
+    f'<th class="sortable" data-column-type="{kind}">{label}</th>'
+    for kind, label in (("result", "Result"), ("testId", "Test"), ("duration", "Duration"))
+]
+_TIME = re.compile(r"Report generated on (\d{2}-[A-Z][a-z]{2}-\d{4}) at (\d{2}:\d{2}:\d{2}) by")
+_TOOK = re.compile(r'<p class="run-count">\d+ tests? took (\d+ ms|\d{2,}:\d{2}:\d{2})\.</p>')
+_STYLES = re.compile(r'<style type="text/css">(.*?)</style>', re.DOTALL)
+_DATA = re.compile(r'data-jsonblob="([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Surround:
+    """What pytest-html's own part of a page says that no other file of a bundle does.
+
+    Attributes:
+        date: When the page was written, in the time of its machine; ``time`` likewise.
+        took: Time that the tests took.
+        styles: Those of pytest-html, of the operator and of the record, in this order.
+        data: The tests with their outcomes and outputs, and the environment.
+    """
+
+    date: str
+    time: str
+    took: str
+    styles: str
+    data: dict[str, Any]
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """What the table of tests shows, a test each."""
+        tests = self.data.get("tests")
+        rows = [row for rows in tests.values() for row in rows] if isinstance(tests, dict) else []
+        return [row for row in rows if isinstance(row, dict)]
+
+
+def surround_of(text: str) -> Surround | None:
+    """Return the variable parts of a page; None where one of them is not where pytest-html writes it."""
+    found = [pattern.search(text) for pattern in (_TIME, _TOOK, _STYLES)]
+    blobs = _DATA.findall(text)
+    if not blobs or not all(found):
+        return None
+    written, took, styles = (match for match in found if match)
+    try:
+        data = json.loads(unescape(blobs[-1]))
+    except (ValueError, RecursionError):
+        return None
+    return Surround(written[1], written[2], took[1], styles[1], data) if isinstance(data, dict) else None
+
+
+def page_file(record: Record, around: Surround) -> str:
+    """Return the hardened file that pytest-html writes around the page of a record."""
+    number = Counter(str(row.get("result")).lower() for row in around.results)
+    tests = sum(number[outcome] for outcome in _COUNTED)
+    text = _template().render(
+        title=title(record.run, record.mode),
+        date=around.date,
+        time=around.time,
+        version=record.versions.get("pytest-html", ""),
+        styles=around.styles,
+        run_count=f"{tests} {'tests' if tests > 1 else 'test'} took {around.took}.",
+        running_state="finished",
+        self_contained=True,
+        outcomes={name: {"label": label, "value": number[name]} for name, label in _LABELS.items()},
+        test_data=json.dumps(around.data),
+        table_head=_HEADERS,
+        additional_summary={"prefix": [page(record), BELOW], "summary": [], "postfix": []},
+    )
+    return hardened(text)
+
+
+def title(run: str, mode: str) -> str:
+    """Return the title of the page of a run."""
+    return one_line(f"sqlite-consolidate: {mode} {run}")
+
+
+def environment(record: Record) -> dict[str, str]:
+    """Return what the environment table of the page says."""
+    return {name: escape(one_line(value)) for name, value in record.versions.items()}
+
+
+def is_own_version(record: Record) -> bool:
+    """Whether the run of a record used the pytest-html that is installed here."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return record.versions.get("pytest-html") == version("pytest-html")
+    except PackageNotFoundError:
+        return False
+
+
+def own_styles() -> str:
+    """Return the styles that pytest-html brings."""
+    return (_resources() / "style.css").read_text("utf-8")
+
+
+def hardened(text: str) -> str:
+    """Return pytest-html's page with a language, a strict content policy, and without what that policy forbids.
+
+    Only the one script that pytest-html has put there runs, known by its hash: no other script, no event handler, and
+    nothing is loaded from anywhere. What keyboards, screen readers and printers need beyond that is there as well.
+    """
+    if "<html>" not in text:  # not pytest-html's page, or hardened already
+        return text
+    text = text.replace(' onclick="location.reload()"', "")
+    text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names the path of a file
+    text = _accessible(text)
+    head = (
+        f"{_policy(text)}\n"
+        '    <meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        f"    <style>{_running_head(text)}</style>"
+    )
+    text = text.replace("<html>", '<html lang="en">', 1)
+    return text.replace('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>\n    {head}', 1)
+
+
+def _accessible(text: str) -> str:
+    """Give the page landmarks, a way past its head, and the names that pytest-html's controls and pictures lack."""
+    text = text.replace("<body>", '<body>\n    <a class="skip" href="#verdict">Skip to the verdict</a>', 1)
+    text = text.replace('<h1 id="title">', '<header><h1 id="title">', 1)
+    text = re.sub(r'(by <a href="[^"]*">pytest-html</a>\s*v[^<]*</p>)', r"\1</header>\n    <main>", text, count=1)
+    text = text.replace("\n  <footer>", "\n    </main>\n  <footer>", 1)
+    text = re.sub(r'(type="checkbox" data-test-result="(\w+)")', r'\1 aria-label="Show the \2"', text)
+    text = text.replace('<img src="" />', '<img src="" alt=""/>')
+    return text.replace('<table id="results-table">', '<table id="results-table" aria-label="Test by test">', 1)
+
+
+def _running_head(text: str) -> str:
+    """Return the style that prints the report's title, which has the run id, on top of every page."""
+    found = re.search(r'<title id="head-title">([^<]*)</title>', text)
+    words = re.sub(r"[^\w .:-]", "", found.group(1)) if found else ""
+    return f'@page {{ @top-left {{ content: "{words}"; font: 8pt system-ui, sans-serif; color: #444c56; }} }}'
+
+
+def _policy(text: str) -> str:
+    script = text[text.rfind("<script>") + len("<script>") : text.rfind("</script>")]
+    return policy(script_digest(script))
+
+
+def _resources() -> Path:
+    spec = importlib.util.find_spec("pytest_html")
+    return Path(spec.origin).parent / "resources" if spec and spec.origin else Path()
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+    environment = Environment(
+        loader=FileSystemLoader(_resources()), autoescape=select_autoescape(enabled_extensions=("jinja2",))
+    )
+    return environment.get_template("index.jinja2")

@@ -1,0 +1,90 @@
+"""Past runs: what the folders below the reports folder tell of their runs, by their manifests alone.
+
+A manifest is small whatever the run was about, so a thousand runs are read in a moment. It is primed when a run
+begins: a run that was killed is known, too, by a manifest without an end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, get_args
+
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.report.evidence import Attempt, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlite_consolidate.report.evidence import Record
+
+MANIFEST = "manifest.json"
+
+_RUN = re.compile(r"\d{8}_\d{6}-[a-z]+")
+_LARGEST = 1_000_000  # bytes; a manifest of ours has some thousand
+_NO_END = "its report has no end: it was killed, or still went on when this was written"
+_TOLD = [field.name for field in fields(Attempt) if field.name not in ("report", "cut_short")]
+_OPTIONAL: dict[str, tuple[type, ...]] = {"already": (bool,), "exit_code": (int, type(None))}
+
+
+def workspace_id(workspace: Path) -> str:
+    """Return 16 hex digits that tell a workspace from another of the same name, and do not say where it is.
+
+    Args:
+        workspace: The folder's absolute path, symbolic links resolved.
+    """
+    where = f"{platform.node()}\0{workspace}".encode("utf-8", "surrogateescape")
+    return hashlib.sha256(where).hexdigest()[:16]
+
+
+def about(record: Record) -> dict[str, Any]:
+    """Return what a manifest tells of its run: everything of an :class:`Attempt` but where its report is."""
+    told = {name: getattr(record, name) for name in _TOLD}
+    return {**told, "plan": record.plan.get("path", "")}
+
+
+def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
+    """Yield each folder below ``reports`` that is named like a run, oldest first, and what its manifest tells.
+
+    None stands for a manifest that is not there, is damaged, or is not of schema 1. Whatever else lies there (files,
+    links, folders of other names) is passed over.
+    """
+    if not reports.is_dir():
+        return
+    for folder in sorted(reports.iterdir()):
+        if _RUN.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
+            yield folder, _read(folder / MANIFEST)
+
+
+def told_by(manifest: bytes, report: str) -> Attempt | None:
+    """Return the run that a manifest tells of; None when it is damaged, or not of schema 1.
+
+    Args:
+        manifest: The bytes of ``manifest.json``.
+        report: Name of the folder it lies in, empty where that is of no interest.
+    """
+    try:
+        said = json.loads(manifest)["about"]
+        told = {name: said[name] for name in _TOLD}
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    if not all(isinstance(value, _OPTIONAL.get(name, (str,))) for name, value in told.items()):
+        return None
+    if told["mode"] not in list(Mode) or told["verdict"] not in get_args(Verdict):
+        return None
+    return Attempt(
+        **told | {"mode": Mode.named(told["mode"])}, report=report, cut_short="" if told["finished"] else _NO_END
+    )
+
+
+def _read(manifest: Path) -> Attempt | None:
+    try:
+        if manifest.is_symlink() or not manifest.is_file() or manifest.stat().st_size > _LARGEST:
+            return None
+        return told_by(manifest.read_bytes(), manifest.parent.name)
+    except OSError:
+        return None

@@ -1,0 +1,280 @@
+"""Build the record of a run from what the run knows."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import shlex
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlite_consolidate
+from sqlite_consolidate.engine.merge.table_mapping import column_differences
+from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.results import RunResults
+from sqlite_consolidate.engine.run.verdict import headline, verdict
+from sqlite_consolidate.engine.verbs.judge import CheckRun, StandingRun
+from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
+from sqlite_consolidate.findings import STAGE_ERROR, Finding, joined
+from sqlite_consolidate.report.evidence import (
+    DatabaseRecord,
+    MoveRecord,
+    Record,
+    SchemaDifference,
+    SmokeRecord,
+    TableContent,
+)
+from sqlite_consolidate.report.formatting import duration, last_of
+from sqlite_consolidate.report.past_runs import workspace_id
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from sqlite_consolidate.engine.apps.runner import SmokeResult
+    from sqlite_consolidate.engine.content.digest import TableDigest
+    from sqlite_consolidate.engine.content.inspection import Facts
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.results import FinalReading
+    from sqlite_consolidate.plan.model import Plan, Smoke, Source
+    from sqlite_consolidate.report.evidence import Attempt, Place
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+DIGESTS = (
+    "Digests prove that the files of a bundle belong together, not who made them: whoever changes all of them can "
+    "compute the digests anew. Only a digest that is kept elsewhere, such as the summary in a ticket, shows that."
+)
+"""What the check of a bundle proves, and what it cannot."""
+
+
+def limits(plan: Plan) -> tuple[str, ...]:
+    """Return a sentence for each thing that nobody looked at; the reader decides whether that is enough."""
+    said = [
+        "Application code that no [[smoke]] of the plan runs was not tried."
+        if plan.smoke
+        else "No application was run: the plan names no [[smoke]].",
+        f"References to old databases were looked for in {', '.join(plan.scan.paths)} only."
+        if plan.scan.paths
+        else "References to old databases were not looked for: the plan names no [scan] paths.",
+    ]
+    if not plan.logs.files:
+        said.append("No log was watched for new errors: the plan names no [logs] files.")
+    if not plan.dump:
+        said.append("No SQL dump was made: the plan says dump = false.")
+    said += [
+        f"{source.name}: rows were not compared with a number that the plan states; it states none for {names}."
+        for source in plan.sources
+        if (names := ", ".join(table.name for table in source.tables if table.rows is None))
+    ]
+    return tuple(said)
+
+
+_LONGEST_OUTPUT = 20_000  # characters of one stream of one application
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a record says beside what its run has shown.
+
+    Attributes:
+        versions: Of what took part.
+        attempts: Earlier runs on this workspace, oldest first.
+        drilled: When a rehearsal of this plan last passed, rollback included; UTC, ISO 8601, or empty.
+    """
+
+    versions: dict[str, str]
+    attempts: tuple[Attempt, ...] = ()
+    drilled: str = ""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this project, of SQLite, of Python, and of the packages that a run uses."""
+    from importlib.metadata import version
+
+    names = ("pytest", "pytest-order", "pytest-html", "sqlite-utils", "pydantic", "libcst")
+    return {
+        "sqlite-consolidate": sqlite_consolidate.__version__,
+        "SQLite": sqlite3.sqlite_version,
+        "SQLite module": sqlite3.__name__,
+        "Python": sys.version.split()[0],
+        "platform": platform.platform(),
+        **{name: version(name) for name in names},
+    }
+
+
+def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
+    """Return the record of a run as it stands; its verdict is not shown before the run has ended."""
+    request, log = run.request, run.log
+    settings, plan = request.settings, request.plan
+    works = settings.bundle is None  # on a workspace, by a plan
+    return Record(
+        run=request.run_id,
+        mode=log.mode,
+        verdict=verdict(log) if log.finished else "not shown",
+        headline=headline(log),
+        exit_code=exit_code,
+        started=request.started.isoformat(timespec="seconds"),
+        finished=log.finished,
+        host=platform.node(),
+        user=getpass.getuser(),
+        versions=dict(around.versions),
+        plan={"path": settings.plan.name if works else "", "sha256": request.plan_sha256},
+        change=plan.change.model_dump() if plan else {},
+        workspace=settings.workspace.name if works else "",
+        workspace_id=workspace_id(settings.known_as) if works else "",
+        stages=log.all_stages() if log.finished else tuple(log.stages.values()),
+        criteria=log.evidence(),
+        findings=joined([*(Finding.of(STAGE_ERROR, "", error) for error in log.errors), *log.findings]),
+        put_back=log.rolled_back.text if log.rolled_back else "",
+        already=log.already,
+        unanswerable=dict(log.unanswerable),
+        attempts=around.attempts,
+        asked=asked_of(plan) if plan else {},
+        limits=limits(plan) if plan else () if works else (DIGESTS,),
+        extra=dict(log.extra),
+        **_known_to(run, around),
+    )
+
+
+def _known_to(run: Pipeline, around: Surroundings) -> dict[str, Any]:
+    """Return the fields of a record that only some kinds of run fill."""
+    if isinstance(run, RunResults):
+        return _of_consolidation(run, around)
+    if isinstance(run, CheckRun):
+        folder = run.standing.folder.relative_to(run.root).as_posix()
+        return {"backup_set": folder, "archive": dict(run.sealed.archive), "smoke": _applications(run)}
+    if isinstance(run, StandingRun):
+        return {"smoke": _applications(run)}
+    return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}
+
+
+def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
+    drilled = run.log.finished if run.is_rehearsal and run.has_rolled_back else around.drilled
+    known: dict[str, Any] = {
+        "backup_set": run.backup_set,
+        "rollback": {"drilled": drilled},
+        "diff": run.diff,
+        "smoke": _applications(run),
+    }
+    if run.is_sealed or run.has_acted:
+        known["rollback"] = {"command": run.request.command("rollback"), "drilled": drilled}
+    if run.is_archived:
+        known["archive"] = dict(run.sealed.archive)
+    if run.has_preflight:
+        known |= _of_preflight(run)
+    if run.copied is not None:
+        known["moves"] = tuple(
+            MoveRecord(
+                source=done.move.source.name,
+                subject=done.move.subject,
+                table=done.move.map.name,
+                into=done.move.into.name,
+                rows=done.rows,
+                arrived=done.inserted,
+                skipped=done.skipped,
+                replaced=done.replaced,
+                method=done.method,
+            )
+            for done in run.copied.done
+        )
+        known["sql"] = tuple(run.copied.sql)
+    return known
+
+
+def _of_preflight(run: RunResults) -> dict[str, Any]:
+    found = run.found
+    by_name = {source.name: source for source in run.plan.sources}
+    target = _database(found.target, run) if found.target else None
+    if run.final is not None:
+        target = _after(target or DatabaseRecord(name="target", file=run.plan.target), run.final)
+    return {
+        "sources": tuple(
+            _database(found.sources[source.name], run, by_name[source.name])
+            for source in run.plan.sources
+            if source.name in found.sources
+        ),
+        "target": target,
+        "planned": tuple(
+            MoveRecord(move.source.name, move.subject, move.map.name, move.into.name, found.rows(move))
+            for move in found.moves
+        ),
+        "differences": tuple(
+            SchemaDifference(one.subject, one.column, one.what, one.source, one.target)
+            for move in found.moves
+            for one in column_differences(move)
+        ),
+    }
+
+
+def _database(facts: Facts, run: RunResults, source: Source | None = None) -> DatabaseRecord:
+    places: dict[Place, dict[str, TableContent]] = {"live": _contents(facts.digests)}
+    for place in ("backup", "dump", "archive"):
+        tables = run.contents.get(place, {}).get(facts.file)
+        if tables is not None:
+            places[place] = _contents(tables)
+    return DatabaseRecord(
+        name=facts.name,
+        file=facts.file,
+        size=facts.size,
+        digest=facts.digest,
+        rows=facts.rows,
+        versions=dict(facts.schema.header),
+        contents=places,
+        about=about_source(source) if source else {},
+    )
+
+
+def _after(before: DatabaseRecord, final: FinalReading) -> DatabaseRecord:
+    """Add what the target is after the run, as the last check has read it."""
+    content = final.content
+    return replace(
+        before,
+        size_after=final.size,
+        digest_after=content.digest,
+        rows_after={name: table.rows for name, table in content.tables.items()},
+        versions=before.versions or dict(final.schema.header),
+        contents={**before.contents, "after": _contents(content.tables)},
+    )
+
+
+def _contents(tables: Mapping[str, TableDigest]) -> dict[str, TableContent]:
+    return {name: TableContent(table.rows, table.sha256) for name, table in tables.items()}
+
+
+def _applications(run: RunResults | StandingRun) -> tuple[SmokeRecord, ...]:
+    by_name = {test.name: test for test in run.plan.smoke}
+    withheld = run.log.disclosure.withhold_output
+    return tuple(application_of(by_name[name], result, withheld=withheld) for name, result in run.applied)
+
+
+def application_of(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
+    """Return what an application did; its command as the plan has it, for an interpreter's path is this machine's.
+
+    What it printed may hold values of rows: where it is to be withheld, it is only counted.
+    """
+    command = shlex.join(["python", "-c", test.python] if test.python else test.run)
+    return SmokeRecord(
+        name=test.name,
+        command=command,
+        ended=result.problem or result.ended or f"exit status {result.exit}",
+        seconds=result.seconds,
+        lines=len(result.stdout.splitlines()),
+        error_lines=len(result.stderr.splitlines()),
+        stdout="" if withheld else last_of(result.stdout, _LONGEST_OUTPUT),
+        stderr="" if withheld else last_of(result.stderr, _LONGEST_OUTPUT),
+    )
+
+
+def asked_of(plan: Plan) -> dict[str, str]:
+    """Return the success criterion that each smoke test answers, by the id of its criterion."""
+    return {f"{SMOKE}{test.name}": test.answers or test.name for test in plan.smoke}
+
+
+def about_source(source: Source) -> dict[str, str]:
+    """Return what the plan says of a source, as the page shows it."""
+    stated = {"priority": str(source.priority or ""), "risk": source.risk, "reason": source.reason}
+    stated["estimate"] = duration(source.estimate)
+    return {name: value for name, value in stated.items() if value}

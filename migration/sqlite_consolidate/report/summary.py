@@ -1,0 +1,127 @@
+"""The record in at most twenty lines of plain text, to paste into a ticket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.formatting import duration, elapsed, moment, shortened, size, verdict_word
+from sqlite_consolidate.report.questions import counts
+from sqlite_consolidate.text import counted, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Evidence, Record
+
+_NAMED = 3
+_WIDTH = 240
+
+
+def summary(record: Record, evidence_sha256: str) -> str:
+    """Return the summary: printable text, at most 20 lines, with a newline at its end.
+
+    Args:
+        record: The run.
+        evidence_sha256: Digest of its ``evidence.json``: a summary that somebody keeps proves the evidence.
+    """
+    lines = [
+        first_line(record),
+        record.headline,
+        f"Change:    {_or_dash(record.change.get('id'))}  {record.change.get('reason', '')}",
+        f"People:    {_people(record)}",
+        f"When:      {_when(record)}",
+        f"Plan:      {_or_dash(record.plan.get('path'))}  sha256 {_or_dash(record.plan.get('sha256'))}",
+        f"Sources:   {_or_dash(', '.join(source.file for source in record.sources))}",
+        f"Target:    {_target(record.target)}",
+        criteria_line(counts(record)),
+        *_failures(record),
+        *_findings(record),
+        evidence_line(evidence_sha256),
+        f"Backups:   {_or_dash(record.backup_set)}",
+    ]
+    # The command is there to be copied: it is never shortened.
+    return "\n".join([*map(as_line, lines), _rollback(record)]) + "\n"
+
+
+def as_line(text: str) -> str:
+    """Return a text as one line of the summary: printable, of bounded length."""
+    return shortened(one_line(text).rstrip(), _WIDTH)
+
+
+def first_line(run: Record | Attempt) -> str:
+    """Return what the summary begins with: verdict and run."""
+    return f"sqlite-consolidate: {verdict_word(run).upper()}  (verdict: {run.verdict}, run {run.run})"
+
+
+def criteria_line(number: Mapping[str, int] | Mapping[Outcome, int]) -> str:
+    """Return the number of criteria of each outcome."""
+    return "Criteria:  " + ", ".join(f"{count} {outcome}" for outcome, count in number.items())
+
+
+def evidence_line(sha256: str) -> str:
+    """Return the digest of the evidence, by which a kept summary proves it."""
+    return f"Evidence:  evidence.json  sha256 {sha256}"
+
+
+def _or_dash(text: str | None) -> str:
+    return text or "—"
+
+
+def _people(record: Record) -> str:
+    asked, approved = (_or_dash(record.change.get(field)) for field in ("requested_by", "approved_by"))
+    return f"requested by {asked}, approved by {approved}, run by {record.user} on {record.host}"
+
+
+def _when(record: Record) -> str:
+    if not record.finished:
+        return f"{moment(record.started)}, not finished"
+    estimates = [stage.estimate for stage in record.stages if stage.estimate]
+    estimate = f", estimated {duration(sum(estimates))}" if estimates else ""
+    return f"{moment(record.started)} to {moment(record.finished)}, took {duration(elapsed(record))}{estimate}"
+
+
+def _target(target: DatabaseRecord | None) -> str:
+    if target is None:
+        return "—"
+    rows = f"{counted(sum(target.rows.values()), 'row')} before"
+    if target.size_after is None:
+        return f"{target.file}: {rows}; {_or_dash(size(target.size))}"
+    rows += f", {sum(target.rows_after.values())} after"
+    return f"{target.file}: {rows}; {_or_dash(size(target.size))} before, {_or_dash(size(target.size_after))} after"
+
+
+def _failures(record: Record) -> list[str]:
+    """Name the first failures, and say how many more there are: at most four lines, and one for what is unexamined."""
+    failed = [one for one in record.criteria if one.outcome is Outcome.FAILED]
+    lines = [f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: {_what_failed(one)}" for one in failed[:_NAMED]]
+    if len(failed) > _NAMED:
+        lines.append(f"  and {len(failed) - _NAMED} more failures")
+    if record.not_shown:
+        lines.append(f"  NOT EXAMINED: {', '.join(record.not_shown)}")
+    return lines
+
+
+def _what_failed(entry: Evidence) -> str:
+    """Name the rows that differ, where they are known: two digests say nothing to a reader."""
+    if entry.rows_text:
+        return entry.rows_text
+    return f"expected {shortened(entry.expected, 60)}, observed {shortened(entry.observed, 60)}"
+
+
+def _findings(record: Record) -> list[str]:
+    """Name the first finding that asks for attention and the first note, and say how many more there are."""
+    lines = []
+    for label, level in (("To review:", "attention"), ("Notes:    ", "note")):
+        findings = [finding for finding in record.findings if finding.level == level]
+        if findings:
+            more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+            lines.append(f"{label} {shortened(findings[0].sentence, _WIDTH // 2)}{more}")
+    return lines
+
+
+def _rollback(record: Record) -> str:
+    drilled = record.rollback.get("drilled")
+    when = f"drilled {moment(drilled)}" if drilled else "not drilled"
+    command = record.rollback.get("command")
+    return one_line(f"Rollback:  {command}  ({when})" if command else "Rollback:  —")
