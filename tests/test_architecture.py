@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "migration"
 PACKAGE = SOURCES / "sqlite_consolidate"
-ROOMS = ("plan", "engine", "inventory", "report", "faults", "fleet", "harness")
+ROOMS = ("plan", "engine", "inventory", "report", "faults", "fleet", "pytest_plugin")
 TOP = "modules of the top level"  # the library, and the sessions that it and the harness open
 ALLOWED = {
     "plan": {"plan"},
@@ -32,7 +32,7 @@ ALLOWED = {
     "fleet": {"fleet", "report", "engine", "plan"},
     "faults": {"faults", TOP, "report", "inventory", "engine", "plan"},  # its runs on copies are sessions
     TOP: {TOP, "faults", "report", "inventory", "engine", "plan", "sample"},
-    "harness": {"harness", TOP, "faults", "fleet", "report", "inventory", "engine", "plan", "sample"},
+    "pytest_plugin": {"pytest_plugin", TOP, "faults", "fleet", "report", "inventory", "engine", "plan", "sample"},
     "sample": {"sample", "plan"},
 }
 MODULES = sorted(path for path in (PACKAGE).rglob("*.py") if "tree" not in path.relative_to(ROOT).parts)
@@ -146,7 +146,7 @@ def test_only_the_harness_knows_pytest(path: Path) -> None:
     """The engine can be used, and understood, without pytest."""
     knows = {name.split(".")[0] for name in imports(path)} & {"pytest", "_pytest", "pluggy"}
 
-    assert not knows or "harness" in path.relative_to(ROOT).parts
+    assert not knows or "pytest_plugin" in path.relative_to(ROOT).parts
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -98,10 +98,10 @@ def test_every_refusal_of_the_harness_has_an_id() -> None:
     bare = Counter(message.where.split(":")[0] for message in CALLS if _name(message.call) == "pytest.UsageError")
 
     assert bare == {
-        "migration/sqlite_consolidate/harness/begin.py": 1,
-        "migration/sqlite_consolidate/harness/fleet.py": 1,
-        "migration/sqlite_consolidate/harness/gate.py": 1,
-        "migration/sqlite_consolidate/harness/refusals.py": 1,  # its function adds the id
+        "migration/sqlite_consolidate/pytest_plugin/startup.py": 1,
+        "migration/sqlite_consolidate/pytest_plugin/commands/fleet.py": 1,
+        "migration/sqlite_consolidate/pytest_plugin/gate.py": 1,
+        "migration/sqlite_consolidate/pytest_plugin/refusals.py": 1,  # its function adds the id
     }
 
 

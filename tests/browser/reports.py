@@ -19,7 +19,7 @@ _RUNS = """
 import os, pickle, types
 from pathlib import Path
 import pytest
-from sqlite_consolidate.harness import report
+from sqlite_consolidate.pytest_plugin.output import html_report as report
 
 class Shown:
     def __init__(self, record):

@@ -30,5 +30,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def pool() -> Iterator[Executor]:
     """As many processes as may make trials at once; new ones, since they fork."""
     new = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(_AT_ONCE, new, importlib.import_module, ("sqlite_consolidate.harness.warmed",)) as workers:
+    with ProcessPoolExecutor(
+        _AT_ONCE, new, importlib.import_module, ("sqlite_consolidate.pytest_plugin.warmed",)
+    ) as workers:
         yield workers

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
     from tests.fleet.fleet_run import Fleet
 
-OWN = ("-p", "sqlite_consolidate.harness.options", "-p", "sqlite_consolidate.harness.gate", "-p", "no:hypothesispytest")
+OWN = (
+    "-p",
+    "sqlite_consolidate.pytest_plugin.options",
+    "-p",
+    "sqlite_consolidate.pytest_plugin.gate",
+    "-p",
+    "no:hypothesispytest",
+)
 
 
 @pytest.fixture

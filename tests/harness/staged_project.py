@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.stages import STAGES, Stage
-from sqlite_consolidate.harness import gate
+from sqlite_consolidate.pytest_plugin import gate
 
 if TYPE_CHECKING:
     import pytest
@@ -23,10 +23,10 @@ from types import SimpleNamespace
 import pytest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest
-from sqlite_consolidate.harness import gate
-from sqlite_consolidate.harness.options import settings
+from sqlite_consolidate.pytest_plugin import gate
+from sqlite_consolidate.pytest_plugin.options import settings
 
-pytest_plugins = ["sqlite_consolidate.harness.options", "sqlite_consolidate.harness.gate"]
+pytest_plugins = ["sqlite_consolidate.pytest_plugin.options", "sqlite_consolidate.pytest_plugin.gate"]
 
 def begin(config, verb):
     (config.rootpath / "begun.log").write_text(verb)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
-from sqlite_consolidate.harness.options import settings
+from sqlite_consolidate.pytest_plugin.options import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHIPPED = ("-p", "sqlite_consolidate.harness.plugin")
-PLUGINS = ("-p", "sqlite_consolidate.harness.options", "-p", "sqlite_consolidate.harness.gate")
+SHIPPED = ("-p", "sqlite_consolidate.pytest_plugin.plugin")
+PLUGINS = ("-p", "sqlite_consolidate.pytest_plugin.options", "-p", "sqlite_consolidate.pytest_plugin.gate")
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_without_the_gate_nothing_starts(pytester: pytest.Pytester, root: Path) 
     result = pytester.runpytest_inprocess(*PLUGINS[:2], f"--rootdir={root}")
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*sqlite_consolidate.harness.gate is switched off*"])
+    result.stderr.fnmatch_lines(["*sqlite_consolidate.pytest_plugin.gate is switched off*"])
 
 
 def test_every_mode_has_words_for_people() -> None:

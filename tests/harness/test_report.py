@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from sqlite_consolidate.harness.report import finalise_html
+from sqlite_consolidate.pytest_plugin.output.html_report import finalise_html
 from sqlite_consolidate.report.html.page_file import hardened
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.run_log import RolledBack
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
-from sqlite_consolidate.harness import report
-from sqlite_consolidate.harness.state import SESSION
+from sqlite_consolidate.pytest_plugin.output import html_report as report
+from sqlite_consolidate.pytest_plugin.state import SESSION
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.session import Session
 
-pytest_plugins = ["sqlite_consolidate.harness.report"]
+pytest_plugins = ["sqlite_consolidate.pytest_plugin.output.html_report"]
 MISTAKE = Problem("some-mistake", "a:t", "0 rows", "Correct it.", criterion="plan-valid")
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.run.stages import TRANSFER
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.verbs.consolidate import Run
-    from sqlite_consolidate.harness.fixtures import Check
+    from sqlite_consolidate.pytest_plugin.fixtures import Check
 
 pytestmark = [pytest.mark.stage("40-transfer"), pytest.mark.migrate, pytest.mark.verify]
 

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.run.stages import SELFTEST
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.pipeline import Pipeline
-    from sqlite_consolidate.harness.fixtures import Check
+    from sqlite_consolidate.pytest_plugin.fixtures import Check
 
 pytestmark = [pytest.mark.stage("94-selftest"), pytest.mark.selftest]
 

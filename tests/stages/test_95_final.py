@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.run.stages import FINAL
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.pipeline import Pipeline
-    from sqlite_consolidate.harness.fixtures import Check
+    from sqlite_consolidate.pytest_plugin.fixtures import Check
 
 pytestmark = [pytest.mark.stage("95-final"), pytest.mark.migrate, pytest.mark.verify]
 

@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.run.stages import ROLLBACK
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.pipeline import Pipeline
-    from sqlite_consolidate.harness.fixtures import Check
+    from sqlite_consolidate.pytest_plugin.fixtures import Check
 
 pytestmark = [pytest.mark.stage("97-rollback"), pytest.mark.verify, pytest.mark.rollback]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONFTEST = '''"""Runs consolidations of databases from this repository."""
 
-pytest_plugins = ("sqlite_consolidate.harness.plugin",)
+pytest_plugins = ("sqlite_consolidate.pytest_plugin.plugin",)
 '''
 
 

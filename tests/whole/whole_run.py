@@ -27,9 +27,9 @@ from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.harness.closing import last_lines
-from sqlite_consolidate.harness.state import SESSION, stage_of
 from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.pytest_plugin.output.summary import last_lines
+from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.report.bundle_check import files as bundle_check
 from sqlite_consolidate.report.bundle_check.entries import consistent
 from sqlite_consolidate.report.bundle_check.page import faithful
@@ -196,7 +196,7 @@ class Workspace:
         return self._forked(_engine_code, settings, verb, plugin)
 
     def _forked(self, code: Callable[..., int], *arguments: object) -> Ran:
-        importlib.import_module("sqlite_consolidate.harness.warmed")
+        importlib.import_module("sqlite_consolidate.pytest_plugin.warmed")
         before = self._folders()
         child = multiprocessing.get_context("fork").Process(target=_be, args=(self.output, code, *arguments))
         child.start()

@@ -151,7 +151,7 @@ def _project(job: Job) -> Path:
     Raises:
         FileNotFoundError: There is none on this host.
     """
-    for folder in (Path(job.project), Path(sqlite_consolidate.__file__).parents[1]):
+    for folder in (Path(job.project), Path(sqlite_consolidate.__file__).parents[2]):
         if (folder / "conftest.py").is_file():
             return folder
     raise FileNotFoundError(errno.ENOENT, "no conftest.py names the harness on this host", job.project)

@@ -15,10 +15,10 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.engine.run.stages import stages_of
-from sqlite_consolidate.harness.lineup import is_of_stage, lineup_problems
-from sqlite_consolidate.harness.options import settings
-from sqlite_consolidate.harness.refusals import is_stage_folder, named_stages, refusals, stage_folder
-from sqlite_consolidate.harness.state import SESSION
+from sqlite_consolidate.pytest_plugin.options import settings
+from sqlite_consolidate.pytest_plugin.refusals import is_stage_folder, named_stages, refusals, stage_folder
+from sqlite_consolidate.pytest_plugin.selection import is_of_stage, lineup_problems
+from sqlite_consolidate.pytest_plugin.state import SESSION
 from sqlite_consolidate.text import marked, one_line, printable
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def open_run(config: pytest.Config, verb: str) -> Session:
     Raises:
         pytest.UsageError: The run is refused; nothing was touched.
     """
-    from sqlite_consolidate.harness.begin import begin
+    from sqlite_consolidate.pytest_plugin.startup import begin
 
     return begin(config, verb)
 
@@ -69,7 +69,7 @@ def run_all(config: pytest.Config, verb: str) -> int:
     Raises:
         pytest.UsageError: The fleet is refused; nothing was touched.
     """
-    from sqlite_consolidate.harness.fleet import run_fleet
+    from sqlite_consolidate.pytest_plugin.commands.fleet import run_fleet
 
     return run_fleet(config, verb, only_list=listing(config))
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
-from sqlite_consolidate.harness import interruption
-from sqlite_consolidate.harness.state import SESSION, stage_of
+from sqlite_consolidate.pytest_plugin import signals as interruption
+from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
     found = session.config.stash.get(SESSION, None)
     if found is None:
         return (yield)
-    from sqlite_consolidate.harness import report
+    from sqlite_consolidate.pytest_plugin.output import html_report as report
 
     interruption.ignore()
     if exitstatus == ExitCode.INTERRUPTED and found.run.log.interrupted is None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import VERBS
 from sqlite_consolidate.engine.run.request import Settings
-from sqlite_consolidate.harness.refusals import refusal
+from sqlite_consolidate.pytest_plugin.refusals import refusal
 
 if TYPE_CHECKING:
     import pytest
 
-GATE = "sqlite_consolidate.harness.gate"
+GATE = "sqlite_consolidate.pytest_plugin.gate"
 
 _MARKS = (
     *(f"{verb}: {means}; say exactly: pytest -m {verb}" for verb, means in VERBS.items()),

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.harness import interruption, report
-from sqlite_consolidate.harness.options import settings
-from sqlite_consolidate.harness.progress import teller
-from sqlite_consolidate.harness.refusals import refusal
 from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.pytest_plugin import signals as interruption
+from sqlite_consolidate.pytest_plugin.options import settings
+from sqlite_consolidate.pytest_plugin.output import html_report as report
+from sqlite_consolidate.pytest_plugin.output.terminal import teller
+from sqlite_consolidate.pytest_plugin.refusals import refusal
 from sqlite_consolidate.session import Hooks, Session, open_session
 from sqlite_consolidate.text import printable
 

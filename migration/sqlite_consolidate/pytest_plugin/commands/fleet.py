@@ -15,10 +15,10 @@ import pytest
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import FLEET_VERBS
-from sqlite_consolidate.harness.interruption import EXIT_CODES
-from sqlite_consolidate.harness.options import settings
-from sqlite_consolidate.harness.refusals import refusal
 from sqlite_consolidate.problem import ProblemError
+from sqlite_consolidate.pytest_plugin.options import settings
+from sqlite_consolidate.pytest_plugin.refusals import refusal
+from sqlite_consolidate.pytest_plugin.signals import EXIT_CODES
 from sqlite_consolidate.report.bundle import update_latest
 from sqlite_consolidate.report.formatting import duration
 from sqlite_consolidate.text import printable

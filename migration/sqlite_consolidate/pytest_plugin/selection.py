@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.run.stages import STAGES, Stage, stages_of
-from sqlite_consolidate.harness.refusals import is_stage_folder
+from sqlite_consolidate.pytest_plugin.refusals import is_stage_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

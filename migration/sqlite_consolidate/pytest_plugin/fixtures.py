@@ -8,7 +8,7 @@ import pytest
 
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.stages import stage_named
-from sqlite_consolidate.harness.state import SESSION
+from sqlite_consolidate.pytest_plugin.state import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,7 +34,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     joined = with_equals_signs(said)
     if joined != said and _is_of_harness(early_config.invocation_params.dir):
         if sys.orig_argv[-len(said) :] != said:
-            from sqlite_consolidate.harness.refusals import refusal
+            from sqlite_consolidate.pytest_plugin.refusals import refusal
 
             what = "write the paths with an equals sign: --workspace=DIR --plan=FILE --reports=DIR"
             raise refusal(what, id="no-equals-sign")
@@ -58,4 +58,5 @@ def with_equals_signs(args: Sequence[str]) -> list[str]:
 def _is_of_harness(folder: Path) -> bool:
     """Tell whether a conftest in ``folder`` or above it names our harness."""
     conftests = [parent / "conftest.py" for parent in (folder, *folder.parents)]
-    return any("sqlite_consolidate.harness" in one.read_text("utf-8", "replace") for one in conftests if one.is_file())
+    named = "sqlite_consolidate.pytest_plugin"
+    return any(named in conftest.read_text("utf-8", "replace") for conftest in conftests if conftest.is_file())

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.harness.closing import last_lines
-from sqlite_consolidate.harness.state import SESSION, stage_of
+from sqlite_consolidate.pytest_plugin.output.summary import last_lines
+from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class StageLines:
         self._closed = False
         self._rehearsed: dict[str, float] | None = None
         width = terminal._tw.fullwidth  # noqa: SLF001 -- tested
-        from sqlite_consolidate.harness.life import SignOfLife
+        from sqlite_consolidate.pytest_plugin.output.heartbeat import SignOfLife
 
         self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=width, progress=session.run.limits.progress)
 
