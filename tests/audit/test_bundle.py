@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.bundle import update_latest, write_bundle
 

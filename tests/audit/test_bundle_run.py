@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
@@ -23,7 +24,6 @@ from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.evidence import DatabaseRecord
 from sqlite_consolidate.report.html.page import page
 from sqlite_consolidate.session import open_session
-
 from tests.audit.scripted_run import APPLICATION, ended, record_of_run
 from tests.audit.test_evidence_file import of_schema_1
 from tests.engine.small_workspace import build

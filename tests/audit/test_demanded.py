@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.model import Plan

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome, Relation
@@ -16,7 +17,6 @@ from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.evidence import DatabaseRecord, Evidence, Record, TableContent
 from sqlite_consolidate.report.evidence_json import SCHEMA
-
 from tests.audit.records import accepted
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sqlite_consolidate.engine.apps.runner import SmokeResult
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
@@ -18,7 +19,6 @@ from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Evidence
 from sqlite_consolidate.report.evidence_json import LEFT_OUT, record_from_json, to_json
 from sqlite_consolidate.report.records import application_of
 from sqlite_consolidate.text import printable
-
 from tests.audit import records
 from tests.audit.scripted_run import ended, record_of_run, scripts
 

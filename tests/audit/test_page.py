@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.criteria import Question, Step
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
@@ -17,7 +18,6 @@ from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.criteria_table import lines
 from sqlite_consolidate.report.html.page import STYLES, page
 from sqlite_consolidate.report.questions import answers
-
 from tests.audit import records
 
 if TYPE_CHECKING:

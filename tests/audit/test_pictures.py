@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.report.html.charts import bars, flow, timeline
 
+from sqlite_consolidate.report.html.charts import bars, flow, timeline
 from tests.audit import records
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
@@ -13,7 +14,6 @@ from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.bundle_check.verdict import adding_up, following
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
-
 from tests.audit.records import APPLICATION, accepted
 
 if TYPE_CHECKING:

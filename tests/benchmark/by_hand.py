@@ -10,7 +10,6 @@ from tests.benchmark.workloads import statements
 
 if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
-
     from tests.benchmark.workloads import Workload
 
 SHELL = shutil.which("sqlite3")

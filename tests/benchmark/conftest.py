@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlite_consolidate.pytest_plugin.options import settings
 
+from sqlite_consolidate.pytest_plugin.options import settings
 from tests.benchmark import by_hand
 from tests.benchmark.pairs import Pairs
 from tests.benchmark.results import Result, lines, write

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import sqlite_consolidate
 from sqlite_consolidate.plan.loader import load
-
 from tests.benchmark.by_hand import command, sample_command
 from tests.benchmark.measuring import Measured, measured
 from tests.benchmark.results import Result
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.benchmark.workloads import Workload
 
-REPOSITORY = Path(sqlite_consolidate.__file__).parents[1]
+REPOSITORY = Path(sqlite_consolidate.__file__).parents[2]
 
 
 @dataclass

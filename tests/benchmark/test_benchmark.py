@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.sqlite.connections import attached, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema import read
-
 from tests.benchmark.measuring import Measured, measured
 from tests.benchmark.results import Result
 from tests.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid

@@ -7,8 +7,8 @@ import statistics
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.sample.build import build
 
+from sqlite_consolidate.sample.build import build
 from tests.benchmark.by_hand import SHELL
 from tests.benchmark.results import Result
 

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlite_consolidate.engine
+import sqlite_consolidate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_ENGINE = Path(sqlite_consolidate.engine.__file__).parent
+_PACKAGE = Path(sqlite_consolidate.__file__).parent
+_PLACES = ("engine/**/*.py", "atomic_files.py")
 _WAITING = ("fsync", "sync_folder", "_sync", "_fill")  # os.fsync, and what in the engine calls nothing but that
+_OF_REPORTS = ("write_private",)  # no workspace depends on them
 _OF_ALL = ("sync_folder", "_sync", "_fill")  # each is a place for everybody who calls it
 
 
@@ -25,7 +27,7 @@ class Sync:
     """A place where the engine waits until something is on the disk.
 
     Attributes:
-        file: Its module.
+        file: Path of its module in the package.
         line: The line of the call, from 1.
         of: The function that it stands in.
     """
@@ -40,7 +42,7 @@ class Sync:
 
 def syncs() -> list[Sync]:
     """Return all of them."""
-    return [sync for path in sorted(_ENGINE.glob("*.py")) for sync in _syncs_in(path)]
+    return [sync for place in _PLACES for path in sorted(_PACKAGE.glob(place)) for sync in _syncs_in(path)]
 
 
 def skip(sync: Sync) -> None:
@@ -70,11 +72,13 @@ def note(file: Path) -> None:
 
 def _syncs_in(path: Path) -> Iterator[Sync]:
     for function in ast.walk(ast.parse(path.read_bytes())):
-        if not isinstance(function, ast.FunctionDef) or (path.name == "durable.py" and function.name in _OF_ALL):
+        if not isinstance(function, ast.FunctionDef) or function.name in _OF_REPORTS:
+            continue
+        if path.name == "atomic_files.py" and function.name in _OF_ALL:
             continue
         for call in ast.walk(function):
             if isinstance(call, ast.Call) and _name(call.func) in _WAITING:
-                yield Sync(path.name, call.lineno, function.name)
+                yield Sync(path.relative_to(_PACKAGE).as_posix(), call.lineno, function.name)
 
 
 def _name(called: ast.expr) -> str:
@@ -84,7 +88,7 @@ def _name(called: ast.expr) -> str:
 def _on_the_stack(sync: Sync) -> bool:
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- the only way to the lines that led here
     while frame is not None:
-        if frame.f_lineno == sync.line and frame.f_code.co_filename == str(_ENGINE / sync.file):
+        if frame.f_lineno == sync.line and frame.f_code.co_filename == str(_PACKAGE / sync.file):
             return True
         frame = frame.f_back
     return False

@@ -12,9 +12,9 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 import pytest
+
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite import write_lock as guard
-
 from tests.thorough import thorough
 from tests.whole.whole_run import Before, Ran, Workspace, other_process, small_workspace
 

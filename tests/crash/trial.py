@@ -16,7 +16,6 @@ from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
 from sqlite_consolidate.engine.sqlite.schema import marks, read
-
 from tests.crash.injector import Call, calls_of, strike
 from tests.crash.power_cut import Disk
 from tests.crash.sets_kept import lost

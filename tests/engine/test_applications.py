@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.apps.log_watch import mark
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.content.digest import digest_tables

@@ -6,11 +6,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import archive, manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.small_workspace import SET, STAMP, build, execute
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
 from sqlite_consolidate.engine.backup import copies as backup
 from sqlite_consolidate.engine.backup.copies import dump_database
 from sqlite_consolidate.engine.backup.manifest import read
@@ -22,7 +23,6 @@ from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.small_workspace import a_run, accept, build, consolidate, execute
 
 if TYPE_CHECKING:

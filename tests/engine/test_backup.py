@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import copies as backup
 from sqlite_consolidate.engine.backup.copies import (
     clear_scratch,
@@ -28,7 +29,6 @@ from sqlite_consolidate.engine.content.contents import digest_or_reason, load_co
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
 
 if TYPE_CHECKING:

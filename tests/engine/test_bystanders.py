@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.apps.database_watch import Change, changes, look, put_aside
 
 if TYPE_CHECKING:

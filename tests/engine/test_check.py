@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks import aftercare as check
-
 from tests.engine.small_workspace import STAMP, execute
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.code.source_files import CodeFile, is_database, read
 from sqlite_consolidate.problem import Problem
 

@@ -6,12 +6,12 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+
 from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.plan.model import RequiredTable
-
 from tests.engine.comparisons import consolidation, every
 from tests.engine.databases import TARGET, Bench, Copied, source, table, wrong
 

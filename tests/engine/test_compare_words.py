@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks import compare
-
 from tests.engine.comparisons import consolidation, every
 from tests.engine.databases import TARGET, Bench, Copied, source, table
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import (
     attach,

@@ -7,9 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.content.contents import Reader, has_wal, read_contents, same_pages
 from sqlite_consolidate.engine.content.digest import digest_file
-
 from tests.engine.small_workspace import execute
 
 if TYPE_CHECKING:

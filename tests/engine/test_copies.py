@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup.copies import copy_database, dump_database, open_set
 from sqlite_consolidate.engine.backup.copy_contents import (
     contents_of_copy,
@@ -16,7 +17,6 @@ from sqlite_consolidate.engine.backup.copy_contents import (
 )
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
-
 from tests.engine.small_workspace import build, execute, plan_of
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.limits import Deadline, seconds_for
 from sqlite_consolidate.problem import ProblemError

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.declared import checks, columns, declared, likeness, properties, words
 from sqlite_consolidate.engine.sqlite.schema import Schema, read

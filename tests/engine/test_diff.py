@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.code.git import unified
 from sqlite_consolidate.engine.code.rewrite import Rewrite
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sqlite_consolidate.engine.content.digest import (
     TableDigest,
     digest_database,

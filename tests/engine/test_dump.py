@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from sqlite_consolidate.engine.content.digest import digest_database, digest_tables
 from sqlite_consolidate.engine.content.dump import load_dump, write_dump
 from sqlite_consolidate.engine.content.literals import literal

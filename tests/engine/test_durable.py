@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.atomic_files import make_private_folder, move, replace, sync_folder, write_new
 from sqlite_consolidate.problem import ProblemError
 

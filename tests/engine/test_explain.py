@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copy_contents import reloaded
 from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
@@ -27,7 +28,6 @@ from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.row_differences import MASKED, Disclosure, Kind, RowDifferences
-
 from tests.engine.small_workspace import (
     a_request,
     a_run,

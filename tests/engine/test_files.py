@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.sqlite.files import file_problems, has_hot_journal, present, size_with_sidecars
 from sqlite_consolidate.plan.model import Plan, Source

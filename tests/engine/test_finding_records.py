@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import RunLog
 from sqlite_consolidate.findings import LEVELS, Finding, joined

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.content.cost import is_foreseeable
 
 if TYPE_CHECKING:

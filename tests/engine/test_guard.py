@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import looking, open_existing, open_new, open_readonly, pragma
 from sqlite_consolidate.engine.sqlite.write_lock import Guard

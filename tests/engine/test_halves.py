@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import digest_file_tables, lower_halves
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_tables

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
-
 from tests.engine.small_workspace import execute
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlite_consolidate.engine.checks.key_conflicts import collisions
 
+from sqlite_consolidate.engine.checks.key_conflicts import collisions
 from tests.engine.databases import TARGET, Bench, source, table
 
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"

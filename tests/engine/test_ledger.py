@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.backup.ledger import Ledger
 
+from sqlite_consolidate.engine.backup.ledger import Ledger
 from tests.engine.small_workspace import die, in_a_child
 
 if TYPE_CHECKING:

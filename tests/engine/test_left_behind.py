@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.checks.preflight import left_behind
 from sqlite_consolidate.engine.content.inspection import Facts, facts_of
 from sqlite_consolidate.engine.sqlite.connections import open_new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.apps.runner import observe, run_smoke
 from sqlite_consolidate.plan.model import Smoke
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.apps.log_watch import LogMarks, mark, new_errors
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy, Manifest
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.small_workspace import dies_at_change
 
 if TYPE_CHECKING:

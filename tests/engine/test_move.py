@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+
 from sqlite_consolidate.engine.merge.table_mapping import Move, column_differences, differences, fit, table_or_problem
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.schema import Table
 from sqlite_consolidate.problem import Problem
-
 from tests.engine.databases import TARGET, Bench, source, table
 
 

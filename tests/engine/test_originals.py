@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.checks import by_originals as originals
 from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.sqlite.connections import open_existing

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.criteria import CRITERIA
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.row_differences import Kind
-
 from tests.engine.by_hand import HAND, consolidated, failed
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import psutil
 import pytest
+
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished, recover
 from sqlite_consolidate.engine.backup.ledger import Ledger
@@ -40,7 +41,6 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
-
 from tests.engine.small_workspace import (
     STAMP,
     DyingLedger,

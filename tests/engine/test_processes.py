@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.sqlite.processes import Holder, holders, lock_owner
 
+from sqlite_consolidate.engine.sqlite.processes import Holder, holders, lock_owner
 from tests.engine.elsewhere import stranger
 
 if TYPE_CHECKING:

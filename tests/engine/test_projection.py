@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.engine.content.digest import digest_query, digest_table
 from sqlite_consolidate.engine.content.projection import Projection, Staging
 from sqlite_consolidate.engine.merge.table_mapping import Move, fit, move_of_target

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
 from sqlite_consolidate.engine.code.scanned_files import Scope
 from sqlite_consolidate.engine.code.suggest import Proposed, propose

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.merge.transaction import Reading
 from sqlite_consolidate.engine.sqlite.connections import open_memory

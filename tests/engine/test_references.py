@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.code.rewrite import Rewrite, compile_observations, plan_rewrites, updated_observations
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Insert, Reference

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.sqlite import connections
@@ -15,7 +16,6 @@ from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.sqlite.files import file_problems
 from sqlite_consolidate.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.elsewhere import stranger
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import target_state as standing
 from sqlite_consolidate.engine.backup.restore import Known, overwrite
 from sqlite_consolidate.engine.backup.target_state import look_at

@@ -13,6 +13,7 @@ from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine.backup import manifest, restore
 from sqlite_consolidate.engine.backup.history import TABLE
@@ -22,7 +23,6 @@ from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.elsewhere import stranger
 from tests.engine.small_workspace import (
     CREATE_NOTES,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.run.stages import Stage
-
     from tests.engine.small_workspace import State
 else:
     from sqlite_utils.utils import sqlite3

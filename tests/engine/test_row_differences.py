@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, compare_rows, shape_of
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import keys_of, read

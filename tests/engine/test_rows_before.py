@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.engine.backup.copy_contents import reloaded
 from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
 from sqlite_consolidate.engine.checks.explain import RowsBefore

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.modes import Mode
@@ -13,7 +14,6 @@ from sqlite_consolidate.engine.run.stages import BACKUP, COMMIT, PREFLIGHT, REFE
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.small_workspace import (
     CREATE_NOTES,
     STAMP,

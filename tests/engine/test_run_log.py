@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, CRITERIA, FAULTLESS, criteria_in, criterion_named
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import RunLog, worst

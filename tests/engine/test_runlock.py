@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.run_lock import RunLock, holder
 from sqlite_consolidate.problem import ProblemError
 

@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.code.scan import Mention, Scope, listed, mentions, stale_observations
 from sqlite_consolidate.engine.code.scanned_files import LARGEST
 from sqlite_consolidate.observation import Outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.sqlite.connections import attach, open_memory, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema import Schema, Table, read
 

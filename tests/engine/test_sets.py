@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup import rollback
 from sqlite_consolidate.engine.backup.backup_set import (
     already_consolidated,
@@ -21,7 +22,6 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.small_workspace import (
     SET,
     STAMP,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sqlite_consolidate.engine.content.literals import shown
 from sqlite_consolidate.row_differences import MASKED
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+
 from sqlite_consolidate.engine.apps.runner import SmokeResult, observe, run_smoke
 from sqlite_consolidate.plan.model import Expect, Smoke
 

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new

@@ -7,9 +7,9 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.checks.disk_space import needs, room
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
-
 from tests.engine.small_workspace import a_run, build, consolidate, plan_of
 
 if TYPE_CHECKING:

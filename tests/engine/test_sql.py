@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.sql import folded, keywords, listed, module_of, quoted, with_name, without_end
 

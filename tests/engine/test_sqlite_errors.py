@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.content.worker import Aside
 from sqlite_consolidate.engine.sqlite import errors as sqlite_errors
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory, open_new, open_readonly

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sqlite_consolidate.engine.sqlite.statements import same_but_defaults, same_statement
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sqlite_consolidate.engine.code.insertions import with_definitions, with_import
 from sqlite_consolidate.engine.code.syntax import PythonCode
 from sqlite_consolidate.problem import ProblemError

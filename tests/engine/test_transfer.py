@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.merge.copy_rows import copy, own_digest, raise_mark, settled_keys, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attached, open_readonly
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import ProblemError
-
 from tests.engine.databases import TARGET, Bench, Copied, content, source, table, wrong
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.engine.checks.conversions import could_matter, value_problems
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.merge.table_mapping import Move, fit
-
 from tests.engine.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:

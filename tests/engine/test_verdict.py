@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.code.git import noted
 
+from sqlite_consolidate.engine.code.git import noted
 from tests.whole.real_project import commit, run_git
 
 if TYPE_CHECKING:

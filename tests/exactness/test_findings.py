@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
-
 from tests.exactness import accepting
 from tests.exactness.random_run import run_over
 

@@ -7,12 +7,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.merge.transaction import Reading
 from sqlite_consolidate.engine.run.criteria import criterion_named
 from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
-
 from tests.engine.small_workspace import accept, reach
 from tests.exactness.mutations import INDEXES, LATE, TABLES, mutate
 from tests.exactness.oracle import read

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
 from sqlite_consolidate.fleet.cluster import connected
 from sqlite_consolidate.problem import ProblemError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.fleet.file import load
 from sqlite_consolidate.problem import ProblemError
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 import sqlite_consolidate
 from sqlite_consolidate.fleet.bundle import Bundle
 from sqlite_consolidate.fleet.file import FleetFile

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.pytest_plugin import refusals
 
+from sqlite_consolidate.pytest_plugin import refusals
 from tests.harness.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:

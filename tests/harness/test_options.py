@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.pytest_plugin.options import settings
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sqlite_consolidate.engine.sqlite import connections
 
+from sqlite_consolidate.engine.sqlite import connections
 from tests.harness.staged_project import StagedProject, staged_project, whole
 
 TRANSFER = "tests/stages/test_40_transfer.py"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+
 from sqlite_consolidate.pytest_plugin.output.html_report import finalise_html
 from sqlite_consolidate.report.html.page_file import hardened
 

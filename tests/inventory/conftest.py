@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.inventory.inventory import Inventory, take
 
+from sqlite_consolidate.inventory.inventory import Inventory, take
 from tests.inventory.folder import folder
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.inventory.discovery import find
 
+from sqlite_consolidate.inventory.discovery import find
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.code.old_names import Mention
 from sqlite_consolidate.inventory.smoke_tests import smoke_tests
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.inventory.classification import alike, role
 from sqlite_consolidate.inventory.discovery import find
 from sqlite_consolidate.inventory.inspection import look
-
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:

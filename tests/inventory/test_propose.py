@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.inventory import refine as revising
 from sqlite_consolidate.inventory.inventory import Inventory, take
 from sqlite_consolidate.inventory.propose import propose
 from sqlite_consolidate.inventory.refine import Revised, revise, try_out
-
 from tests.whole.whole_run import execute
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sqlite_consolidate.engine.code.suggest import Proposed
 from sqlite_consolidate.inventory.plan_writer import pattern, quoted, rendered, write
 from sqlite_consolidate.inventory.proposal import (

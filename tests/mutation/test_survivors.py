@@ -9,15 +9,15 @@ import pytest
 
 from tests.mutation.survivors import Change, explained
 
-ROOT = Path(__file__).parents[2]
+SOURCES = Path(__file__).parents[2] / "migration"
 REASONS = explained()
 
 
 def source_of(function: str) -> str:
     """Return the source of a function or method by its dotted name, its lines stripped and joined by a space."""
     parts = function.split(".")
-    at = next(at for at in range(len(parts), 0, -1) if ROOT.joinpath(*parts[:at]).with_suffix(".py").is_file())
-    text = ROOT.joinpath(*parts[:at]).with_suffix(".py").read_text("utf-8")
+    at = next(at for at in range(len(parts), 0, -1) if SOURCES.joinpath(*parts[:at]).with_suffix(".py").is_file())
+    text = SOURCES.joinpath(*parts[:at]).with_suffix(".py").read_text("utf-8")
     node: ast.AST = ast.parse(text)
     for name in parts[at:]:
         node = next(one for one in ast.iter_child_nodes(node) if getattr(one, "name", None) == name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 import sqlite_consolidate.sample
 from sqlite_consolidate.plan.json_schema import SCHEMA_FILE, json_schema
 

@@ -6,6 +6,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.plan.positions import line_of, place_of
 
 if TYPE_CHECKING:

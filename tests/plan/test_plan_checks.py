@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import pytest
+
 from sqlite_consolidate.plan.consistency import mistakes
 from sqlite_consolidate.plan.ddl import statements, trial
 from sqlite_consolidate.plan.mistakes import spoken

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import ValidationError
+
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import ProblemError
 

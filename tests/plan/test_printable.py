@@ -7,6 +7,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import one_line, printable
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.sample.build import build, is_sample
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.sample.build import build

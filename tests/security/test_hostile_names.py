@@ -12,9 +12,9 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.sql import quoted
-
 from tests.security.hostile import CANARY, hostile_workspace, names, values
 from tests.security.table import Looked
 

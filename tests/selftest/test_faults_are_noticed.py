@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.criteria import CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -16,7 +17,6 @@ from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
 from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
-
 from tests.selftest.trials import trial_on, try_fault
 from tests.thorough import thorough
 from tests.whole.whole_run import Workspace, small_workspace

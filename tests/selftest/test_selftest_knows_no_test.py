@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import sqlite_consolidate.faults
 
 FOLDER = Path(sqlite_consolidate.faults.__file__).parent

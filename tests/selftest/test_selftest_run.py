@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -17,7 +18,6 @@ from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.html.faults_table import faults_table
 from sqlite_consolidate.session import Hooks, Session, open_session
-
 from tests.selftest.trials import try_fault
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.faults.catalogue import FAULTS, faults_of
 from sqlite_consolidate.faults.trials.trial_process import TrialProcesses
 from sqlite_consolidate.plan.loader import load
-
 from tests.selftest.trials import trial_on
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.faults.fault import Fault
-
     from tests.whole.whole_run import Workspace
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.stages import SMOKE
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle_check import entries as entries_check
 from sqlite_consolidate.report.bundle_check import files as bundle_check
@@ -19,7 +20,6 @@ from sqlite_consolidate.report.bundle_check import page as page_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
 from sqlite_consolidate.report.bundle_check.parse import tell
 from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
-
 from tests.whole.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:

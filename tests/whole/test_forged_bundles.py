@@ -9,13 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.records import DIGESTS
-
 from tests.whole.forgery import Files, edit, entry_of, seal_anew, write
 from tests.whole.whole_run import Workspace, small_workspace
 

@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.checks import hot_journal
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, has_hot_journal
 from sqlite_consolidate.plan.loader import load
-
 from tests.engine.small_workspace import in_a_child
 from tests.thorough import thorough
 

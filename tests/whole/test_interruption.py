@@ -9,8 +9,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.backup import rollback
 
+from sqlite_consolidate.engine.backup import rollback
 from tests.thorough import thorough
 from tests.whole.whole_run import REPOSITORY, Before, Workspace
 

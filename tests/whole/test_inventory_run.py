@@ -6,8 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.sample.build import build
 
+from sqlite_consolidate.sample.build import build
 from tests.inventory.folder import folder
 from tests.thorough import thorough
 from tests.whole.whole_run import Before, Workspace, execute, other_process

@@ -15,6 +15,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 import sqlite_consolidate
 from sqlite_consolidate import Plan, ProblemError, consolidate, load_plan, rehearse, rollback, verify
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
@@ -22,7 +23,6 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.run_lock import holder
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.sample.build import build
-
 from tests.whole.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace
 
 if TYPE_CHECKING:

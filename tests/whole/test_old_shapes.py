@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlite_consolidate.report.bundle_check.reader import read_bundle
 
+from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.shapes.contents import contents
 from tests.whole.test_bundle_check import edited, zipped
 from tests.whole.whole_run import Workspace

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlite_consolidate.engine.sqlite.connections import looking
 
+from sqlite_consolidate.engine.sqlite.connections import looking
 from tests.thorough import thorough
 from tests.whole.whole_run import Workspace, execute
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.verbs.consolidate import Run
-
     from tests.whole.whole_run import Ran
 
 CANARY = "canary-5b1d"

@@ -12,11 +12,11 @@ import textwrap
 from typing import TYPE_CHECKING, get_args
 
 import pytest
-import sqlite_consolidate
 from pydantic import BaseModel
+
+import sqlite_consolidate
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.plan.model import Plan
-
 from tests.benchmark.results import markdown, read
 from tests.whole.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
 

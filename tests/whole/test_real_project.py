@@ -9,11 +9,11 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.code.scanned_files import scope_of
 from sqlite_consolidate.engine.code.suggest import propose
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
-
 from tests.whole.real_project import PLAN, REFERENCES, REST, real_project, run_git
 from tests.whole.whole_run import Workspace
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.suggest import Proposed
-
     from tests.whole.whole_run import Ran
 
 CODE = ("src", "config", "scripts", ".env")

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate import consolidate, load_plan
-
 from tests.whole.whole_run import small_workspace
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sqlite_consolidate.engine.run.criteria import CRITERIA
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
-
 from tests.whole.whole_run import Ran, Workspace
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
+
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import library
 from sqlite_consolidate.pytest_plugin.output import heartbeat as life
-
 from tests.thorough import thorough
 from tests.whole.whole_run import Before, Workspace
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 import sqlite_consolidate
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-REPOSITORY = Path(sqlite_consolidate.__file__).parents[1]
+REPOSITORY = Path(sqlite_consolidate.__file__).parents[2]
 # For every pytest that a test starts: the plugin would load all of hypothesis when the run is over.
 LIGHT = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 DEADLINE = 60  # seconds after which a run that hangs is killed, so that its test fails instead of hanging too
