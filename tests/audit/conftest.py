@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.audit import records
+from tests.support.reports import records
 
 if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record

@@ -17,7 +17,7 @@ from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.evidence import DatabaseRecord, Evidence, Record, TableContent
 from sqlite_consolidate.report.evidence_json import SCHEMA
-from tests.audit.records import accepted
+from tests.support.reports.records import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,8 +19,8 @@ from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Evidence
 from sqlite_consolidate.report.evidence_json import LEFT_OUT, record_from_json, to_json
 from sqlite_consolidate.report.records import application_of
 from sqlite_consolidate.text import printable
-from tests.audit import records
-from tests.audit.scripted_run import ended, record_of_run, scripts
+from tests.support.reports import records
+from tests.support.reports.scripted_run import ended, record_of_run, scripts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.criteria_table import lines
 from sqlite_consolidate.report.html.page import STYLES, page
 from sqlite_consolidate.report.questions import answers
-from tests.audit import records
+from tests.support.reports import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

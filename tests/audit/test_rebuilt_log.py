@@ -12,8 +12,8 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.report.bundle_check.rebuilt_log import log_of
 from sqlite_consolidate.report.evidence_json import record_from_json, to_json
-from tests.audit.records import not_examined
-from tests.audit.scripted_run import APPLICATION, Script, ended, record_of_run, scripts
+from tests.support.reports.records import not_examined
+from tests.support.reports.scripted_run import APPLICATION, Script, ended, record_of_run, scripts
 
 if TYPE_CHECKING:
     from pathlib import Path

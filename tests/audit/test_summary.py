@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.report.evidence import Finding
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.summary import criteria_line, summary
-from tests.audit import records
+from tests.support.reports import records
 
 if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record

@@ -14,7 +14,7 @@ from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.bundle_check.verdict import adding_up, following
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
-from tests.audit.records import APPLICATION, accepted
+from tests.support.reports.records import APPLICATION, accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

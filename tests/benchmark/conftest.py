@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.pytest_plugin.options import settings
-from tests.benchmark import by_hand
-from tests.benchmark.pairs import Pairs
-from tests.benchmark.results import Result, lines, write
+from tests.support.benchmark import by_hand
+from tests.support.benchmark.pairs import Pairs
+from tests.support.benchmark.results import Result, lines, write
 
 if TYPE_CHECKING:
     import sqlite3

@@ -14,15 +14,15 @@ import pytest
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.sqlite.connections import attached, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.schema import read
-from tests.benchmark.measuring import Measured, measured
-from tests.benchmark.results import Result
-from tests.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid
+from tests.support.benchmark.measuring import Measured, measured
+from tests.support.benchmark.results import Result
+from tests.support.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.benchmark.pairs import Pairs
-    from tests.benchmark.workloads import Workload
+    from tests.support.benchmark.pairs import Pairs
+    from tests.support.benchmark.workloads import Workload
 
 pytestmark = pytest.mark.benchmark
 

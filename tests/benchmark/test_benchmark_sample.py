@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.sample.build import build
-from tests.benchmark.by_hand import SHELL
-from tests.benchmark.results import Result
+from tests.support.benchmark.by_hand import SHELL
+from tests.support.benchmark.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.benchmark.measuring import Measured
-    from tests.benchmark.pairs import Pairs
+    from tests.support.benchmark.measuring import Measured
+    from tests.support.benchmark.pairs import Pairs
 
 pytestmark = pytest.mark.benchmark
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.audit import records
-from tests.browser.reports import write_reports
+from tests.support.reports import records
+from tests.support.reports.in_browser import write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

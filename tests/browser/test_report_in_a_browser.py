@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from tests.thorough import thorough
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.whole_run import Workspace, small_workspace
+from tests.support.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

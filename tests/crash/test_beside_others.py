@@ -15,8 +15,8 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite import write_lock as guard
-from tests.thorough import thorough
-from tests.whole.whole_run import Before, Ran, Workspace, other_process, small_workspace
+from tests.support.thorough import thorough
+from tests.support.whole_run import Before, Ran, Workspace, other_process, small_workspace
 
 if TYPE_CHECKING:
     import sqlite3

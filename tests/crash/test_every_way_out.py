@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash.injector import FAULTS, Call, calls_of, why_not
-from tests.crash.power_cut import why_no_power_cut
-from tests.crash.trial import MISSED, Facts, Trial, facts, fresh
+from tests.support.crash.crash_trial import MISSED, Facts, Trial, facts, fresh
+from tests.support.crash.injector import FAULTS, Call, calls_of, why_not
+from tests.support.crash.power_cut import why_no_power_cut
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

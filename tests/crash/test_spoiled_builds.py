@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash import spoiled
-from tests.crash.durability import not_durable
-from tests.crash.injector import Call, calls_of, why_not
-from tests.crash.syncs import Sync, note, skip, syncs
-from tests.crash.trial import Journey, Trial, facts, fresh
-from tests.thorough import thorough
+from tests.support.crash import spoiled
+from tests.support.crash.crash_trial import Journey, Trial, facts, fresh
+from tests.support.crash.durability import not_durable
+from tests.support.crash.injector import Call, calls_of, why_not
+from tests.support.crash.syncs import Sync, note, skip, syncs
+from tests.support.thorough import thorough
 from tests.whole.test_hot_journals import die_in_a_transaction
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from pathlib import Path
 
-    from tests.whole.whole_run import Workspace
+    from tests.support.whole_run import Workspace
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no fault can be injected: {why_not()}")
 

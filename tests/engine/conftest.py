@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.databases import Bench
-from tests.engine.small_workspace import build, consolidated, state
+from tests.support.databases import Bench
+from tests.support.small_workspace import build, consolidated, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.engine.small_workspace import State
+    from tests.support.small_workspace import State
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.plan.model import RequiredTable
-from tests.engine.comparisons import consolidation, every
-from tests.engine.databases import TARGET, Bench, Copied, source, table, wrong
+from tests.support.comparisons import consolidation, every
+from tests.support.databases import TARGET, Bench, Copied, source, table, wrong
 
 
 @pytest.fixture

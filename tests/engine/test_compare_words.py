@@ -9,8 +9,8 @@ import pytest
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks import compare
-from tests.engine.comparisons import consolidation, every
-from tests.engine.databases import TARGET, Bench, Copied, source, table
+from tests.support.comparisons import consolidation, every
+from tests.support.databases import TARGET, Bench, Copied, source, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

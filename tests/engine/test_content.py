@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.content.contents import Reader, has_wal, read_contents, same_pages
 from sqlite_consolidate.engine.content.digest import digest_file
-from tests.engine.small_workspace import execute
+from tests.support.small_workspace import execute
 
 if TYPE_CHECKING:
     import sqlite3

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.backup.copy_contents import (
 )
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
-from tests.engine.small_workspace import build, execute, plan_of
+from tests.support.small_workspace import build, execute, plan_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -28,7 +28,7 @@ from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.row_differences import MASKED, Disclosure, Kind, RowDifferences
-from tests.engine.small_workspace import (
+from tests.support.small_workspace import (
     a_request,
     a_run,
     build,

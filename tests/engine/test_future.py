@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.databases import TARGET, Bench, source, table
+from tests.support.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:
     import sqlite3

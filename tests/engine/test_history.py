@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
-from tests.engine.small_workspace import execute
+from tests.support.small_workspace import execute
 
 if TYPE_CHECKING:
     import sqlite3

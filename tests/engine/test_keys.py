@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sqlite_consolidate.engine.checks.key_conflicts import collisions
-from tests.engine.databases import TARGET, Bench, source, table
+from tests.support.databases import TARGET, Bench, source, table
 
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
 FREE = "CREATE TABLE t(k, v)"

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.merge.table_mapping import Move, column_differenc
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.schema import Table
 from sqlite_consolidate.problem import Problem
-from tests.engine.databases import TARGET, Bench, source, table
+from tests.support.databases import TARGET, Bench, source, table
 
 
 def fitted(bench: Bench, here: str, there: str, **keys: object) -> tuple[Move, list[Problem]]:

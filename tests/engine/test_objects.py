@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.target_objects import committed_objects, object_changes, objects_of
 from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.sqlite.connections import exact_text, open_memory
-from tests.engine.small_workspace import STAMP, execute
+from tests.support.small_workspace import STAMP, execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -41,7 +41,7 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
-from tests.engine.small_workspace import (
+from tests.support.small_workspace import (
     STAMP,
     DyingLedger,
     a_request,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders, lock_owner
-from tests.engine.elsewhere import stranger
+from tests.support.other_process import stranger
 
 if TYPE_CHECKING:
     import sqlite3

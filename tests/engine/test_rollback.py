@@ -23,8 +23,8 @@ from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.problem import ProblemError
-from tests.engine.elsewhere import stranger
-from tests.engine.small_workspace import (
+from tests.support.other_process import stranger
+from tests.support.small_workspace import (
     CREATE_NOTES,
     CREATE_TASKS,
     SET,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.run.stages import Stage
-    from tests.engine.small_workspace import State
+    from tests.support.small_workspace import State
 else:
     from sqlite_utils.utils import sqlite3
 

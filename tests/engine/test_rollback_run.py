@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
-from tests.engine.small_workspace import a_request, a_run, build, execute, state
+from tests.support.small_workspace import a_request, a_run, build, execute, state
 
 if TYPE_CHECKING:
     from pathlib import Path

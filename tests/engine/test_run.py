@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.stages import BACKUP, COMMIT, PREFLIGHT, REFE
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
-from tests.engine.small_workspace import (
+from tests.support.small_workspace import (
     CREATE_NOTES,
     STAMP,
     a_run,

@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from sqlite_consolidate.problem import ProblemError
-from tests.engine.small_workspace import (
+from tests.support.small_workspace import (
     SET,
     STAMP,
     DyingLedger,

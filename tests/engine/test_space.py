@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.checks.disk_space import needs, room
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
-from tests.engine.small_workspace import a_run, build, consolidate, plan_of
+from tests.support.small_workspace import a_run, build, consolidate, plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.merge.copy_rows import copy, own_digest, raise_ma
 from sqlite_consolidate.engine.sqlite.connections import attached, open_readonly
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import ProblemError
-from tests.engine.databases import TARGET, Bench, Copied, content, source, table, wrong
+from tests.support.databases import TARGET, Bench, Copied, content, source, table, wrong
 
 if TYPE_CHECKING:
     import sqlite3

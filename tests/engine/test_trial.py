@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.engine.checks.conversions import could_matter, value_problems
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.merge.table_mapping import Move, fit
-from tests.engine.databases import TARGET, Bench, source, table
+from tests.support.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem

@@ -17,8 +17,8 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
-from tests.engine.small_workspace import PLAN, a_run, build, execute, in_a_child
-from tests.engine.unprivileged import common_folder, unprivileged
+from tests.support.small_workspace import PLAN, a_run, build, execute, in_a_child
+from tests.support.unprivileged import common_folder, unprivileged
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.exactness.damage import Came, trials
+from tests.support.exactness.damage import Came, trials
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
-from tests.exactness import accepting
-from tests.exactness.random_run import run_over
+from tests.support.exactness import accepting
+from tests.support.exactness.random_run import run_over
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,10 +13,10 @@ from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.merge.transaction import Reading
 from sqlite_consolidate.engine.run.criteria import criterion_named
 from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
-from tests.engine.small_workspace import accept, reach
-from tests.exactness.mutations import INDEXES, LATE, TABLES, mutate
-from tests.exactness.oracle import read
-from tests.exactness.random_run import run_over
+from tests.support.exactness.mutations import INDEXES, LATE, TABLES, mutate
+from tests.support.exactness.oracle import read
+from tests.support.exactness.random_run import run_over
+from tests.support.small_workspace import accept, reach
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.exactness.accepting import consolidate
-from tests.exactness.databases import Workspace, workspaces
-from tests.exactness.exact import differences, files
-from tests.exactness.oracle import read_copy
-from tests.exactness.random_run import run_over
-from tests.exactness.writing import build
+from tests.support.exactness.accepting import consolidate
+from tests.support.exactness.drawn_databases import Workspace, workspaces
+from tests.support.exactness.exact import differences, files
+from tests.support.exactness.oracle import read_copy
+from tests.support.exactness.random_run import run_over
+from tests.support.exactness.writing import build
 
 if TYPE_CHECKING:
-    from tests.exactness.accepting import Verdict
+    from tests.support.exactness.accepting import Verdict
 
 
 def _one(workspace: Workspace, folder: Path) -> Verdict:

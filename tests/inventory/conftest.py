@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.inventory import Inventory, take
-from tests.inventory.folder import folder
+from tests.support.inventory_folder import folder
 
 if TYPE_CHECKING:
     from pathlib import Path

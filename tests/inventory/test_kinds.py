@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.inventory.classification import alike, role
 from sqlite_consolidate.inventory.discovery import find
 from sqlite_consolidate.inventory.inspection import look
-from tests.whole.whole_run import execute
+from tests.support.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from sqlite_consolidate.inventory import refine as revising
 from sqlite_consolidate.inventory.inventory import Inventory, take
 from sqlite_consolidate.inventory.propose import propose
 from sqlite_consolidate.inventory.refine import Revised, revise, try_out
-from tests.whole.whole_run import execute
+from tests.support.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

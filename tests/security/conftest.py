@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.security.table import Table
+from tests.support.security.table import Table
 
 _TABLE = pytest.StashKey[Table]()
 

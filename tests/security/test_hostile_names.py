@@ -15,15 +15,15 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.sql import quoted
-from tests.security.hostile import CANARY, hostile_workspace, names, values
-from tests.security.table import Looked
+from tests.support.security.hostile import CANARY, hostile_workspace, names, values
+from tests.support.security.table import Looked
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from tests.security.table import Table
-    from tests.whole.whole_run import Ran, Workspace
+    from tests.support.security.table import Table
+    from tests.support.whole_run import Ran, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -17,9 +17,9 @@ from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
 from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
-from tests.selftest.trials import trial_on, try_fault
-from tests.thorough import thorough
-from tests.whole.whole_run import Workspace, small_workspace
+from tests.support.fault_trials import trial_on, try_fault
+from tests.support.thorough import thorough
+from tests.support.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

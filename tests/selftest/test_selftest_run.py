@@ -18,10 +18,10 @@ from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.html.faults_table import faults_table
 from sqlite_consolidate.session import Hooks, Session, open_session
-from tests.selftest.trials import try_fault
+from tests.support.fault_trials import try_fault
 
 if TYPE_CHECKING:
-    from tests.whole.whole_run import Workspace
+    from tests.support.whole_run import Workspace
 
 JUDGED = [id for id in CRITERIA if id != FAULTLESS]
 SMOKE_TEST = "the store reads its tasks"

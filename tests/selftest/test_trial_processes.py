@@ -12,12 +12,12 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.faults.catalogue import FAULTS, faults_of
 from sqlite_consolidate.faults.trials.trial_process import TrialProcesses
 from sqlite_consolidate.plan.loader import load
-from tests.selftest.trials import trial_on
+from tests.support.fault_trials import trial_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.whole.whole_run import Workspace
+    from tests.support.whole_run import Workspace
 
 LONG = 60.0  # seconds that no trial of the small workspace needs
 

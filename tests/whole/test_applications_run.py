@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.thorough import thorough
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from tests.whole.whole_run import Ran, Workspace
+    from tests.support.whole_run import Ran, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.thorough import thorough
-from tests.whole.whole_run import Workspace, other_process
+from tests.support.thorough import thorough
+from tests.support.whole_run import Workspace, other_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from sqlite_consolidate.report.bundle_check import page as page_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
 from sqlite_consolidate.report.bundle_check.parse import tell
 from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
-from tests.whole.whole_run import Workspace, small_workspace
+from tests.support.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

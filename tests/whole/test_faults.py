@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.run.criteria import CAN_FAIL, FAULTLESS
 from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.report.html.faults_table import TABLE
-from tests.whole.whole_run import REPOSITORY, Ran, Workspace
+from tests.support.whole_run import REPOSITORY, Ran, Workspace
 
 SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores
 

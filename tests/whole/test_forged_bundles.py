@@ -16,8 +16,8 @@ from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.records import DIGESTS
-from tests.whole.forgery import Files, edit, entry_of, seal_anew, write
-from tests.whole.whole_run import Workspace, small_workspace
+from tests.support.reports.forgery import Files, edit, entry_of, seal_anew, write
+from tests.support.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

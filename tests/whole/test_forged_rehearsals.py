@@ -13,8 +13,8 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.report.rehearsals import last_rehearsal
-from tests.whole.forgery import entry_of, forge, moved_back
-from tests.whole.whole_run import Workspace, small_workspace
+from tests.support.reports.forgery import entry_of, forge, moved_back
+from tests.support.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,15 +14,15 @@ import pytest
 from sqlite_consolidate.engine.checks import hot_journal
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, has_hot_journal
 from sqlite_consolidate.plan.loader import load
-from tests.engine.small_workspace import in_a_child
-from tests.thorough import thorough
+from tests.support.small_workspace import in_a_child
+from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.whole.whole_run import Ran, Workspace
+    from tests.support.whole_run import Ran, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import rollback
-from tests.thorough import thorough
-from tests.whole.whole_run import REPOSITORY, Before, Workspace
+from tests.support.thorough import thorough
+from tests.support.whole_run import REPOSITORY, Before, Workspace
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.verbs.consolidate import Run

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.sample.build import build
-from tests.inventory.folder import folder
-from tests.thorough import thorough
-from tests.whole.whole_run import Before, Workspace, execute, other_process
+from tests.support.inventory_folder import folder
+from tests.support.thorough import thorough
+from tests.support.whole_run import Before, Workspace, execute, other_process
 
 if TYPE_CHECKING:
     from pathlib import Path

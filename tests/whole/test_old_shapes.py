@@ -12,8 +12,8 @@ import pytest
 
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.shapes.contents import contents
+from tests.support.whole_run import Workspace
 from tests.whole.test_bundle_check import edited, zipped
-from tests.whole.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

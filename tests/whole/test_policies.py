@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import looking
-from tests.thorough import thorough
-from tests.whole.whole_run import Workspace, execute
+from tests.support.thorough import thorough
+from tests.support.whole_run import Workspace, execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.whole_run import Before, Workspace, other_process
+from tests.support.whole_run import Before, Workspace, other_process
 
 if TYPE_CHECKING:
     from pathlib import Path

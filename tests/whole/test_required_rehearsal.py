@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.thorough import thorough
-from tests.whole.forgery import forge, moved_back
-from tests.whole.whole_run import Workspace, small_workspace
+from tests.support.reports.forgery import forge, moved_back
+from tests.support.thorough import thorough
+from tests.support.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
-    from tests.whole.whole_run import Ran
+    from tests.support.whole_run import Ran
 
 
 @pytest.fixture

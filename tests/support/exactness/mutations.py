@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.exactness.oracle import quoted
+from tests.support.exactness.oracle import quoted
 
 if TYPE_CHECKING:
     import random

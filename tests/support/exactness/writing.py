@@ -6,15 +6,15 @@ import shutil
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
-from tests.exactness.databases import Text
-from tests.exactness.oracle import quoted
+from tests.support.exactness.drawn_databases import Text
+from tests.support.exactness.oracle import quoted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.exactness.databases import Database, Table, Workspace
+    from tests.support.exactness.drawn_databases import Database, Table, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.exactness.accepting import consolidate
-from tests.exactness.exact import differences, files
-from tests.exactness.oracle import Database, read_copy
-from tests.exactness.random_run import run_over
+from tests.support.exactness.accepting import consolidate
+from tests.support.exactness.exact import differences, files
+from tests.support.exactness.oracle import Database, read_copy
+from tests.support.exactness.random_run import run_over
 
 if TYPE_CHECKING:
     import sqlite3

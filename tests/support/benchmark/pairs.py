@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import sqlite_consolidate
 from sqlite_consolidate.plan.loader import load
-from tests.benchmark.by_hand import command, sample_command
-from tests.benchmark.measuring import Measured, measured
-from tests.benchmark.results import Result
-from tests.benchmark.workloads import build
+from tests.support.benchmark.by_hand import command, sample_command
+from tests.support.benchmark.measuring import Measured, measured
+from tests.support.benchmark.results import Result
+from tests.support.benchmark.workloads import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.benchmark.workloads import Workload
+    from tests.support.benchmark.workloads import Workload
 
 REPOSITORY = Path(sqlite_consolidate.__file__).parents[2]
 

@@ -6,11 +6,11 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from tests.benchmark.workloads import statements
+from tests.support.benchmark.workloads import statements
 
 if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
-    from tests.benchmark.workloads import Workload
+    from tests.support.benchmark.workloads import Workload
 
 SHELL = shutil.which("sqlite3")
 

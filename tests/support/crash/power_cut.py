@@ -32,7 +32,7 @@ def why_no_power_cut() -> str:
     with tempfile.TemporaryDirectory() as folder:  # what the process has mounted ends with it
         done = subprocess.run(
             [sys.executable, "-c", tried, folder],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             capture_output=True,
             text=True,
             check=False,

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.exactness.oracle import quoted
+from tests.support.exactness.oracle import quoted
 
 
 @dataclass(frozen=True)

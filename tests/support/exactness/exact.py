@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.exactness.oracle import Database, Row, Table
+    from tests.support.exactness.oracle import Database, Row, Table
 
 
 def files(root: Path) -> dict[str, bytes]:

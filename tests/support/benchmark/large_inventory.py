@@ -1,6 +1,6 @@
 """A large workspace to measure an inventory by: 200 databases of 11 tables, and 10,000 Python files.
 
-``python -m tests.inventory.large DIR``, then ``pytest -m inventory --workspace=DIR``.
+``python -m tests.support.benchmark.large_inventory DIR``, then ``pytest -m inventory --workspace=DIR``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.whole.whole_run import execute
+from tests.support.whole_run import execute
 
 DATABASES, FILES = 200, 10_000
 

@@ -16,11 +16,11 @@ from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
 from sqlite_consolidate.engine.sqlite.schema import marks, read
-from tests.crash.injector import Call, calls_of, strike
-from tests.crash.power_cut import Disk
-from tests.crash.sets_kept import lost
-from tests.engine.small_workspace import build
-from tests.whole.whole_run import Workspace
+from tests.support.crash.injector import Call, calls_of, strike
+from tests.support.crash.power_cut import Disk
+from tests.support.crash.sets_kept import lost
+from tests.support.small_workspace import build
+from tests.support.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

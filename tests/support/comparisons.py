@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks import compare, compare_structure
-from tests.engine.databases import TARGET, source, table
+from tests.support.databases import TARGET, source, table
 
 if TYPE_CHECKING:
     from sqlite_consolidate.observation import Observation
-    from tests.engine.databases import Bench, Copied
+    from tests.support.databases import Bench, Copied
 
 OWN = (
     "CREATE TABLE log(what)",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.faults.fault import Fault
-    from tests.whole.whole_run import Workspace
+    from tests.support.whole_run import Workspace
 
 
 def trial_on(workspace: Workspace, mode: Mode, original: Path | None = None, root: Path | None = None) -> Trial:

@@ -1,4 +1,4 @@
-"""What a fleet costs beyond its workspaces: ``python -m tests.fleet.measure 40`` on a machine that does nothing else.
+"""Measure what a fleet costs beyond its workspaces: ``python -m tests.support.benchmark.fleet_cost 40``.
 
 The same rehearsals are run one after the other, and by the fleet; both are measured on the clock, and the fleet's own
 process also in processor seconds and in memory, which other programs on the machine do not change.
@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.fleet.fleet_run import Fleet, small_fleet
-from tests.whole.whole_run import REPOSITORY
+from tests.support.fleet_run import Fleet, small_fleet
+from tests.support.whole_run import REPOSITORY
 
 _LOOK_SECONDS = 0.2
 _MB = 1e6

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.crash.injector import Call
+    from tests.support.crash.injector import Call
 
 _SCRATCH = ".reloaded"  # a database that is thrown away
 _LOCK = "run.lock"  # the kernel's lock counts, not the file
