@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import RunLog
 from sqlite_consolidate.findings import LEVELS, Finding, joined
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)
 MODULES = [
     path

@@ -24,7 +24,7 @@ from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.evidence import DatabaseRecord
 from sqlite_consolidate.report.html.page import page
 from sqlite_consolidate.session import open_session
-from tests.audit.test_evidence_file import of_schema_1
+from tests.report.test_evidence_file import of_schema_1
 from tests.support.reports.scripted_run import APPLICATION, ended, record_of_run
 from tests.support.small_workspace import build
 

@@ -1,4 +1,4 @@
-"""The security table is printed when it is asked for: pytest -m security tests/security, the long tests included."""
+"""Print the security table when it is asked for: pytest -m security tests/robustness/security, long tests included."""
 
 from __future__ import annotations
 
