@@ -114,7 +114,7 @@ def test_no_message_states_that_nothing_was_changed() -> None:
         if "nothing was changed" in text.lower()
     }
 
-    assert holders == {"begin.py", "fleet.py", "page.py", "verdict.py"}
+    assert holders == {"startup.py", "fleet.py", "page.py", "verdict.py"}
 
 
 def _texts(tree: ast.Module) -> list[str]:

@@ -39,7 +39,7 @@ class Result:
         folder: Folder of its evidence, or None where no folder for reports was named.
 
     Example:
-        >>> from migration import load_plan, rehearse
+        >>> from sqlite_consolidate import load_plan, rehearse
         >>> result = rehearse(load_plan("shop/consolidation.toml"), workspace="shop")
         >>> result.verdict, int(result.exit_code), result.failures
         ('accepted', 0, ())
@@ -121,7 +121,7 @@ def load_plan(path: str | PathLike[str]) -> Plan:
             each with its line.
 
     Example:
-        >>> from migration import load_plan
+        >>> from sqlite_consolidate import load_plan
         >>> plan = load_plan("shop/consolidation.toml")
         >>> plan.target, [source.name for source in plan.sources]
         ('workspace.db', ['task_queue', 'proposals', 'orchestration_decisions'])
@@ -158,7 +158,7 @@ def rehearse(
         sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
 
     Example:
-        >>> from migration import load_plan, rehearse
+        >>> from sqlite_consolidate import load_plan, rehearse
         >>> result = rehearse(load_plan("shop/consolidation.toml"), workspace="shop")
         >>> result.accepted, result.record.mode, result.counts
         (True, <Mode.REHEARSAL: 'rehearsal'>, {'tasks': 85, 'task_queue_metadata': 5, 'proposals': 1})
@@ -198,7 +198,7 @@ def consolidate(
         KeyboardInterrupt: The operator interrupted the program; everything was rolled back before.
 
     Example:
-        >>> from migration import consolidate, load_plan
+        >>> from sqlite_consolidate import consolidate, load_plan
         >>> plan = load_plan("shop/consolidation.toml")
         >>> result = consolidate(plan, workspace="shop", reports="reports")
         >>> result.accepted, result.counts
@@ -235,7 +235,7 @@ def verify(
         sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
 
     Example:
-        >>> from migration import consolidate, load_plan, verify
+        >>> from sqlite_consolidate import consolidate, load_plan, verify
         >>> plan = load_plan("shop/consolidation.toml")
         >>> before, done, after = (call(plan, workspace="shop") for call in (verify, consolidate, verify))
         >>> [(str(result.record.mode), result.accepted) for result in (before, done, after)]
@@ -274,7 +274,7 @@ def rollback(
         sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
 
     Example:
-        >>> from migration import consolidate, load_plan, rollback
+        >>> from sqlite_consolidate import consolidate, load_plan, rollback
         >>> plan = load_plan("shop/consolidation.toml")
         >>> done = consolidate(plan, workspace="shop")
         >>> undone = rollback(plan, workspace="shop")

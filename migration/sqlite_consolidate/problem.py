@@ -26,7 +26,7 @@ class Problem:
         loc: Key path of what is wrong in a plan or fleet file; of something that is missing, the path it should have.
 
     Example:
-        >>> from migration import ProblemError, load_plan
+        >>> from sqlite_consolidate import ProblemError, load_plan
         >>> try:
         ...     load_plan("shop/other.toml")
         ... except ProblemError as error:
@@ -65,7 +65,7 @@ class ProblemError(Exception):
         problems: Every reason, at least one, in the order in which they were found.
 
     Example:
-        >>> from migration import ProblemError, load_plan, rollback
+        >>> from sqlite_consolidate import ProblemError, load_plan, rollback
         >>> plan = load_plan("shop/consolidation.toml")
         >>> try:
         ...     rollback(plan, workspace="shop")

@@ -82,7 +82,7 @@ def test_stages_that_came_with_the_package_run_where_a_project_has_none(
     project: StagedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No path of the project leads to them."""
-    shipped = project.root / "migration/stages"
+    shipped = project.root / "sqlite_consolidate/stages"
     shipped.parent.mkdir()
     (project.root / "tests/stages").rename(shipped)
     monkeypatch.setattr(refusals, "_SHIPPED", shipped)

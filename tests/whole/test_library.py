@@ -48,7 +48,7 @@ def test_example_of_an_exported_name_has_its_result(tmp_path: Path, monkeypatch:
 
     assert ran.failed == 0, "".join(printed)
     assert any(step.want for step in example.examples)
-    assert {"from migration import" in step.source for step in example.examples[:1]} == {True}
+    assert {"from sqlite_consolidate import" in step.source for step in example.examples[:1]} == {True}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

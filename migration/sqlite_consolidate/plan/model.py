@@ -252,7 +252,7 @@ class Plan(Part):
             rows are copied by columns, and no statement of the run writes the schema directly.
 
     Example:
-        >>> from migration import load_plan
+        >>> from sqlite_consolidate import load_plan
         >>> plan = load_plan("shop/consolidation.toml")
         >>> plan.name, plan.deadline, plan.record_copy
         ('db-consolidation', 30.0, True)
