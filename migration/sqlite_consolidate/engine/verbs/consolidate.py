@@ -197,7 +197,11 @@ class Run(RunResults):
         if done.holds:
             self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in done.steps))
             return RolledBack("Everything was put back.")
-        wrong = "; ".join(f"{seen.subject}: {seen.observed}" for seen in done.seen if not seen.holds)
+        wrong = "; ".join(
+            f"{seen.subject}: {seen.rows.summary if seen.rows else seen.observed}"
+            for seen in done.seen
+            if not seen.holds
+        )
         return RolledBack(f"{wrong}. The backup set is {self._set_name}.", complete=False)
 
     def _is_kept(self) -> bool:
