@@ -12,7 +12,7 @@ from sqlite_consolidate.plan.positions import line_of, place_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlite_consolidate.plan.mistakes import Loc
+    from sqlite_consolidate.problem import Loc
 
 # Each value that is asked for is the number of its own line.
 TRICKY = '''\

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scan import Mention, mentions
+from sqlite_consolidate.engine.code.scan import mentions
 from sqlite_consolidate.engine.code.scanned_files import Scope
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders
 from sqlite_consolidate.inventory.classification import Overlap, Role, alike, overlaps, role
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from sqlite_consolidate.engine.code.old_names import Mention
     from sqlite_consolidate.engine.sqlite.limits import Limits
 
 _BESIDE = ("", "-wal", "-shm", "-journal")

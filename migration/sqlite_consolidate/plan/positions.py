@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.plan.mistakes import Loc
+    from sqlite_consolidate.problem import Loc
 
 
 class Place(NamedTuple):

@@ -8,18 +8,17 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_log import Evidence, StageRecord
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.report.evidence import (
     Attempt,
     DatabaseRecord,
-    Evidence,
     Finding,
     MoveRecord,
     Record,
     SchemaDifference,
     SmokeRecord,
-    StageRecord,
     TableContent,
 )
 from sqlite_consolidate.row_differences import RowDifferences, row_differences_from

@@ -12,7 +12,8 @@ from sqlite_consolidate.text import counted, one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Evidence, Record
+    from sqlite_consolidate.engine.run.run_log import Evidence
+    from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Record
 
 _NAMED = 3
 _WIDTH = 240

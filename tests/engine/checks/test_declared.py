@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.declared import checks, columns, declared, likeness, properties, words
+from sqlite_consolidate.engine.sqlite.declared import checks, clauses_of, columns, declared, likeness, properties, words
 from sqlite_consolidate.engine.sqlite.schema import Schema, read
 
 PARENT = "CREATE TABLE parent(id INTEGER PRIMARY KEY, code TEXT UNIQUE)"
@@ -215,6 +215,66 @@ def test_columns_stand_in_order_with_all_they_declare() -> None:
     table = schema_of("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'x', b, g AS (a))").tables["t"]
 
     assert columns(table) == ["id INTEGER key 1", "a TEXT NOT NULL default 'x'", "b", "g generated"]
+
+
+def test_property_has_words_where_it_is_not_declared() -> None:
+    """A reader of a difference sees both sides."""
+    key, text, plain = (
+        schema_of("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'x', b)").tables["t"].columns
+    )
+
+    assert [*properties(key).values()] == ["id", "type INTEGER", "NULL allowed", "key 1", "no default"]
+    assert [*properties(text).values()] == ["a", "type TEXT", "NOT NULL", "no key", "default 'x'"]
+    assert properties(plain) == {
+        "name": "b",
+        "type": "no type",
+        "NOT NULL": "NULL allowed",
+        "key": "no key",
+        "default": "no default",
+    }
+
+
+CLAUSES = """CREATE TABLE t(
+    a TEXT COLLATE NOCASE CHECK( A>1 ) NOT NULL ON CONFLICT FAIL,
+    b REFERENCES parent DEFERRABLE INITIALLY DEFERRED,
+    g AS ( A+1 ), s AS (b) STORED,
+    CHECK (b>0), UNIQUE(b) ON CONFLICT IGNORE
+)"""
+
+
+@pytest.mark.parametrize(
+    ("column", "clauses"),
+    [
+        ("A", {"a nocase", "a > 1", "a not fail"}),
+        ("b", {"b"}),
+        ("g", {"g as a + 1 virtual"}),
+        ("s", {"s as b stored"}),
+        ("c", set()),
+    ],
+)
+def test_clause_of_a_column_goes_with_it(column: str, clauses: set[str]) -> None:
+    """Those of the table belong to none."""
+    assert clauses_of(schema_of(CLAUSES).tables["t"], column) == clauses
+
+
+def test_clause_has_its_text_as_it_is_declared() -> None:
+    """Beside the words that compare."""
+    schema = schema_of(CLAUSES)
+
+    texts = declared(schema.tables["t"], schema)
+
+    assert texts["CHECK"] == {"a > 1": "A>1", "b > 0": "b>0"}
+    assert texts["generated"] == {"g as a + 1 virtual": "g as (A+1) virtual", "s as b stored": "s as (b) stored"}
+    assert texts["COLLATE"] == {"a nocase": "a nocase"}
+    assert texts["ON CONFLICT"] == {clause: clause for clause in ("a not fail", "b unique ignore")}
+
+
+def test_quoted_column_of_a_virtual_table_is_the_same_word() -> None:
+    """As in a table of SQLite's own."""
+    schemas = [schema_of(f"CREATE VIRTUAL TABLE t USING fts5({column})") for column in ("a", '"A"')]
+    plain, quoted = (declared(schema.tables["t"], schema)["module"] for schema in schemas)
+
+    assert plain.keys() == quoted.keys()
 
 
 def test_foreign_key_is_told_by_columns_and_actions() -> None:

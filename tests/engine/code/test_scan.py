@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.scan import Mention, Scope, listed, mentions, stale_observations
-from sqlite_consolidate.engine.code.scanned_files import LARGEST
+from sqlite_consolidate.engine.code.old_names import Mention
+from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
+from sqlite_consolidate.engine.code.scanned_files import LARGEST, Scope
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Exemption
 

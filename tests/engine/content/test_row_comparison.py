@@ -108,6 +108,7 @@ def test_kinds_that_are_not_asked_for_are_left_out(con: sqlite3.Connection) -> N
     found = compared(con, BY_NUMBER, "(1, 'x', 'y'), (2, 0, 0)", "(1, 'x', 'z'), (4, 5, 6)")
 
     assert numbers(found.differences(Kind.MISSING, Kind.CHANGED)) == (1, 0, 1)
+    assert numbers(found.differences(Kind.EXTRA)) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_rows_without_a_key_are_compared_by_content_and_number(con: sqlite3.Conn
 
     differences = found.differences()
 
-    assert numbers(differences) == (2, 2, 0)
+    assert (found.rows, numbers(differences)) == (3, (2, 2, 0))
     assert [(row.kind, row.count, row.key) for row in differences.first] == [
         (Kind.MISSING, 2, ()),
         (Kind.EXTRA, 2, ()),
@@ -175,11 +176,33 @@ def test_rows_without_a_key_are_compared_by_content_and_number(con: sqlite3.Conn
 
 def test_row_without_a_key_shows_its_content_only_with_values(con: sqlite3.Connection) -> None:
     """An integer in it is no key."""
-    row = compared(con, NO_KEY, "(17, 'x', 'y')", "").differences().first[0]
+    row, extra = compared(con, NO_KEY, "(17, 'x', 'y')", "(18, 'x', 'y')").differences().first
 
     assert row.columns[:2] == (ColumnDifference("id", "17", ""), ColumnDifference("a", "'x'", ""))
     assert row.masked().columns == ()
     assert "17" not in row.masked().text
+    assert extra.columns[:2] == (ColumnDifference("id", "", "18"), ColumnDifference("a", "", "'x'"))
+
+
+def test_rowid_of_an_expected_row_is_named_and_not_compared(con: sqlite3.Connection) -> None:
+    """It stands behind the values of either side."""
+    con.execute("CREATE TABLE t(a)")
+    con.execute("INSERT INTO t(rowid, a) VALUES (1, 'same'), (7, 'lost'), (8, 'same')")
+    shape = shape_of("t", ["a"], [])
+    expected = Rows(con, "SELECT a, rowid FROM t WHERE rowid < 8")
+
+    comparison = compare_rows(shape, [expected], Rows(con, "SELECT a, rowid FROM t WHERE rowid = 8"))
+
+    (row,) = comparison.differences().first
+    assert (comparison.exact, row.kind, row.rowid) == (1, Kind.MISSING, 7)
+
+
+def test_connection_reads_text_as_before_when_rows_were_read(con: sqlite3.Connection) -> None:
+    """Others read through it afterwards."""
+    con.text_factory = bytes
+
+    assert list(Rows(con, "SELECT 'x'")) == [("x",)]
+    assert con.text_factory is bytes
 
 
 def test_row_with_a_null_in_its_key_is_compared_by_content(con: sqlite3.Connection) -> None:
@@ -197,12 +220,12 @@ def test_key_that_stands_twice_is_an_extra_row(con: sqlite3.Connection) -> None:
     con.execute("CREATE TABLE was(id, a)")
     con.execute("INSERT INTO was VALUES (1, 'x'), (2, 'y')")
     con.execute("CREATE TABLE now(id, a)")
-    con.execute("INSERT INTO now VALUES (1, 'x'), (1, 'x'), (2, 'y')")
+    con.execute("INSERT INTO now VALUES (1, 'x'), (1, 'x'), (2, 'y'), (2, 'z'), (3, 'z')")
     shape = shape_of("now", ["id", "a"], [(("id", "BINARY"),)])
 
     found = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT * FROM now"))
 
-    assert (found.exact, found.extra, found.doubled) == (2, 1, 1)
+    assert (found.exact, found.extra, found.doubled) == (2, 3, 2)
 
 
 @pytest.mark.parametrize(("collation", "was", "now"), [("NOCASE", "'Ada'", "'ADA'"), ("RTRIM", "'Ada'", "'Ada  '")])
@@ -212,6 +235,23 @@ def test_key_is_compared_as_its_index_compares_it(con: sqlite3.Connection, colla
 
     assert numbers(found.differences()) == (0, 0, 1)
     assert found.differences().first[0].columns == (ColumnDifference("id", was, now),)
+
+
+@pytest.mark.parametrize(
+    ("declared", "was", "now"),
+    [
+        ("TEXT", "'Ada'", "'Ada '"),
+        ("TEXT COLLATE RTRIM", "'Ada'", "'Ada' || char(9)"),
+        ("TEXT COLLATE RTRIM", "'Ada'", "'AdaX'"),
+        ("REAL", "1.5", "1.25"),
+        ("REAL", "9e999", "-9e999"),
+    ],
+)
+def test_keys_that_their_index_tells_apart_are_two(con: sqlite3.Connection, declared: str, was: str, now: str) -> None:
+    """RTRIM leaves out spaces alone, and no real is rounded."""
+    comparison = compared(con, f"id {declared} PRIMARY KEY, a, b", f"({was}, 1, 2)", f"({now}, 1, 2)")
+
+    assert numbers(comparison.differences()) == (1, 1, 0)
 
 
 def test_integer_and_real_of_a_key_are_the_same_key(con: sqlite3.Connection) -> None:
@@ -234,7 +274,7 @@ def test_first_twenty_are_named_and_the_rest_counted(con: sqlite3.Connection) ->
     assert differences.rest == 30 - MOST
 
 
-@pytest.mark.parametrize("kept", [0, 1, 7, 100])
+@pytest.mark.parametrize("kept", [0, 1, 7, 60, 100])
 def test_parts_give_the_same_numbers_as_the_whole(con: sqlite3.Connection, kept: int) -> None:
     """However few rows may be kept at a time."""
     was = ", ".join(f"({id}, {id % 7}, 'y')" for id in range(100))
@@ -247,6 +287,67 @@ def test_parts_give_the_same_numbers_as_the_whole(con: sqlite3.Connection, kept:
     assert (found.rows, found.exact) == (100, 90 - changed)
     assert len(found.lacking) == 10
     assert len({row[0] for row, _ in found.lacking}) == 10
+
+
+@pytest.mark.parametrize("kept", [20, 1000])
+def test_first_rows_are_kept_and_the_others_counted(con: sqlite3.Connection, kept: int) -> None:
+    """Of all parts together, and of each kind."""
+    was = ", ".join(f"({id}, 'x', 'y')" for id in range(60))
+    now = ", ".join(f"({id}, 'x', 'z')" for id in range(30, 90))
+
+    comparison = compared(con, BY_NUMBER, was, now, kept=kept)
+
+    assert numbers(comparison.differences()) == (30, 30, 30)
+    assert [len(rows) for rows in (comparison.lacking, comparison.surplus, comparison.pairs)] == [MOST] * 3
+
+
+def test_row_like_one_of_the_first_is_counted_with_it(con: sqlite3.Connection) -> None:
+    """However many other rows stand between them."""
+    rows = ", ".join(f"({id}, 'x', 'y')" for id in range(30))
+
+    differences = compared(con, NO_KEY, "", f"{rows}, (0, 'x', 'y')").differences()
+
+    assert [row.count for row in differences.first] == [2] + [1] * (MOST - 1)
+    assert differences.rest == 31 - MOST - 1
+
+
+@pytest.mark.parametrize("kept", [1, 10])
+def test_equal_rows_are_as_many_in_parts(con: sqlite3.Connection, kept: int) -> None:
+    """Where there is no key, each belongs to the part of those it is equal to."""
+    rows = ", ".join(f"({id // 3}, 'x', 'y')" for id in range(120))
+
+    comparison = compared(con, NO_KEY, rows, rows, kept=kept)
+
+    assert (comparison.rows, comparison.exact, comparison.differences()) == (120, 120, RowDifferences())
+
+
+TWO_KEYS = "id INTEGER PRIMARY KEY, a UNIQUE, b"
+
+
+@pytest.mark.parametrize(
+    ("columns", "policy", "kept", "parts"),
+    [
+        (BY_NUMBER, "refuse", 100, 1),
+        (BY_NUMBER, "refuse", 99, 2),
+        (BY_NUMBER, "refuse", 7, 16),
+        (BY_NUMBER, "refuse", 0, 256),
+        (BY_NUMBER, "prefer-source", 99, 2),
+        (TWO_KEYS, "refuse", 99, 2),
+        (TWO_KEYS, "prefer-source", 0, 1),
+    ],
+)
+def test_rows_are_read_once_for_each_part(
+    con: sqlite3.Connection, columns: str, policy: str, kept: int, parts: int
+) -> None:
+    """There are as many parts as keep each of them small, and one where rows of several parts may claim a key."""
+    rows = ", ".join(f"({id}, {id}, 'y')" for id in range(100))
+    statements: list[str] = []
+    con.set_trace_callback(statements.append)
+
+    comparison = compared(con, columns, rows, rows, policies=(policy,), kept=kept)
+
+    assert sum(statement.startswith("SELECT id, a, b") for statement in statements) == 2 * parts
+    assert (comparison.rows, comparison.exact) == (100, 100)
 
 
 @pytest.mark.parametrize(
@@ -275,6 +376,34 @@ def test_policy_looks_at_each_key_of_a_row(con: sqlite3.Connection, policy: str,
     found = compared(con, "id INTEGER PRIMARY KEY, a UNIQUE, b", was, now, policies=("refuse", policy), kept=0)
 
     assert found.differences() == RowDifferences()
+
+
+@pytest.mark.parametrize(
+    ("was", "policies", "now"),
+    [
+        ("(1, 'was', 0) then (1, 'came', 0)", ["prefer-source"] * 2, "(1, 'came', 0)"),
+        ("(1, 'k', 0) then (1, 'm', 0) then (7, 'k', 0)", ["prefer-source"] * 3, "(1, 'm', 0), (7, 'k', 0)"),
+        (
+            "(1, 'k', 0) then (2, 'k', 0) then (1, 'm', 0), (2, 'n', 0)",
+            ["refuse", "refuse", "prefer-source"],
+            "(1, 'm', 0), (2, 'n', 0)",
+        ),
+    ],
+)
+def test_row_that_gave_way_claims_no_key(con: sqlite3.Connection, was: str, policies: Sequence[str], now: str) -> None:
+    """Its keys are free for the rows after it."""
+    comparison = compared(con, TWO_KEYS, was, now, policies=policies)
+
+    assert comparison.differences() == RowDifferences()
+
+
+def test_row_that_refuses_is_expected_beside_the_other(con: sqlite3.Connection) -> None:
+    """A target cannot have both, so one of them is missing."""
+    was = "(1, 'was', 0) then (1, 'was', 0)"
+
+    comparison = compared(con, BY_NUMBER, was, "(1, 'was', 0)", policies=("prefer-source", "refuse"))
+
+    assert (comparison.rows, comparison.exact, comparison.missing) == (2, 1, 1)
 
 
 def test_masked_difference_keeps_integer_keys_alone() -> None:

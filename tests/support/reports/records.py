@@ -6,18 +6,17 @@ from dataclasses import replace
 
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.run_log import Evidence, StageRecord
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence import (
     Attempt,
     DatabaseRecord,
-    Evidence,
     Finding,
     MoveRecord,
     Record,
     SchemaDifference,
     SmokeRecord,
-    StageRecord,
     TableContent,
 )
 

@@ -20,7 +20,8 @@ from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.checks import by_originals as originals
 from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.code.rewrite import updated_observations
-from sqlite_consolidate.engine.code.scan import listed, mentions, scope_of, stale_observations
+from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
+from sqlite_consolidate.engine.code.scanned_files import scope_of
 from sqlite_consolidate.engine.content.table_differences import unless_broken
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation

@@ -14,9 +14,10 @@ from sqlite_consolidate.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlite_consolidate.engine.run.run_log import Evidence
     from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.plan.model import Plan, Smoke
-    from sqlite_consolidate.report.evidence import Evidence, Record, SmokeRecord
+    from sqlite_consolidate.report.evidence import Record, SmokeRecord
 
 _EXIT = re.compile(r"exit status (-?\d+)")
 _STARTED_WITH = re.compile(r"ended after \d+\.\d\d s, started with (.*)", re.DOTALL)

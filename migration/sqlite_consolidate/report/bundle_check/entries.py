@@ -18,8 +18,9 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlite_consolidate.engine.run.run_log import Evidence
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
-    from sqlite_consolidate.report.evidence import Evidence, Record, TableContent
+    from sqlite_consolidate.report.evidence import Record, TableContent
 
 
 def consistent(told: BundleContents) -> list[Observation]:

@@ -14,8 +14,8 @@ from sqlite_consolidate.findings import STAGE_ERROR
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.run.run_log import StageRecord
-    from sqlite_consolidate.report.evidence import Evidence, Record
+    from sqlite_consolidate.engine.run.run_log import Evidence, StageRecord
+    from sqlite_consolidate.report.evidence import Record
 
 
 class _OtherReleaseLog(RunLog):

@@ -12,7 +12,8 @@ from sqlite_consolidate.report.formatting import sentence, stage_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlite_consolidate.report.evidence import Evidence, Record
+    from sqlite_consolidate.engine.run.run_log import Evidence
+    from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.row_differences import RowDifferences
 
 _MOST_HOLDING = 60  # subjects of one criterion that hold; a plan of a thousand tables has thousands

@@ -10,7 +10,8 @@ from sqlite_consolidate.report.formatting import duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlite_consolidate.report.evidence import Record, StageRecord
+    from sqlite_consolidate.engine.run.run_log import StageRecord
+    from sqlite_consolidate.report.evidence import Record
 
 WIDTH = 960
 NAMES = 150  # where the names of the stages end
