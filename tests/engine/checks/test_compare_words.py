@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks import compare
+from sqlite_consolidate.engine.checks.arrivals import Arrival
+from sqlite_consolidate.row_differences import RowDifferences
 from tests.support.comparisons import consolidation, every
 from tests.support.databases import TARGET, Bench, Copied, source, table
 
@@ -209,6 +212,7 @@ def test_a_table_that_is_gone_does_not_end_the_look(copied: Copied) -> None:
     ]
     assert [one.subject for one in unique] == ["tasks (id)", "tasks (a)", "log (no key declared)"]
     assert said(beside)[0] == "own | 2 rows, DIGEST | no such table | failed"
+    assert (exact[0].holds, beside[0].holds) == (False, False)
 
 
 def test_the_run_s_own_table_is_nobody_s(copied: Copied) -> None:
@@ -299,3 +303,174 @@ def test_the_size_that_is_allowed(bench: Bench, own: list[str], before: int, obj
     words = f"target | at most {limit} bytes ({before} before, 12288 in the sources)"
     assert said(compare.size_reasonable(limit, copied.found)) == [f"{words} | {limit} bytes | passed"]
     assert said(compare.size_reasonable(limit + 1, copied.found)) == [f"{words} | {limit + 1} bytes | failed"]
+
+
+LOST = RowDifferences(missing=1, changed=1)
+
+
+@pytest.mark.parametrize(
+    ("arrival", "counts", "exact"),
+    [
+        (Arrival(3, 3, 0, 0, 0), "3 rows arrived | passed", "3 rows exact; 0 changed; 0 not there | passed"),
+        (
+            Arrival(3, 1, 1, 1, 0, differences=LOST),
+            "2 rows arrived, 1 did not (or were deleted since) | failed",
+            "1 row exact; 1 changed; 1 not there | failed",
+        ),
+        (
+            Arrival(3, 1, 2, 0, 0, differing=("a",), differences=RowDifferences(changed=2)),
+            "3 rows arrived | passed",
+            "1 row exact; 2 changed; 0 not there | passed",
+        ),
+        (
+            Arrival(3, 0, 3, 0, 0, differing=("a", "b"), differences=RowDifferences(changed=3)),
+            "3 rows arrived | passed",
+            (
+                "0 rows exact; 3 changed; 0 not there; every row differs, in a, b: copied wrongly, or all changed since"
+                " | failed"
+            ),
+        ),
+        (
+            Arrival(3, 0, 3, 0, 0, swapped=(("a", "b"),)),
+            "3 rows arrived | passed",
+            "0 rows exact; 3 changed; 0 not there; columns a and b have changed places | failed",
+        ),
+        (
+            Arrival(3, 0, 3, 0, 0, retyped=("b",)),
+            "3 rows arrived | passed",
+            "0 rows exact; 3 changed; 0 not there; column b has values of another type | failed",
+        ),
+        (
+            Arrival(3, 3, 0, 0, 0, renumbered=2),
+            "3 rows arrived | passed",
+            (
+                "3 rows exact; 0 changed; 0 not there; 2 have another rowid, which is all that tells them from others"
+                " | failed"
+            ),
+        ),
+    ],
+)
+def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: Arrival, counts: str, exact: str) -> None:
+    """Of a consolidation that others made, what was changed since is no fault; the rows that differ are named."""
+    compared = replace(copied.compared, done=(), arrivals=[(copied.found.moves[1], arrival)])
+
+    (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)
+
+    assert said([count]) == [f"a.db:tasks -> tasks | 3 rows arrived | {counts}"]
+    assert said([rows]) == [f"a.db:tasks -> tasks | 3 rows exact, but for those changed since | {exact}"]
+    assert count.rows == (None if count.holds else LOST)
+    assert rows.rows == (arrival.differences if arrival.differences.number else None)
+
+
+@pytest.mark.parametrize(("doubled", "outcome"), [(0, "passed"), (2, "failed")])
+def test_rows_that_arrived_twice_are_counted(copied: Copied, doubled: int, outcome: str) -> None:
+    """Beside the keys, each of which is there once."""
+    arrivals = [(copied.found.moves[1], Arrival(3, 3, 0, 0, doubled))]
+
+    unique = compare.no_duplicates(replace(copied.compared, done=(), arrivals=arrivals))
+
+    assert said(unique)[0] == f"a.db:tasks -> tasks | 0 rows doubled | {doubled} rows doubled | {outcome}"
+
+
+def test_difference_is_explained_by_the_rows_of_its_table(copied: Copied) -> None:
+    """Of each table that differs, and of no other."""
+    compared = replace(copied.compared, explain=lambda name: RowDifferences(note=name))
+    copied.con.execute("DELETE FROM log WHERE rowid = 1")
+    copied.con.execute("DELETE FROM own WHERE id = 1")
+
+    observations = [
+        observation
+        for criterion in (compare.rows_counted, compare.rows_exact, compare.no_duplicates, compare.neighbours)
+        for observation in criterion(compared)
+    ]
+
+    notes = {observation.subject: observation.rows.note for observation in observations if observation.rows}
+    assert notes == {"target: log": "log", "log <- a.db:log": "log", "log (no key declared)": "log", "own": "own"}
+
+
+def test_neighbour_with_its_rows_is_not_explained(copied: Copied) -> None:
+    """An index is no row."""
+    copied.con.execute("DROP INDEX own_v")
+
+    own, *_ = compare.neighbours(replace(copied.compared, explain=lambda name: RowDifferences(note=name)))
+
+    assert (own.subject, own.holds, own.rows) == ("own", False, None)
+
+
+def test_digest_that_changed_after_commit_is_explained(copied: Copied) -> None:
+    """By the rows of that table."""
+    before = {"log": copied.own["log"], "tasks": copied.own["log"]}
+    after = before | {"tasks": copied.done[0].change}
+
+    log, tasks = compare.final(after, before, lambda name: RowDifferences(note=name))
+
+    assert (log.holds, log.rows, tasks.holds, tasks.rows) == (True, None, False, RowDifferences(note="tasks"))
+
+
+def test_rows_that_may_be_renumbered_are_digested_without_rowid(bench: Bench) -> None:
+    """Though no key tells them apart."""
+    bench.database(TARGET, "CREATE TABLE t(n)", "INSERT INTO t VALUES(1)")
+    bench.database("a.db", "CREATE TABLE t(n)", "INSERT INTO t VALUES(1), (2)")
+    copied = bench.copied(source("a.db", table("t", rowids="renumber")))
+    copied.con.execute("UPDATE t SET rowid = rowid + 10")
+
+    assert said(compare.rows_exact(copied.compared)) == ["t <- a.db:t | 3 rows, DIGEST | 3 rows, DIGEST | passed"]
+
+
+def test_absence_of_orphans_is_examined_in_each_table(copied: Copied) -> None:
+    """The observation stands for all of them."""
+    (none,) = compare.foreign_keys(copied.compared)
+
+    assert none.examined == len(copied.schema.tables)
+
+
+@pytest.mark.parametrize(
+    ("changes", "observed"),
+    [
+        (["UPDATE own SET v = 'c' WHERE id = 2"], "2 rows, changed since | passed"),
+        (["DELETE FROM own WHERE id = 2"], "1 row, changed since | passed"),
+        (
+            ["DROP INDEX own_v", "ALTER TABLE own ADD COLUMN more"],
+            "2 rows, changed since, other: columns, own_v | failed",
+        ),
+    ],
+)
+def test_neighbour_may_have_other_rows_since(copied: Copied, changes: list[str], observed: str) -> None:
+    """Its application goes on, and keeps to the schema."""
+    for change in changes:
+        copied.con.execute(change)
+
+    own, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+
+    assert said([own]) == [f"own | 2 rows, or changed since by its application | {observed}"]
+    assert own.changed_since is True
+
+
+@pytest.mark.parametrize(
+    ("change", "observed"),
+    [("CREATE INDEX more ON own(v, id)", "passed"), ("DROP INDEX own_v", "failed")],
+)
+def test_neighbour_with_its_rows_may_have_more_indexes_since(copied: Copied, change: str, observed: str) -> None:
+    """It is not changed then."""
+    copied.con.execute(change)
+
+    own, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+
+    other = ", other: own_v" if observed == "failed" else ""
+    assert said([own]) == [f"own | 2 rows, DIGEST | 2 rows, DIGEST{other} | {observed}"]
+    assert own.changed_since is False
+
+
+@pytest.mark.parametrize(("version", "outcome"), [(6, "failed"), (7, "passed"), (8, "passed")])
+def test_user_version_may_rise_since(copied: Copied, version: int, outcome: str) -> None:
+    """No other field of the header may change."""
+    copied.con.execute(f"PRAGMA user_version={version}")
+    copied.con.execute("PRAGMA application_id=8")
+
+    _, *header = compare.neighbours(replace(copied.compared, changed_since=True))
+
+    assert said(header) == [
+        f"target: user_version | at least 7 | {version} | {outcome}",
+        "target: application_id | 0 | 8 | failed",
+        "target: encoding | UTF-8 | UTF-8 | passed",
+    ]
