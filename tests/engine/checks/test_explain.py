@@ -27,6 +27,7 @@ from sqlite_consolidate.engine.run.stages import (
 from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import MASKED, Disclosure, Kind, RowDifferences
 from tests.support.small_workspace import (
     a_request,
@@ -186,10 +187,15 @@ def test_missing_backup_is_said_and_hides_nothing(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
-    [OSError(5, "Input/output error", "/home/user/x"), sqlite3.OperationalError("no /home/user"), ValueError("/home")],
+    ("error", "name"),
+    [
+        (OSError(5, "Input/output error", "/home/user/x"), "Input/output error"),
+        (OSError("/home"), "OSError"),
+        (sqlite3.OperationalError("no /home/user"), "OperationalError"),
+        (ValueError("/home"), "ValueError"),
+    ],
 )
-def test_error_of_an_explanation_is_named_without_its_text(error: Exception) -> None:
+def test_error_of_an_explanation_is_named_without_its_text(error: Exception, name: str) -> None:
     """The text of an error may hold a value or a path."""
 
     def explain() -> RowDifferences:
@@ -198,8 +204,17 @@ def test_error_of_an_explanation_is_named_without_its_text(error: Exception) -> 
     rows = unless_broken(explain)
 
     assert rows.number == 0
-    assert rows.note
-    assert "/home" not in rows.note
+    assert rows.note == f"Which rows differ is not known: they could not be compared ({name})."
+
+
+def test_each_problem_of_an_explanation_is_told() -> None:
+    """By its subject and what is wrong with it."""
+    problems = [Problem("rows-unavailable", subject, "has no rows.", "Wait.") for subject in ("a.db", "b.db")]
+
+    def explain() -> RowDifferences:
+        raise ProblemError(*problems)
+
+    assert unless_broken(explain).note == "a.db: has no rows. b.db: has no rows."
 
 
 def test_damaged_backup_hides_no_failure(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SAME = "Every row is as it was: statements, AUTOINCREMENT marks or the header differ."
+_MANY = "WITH c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 10000) INSERT INTO t SELECT x FROM c"
 
 
 def made(path: Path, *statements: str) -> None:
@@ -107,6 +109,7 @@ def test_rowid_counts_as_the_plan_says(consolidated: Consolidated, rowids: str, 
 
     assert bool(found.number) is differs
     assert [row.kind for row in found.first] == ([Kind.MISSING, Kind.EXTRA] if differs else [])
+    assert found.note == ("" if differs else "No row differs from the backup set in the columns that both have.")
 
 
 @pytest.mark.parametrize(("rowids", "differs"), [("keep", True), ("renumber", False)])
@@ -176,6 +179,33 @@ def test_reading_ends_when_the_run_is_interrupted(consolidated: Consolidated) ->
     assert (found.number, "SQLITE_INTERRUPT" in found.note) == (0, True)
 
 
+@pytest.mark.parametrize("place", ["backup", "target"])
+def test_each_side_is_read_within_the_limits(consolidated: Consolidated, place: str) -> None:
+    """Rows of either may be too many to be read to the end."""
+    create = "CREATE TABLE t(k PRIMARY KEY)"
+    consolidated.source("a", create, *([_MANY] if place == "backup" else []))
+    made(consolidated.root / "main.db", create, *([_MANY] if place == "target" else []))
+    consolidated.limits.interrupted.set()
+
+    note = consolidated.differences().note
+
+    assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
+
+
+@pytest.mark.parametrize("many", ["copy", "dump"])
+def test_dump_is_compared_within_the_limits(tmp_path: Path, many: str) -> None:
+    """Rows of the copy, or those that the dump brings back, may be too many to be read to the end."""
+    for name in ("copy", "dump"):
+        made(tmp_path / f"{name}.db", "CREATE TABLE t(k)", *([_MANY] if name == many else []))
+    copy = dumped(tmp_path, "dump", "copy")
+    limits = Limits()
+    limits.interrupted.set()
+
+    note = reloaded(copy, tmp_path, limits).note
+
+    assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
+
+
 @pytest.mark.parametrize(
     ("before", "now", "note"),
     [
@@ -227,6 +257,18 @@ def test_comparison_of_databases_ends_when_the_run_is_interrupted(tmp_path: Path
     assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
 
 
+def dumped(folder: Path, name: str, copied: str = "") -> DatabaseCopy:
+    """Dump a database, and return the record of a copy that has this dump: itself, or another one."""
+    dump = folder / f"{name}.sql"
+    with (
+        closing(open_existing(folder / f"{name}.db")) as con,
+        dump.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
+    ):
+        write_dump(con, out)
+    copy = f"{copied or name}.db"
+    return DatabaseCopy("source", name, copy, copy, 0, "", "", {}, 0o600, "delete", dump.name)
+
+
 def test_dump_brings_back_bytes_that_are_no_text(tmp_path: Path) -> None:
     """Neither a line end of another system nor what is no UTF-8 makes a difference."""
     made(
@@ -236,11 +278,29 @@ def test_dump_brings_back_bytes_that_are_no_text(tmp_path: Path) -> None:
     )
     made(tmp_path / "odd.db", "CREATE TABLE t(a DEFAULT 'x\r\ny\u2028é')", "INSERT INTO t VALUES('\u2028é')")
     for name in ("a", "odd"):
-        with (
-            closing(open_existing(tmp_path / f"{name}.db")) as con,
-            (tmp_path / f"{name}.sql").open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as out,
-        ):
-            write_dump(con, out)
-        copy = DatabaseCopy("source", name, f"{name}.db", f"{name}.db", 0, "", "", {}, 0o600, "delete", f"{name}.sql")
+        assert reloaded(dumped(tmp_path, name), tmp_path).note == _SAME
 
-        assert reloaded(copy, tmp_path).note == _SAME
+
+def test_dump_is_read_alike_in_every_locale(tmp_path: Path) -> None:
+    """With its line ends as they are, which may stand in a name."""
+    made(tmp_path / "odd.db", 'CREATE TABLE "é\r\n"(a)', """INSERT INTO "é\r\n" VALUES('é')""")
+    copy = dumped(tmp_path, "odd")
+    before = locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        rows = reloaded(copy, tmp_path)
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+
+    assert (rows.number, rows.note) == (0, _SAME)
+
+
+def test_dump_with_a_statement_that_is_no_utf_8_is_not_loaded(tmp_path: Path) -> None:
+    """Only the shell of SQLite can load it; that is no fault of the bytes."""
+    made(tmp_path / "odd.db", "CREATE TABLE t(a DEFAULT 'XX')")
+    copy = dumped(tmp_path, "odd")
+    dump = tmp_path / copy.dump
+    dump.write_bytes(dump.read_bytes().replace(b"XX", b"\xff"))
+
+    note = reloaded(copy, tmp_path).note
+
+    assert note == "Which rows differ is not known: they could not be compared (OperationalError)."
