@@ -178,6 +178,31 @@ def test_change_is_that_of_the_plan() -> None:
     assert failing(judged(change=change)) == {}
 
 
+@pytest.mark.parametrize(("facts", "compared"), [({"verdict": "refused"}, False), ({"verdict": "accepted"}, True)])
+def test_change_of_a_plan_that_was_not_loaded_is_unknown(facts: dict[str, Any], *, compared: bool) -> None:
+    """A run that was refused before that has the plan in its bundle; none can be accepted without it."""
+    record = replace(accepted(), plan={"path": "plan.toml", "sha256": ""}, change={}, criteria=(), **facts)
+    record = replace(record, versions={"sqlite-consolidate": "0.0.1"})
+
+    observed = failing(consistent(BundleContents(Bundle("some.zip", {}), {}, None, record, plan=planned())))
+
+    changes = {f"change: {name}: as in plan.toml" for name in planned().change.model_dump()}
+    assert observed.keys() == (changes if compared else set())
+
+
+def test_lists_of_earlier_runs_and_applications_are_compared() -> None:
+    """As this release writes them; where the plan is lost, nothing is known of applications."""
+    run = accepted().attempts[0]
+    plan = planned(smoke=[{"name": "lists", "run": ["true"]}])
+    twice = {"attempts": (f"each run once, by their beginning: {run.run}, {run.run}", f"{run.run}, {run.run}")}
+    change = plan.change.model_dump()
+
+    assert failing(judged(attempts=(run, run))) == twice
+    assert failing(judged(attempts=(run,), smoke=accepted().smoke, change=change)) == {}
+    unknown = {"smoke: WMS CLI": ("a smoke test of the plan", "no such test in it")}
+    assert failing(judged(attempts=(run,), smoke=accepted().smoke, change=change, plan=plan)) == unknown
+
+
 _COMPLETE: dict[str, Any] = {"verdict": "accepted", "change": planned().change.model_dump()}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks import compare, compare_structure
 from tests.support.databases import TARGET, source, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlite_consolidate.observation import Observation
     from tests.support.databases import Bench, Copied
 
@@ -59,3 +62,9 @@ def every(copied: Copied) -> dict[str, list[Observation]]:
         "triggers_in_place": compare_structure.triggers_in_place(compared),
         "marks_carried": compare.marks_carried(compared),
     }
+
+
+def said(seen: Iterable[Observation]) -> list[str]:
+    """Return subject, expected, observed and outcome of each; of digests and seconds only that they are there."""
+    lines = [f"{one.subject} | {one.expected} | {one.observed} | {one.outcome}" for one in seen]
+    return [re.sub(r"[0-9a-f]{64}", "DIGEST", re.sub(r"\d+\.\d\d s", "SECONDS", line)) for line in lines]

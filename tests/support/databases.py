@@ -156,7 +156,7 @@ class Bench:
 
 def wrong(observations: list[Observation]) -> list[str]:
     """Return the subjects whose observation does not hold; nothing that was looked at is no answer."""
-    assert observations
+    assert {type(one.holds) for one in observations} == {bool}
     return [one.subject for one in observations if not one.holds]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,6 +18,7 @@ from sqlite_consolidate.engine.backup.copy_contents import (
 )
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
+from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
 from tests.support.small_workspace import build, execute, plan_of
 
 if TYPE_CHECKING:
@@ -168,3 +170,19 @@ def test_a_look_says_what_it_was_told_to_read(archive: Path, copy: DatabaseCopy,
     assert digest_or_reason(archive) == read_contents(archive).digest
     assert digest_or_reason(archive, lambda _: contents_of_copy(copy, folder)) == PROVED
     assert digest_or_reason(archive.with_name("dangling.db")) == "no such file"
+
+
+def test_copies_are_read_within_the_limits(copy: DatabaseCopy, folder: Path, archive: Path, notes: Facts) -> None:
+    """Whatever has to be read because no proof holds for it, or to see whether one does."""
+    over = Limits(Deadline(until=-math.inf))
+    proved = replace(copy, digest=notes.digest)
+    changed = replace(copy, sha256="0" * 64, dump_sha256="0" * 64)
+
+    for read, of_set in ((contents_of_copy, changed), (contents_of_dump, changed)):
+        assert read(of_set, folder).digest == notes.digest
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            read(of_set, folder, over)
+    for of_set in (proved, changed):
+        assert read_contents_using_backup(archive, of_set, folder).digest == notes.digest
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            read_contents_using_backup(archive, of_set, folder, over)

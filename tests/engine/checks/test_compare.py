@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,8 +13,12 @@ from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.plan.model import RequiredTable
-from tests.support.comparisons import consolidation, every
+from tests.support.comparisons import consolidation, every, said
 from tests.support.databases import TARGET, Bench, Copied, source, table, wrong
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.checks.compare import Compared
+    from sqlite_consolidate.plan.model import Plan
 
 
 @pytest.fixture
@@ -91,6 +96,10 @@ def test_one_difference_turns_its_comparisons_red(copied: Copied, change: str, e
         ),
         (
             ["DROP INDEX by_a"], ["CREATE UNIQUE INDEX by_a ON tasks(a DESC)"],
+            {"indexes_created": ["tasks: by_a"], "schema_as_planned": ["tasks: indexes"]},
+        ),
+        (
+            ["DROP INDEX by_a"], ["CREATE UNIQUE INDEX by_a ON [tasks](a)"],
             {"indexes_created": ["tasks: by_a"], "schema_as_planned": ["tasks: indexes"]},
         ),
         (
@@ -249,3 +258,188 @@ def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) ->
         seen = compare.final(read_contents(con).tables, verified)
         assert wrong(seen) == ["target: tasks", "target: runs"]
         assert seen[-1].observed == "no such table"
+
+
+SHAPES = (
+    "CREATE TABLE t(a INT NOT NULL DEFAULT 1, b TEXT CHECK(b <> ''), c UNIQUE, d, PRIMARY KEY(a, b), CHECK(a > 0))",
+    "CREATE INDEX of_d ON t(d)",
+    "CREATE TRIGGER up AFTER INSERT ON t BEGIN SELECT 1; END",
+)
+
+
+def remade(bench: Bench, *statements: str) -> Compared:
+    """Return a target that others made, with these statements in place of those of its only source."""
+    bench.database(TARGET, "CREATE TABLE own(v)")
+    bench.database("a.db", *SHAPES)
+    copied = bench.copied(source("a.db", "t"))
+    copied.con.execute("DROP TABLE t")
+    for statement in statements:
+        copied.con.execute(statement)
+    return replace(copied.compared, changed_since=True)
+
+
+def plan_of_t(bench: Bench) -> Plan:
+    """Return the plan of that source."""
+    return bench.plan(source("a.db", "t"))
+
+
+def test_table_in_other_words_is_as_it_was_foretold(bench: Bench) -> None:
+    """Its index may have another name, and so may its trigger; columns may be in another order."""
+    compared = remade(
+        bench,
+        "CREATE TABLE T(d, c, b TEXT, a int DEFAULT 1 NOT NULL, UNIQUE(c), PRIMARY KEY(A, b), CHECK(b <> ''),"
+        " CHECK((a > 0)))",
+        "CREATE INDEX other ON t(d)",
+        "CREATE TRIGGER other AFTER INSERT ON t BEGIN SELECT 1; END",
+    )
+
+    up = SHAPES[2]
+    assert said(compare_structure.tables_created(compared, plan_of_t(bench))) == ["t | 4 columns | 4 columns | passed"]
+    assert said(compare_structure.indexes_created(compared)) == [f"t: of_d | {SHAPES[1]} | {SHAPES[1]} | passed"]
+    shape = "4 columns: a INT NOT NULL key 1 default 1, b TEXT key 2, c, d"
+    assert said(compare_structure.schema_as_planned(compared)) == [f"t | {shape} | {shape} | passed"]
+    assert said(compare_structure.triggers_in_place(compared)) == [f"trigger up | {up} | {up} | passed"]
+
+
+def test_columns_that_differ_are_told_alone(bench: Bench) -> None:
+    """Each with its properties that differ; a further one is told as well."""
+    compared = remade(
+        bench,
+        "CREATE TABLE t(a INT, c TEXT NOT NULL UNIQUE, more INT, PRIMARY KEY(a)) STRICT, WITHOUT ROWID",
+    )
+
+    (shape,) = compare_structure.tables_created(compared, plan_of_t(bench))
+
+    wanted = ["column a: default 1", "column b", "column c: no type, NULL allowed", "column d", "no column more"]
+    there = ["column a: no default", "no column b", "column c: type TEXT, NOT NULL", "no column d", "column more"]
+    wanted += ["not STRICT", "not WITHOUT ROWID"]
+    there += ["STRICT", "WITHOUT ROWID"]
+    assert (shape.subject, shape.holds) == ("t", False)
+    assert (shape.expected, shape.observed) == ("; ".join(wanted), "; ".join(there))
+    assert said(compare_structure.indexes_created(compared)) == [
+        f"t: of_d | {SHAPES[1]} | no such index on this table | failed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "differing"),
+    [
+        (
+            "b TEXT, c UNIQUE, d CHECK(d > 0) CHECK(d < 9), PRIMARY KEY(a, b)",
+            ["t: CHECK | a > 0, b <> '' | d < 9, d > 0 | failed"],
+        ),
+        ("b TEXT, c UNIQUE, d, CHECK(a > 0), PRIMARY KEY(a, b)", ["t: CHECK | b <> '' | none | failed"]),
+        (
+            "b TEXT CHECK(b <> ''), c, d, CHECK(a > 0), PRIMARY KEY(a, b)",
+            ["t: UNIQUE(c) | on this table | no such index | failed"],
+        ),
+        (
+            "b TEXT CHECK(b <> ''), c UNIQUE, d COLLATE NOCASE, CHECK(a > 0), PRIMARY KEY(a, b COLLATE NOCASE)",
+            [
+                "t: COLLATE | none | d nocase | failed",
+                "t: PRIMARY KEY(a, b) | on this table | no such index | failed",
+            ],
+        ),
+        ("b TEXT CHECK(b <> ''), c UNIQUE, d, more CHECK(more > 0) CHECK(more < 9), CHECK(a > 0), PRIMARY KEY(a)", []),
+        ("c UNIQUE, d, more CHECK(more > 0), CHECK(a > 0)", []),
+    ],
+)
+def test_declaration_that_differs_is_told_by_its_kind(bench: Bench, columns: str, differing: list[str]) -> None:
+    """What belongs to a lost column, or to a lost key, is told with the columns."""
+    compared = remade(bench, f"CREATE TABLE t(a INT NOT NULL DEFAULT 1, {columns})")
+
+    observations = compare_structure.schema_as_planned(compared)
+
+    assert [text for text in said(observations) if not text.endswith(" | passed")] == differing
+    assert [seen.holds for seen in observations] == [not differing] * max(1, len(differing))
+    assert wrong(compare_structure.indexes_created(compared)) == ["t: of_d"]
+
+
+def test_neighbour_is_told_by_each_kind_that_differs(bench: Bench) -> None:
+    """By its columns, what they declare, and its indexes: by their name, or as constraints."""
+    bench.database(
+        TARGET,
+        "CREATE TABLE own(a CHECK(a > 0), b UNIQUE, c PRIMARY KEY, UNIQUE(a, b))",
+        "CREATE INDEX named ON own(a)",
+        "CREATE TABLE other(a)",
+        "CREATE INDEX of_expression ON other(a + 1)",
+    )
+    bench.database("a.db", "CREATE TABLE t(n)")
+    copied = bench.copied(source("a.db", "t"))
+    for statement in ("DROP TABLE own", "CREATE TABLE own(a, b, c, d)", "DROP INDEX of_expression"):
+        copied.con.execute(statement)
+
+    own, other, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+
+    kinds = "columns, CHECK, named, UNIQUE(a, b), PRIMARY KEY(c), UNIQUE(b)"
+    assert own.observed.partition("other: ")[2] == kinds
+    assert other.observed.partition("other: ")[2] == "of_expression"
+
+
+def test_neighbour_is_no_table_of_the_plan(bench: Bench) -> None:
+    """What differs in it is told once, by the comparison of neighbours."""
+    bench.database(TARGET, "CREATE TABLE own(v)", "CREATE TABLE t(n)")
+    bench.database("a.db", "CREATE TABLE t(n)")
+    copied = bench.copied(source("a.db", "t"))
+    for statement in ("DROP TABLE own", "CREATE TABLE own(v CHECK(v > 0))", "CREATE TABLE more(n)"):
+        copied.con.execute(statement)
+
+    compared = replace(copied.compared, changed_since=True)
+
+    assert [compared.is_neighbour(name) for name in ("OWN", "T", "more")] == [True, False, False]
+    assert said(compare_structure.schema_as_planned(compared)) == [
+        "more | not in the target | an unplanned table | failed",
+        "t | 1 column: n | 1 column: n | passed",
+    ]
+
+
+def test_target_without_a_table_of_the_plan_is_not_examined(bench: Bench) -> None:
+    """Or needs not be, where the plan names none."""
+    compared = remade(bench)
+    lost = compare_structure.schema_as_planned(compared)
+    indexes = compare_structure.indexes_created(compared)
+    bench.database("b.db", "CREATE TABLE t(n)")
+    nothing = replace(bench.copied(source("b.db")).compared, changed_since=True)
+
+    assert said(lost) == ["target | examined | no table of the plan is in the target | not examined"]
+    assert said(indexes) == [f"t: of_d | {SHAPES[1]} | no such index on this table | failed"]
+    assert said(compare_structure.schema_as_planned(nothing)) == [
+        "target | nothing demanded | the plan names no table | not required"
+    ]
+
+
+def test_trigger_and_view_that_differ_are_told_as_they_are(bench: Bench) -> None:
+    """A statement in its place is told, or that none is there."""
+    later = "CREATE TRIGGER up AFTER DELETE ON t BEGIN SELECT 2; END"
+    bare = "CREATE TABLE t(a, b, c, d)"
+
+    changed = compare_structure.triggers_in_place(remade(bench, bare, later))
+    (bench.root / TARGET).unlink()
+    (bench.root / "a.db").unlink()
+    gone = compare_structure.triggers_in_place(remade(bench, bare))
+
+    assert said(changed) == [f"trigger up | {SHAPES[2]} | {later} | failed"]
+    assert said(gone) == [f"trigger up | {SHAPES[2]} | missing | failed"]
+
+
+def test_foreign_key_that_differs_is_told_with_both(bench: Bench) -> None:
+    """Its columns in the parent are looked up on both sides."""
+    bench.database("a.db", "CREATE TABLE p(k PRIMARY KEY)", "CREATE TABLE c(k REFERENCES p ON DELETE CASCADE)")
+    copied = bench.copied(source("a.db", "p", "c"))
+    for statement in ("DROP TABLE c", "CREATE TABLE c(k REFERENCES P)"):
+        copied.con.execute(statement)
+
+    observations = compare_structure.schema_as_planned(replace(copied.compared, changed_since=True))
+
+    actions = "(k) references p(k) on update NO ACTION on delete"
+    assert said(observations)[1:] == [f"c: FOREIGN KEY | {actions} CASCADE | {actions} NO ACTION | failed"]
+
+
+def test_further_tables_are_no_fault_where_neighbours_are_not_known(bench: Bench) -> None:
+    """Without the original target nobody can tell whose they are."""
+    known = remade(bench, SHAPES[0], "CREATE TABLE stray(n)")
+    unknown = replace(known, survey=replace(known.survey, target=None))
+
+    assert (known.knows_neighbours, unknown.knows_neighbours) == (True, False)
+    assert wrong(compare_structure.schema_as_planned(known)) == ["stray"]
+    assert wrong(compare_structure.schema_as_planned(unknown)) == []

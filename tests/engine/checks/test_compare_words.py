@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,14 +10,8 @@ from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.checks.arrivals import Arrival
 from sqlite_consolidate.row_differences import RowDifferences
-from tests.support.comparisons import consolidation, every
+from tests.support.comparisons import consolidation, every, said
 from tests.support.databases import TARGET, Bench, Copied, source, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sqlite_consolidate.observation import Observation
-
 
 AS_OFTEN = "rows, equal ones as often as before"
 
@@ -28,12 +20,6 @@ AS_OFTEN = "rows, equal ones as often as before"
 def copied(bench: Bench) -> Copied:
     """A consolidation, as it is before COMMIT."""
     return consolidation(bench)
-
-
-def said(seen: Iterable[Observation]) -> list[str]:
-    """Return subject, expected, observed and outcome of each; of digests and seconds only that they are there."""
-    lines = [f"{one.subject} | {one.expected} | {one.observed} | {one.outcome}" for one in seen]
-    return [re.sub(r"[0-9a-f]{64}", "DIGEST", re.sub(r"\d+\.\d\d s", "SECONDS", line)) for line in lines]
 
 
 def red(copied: Copied) -> list[str]:

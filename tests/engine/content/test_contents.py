@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.contents import Reader, has_wal, read_contents, same_pages
+from sqlite_consolidate.engine.content import contents as content
+from sqlite_consolidate.engine.content.contents import (
+    Reader,
+    bytes_of,
+    has_wal,
+    load_contents,
+    read_contents,
+    same_pages,
+)
 from sqlite_consolidate.engine.content.digest import digest_file
+from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
 from tests.support.small_workspace import execute
 
 if TYPE_CHECKING:
@@ -102,3 +112,61 @@ def test_rows_in_the_wal_count(path: Path) -> None:
 
     assert has_wal(path)
     assert reader.content(path).tables["t"].rows == first.tables["t"].rows - 1
+
+
+def test_copy_that_ends_with_its_header_is_not_the_whole(path: Path) -> None:
+    """Nothing follows there that could differ."""
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes()[:100])
+
+    assert not same_pages(path, copy)
+    assert same_pages(copy, copy)
+
+
+@pytest.mark.parametrize(("size", "counts"), [(0, False), (1, True)])
+def test_empty_wal_adds_nothing(path: Path, size: int, *, counts: bool) -> None:
+    """SQLite leaves one behind where it may not remove it."""
+    path.with_name("a.db-wal").write_bytes(b"x" * size)
+
+    assert has_wal(path) is counts
+
+
+@pytest.mark.parametrize("threshold", [0, 16_000_000])
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.6, 1.0])
+def test_bytes_of_a_database_tell_each_change(
+    path: Path, monkeypatch: pytest.MonkeyPatch, threshold: int, share: float
+) -> None:
+    """Wherever in the file it is, and whether or not its halves are read at the same time."""
+    monkeypatch.setattr(content, "WORTH_A_PROCESS", threshold)
+    before = bytes_of(path)
+    assert bytes_of(path) == before
+
+    changed = bytearray(path.read_bytes())
+    changed[round(share * (len(changed) - 1))] ^= 1
+    path.write_bytes(changed)
+
+    assert bytes_of(path) != before
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_bytes_of_a_database_are_those_of_its_sidecars_too(path: Path, suffix: str) -> None:
+    """A hot journal or a WAL makes another state of it."""
+    before = bytes_of(path)
+
+    path.with_name(path.name + suffix).write_bytes(b"x")
+
+    assert bytes_of(path) != before
+
+
+def test_contents_are_read_within_the_limits(path: Path) -> None:
+    """Of a file, of a file that is known by its bytes, and of what a dump brings back."""
+    over = Limits(Deadline(until=-math.inf))
+    dump = path.with_name("a.sql")
+    dump.write_text("BEGIN;\nCREATE TABLE t(a);\nCOMMIT;\n", "utf-8")
+    assert load_contents(dump).tables["t"].rows == 0
+
+    for read in (read_contents, lambda file, limits: Reader(limits).content(file)):
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            read(path, over)
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        load_contents(dump, over)

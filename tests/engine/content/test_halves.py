@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.content import contents as content
-from sqlite_consolidate.engine.content.contents import digest_file_tables, lower_halves
+from sqlite_consolidate.engine.content.contents import digest_file_tables, lower_halves, read_contents
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_tables
+from sqlite_consolidate.engine.content.worker import Aside
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
+from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema import read
 
 if TYPE_CHECKING:
@@ -88,3 +90,27 @@ def test_nobody_can_commit_while_the_halves_are_read(path: Path, monkeypatch: py
         digest_file_tables(path, con, read(con))
 
     assert tried == ["database is locked"] * len(TABLES)
+
+
+@pytest.mark.parametrize(("journal", "processes"), [("delete", 1), ("wal", 0)])
+def test_second_process_reads_within_the_limits(
+    path: Path, monkeypatch: pytest.MonkeyPatch, journal: str, processes: int
+) -> None:
+    """Where a file has a WAL there is none, since it could see another state."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute(f"PRAGMA journal_mode={journal}").fetchone()
+    started: list[tuple[str, Path, Limits]] = []
+
+    class Noted(Aside):
+        def __init__(self, task: str, path: Path, limits: Limits) -> None:
+            started.append((task, path, limits))
+            super().__init__(task, path, limits=limits)
+
+    monkeypatch.setattr(content, "Aside", Noted)
+    limits = Limits()
+
+    assert read_contents(path, limits).tables["plain"].rows == 99
+
+    assert [(task, path, noted is limits) for task, path, noted in started] == [
+        ("lower halves", path, True)
+    ] * processes
