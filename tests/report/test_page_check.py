@@ -160,7 +160,8 @@ def test_bundle_without_page_or_record_has_nothing_to_compare(record: Record) ->
 def test_page_is_compared_alike_in_every_locale(record: Record) -> None:
     """Its styles have letters beyond those of the locale C."""
     text = whole_page(record)
-    before = locale.setlocale(locale.LC_CTYPE, "C")
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
     try:
         observations = faithful(bundle(record, text))
     finally:

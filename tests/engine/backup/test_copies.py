@@ -230,7 +230,8 @@ def test_a_dump_is_the_same_in_every_locale(notes: Facts, folder: Path) -> None:
     copy = copy_database(notes, folder)
     execute(folder / copy.copy, "INSERT INTO notes VALUES('é', 'a' || char(13, 10) || 'b')")
     execute(folder / copy.copy, "CREATE TABLE odd(\r\n v\r\n)")
-    before = locale.setlocale(locale.LC_CTYPE, "C")
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
     try:
         dumped = dump_database(copy, folder)
     finally:

@@ -285,7 +285,8 @@ def test_dump_is_read_alike_in_every_locale(tmp_path: Path) -> None:
     """With its line ends as they are, which may stand in a name."""
     made(tmp_path / "odd.db", 'CREATE TABLE "é\r\n"(a)', """INSERT INTO "é\r\n" VALUES('é')""")
     copy = dumped(tmp_path, "odd")
-    before = locale.setlocale(locale.LC_CTYPE, "C")
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
     try:
         rows = reloaded(copy, tmp_path)
     finally:
