@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.audit import records
 
+import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Plan
@@ -21,6 +21,7 @@ from sqlite_consolidate.report.html.page import STYLES, page
 from sqlite_consolidate.report.html.page_file import Surround, environment, own_styles, page_file, title
 from sqlite_consolidate.report.html.page_scripts import script_digest
 from sqlite_consolidate.report.records import DIGESTS, limits
+from tests.support.reports import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +54,7 @@ PLAN = {
 @pytest.fixture
 def record() -> Record:
     """An accepted run of this release, with the pytest-html that is installed."""
-    versions = {"sqlite-consolidate": migration.__version__, "pytest-html": version("pytest-html"), "a": "<1>"}
+    versions = {"sqlite-consolidate": sqlite_consolidate.__version__, "pytest-html": version("pytest-html"), "a": "<1>"}
     return replace(records.accepted(), versions=versions)
 
 
