@@ -1,0 +1,145 @@
+"""A project with a package and a marker of our names runs its own tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.support.whole_run import DEADLINE, LIGHT, REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = "sqlite_consolidate"
+DISTRIBUTION = "sqlite_consolidate-0.dist-info"
+CONFIGURATION = """
+[tool.pytest.ini_options]
+testpaths = ["tests"]
+strict_markers = true
+strict_config = true
+filterwarnings = ["error"]
+markers = ["migrate: takes birds to the south"]
+"""
+FLOCK = '''"""Birds."""\n\nFLOCK = ("duck", "goose")\n'''
+TESTS = """
+import pytest
+
+import migration
+from migration.engine import FLOCK
+
+
+def test_flock_is_complete():
+    assert FLOCK == ("duck", "goose")
+
+
+@pytest.mark.migrate
+def test_flock_flies_south(pytestconfig):
+    assert migration.__file__.startswith(str(pytestconfig.rootpath))
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment of an interpreter that has this package installed.
+
+    ``.ci/run`` builds a real wheel. Here its files are copied, and the entry points are those of pyproject.toml. What
+    this interpreter has installed of this project is left out, because it may be of another version.
+    """
+    site = tmp_path_factory.mktemp("site")
+    copytree(_source(), site / PACKAGE, ignore=ignore_patterns("__pycache__"))
+    copytree(REPOSITORY / "tests" / "stages", site / PACKAGE / "stages", ignore=ignore_patterns("__pycache__"))
+    (site / DISTRIBUTION).mkdir()
+    (site / DISTRIBUTION / "METADATA").write_text("Metadata-Version: 2.1\nName: sqlite-consolidate\nVersion: 0\n")
+    (site / DISTRIBUTION / "entry_points.txt").write_text("\n".join(_entry_points()))
+    for installed in _installed():
+        (site / installed.name).symlink_to(installed)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    return kept | LIGHT | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _source() -> Path:
+    """Return the folder of the package."""
+    module = sys.modules[PACKAGE].__file__
+    assert module is not None
+    return Path(module).parent
+
+
+def _entry_points() -> Iterator[str]:
+    """Yield the lines of the wheel's entry_points.txt."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    groups = {"console_scripts": project.get("scripts", {}), **project["entry-points"]}
+    for group, points in groups.items():
+        yield f"[{group}]"
+        yield from (f"{name} = {place}" for name, place in points.items())
+
+
+def _installed() -> Iterator[Path]:
+    """Yield what is installed for this interpreter, except this project."""
+    for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for path in Path(folder).iterdir():
+            if PACKAGE not in path.name and path.name != "__pycache__":
+                yield path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a project with a package ``migration`` and a marker ``migrate``."""
+    root = tmp_path / "birds"
+    (root / "migration").mkdir(parents=True)
+    (root / "tests").mkdir()
+    (root / "pyproject.toml").write_text(CONFIGURATION)
+    (root / "migration" / "__init__.py").write_text('"""Moves birds."""\n')
+    (root / "migration" / "engine.py").write_text(FLOCK)
+    (root / "tests" / "test_flock.py").write_text(TESTS)
+    return root
+
+
+def counts(project: Path, environment: dict[str, str], *args: str) -> tuple[int, int, int]:
+    """Return the exit code of pytest in the project, its tests, and those not passed."""
+    # -S: what this interpreter has installed is reached through PYTHONPATH alone.
+    command = [sys.executable, "-S", "-m", "pytest", "-p", "no:cacheprovider", "--junitxml=../junit.xml", *args]
+    ran = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
+    file = project.parent / "junit.xml"
+    assert file.is_file(), ran.stdout + ran.stderr
+    suite = ET.parse(file).getroot()[0].attrib
+    return ran.returncode, int(suite["tests"]), sum(int(suite[kind]) for kind in ("failures", "errors", "skipped"))
+
+
+@pytest.mark.parametrize(
+    ("args", "tests"),
+    [((), 2), (("-m", "migrate"), 1), (("-m", "not migrate"), 1), (("tests/test_flock.py",), 2)],
+    ids=["bare", "marker", "without-marker", "path"],
+)
+def test_project_with_a_package_migration_runs_its_tests(
+    project: Path, environment: dict[str, str], args: tuple[str, ...], tests: int
+) -> None:
+    """Its package and its marker are its own, and no run of ours begins beside them."""
+    before = sorted(path.relative_to(project) for path in project.rglob("*"))
+
+    ran = counts(project, environment, *args)
+
+    assert ran == (0, tests, 0)
+    assert sorted(path.relative_to(project) for path in project.rglob("*")) == before
+
+
+def test_plugin_is_active_beside_a_package_migration(project: Path, environment: dict[str, str]) -> None:
+    """Without this, the tests above would pass where the package is not installed at all."""
+    command = [sys.executable, "-S", "-m", "pytest", "-p", "no:cacheprovider", "--trace-config", "--collect-only"]
+
+    ran = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "sqlite-consolidate-0 at " in ran.stdout
