@@ -10,7 +10,8 @@ from sqlite_consolidate.inventory import inspection as looks
 from sqlite_consolidate.inventory.discovery import find
 from sqlite_consolidate.inventory.inspection import Database, look
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take
-from tests.support.whole_run import execute, other_process
+from tests.support.processes import other_process
+from tests.support.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

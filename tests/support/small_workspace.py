@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,10 +14,10 @@ from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.stages import FINAL, stages_of
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.plan.loader import load, sha256
+from tests.support.processes import die
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.pipeline import Pipeline
@@ -204,48 +201,3 @@ class DyingLedger(Ledger):
         if event == wanted and len(self.all(event)) == times - 1:
             die()
         super().note(event, **facts)
-
-
-def die() -> None:
-    """End this process as a power cut does, without a word to anybody."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def in_a_child(act: Callable[[], object]) -> int:
-    """Do something in a process of its own; return how it ended: 0, 1 after an exception, -9 when it was killed."""
-    child = os.fork()
-    if not child:
-        try:
-            act()
-        except BaseException:  # noqa: BLE001 -- a forked child must never return into pytest
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-_CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate"}
-
-
-def dies_at_change(act: Callable[[], object], number: int) -> bool:
-    """Do something in a process that is killed before its ``number``-th change of a file; return whether it was.
-
-    Counted are the changes Python makes: names, folders, permissions, files opened for writing. 1 is the first.
-    """
-
-    def counted() -> None:
-        left = [number]
-
-        def watch(event: str, arguments: tuple[Any, ...]) -> None:
-            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING
-            if event in _CHANGES or writes:
-                left[0] -= 1
-                if not left[0]:
-                    die()
-
-        sys.addaudithook(watch)
-        act()
-
-    ended = in_a_child(counted)
-    assert ended in (0, -signal.SIGKILL), "the child failed by itself"
-    return ended != 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import psutil  # noqa: F401 -- imported before the fork: the user of the child may not be able to read it
 
-from tests.support.small_workspace import in_a_child
+from tests.support.processes import in_a_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -273,21 +273,6 @@ def execute(path: Path, sql: str) -> None:
         con.executescript(sql)
 
 
-@contextlib.contextmanager
-def other_process(path: Path, sql: str) -> Iterator[int]:
-    """Lend the id of a process that has a database open, after it has run ``sql`` on it."""
-    code = (
-        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
-        "con.execute(sys.argv[2]).fetchall(); print('open', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", code, str(path), sql]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        yield process.pid
-        process.communicate("")
-
-
 class Before:
     """A plugin that does something before a stage is performed or a criterion is checked, and may undo it afterwards.
 

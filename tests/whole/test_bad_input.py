@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.processes import other_process
 from tests.support.thorough import thorough
-from tests.support.whole_run import Workspace, other_process
+from tests.support.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,33 +12,17 @@ import pytest
 from sqlite_consolidate.engine.checks import hot_journal
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, has_hot_journal
 from sqlite_consolidate.plan.loader import load
-from tests.support.small_workspace import in_a_child
+from tests.support.processes import connected, die_in_a_transaction
 from tests.support.thorough import thorough
 
 if TYPE_CHECKING:
-    import sqlite3
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.whole_run import Ran, Workspace
-else:
-    from sqlite_utils.utils import sqlite3
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and SIGKILL")
-
-
-def die_in_a_transaction(database: Path) -> None:
-    """Let a process write half of a transaction into the database itself, and be killed there."""
-
-    def _die() -> None:
-        con = sqlite3.connect(database, isolation_level=None)
-        con.execute("PRAGMA cache_size=1")
-        con.execute("BEGIN")
-        con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    assert in_a_child(_die) == -signal.SIGKILL
-    assert has_hot_journal(database)
 
 
 def findings(ran: Ran) -> str:
@@ -127,7 +109,7 @@ def test_a_transaction_that_somebody_is_in_is_left_alone(workspace: Workspace) -
     """It looks the same on disk; the living process is named, and its transaction goes on."""
     with in_a_transaction(workspace.root / "old.db") as process:
         ran = workspace.run("migrate")
-        process.communicate("commit")
+        process.communicate("COMMIT")
 
     assert ran.exit == 4, ran.text
     assert str(process.pid) in ran.text
@@ -138,15 +120,8 @@ def test_a_transaction_that_somebody_is_in_is_left_alone(workspace: Workspace) -
 @contextlib.contextmanager
 def in_a_transaction(database: Path) -> Iterator[subprocess.Popen[str]]:
     """Lend a process that has written half of a transaction, and commits once it is told to."""
-    code = (
-        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
-        "con.execute('PRAGMA cache_size=1'); con.execute('BEGIN');"
-        "con.execute('CREATE TABLE big AS SELECT randomblob(100000)'); print('open', flush=True);"
-        "sys.stdin.read(); con.execute('COMMIT')"
-    )
-    command = [sys.executable, "-c", code, str(database)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
+    statements = ("PRAGMA cache_size=1", "BEGIN", "CREATE TABLE big AS SELECT randomblob(100000)")
+    with connected(database, *statements) as other:
+        assert other.answer == "ready"
         assert has_hot_journal(database)
-        yield process
+        yield other.process

@@ -9,8 +9,9 @@ import pytest
 
 from sqlite_consolidate.sample.build import build
 from tests.support.inventory_folder import folder
+from tests.support.processes import other_process
 from tests.support.thorough import thorough
-from tests.support.whole_run import Before, Workspace, execute, other_process
+from tests.support.whole_run import Before, Workspace, execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.whole_run import Before, Workspace, other_process
+from tests.support.processes import other_process
+from tests.support.whole_run import Before, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,6 +22,7 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from sqlite_consolidate.problem import ProblemError
+from tests.support.processes import die, dies_at_change, in_a_child
 from tests.support.small_workspace import (
     SET,
     STAMP,
@@ -32,10 +33,7 @@ from tests.support.small_workspace import (
     consolidated,
     crashed,
     database,
-    die,
-    dies_at_change,
     execute,
-    in_a_child,
     plan_of,
     reach,
     state,

@@ -29,7 +29,8 @@ from sqlite_consolidate.engine.content.contents import digest_or_reason, load_co
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP
 from sqlite_consolidate.problem import ProblemError
-from tests.support.small_workspace import a_run, build, consolidate, die, execute, in_a_child, plan_of
+from tests.support.processes import die, in_a_child
+from tests.support.small_workspace import a_run, build, consolidate, execute, plan_of
 
 if TYPE_CHECKING:
     import sqlite3

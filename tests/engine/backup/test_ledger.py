@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from tests.support.small_workspace import die, in_a_child
+from tests.support.processes import die, in_a_child
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy, Manifest
 from sqlite_consolidate.problem import ProblemError
-from tests.support.small_workspace import dies_at_change
+from tests.support.processes import dies_at_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable

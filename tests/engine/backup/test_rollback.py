@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import resource
 import signal
-import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +21,7 @@ from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.problem import ProblemError
-from tests.support.other_process import stranger
+from tests.support.processes import die, in_a_child, other_process, stranger
 from tests.support.small_workspace import (
     CREATE_NOTES,
     CREATE_TASKS,
@@ -34,15 +32,12 @@ from tests.support.small_workspace import (
     consolidate,
     consolidated,
     database,
-    die,
     execute,
-    in_a_child,
     state,
 )
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
 
     from sqlite_consolidate.engine.run.stages import Stage
     from tests.support.small_workspace import State
@@ -57,16 +52,6 @@ EDITED = ("code-changed", "app/notes.py")
 CREATED_AGAIN = ("created-again", "logs/notes.db")
 DAMAGED = ("copy-damaged", f"{NAME}/databases/target.db")
 
-HOLD = """
-import sys
-from sqlite_utils.utils import sqlite3
-con = sqlite3.connect(sys.argv[1], isolation_level=None)
-for statement in sys.argv[2:]:
-    con.execute(statement).fetchone()
-print("open", flush=True)
-sys.stdin.read()
-"""
-
 
 @pytest.fixture
 def before(consolidation: tuple[Path, State]) -> State:
@@ -79,16 +64,6 @@ def root(consolidated_copy: Path, before: State) -> Path:
     """The small workspace, consolidated."""
     assert state(consolidated_copy) != before
     return consolidated_copy
-
-
-@contextlib.contextmanager
-def another_process(path: Path, *statements: str) -> Iterator[Popen[str]]:
-    """Have the database open elsewhere, after these statements."""
-    with Popen([sys.executable, "-c", HOLD, path, *statements], stdin=PIPE, stdout=PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        yield process
-        process.communicate()
 
 
 def everything(root: Path) -> dict[str, bytes]:
@@ -369,7 +344,7 @@ def test_a_stale_wal_beside_an_archive_is_not_played_back(root: Path, before: St
 def test_an_archive_that_somebody_works_in_is_refused(root: Path) -> None:
     """Its newest rows are in the sidecar: it is closed first, by whoever opened it."""
     archive = (root / ARCHIVED).name
-    with another_process(root / ARCHIVED, "PRAGMA journal_mode=WAL", "DELETE FROM tasks"):
+    with other_process(root / ARCHIVED, "PRAGMA journal_mode=WAL", "DELETE FROM tasks"):
         text = refused(root, ("archive-opened", archive))
 
     assert f"{archive}-wal and {archive}-shm lie beside it" in text
@@ -426,7 +401,7 @@ def test_a_target_that_is_in_use_is_refused_in_words(
 ) -> None:
     """It neither hangs nor puts half of it back: names and code stay as the migration left them."""
     monkeypatch.setattr("sqlite_consolidate.engine.sqlite.connections.BUSY_SECONDS", 0.2)
-    with another_process(root / "workspace.db", *statements):
+    with other_process(root / "workspace.db", *statements):
         names = sorted(path.name for path in root.rglob("*"))
         code = (root / "app/tasks.py").read_bytes()
 
@@ -655,7 +630,7 @@ def test_a_source_that_is_locked_is_refused_in_words(tmp_path: Path, monkeypatch
     root = build(tmp_path / "workspace")
     consolidate(a_run(root), until=REFERENCES)
     fill = "CREATE TABLE half AS SELECT randomblob(100000)"
-    with another_process(root / "logs/tasks.db", "PRAGMA cache_size=1", "BEGIN EXCLUSIVE", fill):
+    with other_process(root / "logs/tasks.db", "PRAGMA cache_size=1", "BEGIN EXCLUSIVE", fill):
         with pytest.raises(ProblemError) as caught:
             put_back(root, root / SET)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,30 +11,10 @@ from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.problem import ProblemError
+from tests.support.processes import die_in_a_transaction, other_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-# Another process: runs SQL on a database, says "ready", and keeps its connection until it is told to end.
-OTHER = """
-import sqlite3, sys
-con = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)
-for sql in sys.argv[2:]:
-    con.execute(sql).fetchall()
-print("ready", flush=True)
-sys.stdin.readline()
-"""
-
-# Another process that dies in mid-transaction, with half of its pages in the file and a hot journal beside it.
-DYING = """
-import os, sqlite3, sys
-con = sqlite3.connect(sys.argv[1], isolation_level=None)
-con.execute("PRAGMA cache_size=1")
-con.execute("BEGIN")
-con.execute("UPDATE t SET v = zeroblob(3000)")
-os._exit(0)
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -51,20 +28,6 @@ def live(tmp_path: Path) -> Path:
     """A folder for the live database."""
     (tmp_path / "live").mkdir()
     return tmp_path / "live" / "a.db"
-
-
-@contextlib.contextmanager
-def other(path: Path, *sql: str) -> Iterator[None]:
-    """Let another process run these statements and keep the database open."""
-    with subprocess.Popen(
-        [sys.executable, "-c", OTHER, path, *sql], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout
-        try:
-            assert process.stdout.readline() == "ready\n"
-            yield
-        finally:
-            process.communicate("\n")
 
 
 def make(path: Path, mode: str = "DELETE", rows: int = 20) -> None:
@@ -141,7 +104,7 @@ def test_a_wal_beside_a_database_in_another_mode_is_left_alone(live: Path, tmp_p
 def test_a_hot_journal_is_copied_and_not_played_back(live: Path, tmp_path: Path) -> None:
     """The rehearsal sees what the crash left; the live database is not repaired behind the user's back."""
     make(live)
-    subprocess.run([sys.executable, "-c", DYING, live], check=True)
+    die_in_a_transaction(live)
     before = everything(live.parent)
 
     snapshot(live, tmp_path / "copy.db")
@@ -156,7 +119,7 @@ def test_a_database_in_use_is_copied_as_committed(live: Path, tmp_path: Path, mo
     """What another process has written and not committed is not in the copy; what it has committed is."""
     make(live, mode)
 
-    with other(live, "INSERT INTO t VALUES('committed')", "BEGIN IMMEDIATE", "INSERT INTO t VALUES('not yet')"):
+    with other_process(live, "INSERT INTO t VALUES('committed')", "BEGIN IMMEDIATE", "INSERT INTO t VALUES('not yet')"):
         before = everything(live.parent)
         snapshot(live, tmp_path / "copy.db")
         after = everything(live.parent)
@@ -179,7 +142,7 @@ def test_an_exclusive_lock_is_an_error_that_names_the_file(
     """Within the time that locks are waited for, and without a change."""
     make(live, mode)
 
-    with other(live, *sql):
+    with other_process(live, *sql):
         before = everything(live.parent)
         with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
             snapshot(live, tmp_path / "copy.db")

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.sqlite.files import file_problems
 from sqlite_consolidate.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
 from sqlite_consolidate.problem import ProblemError
-from tests.support.other_process import stranger
+from tests.support.processes import stranger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

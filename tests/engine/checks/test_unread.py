@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,19 +14,18 @@ import pytest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.engine.sqlite import connections
-from sqlite_consolidate.engine.sqlite.files import has_hot_journal
-from tests.support.small_workspace import PLAN, a_run, build, execute, in_a_child
+from tests.support.processes import die_in_a_transaction, other_process
+from tests.support.small_workspace import PLAN, a_run, build, execute
 from tests.support.unprivileged import common_folder, unprivileged
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     Spoil = Callable[[Path], AbstractContextManager[object]]
 else:
-    from sqlite_utils.utils import sqlite3
+    pass
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and modes")
 
@@ -126,21 +123,9 @@ def opened(path: Path, mode: int) -> Iterator[None]:
         path.chmod(mode)
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> AbstractContextManager[object]:
     """Let another process hold an exclusive lock."""
-    code = (
-        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
-        "con.execute('BEGIN EXCLUSIVE'); print('ready', flush=True); sys.stdin.readline()"
-    )
-    command = [sys.executable, "-c", code, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            assert process.stdout.readline() == "ready\n"
-            yield
-        finally:
-            process.communicate("\n")
+    return other_process(path, "BEGIN EXCLUSIVE")
 
 
 @contextmanager
@@ -164,16 +149,7 @@ def damage(path: Path) -> AbstractContextManager[object]:
 
 def interrupt(path: Path) -> AbstractContextManager[object]:
     """Let a process die in the middle of a transaction."""
-
-    def _die() -> None:
-        con = sqlite3.connect(path, isolation_level=None)
-        con.execute("PRAGMA cache_size=1")
-        con.execute("BEGIN")
-        con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    assert in_a_child(_die) == -signal.SIGKILL
-    assert has_hot_journal(path)
+    die_in_a_transaction(path)
     return nullcontext()
 
 

@@ -41,6 +41,7 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
+from tests.support.processes import in_a_child
 from tests.support.small_workspace import (
     STAMP,
     DyingLedger,
@@ -50,7 +51,6 @@ from tests.support.small_workspace import (
     build,
     consolidate,
     execute,
-    in_a_child,
     plan_of,
     reach,
     state,

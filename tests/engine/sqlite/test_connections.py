@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +22,7 @@ from sqlite_consolidate.engine.sqlite.connections import (
     pragma,
 )
 from sqlite_consolidate.problem import ProblemError
+from tests.support.processes import other_process
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,14 +48,6 @@ ODD_NAMES = [
     "semi;colon&cache=shared",
     os.fsdecode(b"latin-\xe9.db"),
 ]
-
-HOLDER = """
-import sqlite3, sys
-con = sqlite3.connect(sys.argv[1], isolation_level=None)
-con.execute("SELECT * FROM t").fetchall()
-print("open", flush=True)
-sys.stdin.readline()
-"""
 
 
 def make(path: Path, value: str, mode: str = "DELETE") -> Path:
@@ -251,14 +242,9 @@ def test_wal_is_not_left_while_somebody_has_the_database_open(tmp_path: Path, mo
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
     con = open_existing(path)
 
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "open\n"
+    with other_process(path, "SELECT * FROM t"):
         with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
             leave_wal(con, path)
-        holder.communicate("\n")
 
     assert pragma(con, "journal_mode") == "wal"
     assert leave_wal(con, path) == "wal"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders, lock_owner
-from tests.support.other_process import stranger
+from tests.support.processes import other_process, stranger
 
 if TYPE_CHECKING:
     import sqlite3
@@ -77,17 +76,8 @@ def test_another_name_of_the_file_does_not_hide_the_holder(database: Path) -> No
 
 def test_this_process_and_its_children_do_not_count(database: Path) -> None:
     """The run itself, and what it started, is no stranger."""
-    code = "import sys; f = open(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
-    with (
-        database.open("rb"),
-        subprocess.Popen(
-            [sys.executable, "-c", code, database], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as child,
-    ):
-        assert child.stdout is not None
-        child.stdout.readline()
+    with database.open("rb"), other_process(database, "SELECT * FROM tasks"):
         found = holders([database]).found
-        child.communicate()
 
     assert found == ()
 

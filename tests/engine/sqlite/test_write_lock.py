@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,45 +11,19 @@ from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import looking, open_existing, open_new, open_readonly, pragma
 from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import ProblemError
+from tests.support.processes import connected
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
     from pathlib import Path
 else:
     from sqlite_utils.utils import sqlite3
-
-# Another process: runs SQL on a database, says "ready", and keeps its connection until it is told to end.
-OTHER = """
-import sqlite3, sys
-con = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)
-try:
-    for sql in sys.argv[2:]:
-        con.execute(sql).fetchall()
-    print("ready", flush=True)
-except sqlite3.OperationalError as error:
-    print(error, flush=True)
-sys.stdin.readline()
-"""
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks are waited for a moment only."""
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
-
-
-@contextlib.contextmanager
-def other(path: Path, *sql: str) -> Iterator[str]:
-    """Yield what another process, which then keeps the database open, said to these statements."""
-    with subprocess.Popen(
-        [sys.executable, "-c", OTHER, path, *sql], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.communicate("\n")
 
 
 def make(path: Path, mode: str = "DELETE") -> Path:
@@ -88,12 +59,12 @@ def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> 
     path = make(tmp_path / "a.db", mode)
     guard = Guard(path)
 
-    with other(path, "SELECT * FROM t") as reading, other(path, "INSERT INTO t VALUES(2)") as writing:
-        assert (reading, writing) == ("ready", "database is locked")
+    with connected(path, "SELECT * FROM t") as reading, connected(path, "INSERT INTO t VALUES(2)") as writing:
+        assert (reading.answer, writing.answer) == ("ready", "database is locked")
     guard.release()
 
-    with other(path, "INSERT INTO t VALUES(2)") as writing:
-        assert writing == "ready"
+    with connected(path, "INSERT INTO t VALUES(2)") as writing:
+        assert writing.answer == "ready"
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "PERSIST"])
@@ -135,7 +106,7 @@ def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -
     """Beside an idle connection nothing is removed that it needs, and it can write afterwards."""
     path = make(tmp_path / "a.db", mode)
 
-    with other(path, "INSERT INTO t VALUES(2)") as said:
+    with connected(path, "INSERT INTO t VALUES(2)") as other:
         before = everything(tmp_path)
         if look == "guard":
             Guard(path).release()
@@ -144,7 +115,7 @@ def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -
                 assert con.execute("SELECT count(*) FROM t").fetchone() == (2,)
         after = everything(tmp_path)
 
-    assert said == "ready"
+    assert other.answer == "ready"
     assert after == before
     assert ("a.db-wal" in after) == (mode == "WAL")
 
@@ -155,11 +126,11 @@ def test_sidecars_that_somebody_else_came_to_need_are_left(tmp_path: Path) -> No
     look = looking(path)
     look.__enter__().execute("SELECT * FROM t").fetchall()
 
-    with other(path, "SELECT * FROM t") as said:
+    with connected(path, "SELECT * FROM t") as other:
         look.__exit__(None, None, None)
         there = sorted(entry.name for entry in tmp_path.iterdir())
 
-    assert said == "ready"
+    assert other.answer == "ready"
     assert there == ["a.db", "a.db-shm", "a.db-wal"]
 
 
@@ -193,13 +164,13 @@ def test_a_locked_database_is_an_error_that_names_it(tmp_path: Path, mode: str, 
     """Within the time that locks are waited for; nothing of the other's is changed."""
     path = make(tmp_path / "a.db", mode)
 
-    with other(path, *sql) as said:
+    with connected(path, *sql) as other:
         before = sorted(entry.name for entry in tmp_path.iterdir())
         with pytest.raises(ProblemError) as caught:
             Guard(path)
         after = sorted(entry.name for entry in tmp_path.iterdir())
 
-    assert said == "ready"
+    assert other.answer == "ready"
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("in-use", "a.db")]
     assert caught.value.problems[0].hint
     assert after == before
@@ -225,13 +196,13 @@ def test_alone_nobody_else_can_read_or_write(tmp_path: Path, mode: str) -> None:
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
     assert pragma(writer, "journal_mode") == "delete"
-    with other(path, "SELECT * FROM t") as said:
-        assert said == "database is locked"
+    with connected(path, "SELECT * FROM t") as other:
+        assert other.answer == "database is locked"
     writer.execute("INSERT INTO t VALUES(2)")
     writer.execute("COMMIT")
     guard.release()
-    with other(path, "SELECT * FROM t") as said:
-        assert said == "ready"
+    with connected(path, "SELECT * FROM t") as other:
+        assert other.answer == "ready"
 
 
 def test_alone_keeps_the_rows_that_a_crash_left_in_the_wal(tmp_path: Path) -> None:
@@ -261,12 +232,12 @@ def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
     path = make(tmp_path / "a.db", mode)
     guard = Guard(path)
 
-    with other(path, *sql) as said:
+    with connected(path, *sql) as other:
         with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
             guard.alone()
         guard.release()
 
-    assert said == "ready"
+    assert other.answer == "ready"
     con = open_readonly(path)
     assert con.execute("SELECT v FROM t").fetchall() == [(1,)]
     con.close()
@@ -281,8 +252,8 @@ def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
 
     def write_in_the_gap(statement: str) -> None:
         if statement == "BEGIN EXCLUSIVE":
-            with other(path, "INSERT INTO t VALUES(2)") as said:
-                heard.append(said)
+            with connected(path, "INSERT INTO t VALUES(2)") as other:
+                heard.append(other.answer)
 
     guard.writer.set_trace_callback(write_in_the_gap)
 

@@ -15,8 +15,9 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite import write_lock as guard
+from tests.support.processes import other_process
 from tests.support.thorough import thorough
-from tests.support.whole_run import Before, Ran, Workspace, other_process, small_workspace
+from tests.support.whole_run import Before, Ran, Workspace, small_workspace
 
 if TYPE_CHECKING:
     import sqlite3
@@ -222,15 +223,9 @@ def test_a_reader_that_comes_in_the_middle_ends_the_run(workspace: Workspace, mo
 
 def _visit(path: Path, sql: str) -> Callable[[], object]:
     """Let another process open a database and stay, until what is returned is called."""
-    code = (
-        "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
-        "con.executescript(sys.argv[2]); print('open', flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", code, str(path), sql]
-    visitor = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert visitor.stdout is not None
-    assert visitor.stdout.readline() == "open\n"
-    return visitor.communicate
+    staying = contextlib.ExitStack()
+    staying.enter_context(other_process(path, *sql.split("; ")))
+    return staying.close
 
 
 @pytest.mark.parametrize("file", ["old.db", "main.db"])

@@ -13,8 +13,8 @@ from tests.support.crash.crash_trial import Journey, Trial, facts, fresh
 from tests.support.crash.durability import not_durable
 from tests.support.crash.injector import Call, calls_of, why_not
 from tests.support.crash.syncs import Sync, note, skip, syncs
+from tests.support.processes import die_in_a_transaction
 from tests.support.thorough import thorough
-from tests.whole.test_hot_journals import die_in_a_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
