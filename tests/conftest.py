@@ -5,8 +5,12 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.whole_run import Workspace
 
 LEFT_OUT = ("long", "crash", "thorough")  # marks that have to be asked for, by -m and their name; longest first
 _HERE = Path(__file__).parent
@@ -78,3 +82,11 @@ def _left_out(item: pytest.Item) -> str:
 def pytest_collection_finish() -> None:
     """What was collected stays: no search for garbage, here or in a fork, goes through it again."""
     gc.freeze()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Lend the small workspace, with one target, one source, one file of code, one log and one smoke test."""
+    from tests.support.whole_run import small_workspace
+
+    return small_workspace(tmp_path)

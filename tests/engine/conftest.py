@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sqlite_consolidate.engine.sqlite import connections
 from tests.support.databases import Bench
 from tests.support.small_workspace import build, consolidated, state
 
@@ -38,3 +39,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     """Lend a folder of databases; what they hold open is given back afterwards."""
     with ExitStack() as resources:
         yield Bench(tmp_path, resources)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SQLite wait for a lock a moment only."""
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)

@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from sqlite_consolidate.faults.fault import Fault
     from tests.support.whole_run import Workspace
 
+# The criteria of a stripped workspace for which no fault can be planted.
+NOT_PLANTED = {
+    "can-fail:rows-as-stated": "not planted: the plan states no number of rows",
+    "can-fail:references-found": "not planted: the plan names no reference",
+    "can-fail:indexes-created": "not planted: the plan creates no index",
+    "can-fail:rows-expected": "not planted: the plan states no number of rows",
+    "can-fail:references-updated": "not planted: the plan rewrites no code",
+    "can-fail:no-stale-references": "not planted: the plan scans no folder",
+    "can-fail:code-compiles": "not planted: the plan rewrites no Python file",
+    "can-fail:logs-clean": "not planted: the plan names no log",
+    "can-fail:still-no-stale-references": "not planted: the plan scans no folder",
+}
+
 
 def trial_on(workspace: Workspace, mode: Mode, original: Path | None = None, root: Path | None = None) -> Trial:
     """Describe a trial without a fault on a workspace, which stands for the copy."""
@@ -42,3 +55,11 @@ def try_fault(workspace: Workspace, fault: Fault | None, mode: Mode = Mode.MIGRA
         assert done.exit is ExitCode.ACCEPTED, done
         root = done.folder if mode is Mode.BUNDLE else None
     return run_trial(trial_on(workspace, mode, root=root), load(workspace.plan), fault)
+
+
+def strip(workspace: Workspace) -> None:
+    """Leave of a workspace and its plan the target and one table to move."""
+    text = workspace.plan.read_text()
+    workspace.plan.write_text(text[: text.index("[[reference]]")].replace("  rows = 3\n", ""))
+    workspace.execute("old.db", "DROP TRIGGER tasks_kept; DROP INDEX tasks_title; DROP TABLE tags")
+    workspace.edit("consolidation.toml", '\n  [[source.table]]\n  name = "tags"\n', "")

@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.run.criteria import CAN_FAIL, FAULTLESS
 from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.report.html.faults_table import TABLE
+from tests.support.fault_trials import NOT_PLANTED, strip
 from tests.support.whole_run import REPOSITORY, Ran, Workspace
 
 SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores
@@ -77,24 +78,11 @@ def test_a_finished_consolidation_is_not_selftested(workspace: Workspace) -> Non
 @pytest.mark.long
 def test_what_a_workspace_lacks_is_said_and_is_not_called_proven(workspace: Workspace) -> None:
     """A plan without code, logs and index: each fault that cannot be planted says why, and none of them is green."""
-    text = workspace.plan.read_text()
-    workspace.plan.write_text(text[: text.index("[[reference]]")].replace("  rows = 3\n", ""))
-    workspace.execute("old.db", "DROP TRIGGER tasks_kept; DROP INDEX tasks_title; DROP TABLE tags")
-    workspace.edit("consolidation.toml", '\n  [[source.table]]\n  name = "tags"\n', "")
+    strip(workspace)
 
     ran = selftest(workspace)
 
     assert ran.exit == 0, ran.text
     lacking = {one["id"]: one["observed"] for one in ran.evidence["criteria"] if one["outcome"] == "not examined"}
-    assert lacking == {
-        "can-fail:rows-as-stated": "not planted: the plan states no number of rows",
-        "can-fail:references-found": "not planted: the plan names no reference",
-        "can-fail:indexes-created": "not planted: the plan creates no index",
-        "can-fail:rows-expected": "not planted: the plan states no number of rows",
-        "can-fail:references-updated": "not planted: the plan rewrites no code",
-        "can-fail:no-stale-references": "not planted: the plan scans no folder",
-        "can-fail:code-compiles": "not planted: the plan rewrites no Python file",
-        "can-fail:logs-clean": "not planted: the plan names no log",
-        "can-fail:still-no-stale-references": "not planted: the plan scans no folder",
-    }
+    assert lacking == NOT_PLANTED
     assert "51 criteria, 42 proven able to fail here" in ran.text

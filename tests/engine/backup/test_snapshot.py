@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup.snapshot import snapshot
-from sqlite_consolidate.engine.sqlite import connections
-from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
+from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.problem import ProblemError
+from tests.support.database_files import bytes_in, make_database
 from tests.support.processes import die_in_a_transaction, other_process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks are waited for a moment only."""
-    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture
@@ -28,22 +25,6 @@ def live(tmp_path: Path) -> Path:
     """A folder for the live database."""
     (tmp_path / "live").mkdir()
     return tmp_path / "live" / "a.db"
-
-
-def make(path: Path, mode: str = "DELETE", rows: int = 20) -> None:
-    """Make a database with rows, and close it."""
-    con = open_new(path)
-    con.execute(f"PRAGMA journal_mode={mode}")
-    con.execute("CREATE TABLE t(v)")
-    con.execute("BEGIN")
-    con.executemany("INSERT INTO t VALUES(?)", ((at,) for at in range(rows)))
-    con.execute("COMMIT")
-    con.close()
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    """Return every name in the folder with its bytes; of a ``-shm``, which readers write to as well, the name."""
-    return {path.name: b"" if path.name.endswith("-shm") else path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def rows(copy: Path) -> list[object]:
@@ -58,58 +39,58 @@ def rows(copy: Path) -> list[object]:
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "PERSIST", "TRUNCATE"])
 def test_a_closed_database_is_copied_whole(live: Path, tmp_path: Path, mode: str) -> None:
     """In every journal mode, and nothing new lies beside the live one."""
-    make(live, mode)
-    before = everything(live.parent)
+    make_database(live, mode, *range(20))
+    before = bytes_in(live.parent)
 
     snapshot(live, tmp_path / "copy.db")
 
     assert rows(tmp_path / "copy.db") == list(range(20))
-    assert everything(live.parent) == before
+    assert bytes_in(live.parent) == before
 
 
 def test_rows_that_a_crash_left_in_the_wal_are_copied(live: Path, tmp_path: Path) -> None:
     """With the -wal, which stays where it is."""
-    make(tmp_path / "born.db", "WAL")
+    make_database(tmp_path / "born.db", "WAL", *range(20))
     con = open_existing(tmp_path / "born.db")
     con.execute("INSERT INTO t VALUES('late')")
     shutil.copyfile(tmp_path / "born.db", live)
     shutil.copyfile(tmp_path / "born.db-wal", live.with_name("a.db-wal"))
     con.close()
-    before = everything(live.parent)
+    before = bytes_in(live.parent)
 
     snapshot(live, tmp_path / "copy.db")
 
     assert rows(tmp_path / "copy.db")[-1] == "late"
     assert sorted(before) == ["a.db", "a.db-wal"]
-    assert everything(live.parent) == before
+    assert bytes_in(live.parent) == before
 
 
 def test_a_wal_beside_a_database_in_another_mode_is_left_alone(live: Path, tmp_path: Path) -> None:
     """As a restored backup beside the -wal of the lost one: SQLite would read it, and write a -shm to do so."""
-    make(tmp_path / "born.db", "WAL")
+    make_database(tmp_path / "born.db", "WAL", *range(20))
     con = open_existing(tmp_path / "born.db")
     con.execute("INSERT INTO t VALUES('late')")
     shutil.copyfile(tmp_path / "born.db-wal", live.with_name("a.db-wal"))
     con.close()
-    make(tmp_path / "restored.db")
+    make_database(tmp_path / "restored.db", "DELETE", *range(20))
     shutil.copyfile(tmp_path / "restored.db", live)
-    before = everything(live.parent)
+    before = bytes_in(live.parent)
 
     snapshot(live, tmp_path / "copy.db")
 
-    assert everything(live.parent) == before
+    assert bytes_in(live.parent) == before
     assert (tmp_path / "copy.db-wal").read_bytes() == before["a.db-wal"]
 
 
 def test_a_hot_journal_is_copied_and_not_played_back(live: Path, tmp_path: Path) -> None:
     """The rehearsal sees what the crash left; the live database is not repaired behind the user's back."""
-    make(live)
+    make_database(live, "DELETE", *range(20))
     die_in_a_transaction(live)
-    before = everything(live.parent)
+    before = bytes_in(live.parent)
 
     snapshot(live, tmp_path / "copy.db")
 
-    assert everything(live.parent) == before
+    assert bytes_in(live.parent) == before
     assert sorted(before) == ["a.db", "a.db-journal"]
     assert rows(tmp_path / "copy.db") == list(range(20))
 
@@ -117,12 +98,12 @@ def test_a_hot_journal_is_copied_and_not_played_back(live: Path, tmp_path: Path)
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_a_database_in_use_is_copied_as_committed(live: Path, tmp_path: Path, mode: str) -> None:
     """What another process has written and not committed is not in the copy; what it has committed is."""
-    make(live, mode)
+    make_database(live, mode, *range(20))
 
     with other_process(live, "INSERT INTO t VALUES('committed')", "BEGIN IMMEDIATE", "INSERT INTO t VALUES('not yet')"):
-        before = everything(live.parent)
+        before = bytes_in(live.parent)
         snapshot(live, tmp_path / "copy.db")
-        after = everything(live.parent)
+        after = bytes_in(live.parent)
 
     assert rows(tmp_path / "copy.db") == [*range(20), "committed"]
     assert after == before
@@ -140,13 +121,13 @@ def test_an_exclusive_lock_is_an_error_that_names_the_file(
     live: Path, tmp_path: Path, mode: str, sql: list[str]
 ) -> None:
     """Within the time that locks are waited for, and without a change."""
-    make(live, mode)
+    make_database(live, mode, *range(20))
 
     with other_process(live, *sql):
-        before = everything(live.parent)
+        before = bytes_in(live.parent)
         with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
             snapshot(live, tmp_path / "copy.db")
-        after = everything(live.parent)
+        after = bytes_in(live.parent)
 
     assert after == before
 
@@ -162,7 +143,7 @@ def test_what_is_no_database_is_copied_as_it_is(live: Path, tmp_path: Path) -> N
 
 def test_a_damaged_database_is_copied_with_its_damage(live: Path, tmp_path: Path) -> None:
     """All but the counters of the header: the rehearsal must see the damage that the real run would."""
-    make(live)
+    make_database(live, "DELETE", *range(20))
     data = bytearray(live.read_bytes())
     data[100:200] = b"\xff" * 100
     live.write_bytes(data)
@@ -170,13 +151,13 @@ def test_a_damaged_database_is_copied_with_its_damage(live: Path, tmp_path: Path
     snapshot(live, tmp_path / "copy.db")
 
     assert (tmp_path / "copy.db").read_bytes()[100:] == bytes(data)[100:]
-    assert everything(live.parent) == {"a.db": bytes(data)}
+    assert bytes_in(live.parent) == {"a.db": bytes(data)}
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o640, 0o444])
 def test_the_copy_has_the_mode_of_the_original(live: Path, tmp_path: Path, mode: int) -> None:
     """Only that the user can always write to a copy."""
-    make(live)
+    make_database(live, "DELETE", *range(20))
     live.chmod(mode)
 
     snapshot(live, tmp_path / "copy.db")

@@ -12,10 +12,11 @@ import pytest
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.sqlite import connections
-from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
+from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import file_problems
 from sqlite_consolidate.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
 from sqlite_consolidate.problem import ProblemError
+from tests.support.database_files import make_database
 from tests.support.processes import stranger
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def live(tmp_path: Path) -> Path:
     for folder in ("src/package", "tests", "logs", "other"):
         (root / folder).mkdir(parents=True)
     for name in ("target.db", "a.db", "logs/b.db"):
-        make(root / name)
+        make_database(root / name)
     (root / "src/package/code.py").write_text("CODE\n")
     (root / "src/run.sh").write_text("#!/bin/sh\n")
     (root / "src/run.sh").chmod(0o750)
@@ -48,16 +49,6 @@ def scratch(tmp_path: Path) -> Path:
     folder = tmp_path / "scratch"
     folder.mkdir(mode=0o700)
     return folder
-
-
-def make(path: Path, mode: str = "DELETE") -> Path:
-    """Make a database of one row."""
-    con = open_new(path)
-    con.execute(f"PRAGMA journal_mode={mode}")
-    con.execute("CREATE TABLE t(v)")
-    con.execute("INSERT INTO t VALUES(1)")
-    con.close()
-    return path
 
 
 def plan(*files: str, target: str = "target.db") -> Plan:
@@ -123,8 +114,8 @@ def test_all_that_the_plan_names_is_copied_and_nothing_else(live: Path, scratch:
 
 def test_the_live_workspace_is_not_changed(live: Path, scratch: Path) -> None:
     """Names, bytes, modes and times are what they were, with a closed WAL database and a crash's -wal as well."""
-    make(live / "wal.db", "WAL")
-    make(live / "born.db", "WAL")
+    make_database(live / "wal.db", "WAL")
+    make_database(live / "born.db", "WAL")
     con = open_existing(live / "born.db")
     con.execute("INSERT INTO t VALUES(2)")
     for suffix in ("", "-wal"):
@@ -224,7 +215,7 @@ def test_sidecars_without_their_database_are_copied(live: Path, scratch: Path, r
 
 def test_sidecars_in_a_tree_come_with_their_database_or_not_at_all(live: Path, scratch: Path) -> None:
     """A name that only looks like a sidecar's is an ordinary file, or folder, and is copied."""
-    make(live / "src/c.db", "WAL")
+    make_database(live / "src/c.db", "WAL")
     con = open_existing(live / "src/c.db")
     con.execute("INSERT INTO t VALUES(2)")
     (live / "src/trip").mkdir()
@@ -297,7 +288,7 @@ def test_a_workspace_behind_a_link_is_rehearsed(live: Path, scratch: Path) -> No
 def lock(live: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let another process hold an exclusive lock on ``a.db`` and ``src/c.db``."""
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
-    make(live / "src/c.db")
+    make_database(live / "src/c.db")
     code = (
         "import sqlite3; held = [sqlite3.connect(file, isolation_level=None) for file in sys.argv[1:]]\n"
         "for con in held: con.execute('BEGIN EXCLUSIVE')"

@@ -13,7 +13,6 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
-from sqlite_consolidate.engine.sqlite import connections
 from tests.support.processes import die_in_a_transaction, other_process
 from tests.support.small_workspace import PLAN, a_run, build, execute
 from tests.support.unprivileged import common_folder, unprivileged
@@ -27,7 +26,10 @@ if TYPE_CHECKING:
 else:
     pass
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and modes")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and modes"),
+    pytest.mark.usefixtures("impatient"),
+]
 
 MODES = [Mode.REHEARSAL, Mode.MIGRATE]
 FORGOTTEN = ("nothing-left-behind", "left-behind", "logs/notes.db:forgotten")
@@ -48,12 +50,6 @@ class Examined:
     moves: int
     unread: dict[str, str]
     todos: list[str]
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks are waited for a moment only."""
-    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
 
 
 @pytest.fixture

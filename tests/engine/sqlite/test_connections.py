@@ -22,6 +22,7 @@ from sqlite_consolidate.engine.sqlite.connections import (
     pragma,
 )
 from sqlite_consolidate.problem import ProblemError
+from tests.support.database_files import make_database
 from tests.support.processes import other_process
 
 if TYPE_CHECKING:
@@ -50,22 +51,12 @@ ODD_NAMES = [
 ]
 
 
-def make(path: Path, value: str, mode: str = "DELETE") -> Path:
-    """Make a database with one row."""
-    con = open_new(path)
-    con.execute(f"PRAGMA journal_mode={mode}")
-    con.execute("CREATE TABLE t(v)")
-    con.execute("INSERT INTO t VALUES(?)", (value,))
-    con.close()
-    return path
-
-
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_every_file_name_opens_that_file(tmp_path: Path, name: str) -> None:
     """No character of a name means anything, and no second file comes into being."""
     path = tmp_path / name
 
-    make(path, "here")
+    make_database(path, "DELETE", "here")
 
     for opened in (open_readonly(path), open_existing(path)):
         assert opened.execute("SELECT v FROM t").fetchone() == ("here",)
@@ -76,7 +67,7 @@ def test_every_file_name_opens_that_file(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_every_file_name_can_be_attached(tmp_path: Path, name: str) -> None:
     """The name is bound, never SQL; the attached database cannot be written to."""
-    path = make(tmp_path / name, "there")
+    path = make_database(tmp_path / name, "DELETE", "there")
     con = open_new(tmp_path / "main.db")
 
     with attached(con, path, 'al"ias; --') as alias:
@@ -120,7 +111,7 @@ def test_a_new_database_is_private_and_never_somebody_elses(tmp_path: Path) -> N
 
 def test_a_readonly_connection_cannot_write(tmp_path: Path) -> None:
     """Not even by its own will."""
-    con = open_readonly(make(tmp_path / "a.db", "x"))
+    con = open_readonly(make_database(tmp_path / "a.db", "DELETE", "x"))
     con.execute("PRAGMA query_only=OFF")
 
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -131,7 +122,7 @@ def test_a_readonly_connection_cannot_write(tmp_path: Path) -> None:
 
 def test_nothing_is_committed_or_begun_on_its_own(tmp_path: Path) -> None:
     """A transaction is where BEGIN and COMMIT are written, around DDL as well."""
-    con = open_existing(make(tmp_path / "a.db", "x"))
+    con = open_existing(make_database(tmp_path / "a.db", "DELETE", "x"))
 
     con.execute("BEGIN")
     con.execute("CREATE TABLE u(a)")
@@ -147,7 +138,7 @@ def test_nothing_is_committed_or_begun_on_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("open_it", ["readonly", "existing", "memory"])
 def test_a_schema_is_not_trusted(tmp_path: Path, open_it: str) -> None:
     """A view of a hostile file cannot call what only an application's own SQL may."""
-    path = make(tmp_path / "a.db", "x")
+    path = make_database(tmp_path / "a.db", "DELETE", "x")
     con = {"readonly": open_readonly, "existing": open_existing}.get(open_it, lambda _: open_memory())(path)
 
     assert pragma(con, "trusted_schema") == 0
@@ -208,7 +199,7 @@ def test_a_pragma_of_an_attached_database_is_its_own(tmp_path: Path) -> None:
 
 def test_a_source_that_a_transaction_has_read_stays_attached(tmp_path: Path) -> None:
     """SQLite detaches nothing that the open transaction has read; leaving the block is no error then."""
-    source = make(tmp_path / "source.db", "x")
+    source = make_database(tmp_path / "source.db", "DELETE", "x")
     con = open_new(tmp_path / "main.db")
     con.execute("BEGIN IMMEDIATE")
 
@@ -222,7 +213,7 @@ def test_a_source_that_a_transaction_has_read_stays_attached(tmp_path: Path) -> 
 
 def test_leaving_wal_leaves_one_file(tmp_path: Path) -> None:
     """What was in the -wal is in the database, and the mode that was is returned."""
-    path = make(tmp_path / "a.db", "x", mode="WAL")
+    path = make_database(tmp_path / "a.db", "WAL", "x")
     con = open_existing(path)
     con.execute("INSERT INTO t VALUES('y')")
     assert (tmp_path / "a.db-wal").stat().st_size > 0
@@ -238,7 +229,7 @@ def test_leaving_wal_leaves_one_file(tmp_path: Path) -> None:
 
 def test_wal_is_not_left_while_somebody_has_the_database_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle connection elsewhere would write on into a file that was renamed: it is noticed, and named."""
-    path = make(tmp_path / "a.db", "x", mode="WAL")
+    path = make_database(tmp_path / "a.db", "WAL", "x")
     monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
     con = open_existing(path)
 

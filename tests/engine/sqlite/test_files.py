@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
+from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import file_problems, has_hot_journal, present, size_with_sidecars
 from sqlite_consolidate.plan.model import Plan, Source
+from tests.support.database_files import make_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,19 +22,9 @@ def root(tmp_path: Path) -> Path:
     """A workspace with a target and one source, both sound."""
     folder = tmp_path / "workspace"
     folder.mkdir()
-    make(folder / "target.db")
-    make(folder / "a.db")
+    make_database(folder / "target.db", "DELETE", bytes(50_000))
+    make_database(folder / "a.db", "DELETE", bytes(50_000))
     return folder
-
-
-def make(path: Path, mode: str = "DELETE") -> Path:
-    """Make a database of several pages."""
-    con = open_new(path)
-    con.execute(f"PRAGMA journal_mode={mode}")
-    con.execute("CREATE TABLE t(v)")
-    con.execute("INSERT INTO t VALUES(zeroblob(50000))")
-    con.close()
-    return path
 
 
 def plan(*files: str, target: str = "target.db", optional: bool = False) -> Plan:
@@ -119,7 +110,7 @@ PROBLEMS = [
 def test_sound_files_have_no_problem(root: Path) -> None:
     """Nor has a target that does not exist yet, nor an empty file, which is a valid, empty database."""
     (root / "empty.db").touch()
-    make(root / "wal.db", "WAL")
+    make_database(root / "wal.db", "WAL", bytes(50_000))
 
     assert said(root, "a.db", "wal.db", "empty.db") == []
     assert said(root, "a.db", target="new.db") == []
@@ -220,7 +211,7 @@ def test_the_target_is_no_source(root: Path) -> None:
 def test_a_folder_that_is_a_link_out_of_the_workspace_is_seen(root: Path, beside: str) -> None:
     """Also to a folder whose name begins like the workspace's."""
     (root.parent / beside).mkdir()
-    make(root.parent / beside / "b.db")
+    make_database(root.parent / beside / "b.db", "DELETE", bytes(50_000))
     (root / "logs").symlink_to(f"../{beside}")
 
     what = "logs/b.db: lies outside the workspace: a folder on its way is a symbolic link."
@@ -253,7 +244,7 @@ def test_a_name_cannot_steer_the_terminal(root: Path) -> None:
 
 def test_a_short_file_with_its_rows_in_the_wal_is_not_truncated(root: Path) -> None:
     """The pages that the header counts may be in the -wal."""
-    path = make(root / "wal.db", "WAL")
+    path = make_database(root / "wal.db", "WAL", bytes(50_000))
     con = open_existing(path)
     con.execute("PRAGMA wal_autocheckpoint=0")
     con.execute("INSERT INTO t VALUES(zeroblob(90000))")
@@ -268,7 +259,7 @@ def test_a_short_file_with_its_rows_in_the_wal_is_not_truncated(root: Path) -> N
 
 def test_nothing_is_opened_as_a_database(root: Path) -> None:
     """A WAL database has no new files beside it after the look."""
-    make(root / "wal.db", "WAL")
+    make_database(root / "wal.db", "WAL", bytes(50_000))
     before = sorted(root.iterdir())
 
     said(root, "wal.db", "a.db")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite import connections
-from sqlite_consolidate.engine.sqlite.connections import looking, open_existing, open_new, open_readonly, pragma
+from sqlite_consolidate.engine.sqlite.connections import looking, open_existing, open_readonly, pragma
 from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import ProblemError
+from tests.support.database_files import bytes_in, make_database
 from tests.support.processes import connected
 
 if TYPE_CHECKING:
@@ -20,25 +20,12 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks are waited for a moment only."""
-    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.1)
-
-
-def make(path: Path, mode: str = "DELETE") -> Path:
-    """Make a database with one row, and close it."""
-    con = open_new(path)
-    con.execute(f"PRAGMA journal_mode={mode}")
-    con.execute("CREATE TABLE t(v)")
-    con.execute("INSERT INTO t VALUES(1)")
-    con.close()
-    return path
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def make_as_after_a_crash(path: Path) -> Path:
     """Make a WAL database whose rows are in a ``-wal`` that nobody has open, without a ``-shm``."""
-    born = make(path.with_name("born.db"), "WAL")
+    born = make_database(path.with_name("born.db"), "WAL")
     con = open_existing(born)
     con.execute("INSERT INTO t VALUES(2)")
     path.write_bytes(born.read_bytes())
@@ -48,15 +35,10 @@ def make_as_after_a_crash(path: Path) -> Path:
     return path
 
 
-def everything(folder: Path) -> dict[str, bytes]:
-    """Return every name in the folder with its bytes; of a ``-shm``, which readers write to as well, the name."""
-    return {path.name: b"" if path.name.endswith("-shm") else path.read_bytes() for path in sorted(folder.iterdir())}
-
-
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "TRUNCATE", "PERSIST"])
 def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> None:
     """As long as the guard stands, in either journal mode; afterwards everybody may write again."""
-    path = make(tmp_path / "a.db", mode)
+    path = make_database(tmp_path / "a.db", mode)
     guard = Guard(path)
 
     with connected(path, "SELECT * FROM t") as reading, connected(path, "INSERT INTO t VALUES(2)") as writing:
@@ -70,22 +52,22 @@ def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "PERSIST"])
 def test_who_only_looked_has_changed_nothing(tmp_path: Path, mode: str) -> None:
     """Every byte and every file name is what it was, a closed WAL database included."""
-    path = make(tmp_path / "a.db", mode)
-    before = everything(tmp_path)
+    path = make_database(tmp_path / "a.db", mode)
+    before = bytes_in(tmp_path)
 
     guard = Guard(path)
     rows = guard.reader.execute("SELECT * FROM t").fetchall()
     guard.release()
 
     assert rows == [(1,)]
-    assert everything(tmp_path) == before
+    assert bytes_in(tmp_path) == before
 
 
 @pytest.mark.parametrize("look", ["guard", "looking"])
 def test_what_a_crash_has_left_is_read_and_left(tmp_path: Path, look: str) -> None:
     """Rows in a -wal without a -shm count, and the -wal is neither checkpointed nor removed."""
     path = make_as_after_a_crash(tmp_path / "a.db")
-    before = everything(tmp_path)
+    before = bytes_in(tmp_path)
 
     if look == "guard":
         guard = Guard(path)
@@ -97,23 +79,23 @@ def test_what_a_crash_has_left_is_read_and_left(tmp_path: Path, look: str) -> No
 
     assert rows == [(1,), (2,)]
     assert sorted(before) == ["a.db", "a.db-wal"]
-    assert everything(tmp_path) == before
+    assert bytes_in(tmp_path) == before
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 @pytest.mark.parametrize("look", ["guard", "looking"])
 def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -> None:
     """Beside an idle connection nothing is removed that it needs, and it can write afterwards."""
-    path = make(tmp_path / "a.db", mode)
+    path = make_database(tmp_path / "a.db", mode)
 
     with connected(path, "INSERT INTO t VALUES(2)") as other:
-        before = everything(tmp_path)
+        before = bytes_in(tmp_path)
         if look == "guard":
             Guard(path).release()
         else:
             with looking(path) as con:
                 assert con.execute("SELECT count(*) FROM t").fetchone() == (2,)
-        after = everything(tmp_path)
+        after = bytes_in(tmp_path)
 
     assert other.answer == "ready"
     assert after == before
@@ -122,7 +104,7 @@ def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -
 
 def test_sidecars_that_somebody_else_came_to_need_are_left(tmp_path: Path) -> None:
     """A process that opens the database while we look, and stays, keeps the sidecars that we made."""
-    path = make(tmp_path / "a.db", "WAL")
+    path = make_database(tmp_path / "a.db", "WAL")
     look = looking(path)
     look.__enter__().execute("SELECT * FROM t").fetchall()
 
@@ -136,14 +118,14 @@ def test_sidecars_that_somebody_else_came_to_need_are_left(tmp_path: Path) -> No
 
 def test_looking_cannot_write(tmp_path: Path) -> None:
     """The connection that is lent has no way to."""
-    with looking(make(tmp_path / "a.db")) as con:
+    with looking(make_database(tmp_path / "a.db")) as con:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             con.execute("DELETE FROM t")
 
 
 def test_an_error_while_looking_leaves_the_folder_as_well(tmp_path: Path) -> None:
     """The sidecars go, the error stays."""
-    path = make(tmp_path / "a.db", "WAL")
+    path = make_database(tmp_path / "a.db", "WAL")
 
     with pytest.raises(sqlite3.OperationalError, match="no such table"), looking(path) as con:
         con.execute("SELECT * FROM missing")
@@ -162,7 +144,7 @@ def test_an_error_while_looking_leaves_the_folder_as_well(tmp_path: Path) -> Non
 )
 def test_a_locked_database_is_an_error_that_names_it(tmp_path: Path, mode: str, sql: list[str]) -> None:
     """Within the time that locks are waited for; nothing of the other's is changed."""
-    path = make(tmp_path / "a.db", mode)
+    path = make_database(tmp_path / "a.db", mode)
 
     with connected(path, *sql) as other:
         before = sorted(entry.name for entry in tmp_path.iterdir())
@@ -189,7 +171,7 @@ def test_what_is_no_database_is_sqlites_own_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_alone_nobody_else_can_read_or_write(tmp_path: Path, mode: str) -> None:
     """The database is one file then, with all its rows, and whoever is alone can write to it."""
-    path = make(tmp_path / "a.db", mode)
+    path = make_database(tmp_path / "a.db", mode)
     guard = Guard(path)
 
     writer = guard.alone()
@@ -229,7 +211,7 @@ def test_alone_keeps_the_rows_that_a_crash_left_in_the_wal(tmp_path: Path) -> No
 )
 def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
     """An idle connection in WAL mode, which would write on into a renamed file, and any reader in mid-transaction."""
-    path = make(tmp_path / "a.db", mode)
+    path = make_database(tmp_path / "a.db", mode)
     guard = Guard(path)
 
     with connected(path, *sql) as other:
@@ -246,7 +228,7 @@ def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
     """Between giving back the one lock and taking the other somebody may write: then the guard does not go on."""
-    path = make(tmp_path / "a.db", mode)
+    path = make_database(tmp_path / "a.db", mode)
     guard = Guard(path)
     heard = []
 
@@ -269,7 +251,7 @@ def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
 
 def test_release_can_be_called_again(tmp_path: Path) -> None:
     """Whoever cleans up need not know how far things went."""
-    guard = Guard(make(tmp_path / "a.db", "WAL"))
+    guard = Guard(make_database(tmp_path / "a.db", "WAL"))
 
     guard.release()
     guard.release()
@@ -279,7 +261,7 @@ def test_release_can_be_called_again(tmp_path: Path) -> None:
 
 def test_an_unfinished_transaction_is_taken_back_by_release(tmp_path: Path) -> None:
     """What was not committed never was."""
-    path = make(tmp_path / "a.db")
+    path = make_database(tmp_path / "a.db")
     guard = Guard(path)
     guard.alone().execute("DELETE FROM t")
 
@@ -293,7 +275,7 @@ def test_an_unfinished_transaction_is_taken_back_by_release(tmp_path: Path) -> N
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """With what to do about it; looking at it works all the same."""
-    path = make(tmp_path / "a.db", "WAL")
+    path = make_database(tmp_path / "a.db", "WAL")
     path.chmod(0o400)
 
     with looking(path) as con:

@@ -1,0 +1,27 @@
+"""Databases of one table that nobody has open, and the bytes of a folder of them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.sqlite.connections import open_new
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def make_database(path: Path, mode: str = "DELETE", *values: object) -> Path:
+    """Make a database with a table ``t(v)``, of the value 1 or of these, and close it."""
+    with closing(open_new(path)) as con:
+        con.execute(f"PRAGMA journal_mode={mode}")
+        con.execute("CREATE TABLE t(v)")
+        con.execute("BEGIN")
+        con.executemany("INSERT INTO t VALUES(?)", ((value,) for value in values or (1,)))
+        con.execute("COMMIT")
+    return path
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    """Return every name in a folder with its bytes; of a ``-shm``, which readers write to as well, the name."""
+    return {path.name: b"" if path.name.endswith("-shm") else path.read_bytes() for path in sorted(folder.iterdir())}
