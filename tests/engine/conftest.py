@@ -29,6 +29,12 @@ def consolidation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State
 
 
 @pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Lend the small workspace."""
+    return build(tmp_path / "workspace")
+
+
+@pytest.fixture
 def consolidated_copy(tmp_path: Path, consolidation: tuple[Path, State]) -> Path:
     """Lend a copy of the consolidated workspace that a test may change."""
     return shutil.copytree(consolidation[0], tmp_path / "workspace")

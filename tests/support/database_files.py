@@ -25,3 +25,8 @@ def make_database(path: Path, mode: str = "DELETE", *values: object) -> Path:
 def bytes_in(folder: Path) -> dict[str, bytes]:
     """Return every name in a folder with its bytes; of a ``-shm``, which readers write to as well, the name."""
     return {path.name: b"" if path.name.endswith("-shm") else path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def bytes_below(root: Path) -> dict[str, bytes]:
+    """Return the bytes of all files below a folder, backup sets included."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.modes import Mode
@@ -14,6 +16,7 @@ from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.stages import FINAL, stages_of
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.plan.loader import load, sha256
+from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import die
 
 if TYPE_CHECKING:
@@ -24,11 +27,14 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.results import Context
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.problem import Problem
 else:
     from sqlite_utils.utils import sqlite3
 
 STAMP = "20250131_120000"
-SET = f"backups/small-{STAMP}"
+SET_NAME = f"small-{STAMP}"
+SET = f"backups/{SET_NAME}"
+ARCHIVED = f"logs/tasks.db.archived_{STAMP}"
 
 PLAN = """format = 1
 name = "small"
@@ -170,6 +176,15 @@ def reach(run: Pipeline, last: Stage) -> None:
     stages = stages_of(run.log.mode)
     for stage in stages[: stages.index(last) + 1]:
         accept(run, stage)
+
+
+def refusal(run: Pipeline, stage: Stage) -> Problem:
+    """Return why a stage cannot be performed; nothing of it was begun."""
+    begun = dict(run.log.stages)
+    with pytest.raises(ProblemError) as caught:
+        run.perform(stage)
+    assert run.log.stages == begun
+    return caught.value.problems[0]
 
 
 def consolidate(run: Run, until: Stage = FINAL) -> Run:

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.backup import archive, manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import ProblemError
-from tests.support.small_workspace import SET, STAMP, build, execute
+from tests.support.small_workspace import SET, STAMP, execute
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,12 +20,6 @@ else:
     from sqlite_utils.utils import sqlite3
 
 ARCHIVED = f"tasks.db.archived_{STAMP}"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The small workspace."""
-    return build(tmp_path / "workspace")
 
 
 @pytest.fixture

@@ -6,20 +6,12 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from sqlite_consolidate.engine.checks.disk_space import needs, room
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
-from tests.support.small_workspace import a_run, build, consolidate, plan_of
+from tests.support.small_workspace import a_run, consolidate, plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The small workspace."""
-    return build(tmp_path / "workspace")
 
 
 def test_what_is_kept_is_no_more_than_was_foretold(root: Path) -> None:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Spoil = Callable[[Path], AbstractContextManager[object]]
-else:
-    pass
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and modes"),

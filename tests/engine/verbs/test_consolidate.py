@@ -34,12 +34,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The small workspace."""
-    return build(tmp_path / "workspace")
-
-
 def test_a_run_brings_everything_together(root: Path) -> None:
     """Rows of all sources are beside the target's own; code is rewritten, sources are archived, the row is there."""
     consolidated(root)

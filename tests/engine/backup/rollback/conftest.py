@@ -1,0 +1,27 @@
+"""The small workspace, consolidated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.small_workspace import state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.small_workspace import State
+
+
+@pytest.fixture
+def before(consolidation: tuple[Path, State]) -> State:
+    """The state of the small workspace before its consolidation."""
+    return consolidation[1]
+
+
+@pytest.fixture
+def root(consolidated_copy: Path, before: State) -> Path:
+    """The small workspace, consolidated."""
+    assert state(consolidated_copy) != before
+    return consolidated_copy

@@ -1,0 +1,189 @@
+"""A rollback keeps what was written since the consolidation, and while it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.atomic_files import move
+from sqlite_consolidate.engine.backup import restore
+from sqlite_consolidate.engine.backup.history import TABLE
+from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.rollback import changed_since, put_back
+from tests.support.small_workspace import ARCHIVED, SET, SET_NAME, build, consolidated, database, execute, state
+
+if TYPE_CHECKING:
+    from tests.support.small_workspace import State
+
+
+def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> None:
+    """What a rollback discards is told before, table by table, and is in the backup set afterwards."""
+    execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
+    execute(root / "workspace.db", "CREATE TABLE extra(x)")
+    execute(root / "workspace.db", "DROP TABLE notes")
+
+    changed = changed_since(root, root / SET)
+    done = put_back(root, root / SET)
+
+    assert [one.partition(" (")[0] for one in changed] == [
+        "extra: not there at the migration, 0 rows now",
+        "notes: 5 rows",
+        "tasks: 3 rows",
+    ]
+    assert changed[1].endswith("not there now")
+    assert state(root) == before
+    kept = root / SET / "databases/workspace-before-rollback.db"
+    assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps
+    assert execute(kept, "SELECT title FROM tasks WHERE id = 4") == [("new",)]
+
+
+def test_one_changed_value_is_a_change(root: Path) -> None:
+    """The number of rows alone would not tell."""
+    assert changed_since(root, root / SET) == []
+
+    execute(root / "workspace.db", "UPDATE tasks SET title = 'x' WHERE id = 1")
+
+    assert [one.partition(":")[0] for one in changed_since(root, root / SET)] == ["tasks"]
+
+
+def test_what_an_earlier_attempt_kept_is_not_overwritten(root: Path) -> None:
+    """A target that changed between two attempts is kept twice."""
+    kept = root / SET / "databases/workspace-before-rollback.db"
+    kept.write_text("the first attempt's")
+    execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
+
+    put_back(root, root / SET)
+
+    assert kept.read_text() == "the first attempt's"
+    assert execute(kept.with_name(kept.name + ".2"), "SELECT count(*) FROM tasks") == [(4,)]
+
+
+def test_a_replaced_target_is_told_and_kept(root: Path, before: State) -> None:
+    """A file without the run's row is not the committed target: said before, kept, and put back all the same."""
+    for suffix in ("", "-wal", "-shm"):
+        (root / f"workspace.db{suffix}").unlink(missing_ok=True)
+    database(root / "workspace.db", "CREATE TABLE mine(x)")
+
+    changed = changed_since(root, root / SET)
+    put_back(root, root / SET)
+
+    assert changed == ["the run's row of history is not in it: the file was replaced"]
+    assert state(root).databases["workspace.db"] == before.databases["workspace.db"]
+    assert (
+        execute(
+            root / SET / "databases/workspace-before-rollback.db", f"SELECT 1 FROM sqlite_schema WHERE name = '{TABLE}'"
+        )
+        == []
+    )
+
+
+def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
+    """What is no database any more is kept as it is, and the backup takes its place."""
+    (root / "workspace.db").write_bytes(b"x" * 9000)
+    (root / "workspace.db-shm").write_bytes(b"stale")
+
+    [changed] = changed_since(root, root / SET)
+    done = put_back(root, root / SET)
+
+    assert f"set workspace.db aside in {SET_NAME}" in done.steps
+    assert "cannot be read any more (file is not a database)" in changed
+    assert state(root) == before
+    assert (root / SET / "set-aside/workspace.db").read_bytes() == b"x" * 9000
+    kept = [one["kept"] for one in Ledger(root / SET).all("keeping")]
+    assert kept == ["set-aside/workspace.db", "set-aside/workspace.db-shm"]
+
+
+def test_an_archive_changed_since_comes_back_and_is_not_called_exact(root: Path) -> None:
+    """Its rows are somebody's: they are not thrown away, and the proof says that it is not as before."""
+    execute(root / ARCHIVED, "INSERT INTO tasks(title) VALUES('late')")
+
+    done = put_back(root, root / SET)
+
+    assert [one.subject for one in done.seen if not one.holds] == ["logs/tasks.db"]
+    assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(4,)]
+
+
+@pytest.mark.parametrize("target", [True, False])
+def test_rows_written_between_look_and_act_are_kept(
+    tmp_path: Path, target: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes after everything was looked at loses nothing: what is overwritten is compared under the lock."""
+    root = build(tmp_path / "w", target=target)
+    consolidated(root)
+    monkeypatch.setattr(restore, "must_be_free", lambda path: execute(path, "INSERT INTO tasks(title) VALUES('late')"))
+
+    done = put_back(root, root / SET)
+
+    assert done.holds
+    assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps
+    kept = root / SET / "databases/workspace-before-rollback.db"
+    assert execute(kept, "SELECT count(*) FROM tasks WHERE title = 'late'") == [(1,)]
+
+
+@pytest.mark.parametrize("file", ["workspace.db", "logs/tasks.db"])
+def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
+    root: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had is proved before anybody finds it under its name."""
+    monkeypatch.setattr(
+        "sqlite_consolidate.engine.backup.rollback.clear_scratch",
+        lambda _: execute(root / file, "CREATE TABLE late(x)"),
+    )
+
+    assert put_back(root, root / SET).holds
+
+    assert execute(root / file, "SELECT name FROM sqlite_schema WHERE name = 'late'") == [("late",)]
+
+
+def test_rows_written_after_a_rollback_that_broke_off_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target was back already: the next attempt does not put the backup over it once more."""
+    with monkeypatch.context() as broken:
+        broken.setattr("sqlite_consolidate.engine.backup.rollback.clear_scratch", Path.rmdir)  # refused by the system
+        with pytest.raises(OSError, match="not empty"):
+            put_back(root, root / SET)
+    execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
+
+    put_back(root, root / SET)
+
+    assert execute(root / "workspace.db", "SELECT name FROM projects WHERE id = 3") == [("new",)]
+
+
+@pytest.mark.parametrize(("times", "comes_back"), [(1, True), (99, True), (100, False)])
+def test_a_name_that_somebody_opens_all_the_time_is_tried_a_hundred_times(
+    root: Path, before: State, monkeypatch: pytest.MonkeyPatch, times: int, *, comes_back: bool
+) -> None:
+    """SQLite makes an empty file for whoever opens a free name; nothing is in it, so it goes, and the name is free."""
+    opened = iter(range(times))
+
+    def opened_just_before(archive: Path, old: Path) -> None:
+        if next(opened, None) is not None:
+            old.touch()
+        move(archive, old)
+
+    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.move", opened_just_before)
+
+    with contextlib.nullcontext() if comes_back else pytest.raises(FileExistsError):
+        put_back(root, root / SET)
+
+    assert (state(root) == before) is comes_back
+
+
+def test_a_file_that_somebody_makes_under_an_old_name_is_not_overwritten(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came after everything was looked at; the archive keeps its name."""
+
+    def made_just_before(archive: Path, old: Path) -> None:
+        old.write_text("somebody's")
+        move(archive, old)
+
+    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.move", made_just_before)
+
+    with pytest.raises(FileExistsError):
+        put_back(root, root / SET)
+
+    assert (root / "logs/tasks.db").read_text() == "somebody's"
+    assert (root / ARCHIVED).exists()

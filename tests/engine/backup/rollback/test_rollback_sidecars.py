@@ -1,0 +1,159 @@
+"""A rollback plays no ``-wal`` or journal back that is not the database's own."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.backup.rollback import changed_since, put_back
+from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
+from tests.support.processes import die, in_a_child
+from tests.support.small_workspace import (
+    ARCHIVED,
+    SET,
+    a_run,
+    build,
+    consolidate,
+    consolidated,
+    database,
+    execute,
+    state,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from tests.support.small_workspace import State
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+@pytest.mark.parametrize("name", ["workspace.db", "logs/tasks.db"], ids=["target", "old name"])
+def test_a_stale_wal_is_never_played_back(root: Path, before: State, tmp_path: Path, name: str) -> None:
+    """A -wal that lies under a restored database's name does not bring its rows into it; it is kept aside."""
+    backup = {"workspace.db": "target", "logs/tasks.db": "tasks"}[name]
+    stale = stale_wal(root / SET / f"databases/{backup}.db", tmp_path)
+    (root / name).unlink(missing_ok=True)
+    beside = root / f"{name}-wal"
+    beside.write_bytes(stale)
+    (root / f"{name}-journal").write_bytes(b"stale")
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert (root / SET / "set-aside" / beside.name).read_bytes() == stale
+    assert not (root / f"{name}-journal").exists()
+
+
+def stale_wal(database: Path, scratch: Path) -> bytes:
+    """Return a -wal with which SQLite would read other rows from this very database."""
+    copy = scratch / "stale.db"
+    copy.write_bytes(database.read_bytes())
+    wal = scratch / "stale.db-wal"
+    with closing(sqlite3.connect(copy, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode=WAL")
+        con.execute("CREATE TABLE bad(x)")
+        data = wal.read_bytes()
+    played = scratch / "played.db"
+    played.write_bytes(database.read_bytes())
+    played.with_name("played.db-wal").write_bytes(data)
+    assert execute(played, "SELECT 1 FROM sqlite_schema WHERE name = 'bad'") == [(1,)]  # the case is what it says
+    return data
+
+
+def test_a_stale_wal_beside_an_archive_is_not_played_back(root: Path, before: State, tmp_path: Path) -> None:
+    """The archive is as it was archived: what came to lie beside it is kept aside."""
+    stale = stale_wal(root / ARCHIVED, tmp_path)
+    (root / f"{ARCHIVED}-wal").write_bytes(stale)
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert [path.read_bytes() for path in (root / SET / "set-aside").iterdir()] == [stale]
+
+
+def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path, before: State) -> None:
+    """An application that died in the middle of a transaction leaves a hot journal: SQLite takes it back first."""
+    execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
+
+    def die_in_a_transaction() -> None:
+        con = sqlite3.connect(root / "workspace.db", isolation_level=None)
+        con.execute("PRAGMA cache_size=1")
+        con.execute("BEGIN")
+        con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
+        die()
+
+    assert in_a_child(die_in_a_transaction) == -signal.SIGKILL
+    assert (root / "workspace.db-journal").stat().st_size > 512
+
+    assert changed_since(root, root / SET) == []
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert not (root / "workspace.db-journal").exists()
+
+
+def test_what_lies_beside_a_target_that_the_run_created_is_set_aside(tmp_path: Path) -> None:
+    """The target itself is gone already."""
+    root = build(tmp_path / "workspace", target=False)
+    before = state(root)
+    consolidated(root)
+    (root / "workspace.db").unlink()
+    (root / "workspace.db-journal").write_bytes(b"stale")
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert (root / SET / "set-aside/workspace.db-journal").read_bytes() == b"stale"
+
+
+def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: Path) -> None:
+    """It did not come to that."""
+    root = build(tmp_path / "workspace", target=False)
+    consolidate(a_run(root), until=BACKUP)
+    (root / "workspace.db-journal").write_bytes(b"somebody's")
+
+    put_back(root, root / SET)
+
+    assert (root / "workspace.db-journal").read_bytes() == b"somebody's"
+
+
+def test_a_journal_beside_a_source_that_the_run_never_wrote_to_stays(tmp_path: Path) -> None:
+    """It is whoever's it is; the run had not come to the archiving."""
+    root = build(tmp_path / "workspace")
+    consolidate(a_run(root), until=REFERENCES)
+    (root / "logs/tasks.db-journal").write_bytes(b"somebody's")
+
+    put_back(root, root / SET)
+
+    assert (root / "logs/tasks.db-journal").read_bytes() == b"somebody's"
+
+
+def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) -> None:
+    """Also where the target never was in WAL mode."""
+    root = build(tmp_path / "workspace")
+    execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
+    before = state(root)
+    consolidate(a_run(root), until=BACKUP)
+    (root / "workspace.db-journal").write_bytes(b"")
+
+    put_back(root, root / SET)
+
+    assert state(root) == before
+    assert not (root / "workspace.db-journal").exists()
+
+
+def test_somebody_s_database_in_the_place_of_a_target_that_was_only_begun_stays(tmp_path: Path) -> None:
+    """The run had committed nothing: what is in there now was never its own."""
+    root = build(tmp_path / "workspace", target=False)
+    consolidate(a_run(root), until=VERIFY)
+    (root / "workspace.db").unlink(missing_ok=True)
+    database(root / "workspace.db", "CREATE TABLE mine(x)")
+
+    put_back(root, root / SET)
+
+    assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema") == [("mine",)]

@@ -1,0 +1,269 @@
+"""Equal tables are copied as whole records, and ``sql.log`` holds what SQLite executes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sqlite_consolidate.engine.merge.copy_rows import copy, own_digest, source_digest
+from sqlite_consolidate.engine.sqlite.sql import folded
+from tests.support.copied_rows import exact, read
+from tests.support.databases import TARGET, Bench, Copied, content, source, table
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+def statements_of(bench: Bench, *sources: Any) -> tuple[Copied, str]:
+    """Copy into a target that is watched, and return the INSERT that SQLite was given."""
+    copied = bench.copied(*sources)
+    copied.con.execute("DELETE FROM t")
+    seen: list[str] = []
+    copied.con.set_trace_callback(seen.append)
+    move = copied.done[0].move
+    alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
+    copy(copied.con, move, source_digest(copied.con, move, alias), alias)
+    copied.con.set_trace_callback(None)
+    (statement,) = (one for one in seen if one.startswith("INSERT"))
+    return copied, statement
+
+
+def takes_whole_records(copied: Copied, statement: str) -> bool:
+    """Whether SQLite's program has the instruction that takes a record as it lies in the other table."""
+    return bool({row[1] for row in copied.rows(f"EXPLAIN {statement}")} & {"RowCell", "RowData"})
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT DEFAULT 'x')",),
+        *(
+            (statement, "CREATE INDEX ix ON t(v)")
+            for statement in (
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT DEFAULT 'x')",
+                "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v UNIQUE)",
+                "CREATE TABLE t(k TEXT PRIMARY KEY, v) WITHOUT ROWID",
+                "CREATE TABLE t(v TEXT PRIMARY KEY)",
+                "CREATE TABLE t(v)",
+            )
+        ),
+    ],
+    ids=" ".join,
+)
+def test_equal_tables_are_copied_as_whole_records(bench: Bench, create: tuple[str, ...]) -> None:
+    """SQLite does so where it can; reading past the indexes does not stand in its way."""
+    bench.database("a.db", *create)
+
+    copied, statement = statements_of(bench, source("a.db", "t"))
+
+    assert " NOT INDEXED" in statement
+    assert takes_whole_records(copied, statement)
+    assert takes_whole_records(copied, statement.replace(" AS s NOT INDEXED", ""))
+
+
+@pytest.mark.parametrize(
+    ("create", "keys"),
+    [
+        ("CREATE TABLE t(v)", {}),  # whole records would be numbered anew
+        (
+            "CREATE TABLE t(k TEXT PRIMARY KEY, v)",
+            {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 1 CHECK (v > 0))"},
+        ),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT (1))"}),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER)"}),
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", {"create": "CREATE TABLE t(v, id INTEGER PRIMARY KEY)"}),
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, v, g AS (v))", {}),
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", {"on_conflict": "prefer-target"}),
+        (
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, v, w)",
+            {"columns": {"v": "w", "w": "v"}, "create": "CREATE TABLE t(id INTEGER PRIMARY KEY, v, w)"},
+        ),
+    ],
+)
+def test_other_tables_are_copied_by_the_names_of_their_columns(bench: Bench, create: str, keys: Any) -> None:
+    """Where anything differs, or a rowid must be named."""
+    bench.database("a.db", create)
+
+    copied, statement = statements_of(bench, source("a.db", table("t", **keys)))
+
+    assert not takes_whole_records(copied, statement)
+    assert "*" not in statement
+
+
+@pytest.mark.parametrize(
+    ("create", "planned"),
+    [
+        ("CREATE TABLE t(k VARCHAR(9) PRIMARY KEY, v NOT NULL)", "CREATE TABLE t(k TEXT PRIMARY KEY, v)"),
+        ("CREATE TABLE t(k TEXT, v CHECK (v > 0), UNIQUE(k))", "CREATE TABLE T(K TEXT UNIQUE, V)"),
+    ],
+)
+def test_what_records_do_not_show_may_differ(bench: Bench, create: str, planned: str) -> None:
+    """Names of types, constraints that the target drops: the stored record is the same, and so is its rowid."""
+    bench.database("a.db", create, rows=("INSERT INTO t(rowid, k, v) VALUES(?, ?, ?)", [(7, "a", 1), (-2, "b", 2.5)]))
+
+    copied, statement = statements_of(bench, source("a.db", table("t", create=planned)))
+
+    assert takes_whole_records(copied, statement)
+    assert content(copied.con, "t", ["k", "v"], "rowid") == read(bench, "a.db", ["k", "v"], "rowid")
+
+
+@pytest.mark.parametrize(
+    ("create", "planned"),
+    [
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER)", "CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER DEFAULT 0)"),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 'it''s')", "create table t(k text primary key, v)"),
+        (
+            "CREATE TABLE t(k TEXT DEFAULT NULL, v DEFAULT -1.5e3, PRIMARY KEY(k)) WITHOUT ROWID",
+            "CREATE TABLE t(k TEXT DEFAULT 'k', v DEFAULT x'00', PRIMARY KEY(k)) WITHOUT ROWID",
+        ),
+    ],
+)
+def test_a_default_that_differs_does_not_hinder_whole_records(bench: Bench, create: str, planned: str) -> None:
+    """No record shows a DEFAULT: it is the source's while the rows come, and the plan's from then on."""
+    bench.database("a.db", create, "CREATE INDEX ix ON t(v)", rows=("INSERT INTO t VALUES(?,?)", [("a", 1), ("b", 2)]))
+
+    copied, statement = statements_of(bench, source("a.db", table("t", create=f"{planned}; CREATE INDEX ix ON t(v)")))
+
+    assert "*" in statement
+    assert copied.rows("SELECT k, v FROM t ORDER BY k") == [("a", 1), ("b", 2)]
+    assert folded(copied.rows("SELECT sql FROM main.sqlite_schema WHERE name = 't'")[0][0]) == folded(planned)
+    assert copied.rows("PRAGMA main.integrity_check") == [("ok",)]
+    assert exact(copied)
+
+
+BORROWED = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 'it''s', w DEFAULT\n 1)"
+PLANNED = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 2, w DEFAULT\n 1)"
+
+
+def test_record_copy_logs_the_statements_it_executes(bench: Bench) -> None:
+    """What ``sql.log`` holds is what SQLite was given, in that order, a statement of several lines included."""
+    bench.database("a.db", BORROWED, rows=("INSERT INTO t VALUES(?, ?, 3)", [("a", 1), ("b", None)]))
+    copied = bench.copied(source("a.db", table("t", create=PLANNED)))
+    update = "UPDATE main.sqlite_schema SET sql = {} WHERE type = 'table' AND name = 't'"
+
+    (begin,) = (at for at, statement in enumerate(copied.sql) if statement.startswith("-- a.db:t"))
+    alias = re.search(r'FROM "(.*?)"\."t"', copied.sql[begin + 5])
+
+    assert alias is not None
+    assert copied.sql[begin + 1 :] == [
+        "SAVEPOINT records",
+        "PRAGMA main.writable_schema=ON",
+        update.format("'CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT ''it''''s'', w DEFAULT\n 1)'"),
+        "PRAGMA main.writable_schema=RESET",
+        f'INSERT INTO main."t" SELECT * FROM "{alias[1]}"."t" AS s NOT INDEXED',
+        "PRAGMA main.writable_schema=ON",
+        update.format(f"'{PLANNED}'"),
+        "PRAGMA main.writable_schema=RESET",
+        "RELEASE records",
+    ]
+    assert copied.done[0].method == "records-under-other-defaults"
+
+
+@pytest.mark.parametrize(
+    ("create", "keys"),
+    [
+        (BORROWED, {"create": PLANNED}),
+        (PLANNED, {}),
+        ("CREATE TABLE t(k PRIMARY KEY, v, w)", {"columns": {"v": "w", "w": "v"}}),
+        ("CREATE TABLE t(k PRIMARY KEY, v, w)", {"on_conflict": "prefer-source"}),
+    ],
+    ids=["other-defaults", "records", "columns", "policy"],
+)
+def test_log_holds_what_sqlite_executes(bench: Bench, create: str, keys: Any) -> None:
+    """SQLite's own trace of a copy, without what only reads, is the log of that copy."""
+    bench.database("a.db", create, "INSERT INTO t VALUES('a', 1, 3)")
+    copied = bench.copied(source("a.db", table("t", **keys)))
+    move, executed, log = copied.done[0].move, list[str](), list[str]()
+    alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
+    digest = source_digest(copied.con, move, alias)
+    if move.map.on_conflict == "refuse":
+        copied.con.execute("DELETE FROM t")
+    copied.con.set_trace_callback(executed.append)
+
+    def execute(statement: str) -> sqlite3.Cursor:
+        log.append(statement)
+        return copied.con.execute(statement)
+
+    copy(copied.con, move, digest, alias, execute=execute)
+    copied.con.set_trace_callback(None)
+
+    assert log == [sql for sql in executed if not sql.startswith(("SELECT", "EXPLAIN", "--"))]
+    assert log != []
+
+
+def test_record_copy_turned_off_copies_by_columns(bench: Bench) -> None:
+    """The rows are the same by the engine's digest; no statement writes the schema directly."""
+    bench.database("a.db", BORROWED, rows=("INSERT INTO t VALUES(?, ?, 3)", [("a", 1), ("b", None)]))
+    mapped = source("a.db", table("t", create=PLANNED))
+    digests, methods, logs = [], [], []
+
+    for record_copy in (True, False):
+        copied = bench.copied(mapped, record_copy=record_copy)
+        digests.append(own_digest(copied.con, copied.done[0].move))
+        methods.append(copied.done[0].method)
+        logs.append("\n".join(copied.sql))
+        assert exact(copied)
+        copied.con.close()
+        bench.root.joinpath(TARGET).unlink()
+
+    assert digests[0] == digests[1]
+    assert digests[0].rows == 2
+    assert methods == ["records-under-other-defaults", "columns"]
+    assert ["writable_schema" in log or "sqlite_schema" in log for log in logs] == [True, False]
+    assert 'INSERT INTO main."t"("rowid", "k", "v", "w")' in logs[1]
+
+
+def test_equal_tables_are_copied_as_records_when_record_copy_is_off(bench: Bench) -> None:
+    """SQLite copies records of equal tables by itself, and the schema is not written for that."""
+    bench.database("a.db", PLANNED, "INSERT INTO t VALUES('a', 1, 3)")
+
+    copied = bench.copied(source("a.db", "t"), record_copy=False)
+
+    assert copied.done[0].method == "records"
+    assert "writable_schema" not in "".join(copied.sql)
+
+
+def test_rows_older_than_their_last_column_keep_what_its_default_gave_them(bench: Bench) -> None:
+    """Their records hold no value for it: under the plan's DEFAULT they would have another one."""
+    create = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 5)"
+    old = ("CREATE TABLE t(k TEXT PRIMARY KEY)", "INSERT INTO t VALUES('old')", "ALTER TABLE t ADD COLUMN v DEFAULT 5")
+    bench.database("a.db", *old, "INSERT INTO t VALUES('new', 6)")
+
+    copied = bench.copied(source("a.db", table("t", create=create.replace("5", "7"))))
+
+    assert copied.rows("SELECT k, v FROM t ORDER BY k") == [("new", 6), ("old", 5)]
+    assert copied.done[0].method == "columns"
+    assert [sql for sql in copied.sql if "records" in sql] == [
+        "SAVEPOINT records",
+        "ROLLBACK TO records",
+        "RELEASE records",
+    ]
+    assert exact(copied)
+    copied.con.execute("INSERT INTO t(k) VALUES('later')")
+    assert copied.rows("SELECT v FROM t WHERE k = 'later'") == [(7,)]
+
+
+def test_rowids_are_kept_where_neither_records_nor_defaults_are_the_same(bench: Bench) -> None:
+    """The target gets an index that the source does not have: no record is copied whole then, under any DEFAULT."""
+    bench.database(
+        "a.db", "CREATE TABLE t(v DEFAULT 1)", "CREATE INDEX ix ON t(v)", "INSERT INTO t(rowid, v) VALUES(7, 'a')"
+    )
+    create = "CREATE TABLE t(v DEFAULT 2); CREATE UNIQUE INDEX ix ON t(v)"
+
+    copied = bench.copied(source("a.db", table("t", create=create)))
+
+    assert copied.rows("SELECT rowid, v FROM t") == [(7, "a")]
+    assert exact(copied)
+
+
+def test_only_an_empty_table_gets_whole_records(bench: Bench) -> None:
+    """The rows of a second source are inserted one by one, under rowids that are free."""
+    for file, key in (("a.db", "a"), ("b.db", "b")):
+        bench.database(file, "CREATE TABLE t(k TEXT PRIMARY KEY)", f"INSERT INTO t VALUES('{key}')")
+
+    copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
+
+    assert copied.rows("SELECT rowid, k FROM t") == [(1, "a"), (2, "b")]
+    assert exact(copied)

@@ -1,0 +1,140 @@
+"""Specify what a check that states nothing, cannot look or fails amounts to."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
+from sqlite_consolidate.engine.run.verdict import verdict
+from sqlite_consolidate.engine.verbs.consolidate import Run
+from sqlite_consolidate.observation import Observation, Outcome
+from sqlite_consolidate.problem import Problem, ProblemError
+from tests.support.observations import OBSERVATIONS
+from tests.support.small_workspace import a_request, a_run, consolidate, refusal
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.run.criteria import Criterion
+else:
+    from sqlite_utils.utils import sqlite3
+
+
+class BlindRun(Run):
+    """A run whose checks state nothing."""
+
+    def look(self, criterion: Criterion) -> Sequence[Observation]:  # noqa: ARG002 -- the pipeline's
+        """See nothing."""
+        return []
+
+
+class BrokenRun(Run):
+    """A run whose checks raise an error.
+
+    Attributes:
+        error: What they raise.
+    """
+
+    error: BaseException = OSError(errno.EIO, "Input/output error")
+
+    def look(self, criterion: Criterion) -> Sequence[Observation]:  # noqa: ARG002 -- the pipeline's
+        """Raise the error."""
+        raise self.error
+
+
+def test_a_check_that_states_nothing_has_examined_nothing(root: Path) -> None:
+    """It does not pass, and the next stage is refused."""
+    run = BlindRun(a_request(root))
+    run.perform(PREFLIGHT)
+
+    results = [run.check(criterion) for criterion in run.log.demanded(PREFLIGHT)]
+
+    assert {result.outcome for result in results} == {Outcome.NOT_EXAMINED}
+    assert sum(result.examined for result in results) == 0
+    assert refusal(run, BACKUP).id == "not-verified"
+    run.end()
+    assert verdict(run.log) != "accepted"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProblemError(Problem("in-use", "a.db", "is locked.", "Stop it.")),
+        sqlite3.OperationalError("locked"),
+        OSError(errno.EIO, "Broken"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_check_that_could_not_look_has_examined_nothing(root: Path, error: Exception) -> None:
+    """Its reason is in the evidence."""
+    run = BrokenRun(a_request(root))
+    run.error = error
+    run.perform(PREFLIGHT)
+
+    result = run.check("plan-valid")
+
+    run.end()
+    assert (result.outcome, result.examined) == (Outcome.NOT_EXAMINED, 0)
+    assert result.evidence[0].observed
+
+
+def test_a_mistake_inside_a_check_is_raised_and_shows_nothing(root: Path) -> None:
+    """It is no state of the workspace: its traceback is needed, and the criterion stays without a result."""
+    run = BrokenRun(a_request(root))
+    run.error = ZeroDivisionError()
+    run.perform(PREFLIGHT)
+
+    with pytest.raises(ZeroDivisionError):
+        run.check("plan-valid")
+
+    run.end()
+    assert "plan-valid" not in run.log.results
+    assert verdict(run.log) == "not shown"
+
+
+def test_a_check_does_not_pass_without_what_it_requires(root: Path) -> None:
+    """It has looked, and says so; but what it saw is worth nothing while its prerequisite is open."""
+    run = a_run(root)
+    run.perform(PREFLIGHT)
+
+    early = run.check("space")
+    run.check("plan-valid")
+    late = run.check("space")
+
+    run.end()
+    assert [entry.outcome for entry in early.evidence][-2:] == [Outcome.PASSED, Outcome.NOT_EXAMINED]
+    assert early.outcome is Outcome.NOT_EXAMINED
+    assert late.outcome is Outcome.PASSED
+
+
+def test_a_failed_check_is_not_made_up_for_by_another(root: Path) -> None:
+    """Whatever a second look sees, the stage has failed."""
+    run = a_run(root)
+    run.perform(PREFLIGHT)
+    run.log.add(PREFLIGHT, "plan-valid", [OBSERVATIONS[Outcome.FAILED]])
+
+    for criterion in run.log.demanded(PREFLIGHT):
+        assert run.check(criterion).outcome.holds
+
+    assert refusal(run, BACKUP).id == "not-verified"
+    run.end()
+    assert verdict(run.log) == "refused"
+
+
+def test_what_the_plan_does_not_require_holds_nothing_up(root: Path) -> None:
+    """Without dumps, stated rows and a demanded rehearsal the run is accepted all the same."""
+    file = root / "consolidation.toml"
+    file.write_text(file.read_text().replace("format = 1\n", "format = 1\ndump = false\n"))
+
+    run = consolidate(a_run(root))
+
+    assert verdict(run.log) == "accepted"
+    outcomes = {run.log.outcome(id) for id in ("dump-reloads", "rows-as-stated", "rows-expected", "rehearsed")}
+    assert outcomes == {Outcome.NOT_REQUIRED}
+    passed = [result for result in run.log.results.values() if result.outcome is Outcome.PASSED]
+    assert all(result.examined for result in passed)

@@ -1,0 +1,262 @@
+"""Specify what the end of a run keeps or rolls back, and that runs are apart."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished, recover
+from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.run.criteria import criteria_in
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.stages import ARCHIVE, BACKUP, COMMIT, FINAL, PREFLIGHT, REFERENCES, SMOKE, stages_of
+from sqlite_consolidate.engine.run.verdict import exit_code, verdict
+from sqlite_consolidate.engine.verbs.judge import CheckRun
+from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
+from sqlite_consolidate.observation import Outcome
+from tests.support.observations import OBSERVATIONS
+from tests.support.processes import in_a_child
+from tests.support.small_workspace import (
+    STAMP,
+    DyingLedger,
+    a_request,
+    a_run,
+    accept,
+    build,
+    consolidate,
+    execute,
+    plan_of,
+    reach,
+    state,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.run.pipeline import Pipeline
+    from sqlite_consolidate.engine.run.stages import Stage
+
+MIGRATION = stages_of(Mode.MIGRATE)
+
+
+class FullDisk(Ledger):
+    """A ledger that cannot be written to when it comes to an event."""
+
+    def __init__(self, folder: Path, event: str) -> None:
+        super().__init__(folder)
+        self._event = event
+
+    def note(self, event: str, **facts: object) -> None:
+        """Note the event, unless it is the one."""
+        if event == self._event:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().note(event, **facts)
+
+
+@pytest.mark.parametrize("event", ["committed", "finished"])
+def test_a_row_of_history_alone_is_no_proof_after_a_crash(root: Path, event: str) -> None:
+    """Killed between COMMIT and the verdict, the run is rolled back by the next although its row is in the target."""
+    before = state(root)
+
+    def run() -> None:
+        mortal = a_run(root)
+        mortal.ledger = DyingLedger(mortal.folder, event)
+        consolidate(mortal)
+
+    assert in_a_child(run) == -signal.SIGKILL
+    assert [row.run for row in history.read_file(root / "workspace.db")] == [STAMP]
+    assert last_finished(root, plan_of(root)) is None
+    assert len(cut_short(root, plan_of(root))) == 1
+
+    recover(root, plan_of(root))
+
+    assert state(root) == before
+    assert history.read_file(root / "workspace.db") == []
+
+
+@pytest.mark.parametrize(
+    ("event", "stage", "set_stays"),
+    [
+        ("started", BACKUP, False),
+        ("sealed", BACKUP, True),
+        ("committing", COMMIT, True),
+        ("committed", COMMIT, True),
+        ("rewriting", REFERENCES, True),
+        ("archiving", ARCHIVE, True),
+        ("archived", ARCHIVE, True),
+        ("recorded", FINAL, True),
+    ],
+)
+def test_a_stage_that_raises_is_rolled_back_as_the_ledger_says(
+    root: Path, event: str, stage: Stage, set_stays: bool
+) -> None:
+    """Before the ledger says that the run has started there is nothing to undo, and no backup set is left."""
+    before = state(root)
+    run = a_run(root)
+    run.ledger = FullDisk(run.folder, event)
+    reach(run, MIGRATION[MIGRATION.index(stage) - 1])
+
+    with pytest.raises(OSError, match="No space left"):
+        run.perform(stage)
+    run.end()
+
+    assert state(root) == before
+    assert run.folder.exists() is set_stays
+    assert (run.log.rolled_back is not None) is set_stays
+    assert run.log.rolled_back is None or run.log.rolled_back.complete
+    assert verdict(run.log) == "refused"
+    assert cut_short(root, plan_of(root)) == []
+
+
+def test_a_run_whose_end_cannot_be_noted_is_rolled_back(root: Path) -> None:
+    """It would be taken for one that was cut short: it is refused, and the reason is an error of its log."""
+    before = state(root)
+    run = a_run(root)
+    run.ledger = FullDisk(run.folder, "finished")
+    reach(run, FINAL)
+    assert verdict(run.log) == "accepted"
+
+    run.end()
+
+    assert verdict(run.log) == "refused"
+    assert len(run.log.errors) == 1
+    assert state(root) == before
+
+
+def test_a_refusal_by_the_preflight_leaves_no_backup_set(root: Path) -> None:
+    """Nothing was begun, so nothing is rolled back."""
+    (root / "logs/tasks.db").write_bytes(b"no database")
+    before = state(root)
+    run = a_run(root)
+
+    go_through(run)
+    run.end()
+
+    assert (verdict(run.log), exit_code(run.log, has_acted=run.has_acted)) == ("refused", ExitCode.REFUSED)
+    assert run.log.rolled_back is None
+    assert state(root) == before
+    assert not (root / "backups").exists()
+
+
+@pytest.mark.parametrize("criterion", ["references-updated", "no-side-effects", "archived", "record-written"])
+def test_a_criterion_that_fails_after_commit_rolls_everything_back(root: Path, criterion: str) -> None:
+    """The data is committed, and is taken out again."""
+    before = state(root)
+    run = a_run(root)
+    stage = next(stage for stage in MIGRATION if criterion in criteria_in(stage))
+    reach(run, MIGRATION[MIGRATION.index(stage) - 1])
+    run.perform(stage)
+    for id in run.log.demanded(stage):
+        run.check(id)
+    run.log.add(stage, criterion, [OBSERVATIONS[Outcome.FAILED]])
+
+    run.end()
+
+    assert run.log.rolled_back is not None
+    assert run.log.rolled_back.complete
+    assert exit_code(run.log, has_acted=run.has_acted) == ExitCode.FAILED
+    assert state(root) == before
+
+
+def test_an_end_that_is_called_twice_does_nothing_more(root: Path) -> None:
+    """Neither after a verdict that keeps the result, nor after one that does not."""
+    refused = a_run(root)
+    reach(refused, SMOKE)
+    refused.end()
+    rolled_back, before = refused.log.rolled_back, Ledger(refused.folder).events()
+    refused.end()
+    assert refused.log.rolled_back is rolled_back
+    assert Ledger(refused.folder).events() == before
+
+    accepted = consolidate(a_run(root, "20250131_130000"))
+    standing = state(root)
+    accepted.end()
+
+    assert state(root) == standing
+    assert len(accepted.ledger.all("finished")) == 1
+
+
+def test_runs_follow_each_other_in_one_process(tmp_path: Path) -> None:
+    """A rehearsal, migrations of two workspaces, a rollback, a migration again and its check; each gives back all."""
+    root, other = build(tmp_path / "workspace"), build(tmp_path / "other")
+    before = state(root)
+    process = psutil.Process()
+    descriptors = process.num_fds()
+
+    run_through(a_run(root, mode=Mode.REHEARSAL))
+    assert state(root) == before
+    run_through(a_run(root))
+    run_through(a_run(other))
+    assert execute(other / "workspace.db", "SELECT count(*) FROM notes") == [(5,)]
+    run_through(RollbackRun(a_request(root, mode=Mode.ROLLBACK)))
+    assert state(root) == before
+    run_through(a_run(root, "20250131_130000"))
+    run_through(CheckRun(a_request(root, mode=Mode.CHECK)))
+
+    assert execute(root / "workspace.db", "SELECT count(*) FROM tasks") == [(3,)]
+    assert process.num_fds() == descriptors
+
+
+def run_through(run: Pipeline) -> None:
+    """Take a run to its end; it is accepted."""
+    go_through(run)
+    run.end()
+    assert verdict(run.log) == "accepted", (run.log.errors, [result.text for result in run.log.results.values()])
+
+
+def test_two_runs_at_once_in_one_process_are_apart(tmp_path: Path) -> None:
+    """Stage by stage in turn, in two workspaces: one is accepted, and the other, which fails, is rolled back."""
+    roots = build(tmp_path / "first"), build(tmp_path / "second")
+    before = state(roots[1])
+    first, second = (a_run(root) for root in roots)
+    for stage in MIGRATION:
+        accept(first, stage)
+        if stage != FINAL:
+            accept(second, stage)
+
+    second.end()
+    first.end()
+
+    assert (verdict(first.log), verdict(second.log)) == ("accepted", "not shown")
+    assert state(roots[1]) == before
+    assert execute(roots[0] / "workspace.db", "SELECT count(*) FROM tasks") == [(3,)]
+
+
+def test_a_backup_set_of_another_run_is_left_alone(root: Path) -> None:
+    """A run that gets the name of a finished one is refused, and takes its ledger neither for its own nor back."""
+    first = consolidate(a_run(root))
+    after = state(root)
+
+    second = a_run(root)
+    second.perform(PREFLIGHT)
+    second.end()
+
+    assert (second.has_acted, second.log.rolled_back) == (False, None)
+    assert first.is_sealed
+    assert first.ledger.has("finished")
+    assert state(root) == after
+
+
+def test_words_that_raise_do_not_keep_a_run_from_being_rolled_back(root: Path) -> None:
+    """The function that shows progress is the caller's, and may raise at any time."""
+    before = state(root)
+    run = a_run(root)
+    reach(run, REFERENCES)
+
+    def refuse(words: str) -> None:
+        raise LookupError(words)
+
+    run.say = refuse
+    with pytest.raises(LookupError):
+        run.end()
+
+    assert run.log.rolled_back is not None
+    assert run.log.rolled_back.complete
+    assert state(root) == before

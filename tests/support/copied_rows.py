@@ -1,0 +1,30 @@
+"""What a copy of small databases did, counted and compared."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.engine.checks import compare
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
+from tests.support.databases import Bench, Copied, content, wrong
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+
+def read(bench: Bench, file: str, columns: list[str], rowid: str = "") -> Counter[tuple[Any, ...]]:
+    """Read table t of a source."""
+    with closing(open_readonly(bench.root / file)) as con:
+        return content(con, "t", columns, rowid)
+
+
+def only(copied: Copied) -> tuple[int, int, int, int]:
+    """Return rows, inserted, skipped and replaced of the last map."""
+    one = copied.done[-1]
+    return one.rows, one.inserted, one.skipped, one.replaced
+
+
+def exact(copied: Copied) -> bool:
+    """Whether the engine's own comparison finds every row."""
+    return wrong(compare.rows_exact(copied.compared)) == []

@@ -1,0 +1,35 @@
+"""Consolidations of the small workspace that are killed on their way."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from tests.support.processes import die, in_a_child
+from tests.support.small_workspace import DyingLedger, a_run, consolidate, reach
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.engine.run.stages import Stage
+
+
+def run_until_death(root: Path, event: str, times: int) -> None:
+    """Consolidate in a process that is killed right before it notes the event."""
+
+    def run() -> None:
+        mortal = a_run(root)
+        mortal.ledger = DyingLedger(mortal.folder, event, times)
+        consolidate(mortal)
+
+    assert in_a_child(run) == -signal.SIGKILL
+
+
+def die_after(root: Path, stage: Stage) -> None:
+    """Consolidate in a process that is killed after a stage."""
+
+    def run() -> None:
+        reach(a_run(root), stage)
+        die()
+
+    assert in_a_child(run) == -signal.SIGKILL

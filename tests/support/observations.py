@@ -1,0 +1,15 @@
+"""An observation of each outcome."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlite_consolidate.observation import Observation, Outcome, not_examined, not_required
+
+SEEN = Observation("subject", "expected", "observed", holds=True)
+OBSERVATIONS = {
+    Outcome.PASSED: SEEN,
+    Outcome.FAILED: replace(SEEN, holds=False),
+    Outcome.NOT_EXAMINED: not_examined("subject", "it is locked"),
+    Outcome.NOT_REQUIRED: not_required("subject", "the plan demands none"),
+}
