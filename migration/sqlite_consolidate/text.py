@@ -50,6 +50,12 @@ def named(names: Sequence[str], most: int = _NAMED) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
+def enumerated(names: Sequence[str]) -> str:
+    """Return all names in words: ``a``, ``a and b``, ``a, b and c``."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def marked(*parts: str, id: str) -> str:
     """Return the parts that are not empty as one text that ends with the id: ``is locked. Stop it. [in-use]``."""
     return " ".join([*filter(None, parts), f"[{id}]"])

@@ -109,7 +109,7 @@ def test_tables_that_claim_the_same_keys_are_kept_apart_and_are_a_decision(revis
 
     assert west.into == "west_sales"
     assert west.decide[0].startswith(
-        "1 key (id) of sales would be there twice: both in north.db:sales and west.db:sales:"
+        "1 key (id) of sales would stand in more than one row: in north.db:sales and west.db:sales."
     )
 
 

@@ -46,7 +46,7 @@ def test_a_key_in_two_sources_is_counted_and_both_are_named(bench: Bench) -> Non
 
     text = collision(bench, source("a.db", "t"), source("b.db", "t"))
 
-    assert "2 keys (k) of t would be there twice: both in a.db:t and b.db:t" in text
+    assert "2 keys (k) of t would stand in more than one row: in a.db:t and b.db:t." in text
 
 
 def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
@@ -54,9 +54,31 @@ def test_a_key_that_the_target_has_is_found(bench: Bench) -> None:
     bench.database(TARGET, KEYED, values(("x", 1)))
     bench.database("a.db", KEYED, values(("x", 1)))
 
-    assert "1 key (k) of t would be there twice: both in target.db:t and a.db:t" in collision(
+    assert "1 key (k) of t would stand in more than one row: in target.db:t and a.db:t." in collision(
         bench, source("a.db", "t")
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "values_shown"),
+    [
+        (("x",), "The key is 'x'."),
+        (("x", "y"), "The keys are 'x'; 'y'."),
+        (("w", "x", "y", "z"), "The first keys are 'w'; 'x'; 'y'."),
+    ],
+)
+def test_key_of_four_parties_names_each_once(bench: Bench, keys: tuple[str, ...], values_shown: str) -> None:
+    """The problem is one, of the last party; its values are a sentence of their own."""
+    files = ("a.db", "b.db", "c.db")
+    for file in (TARGET, *files):
+        bench.database(file, KEYED, values(*((key, 1) for key in keys)))
+
+    (problem,) = bench.survey(*(source(file, "t") for file in files)).problems
+
+    assert (problem.id, problem.subject) == ("key-collision", "c.db:t")
+    assert problem.others == ("target.db:t", "a.db:t", "b.db:t")
+    assert problem.what.endswith(" in target.db:t, a.db:t, b.db:t and c.db:t.")
+    assert problem.values == values_shown
 
 
 def test_a_key_that_only_the_target_declares_is_looked_up_within_one_source(bench: Bench) -> None:
@@ -149,7 +171,7 @@ def test_rowids_that_are_the_only_identity_may_not_meet(bench: Bench) -> None:
 
     text = collision(bench, source("a.db", "t"), source("b.db", "t"))
 
-    assert "t has no key, and 1 rowid is used by rows of both a.db:t and b.db:t" in text
+    assert "t has no key, and 1 rowid is used by more than one row: in a.db:t and b.db:t." in text
     free = [source(file, table("t", rowids="renumber")) for file in ("a.db", "b.db")]
     assert bench.problems(*free) == []
 
@@ -166,7 +188,7 @@ def test_rowids_of_virtual_tables_may_not_meet(bench: Bench, create: str, row: s
     for file in ("a.db", "b.db"):
         bench.database(file, create, row)
 
-    assert "1 rowid is used by rows of both" in collision(bench, source("a.db", "t"), source("b.db", "t"))
+    assert "1 rowid is used by more than one row" in collision(bench, source("a.db", "t"), source("b.db", "t"))
 
 
 def test_sources_with_and_without_identity_do_not_mix(bench: Bench) -> None:
@@ -257,7 +279,9 @@ def test_a_clause_of_the_table_does_not_settle_a_collision(bench: Bench, clause:
     bench.database("a.db", create, values(("x", 1)))
     bench.database("b.db", create, values(("x", 2)))
 
-    assert "1 key (k) of t would be there twice" in collision(bench, source("a.db", "t"), source("b.db", "t"))
+    assert "1 key (k) of t would stand in more than one row" in collision(
+        bench, source("a.db", "t"), source("b.db", "t")
+    )
 
 
 @pytest.mark.parametrize("clause", ["REPLACE", "IGNORE"])
@@ -275,7 +299,7 @@ def test_rows_of_a_utf_16_target_are_a_party(bench: Bench) -> None:
     bench.database(TARGET, "PRAGMA encoding='UTF-16'", KEYED, values(("é", 1)))
     bench.database("a.db", KEYED, values(("é", 2)))
 
-    assert "both in target.db:t and a.db:t" in collision(bench, source("a.db", "t"))
+    assert "in target.db:t and a.db:t" in collision(bench, source("a.db", "t"))
 
 
 def test_tables_without_rows_claim_no_key(bench: Bench) -> None:

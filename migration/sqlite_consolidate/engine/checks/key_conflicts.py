@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.sqlite.connections import attach, attached, encod
 from sqlite_consolidate.engine.sqlite.schema import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, enumerated
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,7 +73,7 @@ def _settling_problem(into: Table, party: Party, error: ProblemError) -> Problem
     if not party.is_target:
         first = error.problems[0]
         return replace(first, subject=party.subject, what=f"{first.what} A key collision.", criterion="keys-free")
-    what = f"its own rows would not stand in {into.name} any more: {error.__cause__}: a key collision."
+    what = f"its own rows would not stand in {into.name} any more: {error.__cause__}."
     hint = "Leave the new key out of the target, or mend the rows."
     return Problem("key-collision", party.subject, what, hint, criterion="keys-free")
 
@@ -140,7 +140,7 @@ def _needs_trial(into: Table, parties: Sequence[Party], only: Move | None) -> bo
 
 def _mixed(into: Table, moves: Sequence[Move]) -> Problem:
     first, *others = (move.subject for move in moves if move.rowid_counts)
-    by_rowid = " and ".join([first, *others])
+    by_rowid = enumerated([first, *others])
     what = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
     hint = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
     return Problem("rowids-beside-keys", first, what, hint, criterion="keys-free", others=tuple(others))
@@ -173,7 +173,7 @@ def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, parties: Sequ
         if len(involved) > 1 and all(party.policy != "refuse" for party in involved[1:]):
             continue
         some = con.execute(f"SELECT {key_columns} FROM {twice} WHERE who = ? LIMIT {_MOST_SHOWN}", (who,)).fetchall()
-        problems.append(replace(_problem(into, names, involved, count), values=_values(key, some)))
+        problems.append(replace(_problem(into, names, involved, count), values=_values(key, some, count)))
     return problems
 
 
@@ -183,16 +183,18 @@ def _select_key(number: int, projection: Projection, key: Key) -> str:
     return projection.select([f"{number} AS party", *values], by_index=True)
 
 
-def _values(key: Key, rows: list[tuple[Any, ...]]) -> str:
-    """Say which keys, for whoever asks for values."""
+def _values(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
+    """Return a sentence with the first of the keys, for an operator who asks for values."""
     keys = [", ".join(shown(column, value) for (column, _), value in zip(key, row, strict=True)) for row in rows]
-    return "such as " + "; ".join(keys)
+    if count == 1:
+        return f"The key is {keys[0]}."
+    return f"The {'keys are' if len(keys) == count else 'first keys are'} {'; '.join(keys)}."
 
 
 def _problem(into: Table, names: str, involved: list[Party], count: int) -> Problem:
     keys = counted(count, "key")
     if len(involved) == 1:
-        what = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key: a collision."
+        what = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key."
         return Problem(
             "key-collision",
             involved[0].subject,
@@ -201,10 +203,9 @@ def _problem(into: Table, names: str, involved: list[Party], count: int) -> Prob
             criterion="keys-free",
         )
     subjects = tuple(party.subject for party in involved)
-    both = " and ".join(subjects)
-    what = f"{keys} ({names}) of {into.name} would be there twice: both in {both}: a key collision."
+    what = f"{keys} ({names}) of {into.name} would stand in more than one row: in {enumerated(subjects)}."
     todo = (
-        'Keep both: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
+        'Keep each: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
     )
     return Problem("key-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])
 
@@ -219,8 +220,7 @@ def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]
     if not count:
         return []
     subjects = tuple(rows.party.subject for rows in parties)
-    both = " and ".join(subjects)
     rowids = f"{counted(count, 'rowid')} {'is' if count == 1 else 'are'}"
-    what = f"{into.name} has no key, and {rowids} used by rows of both {both}: a collision."
+    what = f"{into.name} has no key, and {rowids} used by more than one row: in {enumerated(subjects)}."
     todo = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
     return [Problem("rowid-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])]
