@@ -87,7 +87,7 @@ BAD_INPUT = (
             "CREATE TABLE tasks(id TEXT PRIMARY KEY, title TEXT NOT NULL, hours REAL, raw BLOB);"
             "INSERT INTO tasks VALUES ('a', 'mine', 0, NULL)",
         ),
-        ("1 key (id) of tasks would be there twice",),
+        ("1 key (id) of tasks would stand in more than one row",),
     ),
     Case(
         "a table that the plan does not name",
@@ -239,6 +239,21 @@ def test_locked_database_is_named_once(workspace: Workspace, verb: str, file: st
     assert ran.folder is not None
     assert (ran.folder / "summary.txt").read_text("utf-8").count("FAILED") == 1
     assert "database-open" not in {finding.id for finding in ran.findings}
+
+
+def test_absent_databases_are_one_line_for_each(workspace: Workspace) -> None:
+    """Criteria that had nothing to examine for that reason fail without a line of their own."""
+    for file in ("main.db", "old.db"):
+        (workspace.root / file).unlink()
+
+    ran = workspace.forked("migrate")
+
+    said = [line for line in ran.text.splitlines() if line.startswith("  ") and "[no-such-file]" in line]
+    outcomes = {entry["id"]: entry["outcome"] for entry in ran.evidence["criteria"]}
+    assert ran.exit == 4, ran.text
+    assert len(said) == len([entry for entry in ran.evidence["criteria"] if entry["outcome"] == "failed"])
+    assert outcomes["no-other-process"] == "not examined"
+    assert "no-other-process:" not in ran.text
 
 
 def test_locked_target_is_named_once_by_a_check(workspace: Workspace) -> None:

@@ -67,6 +67,10 @@ def no_other_process(run: RunResults) -> list[Observation]:
     if problems := _problems(run, "no-other-process"):
         return problems
     files = [file for file in _files(run.plan) if (run.live / file).exists()]
+    if not files and any(not source.optional for source in run.plan.sources):
+        return [not_examined(run.plan.name, "no database of the plan is there", repeats=True)]
+    if not files:
+        return [not_required("databases", "no database is there")]
     observed = f"open files and locks of {counted(len(files), 'database')} examined"
     if unseen := run.preflight.unseen:
         observed += f"; {counted(unseen, 'process', 'processes')} of other users could not be examined"
