@@ -9,6 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.pytest_plugin.options import settings
+from sqlite_consolidate.pytest_plugin.rootdir import with_equals_signs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +55,16 @@ def test_options_are_relative_to_the_folder_pytest_was_started_in(
     assert said.plan == root / "below/p.toml"
     assert said.reports == root / "below/out"
     assert (said.sample, said.discard_changes) == (False, True)
+
+
+def test_existing_path_is_joined_to_its_option(tmp_path: Path) -> None:
+    """Else it is something to test for pytest, which passes over a file that is not there yet."""
+    style, absent = tmp_path / "own.css", tmp_path / "junit.xml"
+    style.touch()
+
+    joined = with_equals_signs(["--css", str(style), "--junitxml", str(absent), "--workspace", "shop", "-q"])
+
+    assert joined == [f"--css={style}", "--junitxml", str(absent), "--workspace=shop", "-q"]
 
 
 def test_keys_of_the_configuration_are_relative_to_the_root_folder(

@@ -55,6 +55,18 @@ def test_a_consolidation_runs_from_there(repository: Path, workspace: Workspace)
     assert not (workspace.root / "old.db").exists()
 
 
+def test_style_of_a_report_in_two_words_is_no_path_to_test(repository: Path, workspace: Workspace) -> None:
+    """The root folder stays that repository, and the report has the style."""
+    style = workspace.root.parent / "own.css"
+    style.write_text("h1 { color: rebeccapurple }\n")
+
+    ran = pytest_in(repository, "-m", "verify", f"--workspace={workspace.root}", "--css", str(style))
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (page,) = repository.glob("reports/*-rehearsal/audit.html")
+    assert "rebeccapurple" in page.read_text("utf-8")
+
+
 def test_its_own_tests_run_and_no_stage_does(repository: Path, workspace: Workspace) -> None:
     """A bare pytest migrates nothing, also there; a folder that is only named like ours is theirs."""
     before = workspace.files()

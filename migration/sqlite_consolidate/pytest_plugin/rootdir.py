@@ -3,9 +3,9 @@
 pytest looks for its configuration before it knows our options, and takes every argument that exists as a path for
 something to test (https://docs.pytest.org/en/stable/reference/customize.html, "Finding the rootdir"). With
 ``--workspace ../shop`` it would then read the shop's pytest.ini and never see our conftest; ``--workspace=../shop`` is
-safe. This module is the only one that every pytest run of the environment loads (entry point ``pytest11``); it does
-nothing unless a path of ours was given and the folder pytest was started in belongs to a harness, and then starts the
-same command once more with the equals sign.
+safe. The same holds for an existing file behind an option of pytest or pytest-html. This module is the only one that
+every pytest run of the environment loads (entry point ``pytest11``); it does nothing unless such a path was given and
+the folder pytest was started in belongs to a harness, and then starts the same command once more with the equals sign.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PATHS = ("--workspace", "--plan", "--reports", "--originals", "--bundle", "--fleet")
+_FILES_OF_OTHERS = ("--css", "--html", "--junitxml", "--junit-xml", "--log-file")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest's own wrapper, which redirects the output
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Start again where pytest could be led astray by a path of ours.
+    """Start again where pytest could be led astray by a path behind an option.
 
     Raises:
         pytest.UsageError: It cannot be started again because it was not started from a command line.
@@ -36,7 +37,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         if sys.orig_argv[-len(said) :] != said:
             from sqlite_consolidate.pytest_plugin.refusals import refusal
 
-            what = "write the paths with an equals sign: --workspace=DIR --plan=FILE --reports=DIR"
+            spelled = next(new for new, old in zip(joined, said, strict=False) if new != old).partition("=")[0]
+            what = f"write the paths with an equals sign, as in {spelled}=PATH"
             raise refusal(what, id="no-equals-sign")
         sys.stdout.flush()
         command = [*sys.orig_argv[: -len(said)], *joined]
@@ -45,10 +47,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def with_equals_signs(args: Sequence[str]) -> list[str]:
-    """Return arguments with each path of ours joined to its option: ``--workspace DIR`` as ``--workspace=DIR``."""
+    """Return arguments with each path joined to its option: ``--workspace DIR`` as ``--workspace=DIR``.
+
+    A file of another option is joined where it exists, for pytest passes over a path that does not.
+    """
     joined: list[str] = []
     for arg in args:
-        if joined and joined[-1] in _PATHS:
+        before = joined[-1] if joined else ""
+        if before in _PATHS or (before in _FILES_OF_OTHERS and os.path.exists(arg)):  # noqa: PTH110 -- any type of path
             joined[-1] = f"{joined[-1]}={arg}"
         else:
             joined.append(str(arg))
