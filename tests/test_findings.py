@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import RunLog
-from sqlite_consolidate.findings import LEVELS, Finding, joined
+from sqlite_consolidate.findings import LEVELS, Finding, joined, listed
 
 ROOT = Path(__file__).parents[1]
 ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)
@@ -41,7 +41,7 @@ def test_each_kind_is_made_somewhere() -> None:
     made = [
         ast.unparse(node.func)
         for path in MODULES
-        if "engine.findings import" in path.read_text("utf-8")
+        if "sqlite_consolidate.findings import" in path.read_text("utf-8")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding"
     ]
@@ -97,6 +97,17 @@ def test_joined_findings_stay_as_they_are() -> None:
     once = joined([left("a.db:t", 1), left("b.db:t", 3), Finding.of("view-left", "a.db", "view v stays.")])
 
     assert joined(once) == once
+
+
+def test_first_of_each_kind_leads_a_list() -> None:
+    """Many of one kind bury no other, and the first says how many there are; notes are a list of their own."""
+    triggers = [Finding.of("trigger-left", f"{number}.db:t", "stays.") for number in range(40)]
+    view = Finding.of("view-left", "a.db", "view v stays.")
+
+    items = listed([*triggers, view, left("a.db:t", 1)], "attention")
+
+    assert [(item.finding.subject, item.alike) for item in items[:3]] == [("0.db:t", 39), ("a.db", 0), ("1.db:t", 0)]
+    assert [item.finding for item in items[2:]] == triggers[1:]
 
 
 def test_log_gives_attention_first() -> None:

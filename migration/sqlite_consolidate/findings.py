@@ -71,7 +71,8 @@ class Finding:
         level: Whether the reader has to judge it.
         subject: File, ``file:table`` or command; empty where the text names what it is about.
         count: Number of things that it is about.
-        text: A sentence about the subject; it has values of rows only if the operator asks for them.
+        text: A sentence about the subject; of values of rows it has integer keys, and others only if the operator asks
+            for them.
         noun: What ``count`` counts, as long as the text does not say the number yet; empty in a record.
     """
 
@@ -89,7 +90,7 @@ class Finding:
         Args:
             id: A key of :data:`LEVELS`.
             subject: File, ``file:table`` or command; empty where the text names what it is about.
-            text: A sentence about the subject, without values of rows.
+            text: A sentence about the subject, with no values of rows that the operator has not asked for.
             count: Number of things that it is about.
             noun: Where given, :func:`joined` puts the count and this noun before the text.
         """
@@ -110,6 +111,36 @@ def joined(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     for finding in findings:
         groups.setdefault((finding.id, finding.level, finding.noun, finding.text), []).append(finding)
     return tuple(sorted(map(_join, groups.values()), key=lambda finding: finding.level != "attention"))
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A finding as a list shows it.
+
+    Attributes:
+        finding: It.
+        alike: Number of further findings of the same id, where it is the first of them.
+    """
+
+    finding: Finding
+    alike: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """The sentence of the finding, and how many more are of its kind."""
+        alike = f" (and {self.alike} more of this kind)" if self.alike else ""
+        return f"{self.finding.sentence}{alike}"
+
+
+def listed(findings: Sequence[Finding], level: Level) -> tuple[Listed, ...]:
+    """Return the findings of a level for a list that may be cut, the first of each id in front of all others."""
+    chosen = [finding for finding in findings if finding.level == level]
+    places: dict[str, list[int]] = {}
+    for place, finding in enumerate(chosen):
+        places.setdefault(finding.id, []).append(place)
+    leading = {alike[0]: len(alike) - 1 for alike in places.values()}
+    further = [Listed(finding) for place, finding in enumerate(chosen) if place not in leading]
+    return (*(Listed(chosen[place], alike) for place, alike in leading.items()), *further)
 
 
 def _join(alike: Sequence[Finding]) -> Finding:

@@ -62,6 +62,16 @@ def test_first_finding_is_one_that_asks_for_a_decision(accepted: Record) -> None
     assert "To review: 20-backup: no room\nNotes:     a view was left\n" in text
 
 
+def test_kinds_of_findings_are_counted_where_one_is_named(accepted: Record) -> None:
+    """The many of one kind do not hide that there is another; the summary keeps to twenty lines."""
+    triggers = tuple(Finding("trigger-left", "attention", f"t{number}", 1, "stays") for number in range(40))
+    view = Finding("view-left", "attention", "v", 1, "stays")
+
+    text = summary(replace(accepted, findings=(*triggers, view)), "ab" * 32)
+
+    assert "To review: t0: stays (and 40 more)\n           40 trigger-left, 1 view-left\n" in text
+
+
 def test_a_criterion_counts_once_by_its_worst_subject(accepted: Record) -> None:
     """However many subjects it has."""
     entries = (

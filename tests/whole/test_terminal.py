@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NoReturn
 
 import pytest
@@ -150,6 +151,26 @@ def test_a_long_list_is_cut_and_says_so(workspace: Workspace) -> None:
     assert ran.text.count("1 row is in no table map") == 50
     assert "and 10 more: see the report" in ran.text
     assert len([one for one in ran.evidence["criteria"] if one["outcome"] == "failed"]) == 60
+
+
+def test_each_kind_of_finding_has_a_line(workspace: Workspace) -> None:
+    """Twenty triggers that are left do not bury the lost constraint, and their number is said."""
+    triggers = "".join(
+        f"CREATE TRIGGER left{n} AFTER INSERT ON extra WHEN new.x = {n} BEGIN SELECT 1; END;" for n in range(20)
+    )
+    workspace.execute("old.db", f"CREATE TABLE extra(x NOT NULL); {triggers}")
+    extra = '[[source.table]]\n  name = "extra"\n  create = "CREATE TABLE extra(x)"'
+    workspace.edit("consolidation.toml", 'name = "tags"', f'name = "tags"\n\n  {extra}')
+
+    ran = workspace.forked("verify")
+
+    kinds = Counter(finding.id for finding in ran.findings if finding.level == "attention")
+    lines = [line for line in ran.text.splitlines() if line.startswith("  to review: ")]
+    assert kinds["trigger-left"] == 20
+    assert len(kinds) > 1
+    assert {id for id in kinds if any(line.endswith(f"[{id}]") for line in lines)} == set(kinds)
+    assert any("(and 19 more of this kind) [trigger-left]" in line for line in lines)
+    assert "more to review: see the report" in ran.text
 
 
 def test_hostile_names_are_escaped(workspace: Workspace) -> None:

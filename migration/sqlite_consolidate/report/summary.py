@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.findings import listed
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.formatting import duration, elapsed, moment, shortened, size, verdict_word
 from sqlite_consolidate.report.questions import counts
@@ -13,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlite_consolidate.engine.run.run_log import Evidence
+    from sqlite_consolidate.findings import Level
     from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Record
 
 _NAMED = 3
 _WIDTH = 240
+_LEVELS: tuple[tuple[str, Level], ...] = (("To review:", "attention"), ("Notes:    ", "note"))
 
 
 def summary(record: Record, evidence_sha256: str) -> str:
@@ -111,13 +115,16 @@ def _what_failed(entry: Evidence) -> str:
 
 
 def _findings(record: Record) -> list[str]:
-    """Name the first finding that asks for attention and the first note, and say how many more there are."""
+    """Name the first finding that asks for attention and the first note, and count those of each id."""
     lines = []
-    for label, level in (("To review:", "attention"), ("Notes:    ", "note")):
-        findings = [finding for finding in record.findings if finding.level == level]
+    for label, level in _LEVELS:
+        findings = listed(record.findings, level)
         if findings:
             more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-            lines.append(f"{label} {shortened(findings[0].sentence, _WIDTH // 2)}{more}")
+            lines.append(f"{label} {shortened(findings[0].finding.sentence, _WIDTH // 2)}{more}")
+    kinds = Counter(finding.id for finding in record.findings if finding.level == "attention")
+    if len(kinds) > 1:
+        lines.insert(1, "           " + ", ".join(f"{number} {id}" for id, number in kinds.items()))
     return lines
 
 

@@ -57,14 +57,16 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the findings that ask for attention, and how many notes the report has beside them."""
+    """Yield the findings that ask for attention, at least one of each id, and the number of notes in the report."""
+    from sqlite_consolidate.findings import listed
     from sqlite_consolidate.text import counted
 
-    review = [finding for finding in findings if finding.level == "attention"]
-    for finding in review[:_MOST_TO_REVIEW]:
-        yield f"to review: {one_line(finding.sentence)} [{finding.id}]"
-    if len(review) > _MOST_TO_REVIEW:
-        yield f"and {len(review) - _MOST_TO_REVIEW} more to review: see the report"
+    review = listed(findings, "attention")
+    shown = max(_MOST_TO_REVIEW, len({item.finding.id for item in review}))
+    for item in review[:shown]:
+        yield f"to review: {one_line(item.sentence)} [{item.finding.id}]"
+    if len(review) > shown:
+        yield f"and {len(review) - shown} more to review: see the report"
     if len(findings) > len(review):
         yield f"{counted(len(findings) - len(review), 'note')}: see the report"
 
