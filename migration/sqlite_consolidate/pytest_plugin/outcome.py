@@ -84,7 +84,8 @@ def pytest_runtest_makereport(
         error = call.excinfo.value
         made.longrepr = in_words(error) or made.longrepr
         if log.failed_stage() != stage.id:
-            log.fail(stage, in_words(error) or printable(f"{type(error).__name__}: {error}"))
+            named = ": ".join(filter(None, (type(error).__name__, str(error))))
+            log.fail(stage, in_words(error) or printable(named))
     if made.skipped and call.excinfo is not None and isinstance(call.excinfo.value, pytest.skip.Exception):
         reason = str(call.excinfo.value.msg)
         made.longrepr = (str(item.path), item.location[1] or 0, reason)

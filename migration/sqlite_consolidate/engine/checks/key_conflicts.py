@@ -70,10 +70,10 @@ def _try(con: sqlite3.Connection, into: Table, moves: Sequence[Move], parties: S
 
 
 def _settling_problem(into: Table, party: Party, error: ProblemError) -> Problem:
+    first = error.problems[0]
     if not party.is_target:
-        first = error.problems[0]
         return replace(first, subject=party.subject, what=f"{first.what} A key collision.", criterion="keys-free")
-    what = f"its own rows would not stand in {into.name} any more: {error.__cause__}."
+    what = f"its own rows would not stand in {into.name} any more: {error.__cause__ or first.what}."
     hint = "Leave the new key out of the target, or mend the rows."
     return Problem("key-collision", party.subject, what, hint, criterion="keys-free")
 

@@ -199,5 +199,10 @@ def in_words(error: BaseException) -> str:
     if isinstance(error, UnicodeDecodeError):
         return printable(f"SQLite reports damage in words that are not UTF-8 ({error.reason}).")
     if isinstance(error, sqlite3.Error):
-        return printable(f"SQLite reports: {error}.")
-    return printable(f"The system reports: {error}.") if isinstance(error, OSError) else ""
+        return printable(f"SQLite reports: {_stated(error)}.")
+    return printable(f"The system reports: {_stated(error)}.") if isinstance(error, OSError) else ""
+
+
+def _stated(error: BaseException) -> str:
+    """Return the text of an error, or its kind where it has none."""
+    return str(error) or type(error).__name__
