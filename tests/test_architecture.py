@@ -141,6 +141,13 @@ def _listed(path: Path) -> list[set[str]]:
     return found
 
 
+def _texts(path: Path) -> list[str]:
+    """Return the strings of a module that are no docstring, the parts of f-strings among them."""
+    docstrings = {id(node.value) for node in nodes_of(path) if isinstance(node, ast.Expr)}
+    constants = [node for node in nodes_of(path) if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
 def _template(node: ast.AST) -> str:
     """The text of a string whose values stand in braces; the texts of others are no SQL of a table mapping."""
     if not isinstance(node, ast.JoinedStr):
@@ -262,6 +269,15 @@ def test_table_of_history_is_named_once() -> None:
     holders = [path for path in MODULES if history.TABLE in path.read_text("utf-8")]
 
     assert holders == [PACKAGE / "engine" / "backup" / "history.py"]
+
+
+def test_ends_of_sidecar_names_are_written_once() -> None:
+    """Every other module takes them from there; prose may name them."""
+    end = re.compile(r"(?<![a-z])-(?:\(\?:|\()?(?:wal|shm|journal)\b")
+
+    holders = {name_of(path) for path in MODULES for text in _texts(path) if " " not in text and end.search(text)}
+
+    assert holders == {"sqlite_consolidate.engine.sqlite.sidecars"}
 
 
 @pytest.mark.parametrize("function", STAGE_FUNCTIONS, ids=lambda function: function.name)

@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, beside
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, opened
 from sqlite_consolidate.faults.fault import Fault, not_planted
@@ -26,8 +27,8 @@ _LIES = ("selftest", "0", "")
 def _lose_the_commit(run: Run) -> None:
     """Let the target be what it was before, as if the disk had only said that it wrote."""
     path = run.root / run.plan.target
-    for suffix in ("-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for suffix in SIDECARS:
+        beside(path, suffix).unlink(missing_ok=True)
     copy = run.sealed.database(run.plan.target)
     if copy is None:
         path.unlink()

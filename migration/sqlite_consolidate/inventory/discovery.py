@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.git import ignored
 from sqlite_consolidate.engine.code.scanned_files import NEVER_ENTERED
 from sqlite_consolidate.engine.sqlite.files import MAGIC
+from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HEAD = 4096  # bytes of a file that are read: enough for the header, and to tell noise from text
 _LIKE_A_DATABASE = re.compile(r"\.(s?db3?|sqlite3?|s3db)([.~-].*)?$", re.IGNORECASE)
-_SIDECAR = re.compile(r"-(wal|shm|journal)$", re.IGNORECASE)
+_SIDECAR = re.compile(rf"({ANY_SIDECAR})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

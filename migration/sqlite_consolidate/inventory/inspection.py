@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.sqlite.dependencies import of_trigger
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
 from sqlite_consolidate.engine.sqlite.schema import Schema, Table, read
+from sqlite_consolidate.engine.sqlite.sidecars import WAL, beside
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import ProblemError
 
@@ -147,7 +148,7 @@ def _is_utf8(file: str) -> bool:
 
 
 def _seen(path: Path, one: Candidate, kind: Kind, why: str = "") -> Database:
-    wal = path.with_name(f"{path.name}-wal")
+    wal = beside(path, WAL)
     modified = max(one.modified, wal.stat().st_mtime if wal.is_file() else 0)
     changed = datetime.fromtimestamp(modified, UTC).isoformat(timespec="seconds")
     size = one.size if kind == "link" else size_with_sidecars(path)

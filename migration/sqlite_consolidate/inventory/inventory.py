@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scan import mentions
 from sqlite_consolidate.engine.code.scanned_files import Scope
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 from sqlite_consolidate.inventory.classification import Overlap, Role, alike, overlaps, role
 from sqlite_consolidate.inventory.discovery import Finding, find
 from sqlite_consolidate.inventory.inspection import Database, look
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.old_names import Mention
     from sqlite_consolidate.engine.sqlite.limits import Limits
 
-_BESIDE = ("", "-wal", "-shm", "-journal")
+_BESIDE = ("", *SIDECARS)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.sidecars import WAL
 from sqlite_consolidate.sample.application_rows import decision_rows, metadata_rows, proposal_rows, task_rows
 from sqlite_consolidate.sample.workspace_rows import workspace_rows
 
@@ -88,7 +89,7 @@ def _crashed(path: Path, rows: Mapping[str, Sequence[Row]], *, settled: float) -
             db.execute("PRAGMA wal_autocheckpoint = 0")
             _insert(db, {table: part[int(len(part) * settled) :] for table, part in rows.items()})
             # Moved away under the connection: SQLite notices when it closes, and leaves the -wal unsettled.
-            for suffix in ("", "-wal"):
+            for suffix in ("", WAL):
                 Path(f"{live}{suffix}").rename(f"{path}{suffix}")
 
 

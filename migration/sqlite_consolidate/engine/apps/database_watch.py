@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.atomic_files import make_private_folder, move
-from sqlite_consolidate.engine.sqlite.processes import SIDECARS
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, WAL
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _is_database(entry: os.DirEntry[str], status: os.stat_result, never_open: fr
 
 def _fingerprint(path: str, status: os.stat_result) -> Fingerprint:
     try:
-        wal = os.lstat(path + "-wal")
+        wal = os.lstat(path + WAL)
     except FileNotFoundError:
         wal = None
     if wal is None or not stat.S_ISREG(wal.st_mode) or not wal.st_size:

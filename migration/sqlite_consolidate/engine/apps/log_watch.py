@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.processes import SIDECARS
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line

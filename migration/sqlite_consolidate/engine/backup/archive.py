@@ -13,6 +13,7 @@ from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.write_lock import Guard
-
-_SIDECARS = ("-wal", "-shm", "-journal")
 
 
 def archived_name(file: str, stamp: str) -> str:
@@ -37,11 +36,11 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
         ProblemError: Somebody has it open, or wrote to it since the guard was taken, or something lies beside it.
     """
     con = guard.alone()
-    journal = _with(guard.path, "-journal")
+    journal = _with(guard.path, JOURNAL)
     if journal.exists():  # journal_mode PERSIST and TRUNCATE leave it; held alone, the database has no use for it
         ledger.note("settled", file=file, removed=journal.name)
         journal.unlink()
-    left = [s for s in _SIDECARS if os.path.lexists(_with(guard.path, s))]
+    left = [s for s in SIDECARS if os.path.lexists(_with(guard.path, s))]
     if left:
         raise ProblemError(
             Problem(
@@ -72,7 +71,7 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
     seen = []
     for file, archived in manifest.archive.items():
         old, new = root / file, root / archived
-        beside = [p.name for s in _SIDECARS for p in (_with(old, s), _with(new, s)) if os.path.lexists(p)]
+        beside = [p.name for s in SIDECARS for p in (_with(old, s), _with(new, s)) if os.path.lexists(p)]
         facts = [
             f"{old.name} is {'there' if os.path.lexists(old) else 'gone'}",
             f"{new.name} is {'there' if new.is_file() else 'missing'}",

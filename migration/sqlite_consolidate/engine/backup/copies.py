@@ -17,6 +17,7 @@ from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS, Aside
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
+from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR, SIDECARS, beside
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-_UNFINISHED = re.compile(r"\.(?:part|sql\.reloaded)(?:-wal|-shm|-journal)?$")
+_UNFINISHED = re.compile(rf"\.(?:part|sql\.reloaded)(?:{ANY_SIDECAR})?$")
 
 
 def open_set(folder: Path) -> None:
@@ -166,8 +167,8 @@ def settle(part: Path, final: Path) -> None:
 
     SQLite passes over an error when it takes the sidecars away that a copy in WAL mode had; they hold nothing by now.
     """
-    for suffix in ("-wal", "-shm", "-journal"):
-        part.with_name(part.name + suffix).unlink(missing_ok=True)
+    for suffix in SIDECARS:
+        beside(part, suffix).unlink(missing_ok=True)
     sync(part)
     part.rename(final)
     sync_folder(final.parent)

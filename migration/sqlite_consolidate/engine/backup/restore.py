@@ -16,6 +16,7 @@ from sqlite_consolidate.engine.content.worker import Aside
 from sqlite_consolidate.engine.sqlite.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, beside
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
-
-SIDECARS = ("-wal", "-shm", "-journal")
 
 _ASIDE = "set-aside"
 _STOP = "Stop the process that uses it and roll back again."
@@ -49,8 +48,7 @@ class Known:
 
 def sidecars(path: Path) -> list[Path]:
     """Return what lies beside a database, or beside the name of one, that SQLite would read with it."""
-    beside = [path.with_name(path.name + suffix) for suffix in SIDECARS]
-    return [one for one in beside if os.path.lexists(one)]
+    return [file for suffix in SIDECARS if os.path.lexists(file := beside(path, suffix))]
 
 
 def write_version(database: Path) -> int:
@@ -95,7 +93,7 @@ def clear_journal(database: Path) -> None:
 
     SQLite passes over such a journal, and leaves it lying. Held alone, the database has no use for one.
     """
-    journal = database.with_name(database.name + "-journal")
+    journal = beside(database, JOURNAL)
     if not journal.exists():
         return
     was_wal = write_version(database) != 1

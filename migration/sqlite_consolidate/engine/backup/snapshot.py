@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.sqlite.connections import looking, open_new
 from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal, is_wal
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
+from sqlite_consolidate.engine.sqlite.sidecars import WITH_CONTENT
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _copied_with_files(live: Path) -> bool:
 
 
 def _copy_files(live: Path, copy: Path) -> None:
-    names = ["", "-wal", "-journal"]
+    names = ["", *WITH_CONTENT]
     for _ in range(_TRIES):
         before = _stats(live, names)
         for suffix in names:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.snapshot import not_copied, snapshot
 from sqlite_consolidate.engine.sqlite.files import MAGIC, FileProblem, status_of
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, WITH_CONTENT
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Identity = tuple[int, int]
 
 _PASSED_OVER = frozenset({".git", "__pycache__", "node_modules", ".venv", ".tox", ".mypy_cache", ".pytest_cache"})
-_SIDECARS = ("-wal", "-shm", "-journal")
 _CRITERIA = {"in-use": "no-other-process", "no-space": "space"}
 
 
@@ -119,7 +119,7 @@ class _Copier:
 
     def _copy_orphaned_sidecars(self, name: Path) -> None:
         self._make_parents(name)
-        for suffix in ("-wal", "-journal"):
+        for suffix in WITH_CONTENT:
             beside = name.with_name(name.name + suffix)
             if (self.live / beside).is_file() and not os.path.lexists(self.live / name):
                 shutil.copy2(self.live / beside, self.scratch / beside)
@@ -159,7 +159,7 @@ class _Copier:
         self.problems.setdefault(file, FileProblem(file, problem, cause))
 
     def _is_sidecar(self, path: Path) -> bool:
-        of = [path.with_name(path.name.removesuffix(suffix)) for suffix in _SIDECARS if path.name.endswith(suffix)]
+        of = [path.with_name(path.name.removesuffix(suffix)) for suffix in SIDECARS if path.name.endswith(suffix)]
         return any(self._is_left(file) or self._is_planned(file) or _is_database(file) for file in of)
 
     def _is_planned(self, path: Path) -> bool:
@@ -180,7 +180,7 @@ def _snapshot_or_nothing(live: Path, copy: Path) -> None:
     try:
         snapshot(live, copy)
     except ProblemError:
-        for suffix in ("", *_SIDECARS):
+        for suffix in ("", *SIDECARS):
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
         raise
 

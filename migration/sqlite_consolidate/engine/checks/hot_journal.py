@@ -22,6 +22,7 @@ from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, beside
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.model import Logs, Scan
 from sqlite_consolidate.problem import Problem
@@ -185,7 +186,7 @@ def _is_free(database: Path) -> bool:
 
 
 def _journal(database: Path) -> Path:
-    return database.with_name(database.name + "-journal")
+    return beside(database, JOURNAL)
 
 
 def _names_super_journal(database: Path) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -58,7 +60,7 @@ class OldNames:
         # A longer name first: where "tasks.db" and "tasks.db-1" are both old, each is found as itself.
         longest_first = sorted(self.names, key=len, reverse=True)
         names = "|".join(_SEPARATOR.join(map(re.escape, name.split("/"))) for name in longest_first)
-        self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:-(?:wal|shm|journal))?(?![\w~]|[.-]\w)")
+        self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:{ANY_SIDECAR})?(?![\w~]|[.-]\w)")
         files = [PurePosixPath(name) for name in self.names]
         self._bytes = [file.name.encode() for file in files]
         self._parts = [(file.stem.encode(), _ending(file.suffix.removeprefix("."))) for file in files]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.code.python_strings import line_of_name, named
 from sqlite_consolidate.engine.code.source_files import LINE_END, line_of, line_starts
 from sqlite_consolidate.engine.code.syntax import PythonCode, meaning, tree
+from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.source_files import Span
 
 
-SIDECAR = re.compile(r"-(wal|shm|journal)\b")
+SIDECAR = re.compile(rf"({ANY_SIDECAR})\b")
 
 _PATH_BEFORE = re.compile(r"[\w./\\-]*\Z")
 _SCHEME = re.compile(r"\b[a-z][a-z0-9+]*:\Z")

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS, Aside
 from sqlite_consolidate.engine.sqlite.connections import limits_of, looking, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema import Schema, marks, read
+from sqlite_consolidate.engine.sqlite.sidecars import WAL, WITH_CONTENT, beside
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def same_pages(path: Path, copy: Path, sha256: str = "") -> bool:
 
 def has_wal(path: Path) -> bool:
     """Tell whether a ``-wal`` with something in it lies beside the file: then its own bytes are not all it holds."""
-    wal = path.with_name(path.name + "-wal")
+    wal = beside(path, WAL)
     return wal.exists() and wal.stat().st_size > 0
 
 
@@ -223,7 +224,7 @@ def bytes_of(path: Path) -> list[str]:
     Args:
         path: A database that this process has not open.
     """
-    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
+    files = [path, *(beside(path, suffix) for suffix in WITH_CONTENT)]
     return [part for file in files for part in (_in_two(file) if file.exists() else [""])]
 
 

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, WAL, WITH_CONTENT, beside
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list
 
 def has_hot_journal(path: Path) -> bool:
     """Whether a rollback journal with content lies beside the database, as a crash in mid-transaction leaves it."""
-    journal = path.with_name(path.name + "-journal")
+    journal = beside(path, JOURNAL)
     try:
         with journal.open("rb") as file:
             return file.read(len(JOURNAL_MAGIC)) == JOURNAL_MAGIC
@@ -139,8 +140,8 @@ def is_wal(path: Path) -> bool:
             head = file.read(_HEADER_BYTES)
     except OSError:
         return False
-    beside = path.with_name(path.name + "-wal").exists()  # read even if the header does not mention it
-    return beside or (len(head) == _HEADER_BYTES and head[_READ_VERSION] == _NEWEST_FORMAT)
+    has_wal = beside(path, WAL).exists()  # read even if the header does not mention it
+    return has_wal or (len(head) == _HEADER_BYTES and head[_READ_VERSION] == _NEWEST_FORMAT)
 
 
 def size_with_sidecars(path: Path) -> int:
@@ -148,7 +149,7 @@ def size_with_sidecars(path: Path) -> int:
 
     A file that is absent, or in a folder without access, counts as 0.
     """
-    statuses = [status_of(path), status_of(path.with_name(path.name + "-wal"))]
+    statuses = [status_of(path), status_of(beside(path, WAL))]
     return sum(status.st_size for status in statuses if status)
 
 
@@ -169,7 +170,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _sidecars(path: Path) -> list[str]:
-    return [s for s in ("-wal", "-journal") if os.path.lexists(path.with_name(path.name + s))]
+    return [s for s in WITH_CONTENT if os.path.lexists(beside(path, s))]
 
 
 def _target_problems(plan: Plan, target: Path, root: Path) -> list[FileProblem]:
@@ -244,7 +245,7 @@ def _header(file: str, path: Path) -> list[FileProblem]:
     page = _ONE_MEANS if page == 1 else page
     pages = int.from_bytes(head[_PAGE_COUNT], "big")
     size = path.stat().st_size
-    wal = path.with_name(path.name + "-wal")
+    wal = beside(path, WAL)
     counted = head[_CHANGE_COUNTER] == head[_VALID_FOR] and pages > 0
     whole = page >= _SMALLEST_PAGE and size % page == 0 and size >= page * pages
     if counted and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, beside
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     import psutil
 
-SIDECARS = ("-wal", "-shm", "-journal")
 
 _LONGEST_COMMAND = 80  # characters
 
@@ -118,7 +118,7 @@ def lock_on(descriptor: int, start: int, length: int) -> int | None:
 
 def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]:
     for file in files:
-        for path in (file, *(file.with_name(file.name + suffix) for suffix in SIDECARS)):
+        for path in (file, *(beside(file, suffix) for suffix in SIDECARS)):
             try:
                 status = path.stat()
             except OSError:  # absent, or in a folder that this user may not look into

@@ -1,4 +1,4 @@
-"""Remove the sidecar files that this process has made by opening a database."""
+"""Name the files that SQLite keeps beside a database, and remove those that this process has made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
+SIDECARS = (WAL, SHM, JOURNAL)
+"""What SQLite appends to the name of a database for each file that it keeps beside it."""
+
+ANY_SIDECAR = "|".join(SIDECARS)
+"""Part of a regular expression: the end of the name of a sidecar file."""
+
+WITH_CONTENT = (WAL, JOURNAL)
+"""Those that can hold what is part of the database."""
 # The bytes SQLite locks to read or to write (https://sqlite.org/lockingv3.html; SHARED_FIRST and SHARED_SIZE of os.h).
 _SHARED_FIRST = 0x4000_0002
 _SHARED_SIZE = 510
@@ -17,7 +26,7 @@ _SHARED_SIZE = 510
 
 def sidecars_of(path: Path) -> set[str]:
     """Return the suffixes of the sidecar files that are beside a database."""
-    return {suffix for suffix in ("-wal", "-shm") if _beside(path, suffix).exists()}
+    return {suffix for suffix in (WAL, SHM) if beside(path, suffix).exists()}
 
 
 def remove_own(path: Path, before: set[str]) -> None:
@@ -27,7 +36,7 @@ def remove_own(path: Path, before: set[str]) -> None:
         path: The database; this process has closed it.
         before: Suffixes of the sidecar files that were there before this process opened it.
     """
-    ours = [_beside(path, suffix) for suffix in sorted(sidecars_of(path) - before)]
+    ours = [beside(path, suffix) for suffix in sorted(sidecars_of(path) - before)]
     if not ours or not path.exists():
         return
     try:
@@ -37,7 +46,7 @@ def remove_own(path: Path, before: set[str]) -> None:
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_SIZE, _SHARED_FIRST)
         for sidecar in ours:
-            if sidecar.name.endswith("-shm") or sidecar.stat().st_size == 0:
+            if sidecar.name.endswith(SHM) or sidecar.stat().st_size == 0:
                 sidecar.unlink()
     except OSError:
         pass  # somebody else has it open by now: the sidecars are theirs
@@ -45,5 +54,6 @@ def remove_own(path: Path, before: set[str]) -> None:
         os.close(handle)
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def beside(path: Path, suffix: str) -> Path:
+    """Return the path of a sidecar file of a database, be it there or not."""
     return path.with_name(path.name + suffix)

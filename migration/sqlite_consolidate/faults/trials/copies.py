@@ -7,13 +7,12 @@ import shutil
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import digest_or_reason
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.plan.model import Plan
-
-_SIDECARS = ("-wal", "-shm", "-journal")
 
 
 def copied(whole: Path, to: Path) -> None:
@@ -30,7 +29,7 @@ def contents(root: Path, plan: Plan) -> dict[str, str]:
     databases = {root / plan.target, *(root / source.file for source in plan.sources)}
     backups, found = root / plan.backups, {}
     for path in sorted(root.rglob("*")):
-        if path.is_relative_to(backups) or path.name.endswith(_SIDECARS):
+        if path.is_relative_to(backups) or path.name.endswith(SIDECARS):
             continue
         name = path.relative_to(root).as_posix()
         if path in databases:
