@@ -73,6 +73,22 @@ WITH_SQL_OF_ROWS = {
     "key_conflicts.py": "groups the keys that projections give",
     "dependencies.py": "compiles a view and reads no row of it",
 }
+IN_REPORT, IN_SET = "report/file_names.py", "engine/backup/manifest.py"
+HOMES_OF_NAMES = {
+    "evidence.json": {IN_REPORT},
+    "summary.txt": {IN_REPORT},
+    "code.diff": {IN_REPORT},
+    "sql.log": {IN_REPORT},
+    "audit.html": {IN_REPORT},
+    "junit.xml": {IN_REPORT},
+    "plan.toml": {IN_REPORT, IN_SET},
+    "manifest.json": {IN_REPORT, IN_SET},
+    "record.json": {IN_SET},
+    "ROLLBACK.md": {IN_SET},
+    "ledger.jsonl": {"engine/backup/ledger.py"},
+    "index.html": {"report/html/index.py"},
+    "consolidation.toml": {"engine/run/request.py"},
+}
 TAKES_APART = {"partition", "rpartition", "split", "rsplit", "startswith", "endswith", "removeprefix", "removesuffix"}
 TEXTS_OF_REPORTS = {"expected", "headline", "hint", "observed", "subject", "text", "todo", "what"}
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
@@ -278,6 +294,29 @@ def test_ends_of_sidecar_names_are_written_once() -> None:
     holders = {name_of(path) for path in MODULES for text in _texts(path) if " " not in text and end.search(text)}
 
     assert holders == {"sqlite_consolidate.engine.sqlite.sidecars"}
+
+
+@pytest.mark.parametrize(("name", "homes"), HOMES_OF_NAMES.items(), ids=str)
+def test_name_of_a_file_is_written_once(name: str, homes: set[str]) -> None:
+    """The report folder and the backup set each have their own; prose may name them."""
+    holders = {path.relative_to(PACKAGE).as_posix() for path in MODULES if name in _texts(path)}
+
+    assert holders == homes
+
+
+def test_nothing_names_the_package_by_its_folder() -> None:
+    """The folder ``migration`` holds the package, and is none itself."""
+    old = re.compile(r"\b(?:from|import|-m) migration\b(?!\W\*)|(?<![\w/])migration\.[a-z_]{2}|`migration`(?!`)")
+    files = [path for folder in ("migration", "tests", "docs", ".ci") for path in sorted((ROOT / folder).rglob("*"))]
+    texts = [
+        path
+        for path in (*files, *ROOT.glob("*.*"))
+        if path.suffix in ("", ".md", ".py", ".toml", ".yml", ".j2") and path.is_file() and path != Path(__file__)
+    ]
+
+    naming = [str(path.relative_to(ROOT)) for path in texts if old.search(path.read_text("utf-8"))]
+
+    assert naming == []
 
 
 @pytest.mark.parametrize("function", STAGE_FUNCTIONS, ids=lambda function: function.name)

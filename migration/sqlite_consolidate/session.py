@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate import atomic_files as durable
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.engine.backup.backup_set import already_consolidated, cut_short, last_finished, recover
-from sqlite_consolidate.engine.backup.manifest import RECORD
+from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, RECORD
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
@@ -337,4 +337,4 @@ def _documents(run: RunResults, around: Surroundings) -> dict[str, bytes]:
         command=run.request.command("rollback"),
         by_hand=f"{by_hand}\n    databases/target.db  ->  {target}",
     )
-    return {RECORD: to_json(record).encode("utf-8"), "ROLLBACK.md": text.encode("utf-8")}
+    return {RECORD: to_json(record).encode("utf-8"), INSTRUCTIONS: text.encode("utf-8")}

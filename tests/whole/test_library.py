@@ -1,4 +1,4 @@
-"""The five functions of ``migration``: the same runs, the same evidence and the same way back, without pytest."""
+"""The five functions of the package: the same runs, the same evidence and the same way back, without pytest."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, beside
 from sqlite_consolidate.engine.sqlite.sql import quoted
@@ -112,7 +113,7 @@ def _add_an_index(run: Run) -> None:
 
 
 def _empty_the_instructions(run: Run) -> None:
-    (run.folder / "ROLLBACK.md").write_bytes(b"")
+    (run.folder / INSTRUCTIONS).write_bytes(b"")
 
 
 def _lose_a_line_of_the_ledger(run: Run) -> None:

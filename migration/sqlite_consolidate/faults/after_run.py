@@ -12,6 +12,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.faults.database_edits import first, opened
 from sqlite_consolidate.faults.fault import Fault, not_planted
+from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, SQL, SUMMARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ def _set(copy: WorkspaceCopy) -> BackupSet:
 
 
 def _change_a_file(copy: WorkspaceCopy) -> None:
-    path = copy.root / "sql.log"
+    path = copy.root / SQL
     path.write_bytes(path.read_bytes() + b"-- and nothing else\n")
 
 
@@ -94,7 +95,7 @@ def _lose_a_count(evidence: dict[str, Any]) -> None:
 
 
 def _edit_the_summary(copy: WorkspaceCopy) -> None:
-    path = copy.root / "summary.txt"
+    path = copy.root / SUMMARY
     path.write_bytes(path.read_bytes().replace(b" 0 failed", b" 1 failed"))
     _seal_anew(copy.root)
 
@@ -103,12 +104,12 @@ def _forged(change: Callable[[dict[str, Any]], None]) -> Callable[[WorkspaceCopy
     """Change the evidence, and bring the digests in line with it, as a forger would."""
 
     def _forge(copy: WorkspaceCopy) -> None:
-        path = copy.root / "evidence.json"
+        path = copy.root / EVIDENCE
         before = path.read_bytes()
         evidence = json.loads(before)
         change(evidence)
         path.write_text(json.dumps(evidence))
-        summary = copy.root / "summary.txt"
+        summary = copy.root / SUMMARY
         old, new = (hashlib.sha256(data).hexdigest().encode() for data in (before, path.read_bytes()))
         summary.write_bytes(summary.read_bytes().replace(old, new))
         _seal_anew(copy.root)
@@ -117,7 +118,7 @@ def _forged(change: Callable[[dict[str, Any]], None]) -> Callable[[WorkspaceCopy
 
 
 def _seal_anew(folder: Path) -> None:
-    path = folder / "manifest.json"
+    path = folder / MANIFEST
     manifest = json.loads(path.read_bytes())
     for name, listed in manifest["files"].items():
         data = (folder / name).read_bytes()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence_json import record_from_json
+from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -56,7 +57,7 @@ def bundle_of(reports: Path, before: AbstractSet[Path]) -> Bundle | None:
     if not new:
         return None
     folder = new[-1]
-    manifest, evidence = folder / "manifest.json", folder / "evidence.json"
+    manifest, evidence = folder / MANIFEST, folder / EVIDENCE
     if not manifest.is_file() or not evidence.is_file():
         return Bundle(str(folder), headline="Unfinished: the run was cut short before it wrote its evidence.")
     record = record_from_json(json.loads(evidence.read_bytes()))

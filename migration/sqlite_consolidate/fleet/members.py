@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.run.request import DEFAULT_PLAN
 from sqlite_consolidate.plan.loader import load as load_plan
 from sqlite_consolidate.plan.mistakes import mistake_at, quoted
 from sqlite_consolidate.problem import ProblemError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     # (worker, pattern) -> what is there; the worker is empty without a scheduler
     Look = Callable[[str, str], "Found"]
-
-PLAN = "consolidation.toml"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def look_here(_worker: str, pattern: str) -> Found:
     named = Path(pattern).is_dir()
     there = [pattern] if named else glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path takes no absolute pattern
     folders = sorted({str(Path(path).resolve()) for path in there if Path(path).is_dir()})
-    bare = tuple(path for path in folders if not (Path(path) / PLAN).is_file())
+    bare = tuple(path for path in folders if not (Path(path) / DEFAULT_PLAN).is_file())
     return Found(tuple(folders), bare, pattern=not named)
 
 
@@ -150,7 +149,8 @@ def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> l
         ]
     todo = 'Run "pytest -m inventory --workspace DIR" to have one proposed, or name one with plan = "...".'
     return [
-        mistake_at(loc, "no-plan-file", f"the workspace {quoted(path)} has no {PLAN}.", todo) for path in without_plan
+        mistake_at(loc, "no-plan-file", f"the workspace {quoted(path)} has no {DEFAULT_PLAN}.", todo)
+        for path in without_plan
     ]
 
 

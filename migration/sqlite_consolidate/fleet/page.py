@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from sqlite_consolidate.report.file_names import PAGE
 from sqlite_consolidate.report.formatting import shortened
 from sqlite_consolidate.report.html.drawing import template
 from sqlite_consolidate.report.html.page import STYLES
@@ -88,7 +89,7 @@ def _elapsed(rollup: RollUp) -> float:
 
 def _link(row: Row, host: str, folder: Path) -> str:
     """Return where the row's report is, as a relative link; empty when it is on another host, or there is none."""
-    report = Path(row.bundle) / "audit.html"
+    report = Path(row.bundle) / PAGE
     if not row.bundle or row.host != host or not report.is_file():
         return ""
     return quote(os.path.relpath(report, folder))

@@ -75,7 +75,7 @@ def try_out(root: Path, proposal: Proposal, limits: Limits | None = None) -> lis
     References are not tried again: each was, before it was proposed as understood.
     """
     with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as guards:
-        file = Path(folder) / "plan.toml"
+        file = Path(folder) / "proposal.toml"
         file.write_text(rendered(proposal, "trial"), "utf-8")
         plan = load(file)
         copy = Path(folder).resolve() / "workspace"

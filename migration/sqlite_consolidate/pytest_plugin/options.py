@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import VERBS
-from sqlite_consolidate.engine.run.request import Settings
+from sqlite_consolidate.engine.run.request import DEFAULT_PLAN, Settings
 from sqlite_consolidate.pytest_plugin.refusals import refusal
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name, metavar, what in (
         ("workspace", "DIR", "Folder that holds target, sources and code (default: the bundled sample workspace)"),
-        ("plan", "FILE", "What is to be consolidated (default: consolidation.toml in the workspace)"),
+        ("plan", "FILE", f"What is to be consolidated (default: {DEFAULT_PLAN} in the workspace)"),
         ("reports", "DIR", "Where every run writes a folder of its own (default: reports in the root folder)"),
     ):
         # No default here: None tells "not said" from every path, so that the configuration gets its turn.
@@ -101,7 +101,7 @@ def settings(config: pytest.Config) -> Settings:
     workspace = named or (config.rootpath / "reports" / "sample-workspace").resolve()
     return Settings(
         workspace=workspace,
-        plan=_said(config, "plan") or workspace / "consolidation.toml",
+        plan=_said(config, "plan") or workspace / DEFAULT_PLAN,
         reports=_said(config, "reports") or (config.rootpath / "reports").resolve(),
         discard_changes=bool(config.getoption("consolidate_discard_changes")),
         sample=named is None,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.evidence_json import printable_texts, to_json
-from sqlite_consolidate.report.past_runs import MANIFEST, about
+from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SQL, SUMMARY
+from sqlite_consolidate.report.past_runs import about
 from sqlite_consolidate.report.summary import summary
 from sqlite_consolidate.text import printable
 
@@ -56,11 +57,11 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
 
     evidence = _encoded(to_json(record))
     files = {
-        "evidence.json": evidence,
-        "summary.txt": _encoded(summary(record, hashlib.sha256(evidence).hexdigest())),
-        "plan.toml": plan,
-        "code.diff": _diff(record.diff),
-        "sql.log": _encoded(sql_text(record.sql) + "\n" if record.sql else ""),
+        EVIDENCE: evidence,
+        SUMMARY: _encoded(summary(record, hashlib.sha256(evidence).hexdigest())),
+        PLAN: plan,
+        DIFF: _diff(record.diff),
+        SQL: _encoded(sql_text(record.sql) + "\n" if record.sql else ""),
     }
     for name, data in files.items():
         write_private(folder / name, data)

@@ -10,6 +10,7 @@ from sqlite_consolidate.engine.run.criteria import SMOKE, Criterion, criteria_in
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stage_named, stages_of
+from sqlite_consolidate.report.file_names import EVIDENCE
 
 if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Attempt, Record
@@ -120,7 +121,7 @@ def size(count: int | None) -> str:
     return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def shortened(text: str, limit: int, whole: str = "evidence.json") -> str:
+def shortened(text: str, limit: int, whole: str = EVIDENCE) -> str:
     """Return at most ``limit`` characters of the text, and then how many more there are and which file has them."""
     if len(text) <= limit:
         return text

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.report.evidence import Attempt, Verdict
+from sqlite_consolidate.report.file_names import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.report.evidence import Record
 
-MANIFEST = "manifest.json"
 
 _RUN = re.compile(r"\d{8}_\d{6}-[a-z]+")
 _LARGEST = 1_000_000  # bytes; a manifest of ours has some thousand

@@ -14,9 +14,10 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle_check import entries as entries_check
 from sqlite_consolidate.report.bundle_check import files as bundle_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
-from sqlite_consolidate.report.bundle_check.parse import EVIDENCE, schema_of, tell
+from sqlite_consolidate.report.bundle_check.parse import schema_of, tell
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.evidence_json import SCHEMA
+from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.past_runs import workspace_id
 from sqlite_consolidate.text import one_line
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.findings import listed
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.formatting import duration, elapsed, moment, shortened, size, verdict_word
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.text import counted, one_line
@@ -66,7 +67,7 @@ def criteria_line(number: Mapping[str, int] | Mapping[Outcome, int]) -> str:
 
 def evidence_line(sha256: str) -> str:
     """Return the digest of the evidence, by which a kept summary proves it."""
-    return f"Evidence:  evidence.json  sha256 {sha256}"
+    return f"Evidence:  {EVIDENCE}  sha256 {sha256}"
 
 
 def _or_dash(text: str | None) -> str:

@@ -7,9 +7,8 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.report.bundle_check.parse import EVIDENCE
 from sqlite_consolidate.report.evidence_json import record_from_json
-from sqlite_consolidate.report.past_runs import MANIFEST
+from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST
 from sqlite_consolidate.report.summary import summary
 
 if TYPE_CHECKING:

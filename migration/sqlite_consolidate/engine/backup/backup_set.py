@@ -152,7 +152,7 @@ def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
         plan: The plan as it is now.
         finished: The backup set of the consolidation, which has a copy of its own plan.
     """
-    carried_out = finished.folder / "plan.toml"
+    carried_out = finished.folder / manifest.PLAN
     if not carried_out.is_file():
         return []
     moved = _table_maps(load(carried_out))

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "manifest.json"
+PLAN = "plan.toml"
+"""In the backup set: the plan as it was carried out."""
+
+INSTRUCTIONS = "ROLLBACK.md"
+"""In the backup set: how to roll back, for a person."""
+
 RECORD = "record.json"
 """In the backup set: the record of the run, the same as ``evidence.json`` of its report."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup import archive, history
+from sqlite_consolidate.engine.backup import archive, history, ledger, manifest
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
 from sqlite_consolidate.engine.checks import compare, compare_structure
@@ -18,7 +18,7 @@ from sqlite_consolidate.observation import Observation, equal, explained, not_re
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.results import RunResults
 
-DOCUMENTS = ("manifest.json", "plan.toml", "record.json", "ROLLBACK.md", "ledger.jsonl")
+DOCUMENTS = (manifest.NAME, manifest.PLAN, manifest.RECORD, manifest.INSTRUCTIONS, ledger.NAME)
 """Names of the files of a backup set that tell of its run."""
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.plan.model import Plan
 
+DEFAULT_PLAN = "consolidation.toml"
+"""Name of the plan file in a workspace, where the operator names no other."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -114,7 +117,7 @@ class RunRequest:
         words = ["pytest", "-m", verb]
         if not self.settings.sample:
             words.append(f"--workspace={self.settings.workspace}")
-        if self.settings.plan != self.settings.workspace / "consolidation.toml":
+        if self.settings.plan != self.settings.workspace / DEFAULT_PLAN:
             words.append(f"--plan={self.settings.plan}")
         return shlex.join(words)
 

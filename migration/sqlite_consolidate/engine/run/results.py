@@ -45,7 +45,7 @@ else:
 
 
 _T = TypeVar("_T")
-_DOCUMENTS = {"record.json": b"{}\n", "ROLLBACK.md": b"Roll back by: pytest -m rollback\n"}
+_DOCUMENTS = {manifest.RECORD: b"{}\n", manifest.INSTRUCTIONS: b"Roll back by: pytest -m rollback\n"}
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
             run.say(f"dumping {facts.file} and loading the dump again")
             copy = dump_database(copy, run.folder, run.limits)
         copies.append(copy)
-    write_new(run.folder / "plan.toml", run.request.plan_text)
+    write_new(run.folder / manifest.PLAN, run.request.plan_text)
     sealed = manifest.Manifest(
         run=run.stamp,
         plan=run.plan.name,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.apps.log_watch import LogMarks
 from sqlite_consolidate.engine.apps.runner import SmokeResult, observe
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
+from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.target_objects import committed_objects
@@ -187,7 +188,7 @@ class CheckRun(StandingRun):
     def _changed_since(self, name: str) -> RowDifferences:
         """Compare by the plan that was carried out: that of the workspace may be another one by now."""
         folder = self.standing.folder
-        before = RowsBefore(load(folder / "plan.toml"), self.sealed, folder, self.root, self.limits)
+        before = RowsBefore(load(folder / manifest.PLAN), self.sealed, folder, self.root, self.limits)
         return before.table_of(self.root / self.sealed.target, name)
 
 

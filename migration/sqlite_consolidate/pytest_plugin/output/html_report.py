@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.atomic_files import write_private
+from sqlite_consolidate.report.file_names import JUNIT, PAGE
 from sqlite_consolidate.report.html.page import STYLES, page
 from sqlite_consolidate.report.html.page_file import BELOW, environment, hardened, title
 from sqlite_consolidate.text import one_line, printable
@@ -37,12 +38,12 @@ def prepare(config: pytest.Config, session: Session) -> None:
     option = config.option
     ours = None
     if not getattr(option, "htmlpath", None):
-        ours = session.request.folder / "audit.html"
+        ours = session.request.folder / PAGE
         option.htmlpath = str(ours)
         option.self_contained_html = True
     option.css = [*getattr(option, "css", []), *map(str, STYLES)]
     if not getattr(option, "xmlpath", None):
-        option.xmlpath = str(session.request.folder / "junit.xml")
+        option.xmlpath = str(session.request.folder / JUNIT)
     config.pluginmanager.register(AuditReport(session, ours), _NAME)
 
 

@@ -24,6 +24,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.report.bundle import zip_of
+    from sqlite_consolidate.report.file_names import PAGE
     from sqlite_consolidate.report.html.faults_table import faults_table
     from sqlite_consolidate.report.html.inventory import lines
 
@@ -46,7 +47,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     good = record.verdict == "accepted"
     yield one_line(record.headline), {"bold": True, "green": good, "red": not good}
     for label, words in (
-        ("report", str(session.request.folder / "audit.html")),
+        ("report", str(session.request.folder / PAGE)),
         ("bundle", str(zip_of(session.request.folder))),
         ("backup set", record.backup_set if log.mode is not Mode.REHEARSAL else ""),
         ("next", _next(session, record)),

@@ -14,7 +14,8 @@ from sqlite_consolidate.report.bundle_check import page as page_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
 from sqlite_consolidate.report.bundle_check.parse import tell
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from sqlite_consolidate.report.past_runs import MANIFEST, told_by
+from sqlite_consolidate.report.file_names import MANIFEST
+from sqlite_consolidate.report.past_runs import told_by
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:

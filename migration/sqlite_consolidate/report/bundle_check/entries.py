@@ -10,8 +10,9 @@ from sqlite_consolidate.observation import Observation, Outcome, Relation, not_r
 from sqlite_consolidate.report.bundle_check.applications import contradictions_of_applications
 from sqlite_consolidate.report.bundle_check.attempts import contradictions_of_attempts
 from sqlite_consolidate.report.bundle_check.demanded import absent_moves, absent_sources, demands
-from sqlite_consolidate.report.bundle_check.files import PLAN, agreement, unjudged
+from sqlite_consolidate.report.bundle_check.files import agreement, unjudged
 from sqlite_consolidate.report.evidence_json import SCHEMA
+from sqlite_consolidate.report.file_names import PLAN
 from sqlite_consolidate.report.formatting import known_criterion
 from sqlite_consolidate.text import counted
 

@@ -12,9 +12,9 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.observation import Observation, equal, not_examined
-from sqlite_consolidate.report.bundle_check.parse import EVIDENCE
 from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2
-from sqlite_consolidate.report.past_runs import MANIFEST, about
+from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PLAN, SQL, SUMMARY
+from sqlite_consolidate.report.past_runs import about
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.summary import as_line, criteria_line, evidence_line, first_line, summary
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from sqlite_consolidate.report.evidence import Attempt, Record
 
-PAGE, JUNIT, SUMMARY, PLAN = "audit.html", "junit.xml", "summary.txt", "plan.toml"
-_ALWAYS = (EVIDENCE, SUMMARY, PLAN, "code.diff", "sql.log")
+_ALWAYS = (EVIDENCE, SUMMARY, PLAN, DIFF, SQL)
 
 DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.report.bundle import statements_of
-from sqlite_consolidate.report.bundle_check.files import DOUBT, PAGE, agreement
+from sqlite_consolidate.report.bundle_check.files import DOUBT, agreement
 from sqlite_consolidate.report.bundle_check.page_reader import AROUND, PageReader
 from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2, printable_texts
+from sqlite_consolidate.report.file_names import DIFF, PAGE, SQL
 from sqlite_consolidate.report.formatting import heading
 from sqlite_consolidate.report.html.page import STYLES, page
 from sqlite_consolidate.report.html.page_file import (
@@ -73,8 +74,8 @@ def completed(told: BundleContents, record: Record) -> Record:
         sources=sources,
         asked=printable_texts(asked_of(plan)) if plan else {},  # as the evidence has its names
         limits=limits(plan) if plan else (DIGESTS,) if record.mode is Mode.BUNDLE else (),
-        diff=told.bundle.files.get("code.diff", b"").decode("utf-8", "surrogateescape"),
-        sql=tuple(statements_of(told.bundle.text("sql.log"))),
+        diff=told.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape"),
+        sql=tuple(statements_of(told.bundle.text(SQL))),
     )
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import sqlite_consolidate
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.report.evidence_json import SCHEMA, record_from_json
-from sqlite_consolidate.report.past_runs import MANIFEST, told_by
+from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, PLAN
+from sqlite_consolidate.report.past_runs import told_by
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.bundle_check.reader import Bundle
     from sqlite_consolidate.report.evidence import Attempt, Record
 
-EVIDENCE = "evidence.json"
 SCHEMA_FILES = {
     1: Path(__file__).parents[1] / "evidence.schema-1.json",
     SCHEMA: Path(__file__).parents[1] / "evidence.schema.json",
@@ -69,7 +69,7 @@ class BundleContents:
 def tell(bundle: Bundle) -> BundleContents:
     """Parse a bundle; what is wrong with it is kept, not raised."""
     document, errors = _evidence(bundle.text(EVIDENCE))
-    tests = _smoke_tests(bundle.text("plan.toml"))
+    tests = _smoke_tests(bundle.text(PLAN))
     return BundleContents(
         bundle=bundle,
         manifest=_files(bundle.text(MANIFEST)),
@@ -80,7 +80,7 @@ def tell(bundle: Bundle) -> BundleContents:
         errors=errors,
         applications=tuple(printable(str(test.get("name", ""))) for test in tests),
         writes=any(test.get("writes") is True for test in tests),
-        plan=_plan(bundle.text("plan.toml")),
+        plan=_plan(bundle.text(PLAN)),
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.report.past_runs import MANIFEST
+from sqlite_consolidate.report.file_names import MANIFEST
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:

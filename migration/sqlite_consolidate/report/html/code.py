@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.report.bundle import sql_text
+from sqlite_consolidate.report.file_names import DIFF, SQL
 from sqlite_consolidate.report.formatting import shortened
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class CodeLine:
 @lru_cache(maxsize=1)  # the page is drawn again at every stage
 def diff_lines(text: str) -> tuple[CodeLine, ...]:
     """Return the lines of a unified diff; the words of Python files are marked."""
-    lines = shortened(text.rstrip("\n"), _LONG_DIFF, "code.diff").split("\n") if text else []
+    lines = shortened(text.rstrip("\n"), _LONG_DIFF, DIFF).split("\n") if text else []
     python = _lexer("python")
     lexer: Lexer | None = None
     found = []
@@ -53,9 +54,7 @@ def sql_lines(statements: tuple[str, ...]) -> tuple[CodeLine, ...]:
     if not text:
         return ()
     lexer = _lexer("sql")
-    return tuple(
-        CodeLine("kept", "", _words(line, lexer)) for line in shortened(text, _LONG_SQL, "sql.log").split("\n")
-    )
+    return tuple(CodeLine("kept", "", _words(line, lexer)) for line in shortened(text, _LONG_SQL, SQL).split("\n"))
 
 
 def _diff_line(line: str, lexer: Lexer | None) -> CodeLine:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.bundle import zip_of
+from sqlite_consolidate.report.file_names import PAGE
 from sqlite_consolidate.report.formatting import elapsed, tone, verdict_word
 from sqlite_consolidate.report.html.drawing import template
 from sqlite_consolidate.report.past_runs import past_runs
@@ -71,7 +72,7 @@ def index(rows: list[Row]) -> str:
 
 
 def _row(folder: Path, attempt: Attempt | None) -> Row:
-    page, bundle = folder / "audit.html", zip_of(folder)
+    page, bundle = folder / PAGE, zip_of(folder)
     return Row(
         run=folder.name,
         attempt=attempt,

@@ -1,0 +1,12 @@
+"""Name the files of a run's report folder, which its bundle holds."""
+
+from __future__ import annotations
+
+EVIDENCE = "evidence.json"
+SUMMARY = "summary.txt"
+PLAN = "plan.toml"
+DIFF = "code.diff"
+SQL = "sql.log"
+PAGE = "audit.html"
+JUNIT = "junit.xml"
+MANIFEST = "manifest.json"
