@@ -36,6 +36,7 @@ LEVELS: dict[str, Level] = {
     "network-file-system": "attention",
     "not-null-lost": "attention",
     "not-scanned": "attention",
+    "object-added-since": "attention",
     "object-changed-since": "attention",
     "parent-absent": "attention",
     "processes-unexamined": "attention",

@@ -26,7 +26,7 @@ def facts(table: str, options: str = "") -> dict[str, list[Any]]:
     """Return what the table t declares whose columns and constraints are given, in words that compare."""
     schema = schema_of(f"CREATE TABLE t({table}) {options}")
     t = schema.tables["t"]
-    columns: dict[str, list[Any]] = {"columns": sorted(tuple(properties(column).items()) for column in t.columns)}
+    columns: dict[str, list[Any]] = {"columns": sorted(tuple(properties(column, t).items()) for column in t.columns)}
     return columns | {kind: sorted(texts) for kind, texts in declared(t, schema).items()}
 
 
@@ -44,6 +44,12 @@ def facts(table: str, options: str = "") -> dict[str, list[Any]]:
         ("a INT, b AS (a + 1)", 'b GENERATED ALWAYS AS ("A"+1) VIRTUAL, a INT'),
         ("a INT, UNIQUE(a) CHECK(a > 1)", "a INT, UNIQUE(a), CHECK(a > 1)"),
         ('"check" TEXT COLLATE NOCASE', "[check] TEXT COLLATE NOCASE"),
+        ("a INT DEFAULT (1+1)", "a INT DEFAULT ( 1 + 1 )"),
+        ("a TEXT DEFAULT 'it''s'", 'a TEXT DEFAULT "it\'s"'),
+        ("a TEXT DEFAULT 'q'", "a TEXT DEFAULT q"),
+        ("a TEXT DEFAULT CURRENT_TIMESTAMP", "a TEXT DEFAULT current_timestamp"),
+        ("a VARCHAR(10), b DECIMAL(3,2)", "a varchar( 10 ), b Decimal (3, 2)"),
+        ("a INT CHECK(a IS NOT NULL)", "a INT CHECK(a NOTNULL)"),
     ],
 )
 def test_other_words_declare_the_same(one: str, other: str) -> None:
@@ -57,6 +63,13 @@ def test_other_words_declare_the_same(one: str, other: str) -> None:
         ("a INT", "a", {"columns"}),
         ("a INT NOT NULL", "a INT", {"columns"}),
         ("a INT DEFAULT 1", "a INT DEFAULT 2", {"columns"}),
+        ("a INT DEFAULT 'q'", "a INT DEFAULT 'Q'", {"columns"}),
+        ("a INT DEFAULT '1 + 1'", "a INT DEFAULT (1 + 1)", {"columns"}),
+        ("a INT DEFAULT CURRENT_TIMESTAMP", "a INT DEFAULT 'current_timestamp'", {"columns"}),
+        ("a VARCHAR(10)", "a VARCHAR(20)", {"columns"}),
+        ("a INTEGER PRIMARY KEY", "a INTEGER PRIMARY KEY DESC", {"columns"}),
+        ("a INT CHECK(a IS NOT NULL)", "a INT CHECK(a IS NULL)", {"CHECK"}),
+        ("a INT CHECK(a <> 'x not null')", "a INT CHECK(a <> 'x is not null')", {"CHECK"}),
         ("a INTEGER PRIMARY KEY AUTOINCREMENT", "a INTEGER PRIMARY KEY", {"AUTOINCREMENT"}),
         ("a INT CHECK(a > 0) CHECK(a < 9)", "a INT CHECK(a > 0)", {"CHECK"}),
         ("a TEXT CHECK(a <> 'X')", "a TEXT CHECK(a <> 'x')", {"CHECK"}),
@@ -111,6 +124,14 @@ def test_options_of_the_table_are_declared() -> None:
         ("CREATE INDEX one ON t(a) WHERE b > 1", "CREATE INDEX one ON t(a) WHERE b > 2", False),
         ("CREATE INDEX one ON t(a + b)", 'CREATE INDEX two ON t("a"+B)', True),
         ("CREATE INDEX one ON t(a + b)", "CREATE INDEX one ON t(a - b)", False),
+        ("CREATE INDEX one ON t(lower(a))", 'CREATE INDEX one ON t(LOWER("a") ASC)', True),
+        ("CREATE INDEX one ON t(lower(a))", "CREATE INDEX one ON t(lower(a) DESC)", False),
+        ("CREATE INDEX one ON t(lower(a))", "CREATE INDEX one ON t(lower(a) COLLATE NOCASE)", False),
+        ("CREATE INDEX one ON t(lower(a))", "CREATE INDEX one ON t(lower(a) COLLATE BINARY)", True),
+        ("CREATE INDEX one ON t(a, a + b)", "CREATE INDEX one ON t(a + b, a)", False),
+        ("CREATE INDEX one ON t(a) WHERE b IS NOT NULL", 'CREATE INDEX one ON t("a" ASC) WHERE (b NOT NULL)', True),
+        ("CREATE INDEX one ON t(a) WHERE b ISNULL", "CREATE INDEX one ON t(a) WHERE b IS NULL", True),
+        ("CREATE INDEX one ON t(a) WHERE b IS NOT NULL", "CREATE INDEX one ON t(a) WHERE b IS NULL", False),
     ],
 )
 def test_index_is_told_by_what_it_does(one: str, other: str, alike: bool) -> None:

@@ -48,6 +48,7 @@ SHAPE = {"tables-created"}
 CODE = {"references-updated", "no-stale-references"}
 PLAN = "plan-valid"
 BESIDE = {"neighbours-unchanged"}
+IN_PLACE = {"triggers-in-place"}
 
 PLANTED = (
     Planted("row lost", {"rows-counted", "rows-exact"}, "a.db:pets", after=("DELETE FROM pets WHERE name = 'tom'",)),
@@ -86,6 +87,42 @@ PLANTED = (
         {"indexes-created"},
         "people",
         {'where "age">18': 'where "age">81'},
+    ),
+    Planted(
+        "index in another order",
+        {"indexes-created"},
+        "people",
+        {'people("age") where': 'people("age" desc) where'},
+    ),
+    Planted(
+        "INTEGER PRIMARY KEY made another column than the rowid",
+        SHAPE,
+        "scores",
+        {"key, value real": "key desc, value real"},
+    ),
+    Planted("unique index added", STRUCTURE, "people: once", after=("CREATE UNIQUE INDEX once ON people(last)",)),
+    Planted("UNIQUE added", STRUCTURE, "runs: UNIQUE(n)", {"check (n>0)": "check (n>0), unique(n)"}),
+    Planted(
+        "trigger added",
+        IN_PLACE,
+        "trigger more",
+        after=("CREATE TRIGGER more AFTER INSERT ON log BEGIN SELECT 1; END",),
+    ),
+    Planted("trigger twice", IN_PLACE, "trigger again", after=(TRIGGER.replace("aged", "again"),)),
+    Planted(
+        "trigger added to a neighbour",
+        IN_PLACE,
+        "trigger more",
+        after=("CREATE TRIGGER more AFTER INSERT ON own BEGIN SELECT 1; END",),
+    ),
+    Planted(
+        "unique index added to a neighbour",
+        BESIDE,
+        "own",
+        after=(
+            "CREATE UNIQUE INDEX once ON own(id, v COLLATE NOCASE)",
+            "CREATE UNIQUE INDEX twice ON own(v COLLATE NOCASE)",
+        ),
     ),
     Planted("UNIQUE lost", STRUCTURE, "people", {', unique ( "email" )': ""}),
     Planted("CHECK lost", STRUCTURE, "people", {', constraint "adult" check ( "age">0 )': ""}),
@@ -129,7 +166,7 @@ PLANTED = (
     Planted(
         "trigger on another table",
         {"triggers-in-place"},
-        "trigger people_up",
+        "trigger ",
         {'update of age on "people"': "update of v on own"},
     ),
     Planted("neighbour lost", BESIDE | {"triggers-in-place"}, "", after=("DROP VIEW own_seen", "DROP TABLE own")),
@@ -239,6 +276,15 @@ def test_loss_is_told_once_with_what_differs(tmp_path: Path, told: Told) -> None
     assert [(entry.criterion, entry.subject, entry.expected, entry.observed) for entry in entries] == [told.evidence]
 
 
+def test_other_condition_of_an_index_is_told(tmp_path: Path) -> None:
+    """The index is there, so its statement is what tells the difference."""
+    by_hand = consolidated(tmp_path, HAND.replace('where "age">18', 'where "age">81'))
+
+    (entry,) = (entry for entry in by_hand.judge().results["indexes-created"].evidence if not entry.holds)
+
+    assert entry.observed == 'CREATE INDEX by_age on people("age") where "age">81'
+
+
 def test_code_that_names_an_original_is_found(tmp_path: Path) -> None:
     """By both criteria of the code, and by no other."""
     by_hand = consolidated(tmp_path)
@@ -272,7 +318,7 @@ def test_a_careful_hand_with_other_words_is_found_right(tmp_path: Path) -> None:
 
 
 def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Path) -> None:
-    """Rows that are other ones now are counted, once; new objects and a higher user_version are nobody's loss."""
+    """Rows that are other ones now are counted, and objects in addition named; user_version may be higher."""
     by_hand = consolidated(tmp_path)
     by_hand.change(
         "UPDATE people SET age = 37 WHERE id = 1",
@@ -281,7 +327,6 @@ def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Pa
         "UPDATE own SET v = 'c' WHERE id = 2",
         "CREATE INDEX since ON people(last)",
         "CREATE VIEW since_seen AS SELECT 1",
-        "CREATE TRIGGER since_up AFTER INSERT ON log BEGIN SELECT 1; END",
         "PRAGMA user_version = 8",
     )
 
@@ -290,6 +335,8 @@ def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Pa
     assert failed(log) == set()
     assert [(finding.id, finding.subject) for finding in log.findings] == [
         ("rows-changed-since", "a.db:people"),
+        ("object-added-since", "People"),
+        ("object-added-since", "since_seen"),
         ("table-changed-since", "own"),
     ]
 

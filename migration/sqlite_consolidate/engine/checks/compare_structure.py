@@ -6,12 +6,15 @@ what they declare.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.sqlite.declared import clauses_of, columns, declared, likeness, properties, words
+from sqlite_consolidate.engine.sqlite.schema import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted
 
@@ -88,7 +91,7 @@ def _columns_that_differ(table: Table, found: Table) -> Iterator[tuple[str, str]
         if there is None:
             yield f"column {column.name}", f"no column {column.name}"
             continue
-        wanted, has = properties(column), properties(there)
+        wanted, has = properties(column, table), properties(there, found)
         differing = [name for name in wanted if wanted[name] != has[name]]
         if differing:
             as_wanted, as_found = (", ".join(side[name] for name in differing) for side in (wanted, has))
@@ -120,8 +123,10 @@ def _index_created(compared: Structure, planned: Statement) -> Observation:
     table = compared.survey.future.schema.table(planned.table)
     if compared.changed_since and there and table:
         index = next(index for index in table.indexes if folded(index.name) == folded(planned.name))
-        lacks = bool(_lacking([index], table, there))
-        observed = "no such index on this table" if lacks else planned.sql
+        observed = planned.sql
+        if _lacking([index], table, there):
+            other = _in_place_of(index, table, there)
+            observed = other.sql or _index_words(other) if other else "no such index on this table"
     return equal(f"{planned.table}: {planned.name}", planned.sql, observed)
 
 
@@ -181,6 +186,9 @@ def _declared_otherwise(compared: Structure, table: Table, found: Table) -> list
         Observation(f"{table.name}: {kind}", wanted, there, holds=False)
         for kind, (wanted, there) in differing.items()
         if kind not in _OF_SHAPE
+    ] + [
+        Observation(f"{table.name}: {_index_words(index)}", "no such index", "refuses rows", holds=False)
+        for index in _unique_added(table, found)
     ]
 
 
@@ -188,6 +196,7 @@ def kinds_that_differ(compared: Structure, table: Table, found: Table) -> list[s
     """Return the kind of each declaration of a table that is not as foretold."""
     kinds = [*_declarations_that_differ(compared, table, found)]
     kinds += [_index_words(index) for index in _lacking(table.indexes, table, found)]
+    kinds += [f"{_index_words(index)} added" for index in _unique_added(table, found)]
     return ["columns", *kinds] if any(_columns_that_differ(table, found)) else kinds
 
 
@@ -230,6 +239,55 @@ def _lacking(indexes: Sequence[Index], table: Table, found: Table) -> list[Index
     return [index for index in indexes if likeness(index, table) not in there]
 
 
+def _in_place_of(index: Index, table: Table, found: Table) -> Index | None:
+    """Return the index that was made in place of one that a table lacks: with its name, or on the same columns."""
+    others = _lacking(found.indexes, found, table)
+    alike = [other for other in others if folded(other.name) == folded(index.name)]
+    alike += [other for other in others if _columns_of(other) == _columns_of(index)]
+    return alike[0] if alike else None
+
+
+def _columns_of(index: Index) -> set[str]:
+    return {folded(column or "") for column, _, _ in index.terms}
+
+
+def _added(table: Table, found: Table) -> list[Index]:
+    """Return the indexes that were found in addition to those of a table, and in place of none of them."""
+    instead = [_in_place_of(index, table, found) for index in _lacking(table.indexes, table, found)]
+    others = _lacking(found.indexes, found, table)
+    return [index for index in others if index.origin != "pk" and index not in instead]
+
+
+def _unique_added(table: Table, found: Table) -> list[Index]:
+    """Return the unique indexes in addition that refuse rows which no key of the table refuses."""
+    keys = [{(folded(column), folded(collation)) for column, collation in key} for key in keys_of(table)]
+    return [
+        index
+        for index in _added(table, found)
+        if index.unique
+        and not any(key <= {(folded(name or ""), folded(by)) for name, _, by in index.terms} for key in keys)
+    ]
+
+
+def added_since(compared: Structure) -> list[Finding]:
+    """Return a finding for each index and view in addition, which can neither change nor refuse a row."""
+    future = compared.survey.future.schema
+    findings = []
+    for found in compared.schema.movable:
+        table = future.table(found.name)
+        unique = _unique_added(table, found) if table else ()
+        findings += [
+            Finding.of("object-added-since", found.name, f"index {_index_words(index)} is in addition.")
+            for index in (_added(table, found) if table else ())
+            if index not in unique
+        ]
+    known = {folded(view.name) for view in future.views}
+    if compared.knows_neighbours:
+        views = [view.name for view in compared.schema.views if folded(view.name) not in known]
+        findings += [Finding.of("object-added-since", name, "a view that is in addition.") for name in views]
+    return findings
+
+
 def _index_words(index: Index) -> str:
     names = ", ".join(column or "an expression" for column, _, _ in index.terms)
     return index.name if index.sql else f"{'PRIMARY KEY' if index.origin == 'pk' else 'UNIQUE'}({names})"
@@ -238,7 +296,7 @@ def _index_words(index: Index) -> str:
 def triggers_in_place(compared: Structure) -> list[Observation]:
     """Observe that triggers and views are those that the target had and those that were to come, to the letter.
 
-    In a target that others made a trigger may have another name, and any of both may be there in addition.
+    In a target that others made a trigger may have another name, and a view may be there in addition.
     """
     likes = {_late(compared, schema, kind, named): named for schema, kind, named in _late_objects(compared.schema)}
     names = {(kind, folded(named.name)): named for _, kind, named in _late_objects(compared.schema)}
@@ -254,7 +312,29 @@ def triggers_in_place(compared: Structure) -> list[Observation]:
         Observation(f"{kind} {name}", "not in the target", f"an unplanned {kind}", holds=False)
         for kind, name in sorted(names.keys() - known if not compared.changed_since else ())
     ]
+    if compared.changed_since:
+        seen += [
+            Observation(f"trigger {folded(name)}", "not in the target", "an unplanned trigger", holds=False)
+            for name in _triggers_added(compared)
+        ]
     return seen or [not_required("target", "neither the plan nor the target has a trigger or a view")]
+
+
+def _triggers_added(compared: Structure) -> list[str]:
+    """Return the triggers on tables and views of the plan and of the target that neither of them brought."""
+    future = compared.survey.future.schema
+    known = {folded(name) for name in (*future.tables, *(view.name for view in future.views))}
+    names = {folded(trigger.name) for trigger in future.triggers}
+    left = Counter(_late(compared, future, "trigger", trigger) for trigger in future.triggers)
+    added = []
+    # One with the planned name first: of two that do the same the other is in addition.
+    for trigger in sorted(compared.schema.triggers, key=lambda trigger: folded(trigger.name) not in names):
+        alike = _late(compared, compared.schema, "trigger", trigger)
+        if left[alike]:
+            left[alike] -= 1
+        elif folded(trigger.name) not in names and folded(trigger.table) in known:
+            added.append(trigger.name)
+    return added
 
 
 def _late_objects(schema: Schema) -> Iterator[tuple[Schema, str, Named]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.sql import folded, with_name
@@ -44,6 +45,9 @@ _CLAUSE_KINDS = ("CHECK", "COLLATE", "generated", "ON CONFLICT", "DEFERRED")
 _CLAUSES = ("as", "collate", "not", "conflict", "deferred", "key")
 _DEFAULT_CONFLICT = "abort"
 _DEFAULT_COLLATION = "binary"
+_ORDER = ("asc", "desc")
+_CONSTANTS = ("null", "true", "false", "current_time", "current_date", "current_timestamp")
+_NAMED_TESTS = {"notnull": ("is", "not", "null"), "isnull": ("is", "null")}
 
 
 def columns(table: Table) -> list[str]:
@@ -65,15 +69,41 @@ def columns(table: Table) -> list[str]:
     ]
 
 
-def properties(column: Column) -> dict[str, str]:
-    """Return what a column declares beside its clauses, by property."""
+def properties(column: Column, table: Table) -> dict[str, str]:
+    """Return what a column of a table declares beside its clauses, by property, in words that compare."""
     return {
         "name": column.name,
-        "type": f"type {column.type}" if column.type else "no type",
+        "type": f"type {type_of(column)}" if column.type else "no type",
         "NOT NULL": "NOT NULL" if column.notnull else "NULL allowed",
         "key": f"key {column.key}" if column.key else "no key",
-        "default": f"default {column.default}" if column.default is not None else "no default",
+        "rowid": "is the rowid" if column.name == table.alias else "is not the rowid",
+        "default": f"default {_default(column.default)}" if column.default is not None else "no default",
     }
+
+
+def type_of(column: Column) -> str:
+    """Return the declared type of a column without the white space that says nothing."""
+    return re.sub(r"\s*([(),])\s*", r"\1", " ".join(column.type.split()))
+
+
+def _default(text: str) -> str:
+    """Return a DEFAULT in words that compare.
+
+    No column can be named there, so SQLite reads a name in it as a text.
+    """
+    words = [
+        _as_text(token["name"]) if token["name"] else token["text"] or folded(token["word"])
+        for token in TOKEN.finditer(text)
+        if not token["gap"]
+    ]
+    if len(words) == 1 and words[0].isidentifier() and words[0] not in _CONSTANTS:
+        return f"'{text.strip()}'"
+    return _text(_grouped(" ".join(words), ()))
+
+
+def _as_text(name: str) -> str:
+    plain = name[1:-1].replace('""', '"') if name.startswith('"') else name[1:-1]
+    return "'" + plain.replace("'", "''") + "'"
 
 
 def declared(table: Table, schema: Schema) -> dict[str, dict[str, str]]:
@@ -115,10 +145,21 @@ def _names(table: Table) -> set[str]:
 def likeness(index: Index, table: Table) -> tuple[object, ...]:
     """Return what an index does, whatever its name, and be it made by a statement or by a constraint."""
     terms = tuple((folded(column or ""), down, folded(collation)) for column, down, collation in index.terms)
-    statement = _grouped(index.sql, {folded(column.name) for column in table.columns})
-    key = next((at for at, part in enumerate(statement) if isinstance(part, list)), len(statement))
-    has_expression = any(column is None for column, _, _ in index.terms)
-    return index.unique, terms, _text(statement[key if has_expression else key + 1 :])
+    statement = _grouped(index.sql, _names(table))
+    key = next((at for at, part in enumerate(statement) if isinstance(part, _Group)), len(statement))
+    written = _definitions(statement[key]) if key < len(statement) else []  # type: ignore[arg-type]
+    expressions = [
+        _text(_without_order(term))
+        for term, (column, _, _) in zip(written, index.terms, strict=False)
+        if column is None
+    ]
+    return index.unique, terms, tuple(expressions), _text(statement[key + 2 :])  # behind WHERE
+
+
+def _without_order(term: _Group) -> list[str | _Group]:
+    """Return the expression of a term of an index: SQLite tells direction and collation of it."""
+    bare = term[:-1] if term[-1] in _ORDER else term[:]
+    return bare[:-2] if "collate" in bare[1:-1][-1:] else bare
 
 
 def words(named: Named, schema: Schema) -> str:
@@ -226,4 +267,16 @@ def _text(group: list[str | _Group]) -> str:
     """Return a group as a text; what stands in parentheses of its own twice stands there once."""
     while len(group) == 1 and isinstance(group[0], _Group):
         group = group[0]
-    return " ".join(part if isinstance(part, str) else f"({_text(part)})" for part in group)
+    return " ".join(part if isinstance(part, str) else f"({_text(part)})" for part in _with_one_test(group))
+
+
+def _with_one_test(group: list[str | _Group]) -> Iterator[str | _Group]:
+    """Yield a group in which the tests for NULL that SQLite takes for the same have the same words."""
+    for at, part in enumerate(group):
+        before, after = group[at - 1] if at else "", group[at + 1] if at + 1 < len(group) else ""
+        if part == "not" and after == "null" and before != "is":
+            yield "is"
+        if isinstance(part, str) and part in _NAMED_TESTS:
+            yield from _NAMED_TESTS[part]
+        else:
+            yield part

@@ -19,6 +19,7 @@ from sqlite_consolidate.engine.backup.target_objects import committed_objects
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.checks import by_originals as originals
+from sqlite_consolidate.engine.checks.compare_structure import added_since
 from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.code.rewrite import updated_observations
 from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
@@ -266,6 +267,7 @@ class OriginalsRun(StandingRun):
         self._compared = originals.judge(self.plan, scratch, target, self._resources, self.limits)
         self.problems = tuple(self._compared.survey.problems)
         self.log.note(*originals.changed_since(self._compared.arrivals, self.log.disclosure))
+        self.log.note(*added_since(self._compared))
         if not self._compared.knows_neighbours:
             self.log.unanswerable["neighbours-unchanged"] = "the original target is not among the originals"
 
