@@ -10,12 +10,15 @@ import pytest
 
 from sqlite_consolidate.engine.run.criteria import CRITERIA
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.row_differences import Kind
 from tests.support.consolidated_by_hand import HAND, consolidated, failed
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
+
+    from sqlite_consolidate.engine.run.run_log import RunLog
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -294,12 +297,83 @@ def test_code_that_names_an_original_is_found(tmp_path: Path) -> None:
 
 
 def test_original_that_is_not_what_the_plan_names_is_found(tmp_path: Path) -> None:
-    """There is less to judge by than the plan says."""
+    """What that original does not tell is not examined, and nothing is blamed for it."""
     by_hand = consolidated(tmp_path)
     with closing(sqlite3.connect(by_hand.originals / "a.db", isolation_level=None)) as con:
         con.execute("DROP TABLE log")
 
-    assert PLAN in failed(by_hand.judge())
+    log = by_hand.judge()
+
+    assert problems_of(log) == [("plan-valid", "a.db:log")]
+    assert log.outcome("rows-exact") is Outcome.NOT_EXAMINED
+    assert any(entry.holds for entry in log.results["rows-exact"].evidence)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 50, None], ids=["empty", "other", "truncated"])
+def test_damaged_original_is_one_problem(tmp_path: Path, content: bytes | None) -> None:
+    """All that depends on it is not examined."""
+    by_hand = consolidated(tmp_path)
+    original = by_hand.originals / "a.db"
+    original.write_bytes(original.read_bytes()[:5000] if content is None else content)
+
+    log = by_hand.judge()
+
+    assert problems_of(log) == [("plan-valid", "a.db")]
+    unseen = {id for id, result in log.results.items() if result.outcome is Outcome.NOT_EXAMINED}
+    assert unseen == STRUCTURE | SHAPE | IN_PLACE | {
+        "indexes-created",
+        "rows-counted",
+        "rows-exact",
+        "no-duplicates",
+        "foreign-keys",
+    }
+    assert log.findings == ()
+
+
+def test_damaged_original_of_the_target_is_one_problem(tmp_path: Path) -> None:
+    """The sources tell what was to come; what else was there is not known."""
+    by_hand = consolidated(tmp_path)
+    (by_hand.originals / "target.db").write_bytes(b"no database" * 50)
+
+    log = by_hand.judge()
+
+    assert problems_of(log) == [("plan-valid", "target.db")]
+    assert log.outcome("rows-exact") is Outcome.PASSED
+    assert log.outcome("neighbours-unchanged") is Outcome.NOT_EXAMINED
+
+
+@pytest.mark.parametrize(("content", "id"), [(b"no database" * 50, "not-a-database"), (None, "damaged")])
+def test_target_that_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None, id: str) -> None:
+    """An operator is told which file it is, and what to do."""
+    by_hand = consolidated(tmp_path)
+    target = by_hand.workspace / "target.db"
+    target.write_bytes(target.read_bytes()[:5000] if content is None else content)
+
+    with pytest.raises(ProblemError) as raised:
+        by_hand.judge()
+
+    assert [(problem.id, problem.subject) for problem in raised.value.problems] == [(id, "target.db")]
+    assert raised.value.problems[0].hint
+
+
+def test_damaged_page_of_the_target_fails_its_integrity(tmp_path: Path) -> None:
+    """Other criteria that read the page are not examined, and name the same problem."""
+    by_hand = consolidated(tmp_path)
+    target = by_hand.workspace / "target.db"
+    content = bytearray(target.read_bytes())
+    content[4096:8192] = b"U" * 4096  # the page of a table of the target's own
+    target.write_bytes(content)
+
+    log = by_hand.judge()
+
+    assert problems_of(log) == [("integrity", "target.db")]
+    assert {log.results[id].outcome for id in BESIDE} == {Outcome.NOT_EXAMINED}
+    assert all("[damaged]" in entry.observed + entry.todo for id in BESIDE for entry in log.results[id].evidence)
+
+
+def problems_of(log: RunLog) -> list[tuple[str, str]]:
+    """Return criterion and subject of all that failed."""
+    return [(entry.criterion, entry.subject) for entry in log.evidence() if entry.outcome is Outcome.FAILED]
 
 
 def test_every_criterion_of_originals_has_a_fault() -> None:

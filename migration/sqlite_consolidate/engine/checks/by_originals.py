@@ -8,7 +8,7 @@ is held against both.
 from __future__ import annotations
 
 import marshal
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,9 @@ from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.checks.arrivals import Arrival, arrival
 from sqlite_consolidate.engine.checks.compare import Compared
 from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.content.inspection import unreadable
 from sqlite_consolidate.engine.sqlite.connections import exact_text, looking, open_existing
+from sqlite_consolidate.engine.sqlite.errors import code_of
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -28,12 +30,14 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
-    from contextlib import ExitStack
 
+    from sqlite_consolidate.engine.merge.survey import Survey
     from sqlite_consolidate.engine.merge.table_mapping import Move
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
     from sqlite_consolidate.plan.model import Plan
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 _MASKING = Disclosure()
@@ -81,12 +85,78 @@ def lay_out(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
 
 
 def judge(plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits: Limits | None = None) -> Compared:
-    """Survey the originals and find out what became of their rows."""
+    """Survey the originals and find out what became of their rows.
+
+    Raises:
+        ProblemError: The target as it is now is damaged.
+    """
+    found = _surveyed(plan, scratch, resources, limits)
+    unread = _unread(plan, found)
+    if unread:  # what a trigger lacks may be in a table that no original has
+        found.problems = [problem for problem in found.problems if problem.id != "broken-trigger"]
+    try:
+        # Through a connection that cannot write SQLite leaves CHECKs out of integrity_check. This one may not write.
+        con = resources.enter_context(closing(open_existing(target, limits)))
+        con.execute("PRAGMA query_only=ON")
+        schema = read(con)
+        arrivals = _arrivals(scratch, found, con, schema, limits)
+    except sqlite3.DatabaseError as error:
+        raise ProblemError(damage_of(plan.target, error)) from error
+    return Compared(schema=schema, survey=found, con=con, own={}, arrivals=arrivals, changed_since=True, unread=unread)
+
+
+def _surveyed(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | None) -> Survey:
+    """Survey the originals; where that of the target cannot be read, once more as if it were not there."""
+    with ExitStack() as first:
+        found = survey(plan, scratch, first, limits)
+        if plan.target not in found.unread:
+            resources.enter_context(first.pop_all())
+            return _told_once(plan, found)
+    damaged = [problem for problem in found.problems if problem.subject == plan.target]
+    (scratch / plan.target).unlink()
     found = survey(plan, scratch, resources, limits)
-    # Through a connection that cannot write SQLite leaves CHECKs out of integrity_check: this one could, and may not.
-    con = resources.enter_context(closing(open_existing(target, limits)))
-    con.execute("PRAGMA query_only=ON")
-    schema = read(con)
+    found.problems[:0] = damaged
+    found.unread[plan.target] = "damaged"
+    return _told_once(plan, found)
+
+
+def _told_once(plan: Plan, found: Survey) -> Survey:
+    """Leave one problem of each original that is damaged or empty, with what can be done about an original."""
+    todo = "Put an undamaged copy of it, from before the consolidation, among the originals."
+    problems: dict[str, Problem] = {}
+    files = {f"{source.file}:{table.name}": source for source in plan.sources for table in source.tables}
+    empty = {name for name, facts in found.sources.items() if not facts.schema.movable}
+    for number, problem in enumerate(found.problems):
+        source = files.get(problem.subject)
+        if source and source.name in empty:
+            what = "has no table: it is empty, and none of the plan's tables can be judged by it."
+            problems.setdefault(source.file, replace(problem, subject=source.file, what=what, hint=todo))
+        elif problem.subject in found.unread:
+            problems.setdefault(problem.subject, replace(problem, hint=todo))
+        else:
+            problems[f"{number}"] = problem
+    found.problems = list(problems.values())
+    return found
+
+
+def _unread(plan: Plan, found: Survey) -> dict[str, tuple[str, str]]:
+    """Return the tables of the plan of which no original tells, each with the file and why it does not."""
+    unread = {}
+    for source in plan.in_order:
+        for table_map in source.tables:
+            facts = found.sources.get(source.name)
+            if facts and facts.schema.table(table_map.name) is None:
+                why = f"has no table {table_map.name}" if facts.schema.movable else "is empty"
+                unread[table_map.into] = source.file, why
+            elif not facts and source.file in found.unread:
+                unread[table_map.into] = source.file, "cannot be read"
+    return unread
+
+
+def _arrivals(
+    scratch: Path, found: Survey, con: sqlite3.Connection, schema: Schema, limits: Limits | None
+) -> list[tuple[Move, Arrival]]:
+    """Find out for each table map what became of its rows."""
     arrivals = []
     for move in found.moves:
         table = schema.table(move.into.name)
@@ -100,7 +170,15 @@ def judge(plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits:
             if move.rowid_counts and table.rowid:
                 arrived = replace(arrived, renumbered=arrived.exact - _in_place(original, move, con, table))
             arrivals.append((move, arrived))
-    return Compared(schema=schema, survey=found, con=con, own={}, arrivals=arrivals, changed_since=True)
+    return arrivals
+
+
+def damage_of(target: str, error: sqlite3.Error) -> Problem:
+    """Return the problem that SQLite cannot read the target as it is now."""
+    if code_of(error) == sqlite3.SQLITE_NOTADB:
+        todo = "Name the workspace of the consolidation: --workspace DIR"
+        return Problem("not-a-database", target, "is not a database (or it is encrypted).", todo)
+    return replace(unreadable(target, error), criterion="")
 
 
 def changed_since(arrivals: Sequence[tuple[Move, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:

@@ -71,6 +71,7 @@ def rows_counted(compared: Compared) -> list[Observation]:
         count = compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
         grown = equal(f"target: {name}", counted(rows, "row"), counted(count, "row"))
         seen.append(explained(grown, partial(compared.explain, name)))
+    seen += compared.not_told
     return seen or [not_required("target", "the sources bring no table")]
 
 
@@ -98,7 +99,7 @@ def rows_exact(compared: Compared) -> list[Observation]:
     Where the target may have been in use since, each row is looked at: what was changed since is counted, what looks
     like a fault is one.
     """
-    seen = [_as_it_was(move, arrival) for move, arrival in compared.arrivals]
+    seen = [_as_it_was(move, arrival) for move, arrival in compared.arrivals] + compared.not_told
     for name, moves in _by_table(compared.done).items():
         table = compared.schema.table(name)
         if table is None:
@@ -139,7 +140,7 @@ def no_duplicates(compared: Compared) -> list[Observation]:
     seen = [
         equal(f"{move.subject} -> {move.into.name}", "0 rows doubled", f"{counted(arrival.doubled, 'row')} doubled")
         for move, arrival in compared.arrivals
-    ]
+    ] + compared.not_told
     counts = _expected_rows(compared)
     for name in dict.fromkeys(move.into.name for move in compared.survey.moves):
         planned, there = compared.survey.future.schema.table(name), compared.schema.table(name)
@@ -174,8 +175,10 @@ def _keys_twice(con: sqlite3.Connection, table: str, key: Key) -> int:
 def foreign_keys(compared: Compared) -> list[Observation]:
     """Observe that no foreign key points at nothing that did not point at nothing before."""
     before = _orphans_before(compared.survey)
-    seen = []
+    seen = compared.not_told
     for (child, parent), count in orphans(compared.con).items():
+        if compared.is_unread(child):
+            continue
         known = before[folded(child), folded(parent)]
         seen.append(at_most(f"{child} -> {parent}", known, count, "row", " without a parent", ", as before"))
     return seen or no_orphan(len(compared.schema.tables))
@@ -215,6 +218,7 @@ def neighbours(compared: Compared) -> list[Observation]:
     if target is None:
         return [not_required("target", "there was no target before this run")]
     receiving = {folded(move.into.name) for move in compared.survey.moves} | {folded(history.TABLE)}
+    receiving |= {folded(name) for name in compared.unread}
     seen = [
         _neighbour(compared, name, digest) for name, digest in target.digests.items() if folded(name) not in receiving
     ]

@@ -7,7 +7,7 @@ what they declare.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
@@ -37,11 +37,26 @@ class Structure:
         schema: As it is.
         survey: What was known before, with the schema that was foretold.
         changed_since: Whether the target has been in use since, and others may have made it in words of their own.
+        unread: Name of each table of the plan that no original tells of, to the file of that and why it does not.
     """
 
     schema: Schema
     survey: Survey
     changed_since: bool = False
+    unread: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def is_unread(self, name: str) -> bool:
+        """Tell whether no original tells what a table was to be."""
+        return folded(name) in {folded(unread) for unread in self.unread}
+
+    @property
+    def not_told(self) -> list[Observation]:
+        """For each original that tells nothing of a table, that nothing can be held against it."""
+        causes = Counter(self.unread.values())
+        return [
+            not_examined(file, f"{why}, so {counted(number, 'table')} of the plan cannot be judged by it", repeats=True)
+            for (file, why), number in causes.items()
+        ]
 
     @property
     def knows_neighbours(self) -> bool:
@@ -63,8 +78,8 @@ def tables_created(compared: Structure, plan: Plan) -> list[Observation]:
     bringing = [source for source in plan.in_order if source.name in compared.survey.sources]
     named = [table_map.into for source in bringing for table_map in source.tables]
     named += [table.name for table in plan.tables]
-    seen = []
-    for name in dict.fromkeys(named):
+    seen = compared.not_told
+    for name in dict.fromkeys(name for name in named if not compared.is_unread(name)):
         expected, there = compared.survey.future.schema.table(name), compared.schema.table(name)
         if compared.changed_since and expected and there:
             seen.append(_shape_as_foretold(name, expected, there))
@@ -112,7 +127,7 @@ def _options_that_differ(table: Table, found: Table) -> Iterator[tuple[str, str]
 def indexes_created(compared: Structure) -> list[Observation]:
     """Observe that every planned index is on its own table, with the statement that was planned, or with its like."""
     planned = [statement for statement in compared.survey.future.early if statement.kind == "index"]
-    seen = [_index_created(compared, statement) for statement in planned]
+    seen = [_index_created(compared, one) for one in planned if not compared.is_unread(one.table)] + compared.not_told
     return seen or [not_required("target", "the plan creates no index")]
 
 
@@ -157,8 +172,14 @@ def _unplanned(expected: Iterable[str], there: Iterable[str]) -> list[Observatio
 
 def _declared_as_planned(compared: Structure, expected: dict[str, Table], there: dict[str, Table]) -> list[Observation]:
     """Observe for each table of the plan what it declares beside its columns, whatever its words."""
-    seen = _unplanned(expected, there) if compared.knows_neighbours else []
-    planned = {name: table for name, table in expected.items() if not compared.is_neighbour(name)}
+    awaited = {folded(name) for name in compared.unread}
+    seen = _unplanned(expected.keys() | awaited, there) if compared.knows_neighbours else []
+    seen += compared.not_told
+    planned = {
+        name: table
+        for name, table in expected.items()
+        if not compared.is_neighbour(name) and not compared.is_unread(name)
+    }
     for name, table in planned.items():
         if name in there:
             shape = _shape(table)
@@ -274,7 +295,7 @@ def added_since(compared: Structure) -> list[Finding]:
     future = compared.survey.future.schema
     findings = []
     for found in compared.schema.movable:
-        table = future.table(found.name)
+        table = None if compared.is_unread(found.name) else future.table(found.name)
         unique = _unique_added(table, found) if table else ()
         findings += [
             Finding.of("object-added-since", found.name, f"index {_index_words(index)} is in addition.")
@@ -282,7 +303,7 @@ def added_since(compared: Structure) -> list[Finding]:
             if index not in unique
         ]
     known = {folded(view.name) for view in future.views}
-    if compared.knows_neighbours:
+    if compared.knows_neighbours and not compared.unread:
         views = [view.name for view in compared.schema.views if folded(view.name) not in known]
         findings += [Finding.of("object-added-since", name, "a view that is in addition.") for name in views]
     return findings
@@ -312,7 +333,8 @@ def triggers_in_place(compared: Structure) -> list[Observation]:
         Observation(f"{kind} {name}", "not in the target", f"an unplanned {kind}", holds=False)
         for kind, name in sorted(names.keys() - known if not compared.changed_since else ())
     ]
-    if compared.changed_since:
+    seen += compared.not_told
+    if compared.changed_since and not compared.unread:
         seen += [
             Observation(f"trigger {folded(name)}", "not in the target", "an unplanned trigger", holds=False)
             for name in _triggers_added(compared)

@@ -31,21 +31,26 @@ from sqlite_consolidate.engine.run.criteria import CRITERIA, SMOKE, criteria_in
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import CHECK, ORIGINALS, stages_of
+from sqlite_consolidate.engine.sqlite.errors import is_damaged
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.checks.aftercare import TargetNow
     from sqlite_consolidate.engine.checks.compare import Compared
+    from sqlite_consolidate.engine.run.criteria import Criterion
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.row_differences import RowDifferences
+else:
+    from sqlite_utils.utils import sqlite3
 
 
 class StandingRun(Pipeline):
@@ -218,6 +223,22 @@ class OriginalsRun(StandingRun):
         """Originals and target are copied and read."""
         return {ORIGINALS: self._lay_out}
 
+    def look(self, criterion: Criterion) -> Sequence[Observation]:
+        """Return what the check of a criterion sees.
+
+        Raises:
+            ProblemError: The target is damaged.
+        """
+        try:
+            return super().look(criterion)
+        except sqlite3.DatabaseError as error:
+            if not is_damaged(error):
+                raise
+            problem = originals.damage_of(self.plan.target, error)
+            if criterion.id != "integrity":
+                raise ProblemError(problem) from error
+            return [as_observation(problem)]
+
     @property
     def compared(self) -> Compared:
         """The target as it is today, and what it was to be by its originals.
@@ -269,7 +290,11 @@ class OriginalsRun(StandingRun):
         self.log.note(*originals.changed_since(self._compared.arrivals, self.log.disclosure))
         self.log.note(*added_since(self._compared))
         if not self._compared.knows_neighbours:
-            self.log.unanswerable["neighbours-unchanged"] = "the original target is not among the originals"
+            is_damaged = self.plan.target in self._compared.survey.unread
+            why = (
+                "the original target cannot be read" if is_damaged else "the original target is not among the originals"
+            )
+            self.log.unanswerable["neighbours-unchanged"] = why
 
 
 def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callable[[str], None]) -> Applications:
