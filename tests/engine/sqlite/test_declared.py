@@ -240,13 +240,12 @@ def test_columns_stand_in_order_with_all_they_declare() -> None:
 
 def test_property_has_words_where_it_is_not_declared() -> None:
     """A reader of a difference sees both sides."""
-    key, text, plain = (
-        schema_of("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'x', b)").tables["t"].columns
-    )
+    table = schema_of("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'x', b)").tables["t"]
+    key, text, plain = (properties(column, table) for column in table.columns)
 
-    assert [*properties(key).values()] == ["id", "type INTEGER", "NULL allowed", "key 1", "no default"]
-    assert [*properties(text).values()] == ["a", "type TEXT", "NOT NULL", "no key", "default 'x'"]
-    assert properties(plain) == {
+    assert [*key.values()] == ["id", "type INTEGER", "NULL allowed", "key 1", "no default"]
+    assert [*text.values()] == ["a", "type TEXT", "NOT NULL", "no key", "default 'x'"]
+    assert plain == {
         "name": "b",
         "type": "no type",
         "NOT NULL": "NULL allowed",
