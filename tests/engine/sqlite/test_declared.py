@@ -243,13 +243,14 @@ def test_property_has_words_where_it_is_not_declared() -> None:
     table = schema_of("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'x', b)").tables["t"]
     key, text, plain = (properties(column, table) for column in table.columns)
 
-    assert [*key.values()] == ["id", "type INTEGER", "NULL allowed", "key 1", "no default"]
-    assert [*text.values()] == ["a", "type TEXT", "NOT NULL", "no key", "default 'x'"]
+    assert [*key.values()] == ["id", "type INTEGER", "NULL allowed", "key 1", "is the rowid", "no default"]
+    assert [*text.values()] == ["a", "type TEXT", "NOT NULL", "no key", "is not the rowid", "default 'x'"]
     assert plain == {
         "name": "b",
         "type": "no type",
         "NOT NULL": "NULL allowed",
         "key": "no key",
+        "rowid": "is not the rowid",
         "default": "no default",
     }
 
