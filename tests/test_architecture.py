@@ -296,12 +296,12 @@ def test_ends_of_sidecar_names_are_written_once() -> None:
     assert holders == {"sqlite_consolidate.engine.sqlite.sidecars"}
 
 
-@pytest.mark.parametrize(("name", "homes"), HOMES_OF_NAMES.items(), ids=str)
-def test_name_of_a_file_is_written_once(name: str, homes: set[str]) -> None:
+@pytest.mark.parametrize("name", HOMES_OF_NAMES)
+def test_name_of_a_file_is_written_once(name: str) -> None:
     """The report folder and the backup set each have their own; prose may name them."""
     holders = {path.relative_to(PACKAGE).as_posix() for path in MODULES if name in _texts(path)}
 
-    assert holders == homes
+    assert holders == HOMES_OF_NAMES[name]
 
 
 NAMING_IT = {Path(__file__), ROOT / "tests" / "whole" / "test_foreign_project.py"}  # whose package has that name
