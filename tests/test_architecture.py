@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import history
+from sqlite_consolidate.engine.run.criteria import criterion_named
 from sqlite_consolidate.engine.run.modes import VERBS, Mode
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits, Progress
@@ -61,6 +62,9 @@ STAGE_FUNCTIONS = [
     for node in ast.walk(ast.parse(path.read_text("utf-8")))
     if isinstance(node, ast.FunctionDef)
 ]
+STAGE_FILES = sorted((ROOT / "tests" / "stages").glob("test_*.py"))
+OF_NO_STAGE = {"file.py": ["fleet-valid"]}  # a fleet file is refused before any run has stages
+NAMING_CRITERIA = {"pytest.mark.criterion", "check", "Demand", "Fault", "Fault.in_run"}
 SQL_OF_ROWS = re.compile(
     r"SELECT (?:(?!\bFROM\b).)*\{\}|INSERT INTO \S+\(\{\}|SELECT \* FROM .*\{\}|SELECT $", re.DOTALL
 )
@@ -162,6 +166,27 @@ def _texts(path: Path) -> list[str]:
     docstrings = {id(node.value) for node in nodes_of(path) if isinstance(node, ast.Expr)}
     constants = [node for node in nodes_of(path) if isinstance(node, ast.Constant) and id(node) not in docstrings]
     return [node.value for node in constants if isinstance(node.value, str)]
+
+
+def _criteria_named(path: Path) -> list[str]:
+    """Return each id that a module passes on as that of a criterion."""
+    named: list[ast.AST] = []
+    for node in nodes_of(path):
+        if isinstance(node, ast.Call):
+            named += [word.value for word in node.keywords if word.arg == "criterion"]
+            name = ast.unparse(node.func)
+            firsts = node.args if name == "pytest.mark.criterion" else node.args[:1]
+            named += firsts if name in NAMING_CRITERIA else []
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CHECKS":
+            named += node.value.keys if isinstance(node.value, ast.Dict) else []  # type: ignore[arg-type]
+    return [str(node.value) for node in named if isinstance(node, ast.Constant) and node.value]
+
+
+def _is_criterion(id: str) -> bool:
+    try:
+        return bool(criterion_named(id))
+    except KeyError:
+        return False
 
 
 def _template(node: ast.AST) -> str:
@@ -273,6 +298,37 @@ def test_rows_of_a_table_mapping_have_one_projection() -> None:
     assert holders == set(WITH_SQL_OF_ROWS)
 
 
+@pytest.mark.parametrize("path", [*MODULES, *STAGE_FILES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_criterion_that_is_named_is_one(path: Path) -> None:
+    """What reports a problem, judges a stage, plants a fault or demands an entry cannot name one that is not there."""
+    assert [id for id in _criteria_named(path) if not _is_criterion(id)] == OF_NO_STAGE.get(path.name, [])
+
+
+def test_criteria_are_found_where_they_are_named() -> None:
+    """The test above sees each of the ways in which a module names a criterion."""
+    places = ("engine/checks/key_conflicts.py", "engine/criteria/target.py", "faults/before_run.py")
+    found = [_criteria_named(PACKAGE / place) for place in (*places, "report/bundle_check/demanded.py")]
+
+    assert all(found)
+    assert any(_criteria_named(path) for path in STAGE_FILES)
+    assert not _is_criterion("rows-exactly")
+
+
+def test_exit_codes_are_compared_by_name() -> None:
+    """A number beside an exit status would not follow a code that changes."""
+    numbers = [
+        f"{path.name}: {ast.unparse(node)}"
+        for path in MODULES
+        for node in nodes_of(path)
+        if isinstance(node, ast.Compare)
+        and re.search(r"\b(?:exit|exit_code|exitstatus)$", ast.unparse(node.left))
+        and not isinstance(node.ops[0], ast.Lt)  # a program that a signal ended
+        and any(isinstance(part, ast.Constant) and isinstance(part.value, int) for part in node.comparators)
+    ]
+
+    assert numbers == []
+
+
 def test_exit_codes_of_signals_are_written_once() -> None:
     """Every other module names them."""
     holders = [path.name for path in MODULES if re.search(r"\b(129|143)\b", path.read_text("utf-8"))]
@@ -348,7 +404,7 @@ def test_the_root_conftest_only_names_plugins() -> None:
 def test_the_top_level_is_what_was_asked_for() -> None:
     """conftest.py tests/ migration/ reports/ pyproject.toml README.md, and what every repository needs."""
     named = {"conftest.py", "tests", "migration", "reports", "pyproject.toml", "README.md"}
-    named |= {"LICENSE", "CHANGELOG.md", "docs"}
+    named |= {"LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "docs"}
 
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     made = {name for name in found if name.endswith(".egg-info") or name in ("build", "dist", "__pycache__", "uv.lock")}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.report.file_names import PAGE
 from sqlite_consolidate.report.formatting import shortened
 from sqlite_consolidate.report.html.drawing import template
@@ -55,7 +56,7 @@ def page(rollup: RollUp, folder: Path) -> str:
         "policy": f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         "rollup": rollup,
         "word": _word(rollup),
-        "tone": "good" if rollup.exit_code == 0 else "bad" if _bad(rollup) else "open",
+        "tone": "good" if rollup.exit_code == ExitCode.ACCEPTED else "bad" if _bad(rollup) else "open",
         "elapsed": _elapsed(rollup),
         "needing": _needing(rollup),
         "todo": _TODO,
