@@ -85,7 +85,7 @@ class RowDifference:
     def text(self) -> str:
         """The difference in a few words."""
         times = f" ({self.count} times)" if self.count > 1 else ""
-        return f"{self._row} of {_cut(self.table)}: {self._what}{times}"
+        return f"{self._row} of {_cut(self.table)}{self._was_at}: {self._what}{times}"
 
     @property
     def values(self) -> str:
@@ -97,9 +97,18 @@ class RowDifference:
     def _row(self) -> str:
         key = ", ".join(f"{_cut(part.column)} {part.value}" for part in self.key)
         is_named = any(part.value != MASKED for part in self.key)
-        before = "former " if self.kind is Kind.MISSING else ""
-        rowid = f"{before}rowid {self.rowid}" if self.rowid is not None and not is_named else ""
-        return " ".join(("row", ", ".join(part for part in (key, rowid) if part) or "without a key"))
+        has_rowid = self.rowid is not None and not is_named and self.kind is not Kind.MISSING
+        rowid = f"with rowid {self.rowid}" if has_rowid else ""
+        return " ".join(("row", " ".join(part for part in (key, rowid) if part) or "without a key"))
+
+    @property
+    def _was_at(self) -> str:
+        is_named = any(part.value != MASKED for part in self.key)
+        return (
+            f" that had rowid {self.rowid}"
+            if self.kind is Kind.MISSING and self.rowid is not None and not is_named
+            else ""
+        )
 
     @property
     def _what(self) -> str:

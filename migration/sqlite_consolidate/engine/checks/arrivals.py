@@ -6,11 +6,12 @@ COMMIT, and a difference can be a fault of the copy or a change made later. What
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, digest_of, shape_of
+from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, Shape, compare_rows, digest_of, shape_of
 from sqlite_consolidate.engine.sqlite.schema import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.row_differences import Kind, RowDifferences
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.projection import ProjectedColumn
     from sqlite_consolidate.engine.merge.table_mapping import Move
 
+_UNSURE = "A missing row and an extra one without a key may be one row that was changed."
+_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LOOKED_AT = 5_000  # changed rows that are compared column by column
 
 
@@ -32,14 +35,17 @@ class Arrival:
     Attributes:
         rows: Rows of the original.
         exact: Rows that are in the target with every value, type and byte.
-        changed: Rows whose key is in the target with other values.
+        changed: Rows whose key is in the target with other values, and those that may be.
         missing: Rows that are not in the target, by key, or where there is no key by content.
         doubled: Target rows beyond the first for a row of the original.
         swapped: Pairs of columns whose contents have changed places in every changed row that was looked at.
         retyped: Columns whose values have another storage class, where the declared types differ as well.
         differing: Columns in which changed rows differ.
         renumbered: Of the exact rows, those that have another rowid where nothing else tells them from each other.
-        differences: The rows that are not in the target, and those that are there with other values.
+        extra: Rows of the target's table that no original has.
+        unsure: Of the changed rows, those that no key tells from others: as many rows as are lacking are in addition.
+        differences: The rows that are not in the target, those that are there with other values, and the extra ones.
+        doubles: The doubled rows.
     """
 
     rows: int
@@ -51,7 +57,10 @@ class Arrival:
     retyped: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
     renumbered: int = 0
+    extra: int = 0
+    unsure: int = 0
     differences: RowDifferences = field(default_factory=RowDifferences)
+    doubles: RowDifferences = field(default_factory=RowDifferences)
 
     @property
     def systematic(self) -> bool:
@@ -59,32 +68,111 @@ class Arrival:
         return bool(self.swapped or self.retyped) or (self.changed == self.rows - self.missing > 1)
 
 
-def arrival(original: sqlite3.Connection, move: Move, target: sqlite3.Connection, table: Table) -> Arrival:
-    """Compare the rows of one original with the target as it is.
+def arrivals_in(
+    table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, Move]]
+) -> list[Arrival]:
+    """Compare the rows of all originals of one table with the table as it is.
 
     Args:
-        original: Connection to the database that the move's rows are read from.
-        move: The table map, with the schema that was to be.
-        target: Connection to the target.
         table: The target's table as it is.
+        target: Connection to the target.
+        parties: The table maps into it, with the schema that was to be, and what the target had in it. Each with the
+            connection to the database that its rows are read from.
     """
-    projection = move.projection().within(table)
-    columns = projection.columns
-    shape = shape_of(table.name, [column.name for column in columns], keys_of(move.into))
-    # A row is named by its rowid as well, though that is no part of what is compared.
-    before, now = (_rowid(side, alias) for side, alias in ((move.table, "s"), (table, "t")))
-    expected = Rows(original, projection.select([*(column.source for column in columns), *before]))
-    observed = Rows(target, projection.select_target([*(column.target for column in columns), *now]))
-    found = compare_rows(shape, [expected], observed, pairs=_LOOKED_AT)
+    whole = _comparison(table, target, parties)
+    arrivals = []
+    for party in parties:
+        original, move = party
+        found = whole if len(parties) == 1 else _comparison(table, target, [party])
+        in_place = found.exact
+        if move.rowid_counts and table.rowid:
+            in_place = _in_place(original, move, target, table)
+        keeps_rowids = move.rowid_counts and bool(_rowid(table, "t")) and in_place == found.exact
+        if keeps_rowids and found.missing and len(parties) == 1:
+            arrived = _by_rowid(original, move, target, table, found)
+        else:
+            arrived = _arrival(found, whole, move, table)
+        arrivals.append(replace(arrived, renumbered=found.exact - in_place))
+    return arrivals
+
+
+def _comparison(
+    table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, Move]]
+) -> Comparison:
+    """Compare rows by their key, or by content; each is named by its rowid as well."""
+    names = [column.name for column in _columns(parties[0][1], table)]
+    expected = []
+    for original, move in parties:
+        sources = {column.name: column.source for column in _columns(move, table)}
+        listed = [*(sources[name] for name in names), *_rowid(move.table, "s")]
+        expected.append(Rows(original, move.projection().select(listed), move.map.on_conflict))
+    columns = [*(column.target for column in _columns(parties[0][1], table)), *_rowid(table, "t")]
+    observed = Rows(target, parties[0][1].projection().within(table).select_target(columns))
+    shape = shape_of(table.name, names, keys_of(parties[0][1].into))
+    return compare_rows(shape, expected, observed, pairs=_LOOKED_AT)
+
+
+def _columns(move: Move, table: Table) -> tuple[ProjectedColumn, ...]:
+    return move.projection().within(table).columns
+
+
+def _arrival(found: Comparison, whole: Comparison, move: Move, table: Table) -> Arrival:
+    """Return what became of the rows of one original; the extra ones are those that no original has."""
+    # Where no key tells rows apart, a row that was changed is one that is lacking and one in addition.
+    is_even = whole.keyless_missing == whole.keyless_extra
+    unsure = min(found.keyless_missing, whole.keyless_missing) if is_even else 0
+    extra = whole.extra - (whole.keyless_extra if is_even else 0)
+    differences = found.differences(Kind.MISSING, Kind.CHANGED) + whole.differences(Kind.EXTRA)
+    if unsure:
+        differences = replace(differences, note=_UNSURE)
+    doubled = min(found.doubled, extra)
     return Arrival(
         found.rows,
         found.exact,
-        found.changed,
-        found.missing,
-        found.doubled,
-        *_where(found.pairs, columns, move, table),
-        differences=found.differences(Kind.MISSING, Kind.CHANGED),
+        found.changed + unsure,
+        found.missing - unsure,
+        doubled,
+        *_where(found.pairs, _columns(move, table), move, table),
+        extra=extra,
+        unsure=unsure,
+        differences=differences,
+        doubles=found.doubles if doubled else RowDifferences(),
     )
+
+
+def _by_rowid(
+    original: sqlite3.Connection, move: Move, target: sqlite3.Connection, table: Table, found: Comparison
+) -> Arrival:
+    """Return what became of rows that have kept their rowid, which is all that tells them apart."""
+    columns = _columns(move, table)
+    rows = move.projection().within(table)
+    shape = Shape(table.name, (table.rowid, *(column.name for column in columns)), (((0, "BINARY"),),), by_rowid=True)
+    expected = Rows(original, rows.select([*_rowid(move.table, "s"), *(column.source for column in columns)]))
+    observed = Rows(target, rows.select_target([*_rowid(table, "t"), *(column.target for column in columns)]))
+    told = compare_rows(shape, [expected], observed, pairs=_LOOKED_AT)
+    doubled = min(found.doubled, told.extra)
+    return Arrival(
+        told.rows,
+        told.exact,
+        told.changed,
+        told.missing,
+        doubled,
+        *_where([(was[1:], now[1:]) for was, now in told.pairs], columns, move, table),
+        extra=told.extra,
+        differences=told.differences(),
+        doubles=found.doubles if doubled else RowDifferences(),
+    )
+
+
+def _in_place(original: sqlite3.Connection, move: Move, con: sqlite3.Connection, table: Table) -> int:
+    """Count the rows that are in the target as they were, under the rowid that they had."""
+    rows = move.projection().within(table)
+    if rows.rowid is None:
+        return 0
+    columns = [rows.rowid, *rows.columns]
+    before = (digest_of(row) for row in Rows(original, rows.select(column.source for column in columns)))
+    now = Rows(con, rows.select_target(column.target for column in columns))
+    return len(set(before).intersection(digest_of(row) for row in now))
 
 
 def _rowid(table: Table, alias: str) -> list[str]:
@@ -109,8 +197,14 @@ def _where(
     retyped = [
         at
         for at in differing
-        if any(type(was[at]) is not type(now[at]) and was[at] is not None and now[at] is not None for was, now in both)
-        and _declared(move, columns[at], table)
+        if any(_is_retyped(was[at], now[at]) for was, now in both)
+        and (
+            _declared(move, columns[at], table)
+            or any(
+                _is_retyped(was[at], now[at]) and _as_number_or_bytes(was[at]) == _as_number_or_bytes(now[at])
+                for was, now in both
+            )
+        )
     ]
     names = [column.name for column in columns]
     return (
@@ -118,6 +212,19 @@ def _where(
         tuple(names[at] for at in retyped),
         tuple(names[at] for at in differing),
     )
+
+
+def _is_retyped(was: Any, now: Any) -> bool:
+    return was is not None and now is not None and type(was) is not type(now)
+
+
+def _as_number_or_bytes(value: Any) -> float | bytes:
+    """Return the same for values that differ in their storage class alone."""
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogateescape")
+    if isinstance(value, bytes) and not _NUMBER.fullmatch(value):
+        return value
+    return float(value)
 
 
 def _declared(move: Move, column: ProjectedColumn, table: Table) -> bool:

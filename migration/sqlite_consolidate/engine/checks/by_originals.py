@@ -7,7 +7,6 @@ is held against both.
 
 from __future__ import annotations
 
-import marshal
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,26 +14,27 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.snapshot import snapshot
-from sqlite_consolidate.engine.checks.arrivals import Arrival, arrival
+from sqlite_consolidate.engine.checks.arrivals import Arrival, arrivals_in
 from sqlite_consolidate.engine.checks.compare import Compared
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.content.inspection import unreadable
-from sqlite_consolidate.engine.sqlite.connections import exact_text, looking, open_existing
+from sqlite_consolidate.engine.merge.table_mapping import move_of_target
+from sqlite_consolidate.engine.sqlite.connections import looking, open_existing
 from sqlite_consolidate.engine.sqlite.errors import code_of
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.row_differences import Disclosure
+from sqlite_consolidate.row_differences import Disclosure, Kind, RowDifferences
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlite_consolidate.engine.merge.survey import Survey
     from sqlite_consolidate.engine.merge.table_mapping import Move
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema import Schema
     from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3
@@ -157,19 +157,28 @@ def _arrivals(
     scratch: Path, found: Survey, con: sqlite3.Connection, schema: Schema, limits: Limits | None
 ) -> list[tuple[Move, Arrival]]:
     """Find out for each table map what became of its rows."""
-    arrivals = []
-    for move in found.moves:
-        table = schema.table(move.into.name)
+    arrivals: list[tuple[Move, Arrival]] = []
+    for name in dict.fromkeys(move.into.name for move in found.moves):
+        moves = [move for move in found.moves if move.into.name == name]
+        table = schema.table(name)
         if table is None:
-            rows = found.rows(move)
-            arrivals.append((move, Arrival(rows, exact=0, changed=0, missing=rows, doubled=0)))
+            numbers = [found.rows(move) for move in moves]
+            lost = [Arrival(rows, exact=0, changed=0, missing=rows, doubled=0) for rows in numbers]
+            arrivals += zip(moves, lost, strict=True)
             continue
-        path = found.gathered.get(move.source.name, scratch / move.source.file)
-        with looking(path, limits) as original:
-            arrived = arrival(original, move, con, table)
-            if move.rowid_counts and table.rowid:
-                arrived = replace(arrived, renumbered=arrived.exact - _in_place(original, move, con, table))
-            arrivals.append((move, arrived))
+        with ExitStack() as opened:
+            parties = []
+            for move in moves:
+                path = found.gathered.get(move.source.name, scratch / move.source.file)
+                parties.append((opened.enter_context(looking(path, limits)), move))
+            before = found.target.schema.table(name) if found.target else None
+            if found.target and before:
+                standing = move_of_target(found.target.file, before, moves[0].into, rowids=moves[0].rowid_counts)
+                parties.insert(0, (opened.enter_context(looking(scratch / found.target.file, limits)), standing))
+            arrived = arrivals_in(table, con, parties)
+        arrivals += zip(moves, arrived[-len(moves) :], strict=True)
+        if len(parties) > len(moves) and arrived[0].missing and not any(_replaces(move) for move in moves):
+            arrivals.append((parties[0][1], arrived[0]))
     return arrivals
 
 
@@ -181,6 +190,10 @@ def damage_of(target: str, error: sqlite3.Error) -> Problem:
     return replace(unreadable(target, error), criterion="")
 
 
+def _replaces(move: Move) -> bool:
+    return move.map.on_conflict == "prefer-source"
+
+
 def changed_since(arrivals: Sequence[tuple[Move, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
     """Count and name the rows that have changed since, which is a reader's matter and not a fault."""
     return [
@@ -190,28 +203,34 @@ def changed_since(arrivals: Sequence[tuple[Move, Arrival]], disclosure: Disclosu
     ]
 
 
+def added_since(arrivals: Sequence[tuple[Move, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
+    """Count and name the rows of each table that no original has."""
+    tables = {move.into.name: arrival for move, arrival in arrivals}
+    return [
+        Finding.of("rows-added-since", name, _in_addition(arrival, disclosure), count=arrival.extra)
+        for name, arrival in tables.items()
+        if arrival.extra > arrival.doubled
+    ]
+
+
+def _in_addition(arrival: Arrival, disclosure: Disclosure) -> str:
+    first = tuple(difference for difference in arrival.differences.first if difference.kind is Kind.EXTRA)
+    rows = disclosure.of_rows(RowDifferences(extra=arrival.extra, first=first if not arrival.unsure else ()))
+    return f"no original has {counted(arrival.extra, 'row')} of it{f': {rows.text}' if rows and rows.first else ''}."
+
+
 def _changed(move: Move, arrival: Arrival, disclosure: Disclosure) -> str:
     of_all = f"{arrival.changed} of {counted(arrival.rows, 'row')}"
     has = "has" if arrival.changed == 1 else "have"
+    if arrival.unsure == arrival.changed:
+        them = "it" if arrival.unsure == 1 else "they"
+        return (
+            f"{of_all}, which no key tells from others, {'is' if arrival.unsure == 1 else 'are'} not there as before, "
+            f"and as many others are: {them} may have been changed."
+        )
     rows = disclosure.of_rows(arrival.differences.only_changed)
     named = f": {rows.text}" if rows and rows.first else ""
     return f"{of_all} in {move.into.name} {has} other values now ({', '.join(arrival.differing)}){named}."
-
-
-def _in_place(original: sqlite3.Connection, move: Move, con: sqlite3.Connection, table: Table) -> int:
-    """Count the rows that are in the target as they were, under the rowid that they had."""
-    rows = move.projection().within(table)
-    if rows.rowid is None:
-        return 0
-    columns = [rows.rowid, *rows.columns]
-    before = _stored(original, rows.select(column.source for column in columns))
-    return len(set(before).intersection(_stored(con, rows.select_target(column.target for column in columns))))
-
-
-def _stored(con: sqlite3.Connection, query: str) -> Iterator[bytes]:
-    exact_text(con)
-    for row in con.execute(query):
-        yield marshal.dumps(row, 2)
 
 
 def _find(originals: Path, file: str, copy: str) -> Path | None:

@@ -18,6 +18,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans
 from sqlite_consolidate.engine.sqlite.schema import keys_of, marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
+from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, at_least, at_most, equal, explained, not_required
 from sqlite_consolidate.row_differences import unexplained
 from sqlite_consolidate.text import counted
@@ -77,10 +78,9 @@ def rows_counted(compared: Compared) -> list[Observation]:
 
 def _arrived(move: Move, arrival: Arrival) -> Observation:
     expected = f"{counted(arrival.rows, 'row')} arrived"
-    lost = f", {arrival.missing} did not (or were deleted since)"
+    lost = f", {arrival.missing} did not (or {'was' if arrival.missing == 1 else 'were'} deleted since)"
     observed = f"{counted(arrival.rows - arrival.missing, 'row')} arrived{lost if arrival.missing else ''}"
-    compared = equal(f"{move.subject} -> {move.into.name}", expected, observed)
-    return compared if compared.holds else replace(compared, rows=arrival.differences)
+    return equal(f"{move.subject} -> {move.into.name}", expected, observed)
 
 
 def rows_expected(compared: Compared) -> list[Observation]:
@@ -119,9 +119,11 @@ def _as_it_was(move: Move, arrival: Arrival) -> Observation:
     words += [f"columns {a} and {b} have changed places" for a, b in arrival.swapped]
     words += [f"column {name} has values of another type" for name in arrival.retyped]
     if arrival.systematic and not arrival.swapped and not arrival.retyped:
-        words.append(f"every row differs, in {', '.join(arrival.differing)}: copied wrongly, or all changed since")
+        where = f", in {', '.join(arrival.differing)}" if arrival.differing else ""
+        words.append(f"every row differs{where}: copied wrongly, or all changed since")
     if arrival.renumbered:
-        words.append(f"{arrival.renumbered} have another rowid, which is all that tells them from others")
+        has, them = ("has", "it") if arrival.renumbered == 1 else ("have", "them")
+        words.append(f"{arrival.renumbered} {has} another rowid, which is all that tells {them} from others")
     return Observation(
         f"{move.subject} -> {move.into.name}",
         f"{counted(arrival.rows, 'row')} exact, but for those changed since",
@@ -138,7 +140,12 @@ def no_duplicates(compared: Compared) -> list[Observation]:
     index has every row, and in its place, is what integrity_check shows.
     """
     seen = [
-        equal(f"{move.subject} -> {move.into.name}", "0 rows doubled", f"{counted(arrival.doubled, 'row')} doubled")
+        explained(
+            equal(
+                f"{move.subject} -> {move.into.name}", "0 rows doubled", f"{counted(arrival.doubled, 'row')} doubled"
+            ),
+            partial(_doubles_of, arrival),
+        )
         for move, arrival in compared.arrivals
     ] + compared.not_told
     counts = _expected_rows(compared)
@@ -158,6 +165,10 @@ def no_duplicates(compared: Compared) -> list[Observation]:
             as_often = equal(f"{name} (no key declared)", _as_often(counts[name]), _as_often(count))
             seen.append(explained(as_often, partial(compared.explain, name)))
     return seen or [not_required("target", "the sources bring no table")]
+
+
+def _doubles_of(arrival: Arrival) -> RowDifferences:
+    return arrival.doubles
 
 
 def _as_often(rows: int) -> str:
@@ -244,6 +255,17 @@ def _neighbour(compared: Compared, name: str, before: TableDigest) -> Observatio
         return Observation(name, expected, observed, holds=not what, changed_since=True)
     as_before = equal(name, before.full, f"{found.full}{what}")
     return as_before if found == before else explained(as_before, partial(compared.explain, name))
+
+
+def neighbour_changed(compared: Compared, neighbour: Observation) -> Finding:
+    """Return the finding that a table, into which nothing was moved, has other rows than before."""
+    name = neighbour.subject
+    before = compared.survey.target.digests[name].rows if compared.survey.target else 0
+    now = int(compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0])
+    if before and not now:
+        text = f"had {counted(before, 'row')} before the consolidation, and has none now."
+        return Finding.of("table-emptied-since", name, text, count=before)
+    return Finding.of("table-changed-since", name, f"{counted(now, 'row')}, changed since; {before} before.")
 
 
 def _header(compared: Compared, name: str, before: str) -> Observation:

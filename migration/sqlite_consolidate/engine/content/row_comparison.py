@@ -47,11 +47,17 @@ class Shape:
         table: Their table.
         columns: Names of their values, in the order in which both sides are read.
         keys: Positions and collations of the columns of each key; the first tells rows apart. Empty: content does.
+        by_rowid: Whether the first column is the implicit rowid, which is read to tell the rows apart.
     """
 
     table: str
     columns: tuple[str, ...]
     keys: tuple[tuple[tuple[int, str], ...], ...] = ()
+    by_rowid: bool = False
+
+    def has_key(self, row: Row) -> bool:
+        """Tell whether a key tells a row from others."""
+        return bool(self.keys) and all(row[at] is not None for at, _ in self.keys[0])
 
     def identity(self, row: Row) -> bytes:
         """Return the digest of what tells a row from others: its key, or all of it where the key has a NULL."""
@@ -111,9 +117,12 @@ class Comparison:
         missing: Expected rows that were not observed.
         extra: Observed rows beyond those that were expected.
         doubled: Those of the extra rows whose key, or content, was expected, and was observed before.
+        keyless_missing: Those of the missing rows that no key tells from others.
+        keyless_extra: Those of the extra rows that no key tells from others.
         pairs: The first of the changed rows, as expected and as observed.
         lacking: The first of the missing rows, each with the number of rows that are equal to it.
         surplus: The first of the extra rows likewise.
+        repeated: The first of the doubled rows likewise.
     """
 
     shape: Shape
@@ -123,9 +132,18 @@ class Comparison:
     missing: int = 0
     extra: int = 0
     doubled: int = 0
+    keyless_missing: int = 0
+    keyless_extra: int = 0
     pairs: list[tuple[Row, Row]] = field(default_factory=list)
     lacking: list[tuple[Row, int]] = field(default_factory=list)
     surplus: list[tuple[Row, int]] = field(default_factory=list)
+    repeated: list[tuple[Row, int]] = field(default_factory=list)
+
+    @property
+    def doubles(self) -> RowDifferences:
+        """The doubled rows as records with values."""
+        first = tuple(self._alone(Kind.EXTRA, row, count) for row, count in self.repeated)
+        return RowDifferences(extra=self.doubled, first=first)
 
     def differences(self, *kinds: Kind) -> RowDifferences:
         """Return what differs as records with values; of some kinds only, where they are named."""
@@ -144,7 +162,7 @@ class Comparison:
 
     def _alone(self, kind: Kind, row: Row, count: int) -> RowDifference:
         key = self._key(row)
-        values = zip(self.shape.columns, row, strict=False) if not key else ()
+        values = list(zip(self.shape.columns, row, strict=False))[self.shape.by_rowid :] if not key else []
         shows = [(column, shown(column, value)) for column, value in values]
         columns = tuple(
             ColumnDifference(column, value, "") if kind is Kind.MISSING else ColumnDifference(column, "", value)
@@ -161,10 +179,12 @@ class Comparison:
         return RowDifference(Kind.CHANGED, self.shape.table, self._key(was), self._rowid(now), columns)
 
     def _key(self, row: Row) -> tuple[KeyValue, ...]:
-        places = self.shape.keys[0] if self.shape.keys and self.shape.claim(row, 0) else ()
+        places = self.shape.keys[0] if self.shape.has_key(row) and not self.shape.by_rowid else ()
         return tuple(KeyValue(self.shape.columns[at], shown(self.shape.columns[at], row[at])) for at, _ in places)
 
     def _rowid(self, row: Row) -> int | None:
+        if self.shape.by_rowid:
+            return int(row[0])
         return row[len(self.shape.columns)] if len(row) > len(self.shape.columns) else None
 
 
@@ -207,6 +227,7 @@ class _Part:
         contents: Identity of each row to the digest of its content, or ``_MET``.
         again: Identity of a row to the number of further rows with the same.
         altered: Identity of a changed row that is kept, to the digest of its content and the row that was observed.
+        keyless: Identity of each row whose key has a NULL, where the rows have one.
     """
 
     shape: Shape
@@ -215,6 +236,7 @@ class _Part:
     contents: dict[bytes, bytes] = field(default_factory=dict)
     again: Counter[bytes] = field(default_factory=Counter)
     altered: dict[bytes, tuple[bytes, Row]] = field(default_factory=dict)
+    keyless: set[bytes] = field(default_factory=set)
     _owners: dict[bytes, bytes] = field(default_factory=dict)
     _claims: dict[bytes, list[bytes]] = field(default_factory=dict)
 
@@ -243,6 +265,8 @@ class _Part:
             self.again[identity] += 1
         else:
             self.contents[identity] = digest_of(row)
+            if self.shape.keys and not self.shape.has_key(row):
+                self.keyless.add(identity)
 
     def _settle(self, row: Row, identity: bytes, policy: str) -> None:
         """Add a row unless its policy gives way to one that claims a key of it; else that one makes way."""
@@ -286,7 +310,10 @@ def _observe(reading: _Part, observed: Rows, comparison: Comparison, pairs: int)
         content = contents.get(identity)
         if not content:
             comparison.extra += 1
-            comparison.doubled += content is not None
+            comparison.keyless_extra += not shape.has_key(row)
+            if content is not None:
+                comparison.doubled += 1
+                comparison.repeated += [(read, 1)] if len(comparison.repeated) < MOST else []
             if identity in surplus or len(surplus) + len(comparison.surplus) < MOST:
                 surplus[identity] += 1
                 rows.setdefault(identity, read)
@@ -309,7 +336,9 @@ def _recall(reading: _Part, expected: Sequence[Rows], comparison: Comparison) ->
     lacking: dict[bytes, bytes] = {}
     for identity, content in reading.contents.items():
         if content != _MET:
-            comparison.missing += 1 + reading.again[identity]
+            count = 1 + reading.again[identity]
+            comparison.missing += count
+            comparison.keyless_missing += count if not reading.shape.keys or identity in reading.keyless else 0
             if len(lacking) + len(comparison.lacking) < MOST:
                 lacking[identity] = content
     if not lacking and not reading.altered:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.sqlite.connections import pragma
-from sqlite_consolidate.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +81,7 @@ def neighbours_unchanged(run: Compares) -> list[Observation]:
     seen = compare.neighbours(run.compared)
     run.log.note(
         *(
-            Finding.of("table-changed-since", neighbour.subject, f"{neighbour.observed}.")
+            compare.neighbour_changed(run.compared, neighbour)
             for neighbour in seen
             if neighbour.holds and neighbour.changed_since
         )

@@ -288,6 +288,7 @@ class OriginalsRun(StandingRun):
         self._compared = originals.judge(self.plan, scratch, target, self._resources, self.limits)
         self.problems = tuple(self._compared.survey.problems)
         self.log.note(*originals.changed_since(self._compared.arrivals, self.log.disclosure))
+        self.log.note(*originals.added_since(self._compared.arrivals, self.log.disclosure))
         self.log.note(*added_since(self._compared))
         if not self._compared.knows_neighbours:
             is_damaged = self.plan.target in self._compared.survey.unread
