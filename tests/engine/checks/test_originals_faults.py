@@ -308,7 +308,10 @@ def test_code_that_names_an_original_is_found(tmp_path: Path) -> None:
 def test_original_that_is_not_what_the_plan_names_is_found(tmp_path: Path) -> None:
     """What that original does not tell is not examined, and nothing is blamed for it."""
     by_hand = consolidated(tmp_path)
+    trigger = "CREATE TRIGGER logs AFTER INSERT ON pets BEGIN INSERT INTO log VALUES('pet', 1); END"
+    by_hand.change(trigger)
     with closing(sqlite3.connect(by_hand.originals / "a.db", isolation_level=None)) as con:
+        con.execute(trigger)
         con.execute("DROP TABLE log")
 
     log = by_hand.judge()
@@ -409,6 +412,7 @@ def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Pa
         "INSERT INTO log VALUES(3, 'new')",
         "UPDATE own SET v = 'c' WHERE id = 2",
         "CREATE INDEX since ON people(last)",
+        "CREATE UNIQUE INDEX since_too ON people(id, last)",
         "CREATE VIEW since_seen AS SELECT 1",
         "PRAGMA user_version = 8",
     )
@@ -420,6 +424,7 @@ def test_what_an_application_has_changed_since_is_told_and_no_fault(tmp_path: Pa
         ("rows-changed-since", "a.db:people"),
         ("rows-added-since", "people"),
         ("rows-added-since", "log"),
+        ("object-added-since", "People"),
         ("object-added-since", "People"),
         ("object-added-since", "since_seen"),
         ("table-changed-since", "own"),
@@ -550,6 +555,27 @@ def test_rows_that_a_receiving_table_had_are_judged_as_well(tmp_path: Path, stat
     assert failed(untouched) == set()
     assert untouched.findings == ()
     assert failed(by_hand.judge()) == criteria
+
+
+def test_equal_rows_of_two_originals_are_not_doubled(tmp_path: Path) -> None:
+    """Each has one of its own; one more is doubled, and one that is gone is missing."""
+    by_hand = consolidated(tmp_path)
+    with closing(sqlite3.connect(by_hand.originals / "b.db", isolation_level=None)) as con:
+        con.execute("CREATE TABLE log(msg, level)")
+        con.execute("INSERT INTO log VALUES('other', 2)")
+    with (by_hand.workspace / "consolidation.toml").open("a") as plan:
+        plan.write('[[source]]\nname = "b"\nfile = "b.db"\n[[source.table]]\nname = "log"\n')
+    by_hand.change("INSERT INTO log(rowid, msg, level) VALUES(1, 'other', 2)")
+    right = by_hand.judge()
+
+    by_hand.change("INSERT INTO log(rowid, msg, level) VALUES(2, 'other', 2)")
+    doubled = by_hand.judge()
+    by_hand.change("DELETE FROM log WHERE rowid < 3")
+
+    assert failed(right) == set()
+    assert right.findings == ()
+    assert failed(doubled) == {"no-duplicates"}
+    assert "rows-exact" in failed(by_hand.judge())
 
 
 def keyed_by_email(root: Path) -> ByHand:

@@ -100,15 +100,16 @@ def _comparison(
     table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, Move]]
 ) -> Comparison:
     """Compare rows by their key, or by content; each is named by its rowid as well."""
-    names = [column.name for column in _columns(parties[0][1], table)]
+    first = parties[0][1]
+    sources = [{column.name: column.source for column in _columns(move, table)} for _, move in parties]
+    columns = [column for column in _columns(first, table) if all(column.name in source for source in sources)]
     expected = []
-    for original, move in parties:
-        sources = {column.name: column.source for column in _columns(move, table)}
-        listed = [*(sources[name] for name in names), *_rowid(move.table, "s")]
-        expected.append(Rows(original, move.projection().select(listed), move.map.on_conflict))
-    columns = [*(column.target for column in _columns(parties[0][1], table)), *_rowid(table, "t")]
-    observed = Rows(target, parties[0][1].projection().within(table).select_target(columns))
-    shape = shape_of(table.name, names, keys_of(parties[0][1].into))
+    for (original, move), source in zip(parties, sources, strict=True):
+        query = move.projection().select([*(source[column.name] for column in columns), *_rowid(move.table, "s")])
+        expected.append(Rows(original, query, move.map.on_conflict if len(parties) > 1 else "refuse"))
+    query = first.projection().within(table).select_target([*(c.target for c in columns), *_rowid(table, "t")])
+    observed = Rows(target, query)
+    shape = shape_of(table.name, [column.name for column in columns], keys_of(first.into))
     return compare_rows(shape, expected, observed, pairs=_LOOKED_AT)
 
 

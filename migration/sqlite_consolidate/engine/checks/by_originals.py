@@ -216,7 +216,8 @@ def added_since(arrivals: Sequence[tuple[Move, Arrival]], disclosure: Disclosure
 def _in_addition(arrival: Arrival, disclosure: Disclosure) -> str:
     first = tuple(difference for difference in arrival.differences.first if difference.kind is Kind.EXTRA)
     rows = disclosure.of_rows(RowDifferences(extra=arrival.extra, first=first if not arrival.unsure else ()))
-    return f"no original has {counted(arrival.extra, 'row')} of it{f': {rows.text}' if rows and rows.first else ''}."
+    named = f": {rows.text}" if rows and rows.first else ""
+    return f"has {counted(arrival.extra, 'row')} that no original has{named}."
 
 
 def _changed(move: Move, arrival: Arrival, disclosure: Disclosure) -> str:
