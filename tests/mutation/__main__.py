@@ -1,4 +1,7 @@
-"""The mutation score of each module, from mutmut's last run: ``mutmut run && python -m tests.mutation``.
+"""The mutation score of each module: ``ln -sfn migration src && mutmut run && python -m tests.mutation``.
+
+It reads what mutmut's last run left. mutmut takes the name of a module from its path below ``src``, and from no other
+folder, so a link of that name, which git ignores, stands for ``migration``.
 
 Exit 1 when a mutant survived that the list has no reason for, or the list names one that did not survive.
 """
@@ -7,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
@@ -17,8 +20,7 @@ from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
 from tests.mutation.survivors import LIST, Change, explained
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_LINK, _SOURCES = Path("src"), Path("migration")
 
 # An endless loop and a crash are noticed like a failing test; and where a mutant keeps pytest from collecting any test
 # (our own tests stand behind the gate as well), pytest's exit code is that of an interruption.
@@ -46,7 +48,7 @@ class Survivor:
 
 @dataclass(frozen=True)
 class Score:
-    """What became of the mutants of one module."""
+    """What became of the mutants of one module, a path below the link."""
 
     module: Path
     mutants: int
@@ -58,7 +60,8 @@ class Score:
         known = sum(one.change in reasons for one in self.survivors)
         left = sum(one.status == "not checked" and one.change not in reasons for one in self.survivors)
         others = len(self.survivors) - known - left
-        cells = self.module, self.mutants, killed, known, others, left, f"{killed / self.mutants:.1%}"
+        module = _SOURCES / self.module.relative_to(_LINK)
+        cells = module, self.mutants, killed, known, others, left, f"{killed / self.mutants:.1%}"
         return f"| {' | '.join(map(str, cells))} |"
 
 
@@ -78,7 +81,7 @@ def scores() -> list[Score]:
 
 def _change(name: str, path: Path) -> Change:
     function, of_class = orig_function_and_class_names_from_key(name)
-    module = ".".join(path.with_suffix("").parts)
+    module = ".".join(path.relative_to(_LINK).with_suffix("").parts)
     diff = get_diff_for_mutant(name, path=path).splitlines()[2:]  # after the two lines that name the file
     line, becomes = (" ".join(one[1:].strip() for one in diff if one.startswith(sign)) for sign in "-+")
     return Change(".".join(filter(None, (module, of_class, function))), line, becomes)
