@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import one_line, printable
+from sqlite_consolidate.text import escaped, one_line, printable, unescaped
 
 # Every code point there is, surrogates included; small ones often. No examples are kept on disk.
 ANY_TEXT = st.lists(st.integers(0, 0x10FFFF) | st.integers(0, 0xFF)).map(lambda points: "".join(map(chr, points)))
@@ -63,3 +63,13 @@ def test_a_problem_is_printed_without_control_characters() -> None:
     problem = Problem("name-taken", "a.db:\x1b]0;t\x07", "The name is taken.", "", criterion="names-free")
 
     assert str(problem) == "a.db:\\x1b]0;t\\x07: The name is taken. [name-taken]"
+
+
+@quick
+@given(ANY_TEXT | st.text("\\\x1b\tx0641cuU").map(lambda text: f"C:\\x64 {text}"))
+def test_escaping_can_be_undone(text: str) -> None:
+    """Also where the text has words that look like an escape, beside characters that are escaped."""
+    shown = escaped(text)
+
+    assert unescaped(shown) == text
+    assert printable(shown) == shown

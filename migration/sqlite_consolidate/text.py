@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 # Line and paragraph separators end a line in some viewers; categories below are controls, format characters (bidi
 # overrides among them), surrogates, private use and unassigned code points.
 _SHOWN_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+_ESCAPE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 
 
 def printable(text: str) -> str:
@@ -25,6 +28,19 @@ def printable(text: str) -> str:
     return "".join(
         char if char == "\n" or unicodedata.category(char) not in _SHOWN_ESCAPED else _escaped(char) for char in text
     )
+
+
+def escaped(text: str) -> str:
+    r"""Return :func:`printable` text from which :func:`unescaped` gives the text again.
+
+    A backslash of the text itself that looks like the beginning of an escape comes out as ``\x5c``.
+    """
+    return printable(_ESCAPE.sub(lambda match: f"\\x5c{match[0][1:]}", text))
+
+
+def unescaped(text: str) -> str:
+    """Return the text that :func:`escaped` was given."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1] or match[2] or match[3], 16)), text)
 
 
 def one_line(text: str) -> str:

@@ -431,6 +431,41 @@ def test_honest_bundle_passes_whatever_was_asked_for(tmp_path: Path, arguments: 
         assert found(tmp_path / each.folder.name, dict(read_bundle(each.folder).files)) == {}
 
 
+_ODD = """
+[[source.table]]
+name = "é"
+
+[[source.table]]
+name = "É"
+
+[[smoke]]
+name = "prints a path and a control character"
+python = "print('C:' + chr(92) + 'x64 ok' + chr(27) + '[0m' + chr(9))"
+expect = { stdout = "x64 ok", lines = 1 }
+"""
+
+
+def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
+    """A tab in statements, names that differ in the case of a letter beyond ASCII, and an output like an escape."""
+    workspace = small_workspace(tmp_path)
+    plan = workspace.root / "consolidation.toml"
+    tables, smoke = _ODD.split("[[smoke]]")
+    text = plan.read_text()
+    place = text.index("[[source.table]]")
+    plan.write_text(f"{text[:place]}{tables}\n{text[place:]}\n[[smoke]]{smoke}")
+    workspace.execute("old.db", 'CREATE TABLE "é"(a); INSERT INTO "é" VALUES (1); CREATE TABLE "É"(a,\tb)')
+    workspace.execute("old.db", 'CREATE INDEX "i\tx" ON\t"é"(a); CREATE INDEX j ON\t"É"(a,\r\n\tb)\tWHERE\ta>1')
+    workspace.execute(
+        "main.db", "CREATE TABLE zz(a); CREATE INDEX oi ON\tzz(a); CREATE VIEW seen AS\n\tSELECT\ta FROM zz"
+    )
+
+    ran = workspace.forked("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert ran.folder is not None
+    assert found(tmp_path, dict(read_bundle(ran.folder).files)) == {}
+
+
 def test_honest_bundle_of_a_rehearsal_passes(tmp_path: Path) -> None:
     """Its backup set is gone, and its rollback is demanded."""
     workspace: Workspace = small_workspace(tmp_path)

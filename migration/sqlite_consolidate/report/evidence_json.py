@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.modes import Mode
@@ -111,9 +111,29 @@ def printable_texts(value: Any) -> Any:
         return printable(value)
     if isinstance(value, dict):
         return {printable(str(key)): printable_texts(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [printable_texts(item) for item in value]
+    if isinstance(value, (list, tuple)):
+        return type(value)(printable_texts(item) for item in value)
     return value
+
+
+def printable_record(record: Record) -> Record:
+    """Return a record with every text as ``evidence.json`` has it, so that whatever is drawn of both is the same.
+
+    Only the diff stays as it is: its surrogates stand for bytes of files.
+    """
+    texts = {field.name: _printable_fields(getattr(record, field.name)) for field in fields(record)}
+    return replace(record, **texts | {"diff": record.diff})
+
+
+def _printable_fields(value: Any) -> Any:
+    """Make the texts printable, those in dataclasses too."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _printable_fields(getattr(value, field.name)) for field in fields(value)})
+    if isinstance(value, dict):
+        return {printable(str(key)): _printable_fields(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_printable_fields, value))
+    return printable_texts(value)
 
 
 def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:

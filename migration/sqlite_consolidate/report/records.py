@@ -25,8 +25,10 @@ from sqlite_consolidate.report.evidence import (
     SmokeRecord,
     TableContent,
 )
+from sqlite_consolidate.report.evidence_json import printable_record
 from sqlite_consolidate.report.formatting import duration, last_of
 from sqlite_consolidate.report.past_runs import workspace_id
+from sqlite_consolidate.text import escaped
 
 if TYPE_CHECKING:
     import sqlite3
@@ -106,11 +108,14 @@ def versions() -> dict[str, str]:
 
 
 def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
-    """Return the record of a run as it stands; its verdict is not shown before the run has ended."""
+    """Return the record of a run as it stands, its texts printable; its verdict is not shown before the run has ended.
+
+    Page, summary and evidence are made of this one record: what one of them escapes, the others escape too.
+    """
     request, log = run.request, run.log
     settings, plan = request.settings, request.plan
     works = settings.bundle is None  # on a workspace, by a plan
-    return Record(
+    record = Record(
         run=request.run_id,
         mode=log.mode,
         verdict=verdict(log) if log.finished else "not shown",
@@ -137,6 +142,7 @@ def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
         extra=dict(log.extra),
         **_known_to(run, around),
     )
+    return printable_record(record)
 
 
 def _known_to(run: Pipeline, around: Surroundings) -> dict[str, Any]:
@@ -253,7 +259,8 @@ def _applications(run: RunResults | StandingRun) -> tuple[SmokeRecord, ...]:
 def application_of(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
     """Return what an application did; its command as the plan has it, for an interpreter's path is this machine's.
 
-    What it printed may hold values of rows: where it is to be withheld, it is only counted.
+    What it printed may hold values of rows: where it is to be withheld, it is only counted. It is escaped so that the
+    check of a bundle can judge the very text again.
     """
     command = shlex.join(["python", "-c", test.python] if test.python else test.run)
     return SmokeRecord(
@@ -263,8 +270,8 @@ def application_of(test: Smoke, result: SmokeResult, *, withheld: bool) -> Smoke
         seconds=result.seconds,
         lines=len(result.stdout.splitlines()),
         error_lines=len(result.stderr.splitlines()),
-        stdout="" if withheld else last_of(result.stdout, _LONGEST_OUTPUT),
-        stderr="" if withheld else last_of(result.stderr, _LONGEST_OUTPUT),
+        stdout="" if withheld else escaped(last_of(result.stdout, _LONGEST_OUTPUT)),
+        stderr="" if withheld else escaped(last_of(result.stderr, _LONGEST_OUTPUT)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.apps.runner import SmokeResult, observe
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.text import printable
+from sqlite_consolidate.text import printable, unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _EXIT = re.compile(r"exit status (-?\d+)")
 _STARTED_WITH = re.compile(r"ended after \d+\.\d\d s, started with (.*)", re.DOTALL)
-_ESCAPE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 _CUT = re.compile(r"\(\d+ characters before are left out\)\n")
 
 _Pair = tuple[str, str, str]
@@ -49,9 +48,9 @@ def _contradictions(test: Smoke, application: SmokeRecord, record: Record) -> It
         yield f"{name}: command", command, application.command
     for key, text in (("lines", application.stdout), ("error_lines", application.stderr)):
         number = getattr(application, key)
-        counts = {len(each.splitlines()) for each in _as_printed(text)}
-        if text and not _CUT.match(text) and number not in counts:
-            yield f"{name}: {key}", " or ".join(map(str, sorted(counts))), str(number)
+        count = len(unescaped(text).splitlines())
+        if text and not _CUT.match(text) and number != count:
+            yield f"{name}: {key}", str(count), str(number)
     entries = [entry for entry in record.criteria if entry.criterion == f"{SMOKE}{application.name}"]
     candidates = [list(_differences(test, result, application, entries)) for result in _results(application, entries)]
     yield from min(candidates, key=len)
@@ -87,23 +86,17 @@ def _results(application: SmokeRecord, entries: list[Evidence]) -> Iterator[Smok
     started = (_STARTED_WITH.fullmatch(entry.observed) for entry in entries)
     command = (next((match[1] for match in started if match), application.command),)
     exited = _EXIT.fullmatch(application.ended)
-    for stdout in _as_printed(application.stdout):
-        lines = sum(1 for line in stdout.encode("utf-8", "replace").split(b"\n") if line.strip())
-        for ended, problem in [("", "")] if exited else [(application.ended, ""), ("", application.ended)]:
-            yield SmokeResult(
-                application.name,
-                command,
-                exit=int(exited[1]) if exited else None,
-                stdout=stdout,
-                stderr=application.stderr,
-                lines=lines,
-                seconds=application.seconds,
-                ended=ended,
-                problem=problem,
-            )
-
-
-def _as_printed(text: str) -> list[str]:
-    """Return the texts that evidence may hold in this form: itself, and the one whose controls it escapes."""
-    unescaped = _ESCAPE.sub(lambda match: chr(int(match[1] or match[2] or match[3], 16)), text)
-    return [text] if unescaped == text else [unescaped, text]
+    stdout = unescaped(application.stdout)
+    lines = sum(1 for line in stdout.encode("utf-8", "replace").split(b"\n") if line.strip())
+    for ended, problem in [("", "")] if exited else [(application.ended, ""), ("", application.ended)]:
+        yield SmokeResult(
+            application.name,
+            command,
+            exit=int(exited[1]) if exited else None,
+            stdout=stdout,
+            stderr=unescaped(application.stderr),
+            lines=lines,
+            seconds=application.seconds,
+            ended=ended,
+            problem=problem,
+        )

@@ -17,7 +17,7 @@ from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.report.bundle import statements_of
 from sqlite_consolidate.report.bundle_check.files import DOUBT, agreement
 from sqlite_consolidate.report.bundle_check.page_reader import AROUND, PageReader
-from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2, printable_texts
+from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2, printable_record
 from sqlite_consolidate.report.file_names import DIFF, PAGE, SQL
 from sqlite_consolidate.report.formatting import heading
 from sqlite_consolidate.report.html.page import STYLES, page
@@ -32,7 +32,7 @@ from sqlite_consolidate.report.html.page_file import (
 from sqlite_consolidate.report.html.page_scripts import is_guarded, known_scripts, script_digest
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.records import DIGESTS, about_source, asked_of, limits
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,19 +64,20 @@ def faithful(told: BundleContents) -> list[Observation]:
 def completed(told: BundleContents, record: Record) -> Record:
     """Add to a record what the other files of its bundle say: the plan, the diff and the log of SQL."""
     plan = told.plan if record.plan["sha256"] and record.mode is not Mode.INVENTORY else None  # which proposes it
-    by_name = {source.name: source for source in plan.sources} if plan else {}
+    by_name = {printable(source.name): source for source in plan.sources} if plan else {}
     sources = tuple(
         replace(source, about=about_source(by_name[source.name])) if source.name in by_name else source
         for source in record.sources
     )
-    return replace(
+    complete = replace(
         record,
         sources=sources,
-        asked=printable_texts(asked_of(plan)) if plan else {},  # as the evidence has its names
+        asked=asked_of(plan) if plan else {},
         limits=limits(plan) if plan else (DIGESTS,) if record.mode is Mode.BUNDLE else (),
         diff=told.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape"),
         sql=tuple(statements_of(told.bundle.text(SQL))),
     )
+    return printable_record(complete)
 
 
 def _drawn_again(text: str, reader: PageReader, record: Record) -> Iterator[Observation]:

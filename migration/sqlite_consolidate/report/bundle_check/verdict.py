@@ -11,6 +11,7 @@ from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.engine.run.verdict import headline, verdict
+from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, not_required
 from sqlite_consolidate.report.bundle_check.files import agreement, unjudged
 from sqlite_consolidate.report.bundle_check.rebuilt_log import log_of
@@ -83,12 +84,12 @@ def _exit(record: Record) -> Iterator[_Pair]:
 
 
 def _moved(record: Record) -> Iterator[_Pair]:
-    before = {(source.name, table.lower()): rows for source in record.sources for table, rows in source.rows.items()}
+    before = {(source.name, folded(table)): rows for source in record.sources for table, rows in source.rows.items()}
     for move in record.moves:
         name = f"{move.source}: {move.table}"
         accounted = (move.arrived or 0) + move.skipped
         yield f"{name}: rows moved or settled", str(move.rows), str(accounted)
-        yield f"{name}: rows in the source", str(move.rows), str(before.get((move.source, move.table.lower())))
+        yield f"{name}: rows in the source", str(move.rows), str(before.get((move.source, folded(move.table))))
 
 
 def _read_again(record: Record) -> Iterator[_Pair]:
@@ -104,9 +105,9 @@ def _tables(record: Record) -> Iterator[_Pair]:
     before, after = (record.target.rows, record.target.rows_after) if record.target else ({}, {})
     gained = Counter({HISTORY: 1})
     for move in record.moves:
-        gained[move.into.lower()] += (move.arrived or 0) - move.replaced
+        gained[folded(move.into)] += (move.arrived or 0) - move.replaced
     for table in dict.fromkeys([*before, *after]):
-        rows = before.get(table, 0) + gained.pop(table.lower(), 0)
+        rows = before.get(table, 0) + gained.pop(folded(table), 0)
         yield f"target: {table}: rows after", str(rows), str(after.get(table))
     yield from ((f"target: {table}: rows after", str(rows), "no such table") for table, rows in gained.items())
 
