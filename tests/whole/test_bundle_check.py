@@ -330,6 +330,29 @@ def _cut(files: Files, path: Path) -> None:
     path.write_bytes(data[: len(data) // 2])
 
 
+def _half(files: Files, path: Path) -> None:
+    data = zipped(path, files).read_bytes()
+    path.write_bytes(data[len(data) // 2 :])
+
+
+def _before(files: Files, path: Path) -> None:
+    path.write_bytes(b"#!/bin/sh\nexit\n" + zipped(path, files).read_bytes())
+
+
+def _behind(files: Files, path: Path) -> None:
+    path.write_bytes(zipped(path, files).read_bytes() + b"approved")
+
+
+def _commented(files: Files, path: Path) -> None:
+    with zipfile.ZipFile(zipped(path, files), "a") as archive:
+        archive.comment = b"Approved by the board"
+
+
+def _folder_with_bytes(files: Files, path: Path) -> None:
+    with zipfile.ZipFile(zipped(path, files), "a") as archive:
+        archive.writestr("folder/", b"approved")
+
+
 def _bit(files: Files, path: Path) -> None:
     data = bytearray(zipped(path, files).read_bytes())
     data[200] ^= 1
@@ -375,6 +398,11 @@ def _folder_with_fifo(files: Files, path: Path) -> None:
         (_encrypted, "encrypted"),
         (_cut, "no zip"),
         (_bit, "damaged"),
+        (_half, "damaged"),
+        (_before, "none of its files"),
+        (_behind, "none of its files"),
+        (_commented, "none of its files"),
+        (_folder_with_bytes, "bytes of its own"),
         (_no_zip, "no zip"),
         (_empty, "no zip"),
         (_other, "no manifest.json"),

@@ -5,6 +5,7 @@ A bundle may come from anywhere. Nothing in it is trusted: not the sizes that a 
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import zipfile
@@ -27,6 +28,7 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 _NAME_ONE = "Name the .zip of a run, or the folder it was unzipped to."
 _ANOTHER_COPY = "Get another copy of it."
+_END_OF_ZIP = 22  # bytes of the end of central directory record without a comment: 4.3.16
 _ENCRYPTED = 0x1  # bit 0 of the general purpose flags: APPNOTE.TXT, 4.4.4
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
@@ -38,10 +40,12 @@ class Bundle:
     Attributes:
         name: Of the zip or of the folder.
         files: Name, relative to the run's folder, to bytes; there is a manifest among them.
+        top: Name of the folder that a zip has them in; empty where it has none, or where they are in no zip.
     """
 
     name: str
     files: dict[str, bytes]
+    top: str = ""
 
     def text(self, name: str) -> str:
         """Return a file as text, empty when it is not there; what is no UTF-8 comes as a replacement character."""
@@ -53,7 +57,8 @@ def read_bundle(path: Path) -> Bundle:
 
     Raises:
         ProblemError: There is no such file; it is no zip, damaged or encrypted; it holds links, or names that lead out
-            of it, or one name twice, or more than 100 files or 64 MiB; or there is no manifest in it.
+            of it, or one name twice, or more than 100 files or 64 MiB, or bytes before or behind its files;
+            or there is no manifest in it.
         OSError: It cannot be read.
     """
     if not path.exists():
@@ -69,11 +74,12 @@ def read_bundle(path: Path) -> Bundle:
         if len(files) == _MOST_FILES or room < 0:
             raise _too_large(path)
         files[name] = data
-    files = _without_top(files)
+    top = _top(files)
+    files = {name.removeprefix(f"{top}/") if top else name: data for name, data in files.items()}
     if MANIFEST not in files:
         what = f"has no {MANIFEST}: it is not the bundle of a run."
         raise ProblemError(Problem("no-bundle", one_line(path.name), what, _NAME_ONE))
-    return Bundle(path.name, files)
+    return Bundle(path.name, files, "" if path.is_dir() else top)
 
 
 def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -88,19 +94,35 @@ def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
+    with path.open("rb") as file:
+        packed = _bounded(file, path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            _refuse_others_bytes(path, archive, packed)
             members = [one for one in archive.infolist() if not one.is_dir()]
             if len(members) > _MOST_FILES:
                 raise _too_large(path)
             for member in members:
                 _refuse_member(path, member)
-                with archive.open(member) as file:
-                    yield member.filename, _bounded(file, path)
+                with archive.open(member) as unpacked:
+                    yield member.filename, _bounded(unpacked, path)
     except _DAMAGED as error:
-        why = "it is no zip" if not zipfile.is_zipfile(path) else f"it is damaged ({error})"
+        why = "it is no zip" if not zipfile.is_zipfile(io.BytesIO(packed)) else f"it is damaged ({error})"
         what = f"cannot be read: {one_line(why)}."
         raise ProblemError(Problem("damaged-bundle", one_line(path.name), what, _ANOTHER_COPY)) from None
+
+
+def _refuse_others_bytes(path: Path, archive: zipfile.ZipFile, packed: bytes) -> None:
+    """Refuse a zip with a comment, or with bytes before its first file or behind its list of files."""
+    members = archive.infolist()
+    begins = min((member.header_offset for member in members), default=0)
+    if begins < 0:
+        raise zipfile.BadZipFile("its beginning is missing")
+    comments = archive.comment or any(member.comment for member in members)
+    if begins or comments or packed[-_END_OF_ZIP:][:4] != b"PK\x05\x06":
+        raise _unsafe(path, "holds a comment, or bytes that belong to none of its files: no run leaves that.")
+    if any(member.is_dir() and member.file_size for member in members):
+        raise _unsafe(path, "holds a folder with bytes of its own: no run leaves that.")
 
 
 def _refuse_member(path: Path, member: zipfile.ZipInfo) -> None:
@@ -123,11 +145,11 @@ def _bounded(file: IO[bytes], path: Path) -> bytes:
     return data
 
 
-def _without_top(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Take away the folder that all names begin with: a zip of ours has its run's, and so has what it unzips to."""
-    tops = {PurePosixPath(name).parts[0] for name in files}
+def _top(files: dict[str, bytes]) -> str:
+    """Return the folder that all names begin with: a zip of ours has its run's, and so has what it unzips to."""
+    tops = {name.partition("/")[0] for name in files}
     nested = all("/" in name for name in files)
-    return {name.partition("/")[2]: data for name, data in files.items()} if nested and len(tops) == 1 else files
+    return tops.pop() if nested and len(tops) == 1 else ""
 
 
 def _too_large(path: Path) -> ProblemError:
