@@ -20,6 +20,7 @@ LEVELS: dict[str, Level] = {
     STAGE_ERROR: "attention",
     "bundle-of-run": "note",
     "changes-discarded": "attention",
+    "checked-in-part": "attention",
     "column-differs": "note",
     "database-open": "attention",
     "default-lost": "attention",

@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from sqlite_consolidate.report.html.page_file import own_styles
 from sqlite_consolidate.report.records import DIGESTS
 from tests.support.reports.forgery import Files, edit, entry_of, seal_anew, write
 from tests.support.whole_run import Workspace, small_workspace
@@ -288,6 +289,17 @@ def _own_policy(files: Files) -> None:
     files["audit.html"] = page.encode()
 
 
+def _over_the_page(text: str) -> Callable[[Files], None]:
+    """Return a forgery of the place where the styles of an operator are."""
+
+    def _put(files: Files) -> None:
+        page, end = files["audit.html"].decode(), own_styles().rstrip()[-40:]
+        assert end in page
+        files["audit.html"] = page.replace(end, f"{end}\n{text}\n", 1).encode()
+
+    return _put
+
+
 @pytest.mark.parametrize(
     ("forge", "subject"),
     [
@@ -319,6 +331,9 @@ def _own_policy(files: Files) -> None:
         (in_page("</head>", "<style>main { display: none }</style></head>"), _AROUND),
         (in_page("(?s)</style>(?!.*</style>)", "main { display: none }</style>"), "audit.html: styles"),
         (in_page('<style type="text/css">', '<style type="text/css">main { display: none }'), "audit.html: styles"),
+        (_over_the_page("</style ><div>All checks approved by X</div><style>"), _AROUND),
+        (_over_the_page("</STYLE/><div>All checks approved by X</div><style>"), _AROUND),
+        (_over_the_page("</style\t></style><div>All checks approved by X</div><style>"), _AROUND),
         (in_page("<main>", '<main style="display: none">'), _AROUND),
         (in_page("<main>", "<main><p>All checks approved by X</p>"), _AROUND),
         (in_page("</main>", "<p>All checks approved by X</p></main>"), _AROUND),
@@ -401,6 +416,44 @@ def test_honest_bundle_passes_however_it_was_written(
     seal_anew(files)
 
     assert found(tmp_path, files) == {}
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("moves", 0, "rows"), 10**400),
+        (("sources", 0, "before", "size"), 2**63),
+        (("stages", 0, "seconds"), 1e308),
+        (("smoke", 0, "seconds"), 2e9),
+        (("findings", 0, "count"), 10**30),
+    ],
+)
+def test_number_that_no_run_has_is_no_evidence(
+    files: Files, tmp_path: Path, place: tuple[str | int, ...], value: float
+) -> None:
+    """Nothing is drawn of it: the schema bounds rows, bytes and seconds."""
+    document = json.loads(files["evidence.json"])
+    *path, key = place
+    part = document
+    for step in path:
+        part = part[step]
+    part[key] = value
+    files["evidence.json"] = json.dumps(document).encode()
+    seal_anew(files)
+
+    assert f"evidence.json: {'/'.join(map(str, place))}" in found(tmp_path, files)["evidence-valid"]
+
+
+def test_headline_says_that_a_bundle_of_another_release_is_checked_in_part(files: Files, tmp_path: Path) -> None:
+    """A forger may name any release, and so switch checks off."""
+    edit(files, lambda document: document["versions"].update({"sqlite-consolidate": "0.0.9"}))
+    write(tmp_path / "bundle", files)
+
+    ran = Workspace(tmp_path / "nowhere", tmp_path / "reports").forked("verify", f"--bundle={tmp_path / 'bundle'}")
+
+    assert ran.exit == 0, ran.text
+    assert [finding.level for finding in ran.findings if finding.id == "checked-in-part"] == ["attention"]
+    assert "It was checked in part: release 0.0.9 made it" in ran.text
 
 
 def test_command_says_what_digests_cannot_prove(made: Path, tmp_path: Path) -> None:

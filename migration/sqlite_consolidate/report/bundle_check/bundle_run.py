@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sqlite_consolidate
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import BUNDLE
 from sqlite_consolidate.findings import Finding
@@ -104,3 +105,9 @@ class BundleRun(Pipeline):
     def _read(self) -> None:
         self.say("reading the bundle")
         self._contents = tell(self.bundle)
+        if self._contents.record is not None and not self._contents.of_this_release:
+            release = one_line(self._contents.record.versions["sqlite-consolidate"])
+            own = sqlite_consolidate.__version__
+            text = f"It was checked in part: release {release} made it (schema {self._contents.schema}), this is {own}."
+            self.log.note(Finding.of("checked-in-part", "", text))
+            self.log.tells_of = f"{text} {self.log.tells_of}"

@@ -43,7 +43,8 @@ _HEADERS = [
 ]
 _TIME = re.compile(r"Report generated on (\d{2}-[A-Z][a-z]{2}-\d{4}) at (\d{2}:\d{2}:\d{2}) by")
 _TOOK = re.compile(r'<p class="run-count">\d+ tests? took (\d+ ms|\d{2,}:\d{2}:\d{2})\.</p>')
-_STYLES = re.compile(r'<style type="text/css">(.*?)</style>', re.DOTALL)
+# Browsers end the element at whatever begins like its end: `</style >`, `</STYLE/`.
+_STYLES = re.compile(r'<style type="text/css">((?:(?!</style).)*)</style>', re.DOTALL | re.IGNORECASE)
 _DATA = re.compile(r'data-jsonblob="([^"]*)"')
 
 
