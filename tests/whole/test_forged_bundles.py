@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import re
+import zipfile
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,10 +16,12 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
+from sqlite_consolidate.report.bundle_check.files import agreeing
+from sqlite_consolidate.report.bundle_check.parse import tell
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.html.page_file import own_styles
 from sqlite_consolidate.report.records import DIGESTS
-from tests.support.reports.forgery import Files, edit, entry_of, seal_anew, write
+from tests.support.reports.forgery import Files, edit, entry_of, moved_back, seal_anew, write
 from tests.support.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -223,6 +227,86 @@ def test_lists_of_evidence_that_contradict_it_are_found(
 
     rehearsal = f"attempts: {document['attempts'][0]['run']}: {subject}" if document["attempts"] else subject
     assert {subject.format(run=document["run"]), rehearsal} & subjects
+
+
+def _in_the_future(document: Any) -> None:
+    moved_back(document, timedelta(days=-400))
+
+
+def _long_ago(document: Any) -> None:
+    moved_back(document, timedelta(days=400))
+
+
+def _ended_before(document: Any) -> None:
+    document["finished"] = "2001-01-01T00:00:00+00:00"
+
+
+def _slow(document: Any) -> None:
+    document["stages"][0]["seconds"] = 90_000
+
+
+def _other_way_back(command: str) -> Callable[[Any], None]:
+    return lambda document: document["rollback"].update(command=command)
+
+
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        (_in_the_future, "finished"),
+        (_long_ago, "run: time"),
+        (_ended_before, "finished"),
+        (_slow, "stages: seconds"),
+        (lambda document: document.update(run=document["run"].replace("migrate", "rollback")), "run: mode"),
+        (_other_way_back("rm -rf /srv/workspace"), "rollback: command"),
+        (_other_way_back("pytest -m rollback --workspace=/srv; rm -rf /srv"), "rollback: command"),
+        (_other_way_back("pytest -m rollback --workspace='/srv"), "rollback: command"),
+        (_other_way_back("pytest -m rollback --rootdir=/elsewhere"), "rollback: command"),
+    ],
+)
+def test_record_that_no_run_can_have_left_is_found(
+    files: Files, tmp_path: Path, change: Callable[[Any], object], subject: str
+) -> None:
+    """Its times, its id and its way back have to be those of one run."""
+    edit(files, change)
+
+    assert subject in found(tmp_path, files)["files-agree"]
+
+
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        ({"schema": 2}, "manifest.json: schema of the manifest"),
+        ({"run": "20010101_000000-migrate"}, "manifest.json: run of the manifest"),
+        ({"approved_by": "X"}, "manifest.json: keys"),
+    ],
+)
+def test_manifest_that_is_not_of_the_run_is_found(
+    files: Files, tmp_path: Path, change: dict[str, object], subject: str
+) -> None:
+    """It names the run in two places, and has a schema of its own."""
+    manifest = json.loads(files["manifest.json"]) | change
+    files["manifest.json"] = json.dumps(manifest).encode()
+
+    assert subject in found(tmp_path, files)["files-agree"]
+
+
+def test_file_that_no_run_leaves_is_found_though_it_is_listed(files: Files, tmp_path: Path) -> None:
+    """Nothing would say what it is."""
+    files["approval.pdf"] = b"%PDF"
+    seal_anew(files)
+
+    assert found(tmp_path, files) == {"bundle-whole": {"approval.pdf"}}
+
+
+def test_folder_of_another_run_in_the_zip_is_found(made: Path, tmp_path: Path) -> None:
+    """Whoever unzips it would find it under that name."""
+    with zipfile.ZipFile(made) as archive, zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        for name in archive.namelist():
+            other.writestr(name.replace(made.stem, "20010101_000000-migrate"), archive.read(name))
+
+    wrong = [seen.subject for seen in agreeing(tell(read_bundle(tmp_path / "other.zip"))) if not seen.holds]
+
+    assert wrong == ["folder in the zip"]
 
 
 def test_headline_that_does_not_follow_is_found(files: Files, tmp_path: Path) -> None:

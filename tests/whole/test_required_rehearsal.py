@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,7 +33,15 @@ def said(ran: Ran) -> str:
 def age(workspace: Workspace, by: timedelta) -> None:
     """Let the rehearsal have ended that much earlier."""
     [folder] = workspace.reports.glob("*-rehearsal")
-    forge(folder, lambda document: moved_back(document, by))
+    stamp = datetime.strptime(folder.name.partition("-")[0], "%Y%m%d_%H%M%S").replace(tzinfo=UTC) - by
+    earlier = folder.with_name(f"{stamp:%Y%m%d_%H%M%S}-rehearsal")
+
+    def _age(document: Any) -> None:
+        moved_back(document, by)
+        document["run"] = earlier.name
+
+    forge(folder, _age)
+    folder.rename(earlier)
 
 
 def test_what_was_rehearsed_is_migrated_and_the_report_says_when(demanding: Workspace) -> None:

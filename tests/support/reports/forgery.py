@@ -28,6 +28,7 @@ def seal_anew(files: Files) -> None:
     document = json.loads(files[EVIDENCE])
     told = {"run", "mode", "verdict", "headline", "exit_code", "started", "finished", "already", "backup_set"}
     manifest["about"] |= {key: document[key] for key in told}
+    manifest["run"] = document["run"]
     manifest["files"] = {
         name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
         for name, data in files.items()

@@ -12,8 +12,9 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.observation import Observation, equal, not_examined
+from sqlite_consolidate.report.bundle_check.circumstances import contradictions_of_circumstances
 from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2
-from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PLAN, SQL, SUMMARY
+from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PAGE, PLAN, SQL, SUMMARY
 from sqlite_consolidate.report.past_runs import about
 from sqlite_consolidate.report.questions import counts
 from sqlite_consolidate.report.summary import as_line, criteria_line, evidence_line, first_line, summary
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Attempt, Record
 
 _ALWAYS = (EVIDENCE, SUMMARY, PLAN, DIFF, SQL)
+_FILES = {*_ALWAYS, PAGE, JUNIT, "faults.txt"}
 
 DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
 
 
 def whole(told: BundleContents) -> list[Observation]:
-    """Observe that each file of the manifest has its size and digest, no other is there, and no usual one is absent."""
+    """Observe that each file of the manifest has its size and digest, no other is there, and no usual one is absent.
+
+    Nor may the manifest list a file that no run leaves: nothing would say what that is.
+    """
     observations = []
     for name, listed in told.manifest.items():
         data = told.bundle.files.get(name)
@@ -39,10 +44,12 @@ def whole(told: BundleContents) -> list[Observation]:
         observations.append(agreement(name, expected, observed))
     added = set(told.bundle.files) - set(told.manifest) - {MANIFEST}
     absent = [name for name in _ALWAYS if name not in told.manifest and name not in added]
+    unknown = sorted(told.manifest.keys() - _FILES) if told.of_this_release else []
     return [
         *observations,
         *(agreement(name, "listed in the manifest", "not listed") for name in sorted(added)),
         *(agreement(name, "listed in the manifest", "not there") for name in absent),
+        *(agreement(name, "a file that a run leaves", "another file") for name in unknown),
     ]
 
 
@@ -65,6 +72,7 @@ def agreeing(told: BundleContents) -> list[Observation]:
         *_manifest(attempt, record),
         *_summary(told, record),
         *_junit(told, record),
+        *contradictions_of_circumstances(told, record),
     ]
     if digest := record.plan["sha256"]:
         pairs.append((f"{PLAN}: sha256", digest, hashlib.sha256(told.bundle.files.get(PLAN, b"")).hexdigest()))

@@ -1,0 +1,84 @@
+"""Check that id, times and rollback command of a record can be those of one run, and that its manifest is its own."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.report.past_runs import MANIFEST
+from sqlite_consolidate.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.report.bundle_check.parse import BundleContents
+    from sqlite_consolidate.report.evidence import Record
+
+_SKEW = timedelta(hours=1)
+"""By how much the clock of another machine may differ, and the time in an id be later than the beginning of its run."""
+
+_UNMEASURED = 60.0
+"""Seconds by which the stages together may exceed the run: a clock may be set back meanwhile."""
+
+_Pair = tuple[str, str, str]
+
+
+def contradictions_of_circumstances(told: BundleContents, record: Record) -> Iterator[_Pair]:
+    """Yield each place where manifest, zip, id, times and rollback command cannot be those of one run."""
+    yield from _manifest(told, record)
+    if told.bundle.top not in ("", record.run):
+        yield "folder in the zip", record.run, one_line(told.bundle.top)
+    if told.of_this_release:
+        yield from _times(record)
+        yield from _way_back(record)
+
+
+def _manifest(told: BundleContents, record: Record) -> Iterator[_Pair]:
+    manifest = json.loads(told.bundle.text(MANIFEST))
+    for key, expected in (("schema", 1), ("run", record.run)):
+        if manifest.get(key) != expected:
+            yield f"{MANIFEST}: {key} of the manifest", str(expected), str(manifest.get(key))
+    if extra := sorted(manifest.keys() - {"schema", "run", "about", "files"}):
+        yield f"{MANIFEST}: keys", "none but its own", ", ".join(map(one_line, extra))
+
+
+def _times(record: Record) -> Iterator[_Pair]:
+    started, finished = _moment(record.started), _moment(record.finished)
+    stamp, _, mode = record.run.rpartition("-")
+    if mode != record.mode:
+        yield "run: mode", record.mode, mode
+    if started is None or finished is None or finished < started:
+        yield "finished", f"not before {record.started}", record.finished
+        return
+    if finished > (now := datetime.now(UTC)) + _SKEW:
+        yield "finished", f"not after {now.isoformat(timespec='seconds')}", record.finished
+    named = _moment(stamp, "%Y%m%d_%H%M%S")
+    if named is None or not timedelta() <= named - started <= _SKEW:
+        yield "run: time", f"that of {record.started}", stamp
+    seconds = sum(stage.seconds for stage in record.stages)
+    if seconds > (longest := (finished - started).total_seconds() + _UNMEASURED):
+        yield "stages: seconds", f"at most {longest:g} together", f"{seconds:g}"
+
+
+def _way_back(record: Record) -> Iterator[_Pair]:
+    """Yield the command of the way back where it is none that this project writes: it is there to be copied."""
+    command = record.rollback.get("command")
+    if not command:
+        return
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    options = [word.partition("=")[0] for word in words[3:]]
+    known = options in ([], ["--workspace"], ["--plan"], ["--workspace", "--plan"])
+    if words[:3] != ["pytest", "-m", "rollback"] or not known or shlex.join(words) != command:
+        yield "rollback: command", "pytest -m rollback with its workspace and plan", one_line(command)
+
+
+def _moment(text: str, form: str = "%Y-%m-%dT%H:%M:%S%z") -> datetime | None:
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    except ValueError:
+        return None
