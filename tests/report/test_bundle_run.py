@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import zipfile
@@ -21,6 +22,7 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle import prime_bundle, write_bundle
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from sqlite_consolidate.report.bundle_check.stage_tests import STAGE_TESTS, each_test_of
 from sqlite_consolidate.report.evidence import DatabaseRecord
 from sqlite_consolidate.report.html.page import page
 from sqlite_consolidate.session import open_session
@@ -40,7 +42,16 @@ _SMOKE = f"""
 name = "{APPLICATION}"
 python = "print(1)"
 """
-_JUNIT = '<testsuites><testsuite name="pytest" errors="0" failures="0" tests="52"></testsuite></testsuites>'
+
+
+def junit_of(mode: Mode, applications: int) -> str:
+    """Return the ``junit.xml`` of a run whose tests all passed."""
+    cases = [
+        f'<testcase classname="stages.test_{stage.replace("-", "_")}" name="{name}"/>'
+        for stage, name in each_test_of(mode, applications)
+    ]
+    counts = f'errors="0" failures="0" skipped="0" tests="{len(cases)}"'
+    return f'<testsuites><testsuite name="pytest" {counts}>{"".join(cases)}</testsuite></testsuites>'
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     session.end()
     folder = session.request.folder
     (folder / "audit.html").write_text(page(session.record()), "utf-8")
-    (folder / "junit.xml").write_text(_JUNIT, "utf-8")
+    (folder / "junit.xml").write_text(junit_of(Mode.MIGRATE, 1), "utf-8")
     session.write()
     assert session.record().verdict == "accepted", session.record().criteria
     return folder.with_suffix(".zip")
@@ -367,3 +378,18 @@ def test_nothing_is_checked_before_the_bundle_was_read(made: Path) -> None:
         assert refusal.value.ids[0] == "out-of-order"
     run.perform(BUNDLE)
     assert run.check("verdict-follows").outcome is Outcome.PASSED
+
+
+def test_list_of_tests_is_that_of_the_stages(request: pytest.FixtureRequest) -> None:
+    """Each file of a stage has the tests that a report of its run has to name."""
+    [preflight] = request.config.rootpath.rglob("test_10_preflight.py")
+    written = {
+        path.name: tuple(
+            node.name
+            for node in ast.parse(path.read_text("utf-8")).body
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        )
+        for path in preflight.parent.glob("test_??_*.py")
+    }
+
+    assert written == STAGE_TESTS

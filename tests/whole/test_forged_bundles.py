@@ -17,9 +17,10 @@ from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 from sqlite_consolidate.report.bundle_check.files import agreeing
+from sqlite_consolidate.report.bundle_check.page import completed
 from sqlite_consolidate.report.bundle_check.parse import tell
-from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from sqlite_consolidate.report.html.page_file import own_styles
+from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
+from sqlite_consolidate.report.html.page_file import own_styles, page_file, surround_of
 from sqlite_consolidate.report.records import DIGESTS
 from tests.support.reports.forgery import Files, edit, entry_of, moved_back, seal_anew, write
 from tests.support.whole_run import Workspace, small_workspace
@@ -309,6 +310,95 @@ def test_folder_of_another_run_in_the_zip_is_found(made: Path, tmp_path: Path) -
     assert wrong == ["folder in the zip"]
 
 
+def in_page(pattern: str, text: str) -> Callable[[Files], None]:
+    """Return a forgery of the page: what a regular expression finds first is replaced."""
+
+    def _replace(files: Files) -> None:
+        page = files["audit.html"].decode()
+        forged = re.sub(pattern, lambda _found: text, page, count=1)
+        assert forged != page
+        files["audit.html"] = forged.encode()
+
+    return _replace
+
+
+def _page_tests(change: Callable[[dict[str, Any]], object]) -> Callable[[Files], None]:
+    """Return a forgery of the page's table of tests, drawn anew by the means of a forger."""
+
+    def _draw(files: Files) -> None:
+        around, told = surround_of(files["audit.html"].decode()), tell(Bundle("forged", files))
+        assert around is not None
+        assert told.record is not None
+        change(around.data["tests"])
+        files["audit.html"] = page_file(completed(told, told.record), around).encode()
+
+    return _draw
+
+
+def _all_skipped(rows: dict[str, Any]) -> None:
+    for row in (row for each in rows.values() for row in each):
+        row["result"] = "Skipped"
+        row["resultsTableRow"][0] = '<td class="col-result">Skipped</td>'
+
+
+def in_junit(old: str, new: str) -> Callable[[Files], None]:
+    """Return a forgery of the test report: a text that it has is replaced once."""
+
+    def _replace(files: Files) -> None:
+        report = files["junit.xml"].decode()
+        assert old in report
+        files["junit.xml"] = report.replace(old, new, 1).encode()
+
+    return _replace
+
+
+def _no_xml(files: Files) -> None:
+    files["junit.xml"] = b"all tests passed"
+
+
+_ENTITY = '<!DOCTYPE testsuites [<!ENTITY x "approved">]><testsuites'
+_CLEAN = '<!-- <testsuite errors="0" failures="0" skipped="0" tests="50"> --><testsuite '
+_DAMAGE = 'name="test_databases_are_intact" '
+
+
+@pytest.mark.parametrize(
+    ("forge", "subject"),
+    [
+        (_no_xml, "junit.xml"),
+        (in_junit("<testsuites", _ENTITY), "junit.xml"),
+        (in_junit("<testsuite ", _CLEAN), "junit.xml"),
+        (in_junit("</testsuites>", "<testsuite/></testsuites>"), "junit.xml"),
+        (in_junit("</testsuites>", "approved</testsuites>"), "junit.xml"),
+        (in_junit("</testsuites>", "<approved/></testsuites>"), "junit.xml"),
+        (in_junit("</testsuite>", '<testcase name="x"><failure/></testcase></testsuite>'), "junit.xml: failures"),
+        (in_junit("</testsuite>", '<testcase name="x"/></testsuite>'), "junit.xml: counts"),
+        (in_junit("</testsuite>", '<testcase name="x"/></testsuite>'), "junit.xml: tests of the run"),
+        (in_junit('errors="0"', 'errors="1"'), "junit.xml: counts"),
+        (in_junit('skipped="0"', 'skipped="9"'), "junit.xml: counts"),
+        (in_junit('tests="', 'tests="9'), "junit.xml: counts"),
+        (in_junit('hostname="', 'hostname="other-'), "junit.xml: hostname"),
+        (in_junit('timestamp="2', 'timestamp="1'), "junit.xml: timestamp"),
+        (in_junit('timestamp="2', 'timestamp="x'), "junit.xml: timestamp"),
+        (in_junit(_DAMAGE, 'name="test_all_is_well" '), "junit.xml: tests of the run"),
+        (in_junit(_DAMAGE, 'name="test_all_is_well" '), "audit.html: tests as in junit.xml"),
+        (in_junit(_DAMAGE, 'name="test_plan_is_valid" '), "junit.xml: counts"),
+        (in_page(r"test_databases_are_intact", "test_all_is_well"), "audit.html: tests"),
+        (_page_tests(lambda rows: rows.popitem()), "audit.html: tests of the run"),
+        (_page_tests(lambda rows: rows.popitem()), "audit.html: tests as in junit.xml"),
+        (_page_tests(lambda rows: rows.update({"x": next(iter(rows.values()))})), "audit.html: tests of the run"),
+        (_page_tests(_all_skipped), "audit.html: outcomes of tests"),
+    ],
+)
+def test_report_of_other_tests_than_the_run_had_is_found(
+    files: Files, tmp_path: Path, forge: Callable[[Files], None], subject: str
+) -> None:
+    """Another test, outcome, number, host or time, and whatever pytest does not write there."""
+    forge(files)
+    seal_anew(files)
+
+    assert subject in found(tmp_path, files)["files-agree"]
+
+
 def test_headline_that_does_not_follow_is_found(files: Files, tmp_path: Path) -> None:
     """It is made of the verdict and of what became of the workspace."""
     edit(files, _headline)
@@ -347,18 +437,6 @@ def test_evidence_that_contradicts_itself_is_found(
     edit(files, change)
 
     assert subject in found(tmp_path, files)["evidence-consistent"]
-
-
-def in_page(pattern: str, text: str) -> Callable[[Files], None]:
-    """Return a forgery of the page: what a regular expression finds first is replaced."""
-
-    def _replace(files: Files) -> None:
-        page = files["audit.html"].decode()
-        forged = re.sub(pattern, lambda _found: text, page, count=1)
-        assert forged != page
-        files["audit.html"] = forged.encode()
-
-    return _replace
 
 
 _RUNS = "alert(1)"

@@ -7,7 +7,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.report.past_runs import MANIFEST
+from sqlite_consolidate.report.file_names import MANIFEST
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:

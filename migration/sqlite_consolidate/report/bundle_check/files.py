@@ -7,12 +7,12 @@ Against that there is only a digest that somebody else keeps, such as the one in
 from __future__ import annotations
 
 import hashlib
-import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.observation import Observation, equal, not_examined
 from sqlite_consolidate.report.bundle_check.circumstances import contradictions_of_circumstances
+from sqlite_consolidate.report.bundle_check.reports_of_tests import contradictions_of_tests
 from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2
 from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PAGE, PLAN, SQL, SUMMARY
 from sqlite_consolidate.report.past_runs import about
@@ -71,7 +71,7 @@ def agreeing(told: BundleContents) -> list[Observation]:
     pairs = [
         *_manifest(attempt, record),
         *_summary(told, record),
-        *_junit(told, record),
+        *contradictions_of_tests(told, record),
         *contradictions_of_circumstances(told, record),
     ]
     if digest := record.plan["sha256"]:
@@ -120,12 +120,3 @@ def _criteria_line(told: BundleContents, record: Record) -> str:
     if told.schema == SCHEMA:
         return criteria_line(number)
     return criteria_line({word: number[outcome] for word, outcome in UNTIL_SCHEMA_2.items()})
-
-
-def _junit(told: BundleContents, record: Record) -> Iterator[_Pair]:
-    """Of an accepted run no test failed; read by its one line of counts, for XML of others is not to be parsed."""
-    if JUNIT in told.bundle.files and record.verdict == "accepted":
-        suite = re.search(r"<testsuite\s[^>]*>", told.bundle.text(JUNIT))
-        numbers = dict(re.findall(r'\b(errors|failures)="(\d+)"', suite.group() if suite else ""))
-        observed = f"{numbers.get('errors', 'unknown')} errors, {numbers.get('failures', 'unknown')} failures"
-        yield f"{JUNIT}: counts", "0 errors, 0 failures", observed

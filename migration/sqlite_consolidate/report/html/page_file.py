@@ -69,8 +69,8 @@ class Surround:
     def results(self) -> list[dict[str, Any]]:
         """What the table of tests shows, a test each."""
         tests = self.data.get("tests")
-        rows = [row for rows in tests.values() for row in rows] if isinstance(tests, dict) else []
-        return [row for row in rows if isinstance(row, dict)]
+        lists = [rows for rows in tests.values() if isinstance(rows, list)] if isinstance(tests, dict) else []
+        return [row for rows in lists for row in rows if isinstance(row, dict)]
 
 
 def surround_of(text: str) -> Surround | None:
