@@ -16,6 +16,7 @@ from sqlite_consolidate.report.bundle_check.demanded import Demand
 from sqlite_consolidate.report.bundle_check.entries import consistent
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
+from sqlite_consolidate.report.bundle_check.recomputed import Recomputed
 from sqlite_consolidate.report.evidence import DatabaseRecord, Record, TableContent
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from tests.support.reports.records import accepted
@@ -43,7 +44,7 @@ def entry(
 def judged(*entries: Evidence, schema: int = SCHEMA, plan: Plan | None = None, **facts: Any) -> list[Observation]:
     """Return what is observed about a record of these entries that need not be complete."""
     given: dict[str, Any] = {"verdict": "refused", "sources": (_SOURCE,), "target": _TARGET, "moves": ()}
-    given |= {"rollback": accepted().rollback | {"drilled": ""}, "smoke": (), "attempts": ()} | facts
+    given |= {"rollback": accepted().rollback | {"drilled": ""}, "smoke": (), "attempts": (), "findings": ()} | facts
     versions = accepted().versions | {"sqlite-consolidate": sqlite_consolidate.__version__}
     record = replace(accepted(), versions=versions, criteria=entries, **given)
     return consistent(BundleContents(Bundle("some.zip", {}), {}, None, record, schema=schema, plan=plan))
@@ -229,6 +230,7 @@ def test_record_from_which_nothing_is_missing_says_so(
     demanded = [Demand("integrity", "")] * number
     monkeypatch.setattr("sqlite_consolidate.report.bundle_check.entries.demands", lambda _plan, _record: iter(demanded))
     monkeypatch.setattr("sqlite_consolidate.report.bundle_check.entries.absent_moves", lambda _plan, _record: [])
+    monkeypatch.setattr(Recomputed, "demands", lambda _recomputed: [])
 
     *_, last = judged(entry("integrity", "ok", "ok"), plan=planned(), **_COMPLETE)
 
@@ -243,7 +245,7 @@ def test_record_from_which_nothing_is_missing_says_so(
 def test_record_that_need_not_be_complete_misses_nothing(facts: dict[str, Any]) -> None:
     """What other releases demanded is not known, nor what a run reached that failed or had nothing to do."""
     record: Record = replace(accepted(), criteria=(), sources=(_SOURCE,), target=_TARGET, change=_COMPLETE["change"])
-    record = replace(record, smoke=(), attempts=(), rollback=record.rollback | {"drilled": ""})
+    record = replace(record, smoke=(), attempts=(), findings=(), rollback=record.rollback | {"drilled": ""})
     record = replace(record, versions=record.versions | {"sqlite-consolidate": sqlite_consolidate.__version__})
     contents = BundleContents(Bundle("some.zip", {}), {}, None, replace(record, **facts), plan=planned())
 

@@ -52,7 +52,7 @@ def trial(text: str, table: str) -> str:
             return f"the statement begins with {_beginning(statement)}; only CREATE TABLE, INDEX, TRIGGER and VIEW may."
     connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=0)
     try:
-        connection.set_authorizer(_without_rows)
+        connection.set_authorizer(without_rows)
         for statement in parts:
             connection.execute(statement)
         connection.set_authorizer(None)
@@ -69,7 +69,7 @@ def trial(text: str, table: str) -> str:
     return f"the SQL creates {' and '.join(map(quoted, created)) or 'no table'}, but the table is {quoted(table)}."
 
 
-def _without_rows(action: int, *_names: str | None) -> int:
+def without_rows(action: int, *_names: str | None) -> int:
     """Deny CREATE TABLE ... AS SELECT: rows come from the sources alone."""
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_SELECT else sqlite3.SQLITE_OK
 

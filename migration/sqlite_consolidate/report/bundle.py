@@ -11,6 +11,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import write_private
+from sqlite_consolidate.engine.sqlite.sql import without_end
 from sqlite_consolidate.report.evidence_json import printable_texts, to_json
 from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SQL, SUMMARY
 from sqlite_consolidate.report.past_runs import about
@@ -137,8 +138,13 @@ def _encoded(text: str) -> bytes:
 
 def sql_text(statements: Iterable[str]) -> str:
     """Return printable statements, one after the other; each but a comment is ended by a semicolon."""
-    texts = map(printable, statements)
-    return "\n".join(text if text.startswith("--") else f"{text.rstrip().removesuffix(';')};" for text in texts)
+    return "\n".join(text if text.startswith("--") else _ended(text) for text in map(printable, statements))
+
+
+def _ended(statement: str) -> str:
+    """End a statement by a semicolon, which must not be part of a comment behind its last word."""
+    text = statement.rstrip().removesuffix(";").rstrip()
+    return f"{text};" if without_end(text) == text else f"{text}\n;"
 
 
 def statements_of(text: str) -> Iterator[str]:

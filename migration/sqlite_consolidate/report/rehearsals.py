@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.run.results import LastRehearsal, Rehearsal
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle_check import entries as entries_check
 from sqlite_consolidate.report.bundle_check import files as bundle_check
+from sqlite_consolidate.report.bundle_check import page as page_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
 from sqlite_consolidate.report.bundle_check.parse import schema_of, tell
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
@@ -36,7 +37,7 @@ _CHECKS: dict[str, Callable[[BundleContents], list[Observation]]] = {
     "verdict-follows": verdict_check.following,
     "evidence-consistent": entries_check.consistent,
     "counts-add-up": verdict_check.adding_up,
-    "files-agree": bundle_check.agreeing,
+    "files-agree": lambda told: [*bundle_check.agreeing(told), *page_check.faithful(told)],
 }
 """A rehearsal is held against itself by the checks of a bundle, under the ids of their criteria."""
 _CHECKED = 99  # more than there are other demands
@@ -113,7 +114,7 @@ def _judged(folder: Path) -> Rehearsal | _Refusal:
         wrong = next((seen for seen in check(told) if not seen.holds), None)
         if wrong is not None:
             reason = one_line(
-                f"does not agree with itself: {wrong.subject}: {wrong.observed} (expected: {wrong.expected})"
+                f"does not agree with itself: {wrong.subject} has to be {wrong.expected}, and is {wrong.observed}"
             )
             return _Refusal(_CHECKED, run, criterion, reason[:500])
     return _rehearsal(told.record) if told.record else _Refusal(_CHECKED, run, "evidence-valid", "has no evidence")
@@ -123,7 +124,12 @@ def _rehearsal(record: Record) -> Rehearsal:
     databases = [*record.sources, *([record.target] if record.target else [])]
     digests = {database.file: database.digest for database in databases if database.digest}
     seconds = {stage.id: stage.seconds for stage in record.stages}
-    return Rehearsal(record.run, _moment(record.finished), digests, seconds)
+    tables = {
+        database.file: {name: (content.rows, content.digest) for name, content in database.contents["live"].items()}
+        for database in databases
+        if "live" in database.contents
+    }
+    return Rehearsal(record.run, _moment(record.finished), digests, tables, seconds)
 
 
 def _moment(text: str) -> datetime:

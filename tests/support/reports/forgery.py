@@ -60,8 +60,10 @@ def write(folder: Path, files: Files) -> None:
 
 
 def forge(folder: Path, change: Callable[[Any], object]) -> None:
-    """Change the evidence of a report, and seal it anew."""
+    """Change the evidence of a report, take its page away, and seal it anew."""
     files = read(folder)
+    files.pop("audit.html", None)
+    (folder / "audit.html").unlink(missing_ok=True)
     edit(files, change)
     write(folder, files)
 

@@ -84,8 +84,8 @@ def tables_created(compared: Structure, plan: Plan) -> list[Observation]:
         if compared.changed_since and expected and there:
             seen.append(_shape_as_foretold(name, expected, there))
         else:
-            shape = _shape(expected) if expected else "a table, but none was foretold"
-            seen.append(equal(name, shape, _shape(there) if there else "no such table"))
+            wanted = shape(expected) if expected else "a table, but none was foretold"
+            seen.append(equal(name, wanted, shape(there) if there else "no such table"))
     return seen or [not_required("plan", "no table is to be created or to receive rows")]
 
 
@@ -182,8 +182,8 @@ def _declared_as_planned(compared: Structure, expected: dict[str, Table], there:
     }
     for name, table in planned.items():
         if name in there:
-            shape = _shape(table)
-            seen += _declared_otherwise(compared, table, there[name]) or [equal(table.name, shape, shape)]
+            text = shape(table)
+            seen += _declared_otherwise(compared, table, there[name]) or [equal(table.name, text, text)]
     if seen or not planned:
         return seen or [not_required("target", "the plan names no table")]
     return [not_examined("target", "no table of the plan is in the target")]
@@ -372,7 +372,8 @@ def _late(compared: Structure, schema: Schema, kind: str, named: Named) -> tuple
     return kind, folded(named.table), words(named, schema)
 
 
-def _shape(table: Table) -> str:
+def shape(table: Table) -> str:
+    """Return the columns of a table and its options, as entries write them."""
     listed = columns(table)
     extra = [word for word, is_so in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_so]
     return f"{counted(len(listed), 'column')}: {', '.join(listed)}" + "".join(f", {word}" for word in extra)

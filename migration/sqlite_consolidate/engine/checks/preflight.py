@@ -36,7 +36,7 @@ from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import ExitStack
 
     from sqlite_consolidate.engine.content.inspection import Facts
@@ -46,11 +46,16 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-def left_behind(source: Source, facts: Facts) -> tuple[list[Problem], list[Finding]]:
-    """Return the tables with rows that the plan forgets, and a finding for each that it leaves with a reason."""
+def left_behind(source: Source, tables: Mapping[str, int]) -> tuple[list[Problem], list[Finding]]:
+    """Return the tables with rows that the plan forgets, and a finding for each that it leaves with a reason.
+
+    Args:
+        source: As the plan has it.
+        tables: Each table of the source to its number of rows.
+    """
     problems, findings = [], []
     moved = {folded(table_map.name) for table_map in source.tables}
-    for name, rows in facts.rows.items():
+    for name, rows in tables.items():
         reason = next((one.reason for one in source.leave if any(fnmatchcase(name, p) for p in one.tables)), None)
         if folded(name) in moved:
             continue
@@ -110,7 +115,7 @@ def survey(
         _look_for_collisions(plan, root, found, limits)
     for source in plan.sources:
         if source.name in found.sources:
-            problems, findings = left_behind(source, found.sources[source.name])
+            problems, findings = left_behind(source, found.sources[source.name].rows)
             found.problems += problems
             found.findings += findings
     found.problems += room(plan, root, live or root)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.disk_space import needs
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
-from sqlite_consolidate.text import counted
+from sqlite_consolidate.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    from sqlite_consolidate.engine.run.results import RunResults
+    from sqlite_consolidate.engine.run.results import Rehearsal, RunResults
     from sqlite_consolidate.plan.model import Plan, Source
     from sqlite_consolidate.problem import Problem
 
@@ -180,8 +180,7 @@ def rehearsed(run: RunResults) -> list[Observation]:
     if known is None:
         observed = "no report of a rehearsal of this very plan that passed" + (f": {refusal}" if refusal else "")
         return [Observation(subject, expected, observed, holds=False, todo=todo)]
-    now = {facts.file: facts.digest for facts in run.found.databases}
-    changed = sorted(file for file in now.keys() | known.digests.keys() if now.get(file) != known.digests.get(file))
+    changed = _changed_since(run, known)
     same = f"; changed since then: {', '.join(changed)}" if changed else " on these very databases"
     observed = f"{known.run} passed at {known.finished.isoformat(timespec='seconds')}{same}"
     if limit is None:
@@ -189,6 +188,20 @@ def rehearsed(run: RunResults) -> list[Observation]:
     observed += "; its report agrees with itself, which does not prove who made it"
     in_time = run.request.started - known.finished <= timedelta(seconds=limit)
     return [Observation(subject, expected, observed, holds=in_time and not changed, todo=todo)]
+
+
+def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:
+    """Return the databases that are others than those of a rehearsal, by their content digests and by their tables."""
+    digests = {printable(facts.file): facts.digest for facts in run.found.databases}
+    tables = {
+        printable(facts.file): {printable(name): (table.rows, table.sha256) for name, table in facts.digests.items()}
+        for facts in run.found.databases
+    }
+    return sorted(
+        file
+        for file in digests.keys() | known.digests.keys()
+        if digests.get(file) != known.digests.get(file) or tables.get(file) != known.tables.get(file)
+    )
 
 
 def as_observation(problem: Problem) -> Observation:

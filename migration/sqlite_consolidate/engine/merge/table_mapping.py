@@ -15,6 +15,7 @@ from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted, named
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema import Column, Schema, Table
@@ -283,22 +284,35 @@ def column_differences(move: Move) -> list[Difference]:
 
 def differences(move: Move) -> list[Finding]:
     """State where the target's declaration differs from the source's: columns, and indexes without a counterpart."""
-    columns: dict[str, list[str]] = {}
-    for difference in column_differences(move):
+    others = {"further-column": list(move.constant), "index-lost": _lost_indexes(move)}
+    return findings_of_differences(move.subject, move.into.name, column_differences(move), others)
+
+
+def findings_of_differences(
+    subject: str, into: str, differing: Iterable[Difference], others: Mapping[str, list[str]] | None = None
+) -> list[Finding]:
+    """Return a finding for each kind of differences of one table.
+
+    Args:
+        subject: ``file:table``.
+        into: The table of the target.
+        differing: Those of its columns.
+        others: Id of a finding about something else, to the names that it names.
+    """
+    columns: dict[str, list[str]] = dict(others or {})
+    for difference in differing:
         id = difference.lost or "column-differs"
         label = difference.column if id == "not-null-lost" else f"{difference.column} ({difference.change})"
         columns.setdefault(id, []).append(label)
-    columns["further-column"] = list(move.constant)
-    columns["index-lost"] = _lost_indexes(move)
-    return [_difference(move, id, columns[id]) for id in _DIFFERENCES if columns.get(id)]
+    return [_difference(subject, into, id, columns[id]) for id in _DIFFERENCES if columns.get(id)]
 
 
-def _difference(move: Move, id: str, names: list[str]) -> Finding:
+def _difference(subject: str, into: str, id: str, names: list[str]) -> Finding:
     """Return one finding for all columns, or indexes, of a table that differ in the same way."""
     noun, has, have, fact = _DIFFERENCES[id]
     most = len(names) if id in _NAMED_IN_FULL else _MOST_NAMED
     number = f"{counted(len(names), noun, 'indexes' if noun == 'index' else '')} {has if len(names) == 1 else have}"
-    return Finding.of(id, move.subject, f"{number} {fact} {move.into.name}: {named(names, most)}.", count=len(names))
+    return Finding.of(id, subject, f"{number} {fact} {into}: {named(names, most)}.", count=len(names))
 
 
 def _lost_indexes(move: Move) -> list[str]:

@@ -129,14 +129,17 @@ class RunRequest:
     @property
     def estimates(self) -> dict[str, float | None]:
         """Stage id to the seconds that the plan expects of it, None where it expects none."""
-        if self.plan is None:
-            return {}
-        stated = self.plan.estimates
-        return {
-            stages.BACKUP.id: stated.backup or None,
-            stages.SCHEMA.id: stated.schema_ or None,
-            stages.TRANSFER.id: sum(source.estimate or 0.0 for source in self.plan.sources) or None,
-            stages.REFERENCES.id: stated.references or None,
-            stages.SMOKE.id: stated.smoke or None,
-            stages.ARCHIVE.id: stated.archive or None,
-        }
+        return estimates_of(self.plan) if self.plan else {}
+
+
+def estimates_of(plan: Plan) -> dict[str, float | None]:
+    """Return the id of each stage that can be estimated to the seconds that a plan expects of it, None without any."""
+    stated = plan.estimates
+    return {
+        stages.BACKUP.id: stated.backup or None,
+        stages.SCHEMA.id: stated.schema_ or None,
+        stages.TRANSFER.id: sum(source.estimate or 0.0 for source in plan.sources) or None,
+        stages.REFERENCES.id: stated.references or None,
+        stages.SMOKE.id: stated.smoke or None,
+        stages.ARCHIVE.id: stated.archive or None,
+    }

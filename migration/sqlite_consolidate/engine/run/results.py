@@ -56,12 +56,14 @@ class Rehearsal:
         run: Its id, which is the name of its folder among the reports.
         finished: When it ended.
         digests: Content digest of each database that it copied, by the path inside the workspace.
+        tables: Rows and digest of each of their tables, likewise.
         seconds: Time that each stage took, by its id.
     """
 
     run: str
     finished: datetime
     digests: dict[str, str]
+    tables: dict[str, dict[str, tuple[int, str]]]
     seconds: dict[str, float]
 
 

@@ -30,7 +30,9 @@ def contradictions_of_applications(plan: Plan, record: Record) -> Iterator[_Pair
     """Yield each place where a record of an application contradicts the plan or the entries of its criterion."""
     tests = {printable(test.name): test for test in plan.smoke}
     passed = {entry.criterion for entry in record.criteria if entry.outcome is Outcome.PASSED}
-    names = {application.name for application in record.smoke}
+    listed = [application.name for application in record.smoke]
+    names = set(listed)
+    yield from ((f"smoke: {name}", "listed once", "listed again") for name in names if listed.count(name) > 1)
     for name in tests:
         if f"{SMOKE}{name}" in passed and name not in names:
             yield f"smoke: {name}", "listed", "missing"

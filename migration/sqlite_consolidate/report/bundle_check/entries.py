@@ -10,7 +10,10 @@ from sqlite_consolidate.observation import Observation, Outcome, Relation, not_r
 from sqlite_consolidate.report.bundle_check.applications import contradictions_of_applications
 from sqlite_consolidate.report.bundle_check.attempts import contradictions_of_attempts
 from sqlite_consolidate.report.bundle_check.demanded import absent_moves, absent_sources, demands
+from sqlite_consolidate.report.bundle_check.fact import as_text
 from sqlite_consolidate.report.bundle_check.files import agreement, unjudged
+from sqlite_consolidate.report.bundle_check.findings import contradictions_of_levels
+from sqlite_consolidate.report.bundle_check.recomputed import NOT_COMPARED, Recomputed
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from sqlite_consolidate.report.file_names import PLAN
 from sqlite_consolidate.report.formatting import known_criterion
@@ -31,15 +34,24 @@ def consistent(told: BundleContents) -> list[Observation]:
         return [unjudged()]
     passed = [entry for entry in record.criteria if entry.outcome is Outcome.PASSED]
     related = [(entry, _relation(entry, told, record)) for entry in passed]
+    recomputed = Recomputed.of(told.plan, told, record) if told.plan and _is_complete(told, record) else None
     wrong = [*_contradictions(related, record), *_other_digests(passed, told, record)]
-    wrong += [agreement(subject, expected, observed) for subject, expected, observed in _of_lists(told, record)]
-    return [*(wrong or [_compared(related)]), *_change(told, record), *_missing(told, record)]
+    pairs = [*_of_lists(told, record), *(recomputed.contradictions() if recomputed else ())]
+    wrong += [agreement(subject, expected, observed) for subject, expected, observed in dict.fromkeys(pairs)]
+    return [*(wrong or [_compared(related)]), *_change(told, record), *_missing(told, record, recomputed)]
+
+
+def _is_complete(told: BundleContents, record: Record) -> bool:
+    """Whether it is known what there has to be: not of other releases, nor of a run that failed."""
+    accepted = record.mode.is_consolidation and record.verdict == "accepted" and not record.already
+    return accepted and told.of_this_release
 
 
 def _of_lists(told: BundleContents, record: Record) -> Iterator[tuple[str, str, str]]:
-    """Yield what contradicts itself in the lists of applications and of earlier runs, as this release writes them."""
+    """Yield what contradicts itself in the lists of applications, runs and findings, as this release writes them."""
     if told.of_this_release:
         yield from contradictions_of_attempts(record)
+        yield from contradictions_of_levels(record)
         if told.plan is not None:
             yield from contradictions_of_applications(told.plan, record)
 
@@ -91,12 +103,6 @@ def _digests(record: Record) -> set[str]:
     return {database.digest for database in databases if database.digest} | set(map(_as_text_of_schema_1, tables))
 
 
-def _as_text(content: TableContent) -> str:
-    """Return rows and digest as entries write them; an empty table has no digest to show."""
-    rows = counted(content.rows, "row")
-    return f"{rows}, {content.digest}" if content.rows else rows
-
-
 def _as_text_of_schema_1(content: TableContent) -> str:
     return f"{content.rows} rows, {content.digest}"
 
@@ -118,8 +124,8 @@ def _other_digests(passed: list[Evidence], told: BundleContents, record: Record)
         for criterion in ("backup-digest", "no-late-writes", "restored-exact")
     }
     after = record.target.contents.get("after", {}) if record.target else {}
-    as_text = _as_text if told.schema == SCHEMA else _as_text_of_schema_1
-    known["final-digest"] = {f"target: {table}": as_text(content) for table, content in after.items()}
+    text_in = as_text if told.schema == SCHEMA else _as_text_of_schema_1
+    known["final-digest"] = {f"target: {table}": text_in(content) for table, content in after.items()}
     for entry in passed:
         expected = known.get(entry.criterion, {}).get(entry.subject)
         if expected and entry.observed != expected:
@@ -138,18 +144,17 @@ def _change(told: BundleContents, record: Record) -> list[Observation]:
     ]
 
 
-def _missing(told: BundleContents, record: Record) -> list[Observation]:
+def _missing(told: BundleContents, record: Record, recomputed: Recomputed | None) -> list[Observation]:
     """Observe what has to be there; what other releases demanded is not known, nor what a run that failed reached."""
-    complete = record.mode.is_consolidation and record.verdict == "accepted" and not record.already
-    if not complete or not told.of_this_release:
-        return []
-    if told.plan is None:
-        return [agreement(PLAN, "a plan of format 1", "none, or one with a mistake")]
+    if told.plan is None or recomputed is None:
+        lacks_plan = told.plan is None and _is_complete(told, record)
+        return [agreement(PLAN, "a plan of format 1", "none, or one with a mistake")] if lacks_plan else []
     subjects: defaultdict[str, list[str]] = defaultdict(list)
     for entry in record.criteria:
         if entry.outcome is Outcome.PASSED:
             subjects[entry.criterion].append(entry.subject)
     demanded = list(demands(told.plan, record))
+    demanded += dict.fromkeys(demand for demand in recomputed.demands() if demand not in demanded)
     absent = [
         agreement(f"{demand.criterion}: {demand.subject}", "a passed entry", "missing")
         for demand in demanded
@@ -158,4 +163,8 @@ def _missing(told: BundleContents, record: Record) -> list[Observation]:
     absent += [agreement(f"sources: {file}", "listed", "missing") for file in absent_sources(told.plan, record)]
     absent += [agreement(f"moves: {table}", "listed", "missing") for table in absent_moves(told.plan, record)]
     present = counted(len(demanded), "entry", "entries")
-    return absent or [Observation(PLAN, "each entry that it demands", f"{present}, none missing", holds=True)]
+    unrepeated = f"not compared, because nothing in the evidence repeats it: {'; '.join(NOT_COMPARED)}"
+    return [
+        Observation(f"{PLAN}: what only it says", "named", unrepeated, holds=True),
+        *(absent or [Observation(PLAN, "each entry that it demands", f"{present}, none missing", holds=True)]),
+    ]

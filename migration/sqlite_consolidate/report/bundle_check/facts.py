@@ -1,0 +1,208 @@
+"""Give what the entries of an accepted consolidation have to say of its databases, by its record and its plan."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.backup.archive import archived_name
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
+from sqlite_consolidate.engine.backup.ledger import RECORDED
+from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.report.bundle_check.fact import BYTES_AND_DIGEST, Fact, as_text, contents_of
+from sqlite_consolidate.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.plan.model import Plan, TableMap
+    from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
+
+NOTHING_WRONG = "no problem"
+"""What the entries of the preflight expect that only count what was looked at."""
+_HEADER = ("user_version", "application_id", "encoding")
+
+
+def facts_of_databases(plan: Plan, record: Record) -> Iterator[Fact]:
+    """Yield what each entry about databases, their tables and their rows has to say."""
+    yield from _of_preflight(plan, record)
+    yield from _of_copies(plan, record)
+    yield from _of_moves(plan, record)
+    yield from _of_target(plan, record)
+    yield from _of_archives(record)
+    yield from _of_record(plan, record)
+    if record.mode is Mode.REHEARSAL:
+        yield from _of_rollback(plan, record)
+
+
+def present(record: Record) -> list[DatabaseRecord]:
+    """Return the databases that were there before the run."""
+    return [database for database in (record.target, *record.sources) if database and database.size is not None]
+
+
+def stamp_of(record: Record) -> str:
+    """Return the time in the id of a run, by which its backup set and its archives are named."""
+    return record.run.partition("-")[0]
+
+
+def tables_after(record: Record) -> dict[str, TableContent]:
+    """Return what the target holds afterwards, by names without case, but for the history."""
+    tables = contents_of(record.target, "after")
+    tables.pop(HISTORY, None)
+    return tables
+
+
+def map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
+    """Return the table map of the plan that a move follows."""
+    return next(
+        (
+            table_map
+            for source in plan.sources
+            if source.name == move.source
+            for table_map in source.tables
+            if folded(table_map.name) == folded(move.table)
+        ),
+        None,
+    )
+
+
+def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
+    yield Fact("plan-valid", record.plan["path"], "no mistake")
+    known = {database.file: database for database in present(record)}
+    for file in dict.fromkeys([plan.target, *(source.file for source in plan.sources)]):
+        if database := known.get(file):
+            tables = contents_of(database, "live").values()
+            observed = f"{counted(len(tables), 'table')}, {counted(sum(table.rows for table in tables), 'row')}"
+            yield Fact("sources-readable", file, "every table is read", observed)
+            yield Fact("integrity-before", file, "integrity_check: ok")
+        else:
+            yield Fact("sources-readable", file, NOTHING_WRONG, "absent: the plan allows that")
+    for source in record.sources:
+        tables = contents_of(source, "live").values()
+        observed = f"{counted(len(tables), 'table')}: each is moved, is left with a reason, or has no row"
+        yield Fact("nothing-left-behind", source.file, NOTHING_WRONG, observed)
+    yield from _of_plan(plan, record, len(known))
+    if plan.require_rehearsal is not None and record.mode is Mode.MIGRATE:
+        expected = f"one that is at most {plan.require_rehearsal / 3600:g} h old"
+        yield Fact("rehearsed", record.plan["path"], expected, _rehearsals(plan.require_rehearsal, record), True)  # noqa: FBT003
+
+
+def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
+    observed = f"open files and locks of {counted(databases, 'database')} examined"
+    if unseen := sum(finding.count for finding in record.findings if finding.id == "processes-unexamined"):
+        observed += f"; {counted(unseen, 'process', 'processes')} of other users could not be examined"
+    yield Fact("no-other-process", plan.name, NOTHING_WRONG, observed)
+    yield Fact("space", "folders of backups and databases", NOTHING_WRONG, "each can be written")
+    if record.moves:
+        maps = f"{counted(len(record.moves), 'table map')} compared column by column, and tried"
+        yield Fact("values-fit", plan.name, NOTHING_WRONG, maps)
+        tables = counted(len({folded(move.into) for move in record.moves}), "table")
+        yield Fact("keys-free", plan.name, NOTHING_WRONG, f"keys of {tables} looked up in all sources and the target")
+    if plan.references or plan.inserts:
+        references, inserts = counted(len(plan.references), "reference"), counted(len(plan.inserts), "insertion")
+        places = f"{references} and {inserts}: each place is found"
+        yield Fact("references-found", plan.name, NOTHING_WRONG, places)
+
+
+def _rehearsals(limit: float, record: Record) -> str:
+    """Return a pattern of what is said of a rehearsal that was recent enough, by the earlier runs that are listed."""
+    recent = [
+        re.escape(f"{attempt.run} passed at {attempt.finished}")
+        for attempt in record.attempts
+        if attempt.mode is Mode.REHEARSAL and attempt.verdict == "accepted"
+        if _age(attempt.finished, record.started) <= timedelta(seconds=limit)
+    ]
+    words = " on these very databases; its report agrees with itself, which does not prove who made it"
+    return f"({'|'.join(recent) or 'no rehearsal'}){re.escape(words)}"
+
+
+def _age(moment: str, now: str) -> timedelta:
+    try:
+        return datetime.fromisoformat(now) - datetime.fromisoformat(moment)
+    except (ValueError, TypeError):  # no time, or one without its zone
+        return timedelta.max
+
+
+def _of_copies(plan: Plan, record: Record) -> Iterator[Fact]:
+    for database in present(record):
+        yield Fact("backup-complete", database.file, BYTES_AND_DIGEST, is_pattern=True)
+        yield Fact("backup-digest", database.file, database.digest)
+        if plan.dump:
+            yield Fact("dump-reloads", f"databases/{database.name}.sql", database.digest)
+
+
+def _of_moves(plan: Plan, record: Record) -> Iterator[Fact]:
+    after = tables_after(record)
+    by_target: dict[str, list[MoveRecord]] = {}
+    for move in record.moves:
+        by_target.setdefault(move.into, []).append(move)
+        yield _arrived(move)
+        table_map = map_of(plan, move)
+        if table_map and table_map.rows is not None:
+            yield Fact("rows-as-stated", move.subject, counted(table_map.rows, "row"), counted(move.rows, "row"))
+            yield Fact("rows-expected", move.subject, counted(table_map.rows, "row"), counted(move.rows, "row"))
+    for into, moves in by_target.items():
+        if content := after.get(folded(into)):
+            yield Fact("rows-counted", f"target: {into}", counted(content.rows, "row"))
+            yield _exact(plan, moves, content)
+
+
+def _arrived(move: MoveRecord) -> Fact:
+    settled = f" ({move.skipped} not moved, {move.replaced} replaced, as the plan says)"
+    expected = f"{counted(move.rows, 'row')}{settled if move.skipped or move.replaced else ''}"
+    observed = rf"{counted(move.arrived or 0, 'row')} arrived in \d+\.\d\d s"
+    return Fact("rows-counted", f"{move.subject} -> {move.into}", expected, observed, is_pattern=True)
+
+
+def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:
+    """State what the table holds; where rowids may change, they are no part of the digest of what was moved."""
+    subject = f"{moves[0].into} <- {', '.join(move.subject for move in moves)}"
+    maps = [map_of(plan, move) for move in moves]
+    if any(table_map and table_map.rowids == "renumber" for table_map in maps):
+        digest = ", [0-9a-f]{64}" if content.rows else ""
+        return Fact("rows-exact", subject, f"{counted(content.rows, 'row')}{digest}", is_pattern=True)
+    return Fact("rows-exact", subject, as_text(content))
+
+
+def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
+    after, target = tables_after(record), record.target
+    yield Fact("schema-as-planned", "target: tables", str(len(after)))
+    yield Fact("final-digest", "target: tables", str(len(after)))
+    yield Fact("integrity", "target: integrity_check", "ok")
+    yield Fact("committed", plan.target, stamp_of(record))
+    for name, content in after.items():
+        yield Fact("final-digest", f"target: {name}", as_text(content))
+    if target is None or target.size is None:
+        return
+    receiving = {folded(move.into) for move in record.moves} | {HISTORY}
+    for name, content in contents_of(target, "live").items():
+        if name not in receiving:
+            yield Fact("neighbours-unchanged", name, as_text(content))
+    yield from (Fact("neighbours-unchanged", f"target: {name}", target.versions.get(name, "")) for name in _HEADER)
+
+
+def _of_archives(record: Record) -> Iterator[Fact]:
+    for source in record.sources:
+        archive = record.archive.get(source.file, archived_name(source.file, stamp_of(record)))
+        old, new = (file.rpartition("/")[2] for file in (source.file, archive))
+        yield Fact("archived", source.file, f"{old} is gone; {new} is there; beside them: nothing")
+        yield Fact("archive-restorable", archive, source.digest)
+        yield Fact("no-late-writes", source.file, source.digest)
+
+
+def _of_record(plan: Plan, record: Record) -> Iterator[Fact]:
+    folder = record.backup_set or f"{plan.backups}/{plan.name}-{stamp_of(record)}"
+    yield from (Fact("record-written", f"{folder}/{name}", "written") for name in DOCUMENTS)
+    yield Fact("record-written", "ledger", RECORDED)
+
+
+def _of_rollback(plan: Plan, record: Record) -> Iterator[Fact]:
+    databases = present(record)
+    yield from (Fact("restored-exact", database.file, database.digest) for database in databases)
+    gone = [*record.archive.values()]
+    if record.target is None or record.target.size is None:
+        gone.append(plan.target)
+    yield from (Fact("restored-exact", file, "no such file") for file in gone)

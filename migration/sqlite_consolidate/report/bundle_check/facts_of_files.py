@@ -1,0 +1,206 @@
+"""Give what the entries of an accepted consolidation have to say of its schema and its code, by the bundle's files."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.compare_structure import shape
+from sqlite_consolidate.engine.code.source_files import is_python
+from sqlite_consolidate.engine.merge.source_ddl import made_by
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema import Schema, read
+from sqlite_consolidate.engine.sqlite.sql import folded, with_name, without_end
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.plan.ddl import trial, without_rows
+from sqlite_consolidate.report.bundle import statements_of
+from sqlite_consolidate.report.bundle_check.fact import BYTES_AND_DIGEST, Fact
+from sqlite_consolidate.report.bundle_check.facts import NOTHING_WRONG, tables_after
+from sqlite_consolidate.text import counted, one_line, printable
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.report.bundle_check.parse import BundleContents
+    from sqlite_consolidate.report.evidence import Record
+else:
+    from sqlite_utils.utils import sqlite3
+
+_DIFF = re.compile(r"^--- a/(.*)\n\+\+\+ b/\1\n@@ ", re.MULTILINE)
+_CREATES = re.compile(r"CREATE (?:UNIQUE )?(TABLE|VIRTUAL TABLE|INDEX|TRIGGER|VIEW)\b")
+
+_Pair = tuple[str, str, str]
+
+
+@dataclass
+class Statements:
+    """What a run has created in the target, as ``sql.log`` has it.
+
+    Attributes:
+        creating: Kind of what is created, in small letters, to the statements.
+        again: Number of triggers that were dropped for the copy, and created again.
+    """
+
+    creating: dict[str, list[str]] = field(default_factory=dict)
+    again: int = 0
+
+    @classmethod
+    def of(cls, told: BundleContents) -> Statements:
+        """Return those of a bundle."""
+        statements = cls()
+        for text in statements_of(told.bundle.text("sql.log")):
+            if match := _CREATES.match(text):
+                statements.creating.setdefault(match[1].lower(), []).append(_bare(text))
+            statements.again += text.startswith("DROP TRIGGER ")
+        return statements
+
+    @property
+    def number(self) -> int:
+        """How many statements the preflight has tried."""
+        return sum(map(len, self.creating.values())) - self.again
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The tables that were created, as far as SQLite can make them again in an empty database in memory.
+
+        Nothing but tables is made, and none from rows. A text with an escape may stand for another one.
+        """
+        con = open_memory()
+        try:
+            con.set_authorizer(without_rows)
+            for statement in self.creating.get("table", ()):
+                if "\\" not in statement:
+                    with contextlib.suppress(sqlite3.Error, sqlite3.Warning, ValueError):
+                        con.execute(statement)
+            con.set_authorizer(None)
+            return read(con)
+        finally:
+            con.close()
+
+
+def _bare(statement: str) -> str:
+    """Return a statement without what may end it: a semicolon, space and comments."""
+    return without_end(statement.rstrip().removesuffix(";"))
+
+
+def rewritten_files(told: BundleContents) -> list[str] | None:
+    """Return the code files that ``code.diff`` changes; None where one has a name that git writes in quotes."""
+    text = told.bundle.files.get("code.diff", b"").decode("utf-8", "surrogateescape")
+    if re.search(r'^--- "', text, re.MULTILINE):
+        return None
+    return [printable(name.removesuffix("\t")) for name in _DIFF.findall(text)]
+
+
+def facts_of_files(plan: Plan, record: Record, told: BundleContents, statements: Statements) -> Iterator[Fact]:
+    """Yield what each entry about schema, code, logs and applications has to say."""
+    yield from _of_schema(plan, record, statements)
+    yield from _of_code(plan, record, told)
+    if plan.scan.paths:
+        yield Fact("no-stale-references", "scanned files", "none names an old database", _scanned(record), True)  # noqa: FBT003
+    if plan.logs.files:
+        observed = r"\d+ files and \d+ new lines read, none matches(; .*)?"
+        expected = f"no new line matches {one_line(plan.logs.errors)}"
+        yield Fact("logs-clean", ", ".join(plan.logs.files), expected, observed, is_pattern=True)
+    yield from _of_applications(plan, record)
+
+
+def contradictions_of_statements(plan: Plan, record: Record, statements: Statements) -> Iterator[_Pair]:
+    """Yield what the entries of indexes, triggers and views, or the plan, have otherwise than ``sql.log``."""
+    passed = [entry for entry in record.criteria if entry.outcome is Outcome.PASSED]
+    texts = {
+        criterion: Counter(_bare(entry.expected) for entry in passed if entry.criterion == criterion)
+        for criterion in ("indexes-created", "triggers-in-place")
+    }
+    created = Counter(statements.creating.get("index", ()))
+    for statement in (created - texts["indexes-created"]).elements():
+        yield "indexes-created: as in sql.log", statement, "missing"
+    for statement in (texts["indexes-created"] - created).elements():
+        yield "indexes-created: as in sql.log", "missing", statement
+    late = Counter([*statements.creating.get("trigger", ()), *statements.creating.get("view", ())])
+    for statement in (late - texts["triggers-in-place"]).elements():
+        yield "triggers-in-place: as in sql.log", statement, "missing"
+    yield from _planned(plan, record, statements)
+
+
+def _planned(plan: Plan, record: Record, statements: Statements) -> Iterator[_Pair]:
+    """Yield each table and index of the plan's ``create`` texts that was not created."""
+    before = {folded(table) for table in (record.target.rows if record.target else ())}
+    made: set[str] = set()
+    for name, text in _texts(plan, record):
+        if folded(printable(name)) in before or not text or trial(text, name):
+            made.add(folded(name))
+            continue
+        for planned in made_by(text):
+            wanted = [_bare(printable(planned.sql))]
+            if planned.kind == "index":
+                wanted.append(_bare(printable(with_name(planned.sql, f"{planned.table}_{planned.name}"))))
+            elif planned.kind != "table" or folded(name) in made:
+                continue
+            if not set(wanted) & set(statements.creating.get(planned.kind, ())):
+                yield f"plan.toml: create of {printable(name)}: as in sql.log", wanted[0], "missing"
+        made.add(folded(name))
+
+
+def _texts(plan: Plan, record: Record) -> Iterator[tuple[str, str]]:
+    """Yield each table that the plan names with its ``create`` text, in the order in which they are made."""
+    known = {source.name for source in record.sources}
+    required = {folded(table.name): table.create for table in plan.tables}
+    for source in plan.in_order:
+        for table_map in source.tables if source.name in known else ():
+            yield table_map.into, table_map.create or required.get(folded(table_map.into), "")
+    yield from ((table.name, table.create) for table in plan.tables)
+
+
+def _of_schema(plan: Plan, record: Record, statements: Statements) -> Iterator[Fact]:
+    if statements.number:
+        tried = f"{counted(statements.number, 'statement')} tried on an empty copy of the target's schema"
+        yield Fact("names-free", plan.name, NOTHING_WRONG, tried)
+    for name in dict.fromkeys(name for name, _ in _texts(plan, record)):
+        if table := statements.schema.table(name):
+            yield Fact("tables-created", name, printable(shape(table)))
+
+
+def _of_code(plan: Plan, record: Record, told: BundleContents) -> Iterator[Fact]:
+    private = "readable by the operator alone"
+    yield Fact("backup-complete", "permissions of the backup set", private)
+    for reference in plan.references:
+        expected = one_line(f"{reference.replace} instead of {reference.find}")
+        observed = r"replaced \(line \d+(, \d+)*\)"
+        yield Fact("references-updated", reference.file, expected, observed, is_pattern=True)
+    texts = {entry.subject: entry.expected for entry in record.criteria if entry.criterion == "backup-complete"}
+    saved = {file: re.fullmatch(BYTES_AND_DIGEST, text) for file, text in texts.items()}
+    for file in rewritten_files(told) or ():
+        yield Fact("backup-complete", file, BYTES_AND_DIGEST, is_pattern=True)
+        if is_python(file):
+            yield Fact("code-compiles", file, "compiles")
+        if record.mode is Mode.REHEARSAL and (match := saved.get(file)):
+            yield Fact("restored-exact", file, match["digest"])
+
+
+def _scanned(record: Record) -> str:
+    """Return a pattern of what was scanned: what is only listed is counted, and each is a finding."""
+    counts: Counter[str] = Counter()
+    for finding in record.findings:
+        counts[finding.id] += finding.count
+    words = (
+        ("mention-in-documentation", "{} mentions in documentation"),
+        ("mention-exempt", "{} mentions that the plan exempts"),
+        ("not-scanned", "{} files not read: too large"),
+    )
+    listed = "".join(f"; {text.format(counts[id])}" for id, text in words if counts[id])
+    return rf"\d+ files read, none does{re.escape(listed)}"
+
+
+def _of_applications(plan: Plan, record: Record) -> Iterator[Fact]:
+    unchanged = rf"{len(tables_after(record))} tables, \d+ databases as before"
+    yield Fact("no-side-effects", "databases", unchanged, is_pattern=True)
+    if writers := ", ".join(re.escape(one_line(test.name)) for test in plan.smoke if test.writes):
+        observed = rf"\d+ changes? by {writers}, on copies that are gone"
+        yield Fact("no-side-effects", "writes = true", "changes copies only", observed, is_pattern=True)

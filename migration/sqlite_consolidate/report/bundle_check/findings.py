@@ -1,0 +1,88 @@
+"""Check that the findings of a record are those that its own facts give, with the level of their kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.checks.preflight import left_behind
+from sqlite_consolidate.engine.merge.table_mapping import Difference, findings_of_differences
+from sqlite_consolidate.findings import LEVELS, Finding, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.report.evidence import Record
+
+_OF_COLUMNS = ("not-null-lost", "default-lost", "key-lost", "column-differs")
+_SETTLED = ("rows-skipped", "rows-not-moved", "rows-replaced")
+
+_Pair = tuple[str, str, str]
+
+
+def contradictions_of_levels(record: Record) -> Iterator[_Pair]:
+    """Yield each finding that is not of the level of its kind."""
+    for finding in record.findings:
+        subject = f"findings: {finding.id}"
+        level = LEVELS.get(finding.id)
+        if level is None:
+            yield subject, "a kind that this release knows", "none"
+        elif finding.level != level:
+            yield f"{subject}: level", level, finding.level
+
+
+def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
+    """Yield each finding of a consolidation that follows from its plan and record and is not there, or is another."""
+    forgotten, left = _left(plan, record)
+    for subject in forgotten:
+        yield f"nothing-left-behind: {subject}", "moved, left with a reason, or without a row", "none of these"
+    absent = [
+        Finding.of("source-absent", source.file, "absent, and optional in the plan; nothing is moved from it.")
+        for source in plan.in_order
+        if source.name not in {known.name for known in record.sources}
+    ]
+    known = joined([*left, *absent, *_differences(record)])
+    yield from _compared(known, record, ("rows-left", "source-absent", *_OF_COLUMNS))
+    yield from _settled(record)
+
+
+def _left(plan: Plan, record: Record) -> tuple[list[str], list[Finding]]:
+    """Return the tables that the plan forgets, and a finding for each that it leaves."""
+    rows = {source.name: source.rows for source in record.sources}
+    looked = [left_behind(source, rows[source.name]) for source in plan.sources if source.name in rows]
+    forgotten = [problem.subject for problems, _ in looked for problem in problems]
+    return forgotten, [finding for _, findings in looked for finding in findings]
+
+
+def _differences(record: Record) -> list[Finding]:
+    by_subject: dict[str, list[Difference]] = {}
+    for each in record.differences:
+        difference = Difference(each.subject, each.column, each.what, each.source, each.target)
+        by_subject.setdefault(each.subject, []).append(difference)
+    into = {move.subject: move.into for move in record.flow}
+    return [
+        finding
+        for subject, differing in by_subject.items()
+        for finding in findings_of_differences(subject, into.get(subject, ""), differing)
+    ]
+
+
+def _compared(known: Iterable[Finding], record: Record, ids: tuple[str, ...]) -> Iterator[_Pair]:
+    texts = {_text(finding) for finding in known}
+    listed = {_text(finding) for finding in record.findings if finding.id in ids}
+    for text in sorted(texts - listed):
+        yield "findings", text, "missing"
+    for text in sorted(listed - texts):
+        yield "findings", "none that the record gives no cause for", text
+
+
+def _text(finding: Finding) -> str:
+    return f"{finding.id} ({finding.count}): {finding.sentence}"
+
+
+def _settled(record: Record) -> Iterator[_Pair]:
+    """Yield a contradiction where rows were settled and no finding says so, or the other way round."""
+    settled = sum(move.skipped + move.replaced for move in record.moves)
+    listed = sum(finding.count for finding in record.findings if finding.id in _SETTLED)
+    if bool(settled) != bool(listed):
+        yield f"findings: {', '.join(_SETTLED)}", f"of {settled} rows", f"of {listed} rows"

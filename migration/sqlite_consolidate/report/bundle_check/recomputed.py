@@ -1,0 +1,147 @@
+"""Check that the entries of an accepted consolidation say what the facts of its own bundle give."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.bundle_check.demanded import Demand
+from sqlite_consolidate.report.bundle_check.excuses import excuses
+from sqlite_consolidate.report.bundle_check.fact import Fact, as_printed, text_of
+from sqlite_consolidate.report.bundle_check.facts import facts_of_databases
+from sqlite_consolidate.report.bundle_check.facts_of_files import (
+    Statements,
+    contradictions_of_statements,
+    facts_of_files,
+    rewritten_files,
+)
+from sqlite_consolidate.report.bundle_check.findings import contradictions_of_findings
+from sqlite_consolidate.report.bundle_check.record import contradictions_of_record
+from sqlite_consolidate.report.bundle_check.shapes import contradictions_of_size, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.engine.run.run_log import Evidence
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.report.bundle_check.parse import BundleContents
+    from sqlite_consolidate.report.evidence import Record
+
+NOT_COMPARED = (
+    "priority, risk, reason and optional of sources that were there",
+    "columns, and create where the target had the table",
+    "index_clash, deadline and record_copy",
+    "code of [[insert]]",
+    "paths and exempt of [scan]",
+    "errors where there was no log",
+    "require_rehearsal of a rehearsal",
+    "answers, path and interpreter of [[smoke]]",
+)
+"""What of a plan no entry of its run repeats, so that another text of it contradicts nothing."""
+_WITH_OTHERS = ("indexes-created", "triggers-in-place", "final-digest", "space", "tables-created")
+_A_REASON = "a reason that the plan gives"
+
+_Pair = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """What the entries of an accepted consolidation have to be.
+
+    Attributes:
+        plan: As evidence has its texts.
+        told: The bundle.
+        record: What its evidence says of the run.
+        statements: What ``sql.log`` says was created.
+        facts: What each entry has to say.
+        excuses: Entries that may say that nothing was demanded.
+    """
+
+    plan: Plan
+    told: BundleContents
+    record: Record
+    statements: Statements
+    facts: tuple[Fact, ...]
+    excuses: tuple[Fact, ...]
+
+    @classmethod
+    def of(cls, plan: Plan, told: BundleContents, record: Record) -> Recomputed:
+        """Compute it from a bundle."""
+        printed, statements = as_printed(plan), Statements.of(told)
+        facts = (*facts_of_databases(printed, record), *facts_of_files(printed, record, told, statements))
+        allowed = tuple(excuses(printed, record, told, statements))
+        return cls(printed, told, record, statements, facts, allowed)
+
+    def demands(self) -> list[Demand]:
+        """Return what has to be there, but for what rightly says that nothing was demanded."""
+        excused = {entry.criterion for entry in self._with(Outcome.NOT_REQUIRED) if self._is_excused(entry)}
+        return [Demand(fact.criterion, fact.subject) for fact in self.facts if fact.criterion not in excused]
+
+    def contradictions(self) -> Iterator[_Pair]:
+        """Yield each place where an entry, a finding or a list of the record is not what the others give."""
+        for entry in self._with(Outcome.PASSED):
+            yield from self._contradiction(entry)
+        for entry in self._with(Outcome.NOT_REQUIRED):
+            if not self._is_excused(entry):
+                yield f"{entry.criterion}: {entry.subject}: not required", _A_REASON, entry.observed
+        yield from self._objects()
+        yield from contradictions_of_statements(self.told.plan or self.plan, self.record, self.statements)
+        yield from contradictions_of_record(self.plan, self.record)
+        yield from contradictions_of_size(self.record)
+        yield from contradictions_of_findings(self.plan, self.record)
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], list[Fact]]:
+        """The facts by criterion and subject."""
+        known: defaultdict[tuple[str, str], list[Fact]] = defaultdict(list)
+        for fact in self.facts:
+            known[fact.criterion, folded(fact.subject)].append(fact)
+        return dict(known)
+
+    def _of(self, entry: Evidence) -> list[Fact]:
+        """Return what an entry may say, nothing where that is not known."""
+        facts = self._known.get((entry.criterion, folded(entry.subject)), [])
+        shape = None if facts else shape_of(entry, self.record)
+        return [shape] if shape else facts
+
+    def _contradiction(self, entry: Evidence) -> Iterator[_Pair]:
+        subject, facts = f"{entry.criterion}: {entry.subject}: as the record has it", self._of(entry)
+        if not entry.examined:
+            yield subject, "something examined", "nothing"
+        if facts and not any(fact.fits(entry) for fact in facts):
+            yield subject, facts[0].text, text_of(entry)
+        elif not facts and self._knows_all(entry):
+            yield subject, "no such entry", text_of(entry)
+
+    def _knows_all(self, entry: Evidence) -> bool:
+        """Whether every subject of the entry's criterion is known."""
+        of_code = entry.criterion in ("backup-complete", "code-compiles", "restored-exact")
+        if of_code and rewritten_files(self.told) is None:
+            return False
+        return entry.criterion not in _WITH_OTHERS and not entry.criterion.startswith(SMOKE)
+
+    def _objects(self) -> Iterator[_Pair]:
+        """Yield each trigger and view that only one of the two looks at them has."""
+        before, after = (
+            {(entry.subject, entry.expected) for entry in self._with(Outcome.PASSED) if entry.criterion == criterion}
+            for criterion in ("triggers-in-place", "final-digest")
+        )
+        after = {(subject, sql) for subject, sql in after if ("final-digest", folded(subject)) not in self._known}
+        for subject, sql in sorted(before - after):
+            yield f"final-digest: {subject}: as in triggers-in-place", sql, "missing"
+        for subject, sql in sorted(after - before):
+            yield f"triggers-in-place: {subject}: as in final-digest", sql, "missing"
+
+    def _is_excused(self, entry: Evidence) -> bool:
+        return any(
+            fact.criterion == entry.criterion and fact.subject == entry.subject and fact.fits(entry)
+            for fact in self.excuses
+        )
+
+    def _with(self, outcome: Outcome) -> list[Evidence]:
+        return [entry for entry in self.record.criteria if entry.outcome is outcome]

@@ -1,0 +1,107 @@
+"""Check that the lists of a record of an accepted consolidation agree with each other and with its plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.backup.archive import archived_name
+from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.request import estimates_of
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.report.bundle_check.fact import as_text, contents_of
+from sqlite_consolidate.report.bundle_check.facts import map_of, present, stamp_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_consolidate.plan.model import Plan
+    from sqlite_consolidate.report.evidence import DatabaseRecord, Place, Record, TableContent
+
+_Pair = tuple[str, str, str]
+
+
+def contradictions_of_record(plan: Plan, record: Record) -> Iterator[_Pair]:
+    """Yield each place where databases, moves, archives or stages are not those of the plan or of each other."""
+    yield from _databases(plan, record)
+    for database in present(record):
+        yield from _copies(plan, database)
+    yield from _neighbours(record)
+    yield from _moves(plan, record)
+    yield from _names(plan, record)
+    estimates = estimates_of(plan)
+    for stage in record.stages:
+        if stage.estimate != estimates.get(stage.id):
+            yield f"stages: {stage.id}: estimate", str(estimates.get(stage.id)), str(stage.estimate)
+
+
+def _databases(plan: Plan, record: Record) -> Iterator[_Pair]:
+    files = {source.name: source.file for source in plan.sources}
+    for source in record.sources:
+        if files.get(source.name) != source.file:
+            yield f"sources: {source.name}: file", files.get(source.name, "no such source"), source.file
+        if source.size_after is not None or source.digest_after or source.rows_after:
+            yield f"sources: {source.name}: after", "archived", "there under its old name"
+    if record.target is not None and record.target.file != plan.target:
+        yield "target: file", plan.target, record.target.file
+
+
+def _copies(plan: Plan, database: DatabaseRecord) -> Iterator[_Pair]:
+    """Yield each table that a copy of a database has otherwise than the database itself."""
+    places: list[Place] = ["backup"]
+    places += ["dump"] if plan.dump else []
+    places += ["archive"] if database.name != "target" else []
+    live = contents_of(database, "live")
+    for place in places:
+        yield from _differing(f"{database.name}: contents: {place}", live, contents_of(database, place))
+
+
+def _neighbours(record: Record) -> Iterator[_Pair]:
+    """Yield each table that is another one afterwards, though nothing was moved into it."""
+    if record.target is None:
+        return
+    receiving = {folded(move.into) for move in record.moves} | {HISTORY}
+    before, after = (
+        {name: content for name, content in contents_of(record.target, place).items() if name not in receiving}
+        for place in _BEFORE_AND_AFTER
+    )
+    # A table that the plan requires, and that no source brings, is new and empty.
+    after = {name: content for name, content in after.items() if name in before or content.rows}
+    yield from _differing("target: contents: after", before, after)
+
+
+_BEFORE_AND_AFTER: tuple[Place, Place] = ("live", "after")
+
+
+def _differing(subject: str, wanted: dict[str, TableContent], contents: dict[str, TableContent]) -> Iterator[_Pair]:
+    for name in dict.fromkeys([*wanted, *contents]):
+        expected, observed = (
+            as_text(tables[name]) if name in tables else "no such table" for tables in (wanted, contents)
+        )
+        if expected != observed:
+            yield f"{subject}: {name}", expected, observed
+
+
+def _moves(plan: Plan, record: Record) -> Iterator[_Pair]:
+    """Yield each move that settled rows in a way that its policy does not know."""
+    for move in record.moves:
+        table_map = map_of(plan, move)
+        policy = table_map.on_conflict if table_map else "refuse"
+        settled = {
+            "skipped": (move.skipped, policy in ("skip-identical", "prefer-target")),
+            "replaced": (move.replaced, policy == "prefer-source"),
+        }
+        for name, (rows, is_allowed) in settled.items():
+            if rows and not is_allowed:
+                yield f"moves: {move.subject}: {name}", f"0 (on_conflict = {policy})", str(rows)
+
+
+def _names(plan: Plan, record: Record) -> Iterator[_Pair]:
+    stamp = stamp_of(record)
+    for source in record.sources:
+        name, listed = archived_name(source.file, stamp), record.archive.get(source.file, "missing")
+        if listed != name:
+            yield f"archive: {source.file}", name, listed
+    folder = f"{plan.backups}/{plan.name}-{stamp}"
+    if record.mode is Mode.MIGRATE and record.backup_set != folder:
+        yield "backup_set", folder, record.backup_set
