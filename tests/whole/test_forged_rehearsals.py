@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.report.rehearsals import last_rehearsal
-from tests.support.reports.forgery import entry_of, forge, moved_back
+from tests.support.reports.forgery import entry_of, forge, moved_back, read, seal_anew, write
 from tests.support.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ def _other_database(document: Any) -> None:
     document["sources"][0]["before"]["digest"] = "0" * 64
 
 
+def _other_name(document: Any) -> None:
+    document["sources"][0]["file"] = "OLD.db"
+
+
 def _rows_lost(document: Any) -> None:
     document["target"]["after"]["rows"]["tasks"] -= 1
 
@@ -135,6 +140,7 @@ def test_honest_rehearsal_counts_also_when_sealed_anew(rehearsed: Workspace, rep
         (_worded, "evidence-consistent"),
         (_table_unmentioned, "evidence-consistent"),
         (_other_database, "evidence-consistent"),
+        (_other_name, "evidence-consistent"),
         (_rows_lost, "counts-add-up"),
     ],
 )
@@ -148,6 +154,45 @@ def test_forged_rehearsal_does_not_count(
 
     assert (last.passed, last.unmet) == (None, unmet), last.refusal
     assert last.refusal.startswith(report(reports).name)
+    assert "(expected" not in last.refusal  # which the entry itself says of what the plan demands
+
+
+def test_rehearsal_whose_page_was_edited_does_not_count(tmp_path: Path) -> None:
+    """The page is drawn again as in the check of a bundle; without its page the report counts."""
+    workspace = small_workspace(tmp_path)
+    ran = workspace.forked("verify")
+    assert ran.exit == 0, ran.text
+    folder = report(workspace.reports)
+    files = read(folder)
+    edited = {**files, "audit.html": b"<script>alert(1)</script>"}
+    seal_anew(edited)
+    write(folder, edited)
+
+    assert last_rehearsal(asked(workspace, workspace.reports)).unmet == "files-agree"
+
+    forge(folder, lambda _document: None)
+    assert last_rehearsal(asked(workspace, workspace.reports)).passed is not None
+
+
+def test_digest_alone_does_not_make_a_changed_source_the_rehearsed_one(tmp_path: Path) -> None:
+    """Its digest is exchanged wherever the report has it, and the contents of its tables are those of before."""
+    workspace = small_workspace(tmp_path)
+    workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
+    workspace.edit("consolidation.toml", "  rows = 3\n", "")
+    assert workspace.run("verify").exit == 0
+    before = read_contents(workspace.root / "old.db").digest
+    workspace.execute("old.db", "INSERT INTO tasks VALUES ('d', 'four', 4.5, NULL)")
+    after = read_contents(workspace.root / "old.db").digest
+
+    forge(
+        report(workspace.reports),
+        lambda document: document.update(json.loads(json.dumps(document).replace(before, after))),
+    )
+
+    assert last_rehearsal(asked(workspace, workspace.reports)).passed is not None
+    ran = workspace.run("migrate")
+
+    assert (ran.exit, ran.failed) == (4, {"rehearsed"}), ran.text
 
 
 @pytest.mark.parametrize(
