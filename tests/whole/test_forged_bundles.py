@@ -890,6 +890,23 @@ def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
     assert found(tmp_path, dict(read_bundle(ran.folder).files)) == {}
 
 
+def test_honest_bundle_passes_where_no_table_is_moved(tmp_path: Path) -> None:
+    """Its headline says so, and criteria that have nothing to look at say why."""
+    workspace = small_workspace(tmp_path)
+    plan = workspace.plan.read_text()
+    source, references = plan.index("  [[source.table]]"), plan.index("[scan]")
+    left = '  [[source.leave]]\n  tables = ["*"]\n  reason = "none is needed"\n\n'
+    workspace.plan.write_text(plan[:source] + left + plan[references:])
+    workspace.edit("app/store.py", "old.db", "main.db")
+    workspace.edit("consolidation.toml", "from app.store import titles; print(len(titles()))", "print(3)")
+
+    ran = workspace.run("migrate")
+
+    assert ran.exit == 0, ran.text
+    assert ran.folder is not None
+    assert found(tmp_path, dict(read_bundle(ran.folder).files)) == {}
+
+
 def test_honest_bundle_of_a_rehearsal_passes(tmp_path: Path) -> None:
     """Its backup set is gone, and its rollback is demanded."""
     workspace: Workspace = small_workspace(tmp_path)

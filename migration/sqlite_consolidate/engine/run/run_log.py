@@ -67,6 +67,10 @@ class Evidence:
         return self.rows.text if self.rows else ""
 
 
+NO_TABLE_MOVED = "No table is moved."
+"""What the headline of a consolidation adds whose plan moves none."""
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """What one check came to.

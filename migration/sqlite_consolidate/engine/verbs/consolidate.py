@@ -32,7 +32,7 @@ from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.pipeline import in_words
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
-from sqlite_consolidate.engine.run.run_log import RolledBack
+from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, RolledBack
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -221,7 +221,7 @@ class Run(RunResults):
         self._preflight = examine(self, self._resources)
         self.log.note(*self.found.findings)
         if not self.found.moves:
-            self.log.tells_of = "No table is moved."
+            self.log.tells_of = NO_TABLE_MOVED
 
     def _back_up(self) -> None:
         """Copy databases, dumps and code files into a new backup set, and seal it."""
