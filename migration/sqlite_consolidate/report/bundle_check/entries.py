@@ -154,7 +154,8 @@ def _missing(told: BundleContents, record: Record, recomputed: Recomputed | None
         if entry.outcome is Outcome.PASSED:
             subjects[entry.criterion].append(entry.subject)
     demanded = list(demands(told.plan, record))
-    demanded += dict.fromkeys(demand for demand in recomputed.demands() if demand not in demanded)
+    by_plan = set(demanded)
+    demanded += [demand for demand in dict.fromkeys(recomputed.demands()) if demand not in by_plan]
     absent = [
         agreement(f"{demand.criterion}: {demand.subject}", "a passed entry", "missing")
         for demand in demanded
