@@ -15,6 +15,7 @@ from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED
 from sqlite_consolidate.engine.run.stages import BUNDLE
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
@@ -299,6 +300,7 @@ def test_bundle_of_another_release_is_judged_by_what_it_names(files: Files, tmp_
 def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
     """Those of schema 1 as well, with the criteria that they name, and the words of their time in the summary."""
     run = ended(tmp_path, mode)
+    run.log.tells_of = NO_TABLE_MOVED if mode.is_consolidation else ""
     target = DatabaseRecord("target", "workspace.db", rows_after={HISTORY: 1}) if mode.is_consolidation else None
     record = replace(record_of_run(run), target=target)
     folder = tmp_path / record.run
