@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.report.bundle_check.demanded import Demand, absent_moves, absent_sources, demands
+from sqlite_consolidate.report.bundle_check.facts.demanded import Demand, absent_moves, absent_sources, demands
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record
 
 _SET = "backups/small"

@@ -12,11 +12,11 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import Evidence
 from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.report.bundle_check.demanded import Demand
 from sqlite_consolidate.report.bundle_check.entries import consistent
+from sqlite_consolidate.report.bundle_check.facts.demanded import Demand
+from sqlite_consolidate.report.bundle_check.facts.recomputed import Recomputed
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
-from sqlite_consolidate.report.bundle_check.recomputed import Recomputed
 from sqlite_consolidate.report.evidence import DatabaseRecord, Record, TableContent
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from tests.support.reports.records import accepted

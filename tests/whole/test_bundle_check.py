@@ -16,8 +16,8 @@ import pytest
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle_check import entries as entries_check
 from sqlite_consolidate.report.bundle_check import files as bundle_check
-from sqlite_consolidate.report.bundle_check import page as page_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
+from sqlite_consolidate.report.bundle_check.drawn import page as page_check
 from sqlite_consolidate.report.bundle_check.parse import tell
 from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
 from tests.support.whole_run import Workspace, small_workspace

@@ -16,9 +16,9 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
+from sqlite_consolidate.report.bundle_check.drawn.page import completed
 from sqlite_consolidate.report.bundle_check.entries import consistent
 from sqlite_consolidate.report.bundle_check.files import agreeing
-from sqlite_consolidate.report.bundle_check.page import completed
 from sqlite_consolidate.report.bundle_check.parse import tell
 from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
 from sqlite_consolidate.report.html.page_file import own_styles, page_file, surround_of

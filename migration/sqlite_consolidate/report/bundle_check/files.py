@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.observation import Observation, equal, not_examined
 from sqlite_consolidate.report.bundle_check.circumstances import contradictions_of_circumstances
-from sqlite_consolidate.report.bundle_check.reports_of_tests import contradictions_of_tests
+from sqlite_consolidate.report.bundle_check.drawn.reports_of_tests import contradictions_of_tests
 from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2
 from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PAGE, PLAN, SQL, SUMMARY
 from sqlite_consolidate.report.past_runs import about

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.report.bundle_check.fact import BYTES_AND_DIGEST, Fact, as_text, contents_of
+from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact, as_text, contents_of
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:

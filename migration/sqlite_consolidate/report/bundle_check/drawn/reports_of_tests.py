@@ -8,15 +8,15 @@ from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.report.bundle_check.junit import read_junit
-from sqlite_consolidate.report.bundle_check.stage_tests import each_test_of
+from sqlite_consolidate.report.bundle_check.drawn.junit import read_junit
+from sqlite_consolidate.report.bundle_check.drawn.stage_tests import each_test_of
 from sqlite_consolidate.report.html.page_file import surround_of
 from sqlite_consolidate.text import one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sqlite_consolidate.report.bundle_check.junit import JUnit
+    from sqlite_consolidate.report.bundle_check.drawn.junit import JUnit
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.report.html.page_file import Surround

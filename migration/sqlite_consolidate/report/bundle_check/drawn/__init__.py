@@ -1,0 +1,1 @@
+"""What pytest and pytest-html have written of a run, held against its evidence."""
