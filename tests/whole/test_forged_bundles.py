@@ -300,6 +300,14 @@ def test_file_that_no_run_leaves_is_found_though_it_is_listed(files: Files, tmp_
     assert found(tmp_path, files) == {"bundle-whole": {"approval.pdf"}}
 
 
+def test_log_of_sql_without_the_tables_that_were_moved_is_found(files: Files, tmp_path: Path) -> None:
+    """An empty one, beside a list of moves."""
+    files["sql.log"] = b""
+    seal_anew(files)
+
+    assert {"sql.log: old.db:tasks", "sql.log: old.db:tags"} <= found(tmp_path, files)["files-agree"]
+
+
 def test_folder_of_another_run_in_the_zip_is_found(made: Path, tmp_path: Path) -> None:
     """Whoever unzips it would find it under that name."""
     with zipfile.ZipFile(made) as archive, zipfile.ZipFile(tmp_path / "other.zip", "w") as other:

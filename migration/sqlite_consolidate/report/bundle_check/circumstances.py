@@ -1,4 +1,4 @@
-"""Check that id, times and rollback command of a record can be those of one run, and that its manifest is its own."""
+"""Check that id, times, rollback command and SQL of a record can be those of one run, with a manifest of its own."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def contradictions_of_circumstances(told: BundleContents, record: Record) -> Ite
     if told.of_this_release:
         yield from _times(record)
         yield from _way_back(record)
+        yield from _statements(told.bundle.text("sql.log"), record)
 
 
 def _manifest(told: BundleContents, record: Record) -> Iterator[_Pair]:
@@ -75,6 +76,14 @@ def _way_back(record: Record) -> Iterator[_Pair]:
     known = options in ([], ["--workspace"], ["--plan"], ["--workspace", "--plan"])
     if words[:3] != ["pytest", "-m", "rollback"] or not known or shlex.join(words) != command:
         yield "rollback: command", "pytest -m rollback with its workspace and plan", one_line(command)
+
+
+def _statements(log: str, record: Record) -> Iterator[_Pair]:
+    """Yield each table that was moved and that the log of SQL does not tell of."""
+    for move in record.moves:
+        line = f"-- {move.subject} -> {move.into}: "
+        if line not in log:
+            yield f"sql.log: {one_line(move.subject)}", one_line(line), "missing"
 
 
 def _moment(text: str, form: str = "%Y-%m-%dT%H:%M:%S%z") -> datetime | None:
