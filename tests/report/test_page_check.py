@@ -13,8 +13,8 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Plan
+from sqlite_consolidate.report.bundle_check.agreement import DOUBT
 from sqlite_consolidate.report.bundle_check.drawn.page import completed, faithful
-from sqlite_consolidate.report.bundle_check.files import DOUBT
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.html.page import STYLES, page

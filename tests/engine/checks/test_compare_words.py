@@ -300,7 +300,7 @@ LOST = RowDifferences(missing=1, changed=1)
         (Arrival(3, 3, 0, 0, 0), "3 rows arrived | passed", "3 rows exact; 0 changed; 0 not there | passed"),
         (
             Arrival(3, 1, 1, 1, 0, differences=LOST),
-            "2 rows arrived, 1 did not (or were deleted since) | failed",
+            "2 rows arrived, 1 did not (or was deleted since) | failed",
             "1 row exact; 1 changed; 1 not there | failed",
         ),
         (

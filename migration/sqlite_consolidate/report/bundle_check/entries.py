@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Observation, Outcome, Relation, not_required
+from sqlite_consolidate.report.bundle_check.agreement import agreement, unjudged
 from sqlite_consolidate.report.bundle_check.applications import contradictions_of_applications
 from sqlite_consolidate.report.bundle_check.attempts import contradictions_of_attempts
 from sqlite_consolidate.report.bundle_check.facts.demanded import absent_moves, absent_sources, demands
 from sqlite_consolidate.report.bundle_check.facts.fact import as_text
 from sqlite_consolidate.report.bundle_check.facts.findings import contradictions_of_levels
 from sqlite_consolidate.report.bundle_check.facts.recomputed import NOT_COMPARED, Recomputed
-from sqlite_consolidate.report.bundle_check.files import agreement, unjudged
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from sqlite_consolidate.report.file_names import PLAN
 from sqlite_consolidate.report.formatting import known_criterion

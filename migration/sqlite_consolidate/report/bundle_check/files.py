@@ -10,7 +10,7 @@ import hashlib
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.observation import Observation, equal, not_examined
+from sqlite_consolidate.report.bundle_check.agreement import agreement, unjudged
 from sqlite_consolidate.report.bundle_check.circumstances import contradictions_of_circumstances
 from sqlite_consolidate.report.bundle_check.drawn.reports_of_tests import contradictions_of_tests
 from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2
@@ -22,13 +22,12 @@ from sqlite_consolidate.report.summary import as_line, criteria_line, evidence_l
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from sqlite_consolidate.report.evidence import Attempt, Record
 
 _ALWAYS = (EVIDENCE, SUMMARY, PLAN, DIFF, SQL)
 _FILES = {*_ALWAYS, PAGE, JUNIT, "faults.txt"}
-
-DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
 
 
 def whole(told: BundleContents) -> list[Observation]:
@@ -77,16 +76,6 @@ def agreeing(told: BundleContents) -> list[Observation]:
     if digest := record.plan["sha256"]:
         pairs.append((f"{PLAN}: sha256", digest, hashlib.sha256(told.bundle.files.get(PLAN, b"")).hexdigest()))
     return [agreement(subject, expected, observed) for subject, expected, observed in pairs]
-
-
-def agreement(subject: str, expected: str, observed: str) -> Observation:
-    """Observe that what was expected is what is there."""
-    return equal(subject, expected, observed, "" if expected == observed else DOUBT)
-
-
-def unjudged() -> Observation:
-    """State that evidence which is not of its schema was judged no further."""
-    return not_examined(EVIDENCE, "it is not of a schema that this release knows", DOUBT)
 
 
 _Pair = tuple[str, str, str]

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, not_required
-from sqlite_consolidate.report.bundle_check.files import agreement, unjudged
+from sqlite_consolidate.report.bundle_check.agreement import agreement, unjudged
 from sqlite_consolidate.report.bundle_check.rebuilt_log import log_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,23 @@
+"""Observe whether two files of a bundle say the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.observation import equal, not_examined
+from sqlite_consolidate.report.file_names import EVIDENCE
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.observation import Observation
+
+DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
+
+
+def agreement(subject: str, expected: str, observed: str) -> Observation:
+    """Observe that what was expected is what is there."""
+    return equal(subject, expected, observed, "" if expected == observed else DOUBT)
+
+
+def unjudged() -> Observation:
+    """State that evidence which is not of its schema was judged no further."""
+    return not_examined(EVIDENCE, "it is not of a schema that this release knows", DOUBT)
