@@ -307,7 +307,7 @@ def test_criterion_that_is_named_is_one(path: Path) -> None:
 def test_criteria_are_found_where_they_are_named() -> None:
     """The test above sees each of the ways in which a module names a criterion."""
     places = ("engine/checks/key_conflicts.py", "engine/criteria/target.py", "faults/before_run.py")
-    found = [_criteria_named(PACKAGE / place) for place in (*places, "report/bundle_check/demanded.py")]
+    found = [_criteria_named(PACKAGE / place) for place in (*places, "report/bundle_check/facts/demanded.py")]
 
     assert all(found)
     assert any(_criteria_named(path) for path in STAGE_FILES)

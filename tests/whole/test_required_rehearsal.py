@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ def age(workspace: Workspace, by: timedelta) -> None:
 
     def _age(document: Any) -> None:
         moved_back(document, by)
-        document["run"] = earlier.name
+        text = json.dumps(document).replace(folder.name.partition("-")[0], f"{stamp:%Y%m%d_%H%M%S}")
+        document.update(json.loads(text))
 
     forge(folder, _age)
     folder.rename(earlier)

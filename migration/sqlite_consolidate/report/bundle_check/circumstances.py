@@ -7,7 +7,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.report.file_names import MANIFEST
+from sqlite_consolidate.report.file_names import MANIFEST, SQL
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def contradictions_of_circumstances(told: BundleContents, record: Record) -> Ite
     if told.of_this_release:
         yield from _times(record)
         yield from _way_back(record)
-        yield from _statements(told.bundle.text("sql.log"), record)
+        yield from _statements(told.bundle.text(SQL), record)
 
 
 def _manifest(told: BundleContents, record: Record) -> Iterator[_Pair]:

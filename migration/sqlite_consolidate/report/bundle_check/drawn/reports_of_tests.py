@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.report.bundle_check.drawn.junit import read_junit
 from sqlite_consolidate.report.bundle_check.drawn.stage_tests import each_test_of
+from sqlite_consolidate.report.file_names import JUNIT, PAGE
 from sqlite_consolidate.report.html.page_file import surround_of
 from sqlite_consolidate.text import one_line, printable
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.report.html.page_file import Surround
 
-_JUNIT, _PAGE = "junit.xml", "audit.html"
 _SHOWN = 300
 _UNFINISHED = (ExitCode.INTERNAL, *INTERRUPTIONS)
 """Exit codes after which a test may have had no end."""
@@ -40,33 +40,33 @@ _Pair = tuple[str, str, str]
 def contradictions_of_tests(told: BundleContents, record: Record) -> Iterator[_Pair]:
     """Yield each place where a report of tests contradicts the record, or the other report."""
     reports: dict[str, dict[_Test, str]] = {}
-    if _JUNIT in told.bundle.files:
+    if JUNIT in told.bundle.files:
         try:
-            junit = read_junit(told.bundle.files[_JUNIT])
+            junit = read_junit(told.bundle.files[JUNIT])
         except ValueError as error:
-            yield _JUNIT, "as pytest writes it", one_line(str(error))[:_SHOWN]
+            yield JUNIT, "as pytest writes it", one_line(str(error))[:_SHOWN]
         else:
             yield from _counts(junit, record)
             yield from _begun(junit, record)
-            reports[_JUNIT] = _worst(
+            reports[JUNIT] = _worst(
                 ((_stage(case.module), case.name), outcome)
                 for case in junit.cases
                 if record.exit_code not in _UNFINISHED or case.name not in _OF_NO_TEST
                 for outcome in case.outcomes or ["Passed"]
             )
-    around = surround_of(told.bundle.text(_PAGE))
+    around = surround_of(told.bundle.text(PAGE))
     if around is not None:
-        reports[_PAGE] = _worst((_test(str(row.get("testId"))), str(row.get("result"))) for row in around.results)
-        yield from _rows(around, len(reports[_PAGE]), record)
+        reports[PAGE] = _worst((_test(str(row.get("testId"))), str(row.get("result"))) for row in around.results)
+        yield from _rows(around, len(reports[PAGE]), record)
     if told.of_this_release:
         for name, outcomes in reports.items():
             yield from _contradictions(name, outcomes, told, record)
-        if len(reports) > 1 and reports[_JUNIT] != reports[_PAGE]:
+        if len(reports) > 1 and reports[JUNIT] != reports[PAGE]:
             only = [dict(reports[name].items() - reports[other].items()) for name, other in _BOTH]
-            yield f"{_PAGE}: tests as in {_JUNIT}", _words(only[0]), _words(only[1])
+            yield f"{PAGE}: tests as in {JUNIT}", _words(only[0]), _words(only[1])
 
 
-_BOTH = ((_JUNIT, _PAGE), (_PAGE, _JUNIT))
+_BOTH = ((JUNIT, PAGE), (PAGE, JUNIT))
 
 
 def _rows(around: Surround, tests: int, record: Record) -> Iterator[_Pair]:
@@ -77,9 +77,9 @@ def _rows(around: Surround, tests: int, record: Record) -> Iterator[_Pair]:
         alike = {name, f"{name}::setup", f"{name}::teardown"}
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict) and row.get("testId") not in alike:
-                yield f"{_PAGE}: tests", name, one_line(str(row.get("testId")))
+                yield f"{PAGE}: tests", name, one_line(str(row.get("testId")))
     if record.exit_code == ExitCode.ACCEPTED and len(around.results) != tests:
-        yield f"{_PAGE}: tests of the run", f"{tests}, each once", str(len(around.results))
+        yield f"{PAGE}: tests of the run", f"{tests}, each once", str(len(around.results))
 
 
 def _counts(junit: JUnit, record: Record) -> Iterator[_Pair]:
@@ -90,10 +90,10 @@ def _counts(junit: JUnit, record: Record) -> Iterator[_Pair]:
         expected |= {"errors": 0, "failures": 0, "tests": len({(case.module, case.name) for case in junit.cases})}
         bad = [case.name for case in junit.cases if {"Failed", "Error"}.intersection(case.outcomes)]
         if bad:
-            yield f"{_JUNIT}: failures", "none", one_line(", ".join(bad))[:_SHOWN]
+            yield f"{JUNIT}: failures", "none", one_line(", ".join(bad))[:_SHOWN]
     observed = {name: junit.suite.get(name) for name in expected}
     if {name: str(number) for name, number in expected.items()} != observed:
-        yield f"{_JUNIT}: counts", _numbers(expected), _numbers(observed)
+        yield f"{JUNIT}: counts", _numbers(expected), _numbers(observed)
 
 
 def _numbers(counts: Mapping[str, object]) -> str:
@@ -104,7 +104,7 @@ def _begun(junit: JUnit, record: Record) -> Iterator[_Pair]:
     """Yield host and beginning, where the suite names them and they are not those of the run."""
     host = printable(junit.suite.get("hostname", record.host))
     if host != record.host:
-        yield f"{_JUNIT}: hostname", record.host, one_line(host)
+        yield f"{JUNIT}: hostname", record.host, one_line(host)
     if stamp := junit.suite.get("timestamp"):
         try:
             moment, started = (datetime.fromisoformat(text) for text in (stamp, record.started))
@@ -113,7 +113,7 @@ def _begun(junit: JUnit, record: Record) -> Iterator[_Pair]:
         except (ValueError, TypeError, OverflowError):
             near = False
         if not near:
-            yield f"{_JUNIT}: timestamp", f"within a day of {record.started}", one_line(stamp)
+            yield f"{JUNIT}: timestamp", f"within a day of {record.started}", one_line(stamp)
 
 
 def _contradictions(report: str, outcomes: dict[_Test, str], told: BundleContents, record: Record) -> Iterator[_Pair]:

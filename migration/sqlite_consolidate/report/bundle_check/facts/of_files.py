@@ -21,6 +21,7 @@ from sqlite_consolidate.plan.ddl import trial, without_rows
 from sqlite_consolidate.report.bundle import statements_of
 from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact
 from sqlite_consolidate.report.bundle_check.facts.of_record import NOTHING_WRONG, tables_after
+from sqlite_consolidate.report.file_names import DIFF, SQL
 from sqlite_consolidate.text import counted, one_line, printable
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Statements:
     def of(cls, told: BundleContents) -> Statements:
         """Return those of a bundle."""
         statements = cls()
-        for text in statements_of(told.bundle.text("sql.log")):
+        for text in statements_of(told.bundle.text(SQL)):
             if match := _CREATES.match(text):
                 statements.creating.setdefault(match[1].lower(), []).append(_bare(text))
             statements.again += text.startswith("DROP TRIGGER ")
@@ -92,7 +93,7 @@ def _bare(statement: str) -> str:
 
 def rewritten_files(told: BundleContents) -> list[str] | None:
     """Return the code files that ``code.diff`` changes; None where one has a name that git writes in quotes."""
-    text = told.bundle.files.get("code.diff", b"").decode("utf-8", "surrogateescape")
+    text = told.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape")
     if re.search(r'^--- "', text, re.MULTILINE):
         return None
     return [printable(name.removesuffix("\t")) for name in _DIFF.findall(text)]
