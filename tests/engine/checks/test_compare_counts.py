@@ -1,0 +1,267 @@
+"""Each comparison counts in words of the report: settled rows, orphans, marks, sizes and rows changed since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sqlite_consolidate.engine.checks import compare
+from sqlite_consolidate.engine.checks.arrivals import Arrival
+from sqlite_consolidate.row_differences import RowDifferences
+from tests.support.comparisons import every, said
+from tests.support.databases import TARGET, Bench, Copied, source, table
+
+
+@pytest.mark.parametrize(
+    ("policy", "settled"),
+    [
+        ("prefer-target", "2 rows (1 not moved, 0 replaced, as the plan says) | 1 row arrived in SECONDS"),
+        ("prefer-source", "2 rows (0 not moved, 1 replaced, as the plan says) | 2 rows arrived in SECONDS"),
+    ],
+)
+def test_rows_that_a_policy_settled(bench: Bench, policy: str, settled: str) -> None:
+    """They are counted beside those that arrived; the target has what both sides bring."""
+    bench.database(TARGET, "CREATE TABLE t(k PRIMARY KEY)", "INSERT INTO t VALUES(1)")
+    bench.database("a.db", "CREATE TABLE t(k PRIMARY KEY)", "INSERT INTO t VALUES(1), (2)")
+
+    copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
+
+    assert said(compare.rows_counted(copied.compared)) == [
+        f"a.db:t -> t | {settled} | passed",
+        "target: t | 2 rows | 2 rows | passed",
+    ]
+
+
+def test_a_table_that_two_sources_bring_is_compared_once(bench: Bench) -> None:
+    """Under the names of both; a key of two columns is named by both as well."""
+    create = "CREATE TABLE t(a INT, b TEXT NOT NULL DEFAULT 'x', PRIMARY KEY(a, b)) STRICT, WITHOUT ROWID"
+    for file, row in (("a.db", "(1, 'x')"), ("b.db", "(1, 'y')")):
+        bench.database(file, create, f"INSERT INTO t VALUES{row}")
+
+    copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
+    seen = every(copied)
+
+    shape = "2 columns: a INT NOT NULL key 1, b TEXT NOT NULL key 2 default 'x', STRICT, WITHOUT ROWID"
+    assert said(seen["tables_created"]) == [f"t | {shape} | {shape} | passed"]
+    assert said(seen["rows_exact"]) == ["t <- a.db:t, b.db:t | 2 rows, DIGEST | 2 rows, DIGEST | passed"]
+    assert said(seen["no_duplicates"]) == ["t (a, b) | 0 keys twice | 0 keys twice | passed"]
+    assert said(seen["rows_counted"])[-1] == "target: t | 2 rows | 2 rows | passed"
+
+
+def test_orphans_are_counted_under_the_names_of_the_target(bench: Bench) -> None:
+    """Those of the target and of each source are added up, however the parent is spelled; each row counts once."""
+    child = "CREATE TABLE child(id PRIMARY KEY, parent REFERENCES Parents(id), other REFERENCES PARENTS(id))"
+    rows = "INSERT INTO child VALUES(1, 0, 0), (2, 0, NULL)"
+    bench.database(TARGET, "CREATE TABLE Parents(id PRIMARY KEY)", child, rows)
+    bench.database("a.db", child.replace("child", "Kids"), "INSERT INTO Kids VALUES(3, 0, NULL)")
+    bench.database("b.db", child, "INSERT INTO child VALUES(4, 0, NULL), (5, 0, NULL)")
+
+    copied = bench.copied(source("a.db", table("Kids", into="child")), source("b.db", "child"))
+
+    assert said(compare.foreign_keys(copied.compared)) == [
+        "child -> PARENTS | at most 5 rows without a parent, as before | 5 rows without a parent | passed",
+    ]
+
+
+def test_the_larger_mark_of_both_sides(bench: Bench) -> None:
+    """The target's ids had gone further; a table that has lost all its rows does not begin with its first id again."""
+    create = "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)"
+    bench.database(TARGET, create, "INSERT INTO t VALUES(9)", "DELETE FROM t")
+    empty, new = (create.replace(" t(", f" {name}(") for name in ("empty", "new"))
+    bench.database(
+        "a.db", create, "INSERT INTO t VALUES(3)", empty, "INSERT INTO empty VALUES(4)", "DELETE FROM empty", new
+    )
+
+    copied = bench.copied(source("a.db", "t", "empty", "new"))
+
+    assert said(compare.marks_carried(copied.compared)) == [
+        "t: AUTOINCREMENT | at least 9 | 9 | passed",
+        "empty: AUTOINCREMENT | at least 4 | 4 | passed",
+        "new: AUTOINCREMENT | at least 0 | 0 | passed",
+    ]
+
+
+@pytest.mark.parametrize(("own", "before", "objects"), [(["CREATE TABLE own(v)"], 8192, 3), ([], 0, 2)])
+def test_the_size_that_is_allowed(bench: Bench, own: list[str], before: int, objects: int) -> None:
+    """What was there, twice what came, and 65,536 bytes for each table and index, and for 64 more."""
+    if own:
+        bench.database(TARGET, *own)
+    bench.database("a.db", "CREATE TABLE t(k UNIQUE, v)")
+    copied = bench.copied(source("a.db", "t"))
+
+    limit = before + 2 * 12288 + (64 + objects) * 65536
+    words = f"target | at most {limit} bytes ({before} before, 12288 in the sources)"
+    assert said(compare.size_reasonable(limit, copied.found)) == [f"{words} | {limit} bytes | passed"]
+    assert said(compare.size_reasonable(limit + 1, copied.found)) == [f"{words} | {limit + 1} bytes | failed"]
+
+
+LOST = RowDifferences(missing=1, changed=1)
+
+
+@pytest.mark.parametrize(
+    ("arrival", "counts", "exact"),
+    [
+        (Arrival(3, 3, 0, 0, 0), "3 rows arrived | passed", "3 rows exact; 0 changed; 0 not there | passed"),
+        (
+            Arrival(3, 1, 1, 1, 0, differences=LOST),
+            "2 rows arrived, 1 did not (or was deleted since) | failed",
+            "1 row exact; 1 changed; 1 not there | failed",
+        ),
+        (
+            Arrival(3, 1, 2, 0, 0, differing=("a",), differences=RowDifferences(changed=2)),
+            "3 rows arrived | passed",
+            "1 row exact; 2 changed; 0 not there | passed",
+        ),
+        (
+            Arrival(3, 0, 3, 0, 0, differing=("a", "b"), differences=RowDifferences(changed=3)),
+            "3 rows arrived | passed",
+            (
+                "0 rows exact; 3 changed; 0 not there; every row differs, in a, b: copied wrongly, or all changed since"
+                " | failed"
+            ),
+        ),
+        (
+            Arrival(3, 0, 3, 0, 0, swapped=(("a", "b"),)),
+            "3 rows arrived | passed",
+            "0 rows exact; 3 changed; 0 not there; columns a and b have changed places | failed",
+        ),
+        (
+            Arrival(3, 0, 3, 0, 0, retyped=("b",)),
+            "3 rows arrived | passed",
+            "0 rows exact; 3 changed; 0 not there; column b has values of another type | failed",
+        ),
+        (
+            Arrival(3, 3, 0, 0, 0, renumbered=2),
+            "3 rows arrived | passed",
+            (
+                "3 rows exact; 0 changed; 0 not there; 2 have another rowid, which is all that tells them from others"
+                " | failed"
+            ),
+        ),
+    ],
+)
+def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: Arrival, counts: str, exact: str) -> None:
+    """Of a consolidation that others made, what was changed since is no fault; the rows that differ are named."""
+    compared = replace(copied.compared, done=(), arrivals=[(copied.found.moves[1], arrival)])
+
+    (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)
+
+    assert said([count]) == [f"a.db:tasks -> tasks | 3 rows arrived | {counts}"]
+    assert said([rows]) == [f"a.db:tasks -> tasks | 3 rows exact, but for those changed since | {exact}"]
+    assert count.rows is None
+    assert rows.rows == (arrival.differences if arrival.differences.number else None)
+
+
+@pytest.mark.parametrize(("doubled", "outcome"), [(0, "passed"), (2, "failed")])
+def test_rows_that_arrived_twice_are_counted(copied: Copied, doubled: int, outcome: str) -> None:
+    """Beside the keys, each of which is there once."""
+    arrivals = [(copied.found.moves[1], Arrival(3, 3, 0, 0, doubled))]
+
+    unique = compare.no_duplicates(replace(copied.compared, done=(), arrivals=arrivals))
+
+    assert said(unique)[0] == f"a.db:tasks -> tasks | 0 rows doubled | {doubled} rows doubled | {outcome}"
+
+
+def test_difference_is_explained_by_the_rows_of_its_table(copied: Copied) -> None:
+    """Of each table that differs, and of no other."""
+    compared = replace(copied.compared, explain=lambda name: RowDifferences(note=name))
+    copied.con.execute("DELETE FROM log WHERE rowid = 1")
+    copied.con.execute("DELETE FROM own WHERE id = 1")
+
+    observations = [
+        observation
+        for criterion in (compare.rows_counted, compare.rows_exact, compare.no_duplicates, compare.neighbours)
+        for observation in criterion(compared)
+    ]
+
+    notes = {observation.subject: observation.rows.note for observation in observations if observation.rows}
+    assert notes == {"target: log": "log", "log <- a.db:log": "log", "log (no key declared)": "log", "own": "own"}
+
+
+def test_neighbour_with_its_rows_is_not_explained(copied: Copied) -> None:
+    """An index is no row."""
+    copied.con.execute("DROP INDEX own_v")
+
+    own, *_ = compare.neighbours(replace(copied.compared, explain=lambda name: RowDifferences(note=name)))
+
+    assert (own.subject, own.holds, own.rows) == ("own", False, None)
+
+
+def test_digest_that_changed_after_commit_is_explained(copied: Copied) -> None:
+    """By the rows of that table."""
+    before = {"log": copied.own["log"], "tasks": copied.own["log"]}
+    after = before | {"tasks": copied.done[0].change}
+
+    log, tasks = compare.final(after, before, lambda name: RowDifferences(note=name))
+
+    assert (log.holds, log.rows, tasks.holds, tasks.rows) == (True, None, False, RowDifferences(note="tasks"))
+
+
+def test_rows_that_may_be_renumbered_are_digested_without_rowid(bench: Bench) -> None:
+    """Though no key tells them apart."""
+    bench.database(TARGET, "CREATE TABLE t(n)", "INSERT INTO t VALUES(1)")
+    bench.database("a.db", "CREATE TABLE t(n)", "INSERT INTO t VALUES(1), (2)")
+    copied = bench.copied(source("a.db", table("t", rowids="renumber")))
+    copied.con.execute("UPDATE t SET rowid = rowid + 10")
+
+    assert said(compare.rows_exact(copied.compared)) == ["t <- a.db:t | 3 rows, DIGEST | 3 rows, DIGEST | passed"]
+
+
+def test_absence_of_orphans_is_examined_in_each_table(copied: Copied) -> None:
+    """The observation stands for all of them."""
+    (none,) = compare.foreign_keys(copied.compared)
+
+    assert none.examined == len(copied.schema.tables)
+
+
+@pytest.mark.parametrize(
+    ("changes", "observed"),
+    [
+        (["UPDATE own SET v = 'c' WHERE id = 2"], "2 rows, changed since | passed"),
+        (["DELETE FROM own WHERE id = 2"], "1 row, changed since | passed"),
+        (
+            ["DROP INDEX own_v", "ALTER TABLE own ADD COLUMN more"],
+            "2 rows, changed since, other: columns, own_v | failed",
+        ),
+    ],
+)
+def test_neighbour_may_have_other_rows_since(copied: Copied, changes: list[str], observed: str) -> None:
+    """Its application goes on, and keeps to the schema."""
+    for change in changes:
+        copied.con.execute(change)
+
+    own, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+
+    assert said([own]) == [f"own | 2 rows, or changed since by its application | {observed}"]
+    assert own.changed_since is True
+
+
+@pytest.mark.parametrize(
+    ("change", "observed"),
+    [("CREATE INDEX more ON own(v, id)", "passed"), ("DROP INDEX own_v", "failed")],
+)
+def test_neighbour_with_its_rows_may_have_more_indexes_since(copied: Copied, change: str, observed: str) -> None:
+    """It is not changed then."""
+    copied.con.execute(change)
+
+    own, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+
+    other = ", other: own_v" if observed == "failed" else ""
+    assert said([own]) == [f"own | 2 rows, DIGEST | 2 rows, DIGEST{other} | {observed}"]
+    assert own.changed_since is False
+
+
+@pytest.mark.parametrize(("version", "outcome"), [(6, "failed"), (7, "passed"), (8, "passed")])
+def test_user_version_may_rise_since(copied: Copied, version: int, outcome: str) -> None:
+    """No other field of the header may change."""
+    copied.con.execute(f"PRAGMA user_version={version}")
+    copied.con.execute("PRAGMA application_id=8")
+
+    _, *header = compare.neighbours(replace(copied.compared, changed_since=True))
+
+    assert said(header) == [
+        f"target: user_version | at least 7 | {version} | {outcome}",
+        "target: application_id | 0 | 8 | failed",
+        "target: encoding | UTF-8 | UTF-8 | passed",
+    ]

@@ -1,0 +1,278 @@
+"""Each comparison looks at what is beside the moved rows: orphans, size, neighbours and declarations."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.engine.checks import compare, compare_structure
+from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.content.digest import digest_tables
+from sqlite_consolidate.engine.sqlite.connections import open_readonly
+from tests.support.comparisons import said
+from tests.support.databases import TARGET, Bench, Copied, source, table, wrong
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.checks.compare import Compared
+    from sqlite_consolidate.plan.model import Plan
+
+
+CHILD = "CREATE TABLE child(a REFERENCES one(id), b REFERENCES two(id))"
+PARENTS = ("CREATE TABLE one(id INTEGER PRIMARY KEY)", "CREATE TABLE two(id INTEGER PRIMARY KEY)")
+
+
+def test_orphans_that_were_orphans_before_are_accepted_and_no_others(bench: Bench) -> None:
+    """Counted by child and parent, under the names of the target: a new one does not hide behind an old one."""
+    bench.database("a.db", *PARENTS, CHILD, "INSERT INTO child VALUES(8, NULL)", "INSERT INTO two VALUES(1)")
+    create = CHILD.replace("child", "kids").replace("one", "first")
+    child = table("child", into="kids", create=create)
+    copied = bench.copied(source("a.db", table("one", into="first"), "two", child))
+    assert wrong(compare.foreign_keys(copied.compared)) == []
+
+    copied.con.execute("UPDATE kids SET a = NULL, b = 9")
+
+    assert wrong(compare.foreign_keys(copied.compared)) == ["kids -> two"]
+
+
+def test_a_source_called_target_is_not_the_target(bench: Bench) -> None:
+    """Its orphans are counted under the name that its table gets."""
+    bench.database("other.db", *PARENTS, CHILD, "INSERT INTO child VALUES(8, NULL)")
+    one = source("other.db", "one", "two", table("child", into="kids")).model_copy(update={"name": "target"})
+
+    copied = bench.copied(one)
+
+    assert wrong(compare.foreign_keys(copied.compared)) == []
+
+
+def test_a_target_that_has_grown_out_of_all_proportion_is_noticed(copied: Copied) -> None:
+    """Pages of one size may be many more than those of another; ten times the sources is not."""
+    (usual,) = compare.size_reasonable(50_000, copied.found)
+    (huge,) = compare.size_reasonable(50_000_000, copied.found)
+
+    assert usual.holds
+    assert not huge.holds
+
+
+def test_many_small_tables_in_large_pages_are_no_excess(bench: Bench) -> None:
+    """Every table and index takes a page at least."""
+    bench.database(TARGET, "PRAGMA page_size=65536", "CREATE TABLE own(n)")
+    bench.database("a.db", "PRAGMA page_size=512", *(f"CREATE TABLE t{at}(k UNIQUE)" for at in range(60)))
+
+    copied = bench.copied(source("a.db", *(f"t{at}" for at in range(60))))
+    pages = copied.rows("PRAGMA page_count")[0][0]
+
+    assert wrong(compare.size_reasonable(pages * 65536, copied.found)) == []
+
+
+def test_without_a_target_before_there_are_no_neighbours(bench: Bench) -> None:
+    """Which is said, not left open."""
+    bench.database("a.db", "CREATE TABLE t(n)")
+
+    copied = bench.copied(source("a.db", "t"))
+    (seen,) = compare.neighbours(copied.compared)
+
+    assert seen.observed == "there was no target before this run"
+
+
+def test_after_commit_every_table_is_read_again(bench: Bench, copied: Copied) -> None:
+    """Through another connection; a row that has changed since, or a table that is gone, is noticed."""
+    verified = digest_tables(copied.con, copied.schema)
+    copied.con.execute("COMMIT")
+    with closing(open_readonly(bench.root / TARGET)) as con:
+        assert wrong(compare.final(read_contents(con).tables, verified)) == []
+
+    copied.con.execute("UPDATE tasks SET b = 3 WHERE id = 7")
+    copied.con.execute("DROP TABLE runs")
+
+    with closing(open_readonly(bench.root / TARGET)) as con:
+        seen = compare.final(read_contents(con).tables, verified)
+        assert wrong(seen) == ["target: tasks", "target: runs"]
+        assert seen[-1].observed == "no such table"
+
+
+SHAPES = (
+    "CREATE TABLE t(a INT NOT NULL DEFAULT 1, b TEXT CHECK(b <> ''), c UNIQUE, d, PRIMARY KEY(a, b), CHECK(a > 0))",
+    "CREATE INDEX of_d ON t(d)",
+    "CREATE TRIGGER up AFTER INSERT ON t BEGIN SELECT 1; END",
+)
+
+
+def remade(bench: Bench, *statements: str) -> Compared:
+    """Return a target that others made, with these statements in place of those of its only source."""
+    bench.database(TARGET, "CREATE TABLE own(v)")
+    bench.database("a.db", *SHAPES)
+    copied = bench.copied(source("a.db", "t"))
+    copied.con.execute("DROP TABLE t")
+    for statement in statements:
+        copied.con.execute(statement)
+    return replace(copied.compared, changed_since=True)
+
+
+def plan_of_t(bench: Bench) -> Plan:
+    """Return the plan of that source."""
+    return bench.plan(source("a.db", "t"))
+
+
+def test_table_in_other_words_is_as_it_was_foretold(bench: Bench) -> None:
+    """Its index may have another name, and so may its trigger; columns may be in another order."""
+    compared = remade(
+        bench,
+        "CREATE TABLE T(d, c, b TEXT, a int DEFAULT 1 NOT NULL, UNIQUE(c), PRIMARY KEY(A, b), CHECK(b <> ''),"
+        " CHECK((a > 0)))",
+        "CREATE INDEX other ON t(d)",
+        "CREATE TRIGGER other AFTER INSERT ON t BEGIN SELECT 1; END",
+    )
+
+    up = SHAPES[2]
+    assert said(compare_structure.tables_created(compared, plan_of_t(bench))) == ["t | 4 columns | 4 columns | passed"]
+    assert said(compare_structure.indexes_created(compared)) == [f"t: of_d | {SHAPES[1]} | {SHAPES[1]} | passed"]
+    shape = "4 columns: a INT NOT NULL key 1 default 1, b TEXT key 2, c, d"
+    assert said(compare_structure.schema_as_planned(compared)) == [f"t | {shape} | {shape} | passed"]
+    assert said(compare_structure.triggers_in_place(compared)) == [f"trigger up | {up} | {up} | passed"]
+
+
+def test_columns_that_differ_are_told_alone(bench: Bench) -> None:
+    """Each with its properties that differ; a further one is told as well."""
+    compared = remade(
+        bench,
+        "CREATE TABLE t(a INT, c TEXT NOT NULL UNIQUE, more INT, PRIMARY KEY(a)) STRICT, WITHOUT ROWID",
+    )
+
+    (shape,) = compare_structure.tables_created(compared, plan_of_t(bench))
+
+    wanted = ["column a: default 1", "column b", "column c: no type, NULL allowed", "column d", "no column more"]
+    there = ["column a: no default", "no column b", "column c: type TEXT, NOT NULL", "no column d", "column more"]
+    wanted += ["not STRICT", "not WITHOUT ROWID"]
+    there += ["STRICT", "WITHOUT ROWID"]
+    assert (shape.subject, shape.holds) == ("t", False)
+    assert (shape.expected, shape.observed) == ("; ".join(wanted), "; ".join(there))
+    assert said(compare_structure.indexes_created(compared)) == [
+        f"t: of_d | {SHAPES[1]} | no such index on this table | failed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "differing"),
+    [
+        (
+            "b TEXT, c UNIQUE, d CHECK(d > 0) CHECK(d < 9), PRIMARY KEY(a, b)",
+            ["t: CHECK | a > 0, b <> '' | d < 9, d > 0 | failed"],
+        ),
+        ("b TEXT, c UNIQUE, d, CHECK(a > 0), PRIMARY KEY(a, b)", ["t: CHECK | b <> '' | none | failed"]),
+        (
+            "b TEXT CHECK(b <> ''), c, d, CHECK(a > 0), PRIMARY KEY(a, b)",
+            ["t: UNIQUE(c) | on this table | no such index | failed"],
+        ),
+        (
+            "b TEXT CHECK(b <> ''), c UNIQUE, d COLLATE NOCASE, CHECK(a > 0), PRIMARY KEY(a, b COLLATE NOCASE)",
+            [
+                "t: COLLATE | none | d nocase | failed",
+                "t: PRIMARY KEY(a, b) | on this table | no such index | failed",
+            ],
+        ),
+        ("b TEXT CHECK(b <> ''), c UNIQUE, d, more CHECK(more > 0) CHECK(more < 9), CHECK(a > 0), PRIMARY KEY(a)", []),
+        ("c UNIQUE, d, more CHECK(more > 0), CHECK(a > 0)", []),
+    ],
+)
+def test_declaration_that_differs_is_told_by_its_kind(bench: Bench, columns: str, differing: list[str]) -> None:
+    """What belongs to a lost column, or to a lost key, is told with the columns."""
+    compared = remade(bench, f"CREATE TABLE t(a INT NOT NULL DEFAULT 1, {columns})")
+
+    observations = compare_structure.schema_as_planned(compared)
+
+    assert [text for text in said(observations) if not text.endswith(" | passed")] == differing
+    assert [seen.holds for seen in observations] == [not differing] * max(1, len(differing))
+    assert wrong(compare_structure.indexes_created(compared)) == ["t: of_d"]
+
+
+def test_neighbour_is_told_by_each_kind_that_differs(bench: Bench) -> None:
+    """By its columns, what they declare, and its indexes: by their name, or as constraints."""
+    bench.database(
+        TARGET,
+        "CREATE TABLE own(a CHECK(a > 0), b UNIQUE, c PRIMARY KEY, UNIQUE(a, b))",
+        "CREATE INDEX named ON own(a)",
+        "CREATE TABLE other(a)",
+        "CREATE INDEX of_expression ON other(a + 1)",
+    )
+    bench.database("a.db", "CREATE TABLE t(n)")
+    copied = bench.copied(source("a.db", "t"))
+    for statement in ("DROP TABLE own", "CREATE TABLE own(a, b, c, d)", "DROP INDEX of_expression"):
+        copied.con.execute(statement)
+
+    own, other, *_ = compare.neighbours(replace(copied.compared, changed_since=True))
+
+    kinds = "columns, CHECK, named, UNIQUE(a, b), PRIMARY KEY(c), UNIQUE(b)"
+    assert own.observed.partition("other: ")[2] == kinds
+    assert other.observed.partition("other: ")[2] == "of_expression"
+
+
+def test_neighbour_is_no_table_of_the_plan(bench: Bench) -> None:
+    """What differs in it is told once, by the comparison of neighbours."""
+    bench.database(TARGET, "CREATE TABLE own(v)", "CREATE TABLE t(n)")
+    bench.database("a.db", "CREATE TABLE t(n)")
+    copied = bench.copied(source("a.db", "t"))
+    for statement in ("DROP TABLE own", "CREATE TABLE own(v CHECK(v > 0))", "CREATE TABLE more(n)"):
+        copied.con.execute(statement)
+
+    compared = replace(copied.compared, changed_since=True)
+
+    assert [compared.is_neighbour(name) for name in ("OWN", "T", "more")] == [True, False, False]
+    assert said(compare_structure.schema_as_planned(compared)) == [
+        "more | not in the target | an unplanned table | failed",
+        "t | 1 column: n | 1 column: n | passed",
+    ]
+
+
+def test_target_without_a_table_of_the_plan_is_not_examined(bench: Bench) -> None:
+    """Or needs not be, where the plan names none."""
+    compared = remade(bench)
+    lost = compare_structure.schema_as_planned(compared)
+    indexes = compare_structure.indexes_created(compared)
+    bench.database("b.db", "CREATE TABLE t(n)")
+    nothing = replace(bench.copied(source("b.db")).compared, changed_since=True)
+
+    assert said(lost) == ["target | examined | no table of the plan is in the target | not examined"]
+    assert said(indexes) == [f"t: of_d | {SHAPES[1]} | no such index on this table | failed"]
+    assert said(compare_structure.schema_as_planned(nothing)) == [
+        "target | nothing demanded | the plan names no table | not required"
+    ]
+
+
+def test_trigger_and_view_that_differ_are_told_as_they_are(bench: Bench) -> None:
+    """A statement in its place is told, or that none is there."""
+    later = "CREATE TRIGGER up AFTER DELETE ON t BEGIN SELECT 2; END"
+    bare = "CREATE TABLE t(a, b, c, d)"
+
+    changed = compare_structure.triggers_in_place(remade(bench, bare, later))
+    (bench.root / TARGET).unlink()
+    (bench.root / "a.db").unlink()
+    gone = compare_structure.triggers_in_place(remade(bench, bare))
+
+    assert said(changed) == [f"trigger up | {SHAPES[2]} | {later} | failed"]
+    assert said(gone) == [f"trigger up | {SHAPES[2]} | missing | failed"]
+
+
+def test_foreign_key_that_differs_is_told_with_both(bench: Bench) -> None:
+    """Its columns in the parent are looked up on both sides."""
+    bench.database("a.db", "CREATE TABLE p(k PRIMARY KEY)", "CREATE TABLE c(k REFERENCES p ON DELETE CASCADE)")
+    copied = bench.copied(source("a.db", "p", "c"))
+    for statement in ("DROP TABLE c", "CREATE TABLE c(k REFERENCES P)"):
+        copied.con.execute(statement)
+
+    observations = compare_structure.schema_as_planned(replace(copied.compared, changed_since=True))
+
+    actions = "(k) references p(k) on update NO ACTION on delete"
+    assert said(observations)[1:] == [f"c: FOREIGN KEY | {actions} CASCADE | {actions} NO ACTION | failed"]
+
+
+def test_further_tables_are_no_fault_where_neighbours_are_not_known(bench: Bench) -> None:
+    """Without the original target nobody can tell whose they are."""
+    known = remade(bench, SHAPES[0], "CREATE TABLE stray(n)")
+    unknown = replace(known, survey=replace(known.survey, target=None))
+
+    assert (known.knows_neighbours, unknown.knows_neighbours) == (True, False)
+    assert wrong(compare_structure.schema_as_planned(known)) == ["stray"]
+    assert wrong(compare_structure.schema_as_planned(unknown)) == []
