@@ -1,7 +1,8 @@
-"""The mutation score of each module: ``ln -sfn migration src && mutmut run && python -m tests.mutation``.
+"""The mutation score of each module, from mutmut's last run.
 
-It reads what mutmut's last run left. mutmut takes the name of a module from its path below ``src``, and from no other
-folder, so a link of that name, which git ignores, stands for ``migration``.
+``ln -sfn migration src && PYTHONPATH=src:. mutmut run && python -m tests.mutation``: mutmut takes the name of a module
+from its path below ``src``, and from no other folder, so a link of that name, which git ignores, stands for
+``migration``. The relative path leads the processes that a test starts to the mutants.
 
 Exit 1 when a mutant survived that the list has no reason for, or the list names one that did not survive.
 """
