@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.modes import VERBS
 from sqlite_consolidate.engine.run.request import DEFAULT_PLAN, Settings
@@ -22,58 +22,48 @@ _MARKS = (
 )
 
 
+_PATHS = (  # each is a key of the configuration as well
+    ("workspace", "DIR", "Folder that holds target, sources and code (default: the bundled sample workspace)"),
+    ("plan", "FILE", f"What is to be consolidated (default: {DEFAULT_PLAN} in the workspace)"),
+    ("reports", "DIR", "Where every run writes a folder of its own (default: reports in the root folder)"),
+)
+_OPTIONS = (  # an option without a metavar is a switch
+    (
+        "originals",
+        "DIR",
+        "With -m verify: judge a consolidation made by others by the originals, or the backup set, in DIR",
+    ),
+    (
+        "bundle",
+        "FILE.zip",
+        "With -m verify: check the bundle of an earlier run, or the folder it was unzipped to; needs no workspace",
+    ),
+    (
+        "show-values",
+        "",
+        "Let the report hold values of rows, such as colliding keys (short; secret-sounding columns masked)",
+    ),
+    (
+        "withhold-output",
+        "",
+        "Keep what applications print, and what their logs say, out of the report: only the terminal shows it",
+    ),
+    ("fleet", "FILE", "Do the same in every workspace that FILE lists, each in a process of its own"),
+    ("discard-changes", "", "Let a rollback discard what was changed in the target since the migration"),
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and configuration keys of the same names are known to pytest."""
     group = parser.getgroup(
         "sqlite-consolidate", "consolidation of SQLite databases (-m inventory, verify, migrate, rollback, selftest)"
     )
-    for name, metavar, what in (
-        ("workspace", "DIR", "Folder that holds target, sources and code (default: the bundled sample workspace)"),
-        ("plan", "FILE", f"What is to be consolidated (default: {DEFAULT_PLAN} in the workspace)"),
-        ("reports", "DIR", "Where every run writes a folder of its own (default: reports in the root folder)"),
-    ):
-        # No default here: None tells "not said" from every path, so that the configuration gets its turn.
-        group.addoption(f"--{name}", dest=f"consolidate_{name}", metavar=metavar, type=_named, help=what)
-        parser.addini(name, f"{what}; relative to the root folder", default="")
-    group.addoption(
-        "--originals",
-        dest="consolidate_originals",
-        metavar="DIR",
-        type=_named,
-        help="With -m verify: judge a consolidation made by others by the originals, or the backup set, in DIR",
-    )
-    group.addoption(
-        "--bundle",
-        dest="consolidate_bundle",
-        metavar="FILE.zip",
-        type=_named,
-        help="With -m verify: check the bundle of an earlier run, or the folder it was unzipped to; needs no workspace",
-    )
-    group.addoption(
-        "--show-values",
-        dest="consolidate_show_values",
-        action="store_true",
-        help="Let the report hold values of rows, such as colliding keys (short; secret-sounding columns masked)",
-    )
-    group.addoption(
-        "--withhold-output",
-        dest="consolidate_withhold_output",
-        action="store_true",
-        help="Keep what applications print, and what their logs say, out of the report: only the terminal shows it",
-    )
-    group.addoption(
-        "--fleet",
-        dest="consolidate_fleet",
-        metavar="FILE",
-        type=_named,
-        help="Do the same in every workspace that FILE lists, each in a process of its own",
-    )
-    group.addoption(
-        "--discard-changes",
-        dest="consolidate_discard_changes",
-        action="store_true",
-        help="Let a rollback discard what was changed in the target since the migration",
-    )
+    for name, _metavar, text in _PATHS:
+        parser.addini(name, f"{text}; relative to the root folder", default="")
+    for name, metavar, text in (*_PATHS, *_OPTIONS):
+        # No default for a path: None tells "not given" from every path, so that the configuration gets its turn.
+        keys: dict[str, Any] = {"metavar": metavar, "type": _named} if metavar else {"action": "store_true"}
+        group.addoption(f"--{name}", dest=f"consolidate_{name.replace('-', '_')}", help=text, **keys)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -127,7 +127,7 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
         on_copy = root.resolve() != live_root.resolve()
         use = stack.enter_context(LiveUse(live_root, root)) if on_copy else None
         # Not pipes: a child that keeps one open would keep us, too.
-        out, err = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
+        outputs = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
         family = Family()
         started = time.monotonic()
         process = None
@@ -137,11 +137,11 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
                 cwd=root,
                 env=environment_of(test, root, use) | family.environment(),
                 stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
+                stdout=outputs[0],
+                stderr=outputs[1],
                 start_new_session=True,
             )
-            why = _ended(process, test.timeout, (out, err), family, use)
+            why = _ended(process, test.timeout, outputs, family, use)
         except (OSError, ValueError) as error:
             if process is not None:
                 raise
@@ -152,18 +152,11 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
                 with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not hold us
                     process.wait(timeout=_GRACE)
         seconds = time.monotonic() - started
-        status = None if why else process.returncode
-        return SmokeResult(
-            test.name,
-            command,
-            status,
-            _read(out),
-            _read(err),
-            _lines(out) if test.expect.lines is not None and not why else None,
-            seconds,
-            why,
-            used=use.used() if use else None,
-        )
+        texts, lines = (_read(outputs[0]), _read(outputs[1])), None
+        if not why and test.expect.lines is not None:
+            lines = _lines(outputs[0])
+        status, used = None if why else process.returncode, use.used() if use else None
+        return SmokeResult(test.name, command, status, *texts, lines, seconds, why, used=used)
 
 
 def _ended(

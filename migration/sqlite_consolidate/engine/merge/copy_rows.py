@@ -84,16 +84,7 @@ def copy(
     began = time.monotonic()
     execute = execute or con.execute
     rows = move.projection(alias)
-    skipped, replaced = TableDigest(), TableDigest()
-    where = ""
-    if move.map.on_conflict == "prefer-source":
-        replaced = digest_query(con, _claimed(rows))
-        execute(rows.delete_claimed)
-    elif move.map.on_conflict != "refuse":
-        skipped = digest_query(con, _clashing(rows))
-        if move.map.on_conflict == "skip-identical":
-            _refuse_different(con, move, rows, skipped)
-        where = f"NOT {rows.clashing}"
+    skipped, replaced, where = _settle(con, move, rows, execute)
     try:
         records = try_record_copy(con, move, rows, execute, under_other_defaults=record_copy)
         method: CopyMethod = records.method if records else "columns"
@@ -106,6 +97,31 @@ def copy(
     change = source - skipped - replaced
     seconds = time.monotonic() - began
     return Transferred(move, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds)
+
+
+def _settle(
+    con: sqlite3.Connection, move: Move, rows: Projection, execute: Execute
+) -> tuple[TableDigest, TableDigest, str]:
+    """Delete the target rows that make place, and return what the conflict policy settles.
+
+    Returns:
+        Digest of the source rows that stay behind, digest of the target rows that made place, and the SQL condition
+        over ``s`` of the rows to copy, which is empty where all are copied.
+
+    Raises:
+        ProblemError: Rows under one key differ, and the policy is ``skip-identical``.
+    """
+    skipped, replaced = TableDigest(), TableDigest()
+    if move.map.on_conflict == "refuse":
+        return skipped, replaced, ""
+    if move.map.on_conflict == "prefer-source":
+        replaced = digest_query(con, _claimed(rows))
+        execute(rows.delete_claimed)
+        return skipped, replaced, ""
+    skipped = digest_query(con, _clashing(rows))
+    if move.map.on_conflict == "skip-identical":
+        _refuse_different(con, move, rows, skipped)
+    return skipped, replaced, f"NOT {rows.clashing}"
 
 
 def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[list[str]]:
