@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.request import RunRequest, Settings
+from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 from sqlite_consolidate.report.evidence_json import record_from_json
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST
 from sqlite_consolidate.report.summary import summary
@@ -77,3 +82,37 @@ def moved_back(document: Any, by: timedelta) -> None:
 def entry_of(document: Any, criterion: str, place: int = 0) -> Any:
     """Return an entry of a criterion."""
     return [entry for entry in document["criteria"] if entry["id"] == criterion][place]
+
+
+def found(folder: Path, files: Files) -> dict[str, set[str]]:
+    """Return the subjects that do not hold, by their criteria."""
+    write(folder / "bundle", files)
+    settings = Settings(workspace=folder / "nowhere", plan=folder / "none.toml", reports=folder)
+    run = BundleRun(RunRequest(Mode.BUNDLE, settings), folder / "bundle")
+    go_through(run)
+    return {
+        criterion: {entry.subject for entry in result.evidence if not entry.holds}
+        for criterion, result in run.log.results.items()
+        if not result.outcome.holds
+    }
+
+
+def in_page(pattern: str, text: str) -> Callable[[Files], None]:
+    """Return a forgery of the page: what a regular expression finds first is replaced."""
+
+    def _replace(files: Files) -> None:
+        page = files["audit.html"].decode()
+        forged = re.sub(pattern, lambda _found: text, page, count=1)
+        assert forged != page
+        files["audit.html"] = forged.encode()
+
+    return _replace
+
+
+def without(criterion: str, place: int = 0) -> Callable[[Any], None]:
+    """Return a forgery that takes an entry of a criterion out of the evidence."""
+
+    def _remove(document: Any) -> None:
+        document["criteria"].remove(entry_of(document, criterion, place))
+
+    return _remove
