@@ -12,8 +12,8 @@ import pytest
 
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.shapes.contents import contents
+from tests.support.reports.tampering import edited, zipped
 from tests.support.whole_run import Workspace
-from tests.whole.test_bundle_check import edited, zipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
