@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
 
+import sqlite_consolidate
 from tests.support.reports import records
 
 if TYPE_CHECKING:
@@ -34,3 +37,10 @@ def unfinished() -> Record:
 def hostile() -> Record:
     """A record with a hostile text in every place that can hold one."""
     return records.hostile()
+
+
+@pytest.fixture
+def record() -> Record:
+    """An accepted run of this release, with the pytest-html that is installed."""
+    versions = {"sqlite-consolidate": sqlite_consolidate.__version__, "pytest-html": version("pytest-html"), "a": "<1>"}
+    return replace(records.accepted(), versions=versions)

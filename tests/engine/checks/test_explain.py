@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup import manifest
-from sqlite_consolidate.engine.backup.copy_contents import reloaded
 from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
 from sqlite_consolidate.engine.checks.explain import RowsBefore
-from sqlite_consolidate.engine.content.table_differences import databases, unless_broken
+from sqlite_consolidate.engine.content.table_differences import unless_broken
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.stages import (
@@ -29,12 +28,11 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import MASKED, Disclosure, Kind, RowDifferences
+from tests.support.named_rows import named
 from tests.support.small_workspace import (
     a_request,
     a_run,
-    build,
     consolidated,
-    database,
     execute,
     plan_of,
     reach,
@@ -51,14 +49,6 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.verbs.consolidate import Run
 else:
     from sqlite_utils.utils import sqlite3
-
-KeyAndColumns = tuple[Kind, str, tuple[str, ...], tuple[str, ...]]
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The small workspace."""
-    return build(tmp_path / "workspace")
 
 
 @pytest.fixture
@@ -86,14 +76,6 @@ def database_copy(run: Run, file: str) -> DatabaseCopy:
     copy = run.sealed.database(file)
     assert copy is not None
     return copy
-
-
-def named(rows: RowDifferences) -> list[KeyAndColumns]:
-    """Return kind, table, key and columns of each difference that is named."""
-    return [
-        (row.kind, row.table, tuple(part.value for part in row.key), tuple(column.column for column in row.columns))
-        for row in rows.first
-    ]
 
 
 def test_row_that_was_changed_after_the_copy_is_named(run: Run) -> None:
@@ -372,46 +354,3 @@ def test_archive_that_was_changed_names_its_rows(root: Path) -> None:
     seen = [one for one in archives_unchanged(root, sealed, folder=folder) if not one.holds]
 
     assert [named(one.rows) for one in seen if one.rows] == [[(Kind.MISSING, "tasks", ("2",), ())]]
-
-
-def test_databases_that_differ_in_no_row_say_so(tmp_path: Path) -> None:
-    """Content digests hold statements, marks and header as well."""
-    database(tmp_path / "a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
-    database(tmp_path / "b.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
-    execute(tmp_path / "b.db", "PRAGMA user_version = 3")
-
-    rows = databases(tmp_path / "a.db", tmp_path / "b.db")
-
-    assert (rows.number, rows.first) == (0, ())
-    assert rows.note
-
-
-def test_databases_name_rows_and_tables_that_one_lacks(tmp_path: Path) -> None:
-    """Tables without a key are compared by their rowids, which are all that tells their rows apart."""
-    for name in ("a.db", "b.db"):
-        database(tmp_path / name, "CREATE TABLE t(a)")
-        execute(tmp_path / name, "INSERT INTO t(rowid, a) VALUES(5, 'x'), (7, 'x')")
-    execute(tmp_path / "a.db", "CREATE TABLE lost(a)")
-    execute(tmp_path / "b.db", "UPDATE t SET a = 'y' WHERE rowid = 7")
-
-    rows = databases(tmp_path / "a.db", tmp_path / "b.db")
-
-    assert named(rows) == [(Kind.CHANGED, "t", ("7",), ("a",))]
-    assert "lost" in rows.note
-
-
-def test_dump_that_brings_back_other_rows_names_them(root: Path) -> None:
-    """It is loaded once more for that; nothing is left beside it."""
-    folder = consolidated(root)
-    sealed = manifest.read(folder)
-    assert sealed is not None
-    copy = sealed.database("logs/tasks.db")
-    assert copy is not None
-    dump = folder / copy.dump
-    dump.write_text(dump.read_text("utf-8").replace("'two'", "'too'"), "utf-8")
-    before = sorted(path.name for path in dump.parent.iterdir())
-
-    rows = reloaded(copy, folder)
-
-    assert named(rows) == [(Kind.CHANGED, "tasks", ("2",), ("title",))]
-    assert sorted(path.name for path in dump.parent.iterdir()) == before

@@ -2,82 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, compare_rows, shape_of
-from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema import keys_of, read
-from sqlite_consolidate.observation import Observation, explained
+from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, shape_of
 from sqlite_consolidate.row_differences import (
-    MASKED,
     MOST,
     ColumnDifference,
     KeyValue,
     Kind,
-    RowDifference,
     RowDifferences,
-    row_differences_from,
 )
+from tests.support.compared_rows import BY_NUMBER, BY_TEXT, NO_KEY, compared, named, numbers
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
-
-BY_NUMBER = "id INTEGER PRIMARY KEY, a, b"
-BY_TEXT = "id TEXT PRIMARY KEY, a, b"
-NO_KEY = "id, a, b"
-
-
-@pytest.fixture
-def con() -> Iterator[sqlite3.Connection]:
-    """Lend an empty database."""
-    with closing(open_memory()) as con:
-        yield con
-
-
-def compared(
-    con: sqlite3.Connection,
-    columns: str,
-    was: str,
-    now: str,
-    *,
-    policies: Sequence[str] = ("refuse",),
-    kept: int = 1_000_000,
-    options: str = "",
-) -> Comparison:
-    """Compare a table with the rows ``was``, of several sources divided by ``then``, with one with the rows ``now``."""
-    sources = was.split(" then ")
-    for name, values in [*((f"was{at}", some) for at, some in enumerate(sources)), ("now", now)]:
-        con.execute(f"CREATE TABLE {name}({columns}) {options}")
-        if values.strip():
-            con.execute(f"INSERT INTO {name} VALUES {values}")
-    table = read(con).table("now")
-    assert table is not None
-    names = [column.name for column in table.stored]
-    rows = [
-        Rows(con, f"SELECT id, a, b FROM was{at}", policy)
-        for at, policy in zip(range(len(sources)), [*policies, *["refuse"] * len(sources)], strict=False)
-    ]
-    rowid = f", {table.rowid}" if table.rowid else ""
-    observed = Rows(con, f"SELECT id, a, b{rowid} FROM now")
-    return compare_rows(shape_of("now", names, keys_of(table)), rows, observed, kept=kept)
-
-
-def named(differences: RowDifferences) -> list[tuple[Kind, tuple[str, ...], tuple[str, ...]]]:
-    """Return kind, key and columns of each difference that is named."""
-    return [
-        (row.kind, tuple(part.value for part in row.key), tuple(column.column for column in row.columns))
-        for row in differences.first
-    ]
-
-
-def numbers(differences: RowDifferences) -> tuple[int, int, int]:
-    """Return how many rows are missing, extra and changed."""
-    return differences.missing, differences.extra, differences.changed
+    from collections.abc import Sequence
 
 
 def test_equal_tables_have_no_difference(con: sqlite3.Connection) -> None:
@@ -404,113 +345,3 @@ def test_row_that_refuses_is_expected_beside_the_other(con: sqlite3.Connection) 
     comparison = compared(con, BY_NUMBER, was, "(1, 'was', 0)", policies=("prefer-source", "refuse"))
 
     assert (comparison.rows, comparison.exact, comparison.missing) == (2, 1, 1)
-
-
-def test_masked_difference_keeps_integer_keys_alone() -> None:
-    """An operator finds the row by them; every other value is only told to who asked for it."""
-    row = RowDifference(
-        Kind.CHANGED,
-        "tasks",
-        (KeyValue("id", "17"), KeyValue("name", "'ada'"), KeyValue("at", "1.5")),
-        columns=(ColumnDifference("title", "'old'", "'new'"),),
-    )
-
-    masked = row.masked()
-
-    assert [part.value for part in masked.key] == ["17", MASKED, MASKED]
-    assert masked.columns == (ColumnDifference("title", MASKED, MASKED),)
-    assert masked.values == ""
-    assert row.values == "title: 'old' -> 'new'"
-
-
-def test_column_that_sounds_like_a_secret_is_masked_at_once(con: sqlite3.Connection) -> None:
-    """Also where values are shown, and where the key is an integer."""
-    con.execute("CREATE TABLE was(pin INTEGER PRIMARY KEY, token)")
-    con.execute("INSERT INTO was VALUES (4711, 'a')")
-    shape = shape_of("was", ["pin", "token"], [(("pin", "BINARY"),)])
-
-    found = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT pin, 'b' FROM was"))
-
-    row = found.differences().first[0]
-    assert row.key == (KeyValue("pin", MASKED),)
-    assert row.columns == (ColumnDifference("token", MASKED, MASKED),)
-
-
-def test_text_is_one_line_that_stays_bounded() -> None:
-    """Whatever the names are, and however many columns differ."""
-    columns = tuple(ColumnDifference(f"column\x1b[2J\n{'x' * 1000}{at}", MASKED, MASKED) for at in range(300))
-    row = RowDifference(Kind.CHANGED, "t" * 1000, tuple(KeyValue("k" * 1000, MASKED) for _ in range(3)), 1, columns)
-    differences = RowDifferences(changed=1_000_000, first=(row,) * MOST, note="n" * 10_000)
-
-    assert len(differences.text) < 2000
-    assert differences.text.isprintable()
-
-
-def test_text_names_rows_by_key_and_column(con: sqlite3.Connection) -> None:
-    """The words of the terminal."""
-    found = compared(con, BY_NUMBER, "(17, 'x', 'y'), (18, 0, 0), (19, 0, 0)", "(17, 'z', 'z')")
-
-    assert found.differences().text == (
-        "2 rows missing, 1 row changed; row id 18 of now: missing; row id 19 of now: missing;"
-        " row id 17 of now: columns a, b changed"
-    )
-
-
-def test_sum_of_two_tables_names_rows_of_both() -> None:
-    """Numbers are added, and neither table takes all the places."""
-    first, second = (
-        RowDifferences(missing=30, first=tuple(RowDifference(Kind.MISSING, table) for _ in range(MOST)), note="note.")
-        for table in ("a", "b")
-    )
-
-    both = first + second
-
-    assert (both.missing, both.rest, both.note) == (60, 60 - MOST, "note.")
-    assert {row.table for row in both.first} == {"a", "b"}
-
-
-def test_sum_adds_each_number_and_keeps_both_notes() -> None:
-    """A note that both have stands there once, as above."""
-    both = RowDifferences(1, 20, 300, note="One.") + RowDifferences(4, 50, 600, note="Two.")
-
-    assert (numbers(both), both.note) == ((5, 70, 900), "One. Two.")
-
-
-@pytest.mark.parametrize(("length", "name"), [(40, "t" * 40), (41, "t" * 39 + "…")])
-def test_long_name_is_cut_in_a_line_of_text(length: int, name: str) -> None:
-    """It has forty characters then, the last of which says that more follow."""
-    assert RowDifference(Kind.EXTRA, "t" * length).text == f"row without a key of {name}: extra"
-
-
-def test_record_of_rows_keeps_how_often_and_why() -> None:
-    """Equal rows are counted, and a note says what could not be compared."""
-    written = RowDifferences(missing=3, first=(RowDifference(Kind.MISSING, "t", count=3),), note="Not all.")
-
-    assert row_differences_from({**asdict(written), "rest": written.rest}) == written
-
-
-def test_record_of_evidence_is_read_as_it_was_written(con: sqlite3.Connection) -> None:
-    """Nothing of it is lost on the way."""
-    found = compared(con, BY_TEXT, "('a', 1, 2), ('b', 1, 2)", "('a', 1, 3), ('c', 0, 0)").differences()
-
-    assert row_differences_from({**asdict(found), "rest": found.rest}) == found
-
-
-def test_observation_that_holds_is_not_explained() -> None:
-    """A passing run pays nothing."""
-
-    def explain() -> RowDifferences:
-        pytest.fail("rows were compared")
-
-    seen = Observation("subject", "expected", "observed", holds=True)
-
-    assert explained(seen, explain) is seen
-
-
-def test_observation_that_fails_gets_its_rows() -> None:
-    """It fails all the same."""
-    seen = Observation("subject", "expected", "observed", holds=False)
-
-    explanation = explained(seen, lambda: RowDifferences(missing=1))
-
-    assert (explanation.holds, explanation.rows) == (False, RowDifferences(missing=1))

@@ -1,0 +1,65 @@
+"""Databases that were to be the same are told apart by tables and rows, and by nothing else where no row differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.backup import manifest
+from sqlite_consolidate.engine.backup.copy_contents import reloaded
+from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.row_differences import Kind
+from tests.support.named_rows import named
+from tests.support.small_workspace import (
+    consolidated,
+    database,
+    execute,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+else:
+    pass
+
+
+def test_databases_that_differ_in_no_row_say_so(tmp_path: Path) -> None:
+    """Content digests hold statements, marks and header as well."""
+    database(tmp_path / "a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+    database(tmp_path / "b.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
+    execute(tmp_path / "b.db", "PRAGMA user_version = 3")
+
+    rows = databases(tmp_path / "a.db", tmp_path / "b.db")
+
+    assert (rows.number, rows.first) == (0, ())
+    assert rows.note
+
+
+def test_databases_name_rows_and_tables_that_one_lacks(tmp_path: Path) -> None:
+    """Tables without a key are compared by their rowids, which are all that tells their rows apart."""
+    for name in ("a.db", "b.db"):
+        database(tmp_path / name, "CREATE TABLE t(a)")
+        execute(tmp_path / name, "INSERT INTO t(rowid, a) VALUES(5, 'x'), (7, 'x')")
+    execute(tmp_path / "a.db", "CREATE TABLE lost(a)")
+    execute(tmp_path / "b.db", "UPDATE t SET a = 'y' WHERE rowid = 7")
+
+    rows = databases(tmp_path / "a.db", tmp_path / "b.db")
+
+    assert named(rows) == [(Kind.CHANGED, "t", ("7",), ("a",))]
+    assert "lost" in rows.note
+
+
+def test_dump_that_brings_back_other_rows_names_them(root: Path) -> None:
+    """It is loaded once more for that; nothing is left beside it."""
+    folder = consolidated(root)
+    sealed = manifest.read(folder)
+    assert sealed is not None
+    copy = sealed.database("logs/tasks.db")
+    assert copy is not None
+    dump = folder / copy.dump
+    dump.write_text(dump.read_text("utf-8").replace("'two'", "'too'"), "utf-8")
+    before = sorted(path.name for path in dump.parent.iterdir())
+
+    rows = reloaded(copy, folder)
+
+    assert named(rows) == [(Kind.CHANGED, "tasks", ("2",), ("title",))]
+    assert sorted(path.name for path in dump.parent.iterdir()) == before

@@ -1,0 +1,63 @@
+"""Two tables that are compared, and the differences in a form that compares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, compare_rows, shape_of
+from sqlite_consolidate.engine.sqlite.schema import keys_of, read
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from sqlite_consolidate.row_differences import (
+        Kind,
+        RowDifferences,
+    )
+
+
+BY_NUMBER = "id INTEGER PRIMARY KEY, a, b"
+BY_TEXT = "id TEXT PRIMARY KEY, a, b"
+NO_KEY = "id, a, b"
+
+
+def compared(
+    con: sqlite3.Connection,
+    columns: str,
+    was: str,
+    now: str,
+    *,
+    policies: Sequence[str] = ("refuse",),
+    kept: int = 1_000_000,
+    options: str = "",
+) -> Comparison:
+    """Compare a table with the rows ``was``, of several sources divided by ``then``, with one with the rows ``now``."""
+    sources = was.split(" then ")
+    for name, values in [*((f"was{at}", some) for at, some in enumerate(sources)), ("now", now)]:
+        con.execute(f"CREATE TABLE {name}({columns}) {options}")
+        if values.strip():
+            con.execute(f"INSERT INTO {name} VALUES {values}")
+    table = read(con).table("now")
+    assert table is not None
+    names = [column.name for column in table.stored]
+    rows = [
+        Rows(con, f"SELECT id, a, b FROM was{at}", policy)
+        for at, policy in zip(range(len(sources)), [*policies, *["refuse"] * len(sources)], strict=False)
+    ]
+    rowid = f", {table.rowid}" if table.rowid else ""
+    observed = Rows(con, f"SELECT id, a, b{rowid} FROM now")
+    return compare_rows(shape_of("now", names, keys_of(table)), rows, observed, kept=kept)
+
+
+def named(differences: RowDifferences) -> list[tuple[Kind, tuple[str, ...], tuple[str, ...]]]:
+    """Return kind, key and columns of each difference that is named."""
+    return [
+        (row.kind, tuple(part.value for part in row.key), tuple(column.column for column in row.columns))
+        for row in differences.first
+    ]
+
+
+def numbers(differences: RowDifferences) -> tuple[int, int, int]:
+    """Return how many rows are missing, extra and changed."""
+    return differences.missing, differences.extra, differences.changed

@@ -1,0 +1,24 @@
+"""The rows that an explanation names, in a form that compares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlite_consolidate.row_differences import Kind, RowDifferences
+
+if TYPE_CHECKING:
+    pass
+
+else:
+    pass
+
+
+KeyAndColumns = tuple[Kind, str, tuple[str, ...], tuple[str, ...]]
+
+
+def named(rows: RowDifferences) -> list[KeyAndColumns]:
+    """Return kind, table, key and columns of each difference that is named."""
+    return [
+        (row.kind, row.table, tuple(part.value for part in row.key), tuple(column.column for column in row.columns))
+        for row in rows.first
+    ]

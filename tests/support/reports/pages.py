@@ -1,0 +1,83 @@
+"""Pages of bundles, and what the check of a page observes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlite_consolidate.report.bundle_check.agreement import DOUBT
+from sqlite_consolidate.report.bundle_check.drawn.page import completed
+from sqlite_consolidate.report.bundle_check.parse import BundleContents
+from sqlite_consolidate.report.bundle_check.reader import Bundle
+from sqlite_consolidate.report.html.page import STYLES
+from sqlite_consolidate.report.html.page_file import Surround, environment, own_styles, page_file, title
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlite_consolidate.observation import Observation
+    from sqlite_consolidate.report.evidence import Record
+
+
+NO_OUTPUT = "No log output captured."
+PLAIN = "plain words, and no failure"
+SCRIPT = "none but that of pytest-html"
+GUARD = "it begins with the policy that lets no other script run"
+KNOWN_TO_PYTEST = "the time of day, the times that tests took and the outputs of those that did not pass"
+
+
+def row_of_test(
+    result: str = "Passed", test: str = "test_a.py::test_a", took: str = "7 ms", log: str = NO_OUTPUT, **keys: Any
+) -> dict[str, Any]:
+    """Return what pytest-html knows of a test."""
+    cells = (("result", result), ("testId", test), ("duration", took))
+    table_row = [f'<td class="col-{kind}">{text}</td>' for kind, text in cells]
+    row = {"extras": [], "result": result, "testId": test, "duration": took, "resultsTableRow": table_row, "log": log}
+    return row | keys
+
+
+def surround(record: Record, *rows: dict[str, Any], **keys: Any) -> Surround:
+    """Return what pytest-html writes around the page of a run, with ``data`` beside what it always has."""
+    data = {
+        "environment": environment(record),
+        "tests": {"a": list(rows or [row_of_test()])},
+        "renderCollapsed": ["none"],
+        "initialSort": "original",
+        "title": title(record.run, record.mode),
+    }
+    ours = "\n".join(style.read_text("utf-8") for style in STYLES)
+    styles = (
+        keys.pop("before", "") + own_styles().rstrip() + keys.pop("between", "") + "\n" + ours + keys.pop("behind", "")
+    )
+    data |= keys.pop("data", {})
+    around = Surround("22-Nov-2026", "13:06:10", "7 ms", styles, data)
+    return replace(around, **keys)
+
+
+def bundle(
+    record: Record | None, text: str = "", files: dict[str, bytes] | None = None, **facts: Any
+) -> BundleContents:
+    """Return a bundle of a record, a page and other files."""
+    in_bundle = {"audit.html": text.encode()} if text else {}
+    return BundleContents(Bundle("some.zip", in_bundle | (files or {})), {}, None, record, **facts)
+
+
+def whole_page(record: Record, around: Surround | None = None) -> str:
+    """Return the page of a bundle that has no other file."""
+    return page_file(completed(bundle(record), record), around or surround(record))
+
+
+def said(observations: Iterable[Observation], *subjects: str) -> list[tuple[str, str, str]]:
+    """Return what is observed of some subjects of the page."""
+    return [
+        (seen.subject.removeprefix("audit.html: "), seen.expected, seen.observed)
+        for seen in observations
+        if seen.subject.removeprefix("audit.html: ") in subjects
+    ]
+
+
+def failing(observations: Iterable[Observation]) -> dict[str, tuple[str, str]]:
+    """Return what was expected and observed of each subject that does not hold, each with its advice."""
+    wrong = [seen for seen in observations if seen.holds is not True]
+    assert {(seen.holds, seen.todo) for seen in wrong} <= {(False, DOUBT)}
+    return {seen.subject.removeprefix("audit.html: "): (seen.expected, seen.observed) for seen in wrong}
