@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.mutation.survivors import Change, explained
 
-SOURCES = Path(__file__).parents[2] / "migration"
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "migration"
 REASONS = explained()
 
 
@@ -31,3 +34,21 @@ def test_every_survivor_is_a_change_of_a_line_that_is_there(change: Change) -> N
     assert change.line in source_of(change.function)
     assert change.becomes != change.line
     assert REASONS[change]
+
+
+def test_each_path_that_mutmut_is_given_exists() -> None:
+    """A module that was moved would be left out without a word."""
+    given = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
+    modules = [path.replace("src/", "migration/", 1) for path in given["only_mutate"]]
+
+    missing = [path for path in (*modules, *given["pytest_add_cli_args_test_selection"]) if not (ROOT / path).exists()]
+
+    assert missing == []
+
+
+def test_each_module_of_the_table_of_scores_exists() -> None:
+    """A row without its module says nothing."""
+    rows = re.findall(r"^\| (migration/\S+) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+
+    assert rows
+    assert [row for row in rows if not (ROOT / row).is_file()] == []
