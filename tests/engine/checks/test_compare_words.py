@@ -17,61 +17,64 @@ def red(copied: Copied) -> list[str]:
     return [line for seen in every(copied).values() for line in said(seen) if not line.endswith(" | passed")]
 
 
+_UP = "CREATE TRIGGER up AFTER UPDATE OF b ON tasks BEGIN SELECT 1; END"
+_OWN_UP = "CREATE TRIGGER own_up AFTER INSERT ON own BEGIN UPDATE own SET v = 1 WHERE 0; END"
+_OWN_SEEN = "CREATE VIEW own_seen AS SELECT v FROM own"
+_NAMES = "CREATE VIEW names AS SELECT name FROM people"
+_BY_A = "CREATE UNIQUE INDEX by_a ON tasks(a)"
+FAITHFUL = {
+    "tables_created": [
+        "people | 1 column: name TEXT key 1 | 1 column: name TEXT key 1 | passed",
+        "tasks | 4 columns: id INTEGER key 1, a, b, who | 4 columns: id INTEGER key 1, a, b, who | passed",
+        "log | 1 column: what | 1 column: what | passed",
+        "runs | 1 column: n | 1 column: n | passed",
+    ],
+    "indexes_created": [f"tasks: by_a | {_BY_A} | {_BY_A} | passed"],
+    "schema_as_planned": ["target: tables | 5 | 5 | passed"],
+    "rows_counted": [
+        "a.db:people -> people | 1 row | 1 row arrived in SECONDS | passed",
+        "a.db:tasks -> tasks | 3 rows | 3 rows arrived in SECONDS | passed",
+        "a.db:log -> log | 2 rows | 2 rows arrived in SECONDS | passed",
+        "target: people | 1 row | 1 row | passed",
+        "target: tasks | 3 rows | 3 rows | passed",
+        "target: log | 3 rows | 3 rows | passed",
+    ],
+    "rows_expected": ["a.db:tasks | 3 rows | 3 rows | passed"],
+    "rows_exact": [
+        "people <- a.db:people | 1 row, DIGEST | 1 row, DIGEST | passed",
+        "tasks <- a.db:tasks | 3 rows, DIGEST | 3 rows, DIGEST | passed",
+        "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
+    ],
+    "no_duplicates": [
+        "people (name) | 0 keys twice | 0 keys twice | passed",
+        "tasks (id) | 0 keys twice | 0 keys twice | passed",
+        "tasks (a) | 0 keys twice | 0 keys twice | passed",
+        f"log (no key declared) | 3 {AS_OFTEN} | 3 {AS_OFTEN} | passed",
+    ],
+    "foreign_keys": ["target: foreign_key_check | 0 rows without a parent | 0 rows without a parent | passed"],
+    "integrity": ["target: integrity_check | ok | ok | passed"],
+    "neighbours": [
+        "own | 2 rows, DIGEST | 2 rows, DIGEST | passed",
+        "target: user_version | 7 | 7 | passed",
+        "target: application_id | 0 | 0 | passed",
+        "target: encoding | UTF-8 | UTF-8 | passed",
+    ],
+    "triggers_in_place": [
+        f"trigger own_up | {_OWN_UP} | {_OWN_UP} | passed",
+        f"trigger up | {_UP} | {_UP} | passed",
+        f"view own_seen | {_OWN_SEEN} | {_OWN_SEEN} | passed",
+        f"view names | {_NAMES} | {_NAMES} | passed",
+    ],
+    "marks_carried": [
+        "own: AUTOINCREMENT | at least 2 | 2 | passed",
+        "tasks: AUTOINCREMENT | at least 7 | 7 | passed",
+    ],
+}
+
+
 def test_a_faithful_copy(copied: Copied) -> None:
     """Each subject with what it had to be and what it is."""
-    up, own_up = (f"CREATE TRIGGER {name}" for name in ("up AFTER UPDATE OF b ON tasks BEGIN SELECT 1; END", "own_up"))
-    own_up += " AFTER INSERT ON own BEGIN UPDATE own SET v = 1 WHERE 0; END"
-    own_seen, names = "CREATE VIEW own_seen AS SELECT v FROM own", "CREATE VIEW names AS SELECT name FROM people"
-    by_a = "CREATE UNIQUE INDEX by_a ON tasks(a)"
-
-    assert {name: said(seen) for name, seen in every(copied).items()} == {
-        "tables_created": [
-            "people | 1 column: name TEXT key 1 | 1 column: name TEXT key 1 | passed",
-            "tasks | 4 columns: id INTEGER key 1, a, b, who | 4 columns: id INTEGER key 1, a, b, who | passed",
-            "log | 1 column: what | 1 column: what | passed",
-            "runs | 1 column: n | 1 column: n | passed",
-        ],
-        "indexes_created": [f"tasks: by_a | {by_a} | {by_a} | passed"],
-        "schema_as_planned": ["target: tables | 5 | 5 | passed"],
-        "rows_counted": [
-            "a.db:people -> people | 1 row | 1 row arrived in SECONDS | passed",
-            "a.db:tasks -> tasks | 3 rows | 3 rows arrived in SECONDS | passed",
-            "a.db:log -> log | 2 rows | 2 rows arrived in SECONDS | passed",
-            "target: people | 1 row | 1 row | passed",
-            "target: tasks | 3 rows | 3 rows | passed",
-            "target: log | 3 rows | 3 rows | passed",
-        ],
-        "rows_expected": ["a.db:tasks | 3 rows | 3 rows | passed"],
-        "rows_exact": [
-            "people <- a.db:people | 1 row, DIGEST | 1 row, DIGEST | passed",
-            "tasks <- a.db:tasks | 3 rows, DIGEST | 3 rows, DIGEST | passed",
-            "log <- a.db:log | 3 rows, DIGEST | 3 rows, DIGEST | passed",
-        ],
-        "no_duplicates": [
-            "people (name) | 0 keys twice | 0 keys twice | passed",
-            "tasks (id) | 0 keys twice | 0 keys twice | passed",
-            "tasks (a) | 0 keys twice | 0 keys twice | passed",
-            f"log (no key declared) | 3 {AS_OFTEN} | 3 {AS_OFTEN} | passed",
-        ],
-        "foreign_keys": ["target: foreign_key_check | 0 rows without a parent | 0 rows without a parent | passed"],
-        "integrity": ["target: integrity_check | ok | ok | passed"],
-        "neighbours": [
-            "own | 2 rows, DIGEST | 2 rows, DIGEST | passed",
-            "target: user_version | 7 | 7 | passed",
-            "target: application_id | 0 | 0 | passed",
-            "target: encoding | UTF-8 | UTF-8 | passed",
-        ],
-        "triggers_in_place": [
-            f"trigger own_up | {own_up} | {own_up} | passed",
-            f"trigger up | {up} | {up} | passed",
-            f"view own_seen | {own_seen} | {own_seen} | passed",
-            f"view names | {names} | {names} | passed",
-        ],
-        "marks_carried": [
-            "own: AUTOINCREMENT | at least 2 | 2 | passed",
-            "tasks: AUTOINCREMENT | at least 7 | 7 | passed",
-        ],
-    }
+    assert {name: said(seen) for name, seen in every(copied).items()} == FAITHFUL
 
 
 def test_a_plan_that_moves_nothing(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 from sqlite_consolidate.engine.run.criteria import criteria_in
@@ -73,6 +74,32 @@ def finding(text: str, count: int = 1) -> Finding:
     return Finding("finding", "note", "", count, text)
 
 
+_SOURCES = (
+    DatabaseRecord(
+        "task_queue", "logs/task_queue.db", 94208, None, "cd" * 32, "", {"tasks": 85, "task_queue_metadata": 5},
+        contents={"live": _SOURCE, "backup": _SOURCE, "dump": _SOURCE, "archive": _SOURCE},
+        about={"risk": "medium", "reason": "the active task queue"},
+    ),
+)  # fmt: skip
+_TARGET = DatabaseRecord(
+    "target", "workspace.db", 409600, 462848, "ef" * 32, "01" * 32,
+    {"workspace_tasks": 62}, {"workspace_tasks": 62, "tasks": 85, "task_queue_metadata": 5},
+    {"journal_mode": "wal"},
+    {
+        "live": {"workspace_tasks": _OWN},
+        "backup": {"workspace_tasks": _OWN},
+        "after": {"workspace_tasks": _OWN, "tasks": _TASKS, "task_queue_metadata": _METADATA},
+    },
+)  # fmt: skip
+_MOVES = (
+    MoveRecord("task_queue", "logs/task_queue.db:tasks", "tasks", "tasks", 85, 85),
+    MoveRecord(
+        "task_queue", "logs/task_queue.db:task_queue_metadata", "task_queue_metadata", "task_queue_metadata",
+        5, 5,
+    ),
+)  # fmt: skip
+
+
 def accepted() -> Record:
     """An accepted migration with everything a record can hold."""
     return Record(
@@ -96,23 +123,8 @@ def accepted() -> Record:
                 "2026-11-21T09:00:00+00:00", "2026-11-21T09:00:04+00:00", report="20261121_090000-rehearsal",
             ),
         ),
-        sources=(
-            DatabaseRecord(
-                "task_queue", "logs/task_queue.db", 94208, None, "cd" * 32, "", {"tasks": 85, "task_queue_metadata": 5},
-                contents={"live": _SOURCE, "backup": _SOURCE, "dump": _SOURCE, "archive": _SOURCE},
-                about={"risk": "medium", "reason": "the active task queue"},
-            ),
-        ),
-        target=DatabaseRecord(
-            "target", "workspace.db", 409600, 462848, "ef" * 32, "01" * 32,
-            {"workspace_tasks": 62}, {"workspace_tasks": 62, "tasks": 85, "task_queue_metadata": 5},
-            {"journal_mode": "wal"},
-            {
-                "live": {"workspace_tasks": _OWN},
-                "backup": {"workspace_tasks": _OWN},
-                "after": {"workspace_tasks": _OWN, "tasks": _TASKS, "task_queue_metadata": _METADATA},
-            },
-        ),
+        sources=deepcopy(_SOURCES),
+        target=deepcopy(_TARGET),
         stages=tuple(StageRecord(stage.id, "passed", 0.5, _ESTIMATES.get(stage.id)) for stage in _STAGES),
         criteria=tuple(
             not_required(id, "the plan demands no rehearsal") if id == NOT_REQUIRED else passed(id, f"subject of {id}")
@@ -126,13 +138,7 @@ def accepted() -> Record:
         rollback={"command": "pytest -m rollback --workspace /srv/workspace", "drilled": "2026-11-21T09:00:00+00:00"},
         diff=_DIFF,
         sql=("BEGIN IMMEDIATE", "CREATE TABLE tasks (id TEXT PRIMARY KEY);", "COMMIT"),
-        moves=(
-            MoveRecord("task_queue", "logs/task_queue.db:tasks", "tasks", "tasks", 85, 85),
-            MoveRecord(
-                "task_queue", "logs/task_queue.db:task_queue_metadata", "task_queue_metadata", "task_queue_metadata",
-                5, 5,
-            ),
-        ),
+        moves=_MOVES,
         differences=(SchemaDifference("logs/task_queue.db:tasks", "version", "default", "none", "0"),),
         smoke=(SmokeRecord("WMS CLI", "python -m wms task list", "exit status 0", 0.25, 2, 0, "t-1 open\nt-2 done\n"),),
         asked={f"smoke:{APPLICATION}": "WMS CLI works"},
