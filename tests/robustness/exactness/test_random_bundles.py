@@ -1,0 +1,97 @@
+"""The bundle of a random run agrees with itself, whatever the run came to."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from sqlite_consolidate import consolidate, load_plan
+from sqlite_consolidate.report.bundle_check import entries, files, verdict
+from sqlite_consolidate.report.bundle_check.drawn import page
+from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from tests.support.exactness.drawn_databases import Workspace, workspaces
+from tests.support.exactness.oracle import read_copy
+from tests.support.exactness.writing import build
+
+if TYPE_CHECKING:
+    from sqlite_consolidate.engine.run.verdict import Verdict
+
+CHECKS = (
+    files.whole,
+    files.valid,
+    files.agreeing,
+    verdict.following,
+    verdict.adding_up,
+    entries.consistent,
+    page.faithful,
+)
+
+
+def _plan_of(workspace: Workspace, root: Path) -> str:
+    """Return a plan that moves every table of each source; JSON writes its strings as TOML reads them."""
+    lines = ["format = 1", 'name = "random"', 'target = "target.db"']
+    for source in workspace.sources:
+        lines += ["[[source]]", f'name = "{source.file.removesuffix(".db")}"', f'file = "{source.file}"']
+        for name in read_copy(root / source.file).tables:
+            lines += ["[[source.table]]", f"name = {json.dumps(name, ensure_ascii=False)}".replace("\x7f", "\\u007f")]
+            lines += [f'on_conflict = "{workspace.policy}"'] if workspace.policy and name == "shared" else []
+    return "\n".join(lines) + "\n"
+
+
+def _verdict_of(workspace: Workspace, folder: Path) -> Verdict:
+    """Make the files, consolidate them, and hold each file of the bundle against the others."""
+    root, plan = folder / "workspace", folder / "plan.toml"
+    root.mkdir()
+    build(workspace, root)
+    plan.write_text(_plan_of(workspace, root), "utf-8")
+
+    result = consolidate(load_plan(plan), workspace=root, reports=folder / "reports")
+
+    assert result.folder is not None
+    told = tell(read_bundle(result.folder.with_name(f"{result.folder.name}.zip")))
+    wrong = [observation for check in CHECKS for observation in check(told) if not observation.holds]
+    assert wrong == []
+    return result.verdict
+
+
+def _verdicts_of(folder: Path, examples: int, *, derandomize: bool) -> Counter[Verdict]:
+    """Count what the runs over random workspaces came to."""
+    verdicts: Counter[Verdict] = Counter()
+
+    @settings(
+        max_examples=examples,
+        derandomize=derandomize,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(workspaces())
+    def holds(workspace: Workspace) -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            verdicts[_verdict_of(workspace, Path(made))] += 1
+
+    holds()
+    return verdicts
+
+
+@pytest.mark.thorough
+def test_bundles_of_a_sample_of_random_runs_agree(scratch: Path) -> None:
+    """Ten workspaces, most of which are accepted."""
+    verdicts = _verdicts_of(scratch, 10, derandomize=True)
+
+    assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts
+
+
+@pytest.mark.long
+def test_bundles_of_a_thousand_random_runs_agree(scratch: Path) -> None:
+    """Others in each run."""
+    verdicts = _verdicts_of(scratch, 1000, derandomize=False)
+
+    assert verdicts["accepted"] >= 0.7 * verdicts.total(), verdicts
