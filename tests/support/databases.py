@@ -115,14 +115,14 @@ class Bench:
         for one in plan.in_order:
             schema = self.schema(one.file)
             for table_map in one.tables:
-                telling.move(one, table_map, planned_statements(table_map, schema, one.tables), schema)
+                telling.add_table(one, table_map, planned_statements(table_map, schema, one.tables), schema)
         for required in plan.tables:
-            telling.require(required.name, required.create)
+            telling.require_table(required.name, required.create)
         for one in plan.in_order:
             schema = self.schema(one.file)
             for view in schema.views:
-                telling.view(one, view.name, view.sql, [t for t in schema.triggers if t.table == view.name])
-        return telling.finish()
+                telling.add_view(one, view.name, view.sql, [t for t in schema.triggers if t.table == view.name])
+        return telling.build()
 
     def survey(self, *sources: Source, **keys: Any) -> Survey:
         """Look at everything; the guards are given back when somebody looks again, or the test ends."""
@@ -147,7 +147,7 @@ class Bench:
         )
         self.resources.callback(target.close)
         target.create_schema()
-        for name in dict.fromkeys(move.source.name for move in found.moves):
+        for name in dict.fromkeys(mapping.source.name for mapping in found.mappings):
             facts = found.sources[name]
             target.copy(facts, found.gathered.get(name, self.root / facts.file))
         target.create_triggers_and_views()

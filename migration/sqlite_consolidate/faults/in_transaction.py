@@ -24,7 +24,7 @@ _NO_ROW = "the plan moves no ordinary table with rows"
 
 
 def _lose_a_table(run: Run) -> None:
-    names = [move.into.name for move in run.found.moves if move.new]
+    names = [mapping.into.name for mapping in run.found.mappings if mapping.new]
     run.target.connection.execute(f"DROP TABLE main.{quoted(first(names, 'the plan creates no table'))}")
 
 
@@ -43,7 +43,7 @@ def _lose_a_row(run: Run) -> None:
 
 def _state_another_count(run: Run) -> None:
     """Let the run believe that it has moved one row more than it has."""
-    stated = [at for at, one in enumerate(run.target.done) if one.move.map.rows is not None]
+    stated = [at for at, one in enumerate(run.target.done) if one.mapping.map.rows is not None]
     at = first(stated, "the plan states no number of rows")
     run.target.done[at] = replace(run.target.done[at], rows=run.target.done[at].rows + 1)
 
@@ -143,14 +143,14 @@ def _swell(run: Run) -> None:
 
 def _moved(run: Run) -> Iterator[Table]:
     """Yield the tables that something was moved into, as they are now in the target, if they have rows."""
-    names = dict.fromkeys(one.move.into.name for one in run.target.done if one.inserted)
+    names = dict.fromkeys(one.mapping.into.name for one in run.target.done if one.inserted)
     return filled(run.target.connection, names)
 
 
 def _neighbours(run: Run) -> Iterator[Table]:
     """Yield the tables that the target had before and nothing was moved into, if they have rows."""
     target = run.found.target
-    receiving = {folded(move.into.name) for move in run.found.moves}
+    receiving = {folded(mapping.into.name) for mapping in run.found.mappings}
     names = [name for name in (target.digests if target else ()) if folded(name) not in receiving]
     return filled(run.target.connection, names)
 

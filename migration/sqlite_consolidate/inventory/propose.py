@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.scanned_files import Scope
 from sqlite_consolidate.engine.code.suggest import Proposed
 from sqlite_consolidate.engine.code.suggest import propose as propose_references
-from sqlite_consolidate.engine.merge.table_mapping import table_or_problem
+from sqlite_consolidate.engine.merge.table_mapping import find_movable_table
 from sqlite_consolidate.engine.sqlite.schema import Table
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.sqlite.statements import same_statement
@@ -138,7 +138,7 @@ def _source(entry: Entry, name: str, settling: Settling) -> ProposedSource:
     one = entry.database
     maps, leaves = [], []
     for table in _bringing(one):
-        problem = table_or_problem(Source(name=name, file=one.file), TableMap(name=table.name), one.schema)
+        problem = find_movable_table(Source(name=name, file=one.file), TableMap(name=table.name), one.schema)
         if isinstance(problem, Table):
             maps.append(settling.settle(name, one.file, table))
         elif table.rows != 0:

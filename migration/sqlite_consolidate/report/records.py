@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlite_consolidate
-from sqlite_consolidate.engine.merge.table_mapping import column_differences
+from sqlite_consolidate.engine.merge.table_mapping import declaration_differences
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.verdict import headline, verdict
@@ -174,10 +174,10 @@ def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
     if run.copied is not None:
         known["moves"] = tuple(
             MoveRecord(
-                source=done.move.source.name,
-                subject=done.move.subject,
-                table=done.move.map.name,
-                into=done.move.into.name,
+                source=done.mapping.source.name,
+                subject=done.mapping.subject,
+                table=done.mapping.map.name,
+                into=done.mapping.into.name,
                 rows=done.rows,
                 arrived=done.inserted,
                 skipped=done.skipped,
@@ -204,13 +204,13 @@ def _of_preflight(run: RunResults) -> dict[str, Any]:
         ),
         "target": target,
         "planned": tuple(
-            MoveRecord(move.source.name, move.subject, move.map.name, move.into.name, found.rows(move))
-            for move in found.moves
+            MoveRecord(mapping.source.name, mapping.subject, mapping.map.name, mapping.into.name, found.rows(mapping))
+            for mapping in found.mappings
         ),
         "differences": tuple(
             SchemaDifference(one.subject, one.column, one.what, one.source, one.target)
-            for move in found.moves
-            for one in column_differences(move)
+            for mapping in found.mappings
+            for one in declaration_differences(mapping)
         ),
     }
 

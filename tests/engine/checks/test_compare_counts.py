@@ -143,7 +143,7 @@ LOST = RowDifferences(missing=1, changed=1)
 )
 def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: Arrival, counts: str, exact: str) -> None:
     """Of a consolidation that others made, what was changed since is no fault; the rows that differ are named."""
-    compared = replace(copied.compared, done=(), arrivals=[(copied.found.moves[1], arrival)])
+    compared = replace(copied.compared, done=(), arrivals=[(copied.found.mappings[1], arrival)])
 
     (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)
 
@@ -156,7 +156,7 @@ def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: Arrival,
 @pytest.mark.parametrize(("doubled", "outcome"), [(0, "passed"), (2, "failed")])
 def test_rows_that_arrived_twice_are_counted(copied: Copied, doubled: int, outcome: str) -> None:
     """Beside the keys, each of which is there once."""
-    arrivals = [(copied.found.moves[1], Arrival(3, 3, 0, 0, doubled))]
+    arrivals = [(copied.found.mappings[1], Arrival(3, 3, 0, 0, doubled))]
 
     unique = compare.no_duplicates(replace(copied.compared, done=(), arrivals=arrivals))
 

@@ -8,14 +8,14 @@ import pytest
 
 from sqlite_consolidate.engine.checks.conversions import could_matter, value_problems
 from sqlite_consolidate.engine.merge.column_types import affinity
-from sqlite_consolidate.engine.merge.table_mapping import Move, fit
+from sqlite_consolidate.engine.merge.table_mapping import TableMapping, match_columns
 from tests.support.databases import TARGET, Bench, source, table
 
 if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
-def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> tuple[Move, list[Problem]]:
+def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> tuple[TableMapping, list[Problem]]:
     """Try the values of column v of one table in another."""
     path = bench.database("a.db", here, rows=("INSERT INTO t(v) VALUES(?)", [(value,) for value in values]))
     bench.database(TARGET, there)
@@ -23,9 +23,9 @@ def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -
     a, b = bench.schema("a.db").table("t"), bench.schema(TARGET).table("t")
     assert a is not None
     assert b is not None
-    move, problems = fit(one, one.tables[0], a, b, new=False)
+    mapping, problems = match_columns(one, one.tables[0], a, b, new=False)
     assert problems == []
-    return move, value_problems(move, path)
+    return mapping, value_problems(mapping, path)
 
 
 def refusal(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> str:
@@ -104,11 +104,11 @@ def test_a_constraint_that_the_source_does_not_have_is_tried(
 
 def test_a_key_that_is_the_rowid_at_one_end_only_changes_nothing_by_itself(bench: Bench) -> None:
     """INT PRIMARY KEY is no alias of the rowid, INTEGER PRIMARY KEY is; the numbers stay."""
-    move, problems = moved(
+    mapping, problems = moved(
         bench, "CREATE TABLE t(v INT PRIMARY KEY)", "CREATE TABLE t(v INTEGER PRIMARY KEY)", [3, 1, -5]
     )
 
-    assert could_matter(move)
+    assert could_matter(mapping)
     assert problems == []
 
 
@@ -140,7 +140,7 @@ def test_values_of_a_utf_16_database_are_tried_as_well(bench: Bench) -> None:
     assert a is not None
     assert b is not None
 
-    problems = value_problems(fit(one, one.tables[0], a, b, new=False)[0], path)
+    problems = value_problems(match_columns(one, one.tables[0], a, b, new=False)[0], path)
 
     assert "(2 text values would become 1 integer value, 1 text value)" in problems[0].what
 

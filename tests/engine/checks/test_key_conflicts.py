@@ -309,4 +309,4 @@ def test_tables_without_rows_claim_no_key(bench: Bench) -> None:
     found = bench.survey(source("a.db", "t"))
 
     assert found.problems == []
-    assert collisions(found.moves[0].into, found.moves, []) == []
+    assert collisions(found.mappings[0].into, found.mappings, []) == []

@@ -45,7 +45,7 @@ class Examined:
     problems: set[tuple[str, str, str]]
     sources: set[str]
     target: bool
-    moves: int
+    mappings: int
     unread: dict[str, str]
     todos: list[str]
 
@@ -91,7 +91,7 @@ def survey_of(root: Path, mode: Mode) -> Examined:
         {(problem.criterion, problem.id, problem.subject) for problem in found.problems},
         set(found.sources),
         found.target is not None,
-        len(found.moves),
+        len(found.mappings),
         found.unread,
         [problem.hint for problem in found.problems],
     )
@@ -201,7 +201,7 @@ def test_the_others_are_read_and_their_problems_named(root: Path, case: Case, mo
     assert examined.unread == ({case.file: case.reason} if case.reason else {})
     assert examined.sources == ({"notes"} if case.reason else {"notes", "tasks"})
     assert examined.target
-    assert examined.moves == len(examined.sources)
+    assert examined.mappings == len(examined.sources)
     assert all(examined.todos)
     assert after == before
 
@@ -232,7 +232,7 @@ def test_a_target_that_is_not_read_hides_no_source(
     assert examined.problems == {FORGOTTEN, NOT_FOUND, stated, (criterion, id, "workspace.db")}
     assert examined.unread == {"workspace.db": reason}
     assert examined.sources == {"notes", "tasks"}
-    assert (examined.target, examined.moves) == (False, 0)
+    assert (examined.target, examined.mappings) == (False, 0)
     assert after == before
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sqlite_consolidate.engine.content.digest import digest_query, digest_table
 from sqlite_consolidate.engine.content.projection import Projection, Staging
-from sqlite_consolidate.engine.merge.table_mapping import Move, fit, move_of_target
+from sqlite_consolidate.engine.merge.table_mapping import TableMapping, mapping_of_target_rows, match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.plan.model import Source, TableMap
@@ -35,13 +35,13 @@ def projected(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Proj
     return moved(con, new=new, **keys).projection("src")
 
 
-def moved(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Move:
+def moved(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> TableMapping:
     """Return the table mapping of ``src.t`` into ``main.t``."""
     table_map = TableMap(name="t", **keys)
     source = Source(name="a", file="a.db", tables=[table_map])
-    move, problems = fit(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=new)
+    mapping, problems = match_columns(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=new)
     assert problems == []
-    return move
+    return mapping
 
 
 def rows_at_both_ends(con: sqlite3.Connection, rows: Projection) -> tuple[list[Any], list[Any]]:
@@ -192,7 +192,7 @@ def test_hostile_names_are_names_and_no_sql() -> None:
     table_map = TableMap(name=HOSTILE)
     source = Source(name="a", file="a.db", tables=[table_map])
     table, into = read(con, HOSTILE).tables[HOSTILE], read(con).tables[HOSTILE]
-    rows = fit(source, table_map, table, into, new=False)[0].projection(HOSTILE)
+    rows = match_columns(source, table_map, table, into, new=False)[0].projection(HOSTILE)
 
     assert rows_at_both_ends(con, rows) == ([("x", 1)], [("x", 1)])
     assert con.execute(rows.select(["count(*)"], rows.clashing)).fetchone() == (1,)
@@ -257,8 +257,8 @@ def test_rows_of_a_virtual_table_arrive_under_their_rowids(create: str) -> None:
 def test_a_condition_of_the_rows_stands_in_every_query() -> None:
     """Copy, digest and look-up of keys leave the same rows behind."""
     con = ends("CREATE TABLE src.t(k PRIMARY KEY, v)", "CREATE TABLE t(k PRIMARY KEY, v)", " VALUES('x', 1), ('y', 2)")
-    move = moved(con)
-    plain = move.projection("src")
+    mapping = moved(con)
+    plain = mapping.projection("src")
     some = Projection(plain.table, "src", plain.into, plain.columns, where="s.v = 1 OR s.v = 3")
 
     con.execute(some.insert(is_empty=True))
@@ -316,13 +316,13 @@ def test_rows_are_read_from_the_table_unless_an_index_may_answer() -> None:
 def test_rows_that_the_target_has_are_projected_onto_themselves() -> None:
     """Also where the table is to get a key that it has not."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)", "(rowid, v) VALUES(7, 'x')")
-    move = move_of_target("target.db", read(con, "src").tables["t"], read(con).tables["t"], rowids=True)
+    mapping = mapping_of_target_rows("target.db", read(con, "src").tables["t"], read(con).tables["t"], rowids=True)
 
-    rows = move.projection("src")
+    rows = mapping.projection("src")
 
     assert rows_at_both_ends(con, rows) == ([("x",)], [("x",)])
     assert con.execute("SELECT rowid FROM t").fetchall() == [(7,)]
-    assert move.subject == "target.db:t"
+    assert mapping.subject == "target.db:t"
 
 
 def test_table_projected_onto_itself_is_unchanged() -> None:
@@ -356,10 +356,10 @@ def test_column_computed_at_one_end_is_not_compared() -> None:
     table_map = TableMap(name="t")
     source = Source(name="a", file="a.db", tables=[table_map])
 
-    move, problems = fit(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=True)
+    mapping, problems = match_columns(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=True)
 
     assert [problem.id for problem in problems] == ["no-place-for-column"] * 2
-    assert move.projection("src").computed == ()
+    assert mapping.projection("src").computed == ()
 
 
 def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:

@@ -106,10 +106,10 @@ def test_different_rows_under_skip_identical_stop_the_copy(bench: Bench) -> None
     bench.database("a.db", KEYED, "INSERT INTO t VALUES('x', 0.0), ('y', 1), ('z', 2)")
     copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical")))
     copied.con.execute("UPDATE t SET v = -0.0 WHERE k = 'x'")
-    move, alias = copied.done[0].move, copied.rows("PRAGMA database_list")[-1][1]
+    mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
     with pytest.raises(ProblemError) as caught:
-        copy(copied.con, move, source_digest(copied.con, move, alias), alias)
+        copy(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
 
     assert str(caught.value) == (
         'a.db:t: on_conflict = "skip-identical", but 1 of 3 rows under a key that t already has are different.'
@@ -141,7 +141,7 @@ def test_without_a_key_a_policy_settles_nothing(bench: Bench, policy: str) -> No
     assert copied.rows("SELECT rowid, v FROM t") == [(1, "x"), (2, "x"), (3, "y")]
     assert exact(copied)
     with attached(copied.con, bench.root / "a.db", "again") as alias:
-        assert list(settled_keys(copied.con, copied.done[0].move, alias)) == []
+        assert list(settled_keys(copied.con, copied.done[0].mapping, alias)) == []
 
 
 def test_rowids_that_do_not_count_are_left_out_of_what_the_target_had(bench: Bench) -> None:
@@ -171,9 +171,9 @@ def test_the_keys_that_a_policy_settles_are_named(bench: Bench, policy: str, key
     copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
     copied.con.execute("DELETE FROM t WHERE k = 'new'")
     copied.con.execute("UPDATE t SET k = 'a' WHERE n = 1")
-    move, alias = copied.done[0].move, copied.rows("PRAGMA database_list")[-1][1]
+    mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
-    settled = list(settled_keys(copied.con, move, alias))
+    settled = list(settled_keys(copied.con, mapping, alias))
 
     assert settled == keys
     assert copied.rows("SELECT k FROM t WHERE n = 1") == [("a",)]
@@ -185,14 +185,14 @@ def test_rows_are_compared_byte_by_byte_even_where_text_is_no_utf_8(bench: Bench
     rows = "INSERT INTO t VALUES('x', CAST(x'ff' AS TEXT)), ('y', CAST(x'fe' AS TEXT))"
     bench.database("a.db", KEYED, rows)
     copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical")))
-    move, alias = copied.done[0].move, copied.rows("PRAGMA database_list")[-1][1]
-    digest = source_digest(copied.con, move, alias)
-    assert copy(copied.con, move, digest, alias).skipped == 2
+    mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
+    digest = source_digest(copied.con, mapping, alias)
+    assert copy(copied.con, mapping, digest, alias).skipped == 2
 
     copied.con.execute("UPDATE t SET v = CAST(x'fd' AS TEXT) WHERE k = 'y'")
 
     with pytest.raises(ProblemError, match="1 of 2 rows"):
-        copy(copied.con, move, digest, alias)
+        copy(copied.con, mapping, digest, alias)
 
 
 def colliding(bench: Bench, clause: str) -> Copied:
@@ -205,10 +205,10 @@ def colliding(bench: Bench, clause: str) -> Copied:
     assert found.target is not None
     copied = Copied(found.target.guard.alone(), bench.plan(source("a.db", "t")), found)
     copied.con.execute("INSERT INTO t VALUES('x', 'old')")
-    copied.own["t"] = own_digest(copied.con, found.moves[0])
+    copied.own["t"] = own_digest(copied.con, found.mappings[0])
     with attached(copied.con, bench.root / "a.db", "a") as alias:
-        digest = source_digest(copied.con, found.moves[0], alias)
-        copied.done.append(copy(copied.con, found.moves[0], digest, alias))
+        digest = source_digest(copied.con, found.mappings[0], alias)
+        copied.done.append(copy(copied.con, found.mappings[0], digest, alias))
     return copied
 
 

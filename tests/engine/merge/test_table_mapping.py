@@ -6,14 +6,20 @@ from contextlib import closing
 
 import pytest
 
-from sqlite_consolidate.engine.merge.table_mapping import Move, column_differences, differences, fit, table_or_problem
+from sqlite_consolidate.engine.merge.table_mapping import (
+    TableMapping,
+    declaration_differences,
+    declaration_findings,
+    find_movable_table,
+    match_columns,
+)
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.schema import Table
 from sqlite_consolidate.problem import Problem
 from tests.support.databases import TARGET, Bench, source, table
 
 
-def fitted(bench: Bench, here: str, there: str, **keys: object) -> tuple[Move, list[Problem]]:
+def fitted(bench: Bench, here: str, there: str, **keys: object) -> tuple[TableMapping, list[Problem]]:
     """Fit the table t of one statement into the table t of another."""
     bench.database("a.db", here)
     bench.database(TARGET, there)
@@ -21,14 +27,14 @@ def fitted(bench: Bench, here: str, there: str, **keys: object) -> tuple[Move, l
     a, b = bench.schema("a.db").table("t"), bench.schema(TARGET).table("t")
     assert a is not None
     assert b is not None
-    return fit(one, one.tables[0], a, b, new=False)
+    return match_columns(one, one.tables[0], a, b, new=False)
 
 
-def move_of(bench: Bench, here: str, there: str, **keys: object) -> Move:
+def move_of(bench: Bench, here: str, there: str, **keys: object) -> TableMapping:
     """Fit two tables that do fit."""
-    move, problems = fitted(bench, here, there, **keys)
+    mapping, problems = fitted(bench, here, there, **keys)
     assert problems == []
-    return move
+    return mapping
 
 
 def refusal(bench: Bench, here: str, there: str, **keys: object) -> str:
@@ -41,9 +47,9 @@ def refusal(bench: Bench, here: str, there: str, **keys: object) -> str:
 
 def test_columns_are_matched_by_name_whatever_their_order_and_capitals(bench: Bench) -> None:
     """SELECT * would have put the names among the e-mails."""
-    move = move_of(bench, "CREATE TABLE t(id, Name, mail)", "CREATE TABLE t(ID, mail, name)")
+    mapping = move_of(bench, "CREATE TABLE t(id, Name, mail)", "CREATE TABLE t(ID, mail, name)")
 
-    assert move.columns == (("id", "ID"), ("Name", "name"), ("mail", "mail"))
+    assert mapping.columns == (("id", "ID"), ("Name", "name"), ("mail", "mail"))
 
 
 def test_capitals_beyond_ascii_make_another_name(bench: Bench) -> None:
@@ -53,9 +59,9 @@ def test_capitals_beyond_ascii_make_another_name(bench: Bench) -> None:
 
 def test_the_plan_renames_columns(bench: Bench) -> None:
     """By the source's name in any capitals."""
-    move = move_of(bench, "CREATE TABLE t(a, b)", "CREATE TABLE t(b, c)", columns={"A": "C"})
+    mapping = move_of(bench, "CREATE TABLE t(a, b)", "CREATE TABLE t(b, c)", columns={"A": "C"})
 
-    assert move.columns == (("a", "c"), ("b", "b"))
+    assert mapping.columns == (("a", "c"), ("b", "b"))
 
 
 def test_a_column_without_a_place_is_refused(bench: Bench) -> None:
@@ -97,9 +103,9 @@ def test_a_column_that_is_computed_at_one_end_only_is_refused(bench: Bench, here
 
 def test_a_column_that_both_ends_compute_is_not_copied(bench: Bench) -> None:
     """SQLite computes it again."""
-    move = move_of(bench, "CREATE TABLE t(a, g AS (a * 2))", "CREATE TABLE t(g AS (a * 2), a)")
+    mapping = move_of(bench, "CREATE TABLE t(a, g AS (a * 2))", "CREATE TABLE t(g AS (a * 2), a)")
 
-    assert move.columns == (("a", "a"),)
+    assert mapping.columns == (("a", "a"),)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +143,9 @@ def test_a_target_column_that_cannot_be_filled_is_refused(bench: Bench, column: 
 )
 def test_a_target_column_is_filled_with_what_sqlite_will_store(bench: Bench, column: str, literal: str) -> None:
     """The comparison needs the value under the column's affinity, not the default's text."""
-    move = move_of(bench, "CREATE TABLE t(a)", f"CREATE TABLE t(a, {column})")
+    mapping = move_of(bench, "CREATE TABLE t(a)", f"CREATE TABLE t(a, {column})")
 
-    assert move.constant == {"n": literal}
+    assert mapping.constant == {"n": literal}
     check = bench.database("check.db", f"CREATE TABLE t(a, {column})", "INSERT INTO t(a) VALUES(1)")
     with closing(open_readonly(check)) as con:
         assert con.execute(f"SELECT typeof(n) = typeof({literal}) AND n IS {literal} FROM t").fetchone() == (1,)
@@ -147,19 +153,19 @@ def test_a_target_column_is_filled_with_what_sqlite_will_store(bench: Bench, col
 
 def test_declarations_that_differ_are_named_column_by_column(bench: Bench) -> None:
     """Type, NOT NULL, default, place in the key; and what the target has further."""
-    move = move_of(
+    mapping = move_of(
         bench,
         "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT NOT NULL DEFAULT 'x', c, same REAL)",
         "CREATE TABLE t(a INTEGER, b VARCHAR(9), z TEXT PRIMARY KEY, same REAL, more DEFAULT 1)",
         columns={"c": "z"},
     )
 
-    assert [(finding.id, finding.level, finding.count) for finding in differences(move)] == [
+    assert [(finding.id, finding.level, finding.count) for finding in declaration_findings(mapping)] == [
         ("not-null-lost", "attention", 1), ("default-lost", "attention", 1), ("key-lost", "attention", 1),
         ("column-differs", "note", 3), ("further-column", "note", 1),
     ]  # fmt: skip
-    assert {finding.subject for finding in differences(move)} == {"a.db:t"}
-    assert [difference.change for difference in column_differences(move)] == [
+    assert {finding.subject for finding in declaration_findings(mapping)} == {"a.db:t"}
+    assert [difference.change for difference in declaration_differences(mapping)] == [
         "place in primary key was 1, is none",
         "type was TEXT, is VARCHAR(9)",
         "NOT NULL was yes, is no",
@@ -172,13 +178,13 @@ def test_declarations_that_differ_are_named_column_by_column(bench: Bench) -> No
 def test_columns_that_lose_the_same_are_one_finding(bench: Bench) -> None:
     """It counts all of them, and names the first three; a default that is gained is no loss."""
     names = [f"c{number}" for number in range(20)]
-    move = move_of(
+    mapping = move_of(
         bench,
         f"CREATE TABLE t({', '.join(f'{name} NOT NULL' for name in names)})",
         f"CREATE TABLE t({', '.join(f'{name} DEFAULT 1' for name in names)})",
     )
 
-    lost, gained = differences(move)
+    lost, gained = declaration_findings(mapping)
 
     assert (lost.id, lost.level, lost.count) == ("not-null-lost", "attention", 20)
     assert lost.text.endswith(": c0, c1, c2 and 17 more.")
@@ -189,7 +195,7 @@ def test_equal_tables_have_no_differences(bench: Bench) -> None:
     """Nothing is said where there is nothing to say."""
     same = "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT NOT NULL DEFAULT 'x')"
 
-    assert differences(move_of(bench, same, same)) == []
+    assert declaration_findings(move_of(bench, same, same)) == []
 
 
 def test_an_index_that_the_target_lacks_is_named(bench: Bench) -> None:
@@ -201,9 +207,9 @@ def test_an_index_that_the_target_lacks_is_named(bench: Bench) -> None:
     assert here is not None
     assert there is not None
 
-    move, _ = fit(one, one.tables[0], here, there, new=False)
+    mapping, _ = match_columns(one, one.tables[0], here, there, new=False)
 
-    [finding] = differences(move)
+    [finding] = declaration_findings(mapping)
     assert (finding.id, finding.level, finding.subject, finding.count) == ("index-lost", "attention", "a.db:t", 1)
     assert finding.text.endswith(": two.")
 
@@ -229,9 +235,9 @@ def test_a_rowid_counts_where_it_is_the_only_identity(
 
 def test_the_rowid_is_read_under_a_name_that_no_column_has(bench: Bench) -> None:
     """A column may be called rowid without being it."""
-    move = move_of(bench, "CREATE TABLE t(rowid, _rowid_)", "CREATE TABLE t(rowid, _rowid_)")
+    mapping = move_of(bench, "CREATE TABLE t(rowid, _rowid_)", "CREATE TABLE t(rowid, _rowid_)")
 
-    assert (move.table.rowid, move.carries_rowid) == ("oid", True)
+    assert (mapping.table.rowid, mapping.carries_rowid) == ("oid", True)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +262,7 @@ def test_what_is_no_table_of_rows_is_refused(bench: Bench, name: str, words: str
     )
     one = source("a.db", name)
 
-    problem = table_or_problem(one, one.tables[0], bench.schema("a.db"))
+    problem = find_movable_table(one, one.tables[0], bench.schema("a.db"))
 
     assert isinstance(problem, Problem)
     assert words in str(problem)
@@ -274,4 +280,4 @@ def test_tables_and_virtual_tables_of_known_kinds_can_be_moved(bench: Bench, nam
     )
     one = source("a.db", name)
 
-    assert isinstance(table_or_problem(one, one.tables[0], bench.schema("a.db")), Table)
+    assert isinstance(find_movable_table(one, one.tables[0], bench.schema("a.db")), Table)

@@ -22,9 +22,9 @@ def statements_of(bench: Bench, *sources: Any) -> tuple[Copied, str]:
     copied.con.execute("DELETE FROM t")
     seen: list[str] = []
     copied.con.set_trace_callback(seen.append)
-    move = copied.done[0].move
+    mapping = copied.done[0].mapping
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
-    copy(copied.con, move, source_digest(copied.con, move, alias), alias)
+    copy(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
     copied.con.set_trace_callback(None)
     (statement,) = (one for one in seen if one.startswith("INSERT"))
     return copied, statement
@@ -175,10 +175,10 @@ def test_log_holds_what_sqlite_executes(bench: Bench, create: str, keys: Any) ->
     """SQLite's own trace of a copy, without what only reads, is the log of that copy."""
     bench.database("a.db", create, "INSERT INTO t VALUES('a', 1, 3)")
     copied = bench.copied(source("a.db", table("t", **keys)))
-    move, executed, log = copied.done[0].move, list[str](), list[str]()
+    mapping, executed, log = copied.done[0].mapping, list[str](), list[str]()
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
-    digest = source_digest(copied.con, move, alias)
-    if move.map.on_conflict == "refuse":
+    digest = source_digest(copied.con, mapping, alias)
+    if mapping.map.on_conflict == "refuse":
         copied.con.execute("DELETE FROM t")
     copied.con.set_trace_callback(executed.append)
 
@@ -186,7 +186,7 @@ def test_log_holds_what_sqlite_executes(bench: Bench, create: str, keys: Any) ->
         log.append(statement)
         return copied.con.execute(statement)
 
-    copy(copied.con, move, digest, alias, execute=execute)
+    copy(copied.con, mapping, digest, alias, execute=execute)
     copied.con.set_trace_callback(None)
 
     assert log == [sql for sql in executed if not sql.startswith(("SELECT", "EXPLAIN", "--"))]
@@ -201,7 +201,7 @@ def test_record_copy_turned_off_copies_by_columns(bench: Bench) -> None:
 
     for record_copy in (True, False):
         copied = bench.copied(mapped, record_copy=record_copy)
-        digests.append(own_digest(copied.con, copied.done[0].move))
+        digests.append(own_digest(copied.con, copied.done[0].mapping))
         methods.append(copied.done[0].method)
         logs.append("\n".join(copied.sql))
         assert exact(copied)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.content.projection import ProjectedColumn
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
 _UNSURE = "A missing row and an extra one without a key may be one row that was changed."
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -69,7 +69,7 @@ class Arrival:
 
 
 def arrivals_in(
-    table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, Move]]
+    table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, TableMapping]]
 ) -> list[Arrival]:
     """Compare the rows of all originals of one table with the table as it is.
 
@@ -82,42 +82,42 @@ def arrivals_in(
     whole = _comparison(table, target, parties)
     arrivals = []
     for party in parties:
-        original, move = party
+        original, mapping = party
         found = whole if len(parties) == 1 else _comparison(table, target, [party])
         in_place = found.exact
-        if move.rowid_counts and table.rowid:
-            in_place = _in_place(original, move, target, table)
-        keeps_rowids = move.rowid_counts and bool(_rowid(table, "t")) and in_place == found.exact
+        if mapping.rowid_counts and table.rowid:
+            in_place = _in_place(original, mapping, target, table)
+        keeps_rowids = mapping.rowid_counts and bool(_rowid(table, "t")) and in_place == found.exact
         if keeps_rowids and found.missing and len(parties) == 1:
-            arrived = _by_rowid(original, move, target, table, found)
+            arrived = _by_rowid(original, mapping, target, table, found)
         else:
-            arrived = _arrival(found, whole, move, table)
+            arrived = _arrival(found, whole, mapping, table)
         arrivals.append(replace(arrived, renumbered=found.exact - in_place))
     return arrivals
 
 
 def _comparison(
-    table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, Move]]
+    table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, TableMapping]]
 ) -> Comparison:
     """Compare rows by their key, or by content; each is named by its rowid as well."""
     first = parties[0][1]
-    sources = [{column.name: column.source for column in _columns(move, table)} for _, move in parties]
+    sources = [{column.name: column.source for column in _columns(mapping, table)} for _, mapping in parties]
     columns = [column for column in _columns(first, table) if all(column.name in source for source in sources)]
     expected = []
-    for (original, move), source in zip(parties, sources, strict=True):
-        query = move.projection().select([*(source[column.name] for column in columns), *_rowid(move.table, "s")])
-        expected.append(Rows(original, query, move.map.on_conflict if len(parties) > 1 else "refuse"))
+    for (original, mapping), source in zip(parties, sources, strict=True):
+        query = mapping.projection().select([*(source[column.name] for column in columns), *_rowid(mapping.table, "s")])
+        expected.append(Rows(original, query, mapping.map.on_conflict if len(parties) > 1 else "refuse"))
     query = first.projection().within(table).select_target([*(c.target for c in columns), *_rowid(table, "t")])
     observed = Rows(target, query)
     shape = shape_of(table.name, [column.name for column in columns], keys_of(first.into))
     return compare_rows(shape, expected, observed, pairs=_LOOKED_AT)
 
 
-def _columns(move: Move, table: Table) -> tuple[ProjectedColumn, ...]:
-    return move.projection().within(table).columns
+def _columns(mapping: TableMapping, table: Table) -> tuple[ProjectedColumn, ...]:
+    return mapping.projection().within(table).columns
 
 
-def _arrival(found: Comparison, whole: Comparison, move: Move, table: Table) -> Arrival:
+def _arrival(found: Comparison, whole: Comparison, mapping: TableMapping, table: Table) -> Arrival:
     """Return what became of the rows of one original; the extra ones are those that no original has."""
     # Where no key tells rows apart, a row that was changed is one that is lacking and one in addition.
     is_even = whole.keyless_missing == whole.keyless_extra
@@ -133,7 +133,7 @@ def _arrival(found: Comparison, whole: Comparison, move: Move, table: Table) -> 
         found.changed + unsure,
         found.missing - unsure,
         doubled,
-        *_where(found.pairs, _columns(move, table), move, table),
+        *_where(found.pairs, _columns(mapping, table), mapping, table),
         extra=extra,
         unsure=unsure,
         differences=differences,
@@ -142,13 +142,13 @@ def _arrival(found: Comparison, whole: Comparison, move: Move, table: Table) -> 
 
 
 def _by_rowid(
-    original: sqlite3.Connection, move: Move, target: sqlite3.Connection, table: Table, found: Comparison
+    original: sqlite3.Connection, mapping: TableMapping, target: sqlite3.Connection, table: Table, found: Comparison
 ) -> Arrival:
     """Return what became of rows that have kept their rowid, which is all that tells them apart."""
-    columns = _columns(move, table)
-    rows = move.projection().within(table)
+    columns = _columns(mapping, table)
+    rows = mapping.projection().within(table)
     shape = Shape(table.name, (table.rowid, *(column.name for column in columns)), (((0, "BINARY"),),), by_rowid=True)
-    expected = Rows(original, rows.select([*_rowid(move.table, "s"), *(column.source for column in columns)]))
+    expected = Rows(original, rows.select([*_rowid(mapping.table, "s"), *(column.source for column in columns)]))
     observed = Rows(target, rows.select_target([*_rowid(table, "t"), *(column.target for column in columns)]))
     told = compare_rows(shape, [expected], observed, pairs=_LOOKED_AT)
     doubled = min(found.doubled, told.extra)
@@ -158,16 +158,16 @@ def _by_rowid(
         told.changed,
         told.missing,
         doubled,
-        *_where([(was[1:], now[1:]) for was, now in told.pairs], columns, move, table),
+        *_where([(was[1:], now[1:]) for was, now in told.pairs], columns, mapping, table),
         extra=told.extra,
         differences=told.differences(),
         doubles=found.doubles if doubled else RowDifferences(),
     )
 
 
-def _in_place(original: sqlite3.Connection, move: Move, con: sqlite3.Connection, table: Table) -> int:
+def _in_place(original: sqlite3.Connection, mapping: TableMapping, con: sqlite3.Connection, table: Table) -> int:
     """Count the rows that are in the target as they were, under the rowid that they had."""
-    rows = move.projection().within(table)
+    rows = mapping.projection().within(table)
     if rows.rowid is None:
         return 0
     columns = [rows.rowid, *rows.columns]
@@ -184,7 +184,7 @@ def _rowid(table: Table, alias: str) -> list[str]:
 def _where(
     both: list[tuple[tuple[Any, ...], tuple[Any, ...]]],
     columns: Sequence[ProjectedColumn],
-    move: Move,
+    mapping: TableMapping,
     table: Table,
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]:
     """Say in which columns rows differ before and after, and whether two have changed places or one its type."""
@@ -200,7 +200,7 @@ def _where(
         for at in differing
         if any(_is_retyped(was[at], now[at]) for was, now in both)
         and (
-            _declared(move, columns[at], table)
+            _declared(mapping, columns[at], table)
             or any(
                 _is_retyped(was[at], now[at]) and _as_number_or_bytes(was[at]) == _as_number_or_bytes(now[at])
                 for was, now in both
@@ -228,6 +228,6 @@ def _as_number_or_bytes(value: Any) -> float | bytes:
     return float(value)
 
 
-def _declared(move: Move, column: ProjectedColumn, table: Table) -> bool:
-    one, other = move.table.column(column.origin), table.column(column.name)
+def _declared(mapping: TableMapping, column: ProjectedColumn, table: Table) -> bool:
+    one, other = mapping.table.column(column.origin), table.column(column.name)
     return one is not None and other is not None and one.type != other.type

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.checks.arrivals import Arrival, arrivals_in
 from sqlite_consolidate.engine.checks.compare import Compared
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.content.inspection import unreadable
-from sqlite_consolidate.engine.merge.table_mapping import move_of_target
+from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import looking, open_existing
 from sqlite_consolidate.engine.sqlite.errors import code_of
 from sqlite_consolidate.engine.sqlite.schema import read
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.merge.survey import Survey
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema import Schema
     from sqlite_consolidate.plan.model import Plan
@@ -155,29 +155,31 @@ def _unread(plan: Plan, found: Survey) -> dict[str, tuple[str, str]]:
 
 def _arrivals(
     scratch: Path, found: Survey, con: sqlite3.Connection, schema: Schema, limits: Limits | None
-) -> list[tuple[Move, Arrival]]:
+) -> list[tuple[TableMapping, Arrival]]:
     """Find out for each table map what became of its rows."""
-    arrivals: list[tuple[Move, Arrival]] = []
-    for name in dict.fromkeys(move.into.name for move in found.moves):
-        moves = [move for move in found.moves if move.into.name == name]
+    arrivals: list[tuple[TableMapping, Arrival]] = []
+    for name in dict.fromkeys(mapping.into.name for mapping in found.mappings):
+        mappings = [mapping for mapping in found.mappings if mapping.into.name == name]
         table = schema.table(name)
         if table is None:
-            numbers = [found.rows(move) for move in moves]
+            numbers = [found.rows(mapping) for mapping in mappings]
             lost = [Arrival(rows, exact=0, changed=0, missing=rows, doubled=0) for rows in numbers]
-            arrivals += zip(moves, lost, strict=True)
+            arrivals += zip(mappings, lost, strict=True)
             continue
         with ExitStack() as opened:
             parties = []
-            for move in moves:
-                path = found.gathered.get(move.source.name, scratch / move.source.file)
-                parties.append((opened.enter_context(looking(path, limits)), move))
+            for mapping in mappings:
+                path = found.gathered.get(mapping.source.name, scratch / mapping.source.file)
+                parties.append((opened.enter_context(looking(path, limits)), mapping))
             before = found.target.schema.table(name) if found.target else None
             if found.target and before:
-                standing = move_of_target(found.target.file, before, moves[0].into, rowids=moves[0].rowid_counts)
+                standing = mapping_of_target_rows(
+                    found.target.file, before, mappings[0].into, rowids=mappings[0].rowid_counts
+                )
                 parties.insert(0, (opened.enter_context(looking(scratch / found.target.file, limits)), standing))
             arrived = arrivals_in(table, con, parties)
-        arrivals += zip(moves, arrived[-len(moves) :], strict=True)
-        if len(parties) > len(moves) and arrived[0].missing and not any(_replaces(move) for move in moves):
+        arrivals += zip(mappings, arrived[-len(mappings) :], strict=True)
+        if len(parties) > len(mappings) and arrived[0].missing and not any(_replaces(mapping) for mapping in mappings):
             arrivals.append((parties[0][1], arrived[0]))
     return arrivals
 
@@ -190,22 +192,22 @@ def damage_of(target: str, error: sqlite3.Error) -> Problem:
     return replace(unreadable(target, error), criterion="")
 
 
-def _replaces(move: Move) -> bool:
-    return move.map.on_conflict == "prefer-source"
+def _replaces(mapping: TableMapping) -> bool:
+    return mapping.map.on_conflict == "prefer-source"
 
 
-def changed_since(arrivals: Sequence[tuple[Move, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
+def changed_since(arrivals: Sequence[tuple[TableMapping, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
     """Count and name the rows that have changed since, which is a reader's matter and not a fault."""
     return [
-        Finding.of("rows-changed-since", move.subject, _changed(move, arrival, disclosure), count=arrival.changed)
-        for move, arrival in arrivals
+        Finding.of("rows-changed-since", mapping.subject, _changed(mapping, arrival, disclosure), count=arrival.changed)
+        for mapping, arrival in arrivals
         if arrival.changed and not arrival.systematic
     ]
 
 
-def added_since(arrivals: Sequence[tuple[Move, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
+def added_since(arrivals: Sequence[tuple[TableMapping, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
     """Count and name the rows of each table that no original has."""
-    tables = {move.into.name: arrival for move, arrival in arrivals}
+    tables = {mapping.into.name: arrival for mapping, arrival in arrivals}
     return [
         Finding.of("rows-added-since", name, _in_addition(arrival, disclosure), count=arrival.extra)
         for name, arrival in tables.items()
@@ -220,7 +222,7 @@ def _in_addition(arrival: Arrival, disclosure: Disclosure) -> str:
     return f"has {counted(arrival.extra, 'row')} that no original has{named}."
 
 
-def _changed(move: Move, arrival: Arrival, disclosure: Disclosure) -> str:
+def _changed(mapping: TableMapping, arrival: Arrival, disclosure: Disclosure) -> str:
     of_all = f"{arrival.changed} of {counted(arrival.rows, 'row')}"
     has = "has" if arrival.changed == 1 else "have"
     if arrival.unsure == arrival.changed:
@@ -231,7 +233,7 @@ def _changed(move: Move, arrival: Arrival, disclosure: Disclosure) -> str:
         )
     rows = disclosure.of_rows(arrival.differences.only_changed)
     named = f": {rows.text}" if rows and rows.first else ""
-    return f"{of_all} in {move.into.name} {has} other values now ({', '.join(arrival.differing)}){named}."
+    return f"{of_all} in {mapping.into.name} {has} other values now ({', '.join(arrival.differing)}){named}."
 
 
 def _find(originals: Path, file: str, copy: str) -> Path | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.arrivals import Arrival
     from sqlite_consolidate.engine.merge.copy_rows import Transferred
     from sqlite_consolidate.engine.merge.survey import Survey
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema import Key
     from sqlite_consolidate.row_differences import RowDifferences
 
@@ -51,7 +51,7 @@ class Compared(Structure):
     con: sqlite3.Connection
     own: dict[str, TableDigest]
     done: Sequence[Transferred] = ()
-    arrivals: Sequence[tuple[Move, Arrival]] = ()
+    arrivals: Sequence[tuple[TableMapping, Arrival]] = ()
     digest: Callable[..., TableDigest] = digest_table
     explain: Callable[[str], RowDifferences | None] = unexplained
 
@@ -61,13 +61,13 @@ def rows_counted(compared: Compared) -> list[Observation]:
 
     By how many others a table that is in use has grown is not asked.
     """
-    seen = [_arrived(move, arrival) for move, arrival in compared.arrivals]
+    seen = [_arrived(mapping, arrival) for mapping, arrival in compared.arrivals]
     for one in compared.done:
         settled = f" ({one.skipped} not moved, {one.replaced} replaced, as the plan says)"
         expected = f"{counted(one.rows, 'row')}{settled if one.skipped or one.replaced else ''}"
         observed = f"{counted(one.inserted, 'row')} arrived in {one.seconds:.2f} s"
         holds = one.inserted + one.skipped == one.rows
-        seen.append(Observation(f"{one.move.subject} -> {one.move.into.name}", expected, observed, holds))
+        seen.append(Observation(f"{one.mapping.subject} -> {one.mapping.into.name}", expected, observed, holds))
     for name, rows in _expected_rows(compared).items():
         count = compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
         grown = equal(f"target: {name}", counted(rows, "row"), counted(count, "row"))
@@ -76,19 +76,19 @@ def rows_counted(compared: Compared) -> list[Observation]:
     return seen or [not_required("target", "the sources bring no table")]
 
 
-def _arrived(move: Move, arrival: Arrival) -> Observation:
+def _arrived(mapping: TableMapping, arrival: Arrival) -> Observation:
     expected = f"{counted(arrival.rows, 'row')} arrived"
     lost = f", {arrival.missing} did not (or {'was' if arrival.missing == 1 else 'were'} deleted since)"
     observed = f"{counted(arrival.rows - arrival.missing, 'row')} arrived{lost if arrival.missing else ''}"
-    return equal(f"{move.subject} -> {move.into.name}", expected, observed)
+    return equal(f"{mapping.subject} -> {mapping.into.name}", expected, observed)
 
 
 def rows_expected(compared: Compared) -> list[Observation]:
     """Observe that the counts are those that the plan states, where it states one."""
     seen = [
-        equal(one.move.subject, counted(one.move.map.rows, "row"), counted(one.rows, "row"))
+        equal(one.mapping.subject, counted(one.mapping.map.rows, "row"), counted(one.rows, "row"))
         for one in compared.done
-        if one.move.map.rows is not None
+        if one.mapping.map.rows is not None
     ]
     return seen or [not_required("plan", "the plan states no number of rows")]
 
@@ -99,22 +99,22 @@ def rows_exact(compared: Compared) -> list[Observation]:
     Where the target may have been in use since, each row is looked at: what was changed since is counted, what looks
     like a fault is one.
     """
-    seen = [_as_it_was(move, arrival) for move, arrival in compared.arrivals] + compared.not_told
-    for name, moves in _by_table(compared.done).items():
+    seen = [_as_it_was(mapping, arrival) for mapping, arrival in compared.arrivals] + compared.not_told
+    for name, mappings in _by_table(compared.done).items():
         table = compared.schema.table(name)
         if table is None:
             seen.append(Observation(name, "in the target", "no such table", holds=False))
             continue
         expected = compared.own.get(name, TableDigest())
-        for one in moves:
+        for one in mappings:
             expected = expected + one.change
-        found = compared.digest(compared.con, table, with_rowid=moves[0].move.rowid_counts)
-        subject = f"{name} <- {', '.join(one.move.subject for one in moves)}"
+        found = compared.digest(compared.con, table, with_rowid=mappings[0].mapping.rowid_counts)
+        subject = f"{name} <- {', '.join(one.mapping.subject for one in mappings)}"
         seen.append(explained(equal(subject, expected.full, found.full), partial(compared.explain, name)))
     return seen or [not_required("target", "the sources bring no table")]
 
 
-def _as_it_was(move: Move, arrival: Arrival) -> Observation:
+def _as_it_was(mapping: TableMapping, arrival: Arrival) -> Observation:
     words = [f"{counted(arrival.exact, 'row')} exact", f"{arrival.changed} changed", f"{arrival.missing} not there"]
     words += [f"columns {a} and {b} have changed places" for a, b in arrival.swapped]
     words += [f"column {name} has values of another type" for name in arrival.retyped]
@@ -125,7 +125,7 @@ def _as_it_was(move: Move, arrival: Arrival) -> Observation:
         has, them = ("has", "it") if arrival.renumbered == 1 else ("have", "them")
         words.append(f"{arrival.renumbered} {has} another rowid, which is all that tells {them} from others")
     return Observation(
-        f"{move.subject} -> {move.into.name}",
+        f"{mapping.subject} -> {mapping.into.name}",
         f"{counted(arrival.rows, 'row')} exact, but for those changed since",
         "; ".join(words),
         holds=not (arrival.missing or arrival.systematic or arrival.renumbered),
@@ -142,14 +142,16 @@ def no_duplicates(compared: Compared) -> list[Observation]:
     seen = [
         explained(
             equal(
-                f"{move.subject} -> {move.into.name}", "0 rows doubled", f"{counted(arrival.doubled, 'row')} doubled"
+                f"{mapping.subject} -> {mapping.into.name}",
+                "0 rows doubled",
+                f"{counted(arrival.doubled, 'row')} doubled",
             ),
             partial(_doubles_of, arrival),
         )
-        for move, arrival in compared.arrivals
+        for mapping, arrival in compared.arrivals
     ] + compared.not_told
     counts = _expected_rows(compared)
-    for name in dict.fromkeys(move.into.name for move in compared.survey.moves):
+    for name in dict.fromkeys(mapping.into.name for mapping in compared.survey.mappings):
         planned, there = compared.survey.future.schema.table(name), compared.schema.table(name)
         if planned is None or there is None:
             continue
@@ -209,7 +211,7 @@ def _orphans_before(survey: Survey) -> dict[tuple[str, str], int]:
     for (child, parent), count in (survey.target.orphans if survey.target else {}).items():
         before[folded(child), folded(parent)] += count
     for name, facts in survey.sources.items():
-        into = {folded(m.map.name): folded(m.into.name) for m in survey.moves if m.source.name == name}
+        into = {folded(m.map.name): folded(m.into.name) for m in survey.mappings if m.source.name == name}
         for (child, parent), count in facts.orphans.items():
             if folded(child) in into:
                 before[into[folded(child)], into.get(folded(parent), folded(parent))] += count
@@ -228,7 +230,7 @@ def neighbours(compared: Compared) -> list[Observation]:
     target = compared.survey.target
     if target is None:
         return [not_required("target", "there was no target before this run")]
-    receiving = {folded(move.into.name) for move in compared.survey.moves} | {folded(history.TABLE)}
+    receiving = {folded(mapping.into.name) for mapping in compared.survey.mappings} | {folded(history.TABLE)}
     receiving |= {folded(name) for name in compared.unread}
     seen = [
         _neighbour(compared, name, digest) for name, digest in target.digests.items() if folded(name) not in receiving
@@ -280,9 +282,9 @@ def marks_carried(compared: Compared) -> list[Observation]:
     """Observe that every AUTOINCREMENT mark is at least the largest of those that the target and the sources had."""
     survey = compared.survey
     expected = {folded(name): mark for name, mark in (survey.target.marks if survey.target else {}).items()}
-    for move in survey.moves:
-        if move.into.autoincrement:
-            expected[folded(move.into.name)] = max(survey.mark(move), expected.get(folded(move.into.name), 0))
+    for mapping in survey.mappings:
+        if mapping.into.autoincrement:
+            expected[folded(mapping.into.name)] = max(survey.mark(mapping), expected.get(folded(mapping.into.name), 0))
     found = {folded(name): mark for name, mark in marks(compared.con).items()}
     seen = []
     for name, mark in expected.items():
@@ -318,13 +320,13 @@ def final(
 def _by_table(done: Sequence[Transferred]) -> dict[str, list[Transferred]]:
     tables: dict[str, list[Transferred]] = {}
     for one in done:
-        tables.setdefault(one.move.into.name, []).append(one)
+        tables.setdefault(one.mapping.into.name, []).append(one)
     return tables
 
 
 def _expected_rows(compared: Compared) -> dict[str, int]:
     counts: dict[str, int] = {}
     for one in compared.done:
-        name = one.move.into.name
+        name = one.mapping.into.name
         counts[name] = counts.get(name, compared.own.get(name, TableDigest()).rows) + one.change.rows
     return counts

@@ -66,7 +66,7 @@ class Structure:
     def is_neighbour(self, name: str) -> bool:
         """Tell whether the target had a table before that nothing is moved into."""
         target = self.survey.target
-        receiving = {folded(move.into.name) for move in self.survey.moves}
+        receiving = {folded(mapping.into.name) for mapping in self.survey.mappings}
         return target is not None and target.schema.table(name) is not None and folded(name) not in receiving
 
 

@@ -18,55 +18,55 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
 else:
     from sqlite_utils.utils import sqlite3
 
 
-def value_problems(move: Move, live: Path, limits: Limits | None = None) -> list[Problem]:
+def value_problems(mapping: TableMapping, live: Path, limits: Limits | None = None) -> list[Problem]:
     """List what the target's declarations would do to a source's values; empty when every value stays as it is.
 
     Only where the declarations differ in a way that could matter are rows copied, into a private scratch database.
     """
-    if not could_matter(move):
+    if not could_matter(mapping):
         return []
     with scratch(live, limits) as con:
         attach(con, live, "src")
-        return _try(con, move, move.projection("src"))
+        return _try(con, mapping, mapping.projection("src"))
 
 
-def could_matter(move: Move) -> bool:
+def could_matter(mapping: TableMapping) -> bool:
     """Whether any declaration of the target could change or refuse a value that the source's own accepts."""
-    if move.table.sql == move.into.sql:
+    if mapping.table.sql == mapping.into.sql:
         # What STORED columns hold need not be what the same expression gives here: integrity_check does not compare.
-        return bool(move.projection().computed)
-    if move.into.kind == "virtual" or move.projection().computed or move.into.strict != move.table.strict:
+        return bool(mapping.projection().computed)
+    if mapping.into.kind == "virtual" or mapping.projection().computed or mapping.into.strict != mapping.table.strict:
         return True
-    if re.search(r"\bcheck\b", keywords(move.into.sql)):
+    if re.search(r"\bcheck\b", keywords(mapping.into.sql)):
         return True
-    if move.into.alias and move.into.alias != move.renamed.get(move.table.alias):
+    if mapping.into.alias and mapping.into.alias != mapping.renamed.get(mapping.table.alias):
         return True
-    here, there = ({column.name: column for column in table.columns} for table in (move.table, move.into))
-    pairs = [(here[old], there[new]) for old, new in move.columns]
+    here, there = ({column.name: column for column in table.columns} for table in (mapping.table, mapping.into))
+    pairs = [(here[old], there[new]) for old, new in mapping.columns]
     return any(affinity(a) != affinity(b) or (b.notnull and not a.notnull) for a, b in pairs)
 
 
-def _try(con: sqlite3.Connection, move: Move, rows: Projection) -> list[Problem]:
+def _try(con: sqlite3.Connection, mapping: TableMapping, rows: Projection) -> list[Problem]:
     try:
-        con.execute(move.into.sql)
+        con.execute(mapping.into.sql)
         con.execute("BEGIN")
         con.execute(rows.insert(is_empty=True))
         lost = _count(con, rows.select(["count(*)"])) - _count(con, rows.select_target(["count(*)"]))
     except sqlite3.Error as error:
-        what = f"its rows do not fit {move.into.name} as the target declares it: {error}."
-        return [Problem("row-refused", move.subject, what, _TODO, criterion="values-fit")]
+        what = f"its rows do not fit {mapping.into.name} as the target declares it: {error}."
+        return [Problem("row-refused", mapping.subject, what, _TODO, criterion="values-fit")]
     if lost:
-        what = f"{counted(lost, 'row')} would be dropped without a word: {move.into.name} has a clause ON CONFLICT."
+        what = f"{counted(lost, 'row')} would be dropped without a word: {mapping.into.name} has a clause ON CONFLICT."
         return [
             Problem(
                 "rows-dropped",
-                move.subject,
+                mapping.subject,
                 what,
                 "Take the clause from the target's table, or mend the rows.",
                 criterion="values-fit",
@@ -75,7 +75,7 @@ def _try(con: sqlite3.Connection, move: Move, rows: Projection) -> list[Problem]
     columns = rows.computed
     if _differ(con, rows, rows.columns):
         columns += rows.columns
-    return [_changed(con, move, rows, column) for column in columns if _differ(con, rows, [column])]
+    return [_changed(con, mapping, rows, column) for column in columns if _differ(con, rows, [column])]
 
 
 def _count(con: sqlite3.Connection, query: str) -> int:
@@ -88,21 +88,21 @@ def _differ(con: sqlite3.Connection, rows: Projection, columns: Sequence[Project
     return before != digest_query(con, rows.select_target(column.target for column in columns))
 
 
-def _changed(con: sqlite3.Connection, move: Move, rows: Projection, projected: ProjectedColumn) -> Problem:
+def _changed(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, projected: ProjectedColumn) -> Problem:
     by_class = " GROUP BY 1 ORDER BY 1"
     kinds = con.execute(rows.select([f"typeof({projected.source})", "count(*)"]) + by_class).fetchall()
     stored = con.execute(rows.select_target([f"typeof({projected.target})", "count(*)"]) + by_class).fetchall()
-    column = move.into.column(projected.name)
+    column = mapping.into.column(projected.name)
     name = projected.origin or projected.name
     if column and column.generated:
         what = f"values of column {name} would change: it is generated, and the target would compute others."
         todo = "Mend them in the source (an UPDATE computes them anew), or declare the column as an ordinary one."
-        return Problem("computed-value-changes", move.subject, what, todo, criterion="values-fit")
+        return Problem("computed-value-changes", mapping.subject, what, todo, criterion="values-fit")
     what = (
         f"values of column {name} would change: the target's type is {column.type if column else ''} "
         f"({_counts(kinds)} would become {_counts(stored)})."
     )
-    return Problem("value-changes", move.subject, what, _TODO, criterion="values-fit")
+    return Problem("value-changes", mapping.subject, what, _TODO, criterion="values-fit")
 
 
 def _counts(rows: list[tuple[str, int]]) -> str:

@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.content.table_differences import (
     unavailable,
     unless_broken,
 )
-from sqlite_consolidate.engine.merge.table_mapping import fit
+from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import Manifest
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema import Table
     from sqlite_consolidate.plan.model import Plan
@@ -76,10 +76,10 @@ class RowsBefore:
             return RowDifferences(note=f"The target has no table {name}.")
         with ExitStack() as opened:
             before = self._before(name, opened)
-            moves = self._moves(now, opened, is_new=before is None)
-            counts = moves[0][1].rowid_counts if moves else now.counts_rowid
+            mappings = self._mappings(now, opened, is_new=before is None)
+            counts = mappings[0][1].rowid_counts if mappings else now.counts_rowid
             expected = [side_of(*before, counts=counts)] if before else []
-            expected += [Side(source, move.projection(), move.map.on_conflict) for source, move in moves]
+            expected += [Side(source, mapping.projection(), mapping.map.on_conflict) for source, mapping in mappings]
             return differences_between(name, expected, side_of(con, now, counts=counts))
 
     def _before(self, name: str, opened: ExitStack) -> tuple[sqlite3.Connection, Table] | None:
@@ -90,9 +90,11 @@ class RowsBefore:
         table = read(con).table(name)
         return (con, table) if table else None
 
-    def _moves(self, into: Table, opened: ExitStack, *, is_new: bool) -> list[tuple[sqlite3.Connection, Move]]:
+    def _mappings(
+        self, into: Table, opened: ExitStack, *, is_new: bool
+    ) -> list[tuple[sqlite3.Connection, TableMapping]]:
         """Return the table maps into a table in the order of the plan, each with a connection to its source."""
-        moves = []
+        mappings = []
         for source in self.plan.in_order:
             maps = [table_map for table_map in source.tables if folded(table_map.into) == folded(into.name)]
             if not maps or (source.optional and self.sealed.database(source.file) is None):
@@ -103,11 +105,11 @@ class RowsBefore:
                 table = schema.table(table_map.name)
                 if table is None:
                     raise unavailable(source.file, f"its backup has no table {table_map.name}.")
-                move, problems = fit(source, table_map, table, into, new=is_new)
+                mapping, problems = match_columns(source, table_map, table, into, new=is_new)
                 if problems:
-                    raise unavailable(move.subject, f"its rows do not fit {into.name} as it is now.")
-                moves.append((con, move))
-        return moves
+                    raise unavailable(mapping.subject, f"its rows do not fit {into.name} as it is now.")
+                mappings.append((con, mapping))
+        return mappings
 
     def _open(self, file: str, opened: ExitStack) -> sqlite3.Connection:
         """Open the backup of a database, or else its archive."""

@@ -19,48 +19,50 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.content.projection import Projection
-    from sqlite_consolidate.engine.merge.table_mapping import Move, Party
+    from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema import Key, Table
 
 
 def unsettled(
-    into: Table, moves: Sequence[Move], parties: Sequence[Party], limits: Limits | None = None
+    into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource], limits: Limits | None = None
 ) -> list[Problem]:
     """Copy all parties' rows into a private scratch table, as the run will, and list who could not.
 
     Args:
         into: The target table as it will be, with its indexes.
-        moves: The table maps that lead into it, in plan order.
-        parties: The rows of all of them, the target's own first.
+        mappings: The table maps that lead into it, in plan order.
+        key_sources: The rows of all of them, the target's own first.
         limits: Of the scratch database.
     """
-    with scratch(parties[0].path, limits) as con:
+    with scratch(key_sources[0].path, limits) as con:
         con.execute(into.sql)
         for index in into.indexes:
             if index.unique and index.sql:
                 con.execute(index.sql)
-        return _try(con, into, moves, parties)
+        return _try(con, into, mappings, key_sources)
 
 
-def _try(con: sqlite3.Connection, into: Table, moves: Sequence[Move], parties: Sequence[Party]) -> list[Problem]:
+def _try(
+    con: sqlite3.Connection, into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource]
+) -> list[Problem]:
     expected = TableDigest()
     problems = []
-    for party in parties:
-        with attached(con, party.path, "party") as alias:
+    for key_source in key_sources:
+        with attached(con, key_source.path, "party") as alias:
             con.execute("BEGIN")
             try:
-                expected += copy(con, party.move, source_digest(con, party.move, alias), alias).change
+                expected += copy(con, key_source.mapping, source_digest(con, key_source.mapping, alias), alias).change
             except ProblemError as error:
-                problems.append(_settling_problem(into, party, error))
+                problems.append(_settling_problem(into, key_source, error))
             if con.in_transaction:
                 con.execute("COMMIT")
-    if not problems and own_digest(con, moves[0]) != expected:
+    if not problems and own_digest(con, mappings[0]) != expected:
         what = f"rows of {into.name} would be dropped without a word: its ON CONFLICT settles a key collision."
         problems.append(
             Problem(
                 "rows-dropped",
-                parties[-1].subject,
+                key_sources[-1].subject,
                 what,
                 "Take the clause out, or mend the rows.",
                 criterion="keys-free",
@@ -69,55 +71,59 @@ def _try(con: sqlite3.Connection, into: Table, moves: Sequence[Move], parties: S
     return problems
 
 
-def _settling_problem(into: Table, party: Party, error: ProblemError) -> Problem:
+def _settling_problem(into: Table, key_source: KeySource, error: ProblemError) -> Problem:
     first = error.problems[0]
-    if not party.is_target:
-        return replace(first, subject=party.subject, what=f"{first.what} A key collision.", criterion="keys-free")
+    if not key_source.is_target:
+        return replace(first, subject=key_source.subject, what=f"{first.what} A key collision.", criterion="keys-free")
     what = f"its own rows would not stand in {into.name} any more: {error.__cause__ or first.what}."
     hint = "Leave the new key out of the target, or mend the rows."
-    return Problem("key-collision", party.subject, what, hint, criterion="keys-free")
+    return Problem("key-collision", key_source.subject, what, hint, criterion="keys-free")
 
 
 _MOST_SHOWN = 3  # keys of one collision
 
 
 def collisions(
-    into: Table, moves: Sequence[Move], parties: Sequence[Party], limits: Limits | None = None
+    into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource], limits: Limits | None = None
 ) -> list[Problem]:
     """List the keys of one target table that more than one row would claim.
 
     Args:
         into: The target table as it will be.
-        moves: The table maps that lead into it.
-        parties: The rows of all of them, the target's own first; at most nine different files.
+        mappings: The table maps that lead into it.
+        key_sources: The rows of all of them, the target's own first; at most nine different files.
         limits: Of the look-up, and of the trial.
     """
-    if not parties:
+    if not key_sources:
         return []
-    if len({move.rowid_counts for move in moves}) > 1:
-        return [_mixed(into, moves)]
-    only = parties[0].move if len(parties) == 1 and not parties[0].is_target else None
+    if len({mapping.rowid_counts for mapping in mappings}) > 1:
+        return [_mixed(into, mappings)]
+    only = key_sources[0].mapping if len(key_sources) == 1 and not key_sources[0].is_target else None
     keys = [key for key in keys_of(into) if only is None or not _already_unique(only, key)]
-    rowids = len(parties) > 1 and moves[0].rowid_counts
-    found = _compared(into, keys, parties, limits, rowids=rowids) if keys or rowids else []
-    if _needs_trial(into, parties, only):
+    rowids = len(key_sources) > 1 and mappings[0].rowid_counts
+    found = _compared(into, keys, key_sources, limits, rowids=rowids) if keys or rowids else []
+    if _needs_trial(into, key_sources, only):
         named = {problem.subject for problem in found}
-        found += [problem for problem in unsettled(into, moves, parties, limits) if problem.subject not in named]
+        found += [problem for problem in unsettled(into, mappings, key_sources, limits) if problem.subject not in named]
     return found
 
 
 def _compared(
-    into: Table, keys: list[Key], parties: Sequence[Party], limits: Limits | None, *, rowids: bool
+    into: Table, keys: list[Key], key_sources: Sequence[KeySource], limits: Limits | None, *, rowids: bool
 ) -> list[Problem]:
     """Attach the databases of all parties beside each other, and look for what two rows of them claim."""
     con = open_memory(limits)
     try:
-        con.execute(f"PRAGMA encoding='{encoding_of(parties[0].path, limits)}'")
+        con.execute(f"PRAGMA encoding='{encoding_of(key_sources[0].path, limits)}'")
         exact_text(con)
-        aliases = {path: f"p{at}" for at, path in enumerate(dict.fromkeys(party.path for party in parties))}
+        aliases = {
+            path: f"p{at}" for at, path in enumerate(dict.fromkeys(key_source.path for key_source in key_sources))
+        }
         for path, alias in aliases.items():
             attach(con, path, alias)
-        rows = [_Rows(party, party.move.projection(aliases[party.path])) for party in parties]
+        rows = [
+            _Rows(key_source, key_source.mapping.projection(aliases[key_source.path])) for key_source in key_sources
+        ]
         found = [problem for key in keys for problem in _claimed_twice(con, into, key, rows)]
         return found + (_rowids_taken(con, into, rows) if rowids else [])
     finally:
@@ -127,39 +133,39 @@ def _compared(
 class _Rows(NamedTuple):
     """Hold a party, and the SQL of its rows under the name that its database is attached as."""
 
-    party: Party
+    key_source: KeySource
     projection: Projection
 
 
-def _needs_trial(into: Table, parties: Sequence[Party], only: Move | None) -> bool:
+def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMapping | None) -> bool:
     """Whether looking up columns does not tell: keys that are computed, or more parties than one and a policy."""
-    settled = len(parties) > 1 and any(party.policy != "refuse" for party in parties)
+    settled = len(key_sources) > 1 and any(key_source.policy != "refuse" for key_source in key_sources)
     kept = {index.sql for index in only.table.indexes} if only else set()
     return settled or any(index.sql not in kept for index in computed_keys(into))
 
 
-def _mixed(into: Table, moves: Sequence[Move]) -> Problem:
-    first, *others = (move.subject for move in moves if move.rowid_counts)
+def _mixed(into: Table, mappings: Sequence[TableMapping]) -> Problem:
+    first, *others = (mapping.subject for mapping in mappings if mapping.rowid_counts)
     by_rowid = enumerated([first, *others])
     what = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
     hint = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
     return Problem("rowids-beside-keys", first, what, hint, criterion="keys-free", others=tuple(others))
 
 
-def _already_unique(move: Move, key: Key) -> bool:
+def _already_unique(mapping: TableMapping, key: Key) -> bool:
     """Whether the only source declares a key that is at least as strict: then its rows cannot collide."""
     wanted = {(folded(column), folded(collation)) for column, collation in key}
-    renamed = {folded(old): folded(new) for old, new in move.columns}
-    for own in keys_of(move.table):
+    renamed = {folded(old): folded(new) for old, new in mapping.columns}
+    for own in keys_of(mapping.table):
         have = {(renamed.get(folded(column), ""), folded(collation)) for column, collation in own}
         if have <= wanted:
             return True
     return False
 
 
-def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, parties: Sequence[_Rows]) -> list[Problem]:
+def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, key_sources: Sequence[_Rows]) -> list[Problem]:
     names = ", ".join(column for column, _ in key)
-    rows = " UNION ALL ".join(_select_key(at, projection, key) for at, (_, projection) in enumerate(parties))
+    rows = " UNION ALL ".join(_select_key(at, projection, key) for at, (_, projection) in enumerate(key_sources))
     not_null = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(key)))
     grouping = ", ".join(f"k{n} COLLATE {quoted(collation)}" for n, (_, collation) in enumerate(key))
     key_columns = ", ".join(f"k{n}" for n in range(len(key)))
@@ -169,8 +175,8 @@ def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, parties: Sequ
     )
     problems = []
     for who, count in con.execute(f"SELECT who, count(*) FROM {twice} GROUP BY who").fetchall():
-        involved = [parties[at].party for at in sorted(int(at) for at in str(who).split(","))]
-        if len(involved) > 1 and all(party.policy != "refuse" for party in involved[1:]):
+        involved = [key_sources[at].key_source for at in sorted(int(at) for at in str(who).split(","))]
+        if len(involved) > 1 and all(key_source.policy != "refuse" for key_source in involved[1:]):
             continue
         some = con.execute(f"SELECT {key_columns} FROM {twice} WHERE who = ? LIMIT {_MOST_SHOWN}", (who,)).fetchall()
         problems.append(replace(_problem(into, names, involved, count), values=_values(key, some, count)))
@@ -191,7 +197,7 @@ def _values(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
     return f"The {'keys are' if len(keys) == count else 'first keys are'} {'; '.join(keys)}."
 
 
-def _problem(into: Table, names: str, involved: list[Party], count: int) -> Problem:
+def _problem(into: Table, names: str, involved: list[KeySource], count: int) -> Problem:
     keys = counted(count, "key")
     if len(involved) == 1:
         what = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key."
@@ -202,7 +208,7 @@ def _problem(into: Table, names: str, involved: list[Party], count: int) -> Prob
             "Drop the unique key from the target, or mend the rows.",
             criterion="keys-free",
         )
-    subjects = tuple(party.subject for party in involved)
+    subjects = tuple(key_source.subject for key_source in involved)
     what = f"{keys} ({names}) of {into.name} would stand in more than one row: in {enumerated(subjects)}."
     todo = (
         'Keep each: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
@@ -210,16 +216,16 @@ def _problem(into: Table, names: str, involved: list[Party], count: int) -> Prob
     return Problem("key-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])
 
 
-def _rowids_taken(con: sqlite3.Connection, into: Table, parties: Sequence[_Rows]) -> list[Problem]:
+def _rowids_taken(con: sqlite3.Connection, into: Table, key_sources: Sequence[_Rows]) -> list[Problem]:
     rows = " UNION ALL ".join(
         projection.select([f"{projection.rowid.source} AS r"], by_index=True)
-        for _, projection in parties
+        for _, projection in key_sources
         if projection.rowid
     )
     count = con.execute(f"SELECT count(*) FROM (SELECT r FROM ({rows}) GROUP BY r HAVING count(*) > 1)").fetchone()[0]
     if not count:
         return []
-    subjects = tuple(rows.party.subject for rows in parties)
+    subjects = tuple(rows.key_source.subject for rows in key_sources)
     rowids = f"{counted(count, 'rowid')} {'is' if count == 1 else 'are'}"
     what = f"{into.name} has no key, and {rowids} used by more than one row: in {enumerated(subjects)}."
     todo = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'

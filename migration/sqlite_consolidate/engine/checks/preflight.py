@@ -18,12 +18,12 @@ from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.staging import DIRECT, Gathering
 from sqlite_consolidate.engine.merge.survey import Survey
 from sqlite_consolidate.engine.merge.table_mapping import (
-    Move,
-    Party,
-    differences,
-    fit,
-    move_of_target,
-    table_or_problem,
+    KeySource,
+    TableMapping,
+    declaration_findings,
+    find_movable_table,
+    mapping_of_target_rows,
+    match_columns,
 )
 from sqlite_consolidate.engine.merge.target_schema import Foretelling
 from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
@@ -109,9 +109,9 @@ def survey(
         if plan.target not in found.unread:
             _foretell(plan, found, tables, limits)
         _gather(plan, root, found, guards, limits)
-        for move in found.moves:
-            limits.deadline.at(f"the trial of {move.subject}")
-            found.problems += value_problems(move, _read_from(root, found, move), limits)
+        for mapping in found.mappings:
+            limits.deadline.at(f"the trial of {mapping.subject}")
+            found.problems += value_problems(mapping, _read_from(root, found, mapping), limits)
         _look_for_collisions(plan, root, found, limits)
     for source in plan.sources:
         if source.name in found.sources:
@@ -178,7 +178,7 @@ def _mapped_tables(plan: Plan, found: Survey) -> list[Mapped]:
         if source.name not in found.sources:
             continue
         for at, table_map in enumerate(source.tables):
-            table = table_or_problem(source, table_map, found.sources[source.name].schema)
+            table = find_movable_table(source, table_map, found.sources[source.name].schema)
             if isinstance(table, Problem):
                 found.problems.append(table)
             else:
@@ -207,21 +207,21 @@ def _foretell(plan: Plan, found: Survey, tables: list[Mapped], limits: Limits) -
         table_map, schema = source.tables[at], found.sources[source.name].schema
         try:
             wanted = _with_create(plan, table_map)
-            telling.move(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
+            telling.add_table(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
             foretold.append((source, at, table))
         except sqlite3.Error as error:
             found.problems.append(unreadable(f"{source.file}:{table_map.name}", error))
     for required in plan.tables:
-        telling.require(required.name, required.create)
+        telling.require_table(required.name, required.create)
     for source in plan.in_order:
         schema = found.sources[source.name].schema if source.name in found.sources else Schema({}, (), ())
         for view in schema.views:
             triggers = [one for one in schema.triggers if folded(one.table) == folded(view.name)]
-            telling.view(source, view.name, view.sql, triggers)
-    found.future = telling.finish()
+            telling.add_view(source, view.name, view.sql, triggers)
+    found.future = telling.build()
     found.problems += found.future.problems
     found.findings += found.future.findings
-    _make_moves(found, foretold)
+    _match_tables(found, foretold)
 
 
 def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
@@ -230,24 +230,24 @@ def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
     return table_map.model_copy(update={"create": required}) if required and not table_map.create else table_map
 
 
-def _make_moves(found: Survey, tables: list[Mapped]) -> None:
+def _match_tables(found: Survey, tables: list[Mapped]) -> None:
     for source, at, table in tables:
         table_map = source.tables[at]
         into = found.future.schema.table(table_map.into)
         if into is None:
             continue  # its creation is a problem of its own
         new = folded(table_map.into) in found.future.made
-        move, problems = fit(source, table_map, table, into, new=new)
+        mapping, problems = match_columns(source, table_map, table, into, new=new)
         found.problems += problems
         if not problems:
-            found.moves.append(move)
-            found.findings += differences(move)
+            found.mappings.append(mapping)
+            found.findings += declaration_findings(mapping)
 
 
 def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits: Limits) -> None:
     """Bring the rows of sources that cannot be attached into a scratch database, and let their moves read it."""
     encoding = found.target.schema.header["encoding"] if found.target else "UTF-8"
-    bring = [found.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in found.moves)]
+    bring = [found.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in found.mappings)]
     recoded = [facts for facts in bring if facts.schema.header["encoding"] != encoding]
     attachable = [facts for facts in bring if facts not in recoded]
     indirect = [*recoded, *attachable[DIRECT:]]
@@ -257,41 +257,45 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits:
     gathering = Gathering(folder / "gathered.db", encoding, limits)
     for facts in indirect:
         found.gathered[facts.name] = gathering.path
-        tables = [move.table for move in found.moves if move.source.name == facts.name]
+        tables = [mapping.table for mapping in found.mappings if mapping.source.name == facts.name]
         try:
             gathering.add(root / facts.file, tables, prefix=facts.name, recode=facts in recoded)
         except ProblemError as error:
             found.problems += (
                 replace(problem, subject=facts.file, criterion="values-fit") for problem in error.problems
             )
-            found.moves = [move for move in found.moves if move.source.name != facts.name]  # its rows are not there
+            found.mappings = [
+                mapping for mapping in found.mappings if mapping.source.name != facts.name
+            ]  # its rows are not there
         if facts in recoded:
             was = facts.schema.header["encoding"]
             text = f"its text is {was}, in the target {encoding}; each code point stays."
             found.findings.append(Finding.of("encoding-changed", facts.file, text))
     gathering.close()
-    found.moves = [
-        replace(move, table=replace(move.table, name=f"{move.source.name}.{move.table.name}"))
-        if move.source.name in found.gathered
-        else move
-        for move in found.moves
+    found.mappings = [
+        replace(mapping, table=replace(mapping.table, name=f"{mapping.source.name}.{mapping.table.name}"))
+        if mapping.source.name in found.gathered
+        else mapping
+        for mapping in found.mappings
     ]
 
 
 def _look_for_collisions(plan: Plan, root: Path, found: Survey, limits: Limits) -> None:
-    for into in {move.into.name: move.into for move in found.moves}.values():
-        moves = [move for move in found.moves if move.into.name == into.name]
-        parties = [Party(move, _read_from(root, found, move)) for move in moves if found.rows(move)]
+    for into in {mapping.into.name: mapping.into for mapping in found.mappings}.values():
+        mappings = [mapping for mapping in found.mappings if mapping.into.name == into.name]
+        key_sources = [
+            KeySource(mapping, _read_from(root, found, mapping)) for mapping in mappings if found.rows(mapping)
+        ]
         before = found.target.schema.table(into.name) if found.target else None
         if found.target and before and found.target.digests[before.name].rows:
-            standing = move_of_target(plan.target, before, into, rowids=moves[0].rowid_counts)
-            parties.insert(0, Party(standing, root / plan.target, is_target=True))
+            standing = mapping_of_target_rows(plan.target, before, into, rowids=mappings[0].rowid_counts)
+            key_sources.insert(0, KeySource(standing, root / plan.target, is_target=True))
         try:
-            found.problems += collisions(into, moves, parties, limits)
+            found.problems += collisions(into, mappings, key_sources, limits)
         except sqlite3.Error as error:
-            subject = ", ".join(move.subject for move in moves)
+            subject = ", ".join(mapping.subject for mapping in mappings)
             found.problems.append(unreadable(subject, error))
 
 
-def _read_from(root: Path, found: Survey, move: Move) -> Path:
-    return found.gathered.get(move.source.name, root / move.source.file)
+def _read_from(root: Path, found: Survey, mapping: TableMapping) -> Path:
+    return found.gathered.get(mapping.source.name, root / mapping.source.file)

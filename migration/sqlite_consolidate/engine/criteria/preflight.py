@@ -110,13 +110,13 @@ def names_free(run: RunResults) -> list[Observation]:
 
 def values_fit(run: RunResults) -> list[Observation]:
     """Observe that each column has its place, and that the target changes or refuses no value."""
-    observed = f"{counted(len(run.found.moves), 'table map')} compared column by column, and tried"
-    return _unless_problems(run, "values-fit", observed, len(run.found.moves), "the plan moves no table")
+    observed = f"{counted(len(run.found.mappings), 'table map')} compared column by column, and tried"
+    return _unless_problems(run, "values-fit", observed, len(run.found.mappings), "the plan moves no table")
 
 
 def keys_free(run: RunResults) -> list[Observation]:
     """Observe that no two rows claim one key, or that the plan says which stays."""
-    tables = {folded(move.into.name) for move in run.found.moves}
+    tables = {folded(mapping.into.name) for mapping in run.found.mappings}
     observed = f"keys of {counted(len(tables), 'table')} looked up in all sources and the target"
     return _unless_problems(run, "keys-free", observed, len(tables), "the plan moves no table")
 

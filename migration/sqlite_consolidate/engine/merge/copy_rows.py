@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.record_copy import CopyMethod, Execute
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -43,7 +43,7 @@ class Transferred:
         seconds: Time it took.
     """
 
-    move: Move
+    mapping: TableMapping
     rows: int
     inserted: int
     skipped: int
@@ -55,7 +55,7 @@ class Transferred:
 
 def copy(
     con: sqlite3.Connection,
-    move: Move,
+    mapping: TableMapping,
     source: TableDigest,
     alias: str,
     *,
@@ -72,7 +72,7 @@ def copy(
 
     Args:
         con: The target's connection, inside the transaction.
-        move: What to copy.
+        mapping: What to copy.
         source: Digest of the whole source table, under the target's column names.
         alias: Name that the source is attached under.
         execute: Executes each statement that writes; by default ``con`` does.
@@ -83,24 +83,24 @@ def copy(
     """
     began = time.monotonic()
     execute = execute or con.execute
-    rows = move.projection(alias)
-    skipped, replaced, where = _settle(con, move, rows, execute)
+    rows = mapping.projection(alias)
+    skipped, replaced, where = _settle(con, mapping, rows, execute)
     try:
-        records = try_record_copy(con, move, rows, execute, under_other_defaults=record_copy)
+        records = try_record_copy(con, mapping, rows, execute, under_other_defaults=record_copy)
         method: CopyMethod = records.method if records else "columns"
-        inserted = records.rows if records else execute(rows.insert(where, is_empty=is_empty(con, move))).rowcount
+        inserted = records.rows if records else execute(rows.insert(where, is_empty=is_empty(con, mapping))).rowcount
     except sqlite3.IntegrityError as error:
         gone = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK gave the whole transaction back."
-        what = f"a row cannot stand in {move.into.name}: {error}.{gone}"
+        what = f"a row cannot stand in {mapping.into.name}: {error}.{gone}"
         hint = "Mend the rows, or choose another table or policy."
-        raise ProblemError(Problem("row-refused", move.subject, what, hint)) from error
+        raise ProblemError(Problem("row-refused", mapping.subject, what, hint)) from error
     change = source - skipped - replaced
     seconds = time.monotonic() - began
-    return Transferred(move, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds)
+    return Transferred(mapping, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds)
 
 
 def _settle(
-    con: sqlite3.Connection, move: Move, rows: Projection, execute: Execute
+    con: sqlite3.Connection, mapping: TableMapping, rows: Projection, execute: Execute
 ) -> tuple[TableDigest, TableDigest, str]:
     """Delete the target rows that make place, and return what the conflict policy settles.
 
@@ -112,28 +112,28 @@ def _settle(
         ProblemError: Rows under one key differ, and the policy is ``skip-identical``.
     """
     skipped, replaced = TableDigest(), TableDigest()
-    if move.map.on_conflict == "refuse":
+    if mapping.map.on_conflict == "refuse":
         return skipped, replaced, ""
-    if move.map.on_conflict == "prefer-source":
+    if mapping.map.on_conflict == "prefer-source":
         replaced = digest_query(con, _claimed(rows))
         execute(rows.delete_claimed)
         return skipped, replaced, ""
     skipped = digest_query(con, _clashing(rows))
-    if move.map.on_conflict == "skip-identical":
-        _refuse_different(con, move, rows, skipped)
+    if mapping.map.on_conflict == "skip-identical":
+        _refuse_different(con, mapping, rows, skipped)
     return skipped, replaced, f"NOT {rows.clashing}"
 
 
-def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[list[str]]:
+def settled_keys(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> Iterator[list[str]]:
     """Yield the key of each row that the conflict policy settles, as SQL literals; to be asked before the copy.
 
     With ``prefer-source`` these are the target's rows that make place, else the source's rows that stay behind.
     """
-    rows = move.projection(alias)
-    if move.map.on_conflict == "refuse" or not rows.keys:
+    rows = mapping.projection(alias)
+    if mapping.map.on_conflict == "refuse" or not rows.keys:
         return
     columns = [column for column, _ in rows.keys[0]]
-    if move.map.on_conflict == "prefer-source":
+    if mapping.map.on_conflict == "prefer-source":
         query = rows.select_target((column.target for column in columns), rows.claimed, by_index=True)
     else:
         query = rows.select((column.source for column in columns), rows.clashing)
@@ -146,27 +146,27 @@ def settled_keys(con: sqlite3.Connection, move: Move, alias: str) -> Iterator[li
         con.text_factory = before
 
 
-def source_digest(con: sqlite3.Connection, move: Move, alias: str) -> TableDigest:
+def source_digest(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> TableDigest:
     """Digest the source rows as they have to arrive."""
-    limits_of(con).deadline.at(f"the rows of {move.table.name}")
-    rows = move.projection(alias)
+    limits_of(con).deadline.at(f"the rows of {mapping.table.name}")
+    rows = mapping.projection(alias)
     return digest_query(con, rows.select(rows.source_row()))
 
 
-def own_digest(con: sqlite3.Connection, move: Move) -> TableDigest:
+def own_digest(con: sqlite3.Connection, mapping: TableMapping) -> TableDigest:
     """Digest the rows that the target table has now, as they will be compared after the copy."""
-    limits_of(con).deadline.at(f"the rows of {move.into.name}")
-    rows = move.projection()
+    limits_of(con).deadline.at(f"the rows of {mapping.into.name}")
+    rows = mapping.projection()
     return digest_query(con, rows.select_target(rows.target_row()))
 
 
-def raise_mark(con: sqlite3.Connection, move: Move, mark: int) -> None:
+def raise_mark(con: sqlite3.Connection, mapping: TableMapping, mark: int) -> None:
     """Let the target's AUTOINCREMENT mark be at least the source's, so that no deleted id is given out again.
 
     SQLite has written a mark with the copy, also where that was of no row.
     """
-    if move.into.autoincrement:
-        con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, move.into.name))
+    if mapping.into.autoincrement:
+        con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, mapping.into.name))
 
 
 def _clashing(rows: Projection) -> str:
@@ -179,7 +179,7 @@ def _claimed(rows: Projection) -> str:
     return rows.select_target(rows.target_row(), rows.claimed, by_index=True)
 
 
-def _refuse_different(con: sqlite3.Connection, move: Move, rows: Projection, skipped: TableDigest) -> None:
+def _refuse_different(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, skipped: TableDigest) -> None:
     """Compare the rows under equal keys as digests see them: SQL takes -0.0 for 0.0, and no chain of 2,000 terms."""
     if digest_query(con, _claimed(rows)) == skipped:
         return
@@ -189,9 +189,9 @@ def _refuse_different(con: sqlite3.Connection, move: Move, rows: Projection, ski
         raise ProblemError(
             Problem(
                 "rows-differ",
-                move.subject,
+                mapping.subject,
                 f'on_conflict = "skip-identical", but {different} of {skipped.rows} rows under a key that'
-                f" {move.into.name} already has are different.",
+                f" {mapping.into.name} already has are different.",
                 'Mend the rows, or choose "prefer-target" or "prefer-source".',
             )
         )
@@ -217,7 +217,7 @@ _FACTS = {
 """Conflict policy to the id of its finding, and what became of the rows."""
 
 
-def list_settled(con: sqlite3.Connection, move: Move, alias: str, folder: Path) -> Finding | None:
+def list_settled(con: sqlite3.Connection, mapping: TableMapping, alias: str, folder: Path) -> Finding | None:
     """Append the keys to the list in the backup set, readable by its owner alone; the rows are in the backups.
 
     To be called right before the copy.
@@ -225,17 +225,17 @@ def list_settled(con: sqlite3.Connection, move: Move, alias: str, folder: Path) 
     Returns:
         How many rows it decided on, without values; None when it decided on none.
     """
-    if move.map.on_conflict == "refuse":
+    if mapping.map.on_conflict == "refuse":
         return None
     count = 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(folder / NAME, flags, 0o600), "w", encoding="ascii") as file:
-        for key in settled_keys(con, move, alias):
+        for key in settled_keys(con, mapping, alias):
             count += 1
-            one = {"from": move.subject, "into": move.into.name, "policy": move.map.on_conflict, "key": key}
+            one = {"from": mapping.subject, "into": mapping.into.name, "policy": mapping.map.on_conflict, "key": key}
             file.write(json.dumps(one) + "\n")
     if not count:
         return None
-    id, fact = _FACTS[move.map.on_conflict]
-    text = f"{fact} ({move.map.on_conflict}); the keys are in {folder.name}/{NAME}."
-    return Finding.of(id, move.subject, text, count=count, noun="row")
+    id, fact = _FACTS[mapping.map.on_conflict]
+    text = f"{fact} ({mapping.map.on_conflict}); the keys are in {folder.name}/{NAME}."
+    return Finding.of(id, mapping.subject, text, count=count, noun="row")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlite_consolidate.engine.content.projection import Projection
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
     Execute = Callable[[str], sqlite3.Cursor]
     """Execute a statement on the target. That of a run keeps it for ``sql.log`` as well."""
@@ -60,14 +60,14 @@ class RecordCopy:
 
 
 def try_record_copy(
-    con: sqlite3.Connection, move: Move, rows: Projection, execute: Execute, *, under_other_defaults: bool
+    con: sqlite3.Connection, mapping: TableMapping, rows: Projection, execute: Execute, *, under_other_defaults: bool
 ) -> RecordCopy | None:
     """Copy all rows of a table mapping as whole records, or change nothing and return None.
 
     Args:
         con: The target's connection, inside the transaction.
-        move: What to copy.
-        rows: The projection of ``move``.
+        mapping: What to copy.
+        rows: The projection of ``mapping``.
         execute: Executes what writes.
         under_other_defaults: Whether the target's table may have the source's DEFAULTs meanwhile.
 
@@ -75,21 +75,21 @@ def try_record_copy(
         sqlite3.IntegrityError: SQLite refuses a row.
     """
     insert = rows.insert_records
-    if not insert or not _in_place(move) or not is_empty(con, move):
+    if not insert or not _in_place(mapping) or not is_empty(con, mapping):
         return None
     if copies_records(con, insert):
         return RecordCopy(execute(insert).rowcount, "records")
-    if not under_other_defaults or move.table.name != move.into.name:
+    if not under_other_defaults or mapping.table.name != mapping.into.name:
         return None
-    if not same_but_defaults(move.table.sql, move.into.sql):
+    if not same_but_defaults(mapping.table.sql, mapping.into.sql):
         return None
-    count = _Borrowing(con, move, rows, execute).copy()
+    count = _Borrowing(con, mapping, rows, execute).copy()
     return None if count is None else RecordCopy(count, "records-under-other-defaults")
 
 
-def is_empty(con: sqlite3.Connection, move: Move) -> bool:
+def is_empty(con: sqlite3.Connection, mapping: TableMapping) -> bool:
     """Tell whether the target table of a move has no row."""
-    return con.execute(f"SELECT 1 FROM main.{quoted(move.into.name)} LIMIT 1").fetchone() is None
+    return con.execute(f"SELECT 1 FROM main.{quoted(mapping.into.name)} LIMIT 1").fetchone() is None
 
 
 def copies_records(con: sqlite3.Connection, statement: str) -> bool:
@@ -101,11 +101,11 @@ def copies_records(con: sqlite3.Connection, statement: str) -> bool:
     return bool(codes & {"RowData", "RowCell"})
 
 
-def _in_place(move: Move) -> bool:
+def _in_place(mapping: TableMapping) -> bool:
     """Whether nothing else is in the way of whole records, and rowids are not lost by them."""
     # Without an index SQLite's whole-record copy numbers implicit rowids anew.
-    keeps_rowids = bool(move.into.alias or move.into.without_rowid or move.into.indexes)
-    return move.new and move.map.on_conflict == "refuse" and keeps_rowids
+    keeps_rowids = bool(mapping.into.alias or mapping.into.without_rowid or mapping.into.indexes)
+    return mapping.new and mapping.map.on_conflict == "refuse" and keeps_rowids
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Borrowing:
     """Copy records while the target's table has the source's DEFAULTs."""
 
     con: sqlite3.Connection
-    move: Move
+    mapping: TableMapping
     rows: Projection
     execute: Execute
 
@@ -133,10 +133,10 @@ class _Borrowing:
 
     def _inserted(self) -> int | None:
         query = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
-        planned = self.con.execute(query, (self.move.into.name,)).fetchone()[0]
+        planned = self.con.execute(query, (self.mapping.into.name,)).fetchone()[0]
         insert = self.rows.insert_records
         try:
-            self._declare(self.move.table.sql)
+            self._declare(self.mapping.table.sql)
         except sqlite3.OperationalError:  # a build of SQLite that lets no program write the schema
             return None
         try:
@@ -146,7 +146,7 @@ class _Borrowing:
                 self._declare(planned)
 
     def _declare(self, sql: str) -> None:
-        statement, table = _text(sql), _text(self.move.into.name)
+        statement, table = _text(sql), _text(self.mapping.into.name)
         self.execute("PRAGMA main.writable_schema=ON")
         try:
             self.execute(f"UPDATE main.sqlite_schema SET sql = {statement} WHERE type = 'table' AND name = {table}")
@@ -155,7 +155,7 @@ class _Borrowing:
 
     def _same_values(self) -> bool:
         """Whether the columns whose DEFAULT differs have the same values at both ends."""
-        pairs = zip(self.move.table.columns, self.move.into.columns, strict=True)
+        pairs = zip(self.mapping.table.columns, self.mapping.into.columns, strict=True)
         names = {target.name for source, target in pairs if source.default != target.default}
         columns = [column for column in self.rows.columns if column.name in names]
         arrived = digest_query(self.con, self.rows.select_target(column.target for column in columns))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.content.inspection import Facts
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
     from sqlite_consolidate.problem import Problem
@@ -31,7 +31,7 @@ class Survey:
 
     sources: dict[str, Facts] = field(default_factory=dict)
     target: Facts | None = None
-    moves: list[Move] = field(default_factory=list)
+    mappings: list[TableMapping] = field(default_factory=list)
     future: Future = field(default_factory=Future)
     problems: list[Problem] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -49,29 +49,34 @@ class Survey:
         if wrong.reason:
             self.unread.setdefault(wrong.file, wrong.reason)
 
-    def rows(self, move: Move) -> int:
+    def rows(self, mapping: TableMapping) -> int:
         """Number of rows in the source of a move."""
-        facts = self.sources[move.source.name]
-        table = facts.schema.table(move.map.name)
+        facts = self.sources[mapping.source.name]
+        table = facts.schema.table(mapping.map.name)
         return facts.digests[table.name].rows if table else 0
 
-    def arriving(self, move: Move) -> TableDigest | None:
+    def arriving(self, mapping: TableMapping) -> TableDigest | None:
         """Digest of a move's rows as they have to arrive, where the survey has read the very same; else None."""
-        facts = self.sources[move.source.name]
-        table = facts.schema.table(move.map.name)
-        if table is None or not move.projection().is_unchanged or move.source.name in self.gathered:
+        facts = self.sources[mapping.source.name]
+        table = facts.schema.table(mapping.map.name)
+        if table is None or not mapping.projection().is_unchanged or mapping.source.name in self.gathered:
             return None
-        return facts.digests[table.name] if move.rowid_counts == table.counts_rowid else None
+        return facts.digests[table.name] if mapping.rowid_counts == table.counts_rowid else None
 
-    def standing(self, move: Move) -> TableDigest | None:
+    def standing(self, mapping: TableMapping) -> TableDigest | None:
         """Digest of the rows that the table of a move has before, where the survey has read the same; else None."""
-        table = self.target.schema.table(move.into.name) if self.target else None
-        if self.target is None or table is None or move.rowid_counts != table.counts_rowid:
+        table = self.target.schema.table(mapping.into.name) if self.target else None
+        if self.target is None or table is None or mapping.rowid_counts != table.counts_rowid:
             return None
         return self.target.digests[table.name]
 
-    def mark(self, move: Move) -> int:
+    def mark(self, mapping: TableMapping) -> int:
         """The AUTOINCREMENT mark of the source of a move, 0 without one."""
         return next(
-            (m for name, m in self.sources[move.source.name].marks.items() if folded(name) == folded(move.map.name)), 0
+            (
+                m
+                for name, m in self.sources[mapping.source.name].marks.items()
+                if folded(name) == folded(mapping.map.name)
+            ),
+            0,
         )

@@ -25,7 +25,7 @@ MAX_COLUMN = 2000  # of a SELECT; a table of so many has no room in it for the r
 
 
 @dataclass(frozen=True)
-class Move:
+class TableMapping:
     """One source table on its way into one target table.
 
     Attributes:
@@ -100,31 +100,31 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Party:
+class KeySource:
     """Rows that will be in one target table: those of a source, or those that the target has already.
 
     Attributes:
-        move: Their table map. That of the target's own rows leads from the target's table into itself.
+        mapping: Their table map. That of the target's own rows leads from the target's table into itself.
         path: The database file.
         is_target: Whether they are the target's own.
     """
 
-    move: Move
+    mapping: TableMapping
     path: Path
     is_target: bool = False
 
     @property
     def subject(self) -> str:
         """``file:table``."""
-        return self.move.subject
+        return self.mapping.subject
 
     @property
     def policy(self) -> ConflictPolicy:
         """What happens to a row whose key the target already has."""
-        return self.move.map.on_conflict
+        return self.mapping.map.on_conflict
 
 
-def move_of_target(file: str, table: Table, into: Table, *, rowids: bool) -> Move:
+def mapping_of_target_rows(file: str, table: Table, into: Table, *, rowids: bool) -> TableMapping:
     """Return the table map of the rows that the target has already, as if they were copied into it.
 
     Args:
@@ -138,10 +138,12 @@ def move_of_target(file: str, table: Table, into: Table, *, rowids: bool) -> Mov
     source = Source(name="target", file=file)
     table_map = TableMap(name=into.name, rowids="keep" if rowids else "renumber")
     columns = tuple((column.name, column.name) for column in into.stored)
-    return Move(source, table_map, table, into, new=True, columns=columns)
+    return TableMapping(source, table_map, table, into, new=True, columns=columns)
 
 
-def fit(source: Source, table_map: TableMap, table: Table, into: Table, *, new: bool) -> tuple[Move, list[Problem]]:
+def match_columns(
+    source: Source, table_map: TableMap, table: Table, into: Table, *, new: bool
+) -> tuple[TableMapping, list[Problem]]:
     """Match the columns of both ends by name, and list every one that has no place."""
     subject = f"{source.file}:{table.name}"
     wanted = {folded(old): name for old, name in table_map.columns.items()}
@@ -168,7 +170,7 @@ def fit(source: Source, table_map: TableMap, table: Table, into: Table, *, new: 
             pairs.append((column.name, there.name))
     problems += _fed_twice(subject, into, pairs)
     problems += _unfed(subject, into, {folded(name) for _, name in pairs})
-    return Move(source, table_map, table, into, new, tuple(pairs)), problems
+    return TableMapping(source, table_map, table, into, new, tuple(pairs)), problems
 
 
 def _by_name(table: Table) -> dict[str, Column]:
@@ -223,7 +225,7 @@ def _unfed(subject: str, into: Table, fed: set[str]) -> list[Problem]:
 
 
 @dataclass(frozen=True)
-class Difference:
+class DeclarationDifference:
     """One thing that the target declares otherwise for a column than the source.
 
     Attributes:
@@ -264,11 +266,11 @@ _NAMED_IN_FULL = {"index-lost", "further-column"}  # the schema differences of t
 _MOST_NAMED = 3
 
 
-def column_differences(move: Move) -> list[Difference]:
+def declaration_differences(mapping: TableMapping) -> list[DeclarationDifference]:
     """Return, column by column, where the target's declaration differs from the source's."""
     found = []
-    here, there = _by_name(move.table), _by_name(move.into)
-    for old, new in move.columns:
+    here, there = _by_name(mapping.table), _by_name(mapping.into)
+    for old, new in mapping.columns:
         a, b = here[folded(old)], there[folded(new)]
         label = old if old == new else f"{old} -> {new}"
         for what, was, becomes in (
@@ -278,18 +280,20 @@ def column_differences(move: Move) -> list[Difference]:
             ("place in primary key", str(a.key or "none"), str(b.key or "none")),
         ):
             if was != becomes:
-                found.append(Difference(move.subject, label, what, was, becomes))
+                found.append(DeclarationDifference(mapping.subject, label, what, was, becomes))
     return found
 
 
-def differences(move: Move) -> list[Finding]:
+def declaration_findings(mapping: TableMapping) -> list[Finding]:
     """State where the target's declaration differs from the source's: columns, and indexes without a counterpart."""
-    others = {"further-column": list(move.constant), "index-lost": _lost_indexes(move)}
-    return findings_of_differences(move.subject, move.into.name, column_differences(move), others)
+    others = {"further-column": list(mapping.constant), "index-lost": _lost_indexes(mapping)}
+    return findings_of_declaration_differences(
+        mapping.subject, mapping.into.name, declaration_differences(mapping), others
+    )
 
 
-def findings_of_differences(
-    subject: str, into: str, differing: Iterable[Difference], others: Mapping[str, list[str]] | None = None
+def findings_of_declaration_differences(
+    subject: str, into: str, differing: Iterable[DeclarationDifference], others: Mapping[str, list[str]] | None = None
 ) -> list[Finding]:
     """Return a finding for each kind of differences of one table.
 
@@ -315,13 +319,13 @@ def _difference(subject: str, into: str, id: str, names: list[str]) -> Finding:
     return Finding.of(id, subject, f"{number} {fact} {into}: {named(names, most)}.", count=len(names))
 
 
-def _lost_indexes(move: Move) -> list[str]:
-    kept = {(index.unique, tuple(folded(t[0] or "") for t in index.terms)) for index in move.into.indexes}
+def _lost_indexes(mapping: TableMapping) -> list[str]:
+    kept = {(index.unique, tuple(folded(t[0] or "") for t in index.terms)) for index in mapping.into.indexes}
     return [
         index.name
-        for index in move.table.indexes
+        for index in mapping.table.indexes
         if index.sql
-        and (index.unique, tuple(folded(move.renamed.get(t[0] or "", t[0] or "")) for t in index.terms)) not in kept
+        and (index.unique, tuple(folded(mapping.renamed.get(t[0] or "", t[0] or "")) for t in index.terms)) not in kept
     ]
 
 
@@ -334,7 +338,7 @@ _MODULES = ("fts5", "rtree", "rtree_i32")
 _OPTION = re.compile(r"[(,]\s*content\s*=")
 
 
-def table_or_problem(source: Source, table_map: TableMap, schema: Schema) -> Table | Problem:
+def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> Table | Problem:
     """Find the table that a map names, or say why it cannot be moved."""
     subject = f"{source.file}:{table_map.name}"
     table = schema.table(table_map.name)
@@ -369,12 +373,12 @@ def table_or_problem(source: Source, table_map: TableMap, schema: Schema) -> Tab
     return table
 
 
-def _computed(move: Move) -> tuple[ProjectedColumn, ...]:
+def _computed(mapping: TableMapping) -> tuple[ProjectedColumn, ...]:
     """Return the pairs of columns that both ends compute; only the expression or text encoding can differ."""
-    renamed = {folded(old): new for old, new in move.map.columns.items()}
+    renamed = {folded(old): new for old, new in mapping.map.columns.items()}
     pairs = [
-        (column.name, move.into.column(renamed.get(folded(column.name), column.name)))
-        for column in move.table.columns
+        (column.name, mapping.into.column(renamed.get(folded(column.name), column.name)))
+        for column in mapping.table.columns
         if column.generated
     ]
     return tuple(

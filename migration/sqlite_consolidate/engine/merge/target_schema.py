@@ -106,7 +106,7 @@ class Foretelling:
             if statement.kind == "table":
                 self._tables.add(folded(statement.name))
 
-    def finish(self) -> Future:
+    def build(self) -> Future:
         """Return the future with the target's schema in it; triggers are looked at now, when all they use is there."""
         for origin, statement in self._triggers:
             self._attached_object(origin, statement)
@@ -116,7 +116,7 @@ class Foretelling:
         self.con.close()
         return self.future
 
-    def move(
+    def add_table(
         self, source: Source, table_map: TableMap, planned: Sequence[Statement], schema: Schema | None = None
     ) -> None:
         """Add one moved table with its indexes and triggers (as :func:`planned_statements` gives them).
@@ -138,7 +138,7 @@ class Foretelling:
                 text = f"trigger {trigger.name} stays in the archive: the plan's create text has none."
                 self._finding("trigger-left", origin, text)
 
-    def require(self, name: str, sql: str) -> None:
+    def require_table(self, name: str, sql: str) -> None:
         """Add a table that the target must have in any case, and its indexes and triggers likewise."""
         origin = _Origin(f"the plan's table {name}")
         planned = made_by(sql, limits_of(self.con))
@@ -148,7 +148,7 @@ class Foretelling:
             self._finding("table-as-it-was", origin, text)
         self._add(origin, planned)
 
-    def view(self, source: Source, name: str, sql: str, triggers: Sequence[Named] = ()) -> None:
+    def add_view(self, source: Source, name: str, sql: str, triggers: Sequence[Named] = ()) -> None:
         """Let a view come along, with its triggers, if all it reads comes from the same source, and as it is.
 
         Otherwise it would read nothing, or what has its table's name by chance; it stays in the archive, a finding.

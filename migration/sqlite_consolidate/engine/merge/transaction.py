@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.content.inspection import Facts
     from sqlite_consolidate.engine.merge.survey import Survey
-    from sqlite_consolidate.engine.merge.table_mapping import Move
+    from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema import Named, Table
     from sqlite_consolidate.findings import Finding
 else:
@@ -144,9 +144,9 @@ class TargetTransaction:
     def copy(self, source: Facts, path: Path) -> None:
         """Attach the database that a source's rows are read from, and copy its tables in the plan's order."""
         with attached(self.connection, path, f"source {source.name}") as alias:
-            for move in self.found.moves:
-                if move.source.name == source.name:
-                    self._copy(source, move, alias)
+            for mapping in self.found.mappings:
+                if mapping.source.name == source.name:
+                    self._copy(source, mapping, alias)
 
     def create_triggers_and_views(self) -> None:
         """Create triggers and views, now that no row can make one fire."""
@@ -166,9 +166,9 @@ class TargetTransaction:
         tables.pop(history.TABLE, None)
         arrived: dict[str, TableDigest] = {}
         for copied in self.done:
-            name = copied.move.into.name
+            name = copied.mapping.into.name
             arrived[name] = arrived.get(name, self.own.get(name, TableDigest())) + copied.change
-        counting = {copied.move.into.name: copied.move.rowid_counts for copied in self.done}
+        counting = {copied.mapping.into.name: copied.mapping.rowid_counts for copied in self.done}
         before = {folded(name): digest for name, digest in self._digests_before().items()}
         found = {}
         for name, table in tables.items():
@@ -183,7 +183,7 @@ class TargetTransaction:
     def read_all(self) -> None:
         """Digest each table as COMMIT would leave it."""
         self.say("reading the target again")
-        rows = sum(self.found.rows(move) for move in self.found.moves)
+        rows = sum(self.found.rows(mapping) for mapping in self.found.mappings)
         before = sum(self.found.target.rows.values()) if self.found.target else 0
         self.limits.progress.begin(rows + before)
         tables = read(self.connection).movable
@@ -228,19 +228,19 @@ class TargetTransaction:
             return
         self.connection.close()
 
-    def _copy(self, source: Facts, move: Move, alias: str) -> None:
+    def _copy(self, source: Facts, mapping: TableMapping, alias: str) -> None:
         con = self.connection
-        if not move.new and move.into.name not in self.own:
-            self.own[move.into.name] = self.found.standing(move) or own_digest(con, move)
-        rows = self.found.rows(move)
-        self.say(f"copying {move.subject} ({counted(rows, 'row')})")
-        self.sql.append(f"-- {move.subject} -> {move.into.name}: {counted(rows, 'row')}")
+        if not mapping.new and mapping.into.name not in self.own:
+            self.own[mapping.into.name] = self.found.standing(mapping) or own_digest(con, mapping)
+        rows = self.found.rows(mapping)
+        self.say(f"copying {mapping.subject} ({counted(rows, 'row')})")
+        self.sql.append(f"-- {mapping.subject} -> {mapping.into.name}: {counted(rows, 'row')}")
         self.limits.progress.begin(source.size, "bytes", size_of(self.path, self.path.stat().st_size))
-        if finding := list_settled(con, move, alias, self.folder):
+        if finding := list_settled(con, mapping, alias, self.folder):
             self.settled.append(finding)
-        expected = self.found.arriving(move) or source_digest(con, move, alias)
-        self.done.append(copy(con, move, expected, alias, execute=self._execute, record_copy=self.record_copy))
-        raise_mark(con, move, self.found.mark(move))
+        expected = self.found.arriving(mapping) or source_digest(con, mapping, alias)
+        self.done.append(copy(con, mapping, expected, alias, execute=self._execute, record_copy=self.record_copy))
+        raise_mark(con, mapping, self.found.mark(mapping))
 
     def _state(self) -> tuple[object, ...]:
         """Return what each statement that writes to the target changes."""
@@ -252,7 +252,7 @@ class TargetTransaction:
 
     def _triggers(self) -> list[Named]:
         """Return the target's own triggers on tables that receive rows."""
-        receiving = {folded(move.into.name) for move in self.found.moves if not move.new}
+        receiving = {folded(mapping.into.name) for mapping in self.found.mappings if not mapping.new}
         triggers = self.found.target.schema.triggers if self.found.target else ()
         return [trigger for trigger in triggers if folded(trigger.table) in receiving]
 

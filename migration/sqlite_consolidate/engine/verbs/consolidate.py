@@ -220,7 +220,7 @@ class Run(RunResults):
         """Read databases, code, logs and processes, and keep writers out of the databases from now on."""
         self._preflight = examine(self, self._resources)
         self.log.note(*self.found.findings)
-        if not self.found.moves:
+        if not self.found.mappings:
             self.log.tells_of = NO_TABLE_MOVED
 
     def _back_up(self) -> None:
@@ -243,7 +243,7 @@ class Run(RunResults):
 
     def _transfer(self) -> None:
         """Copy the rows of each source, then create triggers and views, and last write the row of history."""
-        bring = {move.source.name for move in self.found.moves}
+        bring = {mapping.source.name for mapping in self.found.mappings}
         for source in self.plan.in_order:
             if source.name in bring:
                 path = self.found.gathered.get(source.name, self.root / source.file)

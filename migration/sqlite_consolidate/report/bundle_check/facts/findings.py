@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.preflight import left_behind
-from sqlite_consolidate.engine.merge.table_mapping import Difference, findings_of_differences
+from sqlite_consolidate.engine.merge.table_mapping import DeclarationDifference, findings_of_declaration_differences
 from sqlite_consolidate.findings import LEVELS, Finding, joined
 
 if TYPE_CHECKING:
@@ -55,15 +55,15 @@ def _left(plan: Plan, record: Record) -> tuple[list[str], list[Finding]]:
 
 
 def _differences(record: Record) -> list[Finding]:
-    by_subject: dict[str, list[Difference]] = {}
+    by_subject: dict[str, list[DeclarationDifference]] = {}
     for each in record.differences:
-        difference = Difference(each.subject, each.column, each.what, each.source, each.target)
+        difference = DeclarationDifference(each.subject, each.column, each.what, each.source, each.target)
         by_subject.setdefault(each.subject, []).append(difference)
     into = {move.subject: move.into for move in record.flow}
     return [
         finding
         for subject, differing in by_subject.items()
-        for finding in findings_of_differences(subject, into.get(subject, ""), differing)
+        for finding in findings_of_declaration_differences(subject, into.get(subject, ""), differing)
     ]
 
 
