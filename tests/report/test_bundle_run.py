@@ -22,7 +22,7 @@ from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle import prime_bundle, write_bundle
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
-from sqlite_consolidate.report.bundle_check.drawn.stage_tests import STAGE_TESTS, each_test_of
+from sqlite_consolidate.report.bundle_check.pytest_files.stage_tests import STAGE_TESTS, each_test_of
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.evidence import DatabaseRecord
 from sqlite_consolidate.report.html.page import page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.report.bundle_check.drawn.page import completed, faithful
+from sqlite_consolidate.report.bundle_check.pytest_files.page import completed, faithful
 from sqlite_consolidate.report.html.page import page
 from sqlite_consolidate.report.html.page_file import environment, title
 from tests.support.reports.pages import (

@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.report.bundle_check.drawn.page import completed, faithful
+from sqlite_consolidate.report.bundle_check.pytest_files.page import completed, faithful
 from sqlite_consolidate.report.html.page_scripts import script_digest
 from sqlite_consolidate.report.records import DIGESTS, limits
 from tests.support.reports import records

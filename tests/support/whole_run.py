@@ -32,9 +32,9 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.pytest_plugin.output.summary import last_lines
 from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.report.bundle_check import files as bundle_check
-from sqlite_consolidate.report.bundle_check.drawn.page import faithful
 from sqlite_consolidate.report.bundle_check.entries import consistent
 from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.pytest_files.page import faithful
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.bundle_check.verdict import adding_up, following
 from sqlite_consolidate.session import open_session

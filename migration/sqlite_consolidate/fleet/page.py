@@ -13,8 +13,8 @@ from urllib.parse import quote
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.report.file_names import PAGE
 from sqlite_consolidate.report.formatting import shortened
-from sqlite_consolidate.report.html.drawing import template
 from sqlite_consolidate.report.html.page import STYLES
+from sqlite_consolidate.report.html.template_environment import template
 
 if TYPE_CHECKING:
     from jinja2 import Template

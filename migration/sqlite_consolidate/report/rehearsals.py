@@ -14,8 +14,8 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle_check import entries as entries_check
 from sqlite_consolidate.report.bundle_check import files as bundle_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
-from sqlite_consolidate.report.bundle_check.drawn import page as page_check
 from sqlite_consolidate.report.bundle_check.parse import schema_of, tell
+from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from sqlite_consolidate.report.file_names import EVIDENCE

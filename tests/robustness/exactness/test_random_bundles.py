@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 
 from sqlite_consolidate import consolidate, load_plan
 from sqlite_consolidate.report.bundle_check import entries, files, verdict
-from sqlite_consolidate.report.bundle_check.drawn import page
 from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.pytest_files import page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.exactness.drawn_databases import Workspace, workspaces
 from tests.support.exactness.oracle import read_copy

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.report.bundle_check.agreement import DOUBT
-from sqlite_consolidate.report.bundle_check.drawn.page import completed
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
+from sqlite_consolidate.report.bundle_check.pytest_files.page import completed
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.html.page import STYLES
 from sqlite_consolidate.report.html.page_file import Surround, environment, own_styles, page_file, title

@@ -9,8 +9,8 @@ import pytest
 from sqlite_consolidate.report.bundle_check import entries as entries_check
 from sqlite_consolidate.report.bundle_check import files as bundle_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
-from sqlite_consolidate.report.bundle_check.drawn import page as page_check
 from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from tests.support.reports.tampering import edited, sealed_anew, with_a_failure_hidden, with_other_count
 

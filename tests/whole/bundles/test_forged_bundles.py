@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.report.bundle_check.drawn.page import completed
 from sqlite_consolidate.report.bundle_check.files import agreeing
 from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.pytest_files.page import completed
 from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
 from sqlite_consolidate.report.html.page_file import page_file, surround_of
 from tests.support.reports.forgery import Files, edit, found, in_page, moved_back, seal_anew

@@ -12,8 +12,8 @@ from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.report.bundle_check import entries as entries_check
 from sqlite_consolidate.report.bundle_check import files as bundle_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
-from sqlite_consolidate.report.bundle_check.drawn import page as page_check
 from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.file_names import MANIFEST
 from sqlite_consolidate.report.past_runs import told_by

@@ -11,8 +11,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.report.bundle_check.agreement import agreement, unjudged
-from sqlite_consolidate.report.bundle_check.circumstances import contradictions_of_circumstances
-from sqlite_consolidate.report.bundle_check.drawn.reports_of_tests import contradictions_of_tests
+from sqlite_consolidate.report.bundle_check.pytest_files.reported_tests import contradictions_of_tests
+from sqlite_consolidate.report.bundle_check.run_identity import contradictions_of_circumstances
 from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2
 from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, JUNIT, MANIFEST, PAGE, PLAN, SQL, SUMMARY
 from sqlite_consolidate.report.past_runs import about

@@ -13,7 +13,7 @@ from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.bundle import zip_of
 from sqlite_consolidate.report.file_names import PAGE
 from sqlite_consolidate.report.formatting import elapsed, tone, verdict_word
-from sqlite_consolidate.report.html.drawing import template
+from sqlite_consolidate.report.html.template_environment import template
 from sqlite_consolidate.report.past_runs import past_runs
 from sqlite_consolidate.text import one_line
 

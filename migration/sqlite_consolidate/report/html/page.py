@@ -27,8 +27,8 @@ from sqlite_consolidate.report.html.charts import bars, flow, timeline
 from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.code import diff_lines, sql_lines
 from sqlite_consolidate.report.html.criteria_table import lines
-from sqlite_consolidate.report.html.drawing import template
 from sqlite_consolidate.report.html.table_contents import contents
+from sqlite_consolidate.report.html.template_environment import template
 from sqlite_consolidate.report.questions import answers, counts, unexamined
 
 if TYPE_CHECKING:

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Outcome
+from sqlite_consolidate.report.bundle_check.facts.database_facts import facts_of_databases
 from sqlite_consolidate.report.bundle_check.facts.demanded import Demand
-from sqlite_consolidate.report.bundle_check.facts.excuses import excuses
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact, as_printed, text_of
-from sqlite_consolidate.report.bundle_check.facts.findings import contradictions_of_findings
-from sqlite_consolidate.report.bundle_check.facts.of_files import (
+from sqlite_consolidate.report.bundle_check.facts.file_facts import (
     Statements,
     contradictions_of_statements,
     facts_of_files,
     rewritten_files,
 )
-from sqlite_consolidate.report.bundle_check.facts.of_record import facts_of_databases
-from sqlite_consolidate.report.bundle_check.facts.record import contradictions_of_record
-from sqlite_consolidate.report.bundle_check.facts.shapes import contradictions_of_size, shape_of
+from sqlite_consolidate.report.bundle_check.facts.findings import contradictions_of_findings
+from sqlite_consolidate.report.bundle_check.facts.not_required import excuses
+from sqlite_consolidate.report.bundle_check.facts.number_facts import contradictions_of_size, shape_of
+from sqlite_consolidate.report.bundle_check.facts.record_lists import contradictions_of_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

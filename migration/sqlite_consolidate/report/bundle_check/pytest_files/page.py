@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.report.bundle import statements_of
 from sqlite_consolidate.report.bundle_check.agreement import DOUBT, agreement
-from sqlite_consolidate.report.bundle_check.drawn.page_reader import AROUND, PageReader
+from sqlite_consolidate.report.bundle_check.pytest_files.page_reader import AROUND, PageReader
 from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2, printable_record
 from sqlite_consolidate.report.file_names import DIFF, PAGE, SQL
 from sqlite_consolidate.report.formatting import heading

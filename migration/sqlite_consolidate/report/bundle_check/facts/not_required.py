@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.run.modes import Mode
+from sqlite_consolidate.report.bundle_check.facts.database_facts import map_of, present, tables_after
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact
-from sqlite_consolidate.report.bundle_check.facts.of_files import rewritten_files
-from sqlite_consolidate.report.bundle_check.facts.of_record import map_of, present, tables_after
+from sqlite_consolidate.report.bundle_check.facts.file_facts import rewritten_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.plan.model import Plan
-    from sqlite_consolidate.report.bundle_check.facts.of_files import Statements
+    from sqlite_consolidate.report.bundle_check.facts.file_facts import Statements
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from sqlite_consolidate.report.evidence import Record
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Relation, at_least, at_most
+from sqlite_consolidate.report.bundle_check.facts.database_facts import present, tables_after
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact
-from sqlite_consolidate.report.bundle_check.facts.of_record import present, tables_after
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:

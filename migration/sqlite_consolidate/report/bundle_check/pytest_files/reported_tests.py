@@ -8,8 +8,8 @@ from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.report.bundle_check.drawn.junit import read_junit
-from sqlite_consolidate.report.bundle_check.drawn.stage_tests import each_test_of
+from sqlite_consolidate.report.bundle_check.pytest_files.junit import read_junit
+from sqlite_consolidate.report.bundle_check.pytest_files.stage_tests import each_test_of
 from sqlite_consolidate.report.file_names import JUNIT, PAGE
 from sqlite_consolidate.report.html.page_file import surround_of
 from sqlite_consolidate.text import one_line, printable
@@ -17,8 +17,8 @@ from sqlite_consolidate.text import one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sqlite_consolidate.report.bundle_check.drawn.junit import JUnit
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
+    from sqlite_consolidate.report.bundle_check.pytest_files.junit import JUnit
     from sqlite_consolidate.report.evidence import Record
     from sqlite_consolidate.report.html.page_file import Surround
 

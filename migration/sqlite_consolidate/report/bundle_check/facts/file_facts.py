@@ -19,8 +19,8 @@ from sqlite_consolidate.engine.sqlite.sql import folded, with_name, without_end
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.ddl import trial, without_rows
 from sqlite_consolidate.report.bundle import statements_of
+from sqlite_consolidate.report.bundle_check.facts.database_facts import NOTHING_WRONG, tables_after
 from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact
-from sqlite_consolidate.report.bundle_check.facts.of_record import NOTHING_WRONG, tables_after
 from sqlite_consolidate.report.file_names import DIFF, SQL
 from sqlite_consolidate.text import counted, one_line, printable
 

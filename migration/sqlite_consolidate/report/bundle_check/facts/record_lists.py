@@ -9,8 +9,8 @@ from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import estimates_of
 from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.report.bundle_check.facts.database_facts import map_of, present, stamp_of
 from sqlite_consolidate.report.bundle_check.facts.fact import as_text, contents_of
-from sqlite_consolidate.report.bundle_check.facts.of_record import map_of, present, stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
