@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.compare import Compared
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
-from sqlite_consolidate.engine.merge.target_schema import Foretelling
+from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.schema import read
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.merge.copy_rows import Transferred
-    from sqlite_consolidate.engine.merge.survey import Survey
-    from sqlite_consolidate.engine.merge.target_schema import Future
+    from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
+    from sqlite_consolidate.engine.merge.target_schema import TargetSchema
     from sqlite_consolidate.engine.sqlite.schema import Schema
     from sqlite_consolidate.observation import Observation
 else:
@@ -59,9 +59,9 @@ class Copied:
 
     con: sqlite3.Connection
     plan: Plan
-    found: Survey
+    found: InspectedDatabases
     own: dict[str, TableDigest] = field(default_factory=dict)
-    done: list[Transferred] = field(default_factory=list)
+    done: list[CopiedTable] = field(default_factory=list)
     sql: list[str] = field(default_factory=list)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -107,24 +107,24 @@ class Bench:
         tables = [RequiredTable(name=name, create=create) for name, create in (required or {}).items()]
         return Plan(format=1, name="bench", target=TARGET, sources=list(sources), tables=tables, **keys)
 
-    def future(self, *sources: Source, **keys: Any) -> Future:
+    def target_schema(self, *sources: Source, **keys: Any) -> TargetSchema:
         """Foretell the target's schema, as the survey does."""
         plan = self.plan(*sources, **keys)
         target = self.schema(TARGET) if (self.root / TARGET).exists() else None
-        telling = Foretelling(plan, target)
+        builder = TargetSchemaBuilder(plan, target)
         for one in plan.in_order:
             schema = self.schema(one.file)
             for table_map in one.tables:
-                telling.add_table(one, table_map, planned_statements(table_map, schema, one.tables), schema)
+                builder.add_table(one, table_map, planned_statements(table_map, schema, one.tables), schema)
         for required in plan.tables:
-            telling.require_table(required.name, required.create)
+            builder.require_table(required.name, required.create)
         for one in plan.in_order:
             schema = self.schema(one.file)
             for view in schema.views:
-                telling.add_view(one, view.name, view.sql, [t for t in schema.triggers if t.table == view.name])
-        return telling.build()
+                builder.add_view(one, view.name, view.sql, [t for t in schema.triggers if t.table == view.name])
+        return builder.build()
 
-    def survey(self, *sources: Source, **keys: Any) -> Survey:
+    def survey(self, *sources: Source, **keys: Any) -> InspectedDatabases:
         """Look at everything; the guards are given back when somebody looks again, or the test ends."""
         self.resources.close()
         return survey(self.plan(*sources, **keys), self.root, self.resources)
@@ -149,9 +149,9 @@ class Bench:
         target.create_schema()
         for name in dict.fromkeys(mapping.source.name for mapping in found.mappings):
             facts = found.sources[name]
-            target.copy(facts, found.gathered.get(name, self.root / facts.file))
+            target.copy_source(facts, found.staged.get(name, self.root / facts.file))
         target.create_triggers_and_views()
-        return Copied(target.connection, plan, found, target.own, target.done, target.sql)
+        return Copied(target.connection, plan, found, target.digests_before, target.copied_tables, target.sql)
 
 
 def wrong(observations: list[Observation]) -> list[str]:

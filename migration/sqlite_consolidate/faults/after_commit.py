@@ -101,7 +101,7 @@ def _write_into_an_archive(run: Run) -> Undo:
 
 def _lose_a_row(run: Run) -> None:
     """Let a table have lost a row since COMMIT."""
-    names = dict.fromkeys(one.mapping.into.name for one in run.target.done if one.inserted)
+    names = dict.fromkeys(one.mapping.into.name for one in run.target.copied_tables if one.inserted)
     with opened(run.root / run.plan.target) as con:
         drop_last_row(con, filled(con, names), "the plan moves no ordinary table with rows")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.transaction import Reading
+from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, retype, swap_columns
@@ -29,7 +29,7 @@ def _lose_a_table(run: Run) -> None:
 
 
 def _lose_an_index(run: Run) -> None:
-    indexes = [one.name for one in run.found.future.early if one.kind == "index"]
+    indexes = [one.name for one in run.found.target_schema.before_rows if one.kind == "index"]
     run.target.connection.execute(f"DROP INDEX main.{quoted(first(indexes, 'the plan creates no index'))}")
 
 
@@ -43,9 +43,9 @@ def _lose_a_row(run: Run) -> None:
 
 def _state_another_count(run: Run) -> None:
     """Let the run believe that it has moved one row more than it has."""
-    stated = [at for at, one in enumerate(run.target.done) if one.mapping.map.rows is not None]
+    stated = [at for at, one in enumerate(run.target.copied_tables) if one.mapping.map.rows is not None]
     at = first(stated, "the plan states no number of rows")
-    run.target.done[at] = replace(run.target.done[at], rows=run.target.done[at].rows + 1)
+    run.target.copied_tables[at] = replace(run.target.copied_tables[at], rows=run.target.copied_tables[at].rows + 1)
 
 
 def _swap(run: Run) -> None:
@@ -56,7 +56,7 @@ def _retype(run: Run) -> None:
     retype(run.target.connection, _moved(run), "no moved row has a text or a blob that could become the other")
 
 
-class _Shortened(Reading):
+class _Shortened(DigestCache):
     """Digests that leave out the last column of each row."""
 
     def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
@@ -67,7 +67,7 @@ class _Shortened(Reading):
 
 def _shorten_the_digest(run: Run) -> None:
     first((table for table in _moved(run) if len(table.stored) > 1), "no moved table with rows has two columns")
-    run.target.digest = _Shortened()
+    run.target.digests = _Shortened()
 
 
 def _double_a_row(run: Run) -> None:
@@ -120,7 +120,7 @@ def _change_the_version(run: Run) -> None:
 
 
 def _lose_a_trigger(run: Run) -> None:
-    triggers = run.found.future.schema.triggers
+    triggers = run.found.target_schema.schema.triggers
     name = first(triggers, "neither the target nor a moved table has a trigger").name
     run.target.connection.execute(f"DROP TRIGGER main.{quoted(name)}")
 
@@ -132,7 +132,7 @@ def _add_a_view(run: Run) -> None:
 def _swell(run: Run) -> None:
     """Let the target hold four times what it held and the sources together."""
     found = run.found
-    tables = found.future.schema.tables.values()
+    tables = found.target_schema.schema.tables.values()
     objects = len(tables) + sum(len(table.indexes) for table in tables)
     held = sum(facts.size for facts in found.sources.values()) + (found.target.size if found.target else 0)
     size = 4 * held + (64 + objects) * 65536
@@ -143,7 +143,7 @@ def _swell(run: Run) -> None:
 
 def _moved(run: Run) -> Iterator[Table]:
     """Yield the tables that something was moved into, as they are now in the target, if they have rows."""
-    names = dict.fromkeys(one.mapping.into.name for one in run.target.done if one.inserted)
+    names = dict.fromkeys(one.mapping.into.name for one in run.target.copied_tables if one.inserted)
     return filled(run.target.connection, names)
 
 

@@ -184,7 +184,7 @@ def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
                 replaced=done.replaced,
                 method=done.method,
             )
-            for done in run.copied.done
+            for done in run.copied.copied_tables
         )
         known["sql"] = tuple(run.copied.sql)
     return known

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sqlite_consolidate.engine.checks import compare
-from sqlite_consolidate.engine.merge.copy_rows import copy, own_digest, settled_keys, source_digest
+from sqlite_consolidate.engine.merge.copy_rows import conflicting_keys, copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.problem import ProblemError
 from tests.support.copied_rows import exact, only
@@ -109,7 +109,7 @@ def test_different_rows_under_skip_identical_stop_the_copy(bench: Bench) -> None
     mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
     with pytest.raises(ProblemError) as caught:
-        copy(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
+        copy_rows(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
 
     assert str(caught.value) == (
         'a.db:t: on_conflict = "skip-identical", but 1 of 3 rows under a key that t already has are different.'
@@ -141,7 +141,7 @@ def test_without_a_key_a_policy_settles_nothing(bench: Bench, policy: str) -> No
     assert copied.rows("SELECT rowid, v FROM t") == [(1, "x"), (2, "x"), (3, "y")]
     assert exact(copied)
     with attached(copied.con, bench.root / "a.db", "again") as alias:
-        assert list(settled_keys(copied.con, copied.done[0].mapping, alias)) == []
+        assert list(conflicting_keys(copied.con, copied.done[0].mapping, alias)) == []
 
 
 def test_rowids_that_do_not_count_are_left_out_of_what_the_target_had(bench: Bench) -> None:
@@ -173,7 +173,7 @@ def test_the_keys_that_a_policy_settles_are_named(bench: Bench, policy: str, key
     copied.con.execute("UPDATE t SET k = 'a' WHERE n = 1")
     mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
-    settled = list(settled_keys(copied.con, mapping, alias))
+    settled = list(conflicting_keys(copied.con, mapping, alias))
 
     assert settled == keys
     assert copied.rows("SELECT k FROM t WHERE n = 1") == [("a",)]
@@ -187,12 +187,12 @@ def test_rows_are_compared_byte_by_byte_even_where_text_is_no_utf_8(bench: Bench
     copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical")))
     mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
     digest = source_digest(copied.con, mapping, alias)
-    assert copy(copied.con, mapping, digest, alias).skipped == 2
+    assert copy_rows(copied.con, mapping, digest, alias).skipped == 2
 
     copied.con.execute("UPDATE t SET v = CAST(x'fd' AS TEXT) WHERE k = 'y'")
 
     with pytest.raises(ProblemError, match="1 of 2 rows"):
-        copy(copied.con, mapping, digest, alias)
+        copy_rows(copied.con, mapping, digest, alias)
 
 
 def colliding(bench: Bench, clause: str) -> Copied:
@@ -205,10 +205,10 @@ def colliding(bench: Bench, clause: str) -> Copied:
     assert found.target is not None
     copied = Copied(found.target.guard.alone(), bench.plan(source("a.db", "t")), found)
     copied.con.execute("INSERT INTO t VALUES('x', 'old')")
-    copied.own["t"] = own_digest(copied.con, found.mappings[0])
+    copied.own["t"] = existing_rows_digest(copied.con, found.mappings[0])
     with attached(copied.con, bench.root / "a.db", "a") as alias:
         digest = source_digest(copied.con, found.mappings[0], alias)
-        copied.done.append(copy(copied.con, found.mappings[0], digest, alias))
+        copied.done.append(copy_rows(copied.con, found.mappings[0], digest, alias))
     return copied
 
 

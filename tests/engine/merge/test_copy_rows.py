@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_consolidate.engine.checks import compare
-from sqlite_consolidate.engine.merge.copy_rows import raise_mark, source_digest
+from sqlite_consolidate.engine.merge.copy_rows import raise_autoincrement, source_digest
 from tests.support.copied_rows import exact, only, read
 from tests.support.databases import TARGET, Bench, content, source, table, wrong
 
@@ -151,7 +151,7 @@ def test_a_mark_follows_a_renamed_table_and_is_dropped_where_the_target_keeps_no
     bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)", "INSERT INTO t VALUES(8)")
 
     copied = bench.copied(source("a.db", table("t", into="u")))
-    raise_mark(copied.con, copied.done[0].mapping, 3)
+    raise_autoincrement(copied.con, copied.done[0].mapping, 3)
 
     assert copied.rows("SELECT name, seq FROM sqlite_sequence") == [("u", 8)]
 
@@ -320,7 +320,7 @@ def test_rows_are_not_digested_again_where_the_survey_has_read_the_same(
     mapping = copied.done[0].mapping
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
 
-    assert (copied.found.arriving(mapping) is not None) == known
-    assert copied.found.arriving(mapping) in (None, source_digest(copied.con, mapping, alias))
-    assert copied.found.standing(mapping) in (None, copied.own.get("t"))
+    assert (copied.found.expected_digest(mapping) is not None) == known
+    assert copied.found.expected_digest(mapping) in (None, source_digest(copied.con, mapping, alias))
+    assert copied.found.digest_before(mapping) in (None, copied.own.get("t"))
     assert exact(copied)

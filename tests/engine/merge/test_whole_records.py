@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.engine.merge.copy_rows import copy, own_digest, source_digest
+from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.sql import folded
 from tests.support.copied_rows import exact, read
 from tests.support.databases import TARGET, Bench, Copied, content, source, table
@@ -24,7 +24,7 @@ def statements_of(bench: Bench, *sources: Any) -> tuple[Copied, str]:
     copied.con.set_trace_callback(seen.append)
     mapping = copied.done[0].mapping
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
-    copy(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
+    copy_rows(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
     copied.con.set_trace_callback(None)
     (statement,) = (one for one in seen if one.startswith("INSERT"))
     return copied, statement
@@ -186,7 +186,7 @@ def test_log_holds_what_sqlite_executes(bench: Bench, create: str, keys: Any) ->
         log.append(statement)
         return copied.con.execute(statement)
 
-    copy(copied.con, mapping, digest, alias, execute=execute)
+    copy_rows(copied.con, mapping, digest, alias, execute=execute)
     copied.con.set_trace_callback(None)
 
     assert log == [sql for sql in executed if not sql.startswith(("SELECT", "EXPLAIN", "--"))]
@@ -201,7 +201,7 @@ def test_record_copy_turned_off_copies_by_columns(bench: Bench) -> None:
 
     for record_copy in (True, False):
         copied = bench.copied(mapped, record_copy=record_copy)
-        digests.append(own_digest(copied.con, copied.done[0].mapping))
+        digests.append(existing_rows_digest(copied.con, copied.done[0].mapping))
         methods.append(copied.done[0].method)
         logs.append("\n".join(copied.sql))
         assert exact(copied)

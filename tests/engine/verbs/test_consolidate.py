@@ -198,7 +198,7 @@ def test_rows_that_a_conflict_policy_decides_on_are_a_finding(root: Path) -> Non
 
     assert verdict(run.log) == "accepted"
     assert execute(root / "workspace.db", "SELECT body FROM notes WHERE id = 'a'") == [("ours",)]
-    assert len(run.target.settled) == 1
+    assert len(run.target.conflict_findings) == 1
     [finding] = [finding for finding in run.log.findings if finding.id == "rows-not-moved"]
     assert (finding.level, finding.subject, finding.count) == ("attention", "logs/notes.db:notes", 1)
     assert finding.text.startswith("1 row not moved")

@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.merge.transaction import Reading
+from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.run.criteria import criterion_named
 from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIFY
 from tests.support.exactness.mutations import INDEXES, LATE, TABLES, mutate
@@ -78,7 +78,7 @@ def run(scratch: Path) -> Iterator[Run]:
 
 def _red(run: Run, stages: Iterable[Stage]) -> list[str]:
     """Name the criteria of these stages that do not hold now; the run's log is not told."""
-    run.target.digest = Reading()  # SQLite does not count what a savepoint takes back as a change
+    run.target.digests = DigestCache()  # SQLite does not count what a savepoint takes back as a change
     criteria = [criterion_named(id) for stage in stages for id in run.log.demanded(stage)]
     return [criterion.id for criterion in criteria if not all(seen.holds for seen in run.look(criterion))]
 

@@ -79,7 +79,7 @@ def archive_before_commit() -> None:
     commit, archived = TargetTransaction.commit, archive.archive
 
     def _archive_and_commit(target: TargetTransaction, stamp: str) -> bool:
-        first = next(iter(target.found.sources.values()))
+        first = next(iter(target.inspected.sources.values()))
         durable.move(first.guard.path, target.path.parent / archive.archived_name(first.file, stamp))
         return commit(target, stamp)
 

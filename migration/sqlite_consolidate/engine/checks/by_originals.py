@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema import Schema
@@ -105,7 +105,7 @@ def judge(plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits:
     return Compared(schema=schema, survey=found, con=con, own={}, arrivals=arrivals, changed_since=True, unread=unread)
 
 
-def _surveyed(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | None) -> Survey:
+def _surveyed(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | None) -> InspectedDatabases:
     """Survey the originals; where that of the target cannot be read, once more as if it were not there."""
     with ExitStack() as first:
         found = survey(plan, scratch, first, limits)
@@ -120,7 +120,7 @@ def _surveyed(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | 
     return _told_once(plan, found)
 
 
-def _told_once(plan: Plan, found: Survey) -> Survey:
+def _told_once(plan: Plan, found: InspectedDatabases) -> InspectedDatabases:
     """Leave one problem of each original that is damaged or empty, with what can be done about an original."""
     todo = "Put an undamaged copy of it, from before the consolidation, among the originals."
     problems: dict[str, Problem] = {}
@@ -139,7 +139,7 @@ def _told_once(plan: Plan, found: Survey) -> Survey:
     return found
 
 
-def _unread(plan: Plan, found: Survey) -> dict[str, tuple[str, str]]:
+def _unread(plan: Plan, found: InspectedDatabases) -> dict[str, tuple[str, str]]:
     """Return the tables of the plan of which no original tells, each with the file and why it does not."""
     unread = {}
     for source in plan.in_order:
@@ -154,7 +154,7 @@ def _unread(plan: Plan, found: Survey) -> dict[str, tuple[str, str]]:
 
 
 def _arrivals(
-    scratch: Path, found: Survey, con: sqlite3.Connection, schema: Schema, limits: Limits | None
+    scratch: Path, found: InspectedDatabases, con: sqlite3.Connection, schema: Schema, limits: Limits | None
 ) -> list[tuple[TableMapping, Arrival]]:
     """Find out for each table map what became of its rows."""
     arrivals: list[tuple[TableMapping, Arrival]] = []
@@ -169,7 +169,7 @@ def _arrivals(
         with ExitStack() as opened:
             parties = []
             for mapping in mappings:
-                path = found.gathered.get(mapping.source.name, scratch / mapping.source.file)
+                path = found.staged.get(mapping.source.name, scratch / mapping.source.file)
                 parties.append((opened.enter_context(looking(path, limits)), mapping))
             before = found.target.schema.table(name) if found.target else None
             if found.target and before:

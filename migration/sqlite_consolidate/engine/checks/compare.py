@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlite_consolidate.engine.checks.arrivals import Arrival
-    from sqlite_consolidate.engine.merge.copy_rows import Transferred
-    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema import Key
     from sqlite_consolidate.row_differences import RowDifferences
@@ -50,7 +50,7 @@ class Compared(Structure):
 
     con: sqlite3.Connection
     own: dict[str, TableDigest]
-    done: Sequence[Transferred] = ()
+    done: Sequence[CopiedTable] = ()
     arrivals: Sequence[tuple[TableMapping, Arrival]] = ()
     digest: Callable[..., TableDigest] = digest_table
     explain: Callable[[str], RowDifferences | None] = unexplained
@@ -152,7 +152,7 @@ def no_duplicates(compared: Compared) -> list[Observation]:
     ] + compared.not_told
     counts = _expected_rows(compared)
     for name in dict.fromkeys(mapping.into.name for mapping in compared.survey.mappings):
-        planned, there = compared.survey.future.schema.table(name), compared.schema.table(name)
+        planned, there = compared.survey.target_schema.schema.table(name), compared.schema.table(name)
         if planned is None or there is None:
             continue
         keys = keys_of(planned)
@@ -205,7 +205,7 @@ def no_orphan(tables: int) -> list[Observation]:
     return [replace(none, examined=tables)]
 
 
-def _orphans_before(survey: Survey) -> dict[tuple[str, str], int]:
+def _orphans_before(survey: InspectedDatabases) -> dict[tuple[str, str], int]:
     """Count the orphans of target and sources by child and parent, under the names that they have in the target."""
     before: dict[tuple[str, str], int] = defaultdict(int)
     for (child, parent), count in (survey.target.orphans if survey.target else {}).items():
@@ -241,7 +241,7 @@ def neighbours(compared: Compared) -> list[Observation]:
 
 
 def _neighbour(compared: Compared, name: str, before: TableDigest) -> Observation:
-    table, was = compared.schema.table(name), compared.survey.future.schema.table(name)
+    table, was = compared.schema.table(name), compared.survey.target_schema.schema.table(name)
     if table is None or was is None:
         return Observation(name, before.full, "no such table", holds=False)
     found = compared.digest(compared.con, table)
@@ -284,7 +284,9 @@ def marks_carried(compared: Compared) -> list[Observation]:
     expected = {folded(name): mark for name, mark in (survey.target.marks if survey.target else {}).items()}
     for mapping in survey.mappings:
         if mapping.into.autoincrement:
-            expected[folded(mapping.into.name)] = max(survey.mark(mapping), expected.get(folded(mapping.into.name), 0))
+            expected[folded(mapping.into.name)] = max(
+                survey.autoincrement_value(mapping), expected.get(folded(mapping.into.name), 0)
+            )
     found = {folded(name): mark for name, mark in marks(compared.con).items()}
     seen = []
     for name, mark in expected.items():
@@ -292,11 +294,11 @@ def marks_carried(compared: Compared) -> list[Observation]:
     return seen
 
 
-def size_reasonable(size: int, survey: Survey) -> list[Observation]:
+def size_reasonable(size: int, survey: InspectedDatabases) -> list[Observation]:
     """The target has grown by no more than twice the sources' size, and a page for each of its objects."""
     before = survey.target.size if survey.target else 0
     brought = sum(facts.size for facts in survey.sources.values())
-    tables = survey.future.schema.tables.values()
+    tables = survey.target_schema.schema.tables.values()
     objects = len(tables) + sum(len(table.indexes) for table in tables)
     limit = before + 2 * brought + (64 + objects) * 65536
     return [at_most("target", limit, size, "byte", note=f" ({before} before, {brought} in the sources)")]
@@ -317,8 +319,8 @@ def final(
     ]
 
 
-def _by_table(done: Sequence[Transferred]) -> dict[str, list[Transferred]]:
-    tables: dict[str, list[Transferred]] = {}
+def _by_table(done: Sequence[CopiedTable]) -> dict[str, list[CopiedTable]]:
+    tables: dict[str, list[CopiedTable]] = {}
     for one in done:
         tables.setdefault(one.mapping.into.name, []).append(one)
     return tables

@@ -21,7 +21,7 @@ from sqlite_consolidate.text import counted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.schema import Index, Named, Schema, Table
     from sqlite_consolidate.engine.sqlite.statements import Statement
     from sqlite_consolidate.plan.model import Plan
@@ -41,7 +41,7 @@ class Structure:
     """
 
     schema: Schema
-    survey: Survey
+    survey: InspectedDatabases
     changed_since: bool = False
     unread: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ def tables_created(compared: Structure, plan: Plan) -> list[Observation]:
     named += [table.name for table in plan.tables]
     seen = compared.not_told
     for name in dict.fromkeys(name for name in named if not compared.is_unread(name)):
-        expected, there = compared.survey.future.schema.table(name), compared.schema.table(name)
+        expected, there = compared.survey.target_schema.schema.table(name), compared.schema.table(name)
         if compared.changed_since and expected and there:
             seen.append(_shape_as_foretold(name, expected, there))
         else:
@@ -126,7 +126,7 @@ def _options_that_differ(table: Table, found: Table) -> Iterator[tuple[str, str]
 
 def indexes_created(compared: Structure) -> list[Observation]:
     """Observe that every planned index is on its own table, with the statement that was planned, or with its like."""
-    planned = [statement for statement in compared.survey.future.early if statement.kind == "index"]
+    planned = [statement for statement in compared.survey.target_schema.before_rows if statement.kind == "index"]
     seen = [_index_created(compared, one) for one in planned if not compared.is_unread(one.table)] + compared.not_told
     return seen or [not_required("target", "the plan creates no index")]
 
@@ -135,7 +135,7 @@ def _index_created(compared: Structure, planned: Statement) -> Observation:
     there = compared.schema.table(planned.table)
     known = {folded(index.name): index.sql for index in there.indexes} if there else {}
     observed = known.get(folded(planned.name), "no such index on this table")
-    table = compared.survey.future.schema.table(planned.table)
+    table = compared.survey.target_schema.schema.table(planned.table)
     if compared.changed_since and there and table:
         index = next(index for index in table.indexes if folded(index.name) == folded(planned.name))
         observed = planned.sql
@@ -152,7 +152,7 @@ def schema_as_planned(compared: Structure) -> list[Observation]:
     tables-created, indexes of the plan to indexes-created, and neighbours to neighbours-unchanged.
     """
     ours = folded(history.TABLE)
-    expected = {folded(t.name): t for t in compared.survey.future.schema.movable if folded(t.name) != ours}
+    expected = {folded(t.name): t for t in compared.survey.target_schema.schema.movable if folded(t.name) != ours}
     there = {folded(t.name): t for t in compared.schema.movable if folded(t.name) != ours}
     if compared.changed_since:
         return _declared_as_planned(compared, expected, there)
@@ -223,7 +223,7 @@ def kinds_that_differ(compared: Structure, table: Table, found: Table) -> list[s
 
 def _declarations_that_differ(compared: Structure, table: Table, found: Table) -> dict[str, tuple[str, str]]:
     """Return the kinds of declarations that differ, each with what of it was to be, and what is there instead."""
-    wanted, there = declared(table, compared.survey.future.schema), declared(found, compared.schema)
+    wanted, there = declared(table, compared.survey.target_schema.schema), declared(found, compared.schema)
     lost = {clause for column in _lost(table, found) for clause in clauses_of(table, column)}
     lost |= {clause for column in _lost(found, table) for clause in clauses_of(found, column)}
     sides = {
@@ -243,7 +243,9 @@ def _without(texts: dict[str, str], left_out: Collection[str]) -> str:
 
 def _indexes_that_differ(compared: Structure, table: Table, found: Table) -> dict[str, tuple[str, str]]:
     """Return the indexes that a table lacks beside those that the plan creates, and those of a lost key or column."""
-    created = {folded(statement.name) for statement in compared.survey.future.early if statement.kind == "index"}
+    created = {
+        folded(statement.name) for statement in compared.survey.target_schema.before_rows if statement.kind == "index"
+    }
     lost = _lost(table, found)
     has_key = [folded(name) for name in table.primary_key] == [folded(name) for name in found.primary_key]
     return {
@@ -292,17 +294,17 @@ def _unique_added(table: Table, found: Table) -> list[Index]:
 
 def added_since(compared: Structure) -> list[Finding]:
     """Return a finding for each index and view in addition, which can neither change nor refuse a row."""
-    future = compared.survey.future.schema
+    target_schema = compared.survey.target_schema.schema
     findings = []
     for found in compared.schema.movable:
-        table = None if compared.is_unread(found.name) else future.table(found.name)
+        table = None if compared.is_unread(found.name) else target_schema.table(found.name)
         unique = _unique_added(table, found) if table else ()
         findings += [
             Finding.of("object-added-since", found.name, f"index {_index_words(index)} is in addition.")
             for index in (_added(table, found) if table else ())
             if index not in unique
         ]
-    known = {folded(view.name) for view in future.views}
+    known = {folded(view.name) for view in target_schema.views}
     if compared.knows_neighbours and not compared.unread:
         views = [view.name for view in compared.schema.views if folded(view.name) not in known]
         findings += [Finding.of("object-added-since", name, "a view that is in addition.") for name in views]
@@ -321,7 +323,7 @@ def triggers_in_place(compared: Structure) -> list[Observation]:
     """
     likes = {_late(compared, schema, kind, named): named for schema, kind, named in _late_objects(compared.schema)}
     names = {(kind, folded(named.name)): named for _, kind, named in _late_objects(compared.schema)}
-    planned = list(_late_objects(compared.survey.future.schema))
+    planned = list(_late_objects(compared.survey.target_schema.schema))
     seen = []
     for schema, kind, named in planned:
         holds = _late(compared, schema, kind, named) in likes
@@ -344,10 +346,10 @@ def triggers_in_place(compared: Structure) -> list[Observation]:
 
 def _triggers_added(compared: Structure) -> list[str]:
     """Return the triggers on tables and views of the plan and of the target that neither of them brought."""
-    future = compared.survey.future.schema
-    known = {folded(name) for name in (*future.tables, *(view.name for view in future.views))}
-    names = {folded(trigger.name) for trigger in future.triggers}
-    left = Counter(_late(compared, future, "trigger", trigger) for trigger in future.triggers)
+    target_schema = compared.survey.target_schema.schema
+    known = {folded(name) for name in (*target_schema.tables, *(view.name for view in target_schema.views))}
+    names = {folded(trigger.name) for trigger in target_schema.triggers}
+    left = Counter(_late(compared, target_schema, "trigger", trigger) for trigger in target_schema.triggers)
     added = []
     # One with the planned name first: of two that do the same the other is in addition.
     for trigger in sorted(compared.schema.triggers, key=lambda trigger: folded(trigger.name) not in names):

@@ -30,7 +30,7 @@ from sqlite_consolidate.problem import Problem
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.plan.model import Plan
 else:
@@ -52,7 +52,7 @@ class Settled:
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     unread: tuple[FileProblem, ...] = ()
-    found: Survey | None = None
+    found: InspectedDatabases | None = None
 
 
 def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, limits: Limits | None = None) -> Settled:
@@ -157,7 +157,7 @@ def take_back(database: Path, keep: Path | None) -> None:
     sync_folder(database.parent)
 
 
-def _foresee(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> Survey:
+def _foresee(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> InspectedDatabases:
     """Return what the survey would find once the journals are rolled back, seen on private copies."""
     databases_only = {"references": [], "inserts": [], "scan": Scan(), "smoke": [], "logs": Logs()}
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as guards:

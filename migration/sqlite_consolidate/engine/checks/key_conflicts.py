@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.literals import shown
-from sqlite_consolidate.engine.merge.copy_rows import copy, own_digest, source_digest
+from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
 from sqlite_consolidate.engine.sqlite.schema import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
@@ -52,12 +52,14 @@ def _try(
         with attached(con, key_source.path, "party") as alias:
             con.execute("BEGIN")
             try:
-                expected += copy(con, key_source.mapping, source_digest(con, key_source.mapping, alias), alias).change
+                expected += copy_rows(
+                    con, key_source.mapping, source_digest(con, key_source.mapping, alias), alias
+                ).change
             except ProblemError as error:
                 problems.append(_settling_problem(into, key_source, error))
             if con.in_transaction:
                 con.execute("COMMIT")
-    if not problems and own_digest(con, mappings[0]) != expected:
+    if not problems and existing_rows_digest(con, mappings[0]) != expected:
         what = f"rows of {into.name} would be dropped without a word: its ON CONFLICT settles a key collision."
         problems.append(
             Problem(

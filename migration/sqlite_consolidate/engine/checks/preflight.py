@@ -14,9 +14,9 @@ from sqlite_consolidate.engine.checks.conversions import value_problems
 from sqlite_consolidate.engine.checks.disk_space import room
 from sqlite_consolidate.engine.checks.key_conflicts import collisions
 from sqlite_consolidate.engine.content.inspection import Facts, facts_of, unreadable
+from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
-from sqlite_consolidate.engine.merge.staging import DIRECT, Gathering
-from sqlite_consolidate.engine.merge.survey import Survey
+from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
 from sqlite_consolidate.engine.merge.table_mapping import (
     KeySource,
     TableMapping,
@@ -25,7 +25,7 @@ from sqlite_consolidate.engine.merge.table_mapping import (
     mapping_of_target_rows,
     match_columns,
 )
-from sqlite_consolidate.engine.merge.target_schema import Foretelling
+from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
 from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
 from sqlite_consolidate.engine.sqlite.schema import Schema, Table
@@ -83,7 +83,7 @@ def survey(
     *,
     unread: Sequence[FileProblem] = (),
     live: Path | None = None,
-) -> Survey:
+) -> InspectedDatabases:
     """Look at everything that the plan names.
 
     Args:
@@ -97,7 +97,7 @@ def survey(
     Returns:
         Facts, moves and the future schema, as far as they could be found, with every problem.
     """
-    found, limits = Survey(), limits or Limits()
+    found, limits = InspectedDatabases(), limits or Limits()
     skip = _noted(plan, found, unread)
     for wrong in file_problems(plan, root, skip=skip):
         found.add(wrong)
@@ -123,7 +123,7 @@ def survey(
 
 
 def _read_databases(
-    plan: Plan, root: Path, found: Survey, guards: ExitStack, limits: Limits, *, skip: set[str]
+    plan: Plan, root: Path, found: InspectedDatabases, guards: ExitStack, limits: Limits, *, skip: set[str]
 ) -> None:
     """Read target and sources, each even if another cannot be read."""
     if plan.target not in skip and (root / plan.target).exists():
@@ -139,7 +139,7 @@ def _read_databases(
             found.sources[source.name] = facts
 
 
-def _noted(plan: Plan, found: Survey, unread: Sequence[FileProblem]) -> set[str]:
+def _noted(plan: Plan, found: InspectedDatabases, unread: Sequence[FileProblem]) -> set[str]:
     """Add the problems of ``unread`` and return its databases, spelled as in the plan."""
     spelled = {os.path.normpath(file): file for file in (plan.target, *(source.file for source in plan.sources))}
     for wrong in unread:
@@ -152,7 +152,7 @@ def _noted(plan: Plan, found: Survey, unread: Sequence[FileProblem]) -> set[str]
 
 
 @contextlib.contextmanager
-def _in_proportion(plan: Plan, found: Survey, deadline: Deadline) -> Iterator[None]:
+def _in_proportion(plan: Plan, found: InspectedDatabases, deadline: Deadline) -> Iterator[None]:
     """Let what is tried out with all databases together take what all their bytes allow; else that is a problem."""
     size = sum(facts.size for facts in (*found.sources.values(), found.target) if facts)
     try:
@@ -164,14 +164,14 @@ def _in_proportion(plan: Plan, found: Survey, deadline: Deadline) -> Iterator[No
         found.problems += error.problems
 
 
-def _read(found: Survey, facts: Facts | FileProblem) -> Facts | None:
+def _read(found: InspectedDatabases, facts: Facts | FileProblem) -> Facts | None:
     if isinstance(facts, FileProblem):
         found.add(facts)
         return None
     return facts
 
 
-def _mapped_tables(plan: Plan, found: Survey) -> list[Mapped]:
+def _mapped_tables(plan: Plan, found: InspectedDatabases) -> list[Mapped]:
     """Return the tables that the plan's table maps name, and add a problem for each missing one."""
     tables: list[Mapped] = []
     for source in plan.in_order:
@@ -186,7 +186,7 @@ def _mapped_tables(plan: Plan, found: Survey) -> list[Mapped]:
     return tables
 
 
-def _count_rows(found: Survey, tables: list[Mapped]) -> None:
+def _count_rows(found: InspectedDatabases, tables: list[Mapped]) -> None:
     """Compare the numbers of rows that the plan states with those of the sources."""
     for source, at, table in tables:
         table_map = source.tables[at]
@@ -198,29 +198,29 @@ def _count_rows(found: Survey, tables: list[Mapped]) -> None:
             found.problems.append(Problem("other-count", subject, what, todo, criterion="rows-as-stated"))
 
 
-def _foretell(plan: Plan, found: Survey, tables: list[Mapped], limits: Limits) -> None:
+def _foretell(plan: Plan, found: InspectedDatabases, tables: list[Mapped], limits: Limits) -> None:
     """Fill in the future schema, and the moves into it."""
     awaited = [table.into for source in plan.sources if source.file in found.unread for table in source.tables]
-    telling = Foretelling(plan, found.target.schema if found.target else None, limits, awaited)
+    builder = TargetSchemaBuilder(plan, found.target.schema if found.target else None, limits, awaited)
     foretold: list[Mapped] = []
     for source, at, table in tables:
         table_map, schema = source.tables[at], found.sources[source.name].schema
         try:
             wanted = _with_create(plan, table_map)
-            telling.add_table(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
+            builder.add_table(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
             foretold.append((source, at, table))
         except sqlite3.Error as error:
             found.problems.append(unreadable(f"{source.file}:{table_map.name}", error))
     for required in plan.tables:
-        telling.require_table(required.name, required.create)
+        builder.require_table(required.name, required.create)
     for source in plan.in_order:
         schema = found.sources[source.name].schema if source.name in found.sources else Schema({}, (), ())
         for view in schema.views:
             triggers = [one for one in schema.triggers if folded(one.table) == folded(view.name)]
-            telling.add_view(source, view.name, view.sql, triggers)
-    found.future = telling.build()
-    found.problems += found.future.problems
-    found.findings += found.future.findings
+            builder.add_view(source, view.name, view.sql, triggers)
+    found.target_schema = builder.build()
+    found.problems += found.target_schema.problems
+    found.findings += found.target_schema.findings
     _match_tables(found, foretold)
 
 
@@ -230,13 +230,13 @@ def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
     return table_map.model_copy(update={"create": required}) if required and not table_map.create else table_map
 
 
-def _match_tables(found: Survey, tables: list[Mapped]) -> None:
+def _match_tables(found: InspectedDatabases, tables: list[Mapped]) -> None:
     for source, at, table in tables:
         table_map = source.tables[at]
-        into = found.future.schema.table(table_map.into)
+        into = found.target_schema.schema.table(table_map.into)
         if into is None:
             continue  # its creation is a problem of its own
-        new = folded(table_map.into) in found.future.made
+        new = folded(table_map.into) in found.target_schema.created_tables
         mapping, problems = match_columns(source, table_map, table, into, new=new)
         found.problems += problems
         if not problems:
@@ -244,22 +244,22 @@ def _match_tables(found: Survey, tables: list[Mapped]) -> None:
             found.findings += declaration_findings(mapping)
 
 
-def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits: Limits) -> None:
+def _gather(plan: Plan, root: Path, found: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
     """Bring the rows of sources that cannot be attached into a scratch database, and let their moves read it."""
     encoding = found.target.schema.header["encoding"] if found.target else "UTF-8"
     bring = [found.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in found.mappings)]
     recoded = [facts for facts in bring if facts.schema.header["encoding"] != encoding]
     attachable = [facts for facts in bring if facts not in recoded]
-    indirect = [*recoded, *attachable[DIRECT:]]
+    indirect = [*recoded, *attachable[MAX_DIRECT_SOURCES:]]
     if not indirect:
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
-    gathering = Gathering(folder / "gathered.db", encoding, limits)
+    staging = StagingDatabase(folder / "gathered.db", encoding, limits)
     for facts in indirect:
-        found.gathered[facts.name] = gathering.path
+        found.staged[facts.name] = staging.path
         tables = [mapping.table for mapping in found.mappings if mapping.source.name == facts.name]
         try:
-            gathering.add(root / facts.file, tables, prefix=facts.name, recode=facts in recoded)
+            staging.add(root / facts.file, tables, prefix=facts.name, recode=facts in recoded)
         except ProblemError as error:
             found.problems += (
                 replace(problem, subject=facts.file, criterion="values-fit") for problem in error.problems
@@ -271,16 +271,16 @@ def _gather(plan: Plan, root: Path, found: Survey, resources: ExitStack, limits:
             was = facts.schema.header["encoding"]
             text = f"its text is {was}, in the target {encoding}; each code point stays."
             found.findings.append(Finding.of("encoding-changed", facts.file, text))
-    gathering.close()
+    staging.close()
     found.mappings = [
         replace(mapping, table=replace(mapping.table, name=f"{mapping.source.name}.{mapping.table.name}"))
-        if mapping.source.name in found.gathered
+        if mapping.source.name in found.staged
         else mapping
         for mapping in found.mappings
     ]
 
 
-def _look_for_collisions(plan: Plan, root: Path, found: Survey, limits: Limits) -> None:
+def _look_for_collisions(plan: Plan, root: Path, found: InspectedDatabases, limits: Limits) -> None:
     for into in {mapping.into.name: mapping.into for mapping in found.mappings}.values():
         mappings = [mapping for mapping in found.mappings if mapping.into.name == into.name]
         key_sources = [
@@ -297,5 +297,5 @@ def _look_for_collisions(plan: Plan, root: Path, found: Survey, limits: Limits) 
             found.problems.append(unreadable(subject, error))
 
 
-def _read_from(root: Path, found: Survey, mapping: TableMapping) -> Path:
-    return found.gathered.get(mapping.source.name, root / mapping.source.file)
+def _read_from(root: Path, found: InspectedDatabases, mapping: TableMapping) -> Path:
+    return found.staged.get(mapping.source.name, root / mapping.source.file)

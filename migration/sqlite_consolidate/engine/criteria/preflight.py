@@ -103,7 +103,7 @@ def nothing_left_behind(run: RunResults) -> list[Observation]:
 
 def names_free(run: RunResults) -> list[Observation]:
     """Observe that every statement that creates something in the target was tried without a clash of names."""
-    statements = len(run.found.future.early) + len(run.found.future.late)
+    statements = len(run.found.target_schema.before_rows) + len(run.found.target_schema.after_rows)
     observed = f"{counted(statements, 'statement')} tried on an empty copy of the target's schema"
     return _unless_problems(run, "names-free", observed, statements, "the plan creates nothing in the target")
 

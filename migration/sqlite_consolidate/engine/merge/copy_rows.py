@@ -30,7 +30,7 @@ else:
 
 
 @dataclass(frozen=True)
-class Transferred:
+class CopiedTable:
     """What one table map did.
 
     Attributes:
@@ -53,7 +53,7 @@ class Transferred:
     seconds: float
 
 
-def copy(
+def copy_rows(
     con: sqlite3.Connection,
     mapping: TableMapping,
     source: TableDigest,
@@ -61,7 +61,7 @@ def copy(
     *,
     execute: Execute | None = None,
     record_copy: bool = True,
-) -> Transferred:
+) -> CopiedTable:
     """Copy the rows of one table map from the attached database ``alias``.
 
     Columns are matched by name on both sides. Where they stand in the same order, and SQLite's own plan says that it
@@ -96,7 +96,7 @@ def copy(
         raise ProblemError(Problem("row-refused", mapping.subject, what, hint)) from error
     change = source - skipped - replaced
     seconds = time.monotonic() - began
-    return Transferred(mapping, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds)
+    return CopiedTable(mapping, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds)
 
 
 def _settle(
@@ -124,7 +124,7 @@ def _settle(
     return skipped, replaced, f"NOT {rows.clashing}"
 
 
-def settled_keys(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> Iterator[list[str]]:
+def conflicting_keys(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> Iterator[list[str]]:
     """Yield the key of each row that the conflict policy settles, as SQL literals; to be asked before the copy.
 
     With ``prefer-source`` these are the target's rows that make place, else the source's rows that stay behind.
@@ -153,14 +153,14 @@ def source_digest(con: sqlite3.Connection, mapping: TableMapping, alias: str) ->
     return digest_query(con, rows.select(rows.source_row()))
 
 
-def own_digest(con: sqlite3.Connection, mapping: TableMapping) -> TableDigest:
+def existing_rows_digest(con: sqlite3.Connection, mapping: TableMapping) -> TableDigest:
     """Digest the rows that the target table has now, as they will be compared after the copy."""
     limits_of(con).deadline.at(f"the rows of {mapping.into.name}")
     rows = mapping.projection()
     return digest_query(con, rows.select_target(rows.target_row()))
 
 
-def raise_mark(con: sqlite3.Connection, mapping: TableMapping, mark: int) -> None:
+def raise_autoincrement(con: sqlite3.Connection, mapping: TableMapping, mark: int) -> None:
     """Let the target's AUTOINCREMENT mark be at least the source's, so that no deleted id is given out again.
 
     SQLite has written a mark with the copy, also where that was of no row.
@@ -217,7 +217,7 @@ _FACTS = {
 """Conflict policy to the id of its finding, and what became of the rows."""
 
 
-def list_settled(con: sqlite3.Connection, mapping: TableMapping, alias: str, folder: Path) -> Finding | None:
+def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: str, folder: Path) -> Finding | None:
     """Append the keys to the list in the backup set, readable by its owner alone; the rows are in the backups.
 
     To be called right before the copy.
@@ -230,7 +230,7 @@ def list_settled(con: sqlite3.Connection, mapping: TableMapping, alias: str, fol
     count = 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(folder / NAME, flags, 0o600), "w", encoding="ascii") as file:
-        for key in settled_keys(con, mapping, alias):
+        for key in conflicting_keys(con, mapping, alias):
             count += 1
             one = {"from": mapping.subject, "into": mapping.into.name, "policy": mapping.map.on_conflict, "key": key}
             file.write(json.dumps(one) + "\n")

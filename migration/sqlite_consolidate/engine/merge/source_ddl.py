@@ -36,7 +36,7 @@ def planned_statements(
         sqlite3.Error: The source's schema needs what only its application has (a collation, a function, a module).
     """
     if table_map.create:
-        return made_by(table_map.create, limits)
+        return create_statements(table_map.create, limits)
     table = schema.table(table_map.name)
     if table is None:
         raise ValueError(f"no table {table_map.name}")
@@ -46,7 +46,7 @@ def planned_statements(
     return _as_they_are(table, schema)
 
 
-def made_by(text: str, limits: Limits | None = None) -> list[Statement]:
+def create_statements(text: str, limits: Limits | None = None) -> list[Statement]:
     """Return what a ``create`` text of the plan makes, as SQLite would hold it in its schema."""
     con = open_memory(limits)
     try:

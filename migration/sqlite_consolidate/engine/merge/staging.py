@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.limits import Limits
     from sqlite_consolidate.engine.sqlite.schema import Table
 
-DIRECT = 8
+MAX_DIRECT_SOURCES = 8
 """Sources that are attached as they are, if they can be: ten less the scratch database and one to spare."""
 
 
-class Gathering:
+class StagingDatabase:
     """One scratch database for all tables that have to be gathered.
 
     Attributes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.source_ddl import made_by
+from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.sqlite import dependencies as uses
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_kind
@@ -36,7 +36,7 @@ else:
 
 
 @dataclass
-class Future:
+class TargetSchema:
     """What will be made in the target, in order, and what stands in the way.
 
     Attributes:
@@ -46,12 +46,12 @@ class Future:
         made: Names of tables (folded) that the run creates; the others were there before.
     """
 
-    early: list[Statement] = field(default_factory=list)
-    late: list[Statement] = field(default_factory=list)
+    before_rows: list[Statement] = field(default_factory=list)
+    after_rows: list[Statement] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     schema: Schema = field(default_factory=lambda: Schema({}, (), ()))
-    made: set[str] = field(default_factory=set)
+    created_tables: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class _Origin:
         return next((one.reason for one in leave if any(fnmatchcase(table, p) for p in one.tables)), None)
 
 
-class Foretelling:
-    """Builds a :class:`Future` step by step on one in-memory database."""
+class TargetSchemaBuilder:
+    """Builds a :class:`TargetSchema` step by step on one in-memory database."""
 
     def __init__(
         self, plan: Plan, target: Schema | None, limits: Limits | None = None, awaited: Sequence[str] = ()
@@ -85,7 +85,7 @@ class Foretelling:
         self.plan = plan
         self._awaited = {folded(table) for table in awaited}
         self.con = open_memory(limits)
-        self.future = Future()
+        self.target_schema = TargetSchema()
         self._tables: set[str] = (
             set()
         )  # made by a statement of their own, folded; the others are virtual tables' inner ones
@@ -106,15 +106,15 @@ class Foretelling:
             if statement.kind == "table":
                 self._tables.add(folded(statement.name))
 
-    def build(self) -> Future:
+    def build(self) -> TargetSchema:
         """Return the future with the target's schema in it; triggers are looked at now, when all they use is there."""
         for origin, statement in self._triggers:
             self._attached_object(origin, statement)
         for origin, table in self._made:
             self._look_at_parents(origin, table)
-        self.future.schema = read(self.con)
+        self.target_schema.schema = read(self.con)
         self.con.close()
-        return self.future
+        return self.target_schema
 
     def add_table(
         self, source: Source, table_map: TableMap, planned: Sequence[Statement], schema: Schema | None = None
@@ -141,7 +141,7 @@ class Foretelling:
     def require_table(self, name: str, sql: str) -> None:
         """Add a table that the target must have in any case, and its indexes and triggers likewise."""
         origin = _Origin(f"the plan's table {name}")
-        planned = made_by(sql, limits_of(self.con))
+        planned = create_statements(sql, limits_of(self.con))
         known = self._find("table", name)
         if known is not None and known.kind == "table" and not same_statement(known.sql, planned[0].sql):
             text = "the target has this table already, and declares it in its own way."
@@ -171,7 +171,7 @@ class Foretelling:
         if reason:
             self.con.execute("ROLLBACK TO trial")
         else:
-            self.future.late.append(Statement("view", name, name, sql))
+            self.target_schema.after_rows.append(Statement("view", name, name, sql))
         self.con.execute("RELEASE trial")
         return reason
 
@@ -198,11 +198,11 @@ class Foretelling:
     def _table(self, origin: _Origin, statement: Statement) -> bool:
         known = self._find("table", statement.name)
         if known is None:
-            if not self._execute(origin, statement, self.future.early):
+            if not self._execute(origin, statement, self.target_schema.before_rows):
                 return False
             self._made.append((origin, statement.name))
             self._tables.add(folded(statement.name))
-            self.future.made.add(folded(statement.name))
+            self.target_schema.created_tables.add(folded(statement.name))
             return True
         if known.kind != "table":
             article = "an" if known.kind == "index" else "a"
@@ -243,11 +243,17 @@ class Foretelling:
 
     def _make(self, origin: _Origin, statement: Statement) -> None:
         if statement.kind != "trigger":
-            self._execute(origin, statement, self.future.early if statement.kind == "index" else self.future.late)
+            self._execute(
+                origin,
+                statement,
+                self.target_schema.before_rows if statement.kind == "index" else self.target_schema.after_rows,
+            )
             return
         self.con.execute("SAVEPOINT trial")
-        if self._execute(origin, statement, self.future.late) and not self._trigger_works(origin, statement):
-            self.future.late.pop()
+        if self._execute(origin, statement, self.target_schema.after_rows) and not self._trigger_works(
+            origin, statement
+        ):
+            self.target_schema.after_rows.pop()
             self.con.execute("ROLLBACK TO trial")
         self.con.execute("RELEASE trial")
 
@@ -313,10 +319,10 @@ class Foretelling:
         return True
 
     def _problem(self, subject: str, what: str, todo: str, criterion: str = "names-free", *, id: str) -> None:
-        self.future.problems.append(Problem(id, subject, what, todo, criterion=criterion))
+        self.target_schema.problems.append(Problem(id, subject, what, todo, criterion=criterion))
 
     def _finding(self, id: str, origin: _Origin, text: str) -> None:
-        self.future.findings.append(Finding.of(id, origin.where, text))
+        self.target_schema.findings.append(Finding.of(id, origin.where, text))
 
 
 _FOREIGN = "It uses a collation, function or module that only the application has: move this table by the application."

@@ -9,11 +9,11 @@ from sqlite_consolidate.atomic_files import sync_folder
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.merge.copy_rows import (
-    Transferred,
-    copy,
-    list_settled,
-    own_digest,
-    raise_mark,
+    CopiedTable,
+    copy_rows,
+    existing_rows_digest,
+    log_resolved_conflicts,
+    raise_autoincrement,
     source_digest,
 )
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.content.inspection import Facts
-    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema import Named, Table
     from sqlite_consolidate.findings import Finding
@@ -39,7 +39,7 @@ else:
 
 
 @dataclass
-class Reading:
+class DigestCache:
     """Digests a table, and not again until a statement of the connection has changed a row or the schema.
 
     The connection holds the database exclusively, so nobody else can change it; and once the rows are in it takes back
@@ -69,45 +69,45 @@ class TargetTransaction:
 
     Attributes:
         path: The target.
-        found: What the preflight has found.
+        inspected: What the preflight has read.
         folder: The backup set; keys that a conflict policy decided on are listed there.
         ledger: Of the run.
         limits: Of the run.
-        say: Called with a few words before each part of a long step.
+        report_progress: Called with a few words before each part of a long step.
         connection: The one connection that writes to the target.
-        own: Table to the digest of the rows that it had before.
-        done: Each table that was copied.
+        digests_before: Table to the digest of the rows that it had before.
+        copied_tables: Each table that was copied.
         verified: Table to the digest that the comparisons before COMMIT have seen.
-        digest: Digests tables of the open transaction.
+        digests: Digests tables of the open transaction.
         record_copy: Whether whole records may be copied under another DEFAULT.
         sql: Statements that were executed, names and no values.
-        settled: Findings about rows that a conflict policy decided on.
+        conflict_findings: Findings about rows that a conflict policy decided on.
     """
 
     path: Path
-    found: Survey
+    inspected: InspectedDatabases
     folder: Path
     ledger: Ledger
     limits: Limits
-    say: Callable[[str], None]
+    report_progress: Callable[[str], None]
     connection: sqlite3.Connection
     record_copy: bool = True
-    own: dict[str, TableDigest] = field(default_factory=dict)
-    done: list[Transferred] = field(default_factory=list)
+    digests_before: dict[str, TableDigest] = field(default_factory=dict)
+    copied_tables: list[CopiedTable] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
-    digest: Reading = field(default_factory=Reading)
+    digests: DigestCache = field(default_factory=DigestCache)
     sql: list[str] = field(default_factory=list)
-    settled: list[Finding] = field(default_factory=list)
+    conflict_findings: list[Finding] = field(default_factory=list)
     _last_write: tuple[object, ...] = ()
 
     @classmethod
     def begin(
         cls,
         path: Path,
-        found: Survey,
+        inspected: InspectedDatabases,
         folder: Path,
         ledger: Ledger,
-        say: Callable[[str], None],
+        report_progress: Callable[[str], None],
         limits: Limits | None = None,
         *,
         record_copy: bool = True,
@@ -119,14 +119,14 @@ class TargetTransaction:
             sqlite3.Error: SQLite cannot begin it.
         """
         limits = limits or Limits()
-        if found.target is None:
+        if inspected.target is None:
             ledger.note("creating-target", file=path.name)
             con: sqlite3.Connection = open_new(path, limits)
-            path.chmod(_strictest_mode(found))
+            path.chmod(_strictest_mode(inspected))
         else:
-            con = found.target.guard.alone()
+            con = inspected.target.guard.alone()
             con.execute("ROLLBACK")
-        transaction = cls(path, found, folder, ledger, limits, say, con, record_copy)
+        transaction = cls(path, inspected, folder, ledger, limits, report_progress, con, record_copy)
         con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         # Inside a transaction this does nothing (https://sqlite.org/pragma.html#pragma_foreign_keys): off before it, so
         # that the child may come first; foreign_key_check judges the result.
@@ -138,13 +138,13 @@ class TargetTransaction:
         """Create the planned tables and indexes; triggers of tables that receive rows are dropped for the copy."""
         for trigger in self._triggers():
             self._execute(f"DROP TRIGGER {quoted(trigger.name)}")
-        for statement in self.found.future.early:
+        for statement in self.inspected.target_schema.before_rows:
             self._execute(statement.sql)
 
-    def copy(self, source: Facts, path: Path) -> None:
+    def copy_source(self, source: Facts, path: Path) -> None:
         """Attach the database that a source's rows are read from, and copy its tables in the plan's order."""
         with attached(self.connection, path, f"source {source.name}") as alias:
-            for mapping in self.found.mappings:
+            for mapping in self.inspected.mappings:
                 if mapping.source.name == source.name:
                     self._copy(source, mapping, alias)
 
@@ -152,7 +152,7 @@ class TargetTransaction:
         """Create triggers and views, now that no row can make one fire."""
         for trigger in self._triggers():
             self._execute(trigger.sql)
-        for late in self.found.future.late:
+        for late in self.inspected.target_schema.after_rows:
             self._execute(late.sql)
 
     def write_history(self, row: history.Row) -> None:
@@ -165,10 +165,10 @@ class TargetTransaction:
         tables = {table.name: table for table in read(self.connection).movable}
         tables.pop(history.TABLE, None)
         arrived: dict[str, TableDigest] = {}
-        for copied in self.done:
+        for copied in self.copied_tables:
             name = copied.mapping.into.name
-            arrived[name] = arrived.get(name, self.own.get(name, TableDigest())) + copied.change
-        counting = {copied.mapping.into.name: copied.mapping.rowid_counts for copied in self.done}
+            arrived[name] = arrived.get(name, self.digests_before.get(name, TableDigest())) + copied.change
+        counting = {copied.mapping.into.name: copied.mapping.rowid_counts for copied in self.copied_tables}
         before = {folded(name): digest for name, digest in self._digests_before().items()}
         found = {}
         for name, table in tables.items():
@@ -177,17 +177,17 @@ class TargetTransaction:
             elif name not in arrived and folded(name) in before:
                 found[name] = before[folded(name)]
             else:
-                found[name] = self.digest(self.connection, table)
+                found[name] = self.digests(self.connection, table)
         return found
 
     def read_all(self) -> None:
         """Digest each table as COMMIT would leave it."""
-        self.say("reading the target again")
-        rows = sum(self.found.rows(mapping) for mapping in self.found.mappings)
-        before = sum(self.found.target.rows.values()) if self.found.target else 0
+        self.report_progress("reading the target again")
+        rows = sum(self.inspected.rows(mapping) for mapping in self.inspected.mappings)
+        before = sum(self.inspected.target.rows.values()) if self.inspected.target else 0
         self.limits.progress.begin(rows + before)
         tables = read(self.connection).movable
-        self.verified = {table.name: self.digest(self.connection, table) for table in tables}
+        self.verified = {table.name: self.digests(self.connection, table) for table in tables}
         self.verified.pop(history.TABLE, None)
 
     def commit(self, run: str) -> bool:
@@ -230,17 +230,21 @@ class TargetTransaction:
 
     def _copy(self, source: Facts, mapping: TableMapping, alias: str) -> None:
         con = self.connection
-        if not mapping.new and mapping.into.name not in self.own:
-            self.own[mapping.into.name] = self.found.standing(mapping) or own_digest(con, mapping)
-        rows = self.found.rows(mapping)
-        self.say(f"copying {mapping.subject} ({counted(rows, 'row')})")
+        if not mapping.new and mapping.into.name not in self.digests_before:
+            self.digests_before[mapping.into.name] = self.inspected.digest_before(mapping) or existing_rows_digest(
+                con, mapping
+            )
+        rows = self.inspected.rows(mapping)
+        self.report_progress(f"copying {mapping.subject} ({counted(rows, 'row')})")
         self.sql.append(f"-- {mapping.subject} -> {mapping.into.name}: {counted(rows, 'row')}")
         self.limits.progress.begin(source.size, "bytes", size_of(self.path, self.path.stat().st_size))
-        if finding := list_settled(con, mapping, alias, self.folder):
-            self.settled.append(finding)
-        expected = self.found.arriving(mapping) or source_digest(con, mapping, alias)
-        self.done.append(copy(con, mapping, expected, alias, execute=self._execute, record_copy=self.record_copy))
-        raise_mark(con, mapping, self.found.mark(mapping))
+        if finding := log_resolved_conflicts(con, mapping, alias, self.folder):
+            self.conflict_findings.append(finding)
+        expected = self.inspected.expected_digest(mapping) or source_digest(con, mapping, alias)
+        self.copied_tables.append(
+            copy_rows(con, mapping, expected, alias, execute=self._execute, record_copy=self.record_copy)
+        )
+        raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
 
     def _state(self) -> tuple[object, ...]:
         """Return what each statement that writes to the target changes."""
@@ -248,12 +252,12 @@ class TargetTransaction:
         return self.connection.total_changes, *(pragma(self.connection, name) for name in pragmas)
 
     def _digests_before(self) -> dict[str, TableDigest]:
-        return self.found.target.digests if self.found.target else {}
+        return self.inspected.target.digests if self.inspected.target else {}
 
     def _triggers(self) -> list[Named]:
         """Return the target's own triggers on tables that receive rows."""
-        receiving = {folded(mapping.into.name) for mapping in self.found.mappings if not mapping.new}
-        triggers = self.found.target.schema.triggers if self.found.target else ()
+        receiving = {folded(mapping.into.name) for mapping in self.inspected.mappings if not mapping.new}
+        triggers = self.inspected.target.schema.triggers if self.inspected.target else ()
         return [trigger for trigger in triggers if folded(trigger.table) in receiving]
 
     def _execute(self, statement: str) -> sqlite3.Cursor:
@@ -261,16 +265,16 @@ class TargetTransaction:
         return self.connection.execute(statement)
 
     def _back_to_wal(self) -> None:
-        if self.found.target and self.found.target.schema.header["journal_mode"] == "wal":
+        if self.inspected.target and self.inspected.target.schema.header["journal_mode"] == "wal":
             con = open_existing(self.path, self.limits)
             con.execute("PRAGMA journal_mode=WAL").fetchone()
             con.close()
             sync_folder(self.path.parent)
 
 
-def _strictest_mode(found: Survey) -> int:
+def _strictest_mode(inspected: InspectedDatabases) -> int:
     """Return the permission bits that each source grants, and reading and writing for the operator."""
     mode = 0o666
-    for facts in found.sources.values():
+    for facts in inspected.sources.values():
         mode &= facts.guard.path.stat().st_mode & 0o777
     return mode | 0o600

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.rollback_steps import PutBack
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.merge.survey import Survey
+    from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.transaction import TargetTransaction
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
@@ -94,7 +94,7 @@ class Preflight:
         unseen: Number of processes of other users, which could not be examined.
     """
 
-    survey: Survey
+    survey: InspectedDatabases
     rewrites: tuple[Rewrite, ...]
     log_marks: logs.LogMarks
     unseen: int
@@ -207,7 +207,7 @@ class RunResults(Pipeline):
         return _performed(self._preflight, stages.PREFLIGHT)
 
     @property
-    def found(self) -> Survey:
+    def found(self) -> InspectedDatabases:
         """What the preflight knows of the databases."""
         return self.preflight.survey
 
@@ -234,9 +234,9 @@ class RunResults(Pipeline):
             schema=read(target.connection),
             survey=self.found,
             con=target.connection,
-            own=target.own,
-            done=target.done,
-            digest=target.digest,
+            own=target.digests_before,
+            done=target.copied_tables,
+            digest=target.digests,
             explain=partial(self.rows_before.table_in, target.connection),
         )
 

@@ -246,10 +246,10 @@ class Run(RunResults):
         bring = {mapping.source.name for mapping in self.found.mappings}
         for source in self.plan.in_order:
             if source.name in bring:
-                path = self.found.gathered.get(source.name, self.root / source.file)
-                self.target.copy(self.found.sources[source.name], path)
+                path = self.found.staged.get(source.name, self.root / source.file)
+                self.target.copy_source(self.found.sources[source.name], path)
         self.target.create_triggers_and_views()
-        self.log.note(*self.target.settled)
+        self.log.note(*self.target.conflict_findings)
         expected = self.target.expected()
         row = history.Row(
             run=self.stamp,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.compare_structure import shape
 from sqlite_consolidate.engine.code.source_files import is_python
-from sqlite_consolidate.engine.merge.source_ddl import made_by
+from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import Schema, read
@@ -138,7 +138,7 @@ def _planned(plan: Plan, record: Record, statements: Statements) -> Iterator[_Pa
         if folded(printable(name)) in before or not text or trial(text, name):
             made.add(folded(name))
             continue
-        for planned in made_by(text):
+        for planned in create_statements(text):
             wanted = [_bare(printable(planned.sql))]
             if planned.kind == "index":
                 wanted.append(_bare(printable(with_name(planned.sql, f"{planned.table}_{planned.name}"))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.merge.target_schema import Future
+from sqlite_consolidate.engine.merge.target_schema import TargetSchema
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Survey:
+class InspectedDatabases:
     """All that is known before the run touches anything.
 
     Attributes:
         unread: Every database of the plan that exists and could not be read: its file in the plan, to the reason in a
             few words.
-        gathered: Source name to the scratch database that its rows are read from, where that is not the source itself.
+        staged: Source name to the scratch database that its rows are read from, where that is not the source itself.
     """
 
     sources: dict[str, Facts] = field(default_factory=dict)
     target: Facts | None = None
     mappings: list[TableMapping] = field(default_factory=list)
-    future: Future = field(default_factory=Future)
+    target_schema: TargetSchema = field(default_factory=TargetSchema)
     problems: list[Problem] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    gathered: dict[str, Path] = field(default_factory=dict)
+    staged: dict[str, Path] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -55,22 +55,22 @@ class Survey:
         table = facts.schema.table(mapping.map.name)
         return facts.digests[table.name].rows if table else 0
 
-    def arriving(self, mapping: TableMapping) -> TableDigest | None:
+    def expected_digest(self, mapping: TableMapping) -> TableDigest | None:
         """Digest of a move's rows as they have to arrive, where the survey has read the very same; else None."""
         facts = self.sources[mapping.source.name]
         table = facts.schema.table(mapping.map.name)
-        if table is None or not mapping.projection().is_unchanged or mapping.source.name in self.gathered:
+        if table is None or not mapping.projection().is_unchanged or mapping.source.name in self.staged:
             return None
         return facts.digests[table.name] if mapping.rowid_counts == table.counts_rowid else None
 
-    def standing(self, mapping: TableMapping) -> TableDigest | None:
+    def digest_before(self, mapping: TableMapping) -> TableDigest | None:
         """Digest of the rows that the table of a move has before, where the survey has read the same; else None."""
         table = self.target.schema.table(mapping.into.name) if self.target else None
         if self.target is None or table is None or mapping.rowid_counts != table.counts_rowid:
             return None
         return self.target.digests[table.name]
 
-    def mark(self, mapping: TableMapping) -> int:
+    def autoincrement_value(self, mapping: TableMapping) -> int:
         """The AUTOINCREMENT mark of the source of a move, 0 without one."""
         return next(
             (

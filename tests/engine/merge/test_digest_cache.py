@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.content.digest import digest_table
-from sqlite_consolidate.engine.merge.transaction import Reading
+from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import read
 
@@ -29,7 +29,7 @@ def con() -> Iterator[sqlite3.Connection]:
 
 def test_a_table_is_not_read_twice_for_nothing(con: sqlite3.Connection) -> None:
     """The second answer is the first, without a look at a row."""
-    digest, table = Reading(), read(con).tables["t"]
+    digest, table = DigestCache(), read(con).tables["t"]
     first = digest(con, table)
     seen: list[str] = []
     con.set_trace_callback(seen.append)
@@ -51,7 +51,7 @@ def test_a_table_is_not_read_twice_for_nothing(con: sqlite3.Connection) -> None:
 )
 def test_after_any_change_it_is_read_again(con: sqlite3.Connection, change: str) -> None:
     """Of rows or of the schema; the rowid counts where it was asked for."""
-    digest = Reading()
+    digest = DigestCache()
     digest(con, read(con).tables["t"], with_rowid=True)
 
     con.execute(change)
