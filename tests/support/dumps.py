@@ -120,6 +120,22 @@ SHAPES = {
     "statistics": ("CREATE TABLE t(a)", "CREATE INDEX i ON t(a)", "INSERT INTO t VALUES(1)", "ANALYZE"),
     "FTS5": ("CREATE VIRTUAL TABLE f USING fts5(a, b UNINDEXED)", "INSERT INTO f(rowid, a, b) VALUES(7, 'x y', 1)"),
     "FTS4": ("CREATE VIRTUAL TABLE f USING fts4(a)", "INSERT INTO f(docid, a) VALUES(7, 'x y')"),
+    "two external FTS5, one named as the other and more": (
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, t)",
+        "CREATE VIRTUAL TABLE f USING fts5(t, content='p', content_rowid='id')",
+        "CREATE VIRTUAL TABLE f_s USING fts5(t, content='p', content_rowid='id', tokenize='porter')",
+        "INSERT INTO p VALUES(1, 'running'), (2, 'home')",
+        "INSERT INTO f(f) VALUES('rebuild')",
+        "INSERT INTO f_s(f_s) VALUES('rebuild')",
+    ),
+    "two external FTS5, the longer name first": (
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, t)",
+        "CREATE VIRTUAL TABLE f_s USING fts5(t, content='p', content_rowid='id', tokenize='porter')",
+        "CREATE VIRTUAL TABLE f USING fts5(t, content='p', content_rowid='id')",
+        "INSERT INTO p VALUES(1, 'running'), (2, 'home')",
+        "INSERT INTO f(f) VALUES('rebuild')",
+        "INSERT INTO f_s(f_s) VALUES('rebuild')",
+    ),
     "FTS5 of a table named like its own": (
         "CREATE TABLE f_content(id INTEGER PRIMARY KEY, a)",
         "CREATE VIRTUAL TABLE f USING fts5(a, content='f_content', content_rowid='id')",

@@ -145,8 +145,17 @@ def _holders(schema: Schema, table: Table) -> list[Table]:
     A full-text table without a ``_content`` of its own cannot give back what it has indexed: its inner tables can.
     """
     prefix = f"{folded(table.name)}_"
-    inner = [one for one in schema.tables.values() if one.kind == "shadow" and folded(one.name).startswith(prefix)]
-    indexes_only = table.module.startswith("fts") and not any(folded(one.name) == f"{prefix}content" for one in inner)
+    # ``f_s_data`` belongs to ``f_s`` where both ``f`` and ``f_s`` are virtual tables.
+    virtual = (f"{folded(other.name)}_" for other in schema.tables.values() if other.kind == "virtual")
+    longer = tuple(other for other in virtual if other != prefix and other.startswith(prefix))
+    inner = [
+        shadow
+        for shadow in schema.tables.values()
+        if shadow.kind == "shadow" and (name := folded(shadow.name)).startswith(prefix) and not name.startswith(longer)
+    ]
+    indexes_only = table.module.startswith("fts") and not any(
+        folded(shadow.name) == f"{prefix}content" for shadow in inner
+    )
     return inner if indexes_only else [table]
 
 
