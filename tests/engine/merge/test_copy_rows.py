@@ -69,6 +69,29 @@ def test_values_of_a_utf_16_source_arrive(bench: Bench) -> None:
     assert exact(copied)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [(("a", "b.c"), ("a.b", "c")), (("s", "t"), ("S", "t"))], ids=["dots", "case"]
+)
+def test_staged_tables_of_two_sources_never_collide(
+    bench: Bench, first: tuple[str, str], second: tuple[str, str]
+) -> None:
+    """Source and table together may read alike, as a and b.c, a.b and c do."""
+    sources = []
+    for number, (name, moved) in enumerate((first, second)):
+        file = f"{number}.db"
+        create = f'CREATE TABLE "{moved}"(id INTEGER PRIMARY KEY, v)'
+        bench.database(file, "PRAGMA encoding='UTF-16le'", create, f'INSERT INTO "{moved}" VALUES({number}, {number})')
+        sources.append(source(file, moved).model_copy(update={"name": name}))
+
+    copied = bench.copied(*sources)
+
+    assert [row for into in sorted({first[1], second[1]}) for row in copied.rows(f'SELECT v FROM "{into}"')] == [
+        (0,),
+        (1,),
+    ]
+    assert exact(copied)
+
+
 def test_columns_go_by_name_and_not_by_place(bench: Bench) -> None:
     """The most damaging mistake of a copy by hand: counts agree, and integrity_check says ok."""
     bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, name, mail)", "INSERT INTO t VALUES(1, 'n', 'm')")

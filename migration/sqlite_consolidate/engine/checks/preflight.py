@@ -255,11 +255,13 @@ def _gather(plan: Plan, root: Path, found: InspectedDatabases, resources: ExitSt
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
     staging = StagingDatabase(folder / "gathered.db", encoding, limits)
+    # The number comes first, because two sources can be told apart by dots or by case alone.
+    prefixes = {facts.name: f"{number}.{facts.name}" for number, facts in enumerate(indirect, 1)}
     for facts in indirect:
         found.staged[facts.name] = staging.path
         tables = [mapping.table for mapping in found.mappings if mapping.source.name == facts.name]
         try:
-            staging.add(root / facts.file, tables, prefix=facts.name, recode=facts in recoded)
+            staging.add(root / facts.file, tables, prefix=prefixes[facts.name], recode=facts in recoded)
         except ProblemError as error:
             found.problems += (
                 replace(problem, subject=facts.file, criterion="values-fit") for problem in error.problems
@@ -273,7 +275,7 @@ def _gather(plan: Plan, root: Path, found: InspectedDatabases, resources: ExitSt
             found.findings.append(Finding.of("encoding-changed", facts.file, text))
     staging.close()
     found.mappings = [
-        replace(mapping, table=replace(mapping.table, name=f"{mapping.source.name}.{mapping.table.name}"))
+        replace(mapping, table=replace(mapping.table, name=f"{prefixes[mapping.source.name]}.{mapping.table.name}"))
         if mapping.source.name in found.staged
         else mapping
         for mapping in found.mappings

@@ -43,7 +43,7 @@ class StagingDatabase:
         Args:
             source: The database file; its guard keeps it as it is.
             tables: What to copy.
-            prefix: Tables are named ``<prefix>.<name>`` here.
+            prefix: Tables are named ``<prefix>.<name>`` here, so no two sources may have the same.
             recode: The source's text encoding is another one: rows take the way through this process.
 
         Raises:
