@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, compare_rows, shape_of
+from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, compare_rows, row_shape
 from sqlite_consolidate.engine.sqlite.schema import keys_of, read
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def compared(
     ]
     rowid = f", {table.rowid}" if table.rowid else ""
     observed = Rows(con, f"SELECT id, a, b{rowid} FROM now")
-    return compare_rows(shape_of("now", names, keys_of(table)), rows, observed, kept=kept)
+    return compare_rows(row_shape("now", names, keys_of(table)), rows, observed, kept=kept)
 
 
 def named(differences: RowDifferences) -> list[tuple[Kind, tuple[str, ...], tuple[str, ...]]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.content.cost import is_foreseeable
-from sqlite_consolidate.engine.content.inspection import examined
+from sqlite_consolidate.engine.content.cost import has_linear_cost
+from sqlite_consolidate.engine.content.inspection import examine_in_worker
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.dependencies import of_trigger
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal, size_with_sidecars
@@ -131,8 +131,8 @@ def look(root: Path, one: Candidate, limits: Limits | None = None) -> Database:
     try:
         with limits.deadline.within(seconds_for(one.size, _SECONDS), one.file), looking(path, limits) as con:
             con.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
-            if not is_foreseeable(con):
-                examined(path, limits)
+            if not has_linear_cost(con):
+                examine_in_worker(path, limits)
             schema = read(con)
             tables = tuple(_table(con, schema, table) for table in schema.movable)
     except ProblemError as error:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.content.inspection import Facts
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.results import FinalReading
     from sqlite_consolidate.plan.model import Plan, Smoke, Source
@@ -215,7 +215,7 @@ def _of_preflight(run: RunResults) -> dict[str, Any]:
     }
 
 
-def _database(facts: Facts, run: RunResults, source: Source | None = None) -> DatabaseRecord:
+def _database(facts: InspectedDatabase, run: RunResults, source: Source | None = None) -> DatabaseRecord:
     places: dict[Place, dict[str, TableContent]] = {"live": _contents(facts.digests)}
     for place in ("backup", "dump", "archive"):
         tables = run.contents.get(place, {}).get(facts.file)

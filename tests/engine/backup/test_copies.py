@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
-    from sqlite_consolidate.engine.content.inspection import Facts
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -50,13 +50,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def notes(root: Path) -> Iterator[Facts]:
+def notes(root: Path) -> Iterator[InspectedDatabase]:
     """The guarded notes, of which three of five rows are in the ``-wal`` only."""
     with ExitStack() as guards:
         yield survey(plan_of(root), root, guards).sources["notes"]
 
 
-def test_a_copy_is_one_file_with_everything_in_it(notes: Facts, folder: Path) -> None:
+def test_a_copy_is_one_file_with_everything_in_it(notes: InspectedDatabase, folder: Path) -> None:
     """Rows that were only in the -wal are in the copy, which needs nothing beside it."""
     copy = copy_database(notes, folder)
 
@@ -66,7 +66,7 @@ def test_a_copy_is_one_file_with_everything_in_it(notes: Facts, folder: Path) ->
     assert execute(folder / copy.copy, "PRAGMA journal_mode") == [("delete",)]
 
 
-def test_a_copy_is_described_as_it_is(root: Path, notes: Facts, folder: Path) -> None:
+def test_a_copy_is_described_as_it_is(root: Path, notes: InspectedDatabase, folder: Path) -> None:
     """The manifest's entry states size, digests, rows and the live file's mode and journal mode."""
     (root / "logs/notes.db").chmod(0o604)
 
@@ -101,7 +101,7 @@ def test_everything_in_a_set_is_private(root: Path) -> None:
     assert set(modes.values()) == {0o600}, modes
 
 
-def test_a_copy_with_other_content_is_an_error(notes: Facts, folder: Path) -> None:
+def test_a_copy_with_other_content_is_an_error(notes: InspectedDatabase, folder: Path) -> None:
     """A backup that is not the database is never given its final name."""
     with sqlite3.connect(":memory:") as other:
         other.execute("CREATE TABLE notes(id TEXT PRIMARY KEY, body TEXT)")
@@ -119,10 +119,10 @@ def test_a_copy_with_other_content_is_an_error(notes: Facts, folder: Path) -> No
 
 
 def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
-    notes: Facts, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    notes: InspectedDatabase, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though every page of the file itself is the same: of large databases pages are compared first."""
-    monkeypatch.setattr(backup, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(backup, "PARALLEL_MIN_BYTES", 0)
     (tmp_path / "without.db").write_bytes(notes.guard.path.read_bytes())
     with closing(sqlite3.connect(tmp_path / "without.db")) as without:
         notes.guard.reader.close()
@@ -132,7 +132,7 @@ def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
             copy_database(notes, folder)
 
 
-def test_how_far_a_copy_has_come_shows_in_the_bytes_of_its_file(notes: Facts, folder: Path) -> None:
+def test_how_far_a_copy_has_come_shows_in_the_bytes_of_its_file(notes: InspectedDatabase, folder: Path) -> None:
     """Of as many as the database has; of a dump the rows are counted."""
     copy = copy_database(notes, folder)
     progress = notes.guard.limits.progress
@@ -156,7 +156,7 @@ def test_the_target_s_copy_says_that_it_is_the_target_s(root: Path, folder: Path
     assert (copy.role, copy.name, copy.file) == ("target", "target", "workspace.db")
 
 
-def test_two_databases_of_one_name_do_not_share_a_copy(notes: Facts, folder: Path) -> None:
+def test_two_databases_of_one_name_do_not_share_a_copy(notes: InspectedDatabase, folder: Path) -> None:
     """The second is refused in words, and the backup of the first stays."""
     copy = copy_database(notes, folder)
 
@@ -176,7 +176,7 @@ def test_two_databases_of_one_name_do_not_share_a_copy(notes: Facts, folder: Pat
     ids=["the digest of all", "a number of rows"],
 )
 def test_an_edited_manifest_is_not_taken_for_what_a_file_holds(
-    notes: Facts, folder: Path, edited: Callable[[DatabaseCopy], DatabaseCopy]
+    notes: InspectedDatabase, folder: Path, edited: Callable[[DatabaseCopy], DatabaseCopy]
 ) -> None:
     """Every byte is its backup's; still the content is read, since the manifest's digests do not belong together."""
     copy = copy_database(notes, folder)
@@ -188,7 +188,9 @@ def test_an_edited_manifest_is_not_taken_for_what_a_file_holds(
     assert as_sealed == found == read_contents(archive)
 
 
-def test_rows_in_a_wal_are_not_passed_over_where_all_pages_are_the_backups(notes: Facts, folder: Path) -> None:
+def test_rows_in_a_wal_are_not_passed_over_where_all_pages_are_the_backups(
+    notes: InspectedDatabase, folder: Path
+) -> None:
     """Two files of the same bytes, and beside one of them a journal with a row that no page has yet."""
     copy = copy_database(notes, folder)
     archive = Path(shutil.copyfile(folder / copy.copy, folder.parent / "archive.db"))
@@ -202,7 +204,7 @@ def test_rows_in_a_wal_are_not_passed_over_where_all_pages_are_the_backups(notes
     assert found.tables["notes"].rows == 0
 
 
-def test_what_was_changed_in_a_file_and_in_its_backup_alike_is_read(notes: Facts, folder: Path) -> None:
+def test_what_was_changed_in_a_file_and_in_its_backup_alike_is_read(notes: InspectedDatabase, folder: Path) -> None:
     """They are the same to the byte, and neither is what was proved."""
     copy = copy_database(notes, folder)
     execute(folder / copy.copy, "DELETE FROM notes")
@@ -211,7 +213,7 @@ def test_what_was_changed_in_a_file_and_in_its_backup_alike_is_read(notes: Facts
     assert read_contents_using_backup(archive, copy, folder).tables["notes"].rows == 0
 
 
-def test_a_dump_brings_back_the_content(notes: Facts, folder: Path) -> None:
+def test_a_dump_brings_back_the_content(notes: InspectedDatabase, folder: Path) -> None:
     """Loaded into an empty database it has the content digest of the original, and no scratch is left."""
     copy = dump_database(copy_database(notes, folder), folder)
 
@@ -220,7 +222,7 @@ def test_a_dump_brings_back_the_content(notes: Facts, folder: Path) -> None:
     assert sorted(path.name for path in (folder / "databases").iterdir()) == ["notes.db", "notes.sql"]
 
 
-def test_a_dump_is_the_same_in_every_locale(notes: Facts, folder: Path) -> None:
+def test_a_dump_is_the_same_in_every_locale(notes: InspectedDatabase, folder: Path) -> None:
     """And keeps line ends as they are."""
     copy = copy_database(notes, folder)
     execute(folder / copy.copy, "INSERT INTO notes VALUES('é', 'a' || char(13, 10) || 'b')")
@@ -236,7 +238,7 @@ def test_a_dump_is_the_same_in_every_locale(notes: Facts, folder: Path) -> None:
     assert "'é'".encode() in (folder / dumped.dump).read_bytes()
 
 
-def test_a_statement_that_is_no_utf_8_is_dumped_byte_by_byte(notes: Facts, folder: Path) -> None:
+def test_a_statement_that_is_no_utf_8_is_dumped_byte_by_byte(notes: InspectedDatabase, folder: Path) -> None:
     """Only the sqlite3 shell can load it, which is said."""
     copy = copy_database(notes, folder)
     with closing(sqlite3.connect(folder / copy.copy, isolation_level=None)) as con:
@@ -250,7 +252,7 @@ def test_a_statement_that_is_no_utf_8_is_dumped_byte_by_byte(notes: Facts, folde
     assert b"DEFAULT '\xff\r\n'" in (folder / "databases/notes.sql.part").read_bytes()
 
 
-def test_a_dump_that_broke_off_is_cleared_away(notes: Facts, folder: Path) -> None:
+def test_a_dump_that_broke_off_is_cleared_away(notes: InspectedDatabase, folder: Path) -> None:
     """It has no name that a finished one could have."""
     copy = copy_database(notes, folder)
     (folder / copy.copy).unlink()
@@ -264,7 +266,7 @@ def test_a_dump_that_broke_off_is_cleared_away(notes: Facts, folder: Path) -> No
 
 
 def test_a_dump_whose_loading_was_killed_can_be_made_again(
-    notes: Facts, folder: Path, monkeypatch: pytest.MonkeyPatch
+    notes: InspectedDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was begun of it is known by its names, and cleared away."""
     copy = copy_database(notes, folder)
@@ -280,7 +282,7 @@ def test_a_dump_whose_loading_was_killed_can_be_made_again(
 
 
 @pytest.mark.parametrize("link", [True, False])
-def test_a_dump_is_written_into_no_file_that_is_there(notes: Facts, folder: Path, *, link: bool) -> None:
+def test_a_dump_is_written_into_no_file_that_is_there(notes: InspectedDatabase, folder: Path, *, link: bool) -> None:
     """Nor through a link, wherever that leads."""
     copy = copy_database(notes, folder)
     part = folder / "databases/notes.sql.part"
@@ -293,7 +295,7 @@ def test_a_dump_is_written_into_no_file_that_is_there(notes: Facts, folder: Path
     assert link or part.read_text() == "somebody's"
 
 
-def test_a_dump_that_lost_a_row_is_noticed(notes: Facts, folder: Path) -> None:
+def test_a_dump_that_lost_a_row_is_noticed(notes: InspectedDatabase, folder: Path) -> None:
     """The digest of what a dump brings back is taken from the dump itself."""
     copy = dump_database(copy_database(notes, folder), folder)
     dump = folder / copy.dump
@@ -304,7 +306,7 @@ def test_a_dump_that_lost_a_row_is_noticed(notes: Facts, folder: Path) -> None:
     assert load_contents(dump).digest != copy.digest
 
 
-def test_a_dump_that_was_cut_off_is_an_error(notes: Facts, folder: Path) -> None:
+def test_a_dump_that_was_cut_off_is_an_error(notes: InspectedDatabase, folder: Path) -> None:
     """It does not count as a smaller database, and the scratch is gone."""
     copy = dump_database(copy_database(notes, folder), folder)
     dump = folder / copy.dump

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
-    from sqlite_consolidate.engine.content.inspection import Facts
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -35,7 +35,7 @@ PROVED = "f" * 64
 
 
 @pytest.fixture
-def notes(tmp_path: Path) -> Iterator[Facts]:
+def notes(tmp_path: Path) -> Iterator[InspectedDatabase]:
     """The guarded notes, with a text of several lines and one that is no UTF-8."""
     root = build(tmp_path / "workspace")
     execute(
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def copy(notes: Facts, folder: Path) -> DatabaseCopy:
+def copy(notes: InspectedDatabase, folder: Path) -> DatabaseCopy:
     """Copy and dump of the notes; the digest is changed afterwards, so that an answer tells where it is from."""
     made = dump_database(copy_database(notes, folder), folder)
     assert made.digest == made.dump_digest == notes.digest
@@ -67,7 +67,9 @@ def archive(copy: DatabaseCopy, folder: Path) -> Path:
     return folder / "archive.db"
 
 
-def test_a_copy_that_is_as_it_was_proved_is_not_read_again(copy: DatabaseCopy, folder: Path, notes: Facts) -> None:
+def test_a_copy_that_is_as_it_was_proved_is_not_read_again(
+    copy: DatabaseCopy, folder: Path, notes: InspectedDatabase
+) -> None:
     """The manifest says what it holds, table by table."""
     found = contents_of_copy(copy, folder)
 
@@ -86,7 +88,7 @@ def test_a_copy_with_other_bytes_is_read(copy: DatabaseCopy, folder: Path) -> No
 
 
 def test_an_archive_with_the_pages_of_its_backup_holds_what_that_does(
-    copy: DatabaseCopy, folder: Path, archive: Path, notes: Facts
+    copy: DatabaseCopy, folder: Path, archive: Path, notes: InspectedDatabase
 ) -> None:
     """Equal pages hold equal rows."""
     found = read_contents_using_backup(archive, replace(copy, digest=notes.digest), folder)
@@ -147,14 +149,16 @@ def test_an_archive_that_sqlite_does_not_open_is_an_error(copy: DatabaseCopy, fo
         read_contents_using_backup(archive, copy, folder)
 
 
-def test_a_dump_that_is_as_it_was_loaded_is_not_loaded_again(copy: DatabaseCopy, folder: Path, notes: Facts) -> None:
+def test_a_dump_that_is_as_it_was_loaded_is_not_loaded_again(
+    copy: DatabaseCopy, folder: Path, notes: InspectedDatabase
+) -> None:
     """The manifest says what it brings back, table by table."""
     found = contents_of_dump(copy, folder)
 
     assert (found.digest, found.tables) == (PROVED, notes.digests)
 
 
-def test_a_dump_that_was_not_proved_is_loaded(copy: DatabaseCopy, folder: Path, notes: Facts) -> None:
+def test_a_dump_that_was_not_proved_is_loaded(copy: DatabaseCopy, folder: Path, notes: InspectedDatabase) -> None:
     """It had brought back something else than the copy has, or has other bytes since."""
     differs = replace(copy, dump_digest="0" * 64)
 
@@ -172,7 +176,9 @@ def test_a_look_says_what_it_was_told_to_read(archive: Path, copy: DatabaseCopy,
     assert digest_or_reason(archive.with_name("dangling.db")) == "no such file"
 
 
-def test_copies_are_read_within_the_limits(copy: DatabaseCopy, folder: Path, archive: Path, notes: Facts) -> None:
+def test_copies_are_read_within_the_limits(
+    copy: DatabaseCopy, folder: Path, archive: Path, notes: InspectedDatabase
+) -> None:
     """Whatever has to be read because no proof holds for it, or to see whether one does."""
     over = Limits(Deadline(until=-math.inf))
     proved = replace(copy, digest=notes.digest)

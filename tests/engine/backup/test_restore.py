@@ -39,7 +39,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A small target is treated as a large one."""
-    monkeypatch.setattr(standing, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(standing, "PARALLEL_MIN_BYTES", 0)
     (tmp_path / "set" / "databases").mkdir(parents=True)
     for name, rows in (("target.db", 2), ("backup.db", 1)):
         with closing(open_new(tmp_path / name)) as con:

@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
 from sqlite_consolidate.engine.checks.explain import RowsBefore
-from sqlite_consolidate.engine.content.table_differences import unless_broken
+from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import go_through
 from sqlite_consolidate.engine.run.stages import (
@@ -183,7 +183,7 @@ def test_error_of_an_explanation_is_named_without_its_text(error: Exception, nam
     def explain() -> RowDifferences:
         raise error
 
-    rows = unless_broken(explain)
+    rows = differences_or_note(explain)
 
     assert rows.number == 0
     assert rows.note == f"Which rows differ is not known: they could not be compared ({name})."
@@ -196,7 +196,7 @@ def test_each_problem_of_an_explanation_is_told() -> None:
     def explain() -> RowDifferences:
         raise ProblemError(*problems)
 
-    assert unless_broken(explain).note == "a.db: has no rows. b.db: has no rows."
+    assert differences_or_note(explain).note == "a.db: has no rows. b.db: has no rows."
 
 
 def test_damaged_backup_hides_no_failure(run: Run) -> None:

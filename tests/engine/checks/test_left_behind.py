@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.checks.preflight import left_behind
-from sqlite_consolidate.engine.content.inspection import Facts, facts_of
+from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database
 from sqlite_consolidate.engine.sqlite.connections import open_new
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def facts(tmp_path: Path) -> Iterator[Facts]:
+def facts(tmp_path: Path) -> Iterator[InspectedDatabase]:
     """What is in a database with five tables, one of them without rows."""
     con = open_new(tmp_path / "a.db")
     for table, rows in {"empty": 0, "Moved": 1, "cache_a": 1, "cache_b": 2, "notes": 3}.items():
@@ -26,8 +26,8 @@ def facts(tmp_path: Path) -> Iterator[Facts]:
         con.executemany(f"INSERT INTO {table} VALUES(?)", [(number,) for number in range(rows)])
     con.close()
     with ExitStack() as guards:
-        facts = facts_of("a", "a.db", tmp_path, guards, 60.0)
-        assert isinstance(facts, Facts)
+        facts = inspect_database("a", "a.db", tmp_path, guards, 60.0)
+        assert isinstance(facts, InspectedDatabase)
         yield facts
 
 
@@ -36,7 +36,7 @@ def planned(*leave: Leave) -> Source:
     return Source(name="a", file="a.db", tables=[TableMap(name="moved")], leave=list(leave))
 
 
-def test_forgotten_rows_are_a_problem_of_each_table(facts: Facts) -> None:
+def test_forgotten_rows_are_a_problem_of_each_table(facts: InspectedDatabase) -> None:
     """A table that is moved is found by its name in either case, and one without rows is not missed."""
     problems, findings = left_behind(planned(), facts.rows)
 
@@ -55,7 +55,7 @@ def test_forgotten_rows_are_a_problem_of_each_table(facts: Facts) -> None:
     }
 
 
-def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: Facts) -> None:
+def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: InspectedDatabase) -> None:
     """The first pattern that fits counts, also for a table without rows; patterns tell case apart."""
     leave = (
         Leave(tables=("x", "cache_*", "EMPTY"), reason="can be made again."),
@@ -72,7 +72,7 @@ def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: Facts) -> N
     ]
 
 
-def test_table_that_is_moved_is_not_left(facts: Facts) -> None:
+def test_table_that_is_moved_is_not_left(facts: InspectedDatabase) -> None:
     """A pattern may fit it as well."""
     problems, findings = left_behind(planned(Leave(tables=("*",), reason="old")), facts.rows)
 

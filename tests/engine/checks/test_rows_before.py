@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup.copy_contents import reloaded
 from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
 from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.content.dump import write_dump
-from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.plan.model import Plan
@@ -230,7 +230,7 @@ def test_databases_say_what_their_rows_do_not(tmp_path: Path, before: list[str],
     made(tmp_path / "before.db", *before)
     made(tmp_path / "now.db", *now)
 
-    found = databases(tmp_path / "before.db", tmp_path / "now.db")
+    found = compare_databases(tmp_path / "before.db", tmp_path / "now.db")
 
     assert (found.number, found.note) == (0, note)
 
@@ -240,8 +240,8 @@ def test_database_that_is_gone_is_not_compared(tmp_path: Path) -> None:
     made(tmp_path / "now.db", "CREATE TABLE t(a)")
     note = "gone.db: which rows differ is not known: the rows before are not available."
 
-    assert databases(tmp_path / "gone.db", tmp_path / "now.db").note == note
-    assert databases(tmp_path / "now.db", tmp_path / "gone.db").note == note
+    assert compare_databases(tmp_path / "gone.db", tmp_path / "now.db").note == note
+    assert compare_databases(tmp_path / "now.db", tmp_path / "gone.db").note == note
 
 
 def test_comparison_of_databases_ends_when_the_run_is_interrupted(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_comparison_of_databases_ends_when_the_run_is_interrupted(tmp_path: Path
     limits = Limits()
     limits.interrupted.set()
 
-    note = databases(tmp_path / "before.db", tmp_path / "now.db", limits).note
+    note = compare_databases(tmp_path / "before.db", tmp_path / "now.db", limits).note
 
     assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
 

@@ -11,12 +11,12 @@ import pytest
 
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import (
-    Reader,
-    bytes_of,
-    has_wal,
+    ContentsCache,
+    file_digests,
+    has_wal_frames,
     load_contents,
+    pages_equal,
     read_contents,
-    same_pages,
 )
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
@@ -53,8 +53,8 @@ def test_a_backup_has_the_same_pages(path: Path) -> None:
     execute(copy, "PRAGMA journal_mode=DELETE")
 
     assert copy.read_bytes() != path.read_bytes()
-    assert same_pages(path, copy)
-    assert same_pages(path, copy, digest_file(copy))
+    assert pages_equal(path, copy)
+    assert pages_equal(path, copy, digest_file(copy))
 
 
 @pytest.mark.parametrize("at", [0, 16, 21, 28, 60, 68, 101, 4096, -1])
@@ -65,8 +65,8 @@ def test_a_single_byte_makes_another_file(path: Path, at: int) -> None:
     changed[at] ^= 1
     copy.write_bytes(changed)
 
-    assert not same_pages(path, copy)
-    assert not same_pages(copy, path)
+    assert not pages_equal(path, copy)
+    assert not pages_equal(copy, path)
 
 
 def test_a_file_that_goes_on_is_another(path: Path) -> None:
@@ -74,20 +74,20 @@ def test_a_file_that_goes_on_is_another(path: Path) -> None:
     copy = backup_of(path)
     copy.write_bytes(copy.read_bytes() + b"\0")
 
-    assert not same_pages(path, copy)
-    assert not same_pages(copy, path)
+    assert not pages_equal(path, copy)
+    assert not pages_equal(copy, path)
 
 
 def test_a_copy_that_is_not_the_proved_one_shows_nothing(path: Path) -> None:
     """Equal pages say nothing when the copy's own bytes are not those whose content is known."""
     copy = backup_of(path)
 
-    assert not same_pages(path, copy, "0" * 64)
+    assert not pages_equal(path, copy, "0" * 64)
 
 
 def test_a_file_is_read_again_when_its_bytes_are_others(path: Path) -> None:
     """Each answer is the content at that moment, and equal bytes give the very same answer."""
-    reader = Reader()
+    reader = ContentsCache()
 
     first, again = reader.content(path), reader.content(path)
     execute(path, "UPDATE t SET v = 'x' WHERE id = 7")
@@ -100,17 +100,17 @@ def test_a_file_is_read_again_when_its_bytes_are_others(path: Path) -> None:
 def test_rows_in_the_wal_count(path: Path) -> None:
     """A write that is in the -wal only leaves the file's own bytes as they were, and is seen all the same."""
     execute(path, "PRAGMA journal_mode=WAL")
-    reader = Reader()
+    reader = ContentsCache()
     first = reader.content(path)
     live = path.with_name("live.db")
     shutil.copyfile(path, live)
     with closing(sqlite3.connect(live, isolation_level=None)) as con:
         con.execute("DELETE FROM t WHERE id = 1")
-        assert has_wal(live)
+        assert has_wal_frames(live)
         shutil.copyfile(live.with_name("live.db-wal"), path.with_name("a.db-wal"))
         shutil.copyfile(live, path)
 
-    assert has_wal(path)
+    assert has_wal_frames(path)
     assert reader.content(path).tables["t"].rows == first.tables["t"].rows - 1
 
 
@@ -119,8 +119,8 @@ def test_copy_that_ends_with_its_header_is_not_the_whole(path: Path) -> None:
     copy = path.with_name("copy.db")
     copy.write_bytes(path.read_bytes()[:100])
 
-    assert not same_pages(path, copy)
-    assert same_pages(copy, copy)
+    assert not pages_equal(path, copy)
+    assert pages_equal(copy, copy)
 
 
 @pytest.mark.parametrize(("size", "counts"), [(0, False), (1, True)])
@@ -128,7 +128,7 @@ def test_empty_wal_adds_nothing(path: Path, size: int, *, counts: bool) -> None:
     """SQLite leaves one behind where it may not remove it."""
     path.with_name("a.db-wal").write_bytes(b"x" * size)
 
-    assert has_wal(path) is counts
+    assert has_wal_frames(path) is counts
 
 
 @pytest.mark.parametrize("threshold", [0, 16_000_000])
@@ -137,25 +137,25 @@ def test_bytes_of_a_database_tell_each_change(
     path: Path, monkeypatch: pytest.MonkeyPatch, threshold: int, share: float
 ) -> None:
     """Wherever in the file it is, and whether or not its halves are read at the same time."""
-    monkeypatch.setattr(content, "WORTH_A_PROCESS", threshold)
-    before = bytes_of(path)
-    assert bytes_of(path) == before
+    monkeypatch.setattr(content, "PARALLEL_MIN_BYTES", threshold)
+    before = file_digests(path)
+    assert file_digests(path) == before
 
     changed = bytearray(path.read_bytes())
     changed[round(share * (len(changed) - 1))] ^= 1
     path.write_bytes(changed)
 
-    assert bytes_of(path) != before
+    assert file_digests(path) != before
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])
 def test_bytes_of_a_database_are_those_of_its_sidecars_too(path: Path, suffix: str) -> None:
     """A hot journal or a WAL makes another state of it."""
-    before = bytes_of(path)
+    before = file_digests(path)
 
     path.with_name(path.name + suffix).write_bytes(b"x")
 
-    assert bytes_of(path) != before
+    assert file_digests(path) != before
 
 
 def test_contents_are_read_within_the_limits(path: Path) -> None:
@@ -165,7 +165,7 @@ def test_contents_are_read_within_the_limits(path: Path) -> None:
     dump.write_text("BEGIN;\nCREATE TABLE t(a);\nCOMMIT;\n", "utf-8")
     assert load_contents(dump).tables["t"].rows == 0
 
-    for read in (read_contents, lambda file, limits: Reader(limits).content(file)):
+    for read in (read_contents, lambda file, limits: ContentsCache(limits).content(file)):
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             read(path, over)
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.cost import is_foreseeable
+from sqlite_consolidate.engine.content.cost import has_linear_cost
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +18,7 @@ else:
 def _foreseen(sql: str) -> bool:
     with closing(sqlite3.connect(":memory:")) as con:
         con.executescript(sql)
-        return is_foreseeable(con)
+        return has_linear_cost(con)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.content import contents as content
-from sqlite_consolidate.engine.content.contents import digest_file_tables, lower_halves, read_contents
+from sqlite_consolidate.engine.content.contents import digest_lower_halves, digest_tables_in_parallel, read_contents
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_tables
-from sqlite_consolidate.engine.content.worker import Aside
+from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema import read
@@ -41,7 +41,7 @@ ROWS = (
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small file that counts as a large one."""
-    monkeypatch.setattr(content, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(content, "PARALLEL_MIN_BYTES", 0)
     with closing(open_new(tmp_path / "a.db")) as con:
         for statement in (*TABLES, *ROWS):
             con.execute(statement)
@@ -59,14 +59,14 @@ def test_two_processes_see_each_row_once(path: Path, journal: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute(f"PRAGMA journal_mode={journal}").fetchone()
 
-        assert digest_file_tables(path, con, read(con)) == by_one(con)
+        assert digest_tables_in_parallel(path, con, read(con)) == by_one(con)
         assert not con.in_transaction
 
 
 def test_both_processes_have_work(path: Path) -> None:
     """What the second one reads are rows of every table that is divided, and not all of them."""
     with closing(open_readonly(path)) as con:
-        lower, all_rows = lower_halves(con), by_one(con)
+        lower, all_rows = digest_lower_halves(con), by_one(con)
 
     assert {name: rows for name, (rows, _) in lower.items()} == {"plain": 50, "ends": 1, "one": 1}
     assert all_rows["plain"].rows == 99
@@ -87,7 +87,7 @@ def test_nobody_can_commit_while_the_halves_are_read(path: Path, monkeypatch: py
 
     monkeypatch.setattr(content, "digest_table", digest_meanwhile)
     with closing(open_readonly(path)) as con:
-        digest_file_tables(path, con, read(con))
+        digest_tables_in_parallel(path, con, read(con))
 
     assert tried == ["database is locked"] * len(TABLES)
 
@@ -101,12 +101,12 @@ def test_second_process_reads_within_the_limits(
         con.execute(f"PRAGMA journal_mode={journal}").fetchone()
     started: list[tuple[str, Path, Limits]] = []
 
-    class Noted(Aside):
+    class Noted(ReadWorker):
         def __init__(self, task: str, path: Path, limits: Limits) -> None:
             started.append((task, path, limits))
             super().__init__(task, path, limits=limits)
 
-    monkeypatch.setattr(content, "Aside", Noted)
+    monkeypatch.setattr(content, "ReadWorker", Noted)
     limits = Limits()
 
     assert read_contents(path, limits).tables["plain"].rows == 99

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, shape_of
+from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
 from sqlite_consolidate.row_differences import (
     MOST,
     ColumnDifference,
@@ -129,7 +129,7 @@ def test_rowid_of_an_expected_row_is_named_and_not_compared(con: sqlite3.Connect
     """It stands behind the values of either side."""
     con.execute("CREATE TABLE t(a)")
     con.execute("INSERT INTO t(rowid, a) VALUES (1, 'same'), (7, 'lost'), (8, 'same')")
-    shape = shape_of("t", ["a"], [])
+    shape = row_shape("t", ["a"], [])
     expected = Rows(con, "SELECT a, rowid FROM t WHERE rowid < 8")
 
     comparison = compare_rows(shape, [expected], Rows(con, "SELECT a, rowid FROM t WHERE rowid = 8"))
@@ -162,7 +162,7 @@ def test_key_that_stands_twice_is_an_extra_row(con: sqlite3.Connection) -> None:
     con.execute("INSERT INTO was VALUES (1, 'x'), (2, 'y')")
     con.execute("CREATE TABLE now(id, a)")
     con.execute("INSERT INTO now VALUES (1, 'x'), (1, 'x'), (2, 'y'), (2, 'z'), (3, 'z')")
-    shape = shape_of("now", ["id", "a"], [(("id", "BINARY"),)])
+    shape = row_shape("now", ["id", "a"], [(("id", "BINARY"),)])
 
     found = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT * FROM now"))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, shape_of
+from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
 from sqlite_consolidate.observation import Observation, explained
 from sqlite_consolidate.row_differences import (
     MASKED,
@@ -46,7 +46,7 @@ def test_column_that_sounds_like_a_secret_is_masked_at_once(con: sqlite3.Connect
     """Also where values are shown, and where the key is an integer."""
     con.execute("CREATE TABLE was(pin INTEGER PRIMARY KEY, token)")
     con.execute("INSERT INTO was VALUES (4711, 'a')")
-    shape = shape_of("was", ["pin", "token"], [(("pin", "BINARY"),)])
+    shape = row_shape("was", ["pin", "token"], [(("pin", "BINARY"),)])
 
     found = compare_rows(shape, [Rows(con, "SELECT * FROM was")], Rows(con, "SELECT pin, 'b' FROM was"))
 

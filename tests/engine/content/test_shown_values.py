@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.content.literals import shown
+from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.row_differences import MASKED
 
 
@@ -20,12 +20,12 @@ from sqlite_consolidate.row_differences import MASKED
 )
 def test_a_value_is_shown_short_as_a_literal(value: object, text: str) -> None:
     """At most 40 characters, however long it is."""
-    assert shown("title", value).lower() == text.lower()
+    assert format_value("title", value).lower() == text.lower()
 
 
 def test_a_value_cannot_steer_a_terminal() -> None:
     """Its control characters are escapes."""
-    assert "\x1b" not in shown("title", "\x1b[2J\n")
+    assert "\x1b" not in format_value("title", "\x1b[2J\n")
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,10 @@ def test_a_value_cannot_steer_a_terminal() -> None:
 )
 def test_a_column_that_sounds_like_a_secret_is_masked(column: str) -> None:
     """Whatever its value is."""
-    assert shown(column, "anything") == MASKED
+    assert format_value(column, "anything") == MASKED
 
 
 @pytest.mark.parametrize("column", ["id", "name", "title", "panel", "keyword", "monkeys", "spinner"])
 def test_other_columns_are_not(column: str) -> None:
     """A part of a word is no secret."""
-    assert shown(column, 7) == "7"
+    assert format_value(column, 7) == "7"

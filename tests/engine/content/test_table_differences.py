@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copy_contents import reloaded
-from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.row_differences import Kind
 from tests.support.named_rows import named
 from tests.support.small_workspace import (
@@ -28,7 +28,7 @@ def test_databases_that_differ_in_no_row_say_so(tmp_path: Path) -> None:
     database(tmp_path / "b.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, a)")
     execute(tmp_path / "b.db", "PRAGMA user_version = 3")
 
-    rows = databases(tmp_path / "a.db", tmp_path / "b.db")
+    rows = compare_databases(tmp_path / "a.db", tmp_path / "b.db")
 
     assert (rows.number, rows.first) == (0, ())
     assert rows.note
@@ -42,7 +42,7 @@ def test_databases_name_rows_and_tables_that_one_lacks(tmp_path: Path) -> None:
     execute(tmp_path / "a.db", "CREATE TABLE lost(a)")
     execute(tmp_path / "b.db", "UPDATE t SET a = 'y' WHERE rowid = 7")
 
-    rows = databases(tmp_path / "a.db", tmp_path / "b.db")
+    rows = compare_databases(tmp_path / "a.db", tmp_path / "b.db")
 
     assert named(rows) == [(Kind.CHANGED, "t", ("7",), ("a",))]
     assert "lost" in rows.note

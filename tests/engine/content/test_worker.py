@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.backup.manifest import read
 from sqlite_consolidate.engine.content import inspection as facts
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.content.worker import Aside
+from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits
@@ -35,8 +35,8 @@ else:
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The small workspace, in which every database counts as a large one."""
-    monkeypatch.setattr(facts, "WORTH_A_PROCESS", 0)
-    monkeypatch.setattr(backup, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(facts, "PARALLEL_MIN_BYTES", 0)
+    monkeypatch.setattr(backup, "PARALLEL_MIN_BYTES", 0)
     return build(tmp_path / "workspace")
 
 
@@ -96,7 +96,7 @@ def test_an_interruption_ends_both(root: Path) -> None:
     limits = Limits()
     limits.interrupted.set()
 
-    with Aside("reload", root / "endless.sql", limits=limits) as one:
+    with ReadWorker("reload", root / "endless.sql", limits=limits) as one:
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             one.result()
 
@@ -107,7 +107,7 @@ def test_a_second_process_that_dies_is_said(root: Path) -> None:
     """An empty answer is no answer."""
     (root / "endless.sql").write_text("BEGIN;\n")
     others = set(psutil.Process().children())
-    with Aside("reload", root / "endless.sql") as one:
+    with ReadWorker("reload", root / "endless.sql") as one:
         (child,) = set(psutil.Process().children()) - others
         child.kill()
 
@@ -120,8 +120,8 @@ def test_the_second_process_ends_with_the_first(root: Path) -> None:
     (root / "endless.sql").write_text("BEGIN;\n")
     code = (
         "import sys; from pathlib import Path; import psutil;"
-        "from sqlite_consolidate.engine.content.worker import Aside;"
-        "one = Aside('reload', Path(sys.argv[1])); print(psutil.Process().children()[0].pid, flush=True);"
+        "from sqlite_consolidate.engine.content.worker import ReadWorker;"
+        "worker = ReadWorker('reload', Path(sys.argv[1])); print(psutil.Process().children()[0].pid, flush=True);"
         "sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(root / "endless.sql")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.content.worker import Aside
+from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.sqlite import errors as sqlite_errors
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory, open_new, open_readonly
 
@@ -63,7 +63,7 @@ def test_damage_is_known_here_and_from_another_process(path: Path) -> None:
     path.write_bytes(data)
     with closing(open_readonly(path)) as con:
         here = error_of(con, "SELECT * FROM t")
-    with Aside("lower halves", path) as aside, pytest.raises(sqlite3.Error) as there:
+    with ReadWorker("lower halves", path) as aside, pytest.raises(sqlite3.Error) as there:
         aside.result()
 
     assert sqlite_errors.is_damaged(here)

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.apps import log_watch as logs
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
-from sqlite_consolidate.engine.content.contents import Reader
+from sqlite_consolidate.engine.content.contents import ContentsCache
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.text import counted, named, one_line
@@ -67,10 +67,10 @@ class Applications:
         marks: logs.LogMarks,
         say: Callable[[str], None],
         plan_file: Path | None = None,
-        reader: Reader | None = None,
+        reader: ContentsCache | None = None,
     ) -> None:
         self.noted = False
-        self.reader = reader or Reader()
+        self.reader = reader or ContentsCache()
         self.say = say
         self._plan, self._root, self._live = plan, root, live
         self._held, self._marks = held, marks

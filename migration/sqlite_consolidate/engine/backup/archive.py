@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
-from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -97,7 +97,7 @@ def restorable_observations(
             found = digest_or_reason(restored, partial(look, limits=limits))
             compared = equal(archived, copy.digest if copy else "in the manifest", found)
             backup = backup_set / copy.copy if copy else backup_set
-            seen.append(explained(compared, partial(databases, backup, restored, limits)))
+            seen.append(explained(compared, partial(compare_databases, backup, restored, limits)))
             restored.unlink(missing_ok=True)
     return seen or [not_required("archives", "there was no source to archive")]
 

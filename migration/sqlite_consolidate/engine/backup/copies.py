@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import make_private_folder, sync, sync_folder, write_new
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy
-from sqlite_consolidate.engine.content.contents import has_wal, load_contents, read_contents
+from sqlite_consolidate.engine.content.contents import has_wal_frames, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.dump import write_dump
-from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS, Aside
+from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
 from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR, SIDECARS, beside
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import sqlite3
     from typing import TextIO
 
-    from sqlite_consolidate.engine.content.inspection import Facts
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -45,7 +45,7 @@ def open_set(folder: Path) -> None:
     make_private_folder(folder / "code")
 
 
-def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
+def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
     """Copy one guarded database with SQLite's backup API, and read the copy again.
 
     The guard keeps writers out, so one pass copies one state (https://sqlite.org/backup.html). The copy is taken out of
@@ -87,12 +87,12 @@ def copy_database(facts: Facts, folder: Path) -> DatabaseCopy:
     )
 
 
-def _is_proved(facts: Facts, copy: Path) -> bool:
+def _is_proved(facts: InspectedDatabase, copy: Path) -> bool:
     """Whether a copy has the content of its original: the same pages, or else the same rows and statements."""
     live = facts.guard.path
-    if facts.size >= WORTH_A_PROCESS and not has_wal(live):
+    if facts.size >= PARALLEL_MIN_BYTES and not has_wal_frames(live):
         # Not in this process: to close the live file's bytes would drop the guard's locks.
-        with Aside("same pages", live, copy, limits=facts.guard.limits) as comparison:
+        with ReadWorker("same pages", live, copy, limits=facts.guard.limits) as comparison:
             if comparison.result():
                 return True
     return read_contents(copy, facts.guard.limits).digest == facts.digest
@@ -114,7 +114,7 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
     # O_EXCL: never into a file that is there, nor through a link.
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
-        loaded = _loaded_meanwhile(folder / copy.copy, out, part, limits) if copy.size >= WORTH_A_PROCESS else {}
+        loaded = _loaded_meanwhile(folder / copy.copy, out, part, limits) if copy.size >= PARALLEL_MIN_BYTES else {}
         if not loaded:
             _dump(folder / copy.copy, out, limits)
     if loaded.get("digest") != copy.digest:
@@ -124,7 +124,7 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
 
 
 def _loaded_meanwhile(copy: Path, out: TextIO, part: Path, limits: Limits) -> dict[str, str]:
-    with Aside("reload", part, by_own_sqlite=True, limits=limits) as loading:
+    with ReadWorker("reload", part, use_stdlib_sqlite=True, limits=limits) as loading:
         _dump(copy, out, limits)
         loading.is_complete()
         try:

@@ -7,10 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.contents import Content, has_wal, load_contents, read_contents, same_pages
+from sqlite_consolidate.engine.content.contents import (
+    Contents,
+    has_wal_frames,
+    load_contents,
+    pages_equal,
+    read_contents,
+)
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_file
 from sqlite_consolidate.engine.content.dump import load_dump
-from sqlite_consolidate.engine.content.table_differences import databases_or_error, unless_broken
+from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
 from sqlite_consolidate.engine.sqlite.connections import looking, open_new
 from sqlite_consolidate.engine.sqlite.schema import marks, read
 
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.row_differences import RowDifferences
 
 
-def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
     """Return what a copy in a backup set holds, as it was proved while it has the same bytes.
 
     Raises:
@@ -31,14 +37,14 @@ def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = N
     return _as_proved(copy) if is_proved else read_contents(path, limits)
 
 
-def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
     """Return what a dump brings back into an empty database, as it was proved while it is that very dump."""
     path = folder / copy.dump
     is_proved = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
     return _as_proved(copy) if is_proved else load_contents(path, limits)
 
 
-def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Content:
+def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
     """Return what a database holds, as its backup was proved where every page is the same.
 
     It is read as well where the manifest's digests do not belong together, because the manifest was edited then.
@@ -53,7 +59,7 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
         sqlite3.Error: It is missing, or no database.
     """
     both_exist = path.is_file() and (folder / copy.copy).is_file()
-    if both_exist and not has_wal(path) and same_pages(path, folder / copy.copy, copy.sha256):
+    if both_exist and not has_wal_frames(path) and pages_equal(path, folder / copy.copy, copy.sha256):
         proved = _as_proved(copy)
         with looking(path, limits) as con:
             if digest_database(read(con), proved.tables, marks(con)) == proved.digest:
@@ -61,14 +67,14 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
     return read_contents(path, limits)
 
 
-def _as_proved(copy: DatabaseCopy) -> Content:
+def _as_proved(copy: DatabaseCopy) -> Contents:
     tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
-    return Content(copy.digest, tables)
+    return Contents(copy.digest, tables)
 
 
 def reloaded(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> RowDifferences:
     """Return in which rows the SQL dump of a backup set differs from the copy that it was made of."""
-    return unless_broken(partial(_reloaded, copy, folder, limits))
+    return differences_or_note(partial(_reloaded, copy, folder, limits))
 
 
 def _reloaded(copy: DatabaseCopy, folder: Path, limits: Limits | None) -> RowDifferences:
@@ -79,6 +85,6 @@ def _reloaded(copy: DatabaseCopy, folder: Path, limits: Limits | None) -> RowDif
             con.execute("PRAGMA synchronous=OFF")
             with dump.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
                 load_dump(con, lines)
-            return databases_or_error(folder / copy.copy, con, limits)
+            return compare_databases_or_raise(folder / copy.copy, con, limits)
         finally:
             con.close()

@@ -12,7 +12,7 @@ from sqlite_consolidate.atomic_files import make_private_folder, sync_folder
 from sqlite_consolidate.engine.backup.copies import settle
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.content.worker import Aside
+from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal
@@ -245,7 +245,9 @@ def _same_bytes(database: Path, known: Known, limits: Limits) -> bool:
     """Whether its files are, to the byte, those that were read; asked while nobody else can write to them."""
     if not known.bytes:
         return False
-    with Aside("bytes", database, limits=limits) as look:  # not in this process: to close the file would drop the lock
+    with ReadWorker(
+        "bytes", database, limits=limits
+    ) as look:  # not in this process: to close the file would drop the lock
         return tuple(look.result()) == known.bytes
 
 

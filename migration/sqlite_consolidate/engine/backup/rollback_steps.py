@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.observation import Observation, equal, explained
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -72,7 +72,7 @@ def restored_observations(
     seen = [
         explained(
             equal(copy.file, copy.digest, proved.get(copy.file) or digest_or_reason(root / copy.file, look)),
-            partial(databases, folder / copy.copy, root / copy.file, limits),
+            partial(compare_databases, folder / copy.copy, root / copy.file, limits),
         )
         for copy in sealed.databases
     ]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.restore import take_back
 from sqlite_consolidate.engine.backup.target_objects import object_changes, objects_of
-from sqlite_consolidate.engine.content.contents import bytes_of, read_contents
-from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS
+from sqlite_consolidate.engine.content.contents import file_digests, read_contents
+from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
 from sqlite_consolidate.problem import ProblemError
@@ -76,7 +76,7 @@ def look_at(
 
 
 def _bytes(target: Path) -> tuple[str, ...]:
-    return tuple(bytes_of(target)) if target.stat().st_size >= WORTH_A_PROCESS else ()
+    return tuple(file_digests(target)) if target.stat().st_size >= PARALLEL_MIN_BYTES else ()
 
 
 def _read(target: Path, con: sqlite3.Connection, run: str, committed: Mapping[str, str]) -> Standing:

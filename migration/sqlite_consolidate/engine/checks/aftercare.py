@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup.target_objects import object_changes, obje
 from sqlite_consolidate.engine.checks.open_files import locked
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
-from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite import integrity as sqlite_checks
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.errors import is_in_use
@@ -126,7 +126,7 @@ def archives_unchanged(
         copy = sealed.database(file)
         compared = equal(archived, copy.digest if copy else "in the manifest", digest_or_reason(root / archived, look))
         if copy and folder:
-            compared = explained(compared, partial(databases, folder / copy.copy, root / archived, limits))
+            compared = explained(compared, partial(compare_databases, folder / copy.copy, root / archived, limits))
         seen.append(compared)
     return seen or [not_required("archives", "this consolidation archived nothing")]
 

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, Shape, compare_rows, digest_of, shape_of
+from sqlite_consolidate.engine.content.row_comparison import (
+    Comparison,
+    Rows,
+    Shape,
+    compare_rows,
+    digest_values,
+    row_shape,
+)
 from sqlite_consolidate.engine.sqlite.schema import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.row_differences import Kind, RowDifferences
@@ -109,7 +116,7 @@ def _comparison(
         expected.append(Rows(original, query, mapping.map.on_conflict if len(parties) > 1 else "refuse"))
     query = first.projection().within(table).select_target([*(c.target for c in columns), *_rowid(table, "t")])
     observed = Rows(target, query)
-    shape = shape_of(table.name, [column.name for column in columns], keys_of(first.into))
+    shape = row_shape(table.name, [column.name for column in columns], keys_of(first.into))
     return compare_rows(shape, expected, observed, pairs=_LOOKED_AT)
 
 
@@ -171,9 +178,9 @@ def _in_place(original: sqlite3.Connection, mapping: TableMapping, con: sqlite3.
     if rows.rowid is None:
         return 0
     columns = [rows.rowid, *rows.columns]
-    before = (digest_of(row) for row in Rows(original, rows.select(column.source for column in columns)))
+    before = (digest_values(row) for row in Rows(original, rows.select(column.source for column in columns)))
     now = Rows(con, rows.select_target(column.target for column in columns))
-    return len(set(before).intersection(digest_of(row) for row in now))
+    return len(set(before).intersection(digest_values(row) for row in now))
 
 
 def _rowid(table: Table, alias: str) -> list[str]:
@@ -189,7 +196,9 @@ def _where(
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]:
     """Say in which columns rows differ before and after, and whether two have changed places or one its type."""
     places = range(len(columns))
-    differing = [at for at in places if any(digest_of((was[at],)) != digest_of((now[at],)) for was, now in both)]
+    differing = [
+        at for at in places if any(digest_values((was[at],)) != digest_values((now[at],)) for was, now in both)
+    ]
     swapped = [
         (one, other)
         for one, other in combinations(differing, 2)

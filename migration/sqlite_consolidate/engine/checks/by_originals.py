@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.backup.snapshot import snapshot
 from sqlite_consolidate.engine.checks.arrivals import Arrival, arrivals_in
 from sqlite_consolidate.engine.checks.compare import Compared
 from sqlite_consolidate.engine.checks.preflight import survey
-from sqlite_consolidate.engine.content.inspection import unreadable
+from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import looking, open_existing
 from sqlite_consolidate.engine.sqlite.errors import code_of
@@ -189,7 +189,7 @@ def damage_of(target: str, error: sqlite3.Error) -> Problem:
     if code_of(error) == sqlite3.SQLITE_NOTADB:
         todo = "Name the workspace of the consolidation: --workspace DIR"
         return Problem("not-a-database", target, "is not a database (or it is encrypted).", todo)
-    return replace(unreadable(target, error), criterion="")
+    return replace(read_problem(target, error), criterion="")
 
 
 def _replaces(mapping: TableMapping) -> bool:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.table_differences import (
     NOT_AVAILABLE,
     Side,
-    differences_between,
-    side_of,
-    unavailable,
-    unless_broken,
+    compare_sides,
+    differences_or_note,
+    rows_unavailable,
+    table_side,
 )
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.connections import looking
@@ -59,11 +59,11 @@ class RowsBefore:
             con: Connection to the target; only read from.
             name: The table.
         """
-        return unless_broken(partial(self._table_in, con, name))
+        return differences_or_note(partial(self._table_in, con, name))
 
     def table_of(self, target: Path, name: str) -> RowDifferences:
         """Return the same of a target that is opened for this, in one state of it."""
-        return unless_broken(partial(self._table_of, target, name))
+        return differences_or_note(partial(self._table_of, target, name))
 
     def _table_of(self, target: Path, name: str) -> RowDifferences:
         with looking(target, self.limits) as con:
@@ -78,9 +78,9 @@ class RowsBefore:
             before = self._before(name, opened)
             mappings = self._mappings(now, opened, is_new=before is None)
             counts = mappings[0][1].rowid_counts if mappings else now.counts_rowid
-            expected = [side_of(*before, counts=counts)] if before else []
+            expected = [table_side(*before, counts=counts)] if before else []
             expected += [Side(source, mapping.projection(), mapping.map.on_conflict) for source, mapping in mappings]
-            return differences_between(name, expected, side_of(con, now, counts=counts))
+            return compare_sides(name, expected, table_side(con, now, counts=counts))
 
     def _before(self, name: str, opened: ExitStack) -> tuple[sqlite3.Connection, Table] | None:
         """Return the table that the target had before the run, and a connection to its backup; None if it had none."""
@@ -104,10 +104,10 @@ class RowsBefore:
             for table_map in maps:
                 table = schema.table(table_map.name)
                 if table is None:
-                    raise unavailable(source.file, f"its backup has no table {table_map.name}.")
+                    raise rows_unavailable(source.file, f"its backup has no table {table_map.name}.")
                 mapping, problems = match_columns(source, table_map, table, into, new=is_new)
                 if problems:
-                    raise unavailable(mapping.subject, f"its rows do not fit {into.name} as it is now.")
+                    raise rows_unavailable(mapping.subject, f"its rows do not fit {into.name} as it is now.")
                 mappings.append((con, mapping))
         return mappings
 
@@ -118,5 +118,5 @@ class RowsBefore:
         places += [self.root / archive] if archive else []
         path = next((place for place in places if place.is_file()), None)
         if path is None:
-            raise unavailable(file, NOT_AVAILABLE)
+            raise rows_unavailable(file, NOT_AVAILABLE)
         return opened.enter_context(looking(path, self.limits))

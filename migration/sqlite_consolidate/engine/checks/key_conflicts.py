@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlite_consolidate.engine.content.digest import TableDigest
-from sqlite_consolidate.engine.content.literals import shown
+from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
 from sqlite_consolidate.engine.sqlite.schema import computed_keys, keys_of
@@ -193,7 +193,7 @@ def _select_key(number: int, projection: Projection, key: Key) -> str:
 
 def _values(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
     """Return a sentence with the first of the keys, for an operator who asks for values."""
-    keys = [", ".join(shown(column, value) for (column, _), value in zip(key, row, strict=True)) for row in rows]
+    keys = [", ".join(format_value(column, value) for (column, _), value in zip(key, row, strict=True)) for row in rows]
     if count == 1:
         return f"The key is {keys[0]}."
     return f"The {'keys are' if len(keys) == count else 'first keys are'} {'; '.join(keys)}."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.conversions import value_problems
 from sqlite_consolidate.engine.checks.disk_space import room
 from sqlite_consolidate.engine.checks.key_conflicts import collisions
-from sqlite_consolidate.engine.content.inspection import Facts, facts_of, unreadable
+from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.staging import MAX_DIRECT_SOURCES, StagingDatabase
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from contextlib import ExitStack
 
-    from sqlite_consolidate.engine.content.inspection import Facts
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.sqlite.limits import Deadline
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
@@ -127,7 +127,7 @@ def _read_databases(
 ) -> None:
     """Read target and sources, each even if another cannot be read."""
     if plan.target not in skip and (root / plan.target).exists():
-        found.target = _read(found, facts_of("target", plan.target, root, guards, plan.deadline, limits))
+        found.target = _read(found, inspect_database("target", plan.target, root, guards, plan.deadline, limits))
     there = present(plan, root)
     for source in plan.in_order:
         if source.file in skip:
@@ -135,7 +135,7 @@ def _read_databases(
         if source not in there:
             text = "absent, and optional in the plan; nothing is moved from it."
             found.findings.append(Finding.of("source-absent", source.file, text))
-        elif facts := _read(found, facts_of(source.name, source.file, root, guards, plan.deadline, limits)):
+        elif facts := _read(found, inspect_database(source.name, source.file, root, guards, plan.deadline, limits)):
             found.sources[source.name] = facts
 
 
@@ -164,7 +164,7 @@ def _in_proportion(plan: Plan, found: InspectedDatabases, deadline: Deadline) ->
         found.problems += error.problems
 
 
-def _read(found: InspectedDatabases, facts: Facts | FileProblem) -> Facts | None:
+def _read(found: InspectedDatabases, facts: InspectedDatabase | FileProblem) -> InspectedDatabase | None:
     if isinstance(facts, FileProblem):
         found.add(facts)
         return None
@@ -210,7 +210,7 @@ def _foretell(plan: Plan, found: InspectedDatabases, tables: list[Mapped], limit
             builder.add_table(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
             foretold.append((source, at, table))
         except sqlite3.Error as error:
-            found.problems.append(unreadable(f"{source.file}:{table_map.name}", error))
+            found.problems.append(read_problem(f"{source.file}:{table_map.name}", error))
     for required in plan.tables:
         builder.require_table(required.name, required.create)
     for source in plan.in_order:
@@ -296,7 +296,7 @@ def _look_for_collisions(plan: Plan, root: Path, found: InspectedDatabases, limi
             found.problems += collisions(into, mappings, key_sources, limits)
         except sqlite3.Error as error:
             subject = ", ".join(mapping.subject for mapping in mappings)
-            found.problems.append(unreadable(subject, error))
+            found.problems.append(read_problem(subject, error))
 
 
 def _read_from(root: Path, found: InspectedDatabases, mapping: TableMapping) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_table, digest_tables
 from sqlite_consolidate.engine.content.dump import load_dump
-from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS, Aside
+from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import limits_of, looking, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.engine.sqlite.schema import Schema, marks, read
@@ -28,7 +28,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-def digest_file_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest]:
+def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schema) -> dict[str, TableDigest]:
     """Digest every table that holds a user's rows, by name; a large file in half of the time.
 
     Args:
@@ -39,27 +39,29 @@ def digest_file_tables(path: Path, con: sqlite3.Connection, schema: Schema) -> d
     Raises:
         sqlite3.Error: It is damaged, or locked.
     """
-    if path.stat().st_size < WORTH_A_PROCESS or pragma(con, "journal_mode") == "wal":
+    if path.stat().st_size < PARALLEL_MIN_BYTES or pragma(con, "journal_mode") == "wal":
         return digest_tables(con, schema)
     con.execute("BEGIN")
     try:
         con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on nobody can commit to it
-        with Aside("lower halves", path, limits=limits_of(con)) as other:
-            upper = {table.name: digest_table(con, table, where=_half(con, table, ">")) for table in schema.movable}
+        with ReadWorker("lower halves", path, limits=limits_of(con)) as other:
+            upper = {
+                table.name: digest_table(con, table, where=_half_condition(con, table, ">")) for table in schema.movable
+            }
             lower = other.result()
     finally:
         con.execute("ROLLBACK")
     return {name: digest + TableDigest(*lower.get(name, (0, 0))) for name, digest in upper.items()}
 
 
-def lower_halves(con: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+def digest_lower_halves(con: sqlite3.Connection) -> dict[str, tuple[int, int]]:
     """Digest the lower half of each table that is divided: name to its rows, and the sum of their hashes."""
-    halves = {table: _half(con, table, "<=") for table in read(con).movable}
+    halves = {table: _half_condition(con, table, "<=") for table in read(con).movable}
     digests = {table.name: digest_table(con, table, where=where) for table, where in halves.items() if where}
     return {name: (digest.rows, digest.total) for name, digest in digests.items()}
 
 
-def _half(con: sqlite3.Connection, table: Table, side: str) -> str:
+def _half_condition(con: sqlite3.Connection, table: Table, side: str) -> str:
     """SQL: the rows on one side of the middle; empty for a table that is not divided."""
     if table.kind != "table" or not table.rowid:
         return ""
@@ -70,7 +72,7 @@ def _half(con: sqlite3.Connection, table: Table, side: str) -> str:
 
 _CHUNK = 1 << 20
 _HEADER_BYTES = 100
-_UNLIKE = ((18, 20), (24, 28), (40, 44), (92, 100))
+_VOLATILE_FIELDS = ((18, 20), (24, 28), (40, 44), (92, 100))
 """Of the header: journal mode, change counters, schema cookie, and who wrote last (https://sqlite.org/fileformat.html).
 
 A backup differs from its original in these, and no row, no statement and no mark is in them.
@@ -78,7 +80,7 @@ A backup differs from its original in these, and no row, no statement and no mar
 
 
 @dataclass(frozen=True)
-class Content:
+class Contents:
     """What a database holds: its content digest, and that of each table that holds a user's rows."""
 
     digest: str
@@ -91,7 +93,7 @@ def read_contents(
     *,
     schema: Schema | None = None,
     file: Path | None = None,
-) -> Content:
+) -> Contents:
     """Read all that is in a database.
 
     Args:
@@ -108,11 +110,11 @@ def read_contents(
         with looking(database, limits) as con:
             return read_contents(con, file=database)
     schema = schema or read(database)
-    tables = digest_file_tables(file, database, schema) if file else digest_tables(database, schema)
-    return Content(digest_database(schema, tables, marks(database)), tables)
+    tables = digest_tables_in_parallel(file, database, schema) if file else digest_tables(database, schema)
+    return Contents(digest_database(schema, tables, marks(database)), tables)
 
 
-def digest_or_reason(path: Path, reader: Callable[[Path], Content] = read_contents) -> str:
+def digest_or_reason(path: Path, reader: Callable[[Path], Contents] = read_contents) -> str:
     """Return the content digest of a database file, or in words why it has none.
 
     Args:
@@ -127,7 +129,7 @@ def digest_or_reason(path: Path, reader: Callable[[Path], Content] = read_conten
         return f"cannot be read ({error})"
 
 
-def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[str] | None = None) -> Content:
+def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[str] | None = None) -> Contents:
     """Load a dump into a scratch database beside it, and return what that holds. The scratch is gone afterwards.
 
     Args:
@@ -154,31 +156,31 @@ def load_contents(dump: Path, limits: Limits | None = None, *, lines: Iterable[s
 
 
 @dataclass
-class Reader:
+class ContentsCache:
     """Reads a database file through a new connection; once more only when its bytes are others.
 
     Only for files that no connection of this process has open: their bytes are read as well.
     """
 
     limits: Limits = field(default_factory=Limits)
-    _known: dict[Path, tuple[list[str], Content]] = field(default_factory=dict)
+    _known: dict[Path, tuple[list[str], Contents]] = field(default_factory=dict)
 
-    def content(self, path: Path) -> Content:
+    def content(self, path: Path) -> Contents:
         """Return what is in the file now.
 
         Raises:
             sqlite3.Error: It is no database, or locked.
         """
-        before = bytes_of(path)
+        before = file_digests(path)
         if path in self._known and self._known[path][0] == before:
             return self._known[path][1]
         found = read_contents(path, self.limits)
-        if bytes_of(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
+        if file_digests(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
             self._known[path] = before, found
         return found
 
 
-def same_pages(path: Path, copy: Path, sha256: str = "") -> bool:
+def pages_equal(path: Path, copy: Path, sha256: str = "") -> bool:
     """Tell whether two database files hold the same, page by page; without opening them as databases.
 
     False says only that their contents have to be read: pages may lie in another order.
@@ -191,48 +193,48 @@ def same_pages(path: Path, copy: Path, sha256: str = "") -> bool:
     seen = hashlib.sha256()
     with path.open("rb") as one, copy.open("rb") as other:
         there = other.read(_HEADER_BYTES)
-        if _likened(one.read(_HEADER_BYTES)) != _likened(there):
+        if _without_volatile_fields(one.read(_HEADER_BYTES)) != _without_volatile_fields(there):
             return False
         seen.update(there)
         while there := other.read(_CHUNK):
             seen.update(there)
             if one.read(_CHUNK) != there:
                 return False
-        return not _more(one) and sha256 in ("", seen.hexdigest())
+        return not _has_more(one) and sha256 in ("", seen.hexdigest())
 
 
-def has_wal(path: Path) -> bool:
+def has_wal_frames(path: Path) -> bool:
     """Tell whether a ``-wal`` with something in it lies beside the file: then its own bytes are not all it holds."""
     wal = beside(path, WAL)
     return wal.exists() and wal.stat().st_size > 0
 
 
-def _likened(header: bytes) -> bytes:
+def _without_volatile_fields(header: bytes) -> bytes:
     likened = bytearray(header)
-    for start, end in _UNLIKE:
+    for start, end in _VOLATILE_FIELDS:
         likened[start:end] = bytes(end - start)
     return bytes(likened)
 
 
-def _more(file: BinaryIO) -> bool:
+def _has_more(file: BinaryIO) -> bool:
     return bool(file.read(1))
 
 
-def bytes_of(path: Path) -> list[str]:
+def file_digests(path: Path) -> list[str]:
     """Digest all files of a database; two equal answers say that nothing was written between them.
 
     Args:
         path: A database that this process has not open.
     """
     files = [path, *(beside(path, suffix) for suffix in WITH_CONTENT)]
-    return [part for file in files for part in (_in_two(file) if file.exists() else [""])]
+    return [part for file in files for part in (_digest_halves(file) if file.exists() else [""])]
 
 
-def _in_two(file: Path) -> list[str]:
+def _digest_halves(file: Path) -> list[str]:
     """Digest the halves of a file, of a large one at the same time: hashlib lets other threads run meanwhile."""
     size = file.stat().st_size
     halves = (0, size // 2), (size // 2, size)
-    if size < WORTH_A_PROCESS:
+    if size < PARALLEL_MIN_BYTES:
         return [_digest_part(file, half) for half in halves]
     from concurrent.futures import ThreadPoolExecutor
 

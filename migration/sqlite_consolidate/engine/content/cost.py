@@ -29,26 +29,28 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-_FEW = 2  # so many cannot multiply: what the third makes of the second is the second times the first
+_MAX_LINEAR_COUNT = 2  # so many cannot multiply: what the third makes of the second is the second times the first
 # Built-in functions whose time and result are no more than in proportion to what they get.
-_LINEAR = frozenset(
+_LINEAR_FUNCTIONS = frozenset(
     {"abs", "coalesce", "date", "datetime", "ifnull", "iif", "json_valid", "julianday", "length", "lower", "max", "min"}
     | {"nullif", "octet_length", "round", "sign", "time", "typeof", "unicode", "unixepoch", "upper"}
 )
 
 
-def is_foreseeable(con: sqlite3.Connection) -> bool:
+def has_linear_cost(con: sqlite3.Connection) -> bool:
     """Tell whether reading, checking and copying the database of ``con`` costs what its rows cost, and little more.
 
     Only statements of its schema are looked at, as text and by SQLite's own compiler in memory; False where in doubt.
     """
     objects = con.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM main.sqlite_schema").fetchall()
     read = [keywords(sql) for kind, *_, sql in objects if kind in ("view", "trigger")]
-    if sum(kind == "view" for kind, *_ in objects) > _FEW or any(re.search(r"\bwith\b", words) for words in read):
+    if sum(kind == "view" for kind, *_ in objects) > _MAX_LINEAR_COUNT or any(
+        re.search(r"\bwith\b", words) for words in read
+    ):
         return False
     tables, indexes = ([one for one in objects if one[0] == kind] for kind in ("table", "index"))
     computing = {table for _, _, table, sql in (*tables, *indexes) if _may_compute(keywords(sql))}
-    return _calls_little(
+    return _calls_only_linear_functions(
         [sql for _, _, table, sql in (*tables, *indexes) if sql and table in computing], limits_of(con)
     )
 
@@ -60,7 +62,7 @@ def _may_compute(words: str) -> bool:
     return bool(re.search(r"\b(?:check|as)\b", words)) and not words.startswith("create virtual")
 
 
-def _calls_little(statements: list[str], limits: Limits) -> bool:
+def _calls_only_linear_functions(statements: list[str], limits: Limits) -> bool:
     """Whether the expressions in statements that make tables and indexes call nothing but what is linear."""
     called: set[str | None] = set()
 
@@ -69,7 +71,9 @@ def _calls_little(statements: list[str], limits: Limits) -> bool:
             called.add(function)
         return sqlite3.SQLITE_OK
 
-    if any("||" in (words := keywords(sql)) or len(re.findall(r"\bas\b", words)) > _FEW for sql in statements):
+    if any(
+        "||" in (words := keywords(sql)) or len(re.findall(r"\bas\b", words)) > _MAX_LINEAR_COUNT for sql in statements
+    ):
         return False
     con = open_memory(limits)
     try:
@@ -80,16 +84,19 @@ def _calls_little(statements: list[str], limits: Limits) -> bool:
         return False
     finally:
         con.close()
-    return called <= _LINEAR
+    return called <= _LINEAR_FUNCTIONS
 
 
-_ALL, _SHOWN = 2_147_483_647, 5  # lines of integrity_check: it would look no further than it may say
-_LAST_WORDS = 0.2  # seconds before the deadline, to say where it was
-_HEAP, _HEAP_A_BYTE = 512_000_000, 4  # bytes of memory that SQLite gets; a value and copies of it fit in
-_COMPUTED, _COMPUTED_A_BYTE = 100_000_000, 10  # bytes of all values that a table's generated columns may have
+_ALL_LINES, _MAX_LINES = 2_147_483_647, 5  # lines of integrity_check: it would look no further than it may say
+_REPORT_SECONDS = 0.2  # seconds before the deadline, to say where it was
+_HEAP_BYTES, _HEAP_BYTES_PER_BYTE = 512_000_000, 4  # bytes of memory that SQLite gets; a value and copies of it fit in
+_GENERATED_BYTES, _GENERATED_BYTES_PER_BYTE = (
+    100_000_000,
+    10,
+)  # bytes of all values that a table's generated columns may have
 
 
-def examine(path: Path, until: float) -> dict[str, object]:
+def examine_database(path: Path, until: float) -> dict[str, object]:
     """Read, compile and evaluate everything in a database, and say what came of it.
 
     Args:
@@ -105,11 +112,11 @@ def examine(path: Path, until: float) -> dict[str, object]:
     """
     limits = Limits()  # without a deadline: the timer ends this process, also inside of one instruction
     if not math.isinf(until):
-        timer = threading.Timer(until - _LAST_WORDS - time.monotonic(), _give_up, (limits,))
+        timer = threading.Timer(until - _REPORT_SECONDS - time.monotonic(), _report_timeout, (limits,))
         timer.daemon = True
         timer.start()
     size = size_with_sidecars(path)
-    heap = _HEAP + _HEAP_A_BYTE * size
+    heap = _HEAP_BYTES + _HEAP_BYTES_PER_BYTE * size
     try:
         # Through a connection that cannot write SQLite leaves CHECKs out: this one could, and may not.
         with contextlib.closing(open_existing(path, limits)) as con:
@@ -117,14 +124,18 @@ def examine(path: Path, until: float) -> dict[str, object]:
             con.execute(f"PRAGMA hard_heap_limit={heap}")
             _compile_views(con)
             schema = read(con)
-            _compile_others(con, schema)
+            _compile_triggers_and_tables(con, schema)
             lines = _damage(con)
-            return {"damage": lines} if lines else _computed(con, schema, _COMPUTED + _COMPUTED_A_BYTE * size)
+            return (
+                {"damage": lines}
+                if lines
+                else _check_generated_columns(con, schema, _GENERATED_BYTES + _GENERATED_BYTES_PER_BYTE * size)
+            )
     except MemoryError:
         return {"excess": f"takes more than {heap // 1_000_000} MB of memory to read, at {limits.deadline.step}."}
 
 
-def _give_up(limits: Limits) -> None:
+def _report_timeout(limits: Limits) -> None:
     """Answer for the other thread, which does not come back from SQLite."""
     os.write(1, json.dumps({"said": {"late": limits.deadline.step}}).encode())
     os._exit(0)
@@ -133,9 +144,9 @@ def _give_up(limits: Limits) -> None:
 def _damage(con: sqlite3.Connection) -> list[str]:
     """Return what integrity_check finds wrong, after it has seen every row; rows may be older than their CHECK."""
     limits_of(con).deadline.at("integrity_check")
-    lines = (str(row[0]) for row in con.execute(f"PRAGMA integrity_check({_ALL})"))
+    lines = (str(row[0]) for row in con.execute(f"PRAGMA integrity_check({_ALL_LINES})"))
     damage = (line for line in lines if line != "ok" and not line.startswith("CHECK constraint failed in "))
-    return list(itertools.islice(damage, _SHOWN))
+    return list(itertools.islice(damage, _MAX_LINES))
 
 
 def _compile_views(con: sqlite3.Connection) -> None:
@@ -147,7 +158,7 @@ def _compile_views(con: sqlite3.Connection) -> None:
             con.execute(f"EXPLAIN SELECT * FROM main.{quoted(view)}")
 
 
-def _compile_others(con: sqlite3.Connection, schema: Schema) -> None:
+def _compile_triggers_and_tables(con: sqlite3.Connection, schema: Schema) -> None:
     """Let SQLite compile each trigger, and make each table and index once more in memory."""
     limits = limits_of(con)
     memory = open_memory(limits)
@@ -163,7 +174,7 @@ def _compile_others(con: sqlite3.Connection, schema: Schema) -> None:
         memory.close()
 
 
-def _computed(con: sqlite3.Connection, schema: Schema, most: int) -> dict[str, object]:
+def _check_generated_columns(con: sqlite3.Connection, schema: Schema, most: int) -> dict[str, object]:
     """Evaluate every generated column of every row."""
     for table in schema.movable:
         names = [quoted(column.name) for column in table.columns if column.generated]

@@ -53,8 +53,8 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
         out.write(f"PRAGMA encoding='{encoding}';\nPRAGMA foreign_keys=OFF;\nPRAGMA ignore_check_constraints=ON;\n")
         out.write("BEGIN;\n")
         for table in schema.movable:
-            out.write(_ended(table.sql))
-            for holder in _holders(schema, table):
+            out.write(_terminated(table.sql))
+            for holder in _content_tables(schema, table):
                 if holder is not table:
                     out.write(f"DELETE FROM {quoted(holder.name)};\n")
                 _write_rows(con, holder, encoding, out)
@@ -109,7 +109,7 @@ def _literals(row: tuple[Any, ...]) -> list[str]:
     ]
 
 
-def _wide(value: Any, encoding: str) -> str:
+def _wide_literal(value: Any, encoding: str) -> str:
     """Write one value that was read as ``_WIDE``: bytes are a text's, and a text is a blob's literal."""
     if isinstance(value, str):
         return value
@@ -129,7 +129,7 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
     wide, progress = encoding != "UTF-8", limits_of(con).progress
     read_as = ", ".join(_WIDE.format(quoted(name)) for name in names) if wide else listed(names)
     for row in con.execute(f"SELECT {read_as} FROM {quoted(table.name)} NOT INDEXED"):
-        batch.append(f"({','.join([_wide(value, encoding) for value in row] if wide else _literals(row))})")
+        batch.append(f"({','.join([_wide_literal(value, encoding) for value in row] if wide else _literals(row))})")
         size += len(batch[-1])
         if len(batch) >= _BATCH_ROWS or size >= _BATCH_CHARS:
             progress.counted += len(batch)
@@ -139,7 +139,7 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
         out.write(f"{head}{','.join(batch)};\n")
 
 
-def _holders(schema: Schema, table: Table) -> list[Table]:
+def _content_tables(schema: Schema, table: Table) -> list[Table]:
     """Return the tables through which the rows of ``table`` are read and written: as a rule itself.
 
     A full-text table without a ``_content`` of its own cannot give back what it has indexed: its inner tables can.
@@ -159,7 +159,7 @@ def _holders(schema: Schema, table: Table) -> list[Table]:
     return inner if indexes_only else [table]
 
 
-def _ended(sql: str) -> str:
+def _terminated(sql: str) -> str:
     """Return a statement of the schema with its semicolon; SQLite keeps a comment at its end, even an open one."""
     tries = (f"{sql};\n", f"{sql}\n;\n", f"{sql}*/;\n")
     return next((text for text in tries if _is_complete(text)), tries[0])
@@ -180,5 +180,5 @@ def _write_late_objects(schema: Schema, out: TextIO) -> None:
     for table in schema.movable:
         for index in table.indexes:
             if index.sql:
-                out.write(_ended(index.sql))
-    out.writelines(_ended(named.sql) for named in (*schema.views, *schema.triggers))
+                out.write(_terminated(index.sql))
+    out.writelines(_terminated(named.sql) for named in (*schema.views, *schema.triggers))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.content.cost import is_foreseeable
-from sqlite_consolidate.engine.content.worker import WORTH_A_PROCESS, Aside
+from sqlite_consolidate.engine.content.cost import has_linear_cost
+from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_kind
 from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.sqlite.integrity import damage, orphans
@@ -27,7 +27,7 @@ else:
 
 
 @dataclass(frozen=True)
-class Facts:
+class InspectedDatabase:
     """One live database as it was found; its guard keeps it so.
 
     Attributes:
@@ -55,9 +55,9 @@ class Facts:
         return {name: digest.rows for name, digest in self.digests.items()}
 
 
-def facts_of(
+def inspect_database(
     name: str, file: str, root: Path, guards: ExitStack, seconds: float, limits: Limits | None = None
-) -> Facts | FileProblem:
+) -> InspectedDatabase | FileProblem:
     """Read one live database, keeping writers out from now on; or say why that cannot be.
 
     Args:
@@ -78,42 +78,42 @@ def facts_of(
         with limits.deadline.within(seconds_for(size_with_sidecars(path), seconds), file):
             guard = Guard(path, limits)
             guards.callback(guard.release)
-            return _read(name, file, guard)
+            return _check_and_read(name, file, guard)
     except ProblemError as error:
         first = error.problems[0]
         problem = replace(first, subject=file, criterion=first.criterion or "no-other-process")
         return FileProblem(file, problem, error)
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
-        return FileProblem(file, unreadable(file, error), error)
+        return FileProblem(file, read_problem(file, error), error)
 
 
-def _read(name: str, file: str, guard: Guard) -> Facts | FileProblem:
+def _check_and_read(name: str, file: str, guard: Guard) -> InspectedDatabase | FileProblem:
     """Check and read a database: one after the other, or a large one in two processes at the same time.
 
     One whose schema may make much of little is not read here before a process that can be ended has done so.
     """
-    if not is_foreseeable(guard.reader):
-        return _corrupt(file, examined(guard.path, guard.limits)) or _facts(name, file, guard)
-    if size_with_sidecars(guard.path) < WORTH_A_PROCESS:
-        return _corrupt(file, damage(guard.reader)) or _facts(name, file, guard)
-    with Aside("integrity", guard.path, limits=guard.limits) as check:
+    if not has_linear_cost(guard.reader):
+        return _damage_problem(file, examine_in_worker(guard.path, guard.limits)) or _read_database(name, file, guard)
+    if size_with_sidecars(guard.path) < PARALLEL_MIN_BYTES:
+        return _damage_problem(file, damage(guard.reader)) or _read_database(name, file, guard)
+    with ReadWorker("integrity", guard.path, limits=guard.limits) as check:
         try:
-            found = _facts(name, file, guard)
+            found = _read_database(name, file, guard)
         except (sqlite3.Error, UnicodeDecodeError):
-            if problem := _corrupt(file, check.result()):
+            if problem := _damage_problem(file, check.result()):
                 return problem
             raise
-        return _corrupt(file, check.result()) or found
+        return _damage_problem(file, check.result()) or found
 
 
-def examined(path: Path, limits: Limits) -> list[str]:
+def examine_in_worker(path: Path, limits: Limits) -> list[str]:
     """Return what integrity_check says in a second process that has evaluated whatever the database computes.
 
     Raises:
         ProblemError: It takes more memory than its size allows.
         sqlite3.Error: It took longer than the deadline leaves; or it cannot be read.
     """
-    with Aside("examine", path, limits.deadline.until, limits=limits) as examining:
+    with ReadWorker("examine", path, limits.deadline.until, limits=limits) as examining:
         said = examining.result()
     if "late" in said:
         limits.deadline.ended(said["late"])
@@ -122,7 +122,7 @@ def examined(path: Path, limits: Limits) -> list[str]:
     return [str(line) for line in said["damage"]]
 
 
-def _corrupt(file: str, lines: list[str]) -> FileProblem | None:
+def _damage_problem(file: str, lines: list[str]) -> FileProblem | None:
     if not lines:
         return None
     what = f"is corrupt: integrity_check says: {lines[0]}."
@@ -130,11 +130,11 @@ def _corrupt(file: str, lines: list[str]) -> FileProblem | None:
     return FileProblem(file, Problem("damaged", file, what, todo, criterion="integrity-before"))
 
 
-def _facts(name: str, file: str, guard: Guard) -> Facts:
+def _read_database(name: str, file: str, guard: Guard) -> InspectedDatabase:
     con = guard.reader
     schema = read(con)
     content = read_contents(con, schema=schema)
-    return Facts(
+    return InspectedDatabase(
         name=name,
         file=file,
         guard=guard,
@@ -147,7 +147,7 @@ def _facts(name: str, file: str, guard: Guard) -> Facts:
     )
 
 
-def unreadable(file: str, error: Exception) -> Problem:
+def read_problem(file: str, error: Exception) -> Problem:
     """Say in words why SQLite, or the system, could not read a database."""
     if isinstance(error, OSError):
         what = f"cannot be read ({error.strerror})."

@@ -30,7 +30,7 @@ def literal(value: Any, encoding: str = "UTF-8") -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return _real(value)
+        return _real_literal(value)
     if isinstance(value, bytes):
         return f"x'{value.hex()}'"
     return text_literal(value, encoding)
@@ -44,7 +44,7 @@ def text_literal(value: str, encoding: str) -> str:
     return f"CAST(x'{raw.hex()}' AS TEXT)"
 
 
-def _real(value: float) -> str:
+def _real_literal(value: float) -> str:
     if math.isinf(value):
         return "9e999" if value > 0 else "-9e999"
     if value == 0:
@@ -53,12 +53,12 @@ def _real(value: float) -> str:
     digits, _, exponent = text.replace("-", "", 1).partition("e") if value < 0 else text.partition("e")
     fraction = len(digits.partition(".")[2])
     scale = int(exponent or 0) - fraction
-    if _reads_alike(int(digits.replace(".", "")), scale):
+    if _is_read_exactly(int(digits.replace(".", "")), scale):
         return text if exponent or "." in text else f"{text}.0"
-    return _product(value)
+    return _product_literal(value)
 
 
-def _reads_alike(digits: int, scale: int) -> bool:
+def _is_read_exactly(digits: int, scale: int) -> bool:
     """Whether every version of SQLite reads ``digits`` times ten to ``scale`` as the nearest double.
 
     It is one rounded step from exact numbers, so the only danger is to round twice, to 64 bits and then to 53: that
@@ -73,7 +73,7 @@ def _reads_alike(digits: int, scale: int) -> bool:
     return from_half > 1 << longer.bit_length() - _LONG_MANTISSA
 
 
-def _product(value: float) -> str:
+def _product_literal(value: float) -> str:
     """Write a real as an odd integer times powers of two, each factor and each product exact."""
     mantissa, exponent = math.frexp(value)
     whole = int(mantissa * _EXACT_MANTISSA)
@@ -89,7 +89,7 @@ def _product(value: float) -> str:
     return f"({'*'.join(factors)})"
 
 
-_LONGEST = 40  # characters of one value
+_MAX_CHARACTERS = 40  # characters of one value
 
 
 # A guess by name, and on the safe side: a masked order_key costs a look into the database, a shown api_key a leak.
@@ -100,9 +100,9 @@ _SECRET = re.compile(
 )
 
 
-def shown(column: str, value: Any) -> str:
+def format_value(column: str, value: Any) -> str:
     """Return an SQL literal of at most 40 characters, or ``(masked)`` where the column's name sounds like a secret."""
     if _SECRET.search(column):
         return MASKED
     text = one_line(literal(value))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"

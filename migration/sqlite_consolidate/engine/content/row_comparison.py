@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.content.literals import shown
+from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.sqlite.connections import exact_text
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import (
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
-MOST_KEPT = 1_000_000  # expected rows that are kept at a time: about 200 MB
+MAX_KEPT_ROWS = 1_000_000  # expected rows that are kept at a time: about 200 MB
 _MARSHAL_VERSION = 2
 _DIGEST_BYTES = 16
-_MET = b""  # in place of the content of a row whose counterpart was read
+_MATCHED = b""  # in place of the content of a row whose counterpart was read
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Shape:
 
     def identity(self, row: Row) -> bytes:
         """Return the digest of what tells a row from others: its key, or all of it where the key has a NULL."""
-        return (self.claim(row, 0) if self.keys else None) or digest_of(row)
+        return (self.claim(row, 0) if self.keys else None) or digest_values(row)
 
     def claim(self, row: Row, number: int) -> bytes | None:
         """Return the digest of a key of a row, the same for all values that SQLite takes for equal; None: has NULL."""
@@ -71,10 +71,10 @@ class Shape:
             if value is None:
                 return None
             key.append(value if type(value) is int else _comparable(value, collation))
-        return digest_of(tuple(key))
+        return digest_values(tuple(key))
 
 
-def shape_of(table: str, columns: Sequence[str], keys: Sequence[Key]) -> Shape:
+def row_shape(table: str, columns: Sequence[str], keys: Sequence[Key]) -> Shape:
     """Return the shape of rows with some columns, and with those keys of which every column is among them."""
     at = {folded(column): place for place, column in enumerate(columns)}
     whole = [key for key in keys if all(folded(column) in at for column, _ in key)]
@@ -163,7 +163,7 @@ class Comparison:
     def _alone(self, kind: Kind, row: Row, count: int) -> RowDifference:
         key = self._key(row)
         values = list(zip(self.shape.columns, row, strict=False))[self.shape.by_rowid :] if not key else []
-        shows = [(column, shown(column, value)) for column, value in values]
+        shows = [(column, format_value(column, value)) for column, value in values]
         columns = tuple(
             ColumnDifference(column, value, "") if kind is Kind.MISSING else ColumnDifference(column, "", value)
             for column, value in shows
@@ -172,15 +172,17 @@ class Comparison:
 
     def _changed(self, was: Row, now: Row) -> RowDifference:
         columns = tuple(
-            ColumnDifference(column, shown(column, was[at]), shown(column, now[at]))
+            ColumnDifference(column, format_value(column, was[at]), format_value(column, now[at]))
             for at, column in enumerate(self.shape.columns)
-            if digest_of((was[at],)) != digest_of((now[at],))
+            if digest_values((was[at],)) != digest_values((now[at],))
         )
         return RowDifference(Kind.CHANGED, self.shape.table, self._key(was), self._rowid(now), columns)
 
     def _key(self, row: Row) -> tuple[KeyValue, ...]:
         places = self.shape.keys[0] if self.shape.has_key(row) and not self.shape.by_rowid else ()
-        return tuple(KeyValue(self.shape.columns[at], shown(self.shape.columns[at], row[at])) for at, _ in places)
+        return tuple(
+            KeyValue(self.shape.columns[at], format_value(self.shape.columns[at], row[at])) for at, _ in places
+        )
 
     def _rowid(self, row: Row) -> int | None:
         if self.shape.by_rowid:
@@ -189,7 +191,7 @@ class Comparison:
 
 
 def compare_rows(
-    shape: Shape, expected: Sequence[Rows], observed: Rows, *, pairs: int = MOST, kept: int = MOST_KEPT
+    shape: Shape, expected: Sequence[Rows], observed: Rows, *, pairs: int = MOST, kept: int = MAX_KEPT_ROWS
 ) -> Comparison:
     """Compare the rows that were expected with those that are there.
 
@@ -211,8 +213,8 @@ def compare_rows(
         reading = _Part(shape, part, parts)
         reading.expect(expected, kept if part == 0 else -1)
         parts = reading.parts
-        _observe(reading, observed, comparison, pairs)
-        _recall(reading, expected, comparison)
+        _match_observed(reading, observed, comparison, pairs)
+        _read_reported_rows(reading, expected, comparison)
         part += 1
     return comparison
 
@@ -264,7 +266,7 @@ class _Part:
         if identity in self.contents:
             self.again[identity] += 1
         else:
-            self.contents[identity] = digest_of(row)
+            self.contents[identity] = digest_values(row)
             if self.shape.keys and not self.shape.has_key(row):
                 self.keyless.add(identity)
 
@@ -295,7 +297,7 @@ class _Part:
         self.again = Counter({identity: count for identity, count in self.again.items() if self.has(identity)})
 
 
-def _observe(reading: _Part, observed: Rows, comparison: Comparison, pairs: int) -> None:
+def _match_observed(reading: _Part, observed: Rows, comparison: Comparison, pairs: int) -> None:
     """Hold each row that is there against the expected ones of a part."""
     shape, contents, again = reading.shape, reading.contents, reading.again
     width = len(shape.columns)
@@ -321,8 +323,8 @@ def _observe(reading: _Part, observed: Rows, comparison: Comparison, pairs: int)
         if again[identity]:
             again[identity] -= 1
         else:
-            contents[identity] = _MET
-        if content == digest_of(row):
+            contents[identity] = _MATCHED
+        if content == digest_values(row):
             comparison.exact += 1
         else:
             comparison.changed += 1
@@ -331,11 +333,11 @@ def _observe(reading: _Part, observed: Rows, comparison: Comparison, pairs: int)
     comparison.surplus += [(rows[identity], count) for identity, count in surplus.items()]
 
 
-def _recall(reading: _Part, expected: Sequence[Rows], comparison: Comparison) -> None:
+def _read_reported_rows(reading: _Part, expected: Sequence[Rows], comparison: Comparison) -> None:
     """Read the expected rows that are to be named once more: of each only its digests were kept."""
     lacking: dict[bytes, bytes] = {}
     for identity, content in reading.contents.items():
-        if content != _MET:
+        if content != _MATCHED:
             count = 1 + reading.again[identity]
             comparison.missing += count
             comparison.keyless_missing += count if not reading.shape.keys or identity in reading.keyless else 0
@@ -347,16 +349,16 @@ def _recall(reading: _Part, expected: Sequence[Rows], comparison: Comparison) ->
     for read in (read for rows in expected for read in rows):
         row = read[:width]
         identity = reading.shape.identity(row)
-        if lacking.get(identity) == digest_of(row):
+        if lacking.get(identity) == digest_values(row):
             comparison.lacking.append((read, 1 + reading.again[identity]))
             del lacking[identity]
-        elif identity in reading.altered and reading.altered[identity][0] == digest_of(row):
+        elif identity in reading.altered and reading.altered[identity][0] == digest_values(row):
             comparison.pairs.append((row, reading.altered.pop(identity)[1]))
         if not lacking and not reading.altered:
             return
 
 
-def digest_of(values: Row) -> bytes:
+def digest_values(values: Row) -> bytes:
     """Return a short digest that tells values, storage classes and bytes apart."""
     return hashlib.sha256(marshal.dumps(values, _MARSHAL_VERSION)).digest()[:_DIGEST_BYTES]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.projection import Projection
-from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, shape_of
+from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.schema import Table, keys_of, read
 from sqlite_consolidate.engine.sqlite.sql import folded
@@ -58,7 +58,7 @@ class Side:
         return Rows(self.con, self.projection.select(expressions), self.policy)
 
 
-def databases(
+def compare_databases(
     expected: Path | sqlite3.Connection, observed: Path | sqlite3.Connection, limits: Limits | None = None
 ) -> RowDifferences:
     """Return in which rows two databases differ that were to be the same, table by table.
@@ -68,29 +68,31 @@ def databases(
         observed: What was held against it.
         limits: Of what is read.
     """
-    return unless_broken(partial(databases_or_error, expected, observed, limits))
+    return differences_or_note(partial(compare_databases_or_raise, expected, observed, limits))
 
 
-def unless_broken(explain: Callable[[], RowDifferences]) -> RowDifferences:
+def differences_or_note(explain: Callable[[], RowDifferences]) -> RowDifferences:
     """Return what an explanation says; where it fails itself, why: the comparison that failed stands all the same."""
     try:
         return explain()
     except ProblemError as error:
         return RowDifferences(note=" ".join(f"{problem.subject}: {problem.what}" for problem in error.problems))
     except Exception as error:  # noqa: BLE001 -- whatever it is, it must not take the place of what is explained
-        return RowDifferences(note=f"Which rows differ is not known: they could not be compared ({_named(error)}).")
+        return RowDifferences(
+            note=f"Which rows differ is not known: they could not be compared ({_error_name(error)})."
+        )
 
 
-def unavailable(subject: str, what: str) -> ProblemError:
+def rows_unavailable(subject: str, what: str) -> ProblemError:
     """Return the error that says why rows are not there to be compared."""
     hint = "Bring the backup set back as the run left it, and check again."
     return ProblemError(Problem("rows-unavailable", subject, what, hint))
 
 
-def databases_or_error(
+def compare_databases_or_raise(
     expected: Path | sqlite3.Connection, observed: Path | sqlite3.Connection, limits: Limits | None
 ) -> RowDifferences:
-    """Return the same as :func:`databases`, and raise where that says why it could not compare.
+    """Return the same as :func:`compare_databases`, and raise where that says why it could not compare.
 
     Raises:
         ProblemError: A file is missing.
@@ -98,39 +100,39 @@ def databases_or_error(
     """
     with ExitStack() as opened:
         before, now = (_connection(side, opened, limits) for side in (expected, observed))
-        return _between(before, now)
+        return _compare_open_databases(before, now)
 
 
 def _connection(side: Path | sqlite3.Connection, opened: ExitStack, limits: Limits | None) -> sqlite3.Connection:
     if not isinstance(side, Path):
         return side
     if not side.is_file():
-        raise unavailable(side.name, NOT_AVAILABLE)
+        raise rows_unavailable(side.name, NOT_AVAILABLE)
     return opened.enter_context(looking(side, limits))
 
 
-def _between(expected: sqlite3.Connection, observed: sqlite3.Connection) -> RowDifferences:
+def _compare_open_databases(expected: sqlite3.Connection, observed: sqlite3.Connection) -> RowDifferences:
     before, now = read(expected), read(observed)
     found = RowDifferences()
     for was in before.movable:
         table = now.table(was.name)
-        found += _table_between((expected, was), (observed, table)) if table else _no_table(was)
+        found += _compare_tables((expected, was), (observed, table)) if table else _missing_table(was)
     extra = [table.name for table in now.movable if before.table(table.name) is None]
     if extra:
         found += RowDifferences(note=f"There are further tables: {', '.join(extra)}.")
     return found if found.number or found.note else replace(found, note=_SAME_ROWS)
 
 
-def _no_table(table: Table) -> RowDifferences:
+def _missing_table(table: Table) -> RowDifferences:
     return RowDifferences(note=f"Table {table.name} is missing.")
 
 
-def _table_between(before: tuple[sqlite3.Connection, Table], now: tuple[sqlite3.Connection, Table]) -> RowDifferences:
+def _compare_tables(before: tuple[sqlite3.Connection, Table], now: tuple[sqlite3.Connection, Table]) -> RowDifferences:
     counts = before[1].counts_rowid and now[1].counts_rowid
-    return differences_between(before[1].name, [side_of(*before, counts=counts)], side_of(*now, counts=counts), same="")
+    return compare_sides(before[1].name, [table_side(*before, counts=counts)], table_side(*now, counts=counts), same="")
 
 
-def side_of(con: sqlite3.Connection, table: Table, *, counts: bool) -> Side:
+def table_side(con: sqlite3.Connection, table: Table, *, counts: bool) -> Side:
     """Read a table under its own names."""
     return Side(con, Projection.of_table(table, with_rowid=counts))
 
@@ -138,22 +140,20 @@ def side_of(con: sqlite3.Connection, table: Table, *, counts: bool) -> Side:
 _ROWID = "implicit rowid"
 
 
-def differences_between(
-    name: str, expected: Sequence[Side], observed: Side, *, same: str = _OTHER_DIGEST
-) -> RowDifferences:
+def compare_sides(name: str, expected: Sequence[Side], observed: Side, *, same: str = _OTHER_DIGEST) -> RowDifferences:
     """Compare the columns that both sides have; any further ones are named."""
     sides = [{folded(column) for column in side.columns} for side in (*expected, observed)]
     common = [column for column in observed.columns if all(folded(column) in side for side in sides)]
     others = {column for side in sides for column in side} - {folded(column) for column in common}
     keys = [((_ROWID, "BINARY"),)] if _ROWID in common else keys_of(observed.projection.table)
-    shape = shape_of(name, common, keys)
+    shape = row_shape(name, common, keys)
     found = compare_rows(shape, [side.rows(common) for side in expected], observed.rows(common)).differences()
     if others:
         found = replace(found, note=f"Not compared, for not every side has it: {', '.join(sorted(others))} of {name}.")
     return found if found.number or found.note else replace(found, note=same)
 
 
-def _named(error: Exception) -> str:
+def _error_name(error: Exception) -> str:
     """Name an error without its text, which may hold a value or a path."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", "") or type(error).__name__

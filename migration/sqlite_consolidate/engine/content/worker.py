@@ -12,17 +12,17 @@ from sqlite_consolidate.engine.sqlite.errors import coded, interrupted
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.problem import Problem, ProblemError
 
-WORTH_A_PROCESS = 16_000_000
+PARALLEL_MIN_BYTES = 16_000_000
 """Bytes of a database from which on a second process saves more time than it takes to start."""
 
-_LOOK_SECONDS = 0.05
-_BY_OWN_SQLITE = (
+_POLL_SECONDS = 0.05
+_STDLIB_SQLITE_PROGRAM = (
     "import sys; sys.modules['pysqlite3'] = None; "
     "from sqlite_consolidate.engine.content.worker_main import main; main()"
 )
 
 
-class Aside:
+class ReadWorker:
     """A task in a second process, which ends with this one: it watches its standard input, which is closed then.
 
     Use it as a context: whatever happens, the process is gone afterwards. A run has one at a time.
@@ -30,17 +30,21 @@ class Aside:
     Args:
         task: A name that :mod:`sqlite_consolidate.engine.content.worker_main` knows.
         about: Paths, and what else it has to know.
-        by_own_sqlite: By the interpreter's own SQLite, though another may be installed: that sorts in files, where
+        use_stdlib_sqlite: By the interpreter's own SQLite, though another may be installed: that sorts in files, where
             the other would take as much memory as an index has keys.
         limits: End the wait for the result; the second process has none of them.
     """
 
     def __init__(
-        self, task: str, *about: Path | float, by_own_sqlite: bool = False, limits: Limits | None = None
+        self, task: str, *about: Path | float, use_stdlib_sqlite: bool = False, limits: Limits | None = None
     ) -> None:
         self._limits = limits or Limits()
         self._subject = Path(str(about[0])).name if about else task
-        program = ["-c", _BY_OWN_SQLITE] if by_own_sqlite else ["-m", "sqlite_consolidate.engine.content.worker_main"]
+        program = (
+            ["-c", _STDLIB_SQLITE_PROGRAM]
+            if use_stdlib_sqlite
+            else ["-m", "sqlite_consolidate.engine.content.worker_main"]
+        )
         command = [sys.executable, *program, task, *map(str, about)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -68,7 +72,7 @@ class Aside:
             ProblemError: The second process did not come to its end.
         """
         while self._process.poll() is None:
-            if self._limits.interrupted.wait(_LOOK_SECONDS) or self._limits.deadline.passed:
+            if self._limits.interrupted.wait(_POLL_SECONDS) or self._limits.deadline.passed:
                 raise interrupted()
         said = self._process.stdout.read() if self._process.stdout else b""
         try:

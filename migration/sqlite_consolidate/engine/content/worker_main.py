@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.content.contents import bytes_of, load_contents, lower_halves, same_pages
-from sqlite_consolidate.engine.content.cost import examine
+from sqlite_consolidate.engine.content.contents import digest_lower_halves, file_digests, load_contents, pages_equal
+from sqlite_consolidate.engine.content.cost import examine_database
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
 from sqlite_consolidate.engine.sqlite.errors import code_of
 from sqlite_consolidate.engine.sqlite.integrity import damage
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3
 
-_PAUSE_SECONDS = 0.01
+_POLL_SECONDS = 0.01
 
 
 def main() -> None:
     """Do the task that the command line names."""
     complete = threading.Event()
-    threading.Thread(target=_watch, args=(complete,), daemon=True).start()
+    threading.Thread(target=_watch_input, args=(complete,), daemon=True).start()
     name, path, *more = sys.argv[1:]
     try:
         answer = {"said": _tasks(complete)[name](Path(path), *more)}
@@ -40,29 +40,29 @@ def main() -> None:
     os._exit(0)  # the watching thread cannot be ended otherwise, and nothing is left to be done
 
 
-def _watch(complete: threading.Event) -> None:
+def _watch_input(complete: threading.Event) -> None:
     """End with the process that asked: its end of the pipe closes, whatever it died of."""
     while os.read(0, 64):
         complete.set()
     os._exit(1)
 
 
-def _integrity(path: Path) -> list[str]:
+def _check_integrity(path: Path) -> list[str]:
     with closing(open_readonly(path)) as con:
         return damage(con)
 
 
-def _lower_halves(path: Path) -> dict[str, tuple[int, int]]:
+def _digest_lower_halves(path: Path) -> dict[str, tuple[int, int]]:
     with closing(open_readonly(path)) as con:
-        return lower_halves(con)
+        return digest_lower_halves(con)
 
 
-def _reload(dump: Path, complete: threading.Event) -> dict[str, str]:
+def _load_growing_dump(dump: Path, complete: threading.Event) -> dict[str, str]:
     """Load a dump while it is still being written; say what bytes it had, and what content."""
     seen = hashlib.sha256()
 
     def lines() -> Iterator[str]:
-        for line in _growing(dump, complete):
+        for line in _growing_lines(dump, complete):
             seen.update(line)
             yield line.decode("utf-8", "surrogateescape")
 
@@ -70,7 +70,7 @@ def _reload(dump: Path, complete: threading.Event) -> dict[str, str]:
     return {"sha256": seen.hexdigest(), "digest": found.digest}
 
 
-def _growing(path: Path, complete: threading.Event) -> Iterator[bytes]:
+def _growing_lines(path: Path, complete: threading.Event) -> Iterator[bytes]:
     line = b""
     with path.open("rb") as file:
         while True:
@@ -82,7 +82,7 @@ def _growing(path: Path, complete: threading.Event) -> Iterator[bytes]:
             elif is_complete:
                 break
             else:
-                time.sleep(_PAUSE_SECONDS)
+                time.sleep(_POLL_SECONDS)
     if line:
         yield line
 
@@ -90,12 +90,12 @@ def _growing(path: Path, complete: threading.Event) -> Iterator[bytes]:
 def _tasks(complete: threading.Event) -> dict[str, Callable[..., object]]:
     """Return what this process can do, by name; ``complete`` is set once the file that is read while it grows is."""
     return {
-        "bytes": bytes_of,
-        "examine": lambda path, until: examine(path, float(until)),
-        "integrity": _integrity,
-        "lower halves": _lower_halves,
-        "reload": lambda dump: _reload(dump, complete),
-        "same pages": lambda path, copy: same_pages(path, Path(copy)),
+        "bytes": file_digests,
+        "examine": lambda path, until: examine_database(path, float(until)),
+        "integrity": _check_integrity,
+        "lower halves": _digest_lower_halves,
+        "reload": lambda dump: _load_growing_dump(dump, complete),
+        "same pages": lambda path, copy: pages_equal(path, Path(copy)),
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.copy_contents import contents_of_copy, contents_of_dump, reloaded
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def backup_digest(run: RunResults) -> list[Observation]:
         run.note_contents("backup", copy.file, content.tables)
         original = live[copy.file]
         compared = equal(copy.file, original.digest, content.digest)
-        seen.append(explained(compared, partial(databases, original.guard.reader, run.folder / copy.copy, run.limits)))
+        seen.append(
+            explained(compared, partial(compare_databases, original.guard.reader, run.folder / copy.copy, run.limits))
+        )
     return seen or [not_required("databases", "no database is there")]
 
 

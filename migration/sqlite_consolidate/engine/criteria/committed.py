@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.code.rewrite import compile_observations, updated_observations
 from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
 from sqlite_consolidate.engine.content.contents import read_contents
-from sqlite_consolidate.engine.content.table_differences import databases
+from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def no_late_writes(run: RunResults) -> list[Observation]:
         run.note_contents("archive", facts.file, content.tables)
         backup = run.folder / copy.copy if copy else run.folder
         compared = equal(facts.file, facts.digest, content.digest)
-        seen.append(explained(compared, partial(databases, backup, path, run.limits)))
+        seen.append(explained(compared, partial(compare_databases, backup, path, run.limits)))
     return seen or [not_required("sources", "there was no source to archive")]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.content.inspection import Facts
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
@@ -29,8 +29,8 @@ class InspectedDatabases:
         staged: Source name to the scratch database that its rows are read from, where that is not the source itself.
     """
 
-    sources: dict[str, Facts] = field(default_factory=dict)
-    target: Facts | None = None
+    sources: dict[str, InspectedDatabase] = field(default_factory=dict)
+    target: InspectedDatabase | None = None
     mappings: list[TableMapping] = field(default_factory=list)
     target_schema: TargetSchema = field(default_factory=TargetSchema)
     problems: list[Problem] = field(default_factory=list)
@@ -39,7 +39,7 @@ class InspectedDatabases:
     unread: dict[str, str] = field(default_factory=dict)
 
     @property
-    def databases(self) -> list[Facts]:
+    def databases(self) -> list[InspectedDatabase]:
         """The target, where there is one, and the sources, as far as they were read."""
         return [*([self.target] if self.target else []), *self.sources.values()]
 

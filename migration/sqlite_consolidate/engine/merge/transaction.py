@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.ledger import Ledger
-    from sqlite_consolidate.engine.content.inspection import Facts
+    from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.schema import Named, Table
@@ -141,7 +141,7 @@ class TargetTransaction:
         for statement in self.inspected.target_schema.before_rows:
             self._execute(statement.sql)
 
-    def copy_source(self, source: Facts, path: Path) -> None:
+    def copy_source(self, source: InspectedDatabase, path: Path) -> None:
         """Attach the database that a source's rows are read from, and copy its tables in the plan's order."""
         with attached(self.connection, path, f"source {source.name}") as alias:
             for mapping in self.inspected.mappings:
@@ -228,7 +228,7 @@ class TargetTransaction:
             return
         self.connection.close()
 
-    def _copy(self, source: Facts, mapping: TableMapping, alias: str) -> None:
+    def _copy(self, source: InspectedDatabase, mapping: TableMapping, alias: str) -> None:
         con = self.connection
         if not mapping.new and mapping.into.name not in self.digests_before:
             self.digests_before[mapping.into.name] = self.inspected.digest_before(mapping) or existing_rows_digest(

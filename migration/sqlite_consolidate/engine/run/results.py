@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.compare import Compared
 from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.code.scanned_files import Scope, scope_of
-from sqlite_consolidate.engine.content.contents import Content, Reader
+from sqlite_consolidate.engine.content.contents import Contents, ContentsCache
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
@@ -110,7 +110,7 @@ class FinalReading:
         size: Bytes, ``-wal`` included.
     """
 
-    content: Content
+    content: Contents
     schema: Schema
     size: int
 
@@ -168,7 +168,7 @@ class RunResults(Pipeline):
         self.folder = self.root / self.plan.backups / f"{self.plan.name}-{self.stamp}"
         self.ledger = Ledger(self.folder)
         self.rehearsal = self._context.rehearsal
-        self.reader = Reader(self.limits)
+        self.reader = ContentsCache(self.limits)
         self.contents: dict[str, dict[str, dict[str, TableDigest]]] = {}
         self.applied: list[tuple[str, SmokeResult]] = []
         self.diff = ""

@@ -24,7 +24,7 @@ from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.code.rewrite import updated_observations
 from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
 from sqlite_consolidate.engine.code.scanned_files import scope_of
-from sqlite_consolidate.engine.content.table_differences import unless_broken
+from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation
 from sqlite_consolidate.engine.run.criteria import CRITERIA, SMOKE, criteria_in
@@ -175,7 +175,7 @@ class CheckRun(StandingRun):
     def changed_since(self) -> dict[str, RowDifferences]:
         """Each table of the target with other rows than at COMMIT, and which rows differ from then."""
         names = self.target_now.changed_tables
-        return {name: unless_broken(partial(self._changed_since, name)) for name in names}
+        return {name: differences_or_note(partial(self._changed_since, name)) for name in names}
 
     def _target_right(self) -> list[Observation]:
         """Observe that the target is intact and has each table; rows changed since are a finding."""
