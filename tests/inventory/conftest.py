@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.inventory.inventory import Inventory, take
+from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
 from tests.support.inventory_folder import folder
 
 if TYPE_CHECKING:
@@ -20,6 +20,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def found(root: Path) -> Inventory:
+def inventory(root: Path) -> Inventory:
     """Its inventory."""
-    return take(root, lambda _words: None)
+    return take_inventory(root, lambda _words: None)

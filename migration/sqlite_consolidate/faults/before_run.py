@@ -199,15 +199,15 @@ def _lose_every_database(copy: WorkspaceCopy) -> None:
 
 
 def _spoil_the_plan(run: InventoryRun) -> None:
-    written = run.taking.written
+    written = run.session.written
     if written is None:
         raise not_planted("the inventory proposes no plan: there are not two databases to make one of")
     written.write_bytes(b"selftest_fault = 1\n" + written.read_bytes())
 
 
 def _write_into_a_database(run: InventoryRun) -> None:
-    entry = first(run.taking.inventory.live, "no database has rows of its own")
-    with opened(run.taking.root / entry.file) as con:
+    entry = first(run.session.inventory.live, "no database has rows of its own")
+    with opened(run.session.root / entry.file) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 

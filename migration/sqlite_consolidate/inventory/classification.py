@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.inventory.inspection import Database, TableSeen
+    from sqlite_consolidate.inventory.inspection import CountedTable, Database
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -25,7 +25,7 @@ else:
 Role = Literal["live", "copy", "backup", "template", "test", "no rows", "not read"]
 
 # A word that is a whole name ("archive.db") may well be what the rows are about; in a folder's name it is not.
-_SAID: dict[Role, re.Pattern[str]] = {
+_ROLE_PATTERNS: dict[Role, re.Pattern[str]] = {
     "backup": re.compile(
         r"(?<![a-z])(bak|snapshot|archived|copies)(?![a-z])|(backups?|copy)(?![a-z])|~$|\(\d+\)"
         r"|[._-]o(ld|rig)(?![a-z])|(?<![a-z])(old|archives?)/"
@@ -35,61 +35,67 @@ _SAID: dict[Role, re.Pattern[str]] = {
 }
 
 
-def role(one: Database, twin: str = "") -> tuple[Role, str]:
+def classify(database: Database, twin: str = "") -> tuple[Role, str]:
     """Return what a database is for, and why that is thought, in half a sentence.
 
     Args:
-        one: The database.
+        database: The database.
         twin: File of the database that it is a copy of, if another holds just the same.
     """
-    if one.kind != "database":
-        return "not read", one.why or "it has 0 bytes"
-    also = f"it holds the same as {twin}" if twin else ""
-    for what in _SAID:
-        if said := _said(what, one.file):
-            return what, f"its path says {said!r}" + (f", and {also}" if also else "")
+    if database.kind != "database":
+        return "not read", database.unread_reason or "it has 0 bytes"
+    same_as = f"it holds the same as {twin}" if twin else ""
+    for named_role in _ROLE_PATTERNS:
+        if word := _role_word(named_role, database.file):
+            return named_role, f"its path says {word!r}" + (f", and {same_as}" if same_as else "")
     if twin:
-        return "copy", also
-    return ("live", "") if one.filled else ("no rows", "none of its tables has a row")
+        return "copy", same_as
+    return ("live", "") if database.tables_with_rows else ("no rows", "none of its tables has a row")
 
 
-def is_set_aside(file: str) -> bool:
+def is_named_as_copy(file: str) -> bool:
     """Tell whether a path says backup, template or test: of two equal databases, that one is the copy."""
-    return any(_said(what, file) for what in _SAID)
+    return any(_role_word(what, file) for what in _ROLE_PATTERNS)
 
 
-def _said(what: Role, file: str) -> str:
-    found = _SAID[what].search(folded(file))
-    return found.group().strip("._-/") if found else ""
+def _role_word(named_role: Role, file: str) -> str:
+    match = _ROLE_PATTERNS[named_role].search(folded(file))
+    return match.group().strip("._-/") if match else ""
 
 
-COMPARED = 300_000
+MAX_COMPARED_ROWS = 300_000
 """Rows up to which two databases are compared by content; about a second of work."""
 
 
-def alike(root: Path, databases: Sequence[Database], limits: Limits | None = None) -> list[list[str]]:
-    """Return the groups of databases with one content digest; in each, the one that the others copy comes first.
+def find_duplicates(root: Path, databases: Sequence[Database], limits: Limits | None = None) -> list[list[str]]:
+    """Group databases with equal content by their content digest.
 
-    Only what has the same tables with as many rows is read whole, and nothing that is larger than ``COMPARED`` rows.
+    A group begins with the database that the others are copies of.
+    A database is read whole only if another has the same tables with as many rows.
+    A database with more than ``MAX_COMPARED_ROWS`` rows is not compared.
     """
     by_shape: dict[tuple[object, ...], list[Database]] = defaultdict(list)
-    for one in databases:
-        if one.filled and one.rows <= COMPARED and not any(table.more for table in one.tables):
-            by_shape[_shape(one)].append(one)
+    for database in databases:
+        if (
+            database.tables_with_rows
+            and database.rows <= MAX_COMPARED_ROWS
+            and not any(table.has_more for table in database.tables)
+        ):
+            by_shape[_shape(database)].append(database)
     by_content: dict[str, list[Database]] = defaultdict(list)
     for group in by_shape.values():
-        for one in group if len(group) > 1 else ():
-            by_content[_digest(root / one.file, limits)].append(one)
-    groups = [sorted(group, key=_originality) for digest, group in by_content.items() if digest and len(group) > 1]
-    return [[one.file for one in group] for group in groups]
+        for database in group if len(group) > 1 else ():
+            by_content[_digest(root / database.file, limits)].append(database)
+    groups = [sorted(group, key=_original_first) for digest, group in by_content.items() if digest and len(group) > 1]
+    return [[database.file for database in group] for group in groups]
 
 
-def _shape(one: Database) -> tuple[object, ...]:
-    return tuple(sorted((table.name, table.table.sql, table.rows) for table in one.tables))
+def _shape(database: Database) -> tuple[object, ...]:
+    return tuple(sorted((table.name, table.table.sql, table.rows) for table in database.tables))
 
 
-def _originality(one: Database) -> tuple[object, ...]:
-    return is_set_aside(one.file), one.file.count("/"), len(one.file), one.file
+def _original_first(database: Database) -> tuple[object, ...]:
+    return is_named_as_copy(database.file), database.file.count("/"), len(database.file), database.file
 
 
 def _digest(path: Path, limits: Limits | None) -> str:
@@ -116,21 +122,21 @@ class Overlap:
     filled: int
 
 
-def overlaps(databases: Sequence[Database]) -> list[Overlap]:
+def find_overlaps(databases: Sequence[Database]) -> list[Overlap]:
     """Return every table that is in more than one of the databases, those with rows in most files first."""
-    by_name: dict[str, list[tuple[Database, TableSeen]]] = defaultdict(list)
-    for one in databases:
-        for table in one.tables:
-            by_name[folded(table.name)].append((one, table))
-    found = [_overlap(group) for group in by_name.values() if len(group) > 1]
-    return sorted(found, key=lambda one: (-one.filled, -len(one.rows), one.table))
+    by_name: dict[str, list[tuple[Database, CountedTable]]] = defaultdict(list)
+    for database in databases:
+        for table in database.tables:
+            by_name[folded(table.name)].append((database, table))
+    shared = [_overlap(group) for group in by_name.values() if len(group) > 1]
+    return sorted(shared, key=lambda overlap: (-overlap.filled, -len(overlap.rows), overlap.table))
 
 
-def _overlap(group: list[tuple[Database, TableSeen]]) -> Overlap:
+def _overlap(group: list[tuple[Database, CountedTable]]) -> Overlap:
     first = group[0][1]
     return Overlap(
         table=first.name,
         same=all(same_statement(first.table.sql, table.table.sql) for _, table in group),
-        rows={one.file: table.counted for one, table in group},
+        rows={database.file: table.rows_text for database, table in group},
         filled=sum(table.rows != 0 for _, table in group),
     )

@@ -32,7 +32,7 @@ class Candidate:
         modified: Seconds since the epoch.
         identity: Device and inode: equal for two names of one file.
         head: Its first bytes; empty for an empty file, and for one that could not be read.
-        why: Why it could not be read, or is not looked at; else empty.
+        unread_reason: Why it could not be read, or is not looked at; else empty.
         is_link: It is a symbolic link.
     """
 
@@ -41,7 +41,7 @@ class Candidate:
     modified: float
     identity: tuple[int, int]
     head: bytes
-    why: str = ""
+    unread_reason: str = ""
     is_link: bool = False
 
     @property
@@ -51,7 +51,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class PassedOver:
+class SkippedFolder:
     """A folder that was not looked into because git ignores it.
 
     Attributes:
@@ -64,15 +64,15 @@ class PassedOver:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Discovery:
     """What a walk through a workspace came upon."""
 
     candidates: tuple[Candidate, ...]
-    passed_over: tuple[PassedOver, ...]
+    skipped_folders: tuple[SkippedFolder, ...]
     files: int
 
 
-def find(root: Path) -> Finding:
+def discover(root: Path) -> Discovery:
     """Walk through the workspace, and read the first bytes of every file in it.
 
     Left out: caches, virtual environments, ``node_modules``, folders that git ignores (single files that git ignores
@@ -84,33 +84,35 @@ def find(root: Path) -> Finding:
     folders = dict(_folders(root))
     unwanted = _outermost(_ignored(root, list(folders)))
     files = [file for folder, names in folders.items() if not _within(folder, unwanted) for file in names]
-    passed_over = [
-        PassedOver(top, sum(_named_like(file) for at, names in folders.items() if _within(at, [top]) for file in names))
+    skipped_folders = [
+        SkippedFolder(
+            top, sum(_named_like(file) for parent, names in folders.items() if _within(parent, [top]) for file in names)
+        )
         for top in unwanted
     ]
-    found = [one for file in files if (one := _candidate(root, file))]
-    return Finding(tuple(found), tuple(passed_over), len(files))
+    candidates = [candidate for file in files if (candidate := _candidate(root, file))]
+    return Discovery(tuple(candidates), tuple(skipped_folders), len(files))
 
 
 def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield every folder that may be looked into, with its files, both relative to the root."""
-    for where, folders, names in os.walk(root):
+    for directory, folders, names in os.walk(root):
         if "pyvenv.cfg" in names:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if name not in NEVER_ENTERED)
-        at = Path(where).relative_to(root).as_posix().removeprefix(".")
-        yield at, [f"{at}/{name}" if at else name for name in sorted(names)]
+        folder = Path(directory).relative_to(root).as_posix().removeprefix(".")
+        yield folder, [f"{folder}/{name}" if folder else name for name in sorted(names)]
 
 
 def _ignored(root: Path, folders: list[str]) -> frozenset[str]:
     """Return the folders that git ignores; none where it ignores the workspace itself, which was named on purpose."""
-    found = ignored(root, [folder or "." for folder in folders])
-    return frozenset() if "." in found else found
+    ignored_folders = ignored(root, [folder or "." for folder in folders])
+    return frozenset() if "." in ignored_folders else ignored_folders
 
 
 def _outermost(folders: frozenset[str]) -> list[str]:
-    return [one for one in sorted(folders) if not any(one.startswith(f"{other}/") for other in folders)]
+    return [folder for folder in sorted(folders) if not any(folder.startswith(f"{other}/") for other in folders)]
 
 
 def _within(folder: str, tops: list[str]) -> bool:
@@ -125,24 +127,24 @@ def _candidate(root: Path, file: str) -> Candidate | None:
     """Return the file if it is a database or is named like one."""
     path = root / file
     try:
-        facts = path.lstat()
+        status = path.lstat()
     except OSError:  # gone meanwhile
         return None
-    one = Candidate(file, facts.st_size, facts.st_mtime, (facts.st_dev, facts.st_ino), b"")
-    if stat.S_ISLNK(facts.st_mode):
-        link = _because(one, f"a symbolic link to {os.readlink(path)}")  # noqa: PTH115
+    candidate = Candidate(file, status.st_size, status.st_mtime, (status.st_dev, status.st_ino), b"")
+    if stat.S_ISLNK(status.st_mode):
+        link = _because(candidate, f"a symbolic link to {os.readlink(path)}")  # noqa: PTH115
         return replace(link, is_link=True) if _named_like(file) else None
-    if not stat.S_ISREG(facts.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return None
     try:
-        one = Candidate(one.file, one.size, one.modified, one.identity, _head(path))
+        candidate = Candidate(candidate.file, candidate.size, candidate.modified, candidate.identity, _head(path))
     except OSError as error:
-        return _because(one, f"it cannot be read: {error.strerror}") if _named_like(file) else None
-    return one if one.is_database or _named_like(file) else None
+        return _because(candidate, f"it cannot be read: {error.strerror}") if _named_like(file) else None
+    return candidate if candidate.is_database or _named_like(file) else None
 
 
-def _because(one: Candidate, why: str) -> Candidate:
-    return Candidate(one.file, one.size, one.modified, one.identity, b"", why)
+def _because(candidate: Candidate, reason: str) -> Candidate:
+    return Candidate(candidate.file, candidate.size, candidate.modified, candidate.identity, b"", reason)
 
 
 def _head(path: Path) -> bytes:

@@ -10,9 +10,9 @@ from sqlite_consolidate.engine.code.scan import mentions
 from sqlite_consolidate.engine.code.scanned_files import Scope
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
-from sqlite_consolidate.inventory.classification import Overlap, Role, alike, overlaps, role
-from sqlite_consolidate.inventory.discovery import Finding, find
-from sqlite_consolidate.inventory.inspection import Database, look
+from sqlite_consolidate.inventory.classification import Overlap, Role, classify, find_duplicates, find_overlaps
+from sqlite_consolidate.inventory.discovery import Discovery, discover
+from sqlite_consolidate.inventory.inspection import Database, inspect_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ class Entry:
     """One database with what is known from around it.
 
     Attributes:
-        role: What it is for, as far as it can be told; ``why`` says what tells it.
+        role: What it is for, as far as it can be told; ``role_reason`` says what tells it.
         twin: File of the database whose content it has, or empty.
         mentions: Places in code and configuration that have its file name.
         open_in: Processes that have it open.
@@ -37,7 +37,7 @@ class Entry:
 
     database: Database
     role: Role
-    why: str
+    role_reason: str
     twin: str
     mentions: tuple[Mention, ...]
     open_in: tuple[Holder, ...]
@@ -57,7 +57,7 @@ class Inventory:
         duplicates: Groups of files with the same content, each with the one that the others copy first.
         overlaps: Tables that more than one database has; backups, copies and what could not be read do not count.
         files_read: Number of text files that were read for mentions.
-        unseen: Number of processes that could not be looked into.
+        unexamined_processes: Number of processes that could not be looked into.
         state: Size and time of last change of every database and its sidecars, as they were before.
     """
 
@@ -65,9 +65,9 @@ class Inventory:
     entries: tuple[Entry, ...]
     duplicates: tuple[tuple[str, ...], ...]
     overlaps: tuple[Overlap, ...]
-    finding: Finding
+    discovery: Discovery
     files_read: int
-    unseen: int
+    unexamined_processes: int
     state: dict[str, tuple[int, int]]
 
     @property
@@ -76,38 +76,40 @@ class Inventory:
         return tuple(entry for entry in self.entries if entry.role == "live")
 
 
-def take(root: Path, say: Callable[[str], None], own: Sequence[str] = (), limits: Limits | None = None) -> Inventory:
+def take_inventory(
+    root: Path, say: Callable[[str], None], excluded: Sequence[str] = (), limits: Limits | None = None
+) -> Inventory:
     """Look at everything in a workspace; nothing is written.
 
     Args:
         root: The workspace, resolved.
         say: Called with a few words before each part.
-        own: Files and folders whose mentions do not count, for they are about consolidations: plans, backup sets,
+        excluded: Files and folders whose mentions do not count, for they are about consolidations: plans, backup sets,
             reports; relative to the workspace.
         limits: Of what is read.
     """
     say("looking for databases")
-    finding = find(root)
-    state = file_state(root, [one.file for one in finding.candidates])
-    say(f"looking into {len(finding.candidates)} files")
-    databases = [look(root, one, limits) for one in finding.candidates]
+    discovery = discover(root)
+    state = file_state(root, [candidate.file for candidate in discovery.candidates])
+    say(f"looking into {len(discovery.candidates)} files")
+    databases = [inspect_file(root, candidate, limits) for candidate in discovery.candidates]
     say("comparing databases")
-    duplicates = alike(root, databases, limits)
-    say(f"reading {finding.files} files for mentions")
-    never_open = frozenset(one.identity for one in finding.candidates)
-    names = [one.file for one in databases]
-    scanned = mentions(Scope(root, ["."], names, never_open=never_open, own=frozenset(own)))
+    duplicates = find_duplicates(root, databases, limits)
+    say(f"reading {discovery.files} files for mentions")
+    database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
+    names = [database.file for database in databases]
+    scanned = mentions(Scope(root, ["."], names, never_open=database_identities, own=frozenset(excluded)))
     say("looking who has them open")
-    held = holders([root / one.file for one in databases])
+    held = holders([root / database.file for database in databases])
     entries = _entries(root, databases, duplicates, scanned.mentions, held.found)
     return Inventory(
         root=root,
         entries=entries,
         duplicates=tuple(map(tuple, duplicates)),
-        overlaps=tuple(overlaps([entry.database for entry in entries if entry.role in ("live", "no rows")])),
-        finding=finding,
+        overlaps=tuple(find_overlaps([entry.database for entry in entries if entry.role in ("live", "no rows")])),
+        discovery=discovery,
         files_read=scanned.files_read,
-        unseen=held.unseen,
+        unexamined_processes=held.unseen,
         state=state,
     )
 
@@ -115,8 +117,10 @@ def take(root: Path, say: Callable[[str], None], own: Sequence[str] = (), limits
 def file_state(root: Path, files: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return size and time of last change of each file and of each sidecar beside it, where there is one."""
     paths = [root / f"{file}{suffix}" for file in files for suffix in _BESIDE]
-    facts = {path: path.lstat() for path in paths if path.exists()}
-    return {path.relative_to(root).as_posix(): (one.st_size, one.st_mtime_ns) for path, one in facts.items()}
+    statuses = {path: path.lstat() for path in paths if path.exists()}
+    return {
+        path.relative_to(root).as_posix(): (status.st_size, status.st_mtime_ns) for path, status in statuses.items()
+    }
 
 
 def _entries(
@@ -133,11 +137,11 @@ def _entries(
             by_name[mention.database].append(mention)
     return tuple(
         Entry(
-            one,
-            *role(one, twins.get(one.file, "")),
-            twins.get(one.file, ""),
-            tuple(by_name[one.file.rpartition("/")[2]]),
-            tuple(holder for holder in held if holder.file == root / one.file),
+            database,
+            *classify(database, twins.get(database.file, "")),
+            twins.get(database.file, ""),
+            tuple(by_name[database.file.rpartition("/")[2]]),
+            tuple(holder for holder in held if holder.file == root / database.file),
         )
-        for one in databases
+        for database in databases
     )

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.checks.open_files import unexamined
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import INVENTORY
-from sqlite_consolidate.inventory.session import Taking, as_data, databases_found, only_looked, plan_proposed
+from sqlite_consolidate.inventory.session import (
+    InventorySession,
+    databases_found,
+    inventory_data,
+    only_looked,
+    plan_proposed,
+)
 from sqlite_consolidate.plan.loader import sha256
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ class InventoryRun(Pipeline):
     """An inventory under way.
 
     Attributes:
-        taking: What was found, and the plan that it suggests.
+        session: What was found, and the plan that it suggests.
     """
 
     def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
@@ -32,7 +38,7 @@ class InventoryRun(Pipeline):
         settings = request.settings
         inside = [path for path in (settings.plan, settings.reports) if path.is_relative_to(settings.workspace)]
         names = tuple(path.relative_to(settings.workspace).as_posix() for path in inside)
-        self.taking = Taking(settings.workspace, settings.plan, say, own=names, limits=self.limits)
+        self.session = InventorySession(settings.workspace, settings.plan, say, excluded=names, limits=self.limits)
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
@@ -43,25 +49,25 @@ class InventoryRun(Pipeline):
     def checks(self) -> dict[str, Check]:
         """The check of each criterion."""
         return {
-            "databases-found": lambda: databases_found(self.taking.inventory),
-            "plan-proposed": lambda: plan_proposed(self.taking),
-            "only-looked": lambda: only_looked(self.taking.inventory),
+            "databases-found": lambda: databases_found(self.session.inventory),
+            "plan-proposed": lambda: plan_proposed(self.session),
+            "only-looked": lambda: only_looked(self.session.inventory),
         }
 
     @property
     def has_acted(self) -> bool:
         """Whether a plan was written."""
-        return self.taking.written is not None
+        return self.session.written is not None
 
     def _take(self) -> None:
-        self.taking.look()
-        self.log.extra["inventory"] = as_data(self.taking)
-        if self.taking.inventory.unseen:
-            self.log.note(unexamined(self.taking.inventory.unseen))
-        written = self.taking.propose()
+        self.session.inspect_workspace()
+        self.log.extra["inventory"] = inventory_data(self.session)
+        if self.session.inventory.unexamined_processes:
+            self.log.note(unexamined(self.session.inventory.unexamined_processes))
+        written = self.session.write_plan()
         if written is not None:
             settings = replace(self.request.settings, plan=written)
             self.request = replace(
                 self.request, settings=settings, plan_text=written.read_bytes(), plan_sha256=sha256(written)
             )
-        self.log.extra["inventory"] = as_data(self.taking)
+        self.log.extra["inventory"] = inventory_data(self.session)

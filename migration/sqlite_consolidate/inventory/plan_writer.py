@@ -24,17 +24,17 @@ _SHIPPED = Path(__file__).parents[1] / "plan" / SCHEMA
 _TEMPLATE = "plan.toml.j2"
 
 
-def rendered(proposal: Proposal, on: str) -> str:
+def render_plan(proposal: Proposal, date: str) -> str:
     """Return the plan file's text.
 
     Args:
         proposal: What is proposed.
-        on: When the inventory was taken, as the first line says it.
+        date: When the inventory was taken, as the first line says it.
     """
-    return _template().render(plan=proposal, on=on, schema=f"./{SCHEMA}") + "\n"
+    return _template().render(plan=proposal, date=date, schema=f"./{SCHEMA}") + "\n"
 
 
-def write(text: str, wanted: Path) -> Path:
+def write_plan(text: str, wanted: Path) -> Path:
     """Put the text into ``wanted``, or beside it where that name is taken, and the JSON Schema of plans beside both.
 
     Returns:
@@ -56,12 +56,12 @@ def write(text: str, wanted: Path) -> Path:
     raise AssertionError("names do not end")
 
 
-def quoted(text: str) -> str:
+def toml_string(text: str) -> str:
     """Return a text as a TOML string: JSON's escapes are TOML's, and DEL, which only TOML forbids, is escaped too."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def pattern(name: str) -> str:
+def literal_pattern(name: str) -> str:
     """Return the pattern that matches just this name, whatever characters it has (see :mod:`fnmatch`)."""
     return re.sub(r"([*?\[])", r"[\1]", name)
 
@@ -69,8 +69,8 @@ def pattern(name: str) -> str:
 def _names(wanted: Path) -> Iterator[Path]:
     yield wanted
     for number in count(1):
-        more = f"-{number}" if number > 1 else ""
-        yield wanted.with_name(f"{wanted.stem}.proposed{more}{wanted.suffix}")
+        suffix = f"-{number}" if number > 1 else ""
+        yield wanted.with_name(f"{wanted.stem}.proposed{suffix}{wanted.suffix}")
 
 
 @cache
@@ -84,5 +84,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(toml=quoted, pattern=pattern, comment=one_line)
+    environment.filters.update(toml=toml_string, pattern=literal_pattern, comment=one_line)
     return environment.get_template(_TEMPLATE)

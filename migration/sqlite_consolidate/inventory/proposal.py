@@ -58,7 +58,7 @@ class LeftOut:
     """
 
     file: str
-    why: str
+    reason: str
     decide: bool = False
 
 
@@ -81,14 +81,14 @@ class Proposal:
     """A whole plan.
 
     Attributes:
-        why: What speaks for the target.
+        target_reasons: What speaks for the target.
         decide: What is to be decided about the plan as a whole.
         scan: Trees that are scanned.
     """
 
     name: str
     target: str
-    why: tuple[str, ...]
+    target_reasons: tuple[str, ...]
     sources: tuple[ProposedSource, ...]
     left_out: tuple[LeftOut, ...] = ()
     references: tuple[Proposed, ...] = ()
@@ -99,7 +99,8 @@ class Proposal:
     @property
     def decisions(self) -> int:
         """Number of places that are marked ``# decide:``."""
-        marked = len(self.decide) + sum(not one.understood for one in self.references)
+        marked = len(self.decide) + sum(not reference.understood for reference in self.references)
         for source in self.sources:
-            marked += sum(len(one.decide) for one in source.maps) + sum(len(one.decide) for one in source.leaves)
-        return marked + sum(one.decide for one in self.left_out) + sum(bool(one.decide) for one in self.smoke)
+            marked += sum(len(table_map.decide) for table_map in source.maps)
+            marked += sum(len(leave.decide) for leave in source.leaves)
+        return marked + sum(file.decide for file in self.left_out) + sum(bool(test.decide) for test in self.smoke)

@@ -15,21 +15,23 @@ from sqlite_consolidate.engine.sqlite.schema import Table
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.engine.sqlite.statements import same_statement
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
-from sqlite_consolidate.inventory.smoke_tests import smoke_tests
+from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
 from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlite_consolidate.engine.code.old_names import Mention
-    from sqlite_consolidate.inventory.inspection import Database, TableSeen
+    from sqlite_consolidate.inventory.inspection import CountedTable, Database
     from sqlite_consolidate.inventory.inventory import Entry, Inventory
 
 
 _CENTRAL = frozenset(["main", "app", "core", "workspace", "central", "master", "primary", "production", "prod"])
 
 
-def choose(databases: Sequence[Database], mentions: Mapping[str, int], workspace: str) -> tuple[Database, list[str]]:
+def choose_target(
+    databases: Sequence[Database], mentions: Mapping[str, int], workspace: str
+) -> tuple[Database, list[str]]:
     """Return the database that most speaks for, and what does, each in half a sentence.
 
     Each of these is a point: a name such as ``main`` or that of the workspace; most tables with rows; most mentions
@@ -41,14 +43,20 @@ def choose(databases: Sequence[Database], mentions: Mapping[str, int], workspace
         mentions: File to the number of its mentions.
         workspace: Name of the workspace's folder.
     """
-    reasons: dict[str, list[str]] = {one.file: [] for one in databases}
-    for one in databases:
-        if _is_central(one.file, workspace):
-            reasons[one.file].append(f"it is called {PurePosixPath(one.file).name}")
-    _most(reasons, {one.file: len(one.filled) for one in databases}, "tables with rows: {}, no other has more")
-    _most(reasons, mentions, "mentions in the code: {}, no other has more")
-    _most(reasons, {one.file: -one.file.count("/") for one in databases}, "no other lies further out")
-    best = min(databases, key=lambda one: (-len(reasons[one.file]), -one.rows, one.file))
+    reasons: dict[str, list[str]] = {database.file: [] for database in databases}
+    for database in databases:
+        if _is_central(database.file, workspace):
+            reasons[database.file].append(f"it is called {PurePosixPath(database.file).name}")
+    _award_most(
+        reasons,
+        {database.file: len(database.tables_with_rows) for database in databases},
+        "tables with rows: {}, no other has more",
+    )
+    _award_most(reasons, mentions, "mentions in the code: {}, no other has more")
+    _award_most(
+        reasons, {database.file: -database.file.count("/") for database in databases}, "no other lies further out"
+    )
+    best = min(databases, key=lambda database: (-len(reasons[database.file]), -database.rows, database.file))
     return best, reasons[best.file] or [f"it has most rows ({best.rows})"]
 
 
@@ -57,38 +65,40 @@ def _is_central(file: str, workspace: str) -> bool:
     return stem == folded(workspace) or bool(set(re.findall(r"[a-z]+", stem)) & _CENTRAL)
 
 
-def _most(reasons: dict[str, list[str]], by_file: Mapping[str, int], words: str) -> None:
+def _award_most(reasons: dict[str, list[str]], by_file: Mapping[str, int], reason: str) -> None:
     """Give a point to those that have most; to nobody when all have as many."""
     most = max(by_file.values())
     for file, number in by_file.items() if len(set(by_file.values())) > 1 else ():
         if number == most:
-            reasons[file].append(words.format(most))
+            reasons[file].append(reason.format(most))
 
 
-def propose(found: Inventory) -> Proposal | None:
+def propose_plan(inventory: Inventory) -> Proposal | None:
     """Return the plan that an inventory suggests; None where there are not two databases with rows to make one of."""
-    live = [entry.database for entry in found.live]
+    live = [entry.database for entry in inventory.live]
     if len(live) < 2:  # noqa: PLR2004 -- one database needs no consolidation
         return None
-    target, why = choose(live, {entry.file: len(entry.mentions) for entry in found.live}, found.root.name)
-    bringing = [entry for entry in found.live if entry.file != target.file]
-    names = _names([entry.file for entry in bringing])
-    settling = Settling(target)
-    sources = tuple(_source(entry, names[entry.file], settling) for entry in bringing)
-    mentions = [mention for entry in bringing for mention in entry.mentions]
+    target, reasons = choose_target(
+        live, {entry.file: len(entry.mentions) for entry in inventory.live}, inventory.root.name
+    )
+    entries = [entry for entry in inventory.live if entry.file != target.file]
+    names = _names([entry.file for entry in entries])
+    naming = TableNaming(target)
+    sources = tuple(_source(entry, names[entry.file], naming) for entry in entries)
+    mentions = [mention for entry in entries for mention in entry.mentions]
     return Proposal(
-        name=_slug(found.root.name) or "consolidation",
+        name=_slug(inventory.root.name) or "consolidation",
         target=target.file,
-        why=tuple(why),
+        target_reasons=tuple(reasons),
         sources=sources,
-        left_out=tuple(_left_out(entry) for entry in found.entries if entry.role != "live"),
-        references=_references(found, [source.file for source in sources], target.file, mentions),
-        smoke=smoke_tests(found.root, mentions),
+        left_out=tuple(_left_out(entry) for entry in inventory.entries if entry.role != "live"),
+        references=_references(inventory, [source.file for source in sources], target.file, mentions),
+        smoke=propose_smoke_tests(inventory.root, mentions),
         scan=_trees([mention.file for mention in mentions]),
     )
 
 
-class Settling:
+class TableNaming:
     """Gives each table its name in the target: one for tables that are declared alike, another for what differs."""
 
     def __init__(self, target: Database) -> None:
@@ -96,88 +106,100 @@ class Settling:
         self._taken: dict[str, tuple[str, Table]] = {
             folded(table.name): (target.file, table.table) for table in target.tables
         }
-        self._taken |= {folded(view.name): (target.file, _no_table(view.name)) for view in target.schema.views}
-        self._bringing: dict[str, list[str]] = {}
+        self._taken |= {folded(view.name): (target.file, _view_as_table(view.name)) for view in target.schema.views}
+        self._shared: dict[str, list[str]] = {}
 
-    def settle(self, source: str, file: str, seen: TableSeen) -> ProposedMap:
+    def name_table(self, source: str, file: str, table: CountedTable) -> ProposedMap:
         """Return the map of one table of a source."""
-        one = ProposedMap(seen.name, seen.name, seen.counted)
-        first, table = self._taken.setdefault(folded(seen.name), (file, seen.table))
-        if first == file:
-            return one
-        if same_statement(table.sql, seen.table.sql):
-            shared = self._bringing.setdefault(folded(seen.name), [first])
+        table_map = ProposedMap(table.name, table.name, table.rows_text)
+        first_file, first_table = self._taken.setdefault(folded(table.name), (file, table.table))
+        if first_file == file:
+            return table_map
+        if same_statement(first_table.sql, table.table.sql):
+            shared = self._shared.setdefault(folded(table.name), [first_file])
             shared.append(file)
-            return replace(one, shared=tuple(shared[:-1]))
-        return apart(one, source, f"{seen.name} is declared differently in {first} ({_difference(table, seen.table)}).")
+            return replace(table_map, shared=tuple(shared[:-1]))
+        return keep_separate(
+            table_map,
+            source,
+            f"{table.name} is declared differently in {first_file} ({_difference(first_table, table.table)}).",
+        )
 
 
-def apart(one: ProposedMap, source: str, why: str) -> ProposedMap:
+def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
     """Return the map with a name of its own in the target, and the question whether that is what is wanted."""
-    into = f"{source}_{one.name}"
+    into = f"{source}_{table_map.name}"
     question = (
-        f"{why} It is kept apart as {into}, and code that reads it has to say so. To make one table of them instead, "
-        "take `into` away, and say what to do with `columns` or `on_conflict`."
+        f"{reason} It is kept apart as {into}, and code that reads it has to say so. "
+        "To make one table of them instead, take `into` away, and say what to do with `columns` or `on_conflict`."
     )
-    return replace(one, into=into, shared=(), decide=(*one.decide, question))
+    return replace(table_map, into=into, shared=(), decide=(*table_map.decide, question))
 
 
-def _no_table(name: str) -> Table:
+def _view_as_table(name: str) -> Table:
     return Table(name, "view", "", False, False, (), (), "", "", "")  # noqa: FBT003 -- a view has none of all this
 
 
-def _difference(one: Table, other: Table) -> str:
+def _difference(first: Table, second: Table) -> str:
     """Say in which columns two tables differ, or that it is something else."""
-    here, there = ({folded(column.name) for column in table.columns} for table in (one, other))
-    only = [f"only there: {', '.join(sorted(here - there))}"] if here - there else []
-    only += [f"only here: {', '.join(sorted(there - here))}"] if there - here else []
-    return "; ".join(only) or "types, keys or constraints"
+    first_names, second_names = ({folded(column.name) for column in table.columns} for table in (first, second))
+    differences = [f"only there: {', '.join(sorted(first_names - second_names))}"] if first_names - second_names else []
+    differences += [f"only here: {', '.join(sorted(second_names - first_names))}"] if second_names - first_names else []
+    return "; ".join(differences) or "types, keys or constraints"
 
 
-def _source(entry: Entry, name: str, settling: Settling) -> ProposedSource:
-    one = entry.database
+def _source(entry: Entry, name: str, naming: TableNaming) -> ProposedSource:
+    database = entry.database
     maps, leaves = [], []
-    for table in _bringing(one):
-        problem = find_movable_table(Source(name=name, file=one.file), TableMap(name=table.name), one.schema)
+    for table in _needed_tables(database):
+        problem = find_movable_table(Source(name=name, file=database.file), TableMap(name=table.name), database.schema)
         if isinstance(problem, Table):
-            maps.append(settling.settle(name, one.file, table))
+            maps.append(naming.name_table(name, database.file, table))
         elif table.rows != 0:
             question = f"{table.name} {problem.what} It is left behind here: can it be built anew in the target?"
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
-    return ProposedSource(name, one.file, _notes(entry), tuple(maps), tuple(leaves))
+    return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves))
 
 
-def _bringing(one: Database) -> list[TableSeen]:
+def _needed_tables(database: Database) -> list[CountedTable]:
     """Return the tables with rows, and the empty ones that those cannot do without, in the order of the schema."""
     wanted: set[str] = set()
-    todo = [folded(table.name) for table in one.filled]
-    while todo:
-        name = todo.pop()
-        table = one.table(name)
+    pending = [folded(table.name) for table in database.tables_with_rows]
+    while pending:
+        name = pending.pop()
+        table = database.table(name)
         if table and name not in wanted:
             wanted.add(name)
-            todo += table.needs
-    return [table for table in one.tables if folded(table.name) in wanted]
+            pending += table.needs
+    return [table for table in database.tables if folded(table.name) in wanted]
 
 
 def _notes(entry: Entry) -> tuple[str, ...]:
-    one = entry.database
-    facts = [f"tables with rows: {len(one.filled)} of {len(one.tables)}", *one.features]
-    notes = [f"{', '.join(facts)}; last changed {one.changed[:10]}; mentions in the code: {len(entry.mentions)}"]
-    notes += [f"open in process {who.pid} now ({who.command}): end it before migrating" for who in entry.open_in]
+    database = entry.database
+    facts = [f"tables with rows: {len(database.tables_with_rows)} of {len(database.tables)}", *database.features]
+    notes = [f"{', '.join(facts)}; last changed {database.changed[:10]}; mentions in the code: {len(entry.mentions)}"]
+    notes += [
+        f"open in process {holder.pid} now ({holder.command}): end it before migrating" for holder in entry.open_in
+    ]
     return tuple(notes)
 
 
-def _references(found: Inventory, old: list[str], target: str, mentions: list[Mention]) -> tuple[Proposed, ...]:
+def _references(
+    inventory: Inventory, databases: list[str], target: str, mentions: list[Mention]
+) -> tuple[Proposed, ...]:
     """Propose a reference for every mention of a source; only the files that were found to have one are read again."""
     files = list(dict.fromkeys(mention.file for mention in mentions))
-    return propose_references(Scope(found.root, files, old, target)) if files else ()
+    return propose_references(Scope(inventory.root, files, databases, target)) if files else ()
 
 
 def _left_out(entry: Entry) -> LeftOut:
     kind = entry.database.kind
-    words = entry.why if entry.role in ("not read", "no rows", "copy") else f"looks like a {entry.role}: {entry.why}"
-    return LeftOut(entry.file, words, decide=kind in ("encrypted", "unreadable"))
+    reason = (
+        entry.role_reason
+        if entry.role in ("not read", "no rows", "copy")
+        else f"looks like a {entry.role}: {entry.role_reason}"
+    )
+    return LeftOut(entry.file, reason, decide=kind in ("encrypted", "unreadable"))
 
 
 def _trees(files: Sequence[str]) -> tuple[str, ...]:

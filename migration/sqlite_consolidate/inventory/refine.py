@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks.preflight import survey
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
-from sqlite_consolidate.inventory.plan_writer import rendered
+from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut
-from sqlite_consolidate.inventory.propose import apart
+from sqlite_consolidate.inventory.propose import keep_separate
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.plan.model import Scan
 
@@ -24,30 +24,32 @@ if TYPE_CHECKING:
     from sqlite_consolidate.inventory.proposal import Proposal, ProposedMap, ProposedSource
     from sqlite_consolidate.problem import Problem
 
-TRIED = 300_000_000
+MAX_TRIED_BYTES = 300_000_000
 """Bytes of target and sources up to which a proposal is tried on copies; above, the first rehearsal does it."""
 
 _ROUNDS = 5
-_BY_ANOTHER_NAME = ("keys-free", "values-fit", "names-free")
+_FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
 
 
 @dataclass(frozen=True)
-class Revised:
+class RefinedProposal:
     """A proposal, and what its own check still says.
 
     Attributes:
         problems: What the preflight found and no other proposal avoids; each is a decision in the plan, too.
         rounds: How often it was tried.
-        untried: Why it was not tried, or empty.
+        untried_reason: Why it was not tried, or empty.
     """
 
     proposal: Proposal
     problems: tuple[Problem, ...] = ()
     rounds: int = 0
-    untried: str = ""
+    untried_reason: str = ""
 
 
-def revise(root: Path, proposal: Proposal, say: Callable[[str], None], limits: Limits | None = None) -> Revised:
+def refine_proposal(
+    root: Path, proposal: Proposal, say: Callable[[str], None], limits: Limits | None = None
+) -> RefinedProposal:
     """Try the proposal, and mend it until the preflight has nothing against it or there is nothing left to mend.
 
     Raises:
@@ -56,27 +58,27 @@ def revise(root: Path, proposal: Proposal, say: Callable[[str], None], limits: L
     """
     files = [proposal.target, *(source.file for source in proposal.sources)]
     size = sum(size_with_sidecars(root / file) for file in files)
-    if size > TRIED:
-        why = f"not tried on copies: {size / 1e6:.0f} MB; pytest -m verify does that"
-        return Revised(replace(proposal, decide=(*proposal.decide, why)), untried=why)
-    for number in range(1, _ROUNDS + 1):
-        say(f"trying the proposal on copies, round {number}")
-        problems = try_out(root, proposal, limits)
-        mended = _mended(proposal, problems)
-        if mended == proposal:
-            return Revised(_marked(proposal, problems), tuple(problems), number)
-        proposal = mended
-    return Revised(_marked(proposal, problems), tuple(problems), _ROUNDS)
+    if size > MAX_TRIED_BYTES:
+        reason = f"not tried on copies: {size / 1e6:.0f} MB; pytest -m verify does that"
+        return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), untried_reason=reason)
+    for round_number in range(1, _ROUNDS + 1):
+        say(f"trying the proposal on copies, round {round_number}")
+        problems = find_problems(root, proposal, limits)
+        corrected = _corrected(proposal, problems)
+        if corrected == proposal:
+            return RefinedProposal(_marked(proposal, problems), tuple(problems), round_number)
+        proposal = corrected
+    return RefinedProposal(_marked(proposal, problems), tuple(problems), _ROUNDS)
 
 
-def try_out(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:
+def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:
     """Return what plan check and preflight have against a proposal; the databases are read on private copies.
 
     References are not tried again: each was, before it was proposed as understood.
     """
     with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as guards:
         file = Path(folder) / "proposal.toml"
-        file.write_text(rendered(proposal, "trial"), "utf-8")
+        file.write_text(render_plan(proposal, "trial"), "utf-8")
         plan = load(file)
         copy = Path(folder).resolve() / "workspace"
         copy.mkdir()
@@ -85,10 +87,10 @@ def try_out(root: Path, proposal: Proposal, limits: Limits | None = None) -> lis
         return survey(plan, copy, guards, limits).problems
 
 
-def _mended(proposal: Proposal, problems: list[Problem]) -> Proposal:
+def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:
     """Return the proposal without the sources that cannot be moved, and with other names where those help."""
-    unfit = {one.subject: one for one in reversed(problems)}
-    sources = tuple(_mended_source(one, problems) for one in proposal.sources if one.file not in unfit)
+    unfit = {problem.subject: problem for problem in reversed(problems)}
+    sources = tuple(_corrected_source(source, problems) for source in proposal.sources if source.file not in unfit)
     if not sources:
         return proposal
     left_out = [
@@ -99,20 +101,20 @@ def _mended(proposal: Proposal, problems: list[Problem]) -> Proposal:
     return replace(proposal, sources=sources, left_out=(*proposal.left_out, *left_out))
 
 
-def _mended_source(source: ProposedSource, problems: list[Problem]) -> ProposedSource:
-    maps = tuple(_mended_map(one, source, problems) for one in source.maps)
+def _corrected_source(source: ProposedSource, problems: list[Problem]) -> ProposedSource:
+    maps = tuple(_corrected_map(table_map, source, problems) for table_map in source.maps)
     return replace(source, maps=maps)
 
 
-def _mended_map(one: ProposedMap, source: ProposedSource, problems: list[Problem]) -> ProposedMap:
+def _corrected_map(table_map: ProposedMap, source: ProposedSource, problems: list[Problem]) -> ProposedMap:
     """Return the map under another name, if that is what helps and it has not got one yet."""
-    subject = f"{source.file}:{one.name}"
+    subject = f"{source.file}:{table_map.name}"
     for problem in problems:
         # Of those that claim one key, only the last is the subject.
-        meant = problem.subject == subject or (one.shared and subject in problem.others)
-        if meant and problem.criterion in _BY_ANOTHER_NAME and one.into == one.name:
-            return apart(one, source.name, problem.what)
-    return one
+        concerns_map = problem.subject == subject or (table_map.shared and subject in problem.others)
+        if concerns_map and problem.criterion in _FIXED_BY_RENAMING and table_map.into == table_map.name:
+            return keep_separate(table_map, source.name, problem.what)
+    return table_map
 
 
 def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
@@ -121,16 +123,17 @@ def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
     by_map: dict[str, list[str]] = {}
     above = []
     for problem in problems:
-        words = f"{problem.what} {problem.hint}"
+        text = f"{problem.what} {problem.hint}"
         if problem.subject in subjects:
-            by_map.setdefault(problem.subject, []).append(words)
+            by_map.setdefault(problem.subject, []).append(text)
         else:
-            above.append(f"{problem.subject}: {words}")
+            above.append(f"{problem.subject}: {text}")
     sources = [
         replace(
             source,
             maps=tuple(
-                replace(one, decide=(*one.decide, *by_map.get(f"{source.file}:{one.name}", ()))) for one in source.maps
+                replace(table_map, decide=(*table_map.decide, *by_map.get(f"{source.file}:{table_map.name}", ())))
+                for table_map in source.maps
             ),
         )
         for source in proposal.sources

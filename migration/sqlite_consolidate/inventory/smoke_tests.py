@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.source_files import is_python
-from sqlite_consolidate.inventory.classification import is_set_aside
+from sqlite_consolidate.inventory.classification import is_named_as_copy
 from sqlite_consolidate.inventory.proposal import ProposedSmoke
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ENVIRONMENTS = (".venv", "venv", "env")
 _DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
-def smoke_tests(root: Path, mentions: Sequence[Mention]) -> tuple[ProposedSmoke, ...]:
+def propose_smoke_tests(root: Path, mentions: Sequence[Mention]) -> tuple[ProposedSmoke, ...]:
     """Return a smoke test for each Python module that names a source, tests excepted.
 
     One that would do more than define things when it is imported, or needs packages that are not installed, is
@@ -31,20 +31,20 @@ def smoke_tests(root: Path, mentions: Sequence[Mention]) -> tuple[ProposedSmoke,
     """
     files = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code" and is_python(mention.file))
     interpreter = _interpreter(root)
-    return tuple(_smoke(root, file, interpreter) for file in files if not is_set_aside(file))
+    return tuple(_smoke(root, file, interpreter) for file in files if not is_named_as_copy(file))
 
 
 def _smoke(root: Path, file: str, interpreter: str) -> ProposedSmoke:
     folder, module = _module(root, PurePosixPath(file))
-    unfit = [part for part in module.split(".") if not part.isidentifier() or keyword.iskeyword(part)]
-    why = f"{unfit[0]!r} is no name that Python can import" if unfit else ""
-    if not why:
+    invalid_parts = [part for part in module.split(".") if not part.isidentifier() or keyword.iskeyword(part)]
+    question = f"{invalid_parts[0]!r} is no name that Python can import" if invalid_parts else ""
+    if not question:
         try:
             tree = ast.parse((root / file).read_bytes())
-            why = _does_more(tree) or ("" if interpreter else _missing(root / folder, tree))
+            question = _import_side_effect(tree) or ("" if interpreter else _missing_package(root / folder, tree))
         except (SyntaxError, ValueError, OSError) as error:
-            why = f"it cannot be read as Python ({error})"
-    return ProposedSmoke(module, folder, interpreter, why)
+            question = f"it cannot be read as Python ({error})"
+    return ProposedSmoke(module, folder, interpreter, question)
 
 
 def _module(root: Path, file: PurePosixPath) -> tuple[str, str]:
@@ -62,7 +62,7 @@ def _interpreter(root: Path) -> str:
     return next((f"{name}/bin/python" for name in _ENVIRONMENTS if (root / name / "bin" / "python").exists()), "")
 
 
-def _does_more(tree: ast.Module) -> str:
+def _import_side_effect(tree: ast.Module) -> str:
     """Say which line runs when the module is imported, if one does more than to define something."""
     for node in tree.body:
         guarded = isinstance(node, ast.If | ast.Try)  # "if __name__ ...", "if TYPE_CHECKING", "try: import"
@@ -72,13 +72,13 @@ def _does_more(tree: ast.Module) -> str:
     return ""
 
 
-def _missing(folder: Path, tree: ast.Module) -> str:
+def _missing_package(folder: Path, tree: ast.Module) -> str:
     """Say which package the module imports that the interpreter of this run does not have."""
     for name in _imported(tree):
-        top = name.partition(".")[0]
-        own = (folder / top).is_dir() or (folder / f"{top}.py").is_file()
-        if not own and top not in sys.stdlib_module_names and importlib.util.find_spec(top) is None:
-            return f"it imports {top}, which the Python that runs pytest does not have: name an interpreter"
+        package = name.partition(".")[0]
+        is_local = (folder / package).is_dir() or (folder / f"{package}.py").is_file()
+        if not is_local and package not in sys.stdlib_module_names and importlib.util.find_spec(package) is None:
+            return f"it imports {package}, which the Python that runs pytest does not have: name an interpreter"
     return ""
 
 

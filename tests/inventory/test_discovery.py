@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.inventory.discovery import find
+from sqlite_consolidate.inventory.discovery import discover
 from tests.support.whole_run import execute
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def names(root: Path) -> list[str]:
     """The paths of all candidates."""
-    return [one.file for one in find(root).candidates]
+    return [candidate.file for candidate in discover(root).candidates]
 
 
 def database(path: Path) -> None:
@@ -63,10 +63,10 @@ def test_virtual_environments_and_caches_are_not_looked_into(tmp_path: Path) -> 
 
 def test_a_folder_that_git_ignores_is_passed_over_and_named(repository: Path) -> None:
     """How many files of it are named like databases is told, so that nobody is left wondering."""
-    found = find(repository)
+    discovery = discover(repository)
 
-    assert [one.file for one in found.candidates] == ["kept/one.db"]
-    assert [(one.folder, one.databases) for one in found.passed_over] == [("build", 2)]
+    assert [candidate.file for candidate in discovery.candidates] == ["kept/one.db"]
+    assert [(folder.folder, folder.databases) for folder in discovery.skipped_folders] == [("build", 2)]
 
 
 def test_a_workspace_that_git_ignores_is_looked_into(repository: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_link_is_reported_and_not_followed(tmp_path: Path) -> None:
     database(tmp_path / "elsewhere.db")
     (root / "link.db").symlink_to("../elsewhere.db")
 
-    [one] = find(root).candidates
+    [link] = discover(root).candidates
 
-    assert one.why == "a symbolic link to ../elsewhere.db"
-    assert not one.is_database
+    assert link.unread_reason == "a symbolic link to ../elsewhere.db"
+    assert not link.is_database

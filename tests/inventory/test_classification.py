@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.inventory.classification import alike, role
-from sqlite_consolidate.inventory.discovery import find
-from sqlite_consolidate.inventory.inspection import look
+from sqlite_consolidate.inventory.classification import classify, find_duplicates
+from sqlite_consolidate.inventory.discovery import discover
+from sqlite_consolidate.inventory.inspection import inspect_file
 from tests.support.whole_run import execute
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def test_the_path_says_what_it_is_for(tmp_path: Path, file: str, expected: str) 
     """As people name such files; a word counts only as a whole one."""
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     execute(tmp_path / file, _ROWS)
-    [one] = [look(tmp_path, candidate) for candidate in find(tmp_path).candidates]
+    [database] = [inspect_file(tmp_path, candidate) for candidate in discover(tmp_path).candidates]
 
-    assert role(one)[0] == expected
+    assert classify(database)[0] == expected
 
 
 def test_the_same_content_makes_a_copy_whatever_the_bytes_are(tmp_path: Path) -> None:
@@ -61,19 +61,21 @@ def test_the_same_content_makes_a_copy_whatever_the_bytes_are(tmp_path: Path) ->
     execute(tmp_path / "other.db", _ROWS.replace("'y'", "'z'"))
     execute(tmp_path / "longer.db", f"{_ROWS} INSERT INTO t VALUES (3, 'z');")
 
-    groups = alike(tmp_path, [look(tmp_path, one) for one in find(tmp_path).candidates])
+    groups = find_duplicates(
+        tmp_path, [inspect_file(tmp_path, candidate) for candidate in discover(tmp_path).candidates]
+    )
 
     assert groups == [["shop.db", "twin.db"]]
 
 
-def test_of_two_with_the_same_content_the_one_set_aside_is_the_copy(found: Inventory) -> None:
+def test_of_two_with_the_same_content_the_one_set_aside_is_the_copy(inventory: Inventory) -> None:
     """A backup folder, a template, a longer path: the other is the original."""
-    assert found.duplicates == (("north.db", "north_again.db"), ("shop.db", "backups/shop-2024.db"))
+    assert inventory.duplicates == (("north.db", "north_again.db"), ("shop.db", "backups/shop-2024.db"))
 
 
-def test_overlaps_are_between_databases_that_count(found: Inventory) -> None:
+def test_overlaps_are_between_databases_that_count(inventory: Inventory) -> None:
     """Neither the backup nor the copy nor the template; declared alike or not is told."""
-    shown = {one.table: (one.same, one.rows) for one in found.overlaps}
+    shown = {overlap.table: (overlap.same, overlap.rows) for overlap in inventory.overlaps}
 
     assert shown == {
         "sales": (True, {"north.db": "2", "south.db": "1", "west.db": "2"}),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.old_names import Mention
-from sqlite_consolidate.inventory.smoke_tests import smoke_tests
+from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,8 @@ def smoke(root: Path, file: str, source: str) -> tuple[str, str, str, str]:
     """Return module, folder, interpreter and question for one file."""
     (root / file).parent.mkdir(parents=True, exist_ok=True)
     (root / file).write_text(source)
-    [one] = smoke_tests(root, [Mention(file, 1, "old.db", "old.db", "code")])
-    return one.module, one.path, one.interpreter, one.decide
+    [test] = propose_smoke_tests(root, [Mention(file, 1, "old.db", "old.db", "code")])
+    return test.module, test.path, test.interpreter, test.decide
 
 
 def test_a_module_is_named_from_the_folder_above_its_package(tmp_path: Path) -> None:
@@ -68,4 +68,4 @@ def test_tests_are_not_imported(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_x.py").write_text(_DEFINES)
 
-    assert smoke_tests(tmp_path, [Mention("tests/test_x.py", 1, "old.db", "old.db", "code")]) == ()
+    assert propose_smoke_tests(tmp_path, [Mention("tests/test_x.py", 1, "old.db", "old.db", "code")]) == ()
