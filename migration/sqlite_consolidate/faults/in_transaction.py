@@ -43,7 +43,7 @@ def _lose_a_row(run: Run) -> None:
 
 def _state_another_count(run: Run) -> None:
     """Let the run believe that it has moved one row more than it has."""
-    stated = [at for at, one in enumerate(run.target.copied_tables) if one.mapping.map.rows is not None]
+    stated = [at for at, one in enumerate(run.target.copied_tables) if one.mapping.table_map.rows is not None]
     at = first(stated, "the plan states no number of rows")
     run.target.copied_tables[at] = replace(run.target.copied_tables[at], rows=run.target.copied_tables[at].rows + 1)
 

@@ -176,7 +176,7 @@ def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
             MoveRecord(
                 source=done.mapping.source.name,
                 subject=done.mapping.subject,
-                table=done.mapping.map.name,
+                table=done.mapping.table_map.name,
                 into=done.mapping.into.name,
                 rows=done.rows,
                 arrived=done.inserted,
@@ -204,11 +204,13 @@ def _of_preflight(run: RunResults) -> dict[str, Any]:
         ),
         "target": target,
         "planned": tuple(
-            MoveRecord(mapping.source.name, mapping.subject, mapping.map.name, mapping.into.name, found.rows(mapping))
+            MoveRecord(
+                mapping.source.name, mapping.subject, mapping.table_map.name, mapping.into.name, found.rows(mapping)
+            )
             for mapping in found.mappings
         ),
         "differences": tuple(
-            SchemaDifference(one.subject, one.column, one.what, one.source, one.target)
+            SchemaDifference(one.subject, one.column, one.aspect, one.source, one.target)
             for mapping in found.mappings
             for one in declaration_differences(mapping)
         ),

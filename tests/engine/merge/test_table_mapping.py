@@ -145,7 +145,7 @@ def test_a_target_column_is_filled_with_what_sqlite_will_store(bench: Bench, col
     """The comparison needs the value under the column's affinity, not the default's text."""
     mapping = move_of(bench, "CREATE TABLE t(a)", f"CREATE TABLE t(a, {column})")
 
-    assert mapping.constant == {"n": literal}
+    assert mapping.constants == {"n": literal}
     check = bench.database("check.db", f"CREATE TABLE t(a, {column})", "INSERT INTO t(a) VALUES(1)")
     with closing(open_readonly(check)) as con:
         assert con.execute(f"SELECT typeof(n) = typeof({literal}) AND n IS {literal} FROM t").fetchone() == (1,)

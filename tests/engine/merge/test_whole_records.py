@@ -178,7 +178,7 @@ def test_log_holds_what_sqlite_executes(bench: Bench, create: str, keys: Any) ->
     mapping, executed, log = copied.done[0].mapping, list[str](), list[str]()
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
     digest = source_digest(copied.con, mapping, alias)
-    if mapping.map.on_conflict == "refuse":
+    if mapping.table_map.on_conflict == "refuse":
         copied.con.execute("DELETE FROM t")
     copied.con.set_trace_callback(executed.append)
 

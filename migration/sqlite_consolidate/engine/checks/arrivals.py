@@ -113,7 +113,7 @@ def _comparison(
     expected = []
     for (original, mapping), source in zip(parties, sources, strict=True):
         query = mapping.projection().select([*(source[column.name] for column in columns), *_rowid(mapping.table, "s")])
-        expected.append(Rows(original, query, mapping.map.on_conflict if len(parties) > 1 else "refuse"))
+        expected.append(Rows(original, query, mapping.table_map.on_conflict if len(parties) > 1 else "refuse"))
     query = first.projection().within(table).select_target([*(c.target for c in columns), *_rowid(table, "t")])
     observed = Rows(target, query)
     shape = row_shape(table.name, [column.name for column in columns], keys_of(first.into))

@@ -193,7 +193,7 @@ def damage_of(target: str, error: sqlite3.Error) -> Problem:
 
 
 def _replaces(mapping: TableMapping) -> bool:
-    return mapping.map.on_conflict == "prefer-source"
+    return mapping.table_map.on_conflict == "prefer-source"
 
 
 def changed_since(arrivals: Sequence[tuple[TableMapping, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:

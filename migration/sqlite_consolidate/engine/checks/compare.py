@@ -86,9 +86,9 @@ def _arrived(mapping: TableMapping, arrival: Arrival) -> Observation:
 def rows_expected(compared: Compared) -> list[Observation]:
     """Observe that the counts are those that the plan states, where it states one."""
     seen = [
-        equal(one.mapping.subject, counted(one.mapping.map.rows, "row"), counted(one.rows, "row"))
+        equal(one.mapping.subject, counted(one.mapping.table_map.rows, "row"), counted(one.rows, "row"))
         for one in compared.done
-        if one.mapping.map.rows is not None
+        if one.mapping.table_map.rows is not None
     ]
     return seen or [not_required("plan", "the plan states no number of rows")]
 
@@ -211,7 +211,7 @@ def _orphans_before(survey: InspectedDatabases) -> dict[tuple[str, str], int]:
     for (child, parent), count in (survey.target.orphans if survey.target else {}).items():
         before[folded(child), folded(parent)] += count
     for name, facts in survey.sources.items():
-        into = {folded(m.map.name): folded(m.into.name) for m in survey.mappings if m.source.name == name}
+        into = {folded(m.table_map.name): folded(m.into.name) for m in survey.mappings if m.source.name == name}
         for (child, parent), count in facts.orphans.items():
             if folded(child) in into:
                 before[into[folded(child)], into.get(folded(parent), folded(parent))] += count

@@ -79,7 +79,9 @@ class RowsBefore:
             mappings = self._mappings(now, opened, is_new=before is None)
             counts = mappings[0][1].rowid_counts if mappings else now.counts_rowid
             expected = [table_side(*before, counts=counts)] if before else []
-            expected += [Side(source, mapping.projection(), mapping.map.on_conflict) for source, mapping in mappings]
+            expected += [
+                Side(source, mapping.projection(), mapping.table_map.on_conflict) for source, mapping in mappings
+            ]
             return compare_sides(name, expected, table_side(con, now, counts=counts))
 
     def _before(self, name: str, opened: ExitStack) -> tuple[sqlite3.Connection, Table] | None:

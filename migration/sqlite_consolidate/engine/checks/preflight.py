@@ -100,7 +100,7 @@ def survey(
     found, limits = InspectedDatabases(), limits or Limits()
     skip = _noted(plan, found, unread)
     for wrong in file_problems(plan, root, skip=skip):
-        found.add(wrong)
+        found.add_file_problem(wrong)
         skip.add(wrong.file)
     _read_databases(plan, root, found, guards, limits, skip=skip)
     tables = _mapped_tables(plan, found)
@@ -147,7 +147,7 @@ def _noted(plan: Plan, found: InspectedDatabases, unread: Sequence[FileProblem])
         if file is None:
             found.problems.append(wrong.problem)
         else:
-            found.add(replace(wrong, file=file))
+            found.add_file_problem(replace(wrong, file=file))
     return set(found.unread)
 
 
@@ -166,7 +166,7 @@ def _in_proportion(plan: Plan, found: InspectedDatabases, deadline: Deadline) ->
 
 def _read(found: InspectedDatabases, facts: InspectedDatabase | FileProblem) -> InspectedDatabase | None:
     if isinstance(facts, FileProblem):
-        found.add(facts)
+        found.add_file_problem(facts)
         return None
     return facts
 

@@ -84,22 +84,22 @@ def copy_rows(
     began = time.monotonic()
     execute = execute or con.execute
     rows = mapping.projection(alias)
-    skipped, replaced, where = _settle(con, mapping, rows, execute)
+    skipped, replaced, where = _resolve_conflicts(con, mapping, rows, execute)
     try:
         records = try_record_copy(con, mapping, rows, execute, under_other_defaults=record_copy)
         method: CopyMethod = records.method if records else "columns"
         inserted = records.rows if records else execute(rows.insert(where, is_empty=is_empty(con, mapping))).rowcount
     except sqlite3.IntegrityError as error:
-        gone = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK gave the whole transaction back."
-        what = f"a row cannot stand in {mapping.into.name}: {error}.{gone}"
+        rolled_back = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK gave the whole transaction back."
+        text = f"a row cannot stand in {mapping.into.name}: {error}.{rolled_back}"
         hint = "Mend the rows, or choose another table or policy."
-        raise ProblemError(Problem("row-refused", mapping.subject, what, hint)) from error
+        raise ProblemError(Problem("row-refused", mapping.subject, text, hint)) from error
     change = source - skipped - replaced
     seconds = time.monotonic() - began
     return CopiedTable(mapping, source.rows, inserted, skipped.rows, replaced.rows, change, method, seconds)
 
 
-def _settle(
+def _resolve_conflicts(
     con: sqlite3.Connection, mapping: TableMapping, rows: Projection, execute: Execute
 ) -> tuple[TableDigest, TableDigest, str]:
     """Delete the target rows that make place, and return what the conflict policy settles.
@@ -112,15 +112,15 @@ def _settle(
         ProblemError: Rows under one key differ, and the policy is ``skip-identical``.
     """
     skipped, replaced = TableDigest(), TableDigest()
-    if mapping.map.on_conflict == "refuse":
+    if mapping.table_map.on_conflict == "refuse":
         return skipped, replaced, ""
-    if mapping.map.on_conflict == "prefer-source":
-        replaced = digest_query(con, _claimed(rows))
+    if mapping.table_map.on_conflict == "prefer-source":
+        replaced = digest_query(con, _claimed_target_rows(rows))
         execute(rows.delete_claimed)
         return skipped, replaced, ""
-    skipped = digest_query(con, _clashing(rows))
-    if mapping.map.on_conflict == "skip-identical":
-        _refuse_different(con, mapping, rows, skipped)
+    skipped = digest_query(con, _clashing_source_rows(rows))
+    if mapping.table_map.on_conflict == "skip-identical":
+        _require_identical(con, mapping, rows, skipped)
     return skipped, replaced, f"NOT {rows.clashing}"
 
 
@@ -130,20 +130,20 @@ def conflicting_keys(con: sqlite3.Connection, mapping: TableMapping, alias: str)
     With ``prefer-source`` these are the target's rows that make place, else the source's rows that stay behind.
     """
     rows = mapping.projection(alias)
-    if mapping.map.on_conflict == "refuse" or not rows.keys:
+    if mapping.table_map.on_conflict == "refuse" or not rows.keys:
         return
     columns = [column for column, _ in rows.keys[0]]
-    if mapping.map.on_conflict == "prefer-source":
+    if mapping.table_map.on_conflict == "prefer-source":
         query = rows.select_target((column.target for column in columns), rows.claimed, by_index=True)
     else:
         query = rows.select((column.source for column in columns), rows.clashing)
-    before = con.text_factory
+    text_factory = con.text_factory
     exact_text(con)
     try:
         for row in con.execute(query):
             yield [literal(value) for value in row]
     finally:
-        con.text_factory = before
+        con.text_factory = text_factory
 
 
 def source_digest(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> TableDigest:
@@ -169,22 +169,22 @@ def raise_autoincrement(con: sqlite3.Connection, mapping: TableMapping, mark: in
         con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, mapping.into.name))
 
 
-def _clashing(rows: Projection) -> str:
+def _clashing_source_rows(rows: Projection) -> str:
     """Return the query of the source rows under a key that the target has already, as digests read them."""
     return rows.select(rows.source_row(), rows.clashing)
 
 
-def _claimed(rows: Projection) -> str:
+def _claimed_target_rows(rows: Projection) -> str:
     """Return the query of the target rows under a key that the source has as well, as digests read them."""
     return rows.select_target(rows.target_row(), rows.claimed, by_index=True)
 
 
-def _refuse_different(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, skipped: TableDigest) -> None:
+def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, skipped: TableDigest) -> None:
     """Compare the rows under equal keys as digests see them: SQL takes -0.0 for 0.0, and no chain of 2,000 terms."""
-    if digest_query(con, _claimed(rows)) == skipped:
+    if digest_query(con, _claimed_target_rows(rows)) == skipped:
         return
-    there = set(_exact_rows(con, _claimed(rows)))
-    different = sum(row not in there for row in _exact_rows(con, _clashing(rows)))
+    target_rows = set(_exact_rows(con, _claimed_target_rows(rows)))
+    different = sum(row not in target_rows for row in _exact_rows(con, _clashing_source_rows(rows)))
     if different:
         raise ProblemError(
             Problem(
@@ -198,18 +198,18 @@ def _refuse_different(con: sqlite3.Connection, mapping: TableMapping, rows: Proj
 
 
 def _exact_rows(con: sqlite3.Connection, query: str) -> list[bytes]:
-    before = con.text_factory
+    text_factory = con.text_factory
     exact_text(con)
     try:
         return [hashlib.sha256(marshal.dumps(row, 2)).digest() for row in con.execute(query)]
     finally:
-        con.text_factory = before
+        con.text_factory = text_factory
 
 
-NAME = "settled-conflicts.jsonl"
+CONFLICT_LOG = "settled-conflicts.jsonl"
 """One JSON object a row: ``from``, ``into``, ``policy``, and ``key`` as SQL literals."""
 
-_FACTS = {
+_POLICY_FINDINGS = {
     "skip-identical": ("rows-skipped", "not moved, because the target has the same"),
     "prefer-target": ("rows-not-moved", "not moved, because the target has the key"),
     "prefer-source": ("rows-replaced", "of the target replaced"),
@@ -225,17 +225,22 @@ def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias
     Returns:
         How many rows it decided on, without values; None when it decided on none.
     """
-    if mapping.map.on_conflict == "refuse":
+    if mapping.table_map.on_conflict == "refuse":
         return None
     count = 0
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(folder / NAME, flags, 0o600), "w", encoding="ascii") as file:
+    with os.fdopen(os.open(folder / CONFLICT_LOG, flags, 0o600), "w", encoding="ascii") as file:
         for key in conflicting_keys(con, mapping, alias):
             count += 1
-            one = {"from": mapping.subject, "into": mapping.into.name, "policy": mapping.map.on_conflict, "key": key}
-            file.write(json.dumps(one) + "\n")
+            entry = {
+                "from": mapping.subject,
+                "into": mapping.into.name,
+                "policy": mapping.table_map.on_conflict,
+                "key": key,
+            }
+            file.write(json.dumps(entry) + "\n")
     if not count:
         return None
-    id, fact = _FACTS[mapping.map.on_conflict]
-    text = f"{fact} ({mapping.map.on_conflict}); the keys are in {folder.name}/{NAME}."
+    id, fact = _POLICY_FINDINGS[mapping.table_map.on_conflict]
+    text = f"{fact} ({mapping.table_map.on_conflict}); the keys are in {folder.name}/{CONFLICT_LOG}."
     return Finding.of(id, mapping.subject, text, count=count, noun="row")

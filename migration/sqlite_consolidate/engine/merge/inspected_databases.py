@@ -43,22 +43,22 @@ class InspectedDatabases:
         """The target, where there is one, and the sources, as far as they were read."""
         return [*([self.target] if self.target else []), *self.sources.values()]
 
-    def add(self, wrong: FileProblem) -> None:
+    def add_file_problem(self, file_problem: FileProblem) -> None:
         """Add a problem of a file, and the reason for which a database was not read."""
-        self.problems.append(wrong.problem)
-        if wrong.reason:
-            self.unread.setdefault(wrong.file, wrong.reason)
+        self.problems.append(file_problem.problem)
+        if file_problem.reason:
+            self.unread.setdefault(file_problem.file, file_problem.reason)
 
     def rows(self, mapping: TableMapping) -> int:
         """Number of rows in the source of a move."""
         facts = self.sources[mapping.source.name]
-        table = facts.schema.table(mapping.map.name)
+        table = facts.schema.table(mapping.table_map.name)
         return facts.digests[table.name].rows if table else 0
 
     def expected_digest(self, mapping: TableMapping) -> TableDigest | None:
         """Digest of a move's rows as they have to arrive, where the survey has read the very same; else None."""
         facts = self.sources[mapping.source.name]
-        table = facts.schema.table(mapping.map.name)
+        table = facts.schema.table(mapping.table_map.name)
         if table is None or not mapping.projection().is_unchanged or mapping.source.name in self.staged:
             return None
         return facts.digests[table.name] if mapping.rowid_counts == table.counts_rowid else None
@@ -74,9 +74,9 @@ class InspectedDatabases:
         """The AUTOINCREMENT mark of the source of a move, 0 without one."""
         return next(
             (
-                m
-                for name, m in self.sources[mapping.source.name].marks.items()
-                if folded(name) == folded(mapping.map.name)
+                value
+                for name, value in self.sources[mapping.source.name].marks.items()
+                if folded(name) == folded(mapping.table_map.name)
             ),
             0,
         )

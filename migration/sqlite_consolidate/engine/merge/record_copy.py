@@ -75,7 +75,7 @@ def try_record_copy(
         sqlite3.IntegrityError: SQLite refuses a row.
     """
     insert = rows.insert_records
-    if not insert or not _in_place(mapping) or not is_empty(con, mapping):
+    if not insert or not _keeps_rows_and_rowids(mapping) or not is_empty(con, mapping):
         return None
     if copies_records(con, insert):
         return RecordCopy(execute(insert).rowcount, "records")
@@ -83,7 +83,7 @@ def try_record_copy(
         return None
     if not same_but_defaults(mapping.table.sql, mapping.into.sql):
         return None
-    count = _Borrowing(con, mapping, rows, execute).copy()
+    count = _CopyUnderSourceDefaults(con, mapping, rows, execute).copy()
     return None if count is None else RecordCopy(count, "records-under-other-defaults")
 
 
@@ -101,15 +101,15 @@ def copies_records(con: sqlite3.Connection, statement: str) -> bool:
     return bool(codes & {"RowData", "RowCell"})
 
 
-def _in_place(mapping: TableMapping) -> bool:
+def _keeps_rows_and_rowids(mapping: TableMapping) -> bool:
     """Whether nothing else is in the way of whole records, and rowids are not lost by them."""
     # Without an index SQLite's whole-record copy numbers implicit rowids anew.
     keeps_rowids = bool(mapping.into.alias or mapping.into.without_rowid or mapping.into.indexes)
-    return mapping.new and mapping.map.on_conflict == "refuse" and keeps_rowids
+    return mapping.new and mapping.table_map.on_conflict == "refuse" and keeps_rowids
 
 
 @dataclass(frozen=True)
-class _Borrowing:
+class _CopyUnderSourceDefaults:
     """Copy records while the target's table has the source's DEFAULTs."""
 
     con: sqlite3.Connection
@@ -121,7 +121,7 @@ class _Borrowing:
         """Return the number of records, or None where nothing was changed because they mean other rows."""
         self.execute("SAVEPOINT records")
         try:
-            count = self._inserted()
+            count = self._insert()
             if count is not None and not self._same_values():
                 count = None
             if count is None:
@@ -131,7 +131,7 @@ class _Borrowing:
                 self.execute("RELEASE records")
         return count
 
-    def _inserted(self) -> int | None:
+    def _insert(self) -> int | None:
         query = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?"
         planned = self.con.execute(query, (self.mapping.into.name,)).fetchone()[0]
         insert = self.rows.insert_records
@@ -146,7 +146,7 @@ class _Borrowing:
                 self._declare(planned)
 
     def _declare(self, sql: str) -> None:
-        statement, table = _text(sql), _text(self.mapping.into.name)
+        statement, table = _sql_literal(sql), _sql_literal(self.mapping.into.name)
         self.execute("PRAGMA main.writable_schema=ON")
         try:
             self.execute(f"UPDATE main.sqlite_schema SET sql = {statement} WHERE type = 'table' AND name = {table}")
@@ -162,6 +162,6 @@ class _Borrowing:
         return arrived == digest_query(self.con, self.rows.select(column.source for column in columns))
 
 
-def _text(sql: str) -> str:
+def _sql_literal(sql: str) -> str:
     """Return a text of the schema as an SQL literal; it has no NUL, because SQLite would have ended it there."""
     return "'" + sql.replace("'", "''") + "'"

@@ -22,14 +22,14 @@ else:
 
 
 def planned_statements(
-    table_map: TableMap, schema: Schema, beside: Sequence[TableMap] = (), limits: Limits | None = None
+    table_map: TableMap, schema: Schema, source_maps: Sequence[TableMap] = (), limits: Limits | None = None
 ) -> list[Statement]:
     """Return the DDL for one table map: the plan's own, or the source's with the plan's renames applied.
 
     Args:
         table_map: The map.
         schema: The source's schema.
-        beside: All maps of the source: foreign keys and triggers follow what they rename.
+        source_maps: All maps of the source: foreign keys and triggers follow what they rename.
         limits: End what SQLite does with the schema in memory.
 
     Raises:
@@ -40,10 +40,10 @@ def planned_statements(
     table = schema.table(table_map.name)
     if table is None:
         raise ValueError(f"no table {table_map.name}")
-    maps = [table_map, *(one for one in beside if folded(one.name) != folded(table_map.name))]
-    if any(one.columns or (one.target_name and one.target_name != one.name) for one in maps):
+    maps = [table_map, *(each for each in source_maps if folded(each.name) != folded(table_map.name))]
+    if any(each.columns or (each.target_name and each.target_name != each.name) for each in maps):
         return _renamed(maps, table, schema, limits)
-    return _as_they_are(table, schema)
+    return _source_statements(table, schema)
 
 
 def create_statements(text: str, limits: Limits | None = None) -> list[Statement]:
@@ -52,16 +52,16 @@ def create_statements(text: str, limits: Limits | None = None) -> list[Statement
     try:
         for statement in statements(text):
             con.execute(statement)
-        return _statements_of(con)
+        return _read_statements(con)
     finally:
         con.close()
 
 
-def _as_they_are(table: Table, schema: Schema) -> list[Statement]:
-    found = [Statement("table", table.name, table.name, table.sql)]
-    found += [Statement("index", index.name, table.name, index.sql) for index in table.indexes if index.sql]
-    of_table = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(table.name)]
-    return found + [Statement("trigger", trigger.name, table.name, trigger.sql) for trigger in of_table]
+def _source_statements(table: Table, schema: Schema) -> list[Statement]:
+    planned = [Statement("table", table.name, table.name, table.sql)]
+    planned += [Statement("index", index.name, table.name, index.sql) for index in table.indexes if index.sql]
+    triggers = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(table.name)]
+    return planned + [Statement("trigger", trigger.name, table.name, trigger.sql) for trigger in triggers]
 
 
 def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits | None) -> list[Statement]:
@@ -75,40 +75,40 @@ def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits 
             if other is not table:
                 with contextlib.suppress(sqlite3.Error):  # what this one lacks is its own map's affair
                     con.execute(other.sql)
-        for statement in _as_they_are(table, schema):
+        for statement in _source_statements(table, schema):
             con.execute(statement.sql)
         _rename(con, maps, schema)
-        return _statements_of(con, maps[0].target_name or table.name)
+        return _read_statements(con, maps[0].target_name or table.name)
     finally:
         con.close()
 
 
 def _rename(con: sqlite3.Connection, maps: list[TableMap], schema: Schema) -> None:
     """Rename in two steps, through names that nobody uses: two tables, or two columns, may change places."""
-    there = [(one, table) for one in maps if (table := schema.table(one.name)) and _known(con, table.name)]
-    for at, (one, table) in enumerate(there):
-        columns = [(column.name, new) for old, new in one.columns.items() if (column := table.column(old))]
-        for n, (old, _) in enumerate(columns):
-            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "~{n}"')
-        for n, (_, new) in enumerate(columns):
-            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "~{n}" TO {quoted(new)}')
-        if (one.target_name or table.name) != table.name:
-            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME TO "~{at}"')
-    for at, (one, table) in enumerate(there):
-        new = one.target_name or table.name
+    tables = [(each, table) for each in maps if (table := schema.table(each.name)) and _has_table(con, table.name)]
+    for number, (table_map, table) in enumerate(tables):
+        columns = [(column.name, new) for old, new in table_map.columns.items() if (column := table.column(old))]
+        for index, (old, _) in enumerate(columns):
+            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN {quoted(old)} TO "~{index}"')
+        for index, (_, new) in enumerate(columns):
+            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME COLUMN "~{index}" TO {quoted(new)}')
+        if (table_map.target_name or table.name) != table.name:
+            con.execute(f'ALTER TABLE {quoted(table.name)} RENAME TO "~{number}"')
+    for number, (table_map, table) in enumerate(tables):
+        new = table_map.target_name or table.name
         if new == table.name:
             continue
-        if _known(con, new):  # a table that is not moved; who mentions it must not mean this one
+        if _has_table(con, new):  # a table that is not moved; who mentions it must not mean this one
             con.execute(f"ALTER TABLE {quoted(new)} RENAME TO {quoted(f'{new} (not moved)')}")
-        con.execute(f'ALTER TABLE "~{at}" RENAME TO {quoted(new)}')
+        con.execute(f'ALTER TABLE "~{number}" RENAME TO {quoted(new)}')
 
 
-def _known(con: sqlite3.Connection, name: str) -> bool:
+def _has_table(con: sqlite3.Connection, name: str) -> bool:
     query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE"
     return con.execute(query, (name,)).fetchone() is not None
 
 
-def _statements_of(con: sqlite3.Connection, table: str | None = None) -> list[Statement]:
+def _read_statements(con: sqlite3.Connection, table: str | None = None) -> list[Statement]:
     rows = con.execute(
         "SELECT type, name, tbl_name, sql FROM sqlite_schema"
         " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"

@@ -68,16 +68,16 @@ class StagingDatabase:
         self._con.execute(staging.create)
         self._con.execute("BEGIN")
         try:
-            self._con.executemany(staging.insert_values, _rows(source, staging, limits_of(self._con)))
+            self._con.executemany(staging.insert_values, _decoded_rows(source, staging, limits_of(self._con)))
         except UnicodeError as error:
             self._con.execute("ROLLBACK")  # the next table, and what is wrong with it, is looked at all the same
-            what = f"its table {staging.table.name} has text that is not valid in its encoding, and would be changed."
+            text = f"its table {staging.table.name} has text that is not valid in its encoding, and would be changed."
             hint = "Mend that text, or leave the table behind with a reason."
-            raise ProblemError(Problem("invalid-text", source.name, what, hint)) from error
+            raise ProblemError(Problem("invalid-text", source.name, text, hint)) from error
         self._con.execute("COMMIT")
 
 
-def _rows(source: Path, staging: Staging, limits: Limits) -> Iterator[tuple[object, ...]]:
+def _decoded_rows(source: Path, staging: Staging, limits: Limits) -> Iterator[tuple[object, ...]]:
     """Yield rows with each text decoded strictly from its stored bytes: SQLite would replace what is invalid."""
     with looking(source, limits) as con:
         encoding = str(con.execute("PRAGMA encoding").fetchone()[0])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema import Column, Schema, Table
     from sqlite_consolidate.plan.model import ConflictPolicy, Source, TableMap
 
-MAX_COLUMN = 2000  # of a SELECT; a table of so many has no room in it for the rowid
+MAX_COLUMNS = 2000  # of a SELECT; a table of so many has no room in it for the rowid
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TableMapping:
     """
 
     source: Source
-    map: TableMap
+    table_map: TableMap
     table: Table
     into: Table
     new: bool
@@ -47,7 +47,7 @@ class TableMapping:
     @property
     def subject(self) -> str:
         """``file:table``, as evidence names it."""
-        return f"{self.source.file}:{self.map.name}"
+        return f"{self.source.file}:{self.table_map.name}"
 
     @property
     def renamed(self) -> dict[str, str]:
@@ -55,7 +55,7 @@ class TableMapping:
         return dict(self.columns)
 
     @cached_property
-    def constant(self) -> dict[str, str]:
+    def constants(self) -> dict[str, str]:
         """Target columns that no source column feeds, to the SQL literal that moved rows have there."""
         fed = {folded(new) for _, new in self.columns}
         unfed = [column for column in self.into.stored if folded(column.name) not in fed]
@@ -68,13 +68,13 @@ class TableMapping:
             return True  # its first column is the rowid
         virtual = self.table.kind == "virtual" and self.into.kind == "virtual"
         both = virtual or (self.table.rowid_is_identity and self.into.rowid_is_identity)
-        return both and self.map.rowids == "keep"
+        return both and self.table_map.rowids == "keep"
 
     @property
     def carries_rowid(self) -> bool:
         """Whether the copy may name the rowid: where it counts, and for the first rows of a new table."""
-        named = bool(self.table.rowid and self.into.rowid and not self.into.alias) and len(self.columns) < MAX_COLUMN
-        return named and self.map.rowids == "keep" and (self.new or self.rowid_counts)
+        named = bool(self.table.rowid and self.into.rowid and not self.into.alias) and len(self.columns) < MAX_COLUMNS
+        return named and self.table_map.rowids == "keep" and (self.new or self.rowid_counts)
 
     def projection(self, database: str = "main") -> Projection:
         """Return the SQL of its rows as they have to arrive.
@@ -83,7 +83,7 @@ class TableMapping:
             database: Name under which the connection has the database of the source rows.
         """
         columns = [ProjectedColumn(new, column_of(old), old) for old, new in self.columns]
-        columns += [ProjectedColumn(name, f"({literal})") for name, literal in self.constant.items()]
+        columns += [ProjectedColumn(name, f"({literal})") for name, literal in self.constants.items()]
         rowid = None
         if self.table.rowid and self.into.rowid:
             rowid = ProjectedColumn(self.into.rowid, column_of(self.table.rowid))
@@ -92,7 +92,7 @@ class TableMapping:
             database=database,
             into=self.into,
             columns=tuple(columns),
-            computed=_computed(self),
+            computed=_computed_columns(self),
             rowid=rowid,
             rowid_counts=self.rowid_counts,
             carries_rowid=self.carries_rowid,
@@ -121,7 +121,7 @@ class KeySource:
     @property
     def policy(self) -> ConflictPolicy:
         """What happens to a row whose key the target already has."""
-        return self.mapping.map.on_conflict
+        return self.mapping.table_map.on_conflict
 
 
 def mapping_of_target_rows(file: str, table: Table, into: Table, *, rowids: bool) -> TableMapping:
@@ -163,13 +163,13 @@ def match_columns(
     for column in table.columns:
         if column.hidden:
             continue
-        there = by_name.get(folded(wanted.get(folded(column.name), column.name)))
-        if there is None or there.hidden or there.generated != column.generated:
-            problems.append(_no_place(subject, column, there, into))
+        target_column = by_name.get(folded(wanted.get(folded(column.name), column.name)))
+        if target_column is None or target_column.hidden or target_column.generated != column.generated:
+            problems.append(_no_place_problem(subject, column, target_column, into))
         elif not column.generated:
-            pairs.append((column.name, there.name))
-    problems += _fed_twice(subject, into, pairs)
-    problems += _unfed(subject, into, {folded(name) for _, name in pairs})
+            pairs.append((column.name, target_column.name))
+    problems += _columns_with_two_sources(subject, into, pairs)
+    problems += _columns_without_value(subject, into, {folded(name) for _, name in pairs})
     return TableMapping(source, table_map, table, into, new, tuple(pairs)), problems
 
 
@@ -177,8 +177,8 @@ def _by_name(table: Table) -> dict[str, Column]:
     return {folded(column.name): column for column in table.columns}
 
 
-def _no_place(subject: str, column: Column, there: Column | None, into: Table) -> Problem:
-    reason = "has no such column" if there is None else "declares it differently (generated at one end only)"
+def _no_place_problem(subject: str, column: Column, target_column: Column | None, into: Table) -> Problem:
+    reason = "has no such column" if target_column is None else "declares it differently (generated at one end only)"
     return Problem(
         "no-place-for-column",
         subject,
@@ -188,7 +188,7 @@ def _no_place(subject: str, column: Column, there: Column | None, into: Table) -
     )
 
 
-def _fed_twice(subject: str, into: Table, pairs: list[tuple[str, str]]) -> list[Problem]:
+def _columns_with_two_sources(subject: str, into: Table, pairs: list[tuple[str, str]]) -> list[Problem]:
     feeding: dict[str, list[str]] = {}
     for old, new in pairs:
         feeding.setdefault(new, []).append(old)
@@ -205,22 +205,22 @@ def _fed_twice(subject: str, into: Table, pairs: list[tuple[str, str]]) -> list[
     ]
 
 
-def _unfed(subject: str, into: Table, fed: set[str]) -> list[Problem]:
+def _columns_without_value(subject: str, into: Table, fed: set[str]) -> list[Problem]:
     problems = []
     for column in into.stored:
         if folded(column.name) in fed:
             continue
         if column.name == into.alias:
-            why = "which is its key: rows would get numbers that they do not have in the source"
+            reason = "which is its key: rows would get numbers that they do not have in the source"
         elif column.notnull and column.default is None:
-            why = "which must not be NULL and has no default"
+            reason = "which must not be NULL and has no default"
         elif not default_is_constant(column):
-            why = f"and its default {column.default} is not constant"
+            reason = f"and its default {column.default} is not constant"
         else:
             continue
-        what = f"brings no value for column {column.name} of {into.name}, {why}."
-        todo = "Give the column a constant default in the target, or move the table under another name."
-        problems.append(Problem("no-value-for-column", subject, what, todo, criterion="values-fit"))
+        text = f"brings no value for column {column.name} of {into.name}, {reason}."
+        hint = "Give the column a constant default in the target, or move the table under another name."
+        problems.append(Problem("no-value-for-column", subject, text, hint, criterion="values-fit"))
     return problems
 
 
@@ -231,25 +231,25 @@ class DeclarationDifference:
     Attributes:
         subject: ``file:table``.
         column: Its name, or ``old -> new``.
-        what: ``type``, ``NOT NULL``, ``default`` or ``place in primary key``.
+        aspect: ``type``, ``NOT NULL``, ``default`` or ``place in primary key``.
         source: As the source declares it, ``none`` where it says nothing; ``target`` likewise.
     """
 
     subject: str
     column: str
-    what: str
+    aspect: str
     source: str
     target: str
 
     @property
     def change(self) -> str:
         """What it was and what it is."""
-        return f"{self.what} was {self.source}, is {self.target}"
+        return f"{self.aspect} was {self.source}, is {self.target}"
 
     @property
-    def lost(self) -> str:
+    def finding_id(self) -> str:
         """Id of the finding for a declaration of the source that the target does not have; else empty."""
-        return "" if self.source in ("no", "none") else _LOST.get(self.what, "")
+        return "" if self.source in ("no", "none") else _LOST.get(self.aspect, "")
 
 
 _LOST = {"NOT NULL": "not-null-lost", "default": "default-lost", "place in primary key": "key-lost"}
@@ -268,25 +268,25 @@ _MOST_NAMED = 3
 
 def declaration_differences(mapping: TableMapping) -> list[DeclarationDifference]:
     """Return, column by column, where the target's declaration differs from the source's."""
-    found = []
-    here, there = _by_name(mapping.table), _by_name(mapping.into)
+    differences = []
+    source_columns, target_columns = _by_name(mapping.table), _by_name(mapping.into)
     for old, new in mapping.columns:
-        a, b = here[folded(old)], there[folded(new)]
+        declared, planned = source_columns[folded(old)], target_columns[folded(new)]
         label = old if old == new else f"{old} -> {new}"
-        for what, was, becomes in (
-            ("type", a.type or "none", b.type or "none"),
-            ("NOT NULL", _yes(a.notnull), _yes(b.notnull)),
-            ("default", a.default or "none", b.default or "none"),
-            ("place in primary key", str(a.key or "none"), str(b.key or "none")),
+        for aspect, was, becomes in (
+            ("type", declared.type or "none", planned.type or "none"),
+            ("NOT NULL", _yes_no(declared.notnull), _yes_no(planned.notnull)),
+            ("default", declared.default or "none", planned.default or "none"),
+            ("place in primary key", str(declared.key or "none"), str(planned.key or "none")),
         ):
             if was != becomes:
-                found.append(DeclarationDifference(mapping.subject, label, what, was, becomes))
-    return found
+                differences.append(DeclarationDifference(mapping.subject, label, aspect, was, becomes))
+    return differences
 
 
 def declaration_findings(mapping: TableMapping) -> list[Finding]:
     """State where the target's declaration differs from the source's: columns, and indexes without a counterpart."""
-    others = {"further-column": list(mapping.constant), "index-lost": _lost_indexes(mapping)}
+    others = {"further-column": list(mapping.constants), "index-lost": _lost_indexes(mapping)}
     return findings_of_declaration_differences(
         mapping.subject, mapping.into.name, declaration_differences(mapping), others
     )
@@ -305,13 +305,13 @@ def findings_of_declaration_differences(
     """
     columns: dict[str, list[str]] = dict(others or {})
     for difference in differing:
-        id = difference.lost or "column-differs"
+        id = difference.finding_id or "column-differs"
         label = difference.column if id == "not-null-lost" else f"{difference.column} ({difference.change})"
         columns.setdefault(id, []).append(label)
-    return [_difference(subject, into, id, columns[id]) for id in _DIFFERENCES if columns.get(id)]
+    return [_difference_finding(subject, into, id, columns[id]) for id in _DIFFERENCES if columns.get(id)]
 
 
-def _difference(subject: str, into: str, id: str, names: list[str]) -> Finding:
+def _difference_finding(subject: str, into: str, id: str, names: list[str]) -> Finding:
     """Return one finding for all columns, or indexes, of a table that differ in the same way."""
     noun, has, have, fact = _DIFFERENCES[id]
     most = len(names) if id in _NAMED_IN_FULL else _MOST_NAMED
@@ -329,7 +329,7 @@ def _lost_indexes(mapping: TableMapping) -> list[str]:
     ]
 
 
-def _yes(value: bool) -> str:  # noqa: FBT001 -- a word for a fact
+def _yes_no(value: bool) -> str:  # noqa: FBT001 -- a word for a fact
     return "yes" if value else "no"
 
 
@@ -344,45 +344,45 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
     table = schema.table(table_map.name)
     if table is None:
         if any(folded(view.name) == folded(table_map.name) for view in schema.views):
-            what = "is a view, not a table: the rows it is made from would be left behind."
+            text = "is a view, not a table: the rows it is made from would be left behind."
             return Problem(
                 "view-named",
                 subject,
-                what,
+                text,
                 "Move the tables it reads; the view comes along by itself.",
                 criterion="sources-readable",
             )
-        here = (
+        tables = (
             ", ".join(sorted(table.name for table in schema.movable)[:12]) or "no table at all (the database is empty)"
         )
         return Problem(
-            "no-such-table", subject, "no such table.", f"The database has: {here}.", criterion="sources-readable"
+            "no-such-table", subject, "no such table.", f"The database has: {tables}.", criterion="sources-readable"
         )
     if table.kind == "shadow":
-        what = "belongs to a virtual table and holds its inner state, not rows."
-        return Problem("inner-table", subject, what, "Move the virtual table instead.", criterion="sources-readable")
+        text = "belongs to a virtual table and holds its inner state, not rows."
+        return Problem("inner-table", subject, text, "Move the virtual table instead.", criterion="sources-readable")
     if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(keywords(table.sql))):
-        what = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
+        text = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
         return Problem(
             "virtual-table",
             subject,
-            what,
+            text,
             "Leave it behind with a reason and build it anew in the target.",
             criterion="values-fit",
         )
     return table
 
 
-def _computed(mapping: TableMapping) -> tuple[ProjectedColumn, ...]:
+def _computed_columns(mapping: TableMapping) -> tuple[ProjectedColumn, ...]:
     """Return the pairs of columns that both ends compute; only the expression or text encoding can differ."""
-    renamed = {folded(old): new for old, new in mapping.map.columns.items()}
+    renamed = {folded(old): new for old, new in mapping.table_map.columns.items()}
     pairs = [
         (column.name, mapping.into.column(renamed.get(folded(column.name), column.name)))
         for column in mapping.table.columns
         if column.generated
     ]
     return tuple(
-        ProjectedColumn(there.name, column_of(old), old)
-        for old, there in pairs
-        if there is not None and there.generated
+        ProjectedColumn(target_column.name, column_of(old), old)
+        for old, target_column in pairs
+        if target_column is not None and target_column.generated
     )

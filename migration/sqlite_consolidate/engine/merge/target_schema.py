@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
-from sqlite_consolidate.engine.sqlite import dependencies as uses
+from sqlite_consolidate.engine.sqlite import dependencies
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_kind
 from sqlite_consolidate.engine.sqlite.schema import Schema, read
@@ -58,21 +58,21 @@ class TargetSchema:
 class _Origin:
     """Where a statement comes from: words for messages, and the source; None for the plan's own tables."""
 
-    where: str
+    subject: str
     source: Source | None = None
     schema: Schema | None = None
 
-    def leaves(self, table: str) -> str | None:
+    def leave_reason(self, table: str) -> str | None:
         """The reason for which the plan leaves a table of this source behind, or None."""
         leave = self.source.leave if self.source else ()
-        return next((one.reason for one in leave if any(fnmatchcase(table, p) for p in one.tables)), None)
+        return next((entry.reason for entry in leave if any(fnmatchcase(table, p) for p in entry.tables)), None)
 
 
 class TargetSchemaBuilder:
     """Builds a :class:`TargetSchema` step by step on one in-memory database."""
 
     def __init__(
-        self, plan: Plan, target: Schema | None, limits: Limits | None = None, awaited: Sequence[str] = ()
+        self, plan: Plan, target: Schema | None, limits: Limits | None = None, unread_tables: Sequence[str] = ()
     ) -> None:
         """Begin with the target's schema.
 
@@ -80,19 +80,19 @@ class TargetSchemaBuilder:
             plan: The plan.
             target: The target's schema; None where it does not exist yet.
             limits: Of what is tried.
-            awaited: Tables that sources bring which could not be read: they are not missing.
+            unread_tables: Tables that sources bring which could not be read: they are not missing.
         """
         self.plan = plan
-        self._awaited = {folded(table) for table in awaited}
+        self._unread_tables = {folded(table) for table in unread_tables}
         self.con = open_memory(limits)
         self.target_schema = TargetSchema()
-        self._tables: set[str] = (
+        self._own_tables: set[str] = (
             set()
         )  # made by a statement of their own, folded; the others are virtual tables' inner ones
         self._triggers: list[tuple[_Origin, Statement]] = []
-        self._made: list[tuple[_Origin, str]] = []
-        self._brought: dict[str, set[str]] = {}  # source name to the tables that arrive, folded, by their new name
-        self._as_is: dict[str, set[str]] = {}  # likewise, those that keep their name and their columns
+        self._created: list[tuple[_Origin, str]] = []
+        self._moved_tables: dict[str, set[str]] = {}  # source name to the tables that arrive, folded, by their new name
+        self._unchanged_tables: dict[str, set[str]] = {}  # likewise, those that keep their name and their columns
         for statement in own_statements(target or Schema({}, (), ())):
             try:
                 self.con.execute(statement.sql)
@@ -104,14 +104,14 @@ class TargetSchemaBuilder:
                     id="cannot-create",
                 )
             if statement.kind == "table":
-                self._tables.add(folded(statement.name))
+                self._own_tables.add(folded(statement.name))
 
     def build(self) -> TargetSchema:
         """Return the future with the target's schema in it; triggers are looked at now, when all they use is there."""
         for origin, statement in self._triggers:
-            self._attached_object(origin, statement)
-        for origin, table in self._made:
-            self._look_at_parents(origin, table)
+            self._add_object(origin, statement)
+        for origin, table in self._created:
+            self._check_foreign_keys(origin, table)
         self.target_schema.schema = read(self.con)
         self.con.close()
         return self.target_schema
@@ -128,9 +128,9 @@ class TargetSchemaBuilder:
             schema: The source's schema; needed to tell what was missing there already.
         """
         origin = _Origin(f"{source.file}:{table_map.name}", source, schema)
-        self._brought.setdefault(source.name, set()).add(folded(table_map.into))
+        self._moved_tables.setdefault(source.name, set()).add(folded(table_map.into))
         if not table_map.columns and not table_map.create and folded(table_map.into) == folded(table_map.name):
-            self._as_is.setdefault(source.name, set()).add(folded(table_map.name))
+            self._unchanged_tables.setdefault(source.name, set()).add(folded(table_map.name))
         self._add(origin, planned)
         names = {folded(statement.name) for statement in planned if statement.kind == "trigger"}
         for trigger in schema.triggers if schema and table_map.create else ():
@@ -156,18 +156,18 @@ class TargetSchemaBuilder:
         origin = _Origin(source.file, source)
         known = self._find("view", name)
         if known is None or not same_statement(known.sql, sql):
-            reason = self._make_view(source, name, sql)
+            reason = self._create_view(source, name, sql)
             if reason:
                 self._finding("view-left", origin, f"view {name} stays in the archive: {reason}.")
                 return
-        self._triggers += [(origin, Statement("trigger", one.name, name, one.sql)) for one in triggers]
+        self._triggers += [(origin, Statement("trigger", trigger.name, name, trigger.sql)) for trigger in triggers]
 
-    def _make_view(self, source: Source, name: str, sql: str) -> str:
+    def _create_view(self, source: Source, name: str, sql: str) -> str:
         """Make a view and return an empty text, or say why it cannot be."""
         if self._find("view", name) is not None:
             return "the target has another object of that name"
         self.con.execute("SAVEPOINT trial")
-        reason = self._why_not(source, name, sql)
+        reason = self._view_problem(source, name, sql)
         if reason:
             self.con.execute("ROLLBACK TO trial")
         else:
@@ -175,73 +175,73 @@ class TargetSchemaBuilder:
         self.con.execute("RELEASE trial")
         return reason
 
-    def _why_not(self, source: Source, name: str, sql: str) -> str:
+    def _view_problem(self, source: Source, name: str, sql: str) -> str:
         try:
             self.con.execute(sql)
         except sqlite3.Error as error:
             return f"it cannot be made in the target ({error})"
-        use = uses.of_view(self.con, name)
-        if use.broken:
-            return f"it reads what is not moved ({use.broken})"
-        strange = sorted(use.tables - self._as_is.get(source.name, set()))
-        return f"it reads {', '.join(strange)}, which is not moved from this source as it is" if strange else ""
+        needs = dependencies.of_view(self.con, name)
+        if needs.broken:
+            return f"it reads what is not moved ({needs.broken})"
+        foreign = sorted(needs.tables - self._unchanged_tables.get(source.name, set()))
+        return f"it reads {', '.join(foreign)}, which is not moved from this source as it is" if foreign else ""
 
     def _add(self, origin: _Origin, planned: Sequence[Statement]) -> None:
         for statement in planned:
             if statement.kind == "trigger":
                 self._triggers.append((origin, statement))
             elif statement.kind != "table":
-                self._attached_object(origin, statement)
-            elif not self._table(origin, statement):
+                self._add_object(origin, statement)
+            elif not self._add_table(origin, statement):
                 return
 
-    def _table(self, origin: _Origin, statement: Statement) -> bool:
+    def _add_table(self, origin: _Origin, statement: Statement) -> bool:
         known = self._find("table", statement.name)
         if known is None:
             if not self._execute(origin, statement, self.target_schema.before_rows):
                 return False
-            self._made.append((origin, statement.name))
-            self._tables.add(folded(statement.name))
+            self._created.append((origin, statement.name))
+            self._own_tables.add(folded(statement.name))
             self.target_schema.created_tables.add(folded(statement.name))
             return True
         if known.kind != "table":
             article = "an" if known.kind == "index" else "a"
-            what = f"the target has {article} {known.kind} named {known.name}."
+            text = f"the target has {article} {known.kind} named {known.name}."
         elif known.name != statement.name:
-            what = f"the target has a table {known.name}, which differs only in case from {statement.name}."
+            text = f"the target has a table {known.name}, which differs only in case from {statement.name}."
         else:
             return True
-        self._problem(origin.where, what, _RENAME_MAP, id="name-taken")
+        self._problem(origin.subject, text, _RENAME_MAP, id="name-taken")
         return False
 
-    def _attached_object(self, origin: _Origin, statement: Statement) -> None:
+    def _add_object(self, origin: _Origin, statement: Statement) -> None:
         """Make an index, a trigger or a view of the plan's create text, under a free name."""
         known = self._find(statement.kind, statement.name)
         if known is None:
-            self._make(origin, statement)
+            self._create(origin, statement)
             return
         if is_same(known, statement):
             return
         clash = f"the {statement.kind} name {statement.name} belongs to {known.table} in the target"
         name = f"{statement.table}_{statement.name}"
         if statement.kind == "trigger" and folded(known.table) == folded(statement.table):
-            what = f"{statement.table} has a trigger {statement.name} in the target that does something else."
+            text = f"{statement.table} has a trigger {statement.name} in the target that does something else."
             self._problem(
-                origin.where,
-                what,
+                origin.subject,
+                text,
                 "Say which one is wanted: give the table its create text in the plan.",
                 id="trigger-taken",
             )
         elif statement.kind == "view" or self.plan.index_clash == "refuse":
-            self._problem(origin.where, f"{clash}.", _RENAME_INDEX, id="name-taken")
+            self._problem(origin.subject, f"{clash}.", _RENAME_INDEX, id="name-taken")
         elif (other := self._find(statement.kind, name)) is None:
             chosen = Statement(statement.kind, name, statement.table, with_name(statement.sql, name))
             self._finding("name-changed", origin, f"{clash}; for {statement.table} it is created as {name}.")
-            self._make(origin, chosen)
+            self._create(origin, chosen)
         elif not is_same(other, Statement(statement.kind, name, statement.table, with_name(statement.sql, name))):
-            self._problem(origin.where, f"{clash}, and {name} is taken as well.", _RENAME_INDEX, id="name-taken")
+            self._problem(origin.subject, f"{clash}, and {name} is taken as well.", _RENAME_INDEX, id="name-taken")
 
-    def _make(self, origin: _Origin, statement: Statement) -> None:
+    def _create(self, origin: _Origin, statement: Statement) -> None:
         if statement.kind != "trigger":
             self._execute(
                 origin,
@@ -258,39 +258,39 @@ class TargetSchemaBuilder:
         self.con.execute("RELEASE trial")
 
     def _trigger_works(self, origin: _Origin, statement: Statement) -> bool:
-        use = uses.of_trigger(self.con, statement.name, statement.table)
+        needs = dependencies.of_trigger(self.con, statement.name, statement.table)
         label = f"trigger {statement.name} of {statement.table}"
-        reason = origin.leaves(use.missing) if use.missing else None
+        reason = origin.leave_reason(needs.missing) if needs.missing else None
         if reason is not None:
-            why = f"it uses {use.missing}, which the plan leaves behind ({reason})"
-            self._finding("trigger-left-with-table", origin, f"{label} stays in the archive: {why}.")
+            explanation = f"it uses {needs.missing}, which the plan leaves behind ({reason})"
+            self._finding("trigger-left-with-table", origin, f"{label} stays in the archive: {explanation}.")
             return False
-        if use.broken:
-            what = f"{label} cannot work in the target: {use.broken}. Every change that fires it would fail."
-            self._problem(origin.where, what, _MOVE_TOO, "nothing-left-behind", id="broken-trigger")
+        if needs.broken:
+            text = f"{label} cannot work in the target: {needs.broken}. Every change that fires it would fail."
+            self._problem(origin.subject, text, _MOVE_TOO, "nothing-left-behind", id="broken-trigger")
             return False
-        strange = sorted(use.tables - self._brought.get(origin.source.name, set())) if origin.source else []
-        if strange:
-            text = f"{label} now uses {', '.join(strange)} of the target, which this source does not bring."
+        foreign = sorted(needs.tables - self._moved_tables.get(origin.source.name, set())) if origin.source else []
+        if foreign:
+            text = f"{label} now uses {', '.join(foreign)} of the target, which this source does not bring."
             self._finding("trigger-uses-target", origin, text)
         return True
 
-    def _look_at_parents(self, origin: _Origin, table: str) -> None:
+    def _check_foreign_keys(self, origin: _Origin, table: str) -> None:
         """A foreign key to a table that is not there lets no row be inserted where foreign keys are enforced."""
         for _, _, parent, *_ in self.con.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall():
-            if self._find("table", parent) is not None or folded(parent) in self._awaited:
+            if self._find("table", parent) is not None or folded(parent) in self._unread_tables:
                 continue
             if origin.schema is not None and origin.schema.table(parent) is None:
                 text = f"its foreign key refers to {parent}, which the source does not have either."
                 self._finding("parent-absent", origin, text)
             else:
-                what = f"its foreign key refers to {parent}, which is not moved: no row could be inserted any more."
-                self._problem(origin.where, what, _PARENT, "nothing-left-behind", id="parent-left")
+                text = f"its foreign key refers to {parent}, which is not moved: no row could be inserted any more."
+                self._problem(origin.subject, text, _PARENT, "nothing-left-behind", id="parent-left")
         try:
             self.con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})").fetchall()
         except sqlite3.Error as error:
             self._problem(
-                origin.where,
+                origin.subject,
                 f"its foreign key would not work in the target: {error}.",
                 _NO_KEY,
                 id="broken-foreign-key",
@@ -305,24 +305,24 @@ class TargetSchemaBuilder:
         ).fetchone()
         if row is None:
             return None
-        inner = row[0] == "table" and folded(row[1]) not in self._tables
+        inner = row[0] == "table" and folded(row[1]) not in self._own_tables
         return Statement("part of a virtual table" if inner else row[0], *row[1:])
 
     def _execute(self, origin: _Origin, statement: Statement, order: list[Statement]) -> bool:
         try:
             self.con.execute(statement.sql)
         except sqlite3.Error as error:
-            what = f"{statement.kind} {statement.name} cannot be created in the target: {error}."
-            self._problem(origin.where, what, _FOREIGN if missing_kind(error) else _CORRECT, id="cannot-create")
+            text = f"{statement.kind} {statement.name} cannot be created in the target: {error}."
+            self._problem(origin.subject, text, _FOREIGN if missing_kind(error) else _CORRECT, id="cannot-create")
             return False
         order.append(statement)
         return True
 
-    def _problem(self, subject: str, what: str, todo: str, criterion: str = "names-free", *, id: str) -> None:
-        self.target_schema.problems.append(Problem(id, subject, what, todo, criterion=criterion))
+    def _problem(self, subject: str, text: str, hint: str, criterion: str = "names-free", *, id: str) -> None:
+        self.target_schema.problems.append(Problem(id, subject, text, hint, criterion=criterion))
 
     def _finding(self, id: str, origin: _Origin, text: str) -> None:
-        self.target_schema.findings.append(Finding.of(id, origin.where, text))
+        self.target_schema.findings.append(Finding.of(id, origin.subject, text))
 
 
 _FOREIGN = "It uses a collation, function or module that only the application has: move this table by the application."

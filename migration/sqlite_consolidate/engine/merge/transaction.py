@@ -47,17 +47,17 @@ class DigestCache:
     """
 
     _state: tuple[object, ...] = ()
-    _known: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
+    _digests: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
 
     def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
         """Return what :func:`sqlite_consolidate.engine.content.digest.digest_table` does."""
         state = (id(con), con.total_changes, pragma(con, "schema_version"))
         if state != self._state:
-            self._state, self._known = state, {}
+            self._state, self._digests = state, {}
         counts = table.counts_rowid if with_rowid is None else with_rowid
-        if (table.name, counts) not in self._known:
-            self._known[table.name, counts] = digest_table(con, table, with_rowid=counts)
-        return self._known[table.name, counts]
+        if (table.name, counts) not in self._digests:
+            self._digests[table.name, counts] = digest_table(con, table, with_rowid=counts)
+        return self._digests[table.name, counts]
 
 
 _CACHE_KB = 16_000  # each row is looked up in, or put into, each index; more helps hardly, and memory stays flat
@@ -136,7 +136,7 @@ class TargetTransaction:
 
     def create_schema(self) -> None:
         """Create the planned tables and indexes; triggers of tables that receive rows are dropped for the copy."""
-        for trigger in self._triggers():
+        for trigger in self._receiving_triggers():
             self._execute(f"DROP TRIGGER {quoted(trigger.name)}")
         for statement in self.inspected.target_schema.before_rows:
             self._execute(statement.sql)
@@ -146,21 +146,21 @@ class TargetTransaction:
         with attached(self.connection, path, f"source {source.name}") as alias:
             for mapping in self.inspected.mappings:
                 if mapping.source.name == source.name:
-                    self._copy(source, mapping, alias)
+                    self._copy_table(source, mapping, alias)
 
     def create_triggers_and_views(self) -> None:
         """Create triggers and views, now that no row can make one fire."""
-        for trigger in self._triggers():
+        for trigger in self._receiving_triggers():
             self._execute(trigger.sql)
-        for late in self.inspected.target_schema.after_rows:
-            self._execute(late.sql)
+        for statement in self.inspected.target_schema.after_rows:
+            self._execute(statement.sql)
 
     def write_history(self, row: history.Row) -> None:
         """Write the row of history; after it nothing writes before COMMIT."""
         history.write(self.connection, row)
         self._last_write = self._state()
 
-    def expected(self) -> dict[str, TableDigest]:
+    def expected_digests(self) -> dict[str, TableDigest]:
         """Return the digest that each table has to have at COMMIT; what cannot be derived is read."""
         tables = {table.name: table for table in read(self.connection).movable}
         tables.pop(history.TABLE, None)
@@ -169,18 +169,18 @@ class TargetTransaction:
             name = copied.mapping.into.name
             arrived[name] = arrived.get(name, self.digests_before.get(name, TableDigest())) + copied.change
         counting = {copied.mapping.into.name: copied.mapping.rowid_counts for copied in self.copied_tables}
-        before = {folded(name): digest for name, digest in self._digests_before().items()}
-        found = {}
+        before = {folded(name): digest for name, digest in self._target_digests().items()}
+        expected = {}
         for name, table in tables.items():
             if name in arrived and counting[name] == table.counts_rowid:
-                found[name] = arrived[name]
+                expected[name] = arrived[name]
             elif name not in arrived and folded(name) in before:
-                found[name] = before[folded(name)]
+                expected[name] = before[folded(name)]
             else:
-                found[name] = self.digests(self.connection, table)
-        return found
+                expected[name] = self.digests(self.connection, table)
+        return expected
 
-    def read_all(self) -> None:
+    def digest_tables(self) -> None:
         """Digest each table as COMMIT would leave it."""
         self.report_progress("reading the target again")
         rows = sum(self.inspected.rows(mapping) for mapping in self.inspected.mappings)
@@ -216,7 +216,7 @@ class TargetTransaction:
         if committed:
             sync_folder(self.path.parent)  # SQLite removes the journal only: a power cut could bring it back
             self.ledger.note("committed")
-            self._back_to_wal()
+            self._restore_wal_mode()
         return committed
 
     def close(self) -> None:
@@ -228,7 +228,7 @@ class TargetTransaction:
             return
         self.connection.close()
 
-    def _copy(self, source: InspectedDatabase, mapping: TableMapping, alias: str) -> None:
+    def _copy_table(self, source: InspectedDatabase, mapping: TableMapping, alias: str) -> None:
         con = self.connection
         if not mapping.new and mapping.into.name not in self.digests_before:
             self.digests_before[mapping.into.name] = self.inspected.digest_before(mapping) or existing_rows_digest(
@@ -251,10 +251,10 @@ class TargetTransaction:
         pragmas = ("schema_version", "user_version", "application_id")
         return self.connection.total_changes, *(pragma(self.connection, name) for name in pragmas)
 
-    def _digests_before(self) -> dict[str, TableDigest]:
+    def _target_digests(self) -> dict[str, TableDigest]:
         return self.inspected.target.digests if self.inspected.target else {}
 
-    def _triggers(self) -> list[Named]:
+    def _receiving_triggers(self) -> list[Named]:
         """Return the target's own triggers on tables that receive rows."""
         receiving = {folded(mapping.into.name) for mapping in self.inspected.mappings if not mapping.new}
         triggers = self.inspected.target.schema.triggers if self.inspected.target else ()
@@ -264,7 +264,7 @@ class TargetTransaction:
         self.sql.append(statement)
         return self.connection.execute(statement)
 
-    def _back_to_wal(self) -> None:
+    def _restore_wal_mode(self) -> None:
         if self.inspected.target and self.inspected.target.schema.header["journal_mode"] == "wal":
             con = open_existing(self.path, self.limits)
             con.execute("PRAGMA journal_mode=WAL").fetchone()

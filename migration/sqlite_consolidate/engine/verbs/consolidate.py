@@ -250,7 +250,7 @@ class Run(RunResults):
                 self.target.copy_source(self.found.sources[source.name], path)
         self.target.create_triggers_and_views()
         self.log.note(*self.target.conflict_findings)
-        expected = self.target.expected()
+        expected = self.target.expected_digests()
         row = history.Row(
             run=self.stamp,
             plan=self.plan.name,
@@ -265,7 +265,7 @@ class Run(RunResults):
 
     def _read_target(self) -> None:
         """Read each table of the target as COMMIT would leave it."""
-        self.target.read_all()
+        self.target.digest_tables()
 
     def _commit(self) -> None:
         """COMMIT, and find the run's row of history through a new connection.
