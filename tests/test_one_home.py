@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOME_OF_MODES = PACKAGE / "engine" / "run" / "modes.py"
-STAGE_FILES = sorted((ROOT / "tests" / "stages").glob("test_*.py"))
 OF_NO_STAGE = {"file.py": ["fleet-valid"]}  # a fleet file is refused before any run has stages
-NAMING_CRITERIA = {"pytest.mark.criterion", "check", "Demand", "Fault", "Fault.in_run"}
+NAMING_CRITERIA = {"Demand", "Fault", "Fault.in_run"}
 SQL_OF_ROWS = re.compile(
     r"SELECT (?:(?!\bFROM\b).)*\{\}|INSERT INTO \S+\(\{\}|SELECT \* FROM .*\{\}|SELECT $", re.DOTALL
 )
@@ -80,8 +79,7 @@ def _criteria_named(path: Path) -> list[str]:
         if isinstance(node, ast.Call):
             named += [word.value for word in node.keywords if word.arg == "criterion"]
             name = ast.unparse(node.func)
-            firsts = node.args if name == "pytest.mark.criterion" else node.args[:1]
-            named += firsts if name in NAMING_CRITERIA else []
+            named += node.args[:1] if name in NAMING_CRITERIA else []
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CHECKS":
             named += node.value.keys if isinstance(node.value, ast.Dict) else []  # type: ignore[arg-type]
     return [str(node.value) for node in named if isinstance(node, ast.Constant) and node.value]
@@ -132,9 +130,9 @@ def test_rows_of_a_table_mapping_have_one_projection() -> None:
     assert holders == set(WITH_SQL_OF_ROWS)
 
 
-@pytest.mark.parametrize("path", [*MODULES, *STAGE_FILES], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_criterion_that_is_named_is_one(path: Path) -> None:
-    """What reports a problem, judges a stage, plants a fault or demands an entry cannot name one that is not there."""
+    """What reports a problem, is a check, plants a fault or demands an entry cannot name one that is not there."""
     assert [id for id in _criteria_named(path) if not _is_criterion(id)] == OF_NO_STAGE.get(path.name, [])
 
 
@@ -144,7 +142,6 @@ def test_criteria_are_found_where_they_are_named() -> None:
     found = [_criteria_named(PACKAGE / place) for place in (*places, "report/bundle_check/facts/demanded.py")]
 
     assert all(found)
-    assert any(_criteria_named(path) for path in STAGE_FILES)
     assert not _is_criterion("rows-exactly")
 
 

@@ -53,6 +53,10 @@ def pytest_collection(session):
     session.testscollected = 1
     return True
 """
+EACH_CRITERION = """
+def test_each_criterion_holds(run, criterion):
+    note("test_" + criterion.replace("-", "_"))
+"""
 OUT_OF_TURN = "This test is out of turn: something repeats or reorders the stages."
 
 
@@ -219,6 +223,49 @@ def test_a_stage_that_is_marked_wrong_is_refused(project: StagedProject, old: st
     stage.write_text(stage.read_text().replace(old, new))
 
     ran = project.pytest("-m", "migrate", "--continue-on-collection-errors")
+
+    assert ran.exit == 4, ran.text
+    assert ran.tests == []
+    assert says in ran.text
+
+
+@pytest.fixture
+def generated(project: StagedProject) -> tuple[StagedProject, tuple[str, str]]:
+    """The project with one test function for all criteria of a stage, and the option that loads what multiplies it."""
+    stage = project.stage("40-transfer")
+    head, *tests = stage.read_text().split("\n@pytest.mark.order")
+    performing = next(test for test in tests if "test_performed" in test)
+    stage.write_text(f"{head}{EACH_CRITERION}\n@pytest.mark.order{performing}")
+    return project, ("-p", "sqlite_consolidate.pytest_plugin.fixtures")
+
+
+def test_one_function_is_a_test_of_each_criterion(generated: tuple[StagedProject, tuple[str, str]]) -> None:
+    """They come after the test that performs the stage, in the order in which the criteria are listed."""
+    project, option = generated
+
+    ran = project.pytest("-m", "migrate", *option)
+
+    assert ran.exit == 0, ran.text
+    assert ran.tests == whole("migrate")
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("items.remove(test)", "no test judges the criterion 'rows-counted'"),
+        ("items.append(test)", "test_each_criterion_holds[rows-counted]: it runs 2 times"),
+        ("items.reverse()", "it comes after"),
+    ],
+)
+def test_a_criterion_that_a_plugin_drops_or_doubles_is_refused(
+    generated: tuple[StagedProject, tuple[str, str]], what: str, says: str
+) -> None:
+    """Tests that are made of the list of criteria are looked at like those that are written."""
+    project, option = generated
+    chosen = "test = next(item for item in items if 'rows-counted' in item.name)"
+    source = PLACES["around"].format(hook="pytest_collection_modifyitems", what=f"{chosen}; {what}")
+
+    ran = project.pytest("-m", "migrate", *option, *meddler(project, f"import pytest\n{source}"))
 
     assert ran.exit == 4, ran.text
     assert ran.tests == []

@@ -21,22 +21,6 @@ def test_backup_set_is_written(backup_set: Run) -> None:
     backup_set.perform(BACKUP)
 
 
-@pytest.mark.order(2020)
-@pytest.mark.criterion("backup-complete")
-def test_backup_set_is_complete(check: Check) -> None:
-    """Target, sources and code files are in the set, private to the operator."""
-    check("backup-complete")
-
-
-@pytest.mark.order(2030)
-@pytest.mark.criterion("backup-digest")
-def test_backups_equal_their_originals(check: Check) -> None:
-    """Each copy has the content digest of the live database."""
-    check("backup-digest")
-
-
-@pytest.mark.order(2040)
-@pytest.mark.criterion("dump-reloads")
-def test_dumps_load_to_the_same_content(check: Check) -> None:
-    """Each SQL dump, loaded into an empty database, has the content of its original."""
-    check("dump-reloads")
+def test_each_criterion_holds(check: Check, criterion: str) -> None:
+    """The criteria of the stage hold, in the order of engine/run/criteria.py."""
+    check(criterion)

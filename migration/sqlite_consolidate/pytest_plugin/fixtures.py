@@ -11,8 +11,10 @@ from sqlite_consolidate.engine.run.stages import stage_named
 from sqlite_consolidate.pytest_plugin.state import SESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from _pytest.mark import ParameterSet  # pytest has no public name for it
 
     from sqlite_consolidate.engine.run.pipeline import Pipeline
     from sqlite_consolidate.engine.run.run_log import RunLog
@@ -107,28 +109,41 @@ def attached(target: Run) -> Run:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for ``application`` is there once for each smoke test of the plan, each with its own place."""
-    if "application" not in metafunc.fixturenames:
-        return
+    """Make a test of each criterion of the stage, and of each smoke test of the plan, where one asks for them."""
+    marks = metafunc.definition.iter_markers("stage")
+    stage = stage_named(str(next((mark.args[0] for mark in marks if mark.args), "")))
+    if stage is not None and "criterion" in metafunc.fixturenames:
+        metafunc.parametrize("criterion", _criteria(stage))
+    if stage is not None and "application" in metafunc.fixturenames:
+        session = metafunc.config.stash.get(SESSION, None)
+        metafunc.parametrize("application", _applications(stage, session.run.log.demanded(stage) if session else ()))
+
+
+def _criteria(stage: Stage) -> list[ParameterSet]:
+    from sqlite_consolidate.engine.run.criteria import listed_in
+
+    return [
+        pytest.param(criterion, id=criterion, marks=[pytest.mark.order(place), pytest.mark.criterion(criterion)])
+        for place, criterion in enumerate(listed_in(stage), _first_place(stage, "criterion"))
+    ]
+
+
+def _applications(stage: Stage, demanded: Sequence[str]) -> list[ParameterSet]:
     from sqlite_consolidate.engine.run.criteria import SMOKE
 
-    session = metafunc.config.stash.get(SESSION, None)
-    stage = stage_named(str(next(mark.args[0] for mark in metafunc.definition.iter_markers("stage"))))
-    demanded = session.run.log.demanded(stage) if session and stage else []
+    first = _first_place(stage, "application")
     criteria = [criterion for criterion in demanded if criterion.startswith(SMOKE)]
-    first = _FIRST_APPLICATION[stage]
-    metafunc.parametrize(
-        "application",
-        [
-            pytest.param(
-                (criterion,),
-                id=f"smoke-{index + 1}",
-                marks=[pytest.mark.order(first + index), pytest.mark.criterion(criterion)],
-            )
-            for index, criterion in enumerate(criteria)
-        ]
-        or [pytest.param((), id="none", marks=pytest.mark.order(first))],
-    )
+    return [
+        pytest.param(
+            (criterion,),
+            id=f"smoke-{index + 1}",
+            marks=[pytest.mark.order(first + index), pytest.mark.criterion(criterion)],
+        )
+        for index, criterion in enumerate(criteria)
+    ] or [pytest.param((), id="none", marks=pytest.mark.order(first))]
 
 
-_FIRST_APPLICATION: dict[Stage | None, int] = {stages.SMOKE: 8020, stages.CHECK: 9850, stages.ORIGINALS: 9960}
+def _first_place(stage: Stage, kind: str) -> int:
+    """Return the order of the first test of a kind: in the stage of the smoke tests these come before its criteria."""
+    places = {"application": 20, "criterion": 910} if stage == stages.SMOKE else {"criterion": 20, "application": 50}
+    return int(stage.id[:2]) * 100 + places[kind]

@@ -53,18 +53,22 @@ def _incomplete(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:
     if not members:
         yield f"{stage.id}: it has no test; {stage.file} is missing, or could not be collected."
         return
-    names = Counter(getattr(item, "originalname", item.name) for item in members if not _is_of_plan(item))
-    names.update({getattr(item, "originalname", item.name) for item in members if _is_of_plan(item)})
+    names = Counter(item.name if _is_generated(item) else _function_of(item) for item in members)
+    collected = {_function_of(item) for item in members}
     module = members[0].getparent(pytest.Module)
     written = [name for name, value in vars(module.obj).items() if inspect.isfunction(value)] if module else []
     tests = [name for name in written if name.startswith("test_")]
-    yield from (f"{stage.file}::{name}: it was not collected." for name in tests if name not in names)
+    yield from (f"{stage.file}::{name}: it was not collected." for name in tests if name not in collected)
     yield from (f"{stage.file}::{name}: it runs {count} times." for name, count in names.items() if count > 1)
 
 
-def _is_of_plan(item: pytest.Item) -> bool:
-    """Tell whether the plan multiplies this test: it is there once for each of the plan's smoke tests."""
-    return "application" in getattr(getattr(item, "callspec", None), "params", {})
+def _function_of(item: pytest.Item) -> str:
+    return str(getattr(item, "originalname", item.name))
+
+
+def _is_generated(item: pytest.Item) -> bool:
+    """Tell whether a test is there once for each criterion of its stage, or for each smoke test of the plan."""
+    return not {"criterion", "application"}.isdisjoint(getattr(getattr(item, "callspec", None), "params", {}))
 
 
 def _criteria(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:

@@ -278,6 +278,13 @@ def criterion_named(id: str) -> Criterion:
     return CRITERIA[id]
 
 
+def listed_in(stage: Stage) -> tuple[str, ...]:
+    """Return the ids of the criteria that a stage judges whatever the plan."""
+    if stage == ORIGINALS:
+        return tuple(criterion.id for criterion in CRITERIA.values() if criterion.by_originals)
+    return tuple(criterion.id for criterion in CRITERIA.values() if criterion.stage == stage)
+
+
 def criteria_in(stage: Stage, applications: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the ids of the criteria that a stage judges.
 
@@ -287,10 +294,6 @@ def criteria_in(stage: Stage, applications: Sequence[str] = ()) -> tuple[str, ..
     """
     smoke = tuple(f"{SMOKE}{name}" for name in applications)
     if stage == SELFTEST:
-        judged = [id for other in STAGES if other != SELFTEST for id in criteria_in(other) if id in CRITERIA]
-        return (FAULTLESS, *(f"{CAN_FAIL}{id}" for id in dict.fromkeys((*judged, *smoke))))
-    if stage == ORIGINALS:
-        own = tuple(criterion.id for criterion in CRITERIA.values() if criterion.by_originals)
-    else:
-        own = tuple(criterion.id for criterion in CRITERIA.values() if criterion.stage == stage)
-    return (*(smoke if stage.runs_applications else ()), *own)
+        judged = [id for other in STAGES if other != SELFTEST for id in listed_in(other)]
+        return (*listed_in(stage), *(f"{CAN_FAIL}{id}" for id in dict.fromkeys((*judged, *smoke))))
+    return (*(smoke if stage.runs_applications else ()), *listed_in(stage))
