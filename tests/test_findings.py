@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import RunLog
-from sqlite_consolidate.findings import LEVELS, Finding, joined, listed
+from sqlite_consolidate.findings import LEVELS, Finding, list_findings, merge_findings
 
 ROOT = Path(__file__).parents[1]
 ROWS = re.findall(r"^\| `([^`]+)` \| (\S+) \|", (ROOT / "docs" / "findings.md").read_text("utf-8"), re.MULTILINE)
@@ -58,7 +58,7 @@ def test_unknown_kind_is_an_error() -> None:
 
 def test_same_text_about_many_subjects_is_one_finding() -> None:
     """The count is that of all, and the names are cut."""
-    [finding] = joined(left(f"{number}.db:t", 2) for number in range(20))
+    [finding] = merge_findings(left(f"{number}.db:t", 2) for number in range(20))
 
     assert (finding.id, finding.level, finding.subject, finding.count) == ("rows-left", "note", "", 40)
     assert finding.text == "40 rows left behind: old (0.db:t, 1.db:t, 2.db:t and 17 more)."
@@ -66,14 +66,14 @@ def test_same_text_about_many_subjects_is_one_finding() -> None:
 
 def test_text_without_a_full_stop_gets_none_when_it_is_joined() -> None:
     """The names follow it as they follow a sentence."""
-    [finding] = joined(Finding.of("database-open", subject, "is open") for subject in ("a.db", "b.db"))
+    [finding] = merge_findings(Finding.of("database-open", subject, "is open") for subject in ("a.db", "b.db"))
 
     assert finding.text == "is open (a.db, b.db)"
 
 
 def test_subject_that_is_named_twice_is_counted_and_named_once() -> None:
     """The text says the count, so that no noun is left."""
-    [finding] = joined([left("a.db:t", 1), left("a.db:t", 3)])
+    [finding] = merge_findings([left("a.db:t", 1), left("a.db:t", 3)])
 
     assert (finding.subject, finding.count, finding.noun) == ("a.db:t", 4, "")
     assert finding.text == "4 rows left behind: old."
@@ -81,7 +81,7 @@ def test_subject_that_is_named_twice_is_counted_and_named_once() -> None:
 
 def test_other_text_or_kind_is_another_finding() -> None:
     """Only what says the same is joined; a number has its noun."""
-    findings = joined(
+    findings = merge_findings(
         [left("a.db:t", 1), left("b.db:t", 3, "new"), Finding.of("view-left", "a.db", "left behind: old.")]
     )
 
@@ -94,9 +94,9 @@ def test_other_text_or_kind_is_another_finding() -> None:
 
 def test_joined_findings_stay_as_they_are() -> None:
     """A record that was joined can be joined again."""
-    once = joined([left("a.db:t", 1), left("b.db:t", 3), Finding.of("view-left", "a.db", "view v stays.")])
+    once = merge_findings([left("a.db:t", 1), left("b.db:t", 3), Finding.of("view-left", "a.db", "view v stays.")])
 
-    assert joined(once) == once
+    assert merge_findings(once) == once
 
 
 def test_first_of_each_kind_leads_a_list() -> None:
@@ -104,7 +104,7 @@ def test_first_of_each_kind_leads_a_list() -> None:
     triggers = [Finding.of("trigger-left", f"{number}.db:t", "stays.") for number in range(40)]
     view = Finding.of("view-left", "a.db", "view v stays.")
 
-    items = listed([*triggers, view, left("a.db:t", 1)], "attention")
+    items = list_findings([*triggers, view, left("a.db:t", 1)], "attention")
 
     assert [(item.finding.subject, item.alike) for item in items[:3]] == [("0.db:t", 39), ("a.db", 0), ("1.db:t", 0)]
     assert [item.finding for item in items[2:]] == triggers[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.text import counted, named
+from sqlite_consolidate.text import counted, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,7 +96,7 @@ class Finding:
             subject: File, ``file:table`` or command; empty where the text names what it is about.
             text: A sentence about the subject, with no values of rows that the operator has not asked for.
             count: Number of things that it is about.
-            noun: Where given, :func:`joined` puts the count and this noun before the text.
+            noun: Where given, :func:`merge_findings` puts the count and this noun before the text.
         """
         return cls(id, LEVELS[id], subject, count, text, noun)
 
@@ -106,7 +106,7 @@ class Finding:
         return f"{self.subject}: {self.text}" if self.subject else self.text
 
 
-def joined(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Join findings that say the same of several subjects, and put those that ask for attention first.
 
     Within a level they stay in the order in which they first occur.
@@ -118,7 +118,7 @@ def joined(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedFinding:
     """A finding as a list shows it.
 
     Attributes:
@@ -136,15 +136,15 @@ class Listed:
         return f"{self.finding.sentence}{alike}"
 
 
-def listed(findings: Sequence[Finding], level: Level) -> tuple[Listed, ...]:
+def list_findings(findings: Sequence[Finding], level: Level) -> tuple[ListedFinding, ...]:
     """Return the findings of a level for a list that may be cut, the first of each id in front of all others."""
     chosen = [finding for finding in findings if finding.level == level]
     places: dict[str, list[int]] = {}
     for place, finding in enumerate(chosen):
         places.setdefault(finding.id, []).append(place)
     leading = {alike[0]: len(alike) - 1 for alike in places.values()}
-    further = [Listed(finding) for place, finding in enumerate(chosen) if place not in leading]
-    return (*(Listed(chosen[place], alike) for place, alike in leading.items()), *further)
+    further = [ListedFinding(finding) for place, finding in enumerate(chosen) if place not in leading]
+    return (*(ListedFinding(chosen[place], alike) for place, alike in leading.items()), *further)
 
 
 def _join(alike: Sequence[Finding]) -> Finding:
@@ -155,4 +155,6 @@ def _join(alike: Sequence[Finding]) -> Finding:
     if len(subjects) <= 1:
         return replace(first, count=count, text=text, noun="")
     end = "." if text.endswith(".") else ""
-    return replace(first, subject="", count=count, text=f"{text.removesuffix('.')} ({named(subjects)}){end}", noun="")
+    return replace(
+        first, subject="", count=count, text=f"{text.removesuffix('.')} ({list_names(subjects)}){end}", noun=""
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -326,7 +326,7 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
         try:
             _refuse_another_mode(session, options.only)
             session.prepare()
-            _go_through(session)
+            _run_stages(session)
         finally:
             progress.over = True
             session.end()
@@ -352,10 +352,10 @@ def _refuse_another_mode(session: Session, only: Mode | None) -> None:
         )
 
 
-def _go_through(session: Session) -> None:
+def _run_stages(session: Session) -> None:
     """Take the run through its stages; an interruption is noted, so that everything is rolled back."""
     try:
-        go_through(session.run)
+        run_stages(session.run)
     except KeyboardInterrupt:
         session.run.log.interrupted = ExitCode.INTERRUPTED
         raise

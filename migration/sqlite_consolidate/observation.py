@@ -70,7 +70,7 @@ class Observation:
         observed: What was seen, in the same form; or why nothing was looked at.
         holds: Whether that lets the run go on.
         todo: When it does not: one sentence that says what to do next.
-        heard: What an application or a log printed, which may hold values of rows. Reports may withhold it.
+        program_output: What an application or a log printed, which may hold values of rows. Reports may withhold it.
         values: Values of rows that it is about. Reports show them only if the operator asks for them.
         examined: Number of subjects that this observation stands for; 0 exactly when nothing was looked at.
         rows: Which rows differ, with their values; reports show those only if the operator asks for them.
@@ -87,10 +87,10 @@ class Observation:
     observed: str
     holds: bool
     todo: str = ""
-    heard: str = ""
+    program_output: str = ""
     values: str = ""
     examined: int = 1
-    unlooked: Outcome | None = None
+    unchecked_outcome: Outcome | None = None
     rows: RowDifferences | None = None
     relation: Relation = Relation.STATED
     limit: int | None = None
@@ -101,8 +101,8 @@ class Observation:
     @property
     def outcome(self) -> Outcome:
         """Passed or failed where a check looked, else why it did not; nothing examined never is a pass."""
-        if self.unlooked is not None or not self.holds:
-            return self.unlooked or Outcome.FAILED
+        if self.unchecked_outcome is not None or not self.holds:
+            return self.unchecked_outcome or Outcome.FAILED
         return Outcome.PASSED if self.examined else Outcome.NOT_EXAMINED
 
 
@@ -127,12 +127,14 @@ def at_least(subject: str, limit: int, number: int) -> Observation:
 def not_examined(subject: str, reason: str, todo: str = "", *, repeats: bool = False) -> Observation:
     """State that nobody looked at a subject, and why."""
     outcome = Outcome.NOT_EXAMINED
-    return Observation(subject, "examined", reason, False, todo, examined=0, unlooked=outcome, repeats=repeats)  # noqa: FBT003
+    return Observation(subject, "examined", reason, False, todo, examined=0, unchecked_outcome=outcome, repeats=repeats)  # noqa: FBT003
 
 
 def not_required(subject: str, reason: str) -> Observation:
     """State that the plan asks for nothing here, and how one can tell."""
-    return Observation(subject, "nothing demanded", reason, holds=True, examined=0, unlooked=Outcome.NOT_REQUIRED)
+    return Observation(
+        subject, "nothing demanded", reason, holds=True, examined=0, unchecked_outcome=Outcome.NOT_REQUIRED
+    )
 
 
 def explained(observation: Observation, explain: Callable[[], RowDifferences | None]) -> Observation:

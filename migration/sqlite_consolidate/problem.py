@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
 
-from sqlite_consolidate.text import marked, printable
+from sqlite_consolidate.text import printable, with_message_id
 
 # A key path in TOML names; indexes count from 0: ("source", 1, "table", 0, "on_conflict").
 Loc = tuple[str | int, ...]
@@ -51,7 +51,7 @@ class Problem:
     @property
     def next(self) -> str:
         """What to do next, and the id under which more is said about it."""
-        return marked(self.hint, id=self.id)
+        return with_message_id(self.hint, id=self.id)
 
     def of_file(self, criterion: str, place: str) -> Problem:
         """Return the problem as one of a plan or fleet file, its key path behind the place in the file."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MASKED = "(masked)"
 
-MOST = 20
+MAX_DIFFERENCES = 20
 """Differences that are named one by one; any further ones are counted."""
 
 _IN_TEXT = 3  # differences that a line of text names
@@ -25,7 +25,7 @@ _LONGEST_NOTE = 200  # characters of a note in a line of text
 _INTEGER = re.compile(r"-?\d+")
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """How a row differs."""
 
     MISSING = "missing"
@@ -68,7 +68,7 @@ class RowDifference:
         count: Number of equal rows that this stands for.
     """
 
-    kind: Kind
+    kind: DifferenceKind
     table: str
     key: tuple[KeyValue, ...] = ()
     rowid: int | None = None
@@ -79,7 +79,7 @@ class RowDifference:
         """Return it without values, but for integer keys, by which an operator finds the row."""
         key = tuple(part if _INTEGER.fullmatch(part.value) else replace(part, value=MASKED) for part in self.key)
         columns = tuple(ColumnDifference(difference.column, MASKED, MASKED) for difference in self.columns)
-        return replace(self, key=key, columns=columns if self.kind is Kind.CHANGED else ())
+        return replace(self, key=key, columns=columns if self.kind is DifferenceKind.CHANGED else ())
 
     @property
     def text(self) -> str:
@@ -97,7 +97,7 @@ class RowDifference:
     def _row(self) -> str:
         key = ", ".join(f"{_cut(part.column)} {part.value}" for part in self.key)
         is_named = any(part.value != MASKED for part in self.key)
-        has_rowid = self.rowid is not None and not is_named and self.kind is not Kind.MISSING
+        has_rowid = self.rowid is not None and not is_named and self.kind is not DifferenceKind.MISSING
         rowid = f"with rowid {self.rowid}" if has_rowid else ""
         return " ".join(("row", " ".join(part for part in (key, rowid) if part) or "without a key"))
 
@@ -106,13 +106,13 @@ class RowDifference:
         is_named = any(part.value != MASKED for part in self.key)
         return (
             f" that had rowid {self.rowid}"
-            if self.kind is Kind.MISSING and self.rowid is not None and not is_named
+            if self.kind is DifferenceKind.MISSING and self.rowid is not None and not is_named
             else ""
         )
 
     @property
     def _what(self) -> str:
-        if self.kind is not Kind.CHANGED:
+        if self.kind is not DifferenceKind.CHANGED:
             return self.kind.value
         names = [_cut(difference.column) for difference in self.columns]
         more = len(names) - _COLUMNS_IN_TEXT
@@ -155,7 +155,7 @@ class RowDifferences:
             self.missing + other.missing,
             self.extra + other.extra,
             self.changed + other.changed,
-            first_of([self.first, other.first]),
+            first_differences([self.first, other.first]),
             " ".join(notes),
         )
 
@@ -166,7 +166,7 @@ class RowDifferences:
     @property
     def only_changed(self) -> RowDifferences:
         """The rows whose key is there with other values."""
-        first = tuple(difference for difference in self.first if difference.kind is Kind.CHANGED)
+        first = tuple(difference for difference in self.first if difference.kind is DifferenceKind.CHANGED)
         return RowDifferences(changed=self.changed, first=first)
 
     @property
@@ -184,7 +184,11 @@ class RowDifferences:
 
     @property
     def _counts(self) -> str:
-        counts = ((self.missing, Kind.MISSING), (self.extra, Kind.EXTRA), (self.changed, Kind.CHANGED))
+        counts = (
+            (self.missing, DifferenceKind.MISSING),
+            (self.extra, DifferenceKind.EXTRA),
+            (self.changed, DifferenceKind.CHANGED),
+        )
         return ", ".join(f"{counted(count, 'row')} {kind}" for count, kind in counts if count)
 
 
@@ -192,7 +196,7 @@ def row_differences_from(record: dict[str, Any]) -> RowDifferences:
     """Return the differences that a record of evidence holds."""
     first = tuple(
         RowDifference(
-            Kind(entry["kind"]),
+            DifferenceKind(entry["kind"]),
             entry["table"],
             tuple(KeyValue(**part) for part in entry["key"]),
             entry["rowid"],
@@ -204,14 +208,16 @@ def row_differences_from(record: dict[str, Any]) -> RowDifferences:
     return RowDifferences(record["missing"], record["extra"], record["changed"], first, record["note"])
 
 
-def first_of(groups: Iterable[Iterable[RowDifference]], most: int = MOST) -> tuple[RowDifference, ...]:
+def first_differences(
+    groups: Iterable[Iterable[RowDifference]], most: int = MAX_DIFFERENCES
+) -> tuple[RowDifference, ...]:
     """Return the first differences of some groups, in their order; where there are too many, some of each group."""
     kept = [list(group) for group in groups]
     places = sorted((place, at) for at, group in enumerate(kept) for place in range(len(group)))[:most]
     return tuple(kept[at][place] for at, place in sorted((at, place) for place, at in places))
 
 
-def unexplained(_table: str) -> RowDifferences | None:
+def no_row_differences(_table: str) -> RowDifferences | None:
     """Explain nothing: the rows of a table are not looked at."""
     return None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate import atomic_files as durable
+from sqlite_consolidate import atomic_files
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.engine.backup.backup_set import already_consolidated, cut_short, last_finished, recover
 from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, RECORD
@@ -20,7 +20,7 @@ from sqlite_consolidate.engine.run.verdict import exit_code
 from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.engine.verbs.judge import CheckRun, OriginalsRun
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
-from sqlite_consolidate.engine.verbs.roll_back import RollbackRun, to_undo
+from sqlite_consolidate.engine.verbs.roll_back import RollbackRun, find_set_to_undo
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -88,12 +88,12 @@ class Session:
 
     Attributes:
         run: Its stages and criteria.
-        around: What its record says beside that.
+        record_context: What its record says beside that.
         code: What the run exits with, once :meth:`end` has decided it.
     """
 
     run: Pipeline
-    around: Surroundings
+    record_context: Surroundings
     code: ExitCode = ExitCode.ACCEPTED
     _resources: ExitStack = field(default_factory=ExitStack)
 
@@ -115,7 +115,7 @@ class Session:
 
     def record(self) -> Record:
         """Return the record of the run as it stands."""
-        return record_of(self.run, self.around, exit_code=self.code)
+        return record_of(self.run, self.record_context, exit_code=self.code)
 
     def close(self) -> None:
         """Release the run's lock; :meth:`end` has done so where the run came to its end."""
@@ -152,7 +152,7 @@ class Session:
         kept = self.request.settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
             # Stage 95 wrote it before there was a verdict.
-            durable.replace(kept, to_json(record).encode("utf-8"), 0o600)
+            atomic_files.replace(kept, to_json(record).encode("utf-8"), 0o600)
         update_latest(self.request.settings.reports, self.request.run_id)
         write_index(self.request.settings.reports)
 
@@ -187,7 +187,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
     if verb == Mode.INVENTORY.verb:  # it needs no plan, and whatever a run has left does not concern it
         from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
-        request = _request(settings, RunRequest(Mode.INVENTORY, settings))
+        request = _with_unused_names(settings, RunRequest(Mode.INVENTORY, settings))
         return Session(InventoryRun(request, hooks.say), Surroundings(versions()))
     return _open_by_plan(settings, verb, hooks)
 
@@ -203,53 +203,55 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
     except ProblemError as refused:
         if request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
             raise
-        request = _request(settings, replace(request, plan_problems=refused.problems))
+        request = _with_unused_names(settings, replace(request, plan_problems=refused.problems))
         return Session(PlanRun(request, hooks.say), Surroundings(versions(), earlier(settings, None)))
     attempts = earlier(settings, request.plan)
     resources = ExitStack()
     try:
-        return _look_around(request, attempts, hooks, resources)
+        return _open_in_workspace(request, attempts, hooks, resources)
     except BaseException:
         resources.close()
         raise
 
 
-def _look_around(request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hooks, resources: ExitStack) -> Session:
+def _open_in_workspace(
+    request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hooks, resources: ExitStack
+) -> Session:
     """Take the lock, roll back what was cut short, and see whether the workspace is consolidated already."""
     settings, plan = request.settings, request.valid_plan
     root, findings, already = settings.workspace, list[Finding](), False
     if settings.originals is not None:
-        request = _by_originals(request, settings.originals)
+        request = _originals_request(request, settings.originals)
     elif request.mode in (Mode.REHEARSAL, Mode.SELFTEST):
-        _refuse_between(root, plan)
-        request = _before_or_after(request, root, plan)
+        _refuse_unfinished_run(root, plan)
+        request = _resolve_mode(request, root, plan)
     else:
         resources.enter_context(RunLock(root / plan.backups))
         if request.mode is Mode.MIGRATE:
             findings = recover(root, plan)
             already = already_consolidated(root, plan) is not None
-        elif to_undo(root, plan) is None:
+        elif find_set_to_undo(root, plan) is None:
             why = (
                 " ".join(finding.sentence for finding in recover(root, plan))
                 or "there is no consolidation of this plan to undo."
             )
             what = f"nothing to roll back: {why}"
             raise ProblemError(Problem("nothing-to-undo", root.name, what, "Name another plan: --plan FILE."))
-    request = _request(settings, request)
+    request = _with_unused_names(settings, request)
     rehearsal = last_rehearsal(request) if request.mode.is_consolidation else LastRehearsal()
     drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""
-    around = Surroundings(versions(), attempts, drilled)
+    record_context = Surroundings(versions(), attempts, drilled)
     context = Context(
         say=hooks.say,
         rehearsal=rehearsal,
-        documents=lambda run: _documents(run, around),
+        documents=lambda run: _documents(run, record_context),
         original=hooks.original,
         original_plan=hooks.original_plan,
     )
     run = _run(request, context, hooks)
     run.log.note(*findings)
-    run.log.already = already
-    return Session(run, around, _resources=resources)
+    run.log.already_consolidated = already
+    return Session(run, record_context, _resources=resources)
 
 
 def _run(request: RunRequest, context: Context, hooks: Hooks) -> Pipeline:
@@ -273,11 +275,11 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
     if verb != "verify" or settings.originals is not None:
         what = "goes with pytest -m verify, and without --originals."
         raise ProblemError(Problem("option-elsewhere", "--bundle", what, "Leave the other out."))
-    request = _request(settings, RunRequest(Mode.BUNDLE, settings))
+    request = _with_unused_names(settings, RunRequest(Mode.BUNDLE, settings))
     return Session(BundleRun(request, bundle, hooks.say), Surroundings(versions()))
 
 
-def _before_or_after(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
+def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
     """Turn a verify after a migration into a check; a selftest is refused there."""
     if last_finished(root, plan) is None:
         return request
@@ -287,7 +289,7 @@ def _before_or_after(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
     return replace(request, mode=Mode.CHECK)
 
 
-def _by_originals(request: RunRequest, originals: Path) -> RunRequest:
+def _originals_request(request: RunRequest, originals: Path) -> RunRequest:
     """Turn a verify into the judgement of a consolidation that was not made by this project."""
     if request.mode.verb != "verify":
         what = "goes with pytest -m verify: it judges, and never writes."
@@ -298,7 +300,7 @@ def _by_originals(request: RunRequest, originals: Path) -> RunRequest:
     return replace(request, mode=Mode.ORIGINALS)
 
 
-def _refuse_between(root: Path, plan: Plan) -> None:
+def _refuse_unfinished_run(root: Path, plan: Plan) -> None:
     """While a run goes on, or before what it left is rolled back, the workspace is neither old nor new."""
     pid = holder(root / plan.backups)
     if pid is not None:
@@ -310,7 +312,7 @@ def _refuse_between(root: Path, plan: Plan) -> None:
         raise ProblemError(Problem("cut-short", root.name, "a run was cut short here.", todo))
 
 
-def _request(settings: Settings, request: RunRequest) -> RunRequest:
+def _with_unused_names(settings: Settings, request: RunRequest) -> RunRequest:
     """Give a run names of its own: two that begin in one second differ by a second in their names."""
     while (settings.reports / request.run_id).exists() or _has_backup_set(request):
         request = replace(request, seconds_later=request.seconds_later + 1)
@@ -325,9 +327,9 @@ def _has_backup_set(request: RunRequest) -> bool:
     return (request.settings.workspace / plan.backups / f"{plan.name}-{request.stamp}").exists()
 
 
-def _documents(run: RunResults, around: Surroundings) -> dict[str, bytes]:
+def _documents(run: RunResults, record_context: Surroundings) -> dict[str, bytes]:
     """Return the record and the rollback instructions that are kept in the backup set."""
-    record = record_of(run, around, exit_code=ExitCode.ACCEPTED)
+    record = record_of(run, record_context, exit_code=ExitCode.ACCEPTED)
     target = run.plan.target
     by_hand = "\n".join(f"    {archive}  ->  {file}" for file, archive in run.sealed.archive.items())
     text = _ROLLBACK.format(

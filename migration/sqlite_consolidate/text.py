@@ -60,18 +60,18 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
-def named(names: Sequence[str], most: int = _NAMED) -> str:
+def list_names(names: Sequence[str], most: int = _NAMED) -> str:
     """Return the first names and how many more there are: ``a, b, c and 17 more``."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def enumerated(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Return all names in words: ``a``, ``a and b``, ``a, b and c``."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def marked(*parts: str, id: str) -> str:
+def with_message_id(*parts: str, id: str) -> str:
     """Return the parts that are not empty as one text that ends with the id: ``is locked. Stop it. [in-use]``."""
     return " ".join([*filter(None, parts), f"[{id}]"])

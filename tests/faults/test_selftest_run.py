@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.faults.trials.selftest_run import SelftestRun
@@ -33,7 +33,7 @@ def selftest(workspace: Workspace) -> Session:
         Settings(workspace.root, workspace.plan, workspace.reports), "selftest", Hooks(selftest=SelftestRun)
     )
     session.prepare()
-    go_through(session.run)
+    run_stages(session.run)
     session.end()
     session.write()
     return session
@@ -112,7 +112,7 @@ def test_an_interrupted_selftest_is_not_accepted(workspace: Workspace) -> None:
     )
     session.run.limits.interrupted.set()
 
-    go_through(session.run)
+    run_stages(session.run)
     session.end()
 
     assert session.code is ExitCode.FAILED

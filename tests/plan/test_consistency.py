@@ -6,9 +6,9 @@ import tomllib
 
 import pytest
 
-from sqlite_consolidate.plan.consistency import mistakes
-from sqlite_consolidate.plan.ddl import statements, trial
-from sqlite_consolidate.plan.mistakes import spoken
+from sqlite_consolidate.plan.consistency import find_mistakes
+from sqlite_consolidate.plan.ddl import statements, validate_create
+from sqlite_consolidate.plan.mistakes import key_path_text
 
 HEAD = 'target = "workspace.db"\n'
 QUEUE = '[[source]]\nname = "queue"\nfile = "queue.db"\n'
@@ -19,7 +19,7 @@ REFERENCE = '[[reference]]\nfile = "{file}"\nfind = "{find}"\nreplace = "x"\n'
 
 def found(text: str) -> list[tuple[str, str]]:
     """Check a plan's text: where each mistake is, and its message."""
-    return [(spoken(one.loc), f"{one.what} {one.hint}") for one in mistakes(tomllib.loads(text))]
+    return [(key_path_text(one.loc), f"{one.what} {one.hint}") for one in find_mistakes(tomllib.loads(text))]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_statements_are_cut_where_sqlite_ends_them() -> None:
 )
 def test_sql_that_creates_the_table_and_what_belongs_to_it_is_right(sql: str) -> None:
     """One table with its indexes, triggers and views is what "create" is for."""
-    assert trial(sql, "t") == ""
+    assert validate_create(sql, "t") == ""
 
 
 @pytest.mark.parametrize(
@@ -165,4 +165,4 @@ def test_sql_that_creates_the_table_and_what_belongs_to_it_is_right(sql: str) ->
 )
 def test_sql_that_does_anything_else_is_named(sql: str, words: str) -> None:
     """Rows come from sources, and nothing of the target is dropped or set behind its back."""
-    assert words in trial(sql, "t")
+    assert words in validate_create(sql, "t")

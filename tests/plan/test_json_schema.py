@@ -25,7 +25,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def mistakes(plan: dict[str, Any]) -> list[str]:
+def find_mistakes(plan: dict[str, Any]) -> list[str]:
     """What an editor would underline, as paths in the plan."""
     validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
     return sorted(one.json_path for one in validator.iter_errors(plan))
@@ -39,7 +39,7 @@ def test_the_shipped_schema_is_that_of_the_models() -> None:
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.name)
 def test_a_valid_plan_has_no_mistake(path: Path) -> None:
     """The sample's, and the one with every key."""
-    assert mistakes(tomllib.loads(path.read_text("utf-8"))) == []
+    assert find_mistakes(tomllib.loads(path.read_text("utf-8"))) == []
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_a_valid_plan_has_no_mistake(path: Path) -> None:
 )  # fmt: skip
 def test_a_mistake_is_found_where_it_is(change: dict[str, Any], place: str) -> None:
     """Keys as TOML has them; durations as text or number."""
-    assert mistakes(SMALL) == []
+    assert find_mistakes(SMALL) == []
 
-    assert mistakes(SMALL | change) == [place]
+    assert find_mistakes(SMALL | change) == [place]
 
 
 def test_keys_have_their_names_in_toml_and_say_what_they_mean() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.plan.positions import line_of, place_of
+from sqlite_consolidate.plan.positions import find_line, find_position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def test_every_value_is_found_on_its_own_line() -> None:
     """Strings, comments, spaces, quoted and dotted keys, lists over lines: none of them leads astray."""
     expected = dict(places(tomllib.loads(TRICKY)))
 
-    assert {loc: line_of(TRICKY, loc) for loc in expected} == expected
+    assert {loc: find_line(TRICKY, loc) for loc in expected} == expected
     assert len(expected) == 23
 
 
@@ -91,7 +91,7 @@ def test_every_value_is_found_on_its_own_line() -> None:
 )
 def test_a_part_is_found_at_its_header(loc: Loc, line: int) -> None:
     """A mistake of a whole part is shown where the part begins."""
-    assert line_of(TRICKY, loc) == line
+    assert find_line(TRICKY, loc) == line
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_a_part_is_found_at_its_header(loc: Loc, line: int) -> None:
 )
 def test_what_is_missing_is_sought_where_it_should_be(loc: Loc, line: int | None) -> None:
     """The nearest header around it stands in; nothing stands in for what belongs to the top."""
-    assert line_of(TRICKY, loc) == line
+    assert find_line(TRICKY, loc) == line
 
 
 def test_windows_line_ends_count_once() -> None:
     """CR LF is one end of a line."""
-    assert line_of("a = 1\r\n\r\n[b]\r\nc = 4\r\n", ("b", "c")) == 4
+    assert find_line("a = 1\r\n\r\n[b]\r\nc = 4\r\n", ("b", "c")) == 4
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_a_place_has_a_column_too(loc: Loc, place: tuple[int, int]) -> None:
     """It counts characters from 1, as editors show it; several values may stand on one line."""
     text = 'a = 1\nb={c = 1, "d" = [1 , 2]}\n  [[e]]\n\t\tf = 1\n'
 
-    assert place_of(text, loc) == place
+    assert find_position(text, loc) == place

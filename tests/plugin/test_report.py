@@ -27,7 +27,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
-from sqlite_consolidate.engine.run.run_log import RolledBack
+from sqlite_consolidate.engine.run.run_log import UndoResult
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from sqlite_consolidate.pytest_plugin.output import html_report as report
 from sqlite_consolidate.pytest_plugin.state import SESSION
@@ -54,7 +54,7 @@ def pytest_sessionfinish(session):
     if found:
         found.run.perform(PREFLIGHT)
         found.run.check("plan-valid")
-        found.run.log.rolled_back = RolledBack("Everything was put back.")
+        found.run.log.rolled_back = UndoResult("Everything was put back.")
         found.run.log.finish(datetime.now(UTC))
         found.code = ExitCode.FAILED
     report.finish(session.config)

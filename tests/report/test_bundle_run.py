@@ -13,7 +13,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED
 from sqlite_consolidate.engine.run.stages import BUNDLE, STAGES
@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan.write_text(plan.read_text() + _SMOKE)
     session = open_session(Settings(workspace=root, plan=plan, reports=top / "reports"), "migrate")
     session.prepare()
-    go_through(session.run)
+    run_stages(session.run)
     session.end()
     folder = session.request.folder
     (folder / "audit.html").write_text(page(session.record()), "utf-8")
@@ -84,7 +84,7 @@ def checked(bundle: Path) -> BundleRun:
     """Check a bundle to the end: every criterion, also where one before it failed."""
     settings = Settings(workspace=bundle.parent / "nowhere", plan=bundle.parent / "none.toml", reports=bundle.parent)
     run = BundleRun(RunRequest(Mode.BUNDLE, settings), bundle)
-    go_through(run)
+    run_stages(run)
     run.end()
     return run
 
@@ -300,7 +300,7 @@ def test_bundle_of_another_release_is_judged_by_what_it_names(files: Files, tmp_
 def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
     """Those of schema 1 as well, with the criteria that they name, and the words of their time in the summary."""
     run = ended(tmp_path, mode)
-    run.log.tells_of = NO_TABLE_MOVED if mode.is_consolidation else ""
+    run.log.headline_suffix = NO_TABLE_MOVED if mode.is_consolidation else ""
     target = DatabaseRecord("target", "workspace.db", rows_after={HISTORY: 1}) if mode.is_consolidation else None
     record = replace(record_of_run(run), target=target)
     folder = tmp_path / record.run

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.row_differences import (
-        Kind,
+        DifferenceKind,
         RowDifferences,
     )
 
@@ -50,7 +50,7 @@ def compared(
     return compare_rows(row_shape("now", names, keys_of(table)), rows, observed, kept=kept)
 
 
-def named(differences: RowDifferences) -> list[tuple[Kind, tuple[str, ...], tuple[str, ...]]]:
+def named(differences: RowDifferences) -> list[tuple[DifferenceKind, tuple[str, ...], tuple[str, ...]]]:
     """Return kind, key and columns of each difference that is named."""
     return [
         (row.kind, tuple(part.value for part in row.key), tuple(column.column for column in row.columns))

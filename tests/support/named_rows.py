@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.row_differences import Kind, RowDifferences
+from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
 
 if TYPE_CHECKING:
     pass
@@ -13,7 +13,7 @@ else:
     pass
 
 
-KeyAndColumns = tuple[Kind, str, tuple[str, ...], tuple[str, ...]]
+KeyAndColumns = tuple[DifferenceKind, str, tuple[str, ...], tuple[str, ...]]
 
 
 def named(rows: RowDifferences) -> list[KeyAndColumns]:

@@ -24,12 +24,12 @@ import pytest
 import sqlite_consolidate
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.request import Settings
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.pytest_plugin.output.summary import last_lines
+from sqlite_consolidate.pytest_plugin.output.summary import summary_lines
 from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.report.bundle_check import files as bundle_check
 from sqlite_consolidate.report.bundle_check.entries import consistent
@@ -197,7 +197,7 @@ class Workspace:
         return self._forked(_engine_code, settings, verb, plugin)
 
     def _forked(self, code: Callable[..., int], *arguments: object) -> Ran:
-        importlib.import_module("sqlite_consolidate.pytest_plugin.warmed")
+        importlib.import_module("sqlite_consolidate.pytest_plugin.preload")
         before = self._folders()
         child = multiprocessing.get_context("fork").Process(target=_be, args=(self.output, code, *arguments))
         child.start()
@@ -364,11 +364,11 @@ def _engine_code(settings: Settings, verb: str, plugin: Before | None) -> int:
         session.prepare()
         if plugin:
             plugin.watch(session.run)
-        go_through(session.run)
+        run_stages(session.run)
     finally:
         session.end()
         session.write()
-    for line, _markup in last_lines(session):
+    for line, _markup in summary_lines(session):
         print(line)  # noqa: T201 -- as above
     return session.code
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.fleet.model import Fleet
-from sqlite_consolidate.plan.fields import validated
-from sqlite_consolidate.plan.mistakes import mistake_at, quoted
-from sqlite_consolidate.plan.positions import place_of
-from sqlite_consolidate.plan.toml_file import Kind, not_too_deep, read
+from sqlite_consolidate.plan.fields import validate_data
+from sqlite_consolidate.plan.mistakes import in_quotes, mistake_at
+from sqlite_consolidate.plan.positions import find_position
+from sqlite_consolidate.plan.toml_file import TomlFileKind, limit_nesting, read_toml
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.problem import Problem
 
-_FLEET = Kind(
+_FLEET = TomlFileKind(
     criterion="fleet-valid",
     noun="fleet",
     elsewhere="Name the fleet file with --fleet FILE.",
@@ -51,9 +51,9 @@ def load(path: Path) -> FleetFile:
         ProblemError: The file cannot be read, is not TOML, or is not a fleet; every mistake is a problem of its own,
             with line and column, in the order of the file.
     """
-    with not_too_deep(path, _FLEET):
-        text, data = read(path, _FLEET)
-        fleet, found = validated(Fleet, data)
+    with limit_nesting(path, _FLEET):
+        text, data = read_toml(path, _FLEET)
+        fleet, found = validate_data(Fleet, data)
         found += _between(data)
         problems = _located(path, text, found)
     if fleet is None or problems:
@@ -90,7 +90,7 @@ def _between(data: dict[str, Any]) -> Iterator[Problem]:
                 'Add worker = "..." with the name it was started with (--name).',
             )
         elif worker and not far:
-            what = f"without a scheduler there is no worker {quoted(str(worker))}."
+            what = f"without a scheduler there is no worker {in_quotes(str(worker))}."
             yield mistake_at(
                 ("workspace", index, "worker"),
                 "worker-unfit",
@@ -100,7 +100,7 @@ def _between(data: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _located(path: Path, text: str, found: Sequence[Problem]) -> tuple[Problem, ...]:
-    places = [(place_of(text, problem.loc) or (0, 0), problem) for problem in found]
+    places = [(find_position(text, problem.loc) or (0, 0), problem) for problem in found]
     places.sort(key=lambda place: place[0])
     return tuple(
         problem.of_file(_FLEET.criterion, f"{one_line(path.name)}{f':{line}:{column}' if line else ''}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.request import DEFAULT_PLAN
 from sqlite_consolidate.plan.loader import load as load_plan
-from sqlite_consolidate.plan.mistakes import mistake_at, quoted
+from sqlite_consolidate.plan.mistakes import in_quotes, mistake_at
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> l
             mistake_at(
                 loc,
                 "member-unseen",
-                f"{quoted(entry.path)} could not be looked for: {seen.trouble}.",
+                f"{in_quotes(entry.path)} could not be looked for: {seen.trouble}.",
                 "Settle that first.",
             )
         ]
@@ -143,13 +143,13 @@ def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> l
             mistake_at(
                 loc,
                 "no-workspace",
-                f"{quoted(entry.path)} leads to no folder.",
+                f"{in_quotes(entry.path)} leads to no folder.",
                 "Correct it; it counts from this file.",
             )
         ]
     todo = 'Run "pytest -m inventory --workspace DIR" to have one proposed, or name one with plan = "...".'
     return [
-        mistake_at(loc, "no-plan-file", f"the workspace {quoted(path)} has no {DEFAULT_PLAN}.", todo)
+        mistake_at(loc, "no-plan-file", f"the workspace {in_quotes(path)} has no {DEFAULT_PLAN}.", todo)
         for path in without_plan
     ]
 
@@ -162,7 +162,7 @@ def _twice(found: list[tuple[Loc, Member]]) -> list[Problem]:
         if seen.setdefault(member.key, loc) != loc:
             mistakes.append(
                 mistake_at(
-                    loc, "listed-twice", f"{quoted(member.name)} is listed before already.", "Keep one of the two."
+                    loc, "listed-twice", f"{in_quotes(member.name)} is listed before already.", "Keep one of the two."
                 )
             )
     return mistakes

@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from posixpath import normpath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlite_consolidate.plan.ddl import trial
-from sqlite_consolidate.plan.mistakes import mistake_at, quoted, spoken
+from sqlite_consolidate.plan.ddl import validate_create
+from sqlite_consolidate.plan.mistakes import in_quotes, key_path_text, mistake_at
 from sqlite_consolidate.plan.model import Plan
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Data = dict[str, Any]
 Value = TypeVar("Value")
 
 
-def mistakes(data: Data) -> list[Problem]:
+def find_mistakes(data: Data) -> list[Problem]:
     """Return every mistake between the parts of a plan.
 
     Args:
@@ -40,24 +40,27 @@ def _names(data: Data) -> Iterator[Problem]:
             yield mistake_at(
                 loc,
                 "name-twice",
-                f"{quoted(name)} is the name of {spoken(first[:2])} already.",
+                f"{in_quotes(name)} is the name of {key_path_text(first[:2])} already.",
                 "Give it another name.",
             )
     for loc, first, name in _again(_texts(data, "table", ..., "name"), _folded):
         yield mistake_at(
-            loc, "name-twice", f"{quoted(name)} is required by {spoken(first[:2])} already.", "Remove one of the two."
+            loc,
+            "name-twice",
+            f"{in_quotes(name)} is required by {key_path_text(first[:2])} already.",
+            "Remove one of the two.",
         )
 
 
 def _files(data: Data) -> Iterator[Problem]:
     files = list(_texts(data, "source", ..., "file"))
     for loc, first, file in _again(files, normpath):
-        what = f"{quoted(file)} is the same file as that of {spoken(first[:2])}."
+        what = f"{in_quotes(file)} is the same file as that of {key_path_text(first[:2])}."
         yield mistake_at(loc, "file-twice", what, "Put the tables of both under one [[source]].")
     for loc, file in files:
         for _, target in _texts(data, "target"):
             if normpath(file) == normpath(target):
-                what = f"{quoted(file)} is the same file as the target {quoted(target)}."
+                what = f"{in_quotes(file)} is the same file as the target {in_quotes(target)}."
                 yield mistake_at(
                     loc,
                     "source-is-target",
@@ -74,7 +77,7 @@ def _backups(data: Data) -> Iterator[Problem]:
         return
     for loc, target in _texts(data, "target"):
         if f"{normpath(target)}/".startswith(f"{folder}/"):
-            what = f"the target {quoted(target)} lies in the backups folder {quoted(folder)}."
+            what = f"the target {in_quotes(target)} lies in the backups folder {in_quotes(folder)}."
             yield mistake_at(
                 loc,
                 "backups-place",
@@ -86,7 +89,7 @@ def _backups(data: Data) -> Iterator[Problem]:
 def _tables(data: Data) -> Iterator[Problem]:
     for at, _ in _each(data, "source", ...):
         for loc, first, name in _again(_texts(data, *at, "table", ..., "name"), _folded):
-            what = f"{quoted(name)} is mapped by {spoken(first[2:4])} of this source already."
+            what = f"{in_quotes(name)} is mapped by {key_path_text(first[2:4])} of this source already."
             yield mistake_at(loc, "table-twice", what, "Keep one of the two.")
 
 
@@ -96,7 +99,7 @@ def _left_too(data: Data) -> Iterator[Problem]:
         for loc, pattern in _texts(data, *at, "leave", ..., "tables", ...):
             for _, name in mapped:
                 if fnmatchcase(name, pattern):
-                    what = f"{quoted(pattern)} leaves {quoted(name)} behind, but a [[source.table]] moves it."
+                    what = f"{in_quotes(pattern)} leaves {in_quotes(name)} behind, but a [[source.table]] moves it."
                     yield mistake_at(
                         loc, "moved-and-left", what, "Make the pattern narrower, or remove the [[source.table]]."
                     )
@@ -114,7 +117,7 @@ def _renames(data: Data) -> Iterator[Problem]:
     for at, columns in _each(data, "source", ..., "table", ..., "columns"):
         renamed = columns.items() if isinstance(columns, dict) else ()
         for loc, first, name in _again((((*at, old), new) for old, new in renamed if isinstance(new, str)), _folded):
-            what = f"{quoted(str(loc[-1]))} and {quoted(str(first[-1]))} both become {quoted(name)}."
+            what = f"{in_quotes(str(loc[-1]))} and {in_quotes(str(first[-1]))} both become {in_quotes(name)}."
             yield mistake_at(
                 loc,
                 "two-columns-in-one",
@@ -130,7 +133,7 @@ def _references(data: Data) -> Iterator[Problem]:
             case {"file": str(file), "find": str(find)}:
                 places.append((loc, (normpath(file), find)))
     for loc, first, (file, find) in _again(places):
-        what = f"{quoted(find)} in {quoted(file)} is replaced by {spoken(first)} already."
+        what = f"{in_quotes(find)} in {in_quotes(file)} is replaced by {key_path_text(first)} already."
         yield mistake_at(loc, "reference-twice", what, "Remove one of the two.")
 
 
@@ -139,8 +142,8 @@ def _created(data: Data) -> Iterator[Problem]:
         if not isinstance(table, dict):
             continue
         sql, name = table.get("create"), table.get("into") or table.get("name")
-        if isinstance(sql, str) and isinstance(name, str) and sql and (what := trial(sql, name)):
-            todo = f"Write one CREATE TABLE for {quoted(name)}, and its indexes and triggers if it has any."
+        if isinstance(sql, str) and isinstance(name, str) and sql and (what := validate_create(sql, name)):
+            todo = f"Write one CREATE TABLE for {in_quotes(name)}, and its indexes and triggers if it has any."
             yield mistake_at((*loc, "create"), "bad-create", what, todo)
 
 

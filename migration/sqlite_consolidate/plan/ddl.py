@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.plan.mistakes import quoted, short
+from sqlite_consolidate.plan.mistakes import in_quotes, shortened
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,7 +36,7 @@ def statements(text: str) -> list[str]:
     return [statement.strip() for statement in (*found, begun) if not _EMPTY.fullmatch(statement)]
 
 
-def trial(text: str, table: str) -> str:
+def validate_create(text: str, table: str) -> str:
     """Create ``table`` with ``text`` in an empty database in memory, and say what is wrong.
 
     Args:
@@ -66,7 +66,9 @@ def trial(text: str, table: str) -> str:
         connection.close()
     if created == [table]:
         return ""
-    return f"the SQL creates {' and '.join(map(quoted, created)) or 'no table'}, but the table is {quoted(table)}."
+    return (
+        f"the SQL creates {' and '.join(map(in_quotes, created)) or 'no table'}, but the table is {in_quotes(table)}."
+    )
 
 
 def without_rows(action: int, *_names: str | None) -> int:
@@ -77,9 +79,9 @@ def without_rows(action: int, *_names: str | None) -> int:
 def _refusal(error: Exception) -> str:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
         return "CREATE TABLE ... AS SELECT brings rows of its own and no constraints."
-    return f"SQLite refuses the SQL: {short(str(error))}."
+    return f"SQLite refuses the SQL: {shortened(str(error))}."
 
 
 def _beginning(statement: str) -> str:
     words = _WORDS.match(statement)
-    return quoted(words.group(1) if words else statement[:20])
+    return in_quotes(words.group(1) if words else statement[:20])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from sqlite_consolidate.plan.mistakes import heading, mistake_at, quoted
+from sqlite_consolidate.plan.mistakes import in_quotes, mistake_at, toml_header
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -29,7 +29,7 @@ _WRONG_TYPE = {
 }
 
 
-def validated(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | None, list[Problem]]:
+def validate_data(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | None, list[Problem]]:
     """Return the whole of a file, or None and every mistake that a part of it has in itself.
 
     Args:
@@ -79,15 +79,18 @@ def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
             todo = 'Begin with a letter or a digit (A-Z, a-z, 0-9); after it ".", "_" and "-" may stand too.'
             return f"{value} cannot be used in the name of a file.", todo
         case "too_short":
-            return "nothing is to be moved.", f"Add a {heading((*loc, 0))} for each database to move from."
+            return "nothing is to be moved.", f"Add a {toml_header((*loc, 0))} for each database to move from."
     return f"{_key(loc)} cannot be {value}: {error['msg']}.", "Correct it."
 
 
 def _missing(whole: type[BaseModel], loc: Loc) -> Problem:
-    part = heading(loc[:-1], _noun(whole))
+    part = toml_header(loc[:-1], _noun(whole))
     if _model_at(whole, loc):
         return mistake_at(
-            loc, "missing-key", f"{part} has no {heading((*loc, 0))}.", f"Add {heading((*loc, 0))} and its keys."
+            loc,
+            "missing-key",
+            f"{part} has no {toml_header((*loc, 0))}.",
+            f"Add {toml_header((*loc, 0))} and its keys.",
         )
     where = f"below {part}" if len(loc) > 1 else "at the top of the file, before the first [part]"
     return mistake_at(loc, "missing-key", f"{_key(loc)} is missing in {part}.", f"Add {loc[-1]} = ... {where}.")
@@ -95,15 +98,15 @@ def _missing(whole: type[BaseModel], loc: Loc) -> Problem:
 
 def _unknown(whole: type[BaseModel], loc: Loc) -> Problem:
     nearest = _nearest(whole, loc)
-    known = ", ".join(map(quoted, _known(whole, loc[:-1])))
-    todo = f"Did you mean {quoted(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
+    known = ", ".join(map(in_quotes, _known(whole, loc[:-1])))
+    todo = f"Did you mean {in_quotes(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
     return mistake_at(
-        loc, "unknown-key", f"{quoted(str(loc[-1]))} is not a key of {heading(loc[:-1], _noun(whole))}.", todo
+        loc, "unknown-key", f"{in_quotes(str(loc[-1]))} is not a key of {toml_header(loc[:-1], _noun(whole))}.", todo
     )
 
 
 def _wrong_part(loc: Loc, *, several: bool) -> Problem:
-    head = heading((*loc, 0) if several and not isinstance(loc[-1], int) else loc)
+    head = toml_header((*loc, 0) if several and not isinstance(loc[-1], int) else loc)
     brackets = "double" if several else "single"
     what = f"{_key(loc)} is not written as {'a list of parts' if several else 'one part'}."
     return mistake_at(
@@ -115,7 +118,7 @@ def _wrong_part(loc: Loc, *, several: bool) -> Problem:
 
 
 def _refused_by_model(loc: Loc, value: object, sentence: str, hint: str = "Correct it.") -> Problem:
-    what = f"{quoted(value)}: {sentence}." if isinstance(value, str) else f"{sentence}."
+    what = f"{in_quotes(value)}: {sentence}." if isinstance(value, str) else f"{sentence}."
     return mistake_at(loc, "bad-value", what, hint)
 
 
@@ -152,13 +155,13 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 def _key(loc: Loc) -> str:
     """Return the last key of ``loc`` in quotes; an index belongs to the list before it."""
-    return quoted(next((step for step in reversed(loc) if isinstance(step, str)), "plan"))
+    return in_quotes(next((step for step in reversed(loc) if isinstance(step, str)), "plan"))
 
 
 def _shown(value: object) -> str:
     """Say what stands in the file: the value if it is short, its kind if not."""
     if isinstance(value, str):
-        return f"the text {quoted(value)}" if value else "an empty text"
+        return f"the text {in_quotes(value)}" if value else "an empty text"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

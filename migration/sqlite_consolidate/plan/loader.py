@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.plan.consistency import mistakes
-from sqlite_consolidate.plan.fields import validated
+from sqlite_consolidate.plan.consistency import find_mistakes
+from sqlite_consolidate.plan.fields import validate_data
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.plan.positions import line_of
-from sqlite_consolidate.plan.toml_file import Kind, not_too_deep, read
+from sqlite_consolidate.plan.positions import find_line
+from sqlite_consolidate.plan.toml_file import TomlFileKind, limit_nesting, read_toml
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import one_line
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 
-_PLAN = Kind(
+_PLAN = TomlFileKind(
     criterion="plan-valid",
     noun="plan",
     elsewhere="Name the plan file with --plan FILE.",
@@ -37,10 +37,10 @@ def load(path: Path) -> Plan:
         ProblemError: The file is not there, cannot be read, is not TOML, or is not a plan: every mistake is a problem
             of the criterion ``plan-valid``, with its line, in the order of the file.
     """
-    with not_too_deep(path, _PLAN):
-        text, data = read(path, _PLAN)
-        plan, found = validated(Plan, data)
-        found += mistakes(data)
+    with limit_nesting(path, _PLAN):
+        text, data = read_toml(path, _PLAN)
+        plan, found = validate_data(Plan, data)
+        found += find_mistakes(data)
         problems = _located(path, text, found)
     if plan is None or problems:
         raise ProblemError(*problems)
@@ -58,7 +58,7 @@ def sha256(path: Path) -> str:
 
 
 def _located(path: Path, text: str, found: list[Problem]) -> tuple[Problem, ...]:
-    lines = [(line_of(text, problem.loc), problem) for problem in found]
+    lines = [(find_line(text, problem.loc), problem) for problem in found]
     lines.sort(key=lambda place: place[0] or 0)
     return tuple(
         problem.of_file(_PLAN.criterion, f"{one_line(path.name)}{f':{line}' if line else ''}")

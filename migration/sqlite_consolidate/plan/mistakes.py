@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlite_consolidate.problem import Loc, Problem
 from sqlite_consolidate.text import one_line
 
-__all__ = ["Loc", "heading", "mistake_at", "quoted", "short", "spoken"]
+__all__ = ["Loc", "in_quotes", "key_path_text", "mistake_at", "shortened", "toml_header"]
 
 _LONGEST = 80
 
@@ -19,31 +19,31 @@ def mistake_at(loc: Loc, id: str, what: str, hint: str) -> Problem:
         what: One sentence of fact.
         hint: One sentence that says what to do next.
     """
-    return Problem(id, spoken(loc), what, hint, loc=loc)
+    return Problem(id, key_path_text(loc), what, hint, loc=loc)
 
 
-def short(text: str) -> str:
+def shortened(text: str) -> str:
     """Return ``text`` from a plan fit to stand inside a sentence: on one line, cut after 80 characters."""
     return one_line(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
 
 
-def quoted(text: str) -> str:
-    """Return :func:`short` text in quotes."""
-    return f'"{short(text)}"'
+def in_quotes(text: str) -> str:
+    """Return :func:`shortened` text in quotes."""
+    return f'"{shortened(text)}"'
 
 
-def spoken(loc: Loc) -> str:
+def key_path_text(loc: Loc) -> str:
     """Return a key path in words, counting from 1: ``source 2, table 1, on_conflict``."""
     words: list[str] = []
     for step in loc:
         if isinstance(step, int) and words:
             words[-1] += f" {step + 1}"
         else:
-            words.append(short(str(step)))
+            words.append(shortened(str(step)))
     return ", ".join(words)
 
 
-def heading(loc: Loc, whole: str = "a plan") -> str:
+def toml_header(loc: Loc, whole: str = "a plan") -> str:
     """Return the TOML header of the part at ``loc``: ``[[source.table]]``, ``[change]``; of the top, ``whole``."""
     name = ".".join(step for step in loc if isinstance(step, str))
     if not name:

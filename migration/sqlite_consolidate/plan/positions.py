@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Loc
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where something begins; both count from 1, columns in characters, as editors show them."""
 
     line: int
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-def line_of(text: str, loc: Loc) -> int | None:
+def find_line(text: str, loc: Loc) -> int | None:
     """Find the line of a key path, or of the nearest thing around it that is there.
 
     Args:
@@ -34,12 +34,12 @@ def line_of(text: str, loc: Loc) -> int | None:
     Returns:
         The line, counted from 1; None when not even the first step of the path is in the text.
     """
-    place = place_of(text, loc)
+    place = find_position(text, loc)
     return place.line if place else None
 
 
-def place_of(text: str, loc: Loc) -> Place | None:
-    """Find the place of a key path in the same way as :func:`line_of`."""
+def find_position(text: str, loc: Loc) -> Position | None:
+    """Find the place of a key path in the same way as :func:`find_line`."""
     places = _places(text)
     while loc and loc not in places:
         loc = loc[:-1]
@@ -47,13 +47,13 @@ def place_of(text: str, loc: Loc) -> Place | None:
 
 
 @lru_cache(maxsize=1)  # every mistake of one file asks about the same text
-def _places(text: str) -> dict[Loc, Place]:
+def _places(text: str) -> dict[Loc, Position]:
     return _Reader(text).read()
 
 
 class _Token(NamedTuple):
     text: str
-    place: Place
+    place: Position
 
 
 class _Reader:
@@ -62,10 +62,10 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
         self._at = 0
-        self._places: dict[Loc, Place] = {}
+        self._places: dict[Loc, Position] = {}
         self._lengths: dict[Loc, int] = {}  # of each array of tables, so far
 
-    def read(self) -> dict[Loc, Place]:
+    def read(self) -> dict[Loc, Position]:
         """Return the place of every key path in the text."""
         part: Loc = ()
         while (token := self._next_filled()).text:
@@ -135,7 +135,7 @@ class _Reader:
                 keys.append(_unquoted(token.text))
         return keys
 
-    def _noted(self, loc: Loc, keys: list[str], place: Place) -> Loc:
+    def _noted(self, loc: Loc, keys: list[str], place: Position) -> Loc:
         """Go down ``keys``, into the last element where one is an array of tables, and note the place of each."""
         for key in keys:
             loc = (*loc, key)
@@ -168,8 +168,8 @@ def _tokens(text: str) -> list[_Token]:
         last_newline = max(last_newline, text.rfind("\n", counted, start))
         counted = start
         if found.lastgroup != "comment":
-            tokens.append(_Token(found.group(), Place(line, start - last_newline)))
-    return [*tokens, _Token("", Place(line, 1))]
+            tokens.append(_Token(found.group(), Position(line, start - last_newline)))
+    return [*tokens, _Token("", Position(line, 1))]
 
 
 def _unquoted(key: str) -> str:

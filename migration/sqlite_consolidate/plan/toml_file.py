@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sqlite_consolidate.plan.mistakes import short
+from sqlite_consolidate.plan.mistakes import shortened
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
 
@@ -21,7 +21,7 @@ _LARGEST = 4 * 1024 * 1024  # bytes; a plan of a thousand tables with their DDL 
 
 
 @dataclass(frozen=True)
-class Kind:
+class TomlFileKind:
     """What the file is, for the sentences that refuse it.
 
     Attributes:
@@ -37,7 +37,7 @@ class Kind:
     absent: str
 
 
-def read(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
+def read_toml(path: Path, kind: TomlFileKind) -> tuple[str, dict[str, Any]]:
     """Return the file's text, and what TOML makes of it.
 
     Raises:
@@ -52,7 +52,7 @@ def read(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
         sentence = str(error)[: at.start()] if at else str(error)
         line = at.group(1) if at and at.group(1) else text.count("\n") + 1
         column = f" at column {at.group(2)}" if at and at.group(2) else ""
-        what = f"not valid TOML{column}: {short(sentence)}."
+        what = f"not valid TOML{column}: {shortened(sentence)}."
         todo = "Correct this line; a text in quotes or a bracket may be open before it."
         _refuse(kind, f"{path.name}:{line}", what, todo, id="not-toml")
     except ValueError:  # Python's own limit; tomllib lets it through, without a place
@@ -60,7 +60,7 @@ def read(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
 
 
 @contextmanager
-def not_too_deep(path: Path, kind: Kind) -> Iterator[None]:
+def limit_nesting(path: Path, kind: TomlFileKind) -> Iterator[None]:
     """While the file is read and judged, brackets that are nested too deep for that are a refusal.
 
     Raises:
@@ -78,7 +78,7 @@ def not_too_deep(path: Path, kind: Kind) -> Iterator[None]:
         )
 
 
-def _text(path: Path, kind: Kind) -> str:
+def _text(path: Path, kind: TomlFileKind) -> str:
     content = _content(path, kind)
     try:
         return content.decode("utf-8-sig")
@@ -89,7 +89,7 @@ def _text(path: Path, kind: Kind) -> str:
         _refuse(kind, f"{path.name}:{line}", f"the byte {byte} is not UTF-8.", todo, id="not-utf-8")
 
 
-def _content(path: Path, kind: Kind) -> bytes:
+def _content(path: Path, kind: TomlFileKind) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
             _refuse(kind, str(path), "this is not a file.", kind.elsewhere, id="no-plan-file")
@@ -112,5 +112,5 @@ def _content(path: Path, kind: Kind) -> bytes:
     return content
 
 
-def _refuse(kind: Kind, subject: str, what: str, todo: str, *, id: str) -> NoReturn:
+def _refuse(kind: TomlFileKind, subject: str, what: str, todo: str, *, id: str) -> NoReturn:
     raise ProblemError(Problem(id, one_line(subject), what, todo, criterion=kind.criterion))

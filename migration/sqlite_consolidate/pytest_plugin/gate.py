@@ -19,7 +19,7 @@ from sqlite_consolidate.pytest_plugin.options import settings
 from sqlite_consolidate.pytest_plugin.refusals import is_stage_folder, named_stages, refusals, stage_folder
 from sqlite_consolidate.pytest_plugin.selection import is_of_stage, lineup_problems
 from sqlite_consolidate.pytest_plugin.state import SESSION
-from sqlite_consolidate.text import marked, one_line, printable
+from sqlite_consolidate.text import one_line, printable, with_message_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from sqlite_consolidate.session import Session
 
 # Options that only show something: with the first no run is begun, with the others nothing is even collected.
-_LISTING = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
-_TELLING = ("help", "version", "markers")
+_COLLECT_ONLY_OPTIONS = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
+_INFO_OPTIONS = ("help", "version", "markers")
 
-_CLOSED = marked(
+_CLOSED = with_message_id(
     "The stages run only as a whole: say pytest -m migrate, -m verify, -m rollback, -m inventory or -m selftest, "
     "and no path.",
     id="only-as-a-whole",
@@ -47,9 +47,9 @@ def gate_mode(config: pytest.Config) -> Mode | None:
     return config.stash.get(_MODE, None)
 
 
-def listing(config: pytest.Config) -> bool:
+def is_listing(config: pytest.Config) -> bool:
     """Tell whether pytest was only asked to show what it would do: nothing may be opened or written for that."""
-    return _any_of(_LISTING, config)
+    return _any_of(_COLLECT_ONLY_OPTIONS, config)
 
 
 def open_run(config: pytest.Config, verb: str) -> Session:
@@ -58,9 +58,9 @@ def open_run(config: pytest.Config, verb: str) -> Session:
     Raises:
         pytest.UsageError: The run is refused; nothing was touched.
     """
-    from sqlite_consolidate.pytest_plugin.startup import begin
+    from sqlite_consolidate.pytest_plugin.startup import begin_run
 
-    return begin(config, verb)
+    return begin_run(config, verb)
 
 
 def run_all(config: pytest.Config, verb: str) -> int:
@@ -71,22 +71,22 @@ def run_all(config: pytest.Config, verb: str) -> int:
     """
     from sqlite_consolidate.pytest_plugin.commands.fleet import run_fleet
 
-    return run_fleet(config, verb, only_list=listing(config))
+    return run_fleet(config, verb, only_list=is_listing(config))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """The command line decides, before anything is opened; a fleet's run ends here with its exit code."""
-    return _opened_or_closed(config)
+    return _apply_gate(config)
 
 
-def _opened_or_closed(config: pytest.Config) -> int | None:
+def _apply_gate(config: pytest.Config) -> int | None:
     """The gate is open for exactly one of the verbs, with options that leave the run whole; else it is closed.
 
     The text decides, not the expression: ``migrate and not slow`` is just as explicit, and half a migration. Each
     workspace of a fleet has a pytest of its own.
     """
-    if _any_of(_TELLING, config):
+    if _any_of(_INFO_OPTIONS, config):
         return None
     verb = config.option.markexpr.strip()
     fleet = config.getoption("consolidate_fleet", None) is not None
@@ -96,7 +96,7 @@ def _opened_or_closed(config: pytest.Config) -> int | None:
     _refuse(f"The run ({verb}) was not started; nothing was touched:", refusals(config, verb))
     if fleet:
         return run_all(config, verb)
-    if listing(config):
+    if is_listing(config):
         config.stash[_MODE] = Mode.of_verb(verb)
     else:
         config.stash[SESSION] = session = open_run(config, verb)
@@ -123,7 +123,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [one_line(line) for line in (*lines, f"SQLite: {library()}")]
 
 
-class Closed(pytest.Directory):
+class ClosedFolder(pytest.Directory):
     """A folder in which nothing is to be found."""
 
     def collect(self) -> Iterator[pytest.Collector]:
@@ -131,7 +131,7 @@ class Closed(pytest.Directory):
         yield from ()
 
 
-class WayToStages(pytest.Directory):
+class StageParentFolder(pytest.Directory):
     """A folder above the stages, while the gate is open: only the way to them is there."""
 
     def collect(self) -> Iterator[pytest.Collector]:
@@ -141,7 +141,7 @@ class WayToStages(pytest.Directory):
         yield self.ihook.pytest_collect_directory(path=step, parent=self)
 
 
-class Stages(pytest.Directory):
+class StageFolder(pytest.Directory):
     """The folder of the stages, while the gate is open."""
 
     def collect(self) -> Iterator[pytest.Collector]:
@@ -154,14 +154,14 @@ class Stages(pytest.Directory):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Stages are collected only behind the open gate, and nothing else is collected there."""
-    return _way_in(path, parent)
+    return _stage_collector(path, parent)
 
 
-def _way_in(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+def _stage_collector(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if gate_mode(parent.config) is None:
-        return Closed.from_parent(parent, path=path) if is_stage_folder(path) else None
+        return ClosedFolder.from_parent(parent, path=path) if is_stage_folder(path) else None
     stages = stage_folder(parent.config)
-    kind = Stages if path == stages else WayToStages if path in stages.parents else Closed
+    kind = StageFolder if path == stages else StageParentFolder if path in stages.parents else ClosedFolder
     return kind.from_parent(parent, path=path)
 
 
@@ -177,10 +177,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     Raises:
         pytest.UsageError: It is anything between; nothing was run.
     """
-    _see_the_whole(session)
+    _require_whole_run(session)
 
 
-def _see_the_whole(session: pytest.Session) -> None:
+def _require_whole_run(session: pytest.Session) -> None:
     config = session.config
     mode = gate_mode(config)
     if mode is None:
@@ -190,7 +190,7 @@ def _see_the_whole(session: pytest.Session) -> None:
     collected = config.stash.get(_COLLECTED, set[str]())
     problems = lineup_problems(session.items, collected, mode)
     what = f"This is not the whole run ({mode}), every test once and in order; nothing of it was run:"
-    _refuse(marked(what, id="not-whole"), problems)
+    _refuse(with_message_id(what, id="not-whole"), problems)
     config.stash[_TURNS] = deque(session.items)
 
 
@@ -215,7 +215,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _take_turn(item: pytest.Item) -> None:
     config = item.config
-    if not is_of_stage(item) or (gate_mode(config) is not None and listing(config)):
+    if not is_of_stage(item) or (gate_mode(config) is not None and is_listing(config)):
         return
     if SESSION not in config.stash:
         pytest.fail(_CLOSED, pytrace=False)

@@ -62,7 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(name, f"{text}; relative to the root folder", default="")
     for name, metavar, text in (*_PATHS, *_OPTIONS):
         # No default for a path: None tells "not given" from every path, so that the configuration gets its turn.
-        keys: dict[str, Any] = {"metavar": metavar, "type": _named} if metavar else {"action": "store_true"}
+        keys: dict[str, Any] = {"metavar": metavar, "type": _path_argument} if metavar else {"action": "store_true"}
         group.addoption(f"--{name}", dest=f"consolidate_{name.replace('-', '_')}", help=text, **keys)
 
 
@@ -85,14 +85,14 @@ def settings(config: pytest.Config) -> Settings:
     A path of the command line is relative to the folder pytest was started in, one of the configuration to the root
     folder. All paths returned are absolute, with symbolic links resolved; none is required to exist.
     """
-    named = _said(config, "workspace")
+    named = _configured_path(config, "workspace")
     originals: Path | None = config.getoption("consolidate_originals")
     bundle: Path | None = config.getoption("consolidate_bundle")
     workspace = named or (config.rootpath / "reports" / "sample-workspace").resolve()
     return Settings(
         workspace=workspace,
-        plan=_said(config, "plan") or workspace / DEFAULT_PLAN,
-        reports=_said(config, "reports") or (config.rootpath / "reports").resolve(),
+        plan=_configured_path(config, "plan") or workspace / DEFAULT_PLAN,
+        reports=_configured_path(config, "reports") or (config.rootpath / "reports").resolve(),
         discard_changes=bool(config.getoption("consolidate_discard_changes")),
         sample=named is None,
         show_values=bool(config.getoption("consolidate_show_values")),
@@ -102,7 +102,7 @@ def settings(config: pytest.Config) -> Settings:
     )
 
 
-def _said(config: pytest.Config, name: str) -> Path | None:
+def _configured_path(config: pytest.Config, name: str) -> Path | None:
     option: Path | None = config.getoption(f"consolidate_{name}")
     if option is not None:
         return (config.invocation_params.dir / option).resolve()
@@ -110,7 +110,7 @@ def _said(config: pytest.Config, name: str) -> Path | None:
     return (config.rootpath / Path(key).expanduser()).resolve() if key else None
 
 
-def _named(value: str) -> Path:
+def _path_argument(value: str) -> Path:
     """Refuse the empty path of an unset shell variable: it would mean the current folder."""
     if not value.strip():
         raise argparse.ArgumentTypeError("the path is empty (an unset variable?); name a path or leave the option out")

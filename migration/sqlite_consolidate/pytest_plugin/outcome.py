@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
-from sqlite_consolidate.pytest_plugin import signals as interruption
+from sqlite_consolidate.pytest_plugin import signals
 from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.text import printable
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 _NOT_RUN = pytest.StashKey[bool]()
 
 
-def in_words(error: BaseException) -> str:
+def failure_message(error: BaseException) -> str:
     """Return the reason of a failure that was foreseen; empty for any other, which needs its traceback.
 
     Foreseen are what the engine refuses, what SQLite and the operating system report, and ``pytest.fail`` without a
     traceback, as for a criterion that does not hold.
     """
-    from sqlite_consolidate.engine.run.pipeline import in_words as of_engine
+    from sqlite_consolidate.engine.run.pipeline import failure_message as engine_failure_message
 
     if isinstance(error, pytest.fail.Exception):
         return "" if error.pytrace else printable(str(error.msg))
-    return of_engine(error)
+    return engine_failure_message(error)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Signals end a run in order."""
     found = session.config.stash.get(SESSION, None)
     if found is not None:
-        interruption.watch(session.config, found)
+        signals.install_handlers(session.config, found)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -48,9 +48,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     failed = log.failed_stage()
     could_not_perform = failed == stage.id and stage.id not in log.performed
-    if log.already or (failed and failed != stage.id) or could_not_perform:
+    if log.already_consolidated or (failed and failed != stage.id) or could_not_perform:
         item.stash[_NOT_RUN] = True
-        pytest.skip(f"not run: {log.why_not_run()}")
+        pytest.skip(f"not run: {log.not_run_reason()}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,14 +61,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     finally:
         if log is not None and log.interrupted is not None:
-            interruption.leave(log.interrupted)
+            signals.exit_interrupted(log.interrupted)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """After the last test the run is settled: undone or left standing, and nothing comes between."""
     if nextitem is None and SESSION in item.config.stash:
-        interruption.ignore()
+        signals.ignore_signals()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -82,10 +82,10 @@ def pytest_runtest_makereport(
         return made
     if made.failed and call.excinfo is not None:
         error = call.excinfo.value
-        made.longrepr = in_words(error) or made.longrepr
+        made.longrepr = failure_message(error) or made.longrepr
         if log.failed_stage() != stage.id:
             named = ": ".join(filter(None, (type(error).__name__, str(error))))
-            log.fail(stage, in_words(error) or printable(named))
+            log.fail(stage, failure_message(error) or printable(named))
     if made.skipped and call.excinfo is not None and isinstance(call.excinfo.value, pytest.skip.Exception):
         reason = str(call.excinfo.value.msg)
         made.longrepr = (str(item.path), item.location[1] or 0, reason)
@@ -109,7 +109,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
         return (yield)
     from sqlite_consolidate.pytest_plugin.output import html_report as report
 
-    interruption.ignore()
+    signals.ignore_signals()
     if exitstatus == ExitCode.INTERRUPTED and found.run.log.interrupted is None:
         found.run.log.interrupted = ExitCode.INTERRUPTED
     refused = exitstatus == ExitCode.REFUSED  # the gate refused the selection

@@ -10,14 +10,14 @@ import pytest
 
 import sqlite_consolidate
 from sqlite_consolidate.engine.run.stages import STAGES
-from sqlite_consolidate.text import marked, printable
+from sqlite_consolidate.text import printable, with_message_id
 
 _NAMES = (("tests", "stages"), ("sqlite_consolidate", "stages"))
 _SHIPPED = Path(sqlite_consolidate.__file__).parent / "stages"  # in a wheel; pyproject.toml puts them there
 
 
 @dataclass(frozen=True)
-class Incompatible:
+class IncompatibleOption:
     """An option that cannot go with a verb.
 
     Attributes:
@@ -40,36 +40,36 @@ _SPLIT = "it would spread the stages over several processes"
 _BLIND = "it would let a failed check pass"
 
 _INCOMPATIBLE = (
-    Incompatible("keyword", "-k", _PART),
-    Incompatible("deselect", "--deselect", _PART),
-    Incompatible("ignore", "--ignore", _PART),
-    Incompatible("ignore_glob", "--ignore-glob", _PART),
-    Incompatible("lf", "--lf, --last-failed", _PART),
-    Incompatible("stepwise", "--sw, --stepwise", _PART),
-    Incompatible("stepwise_skip", "--sw-skip, --stepwise-skip", _PART),
-    Incompatible("stepwise_reset", "--sw-reset, --stepwise-reset", _PART),
-    Incompatible("failedfirst", "--ff, --failed-first", _ORDER),
-    Incompatible("newfirst", "--nf, --new-first", _ORDER),
-    Incompatible("indulgent_ordering", "--indulgent-ordering", _ORDER),
-    Incompatible("sparse_ordering", "--sparse-ordering", _ORDER),
-    Incompatible("order_scope", "--order-scope", _ORDER, harmless=("session",)),
-    Incompatible("order_scope_level", "--order-scope-level", _ORDER),
-    Incompatible("order_group_scope", "--order-group-scope", _ORDER, harmless=("session",)),
-    Incompatible("order_marker_prefix", "--order-marker-prefix", _ORDER),
-    Incompatible("looponfail", "-f, --looponfail", _AGAIN),
-    Incompatible("reruns", "--reruns", _AGAIN),
-    Incompatible("retries", "--retries", _AGAIN),
-    Incompatible("force_flaky", "--force-flaky", _AGAIN),
-    Incompatible("flake_finder_enable", "--flake-finder", _AGAIN),
-    Incompatible("count", "--count", _AGAIN, harmless=(1,)),
-    Incompatible("numprocesses", "-n, --numprocesses", _SPLIT),
-    Incompatible("distload", "-d", _SPLIT),
-    Incompatible("dist", "--dist", _SPLIT, harmless=("no",)),
-    Incompatible("tx", "--tx", _SPLIT),
-    Incompatible("setuponly", "--setup-only", "it would open databases for nothing (--setup-plan does not)"),
-    Incompatible("showlocals", "-l, --showlocals", "it could put values of rows into the report"),
-    Incompatible("runxfail", "--runxfail", _BLIND),
-    Incompatible("assertmode", "--assert=plain", _BLIND, harmless=("rewrite",)),
+    IncompatibleOption("keyword", "-k", _PART),
+    IncompatibleOption("deselect", "--deselect", _PART),
+    IncompatibleOption("ignore", "--ignore", _PART),
+    IncompatibleOption("ignore_glob", "--ignore-glob", _PART),
+    IncompatibleOption("lf", "--lf, --last-failed", _PART),
+    IncompatibleOption("stepwise", "--sw, --stepwise", _PART),
+    IncompatibleOption("stepwise_skip", "--sw-skip, --stepwise-skip", _PART),
+    IncompatibleOption("stepwise_reset", "--sw-reset, --stepwise-reset", _PART),
+    IncompatibleOption("failedfirst", "--ff, --failed-first", _ORDER),
+    IncompatibleOption("newfirst", "--nf, --new-first", _ORDER),
+    IncompatibleOption("indulgent_ordering", "--indulgent-ordering", _ORDER),
+    IncompatibleOption("sparse_ordering", "--sparse-ordering", _ORDER),
+    IncompatibleOption("order_scope", "--order-scope", _ORDER, harmless=("session",)),
+    IncompatibleOption("order_scope_level", "--order-scope-level", _ORDER),
+    IncompatibleOption("order_group_scope", "--order-group-scope", _ORDER, harmless=("session",)),
+    IncompatibleOption("order_marker_prefix", "--order-marker-prefix", _ORDER),
+    IncompatibleOption("looponfail", "-f, --looponfail", _AGAIN),
+    IncompatibleOption("reruns", "--reruns", _AGAIN),
+    IncompatibleOption("retries", "--retries", _AGAIN),
+    IncompatibleOption("force_flaky", "--force-flaky", _AGAIN),
+    IncompatibleOption("flake_finder_enable", "--flake-finder", _AGAIN),
+    IncompatibleOption("count", "--count", _AGAIN, harmless=(1,)),
+    IncompatibleOption("numprocesses", "-n, --numprocesses", _SPLIT),
+    IncompatibleOption("distload", "-d", _SPLIT),
+    IncompatibleOption("dist", "--dist", _SPLIT, harmless=("no",)),
+    IncompatibleOption("tx", "--tx", _SPLIT),
+    IncompatibleOption("setuponly", "--setup-only", "it would open databases for nothing (--setup-plan does not)"),
+    IncompatibleOption("showlocals", "-l, --showlocals", "it could put values of rows into the report"),
+    IncompatibleOption("runxfail", "--runxfail", _BLIND),
+    IncompatibleOption("assertmode", "--assert=plain", _BLIND, harmless=("rewrite",)),
 )
 
 
@@ -85,7 +85,7 @@ def stage_folder(config: pytest.Config) -> Path:
     return _SHIPPED if is_stage_folder(_SHIPPED) else own
 
 
-def from_elsewhere(config: pytest.Config) -> bool:
+def uses_shipped_stages(config: pytest.Config) -> bool:
     """Tell whether the stages came with the package: then no path of this project leads to them."""
     return stage_folder(config) != config.rootpath / "tests" / "stages"
 
@@ -109,7 +109,7 @@ def refusals(config: pytest.Config, verb: str) -> list[str]:
     """Return every reason why this run must not be started, one line each with what to do; empty when it may be."""
     return [
         *(
-            marked(f"{option.spelled}: {option.why}. Leave it out.", id="option-unfit")
+            with_message_id(f"{option.spelled}: {option.why}. Leave it out.", id="option-unfit")
             for option in _INCOMPATIBLE
             if _given(config, option)
         ),
@@ -120,7 +120,7 @@ def refusals(config: pytest.Config, verb: str) -> list[str]:
     ]
 
 
-def _given(config: pytest.Config, option: Incompatible) -> bool:
+def _given(config: pytest.Config, option: IncompatibleOption) -> bool:
     value = getattr(config.option, option.dest, None)
     return bool(value) and value not in option.harmless
 
@@ -132,13 +132,13 @@ def _process(config: pytest.Config) -> list[str]:
     if too_old():
         what = f"SQLite {library()} is too old: before {'.'.join(map(str, OLDEST))} it does not list tables."
         todo = "Install pysqlite3, or use a Python with a newer SQLite."
-        reasons.append(marked(what, todo, id="sqlite-too-old"))
+        reasons.append(with_message_id(what, todo, id="sqlite-too-old"))
     if sys.flags.optimize:
         what = "python -O: it takes assertions away."
-        reasons.append(marked(what, "Leave out -O and unset PYTHONOPTIMIZE.", id="python-optimizes"))
+        reasons.append(with_message_id(what, "Leave out -O and unset PYTHONOPTIMIZE.", id="python-optimizes"))
     if hasattr(config, "workerinput"):
         what = "this is a worker of pytest-xdist: a run is one process."
-        reasons.append(marked(what, "Leave out -n, --dist and --tx.", id="option-unfit"))
+        reasons.append(with_message_id(what, "Leave out -n, --dist and --tx.", id="option-unfit"))
     return reasons
 
 
@@ -147,12 +147,12 @@ def _plugins(config: pytest.Config) -> list[str]:
     if not hasattr(config.option, "order_scope"):
         what = "pytest-order is missing or switched off: nothing would keep the stages in order."
         todo = "Install it; leave out -p no:order and PYTEST_DISABLE_PLUGIN_AUTOLOAD."
-        reasons.append(marked(what, todo, id="plugin-off"))
+        reasons.append(with_message_id(what, todo, id="plugin-off"))
     said: list[str] = getattr(config.option, "plugins", None) or []
     off = [f"-p {name}" for name in said if name.startswith("no:sqlite_consolidate")]
     if off:
         what = f"{', '.join(off)}: without it the verdict could be wrong."
-        reasons.append(marked(what, "Leave it out.", id="plugin-off"))
+        reasons.append(with_message_id(what, "Leave it out.", id="plugin-off"))
     return reasons
 
 
@@ -162,24 +162,24 @@ def _place(config: pytest.Config, verb: str) -> list[str]:
     if not any(arg.strip().endswith(verb) for arg in config.invocation_params.args):
         what = f"{verb!r} stands in PYTEST_ADDOPTS or in the configuration, not on the command line: a bare pytest"
         todo = f"Take it away there, and say: pytest -m {verb}"
-        reasons.append(marked(what, "would start it.", todo, id="verb-elsewhere"))
+        reasons.append(with_message_id(what, "would start it.", todo, id="verb-elsewhere"))
     if config.args_source is config.ArgsSource.ARGS:
         what = f"{' '.join(config.args)}: a run has all its stages or none, so it takes no path."
         todo = "Leave it out; the workspace is named by --workspace DIR."
-        reasons.append(marked(what, todo, id="path-given"))
-    elif not from_elsewhere(config) and not any(
+        reasons.append(with_message_id(what, todo, id="path-given"))
+    elif not uses_shipped_stages(config) and not any(
         _covers(_path(config, arg), stage_folder(config)) for arg in config.args
     ):
         what = f"{' '.join(config.args)}: the stages are not there."
         todo = "Start pytest in the project's root folder, without -c, --rootdir and -o testpaths."
-        reasons.append(marked(what, todo, id="no-stages"))
+        reasons.append(with_message_id(what, todo, id="no-stages"))
     return reasons
 
 
 def _files(config: pytest.Config) -> list[str]:
     known = {stage.file for stage in STAGES} | {"conftest.py"}
     return [
-        marked(
+        with_message_id(
             f"{'/'.join(file.parts[-3:])}: this file belongs to no stage. Move it out of the folder of stages.",
             id="strange-stage",
         )
@@ -203,4 +203,4 @@ def refusal(text: str, *, id: str) -> pytest.UsageError:
         text: A sentence of fact, and what to do.
         id: Name of the message, which docs/troubleshooting.md explains: ``"under-way"``.
     """
-    return pytest.UsageError(printable(marked(text, id=id)))
+    return pytest.UsageError(printable(with_message_id(text, id=id)))

@@ -20,7 +20,7 @@ EXIT_CODES = {
 }
 
 
-def watch(config: pytest.Config, session: Session) -> None:
+def install_handlers(config: pytest.Config, session: Session) -> None:
     """The three signals end the run from now on, except those that were ignored before, as under nohup.
 
     A long SQL statement ends within milliseconds. When pytest ends, the signals mean what they did before.
@@ -30,7 +30,7 @@ def watch(config: pytest.Config, session: Session) -> None:
         session.run.limits.interrupted.set()
         code = EXIT_CODES[signal.Signals(number)]
         session.run.log.interrupted = code
-        leave(code)
+        exit_interrupted(code)
 
     heard = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, _end) for number in heard}
@@ -42,7 +42,7 @@ def watch(config: pytest.Config, session: Session) -> None:
     config.add_cleanup(_as_before)
 
 
-def leave(code: ExitCode) -> NoReturn:
+def exit_interrupted(code: ExitCode) -> NoReturn:
     """End the session as pytest does after Ctrl-C; the exit code is that of the run's log."""
     name = next(number.name for number, its_code in EXIT_CODES.items() if its_code == code)
     # Not KeyboardInterrupt: pytest then goes on with the other finalisers of a fixture's scope
@@ -50,7 +50,7 @@ def leave(code: ExitCode) -> NoReturn:
     pytest.exit(f"interrupted by {name}", returncode=ExitCode.INTERRUPTED)
 
 
-def ignore() -> None:
+def ignore_signals() -> None:
     """No signal is heard from now on: putting back must not be torn by what made it necessary."""
     for number in EXIT_CODES:
         signal.signal(number, signal.SIG_IGN)

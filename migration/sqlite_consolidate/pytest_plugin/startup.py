@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.pytest_plugin import signals as interruption
+from sqlite_consolidate.pytest_plugin import signals
 from sqlite_consolidate.pytest_plugin.options import settings
 from sqlite_consolidate.pytest_plugin.output import html_report as report
-from sqlite_consolidate.pytest_plugin.output.terminal import teller
+from sqlite_consolidate.pytest_plugin.output.terminal import progress_callback
 from sqlite_consolidate.pytest_plugin.refusals import refusal
 from sqlite_consolidate.session import Hooks, Session, open_session
 from sqlite_consolidate.text import printable
@@ -27,7 +27,7 @@ else:
 _REFUSED = "refused; nothing was changed:\n"
 
 
-def begin(config: pytest.Config, verb: str) -> Session:
+def begin_run(config: pytest.Config, verb: str) -> Session:
     """Return the session of a run of ``verb``; a run that was cut short before has been rolled back first.
 
     Raises:
@@ -35,9 +35,9 @@ def begin(config: pytest.Config, verb: str) -> Session:
     """
 
     def say(words: str) -> None:
-        teller(config)(words)  # who shows it is known only when pytest is configured
+        progress_callback(config)(words)  # who shows it is known only when pytest is configured
 
-    hooks = Hooks(say=say, before_rollback=interruption.ignore, selftest=_selftest)
+    hooks = Hooks(say=say, before_rollback=signals.ignore_signals, selftest=_selftest)
     try:
         session = open_session(settings(config), verb, hooks)
         session.prepare()

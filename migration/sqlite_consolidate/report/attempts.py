@@ -32,7 +32,7 @@ def earlier(said: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
         said: Where workspace and reports are.
         plan: The plan whose backup sets are looked at, or None while it cannot be read.
     """
-    own = workspace_id(said.known_as)
+    own = workspace_id(said.evidence_workspace)
     known = {one.run: one for _, one in past_runs(said.reports) if one is not None and one.workspace_id == own}
     for one in _sets(said.workspace, plan):
         told = _by_ledger(one, said.workspace)

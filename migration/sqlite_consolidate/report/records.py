@@ -14,9 +14,9 @@ from sqlite_consolidate.engine.merge.table_mapping import declaration_difference
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.run.results import RunResults
 from sqlite_consolidate.engine.run.verdict import headline, verdict
-from sqlite_consolidate.engine.verbs.judge import CheckRun, StandingRun
+from sqlite_consolidate.engine.verbs.judge import CheckRun, ReadOnlyRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
-from sqlite_consolidate.findings import STAGE_ERROR, Finding, joined
+from sqlite_consolidate.findings import STAGE_ERROR, Finding, merge_findings
 from sqlite_consolidate.report.evidence import (
     DatabaseRecord,
     MoveRecord,
@@ -129,12 +129,12 @@ def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
         plan={"path": settings.plan.name if works else "", "sha256": request.plan_sha256},
         change=plan.change.model_dump() if plan else {},
         workspace=settings.workspace.name if works else "",
-        workspace_id=workspace_id(settings.known_as) if works else "",
+        workspace_id=workspace_id(settings.evidence_workspace) if works else "",
         stages=log.all_stages() if log.finished else tuple(log.stages.values()),
         criteria=log.evidence(),
-        findings=joined([*(Finding.of(STAGE_ERROR, "", error) for error in log.errors), *log.findings]),
+        findings=merge_findings([*(Finding.of(STAGE_ERROR, "", error) for error in log.errors), *log.findings]),
         put_back=log.rolled_back.text if log.rolled_back else "",
-        already=log.already,
+        already=log.already_consolidated,
         unanswerable=dict(log.unanswerable),
         attempts=around.attempts,
         asked=asked_of(plan) if plan else {},
@@ -150,9 +150,9 @@ def _known_to(run: Pipeline, around: Surroundings) -> dict[str, Any]:
     if isinstance(run, RunResults):
         return _of_consolidation(run, around)
     if isinstance(run, CheckRun):
-        folder = run.standing.folder.relative_to(run.root).as_posix()
+        folder = run.backup_set.folder.relative_to(run.root).as_posix()
         return {"backup_set": folder, "archive": dict(run.sealed.archive), "smoke": _applications(run)}
-    if isinstance(run, StandingRun):
+    if isinstance(run, ReadOnlyRun):
         return {"smoke": _applications(run)}
     return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}
 
@@ -171,7 +171,7 @@ def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
         known["archive"] = dict(run.sealed.archive)
     if run.has_preflight:
         known |= _of_preflight(run)
-    if run.copied is not None:
+    if run.transaction is not None:
         known["moves"] = tuple(
             MoveRecord(
                 source=done.mapping.source.name,
@@ -184,9 +184,9 @@ def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
                 replaced=done.replaced,
                 method=done.method,
             )
-            for done in run.copied.copied_tables
+            for done in run.transaction.copied_tables
         )
-        known["sql"] = tuple(run.copied.sql)
+        known["sql"] = tuple(run.transaction.sql)
     return known
 
 
@@ -252,10 +252,10 @@ def _contents(tables: Mapping[str, TableDigest]) -> dict[str, TableContent]:
     return {name: TableContent(table.rows, table.sha256) for name, table in tables.items()}
 
 
-def _applications(run: RunResults | StandingRun) -> tuple[SmokeRecord, ...]:
+def _applications(run: RunResults | ReadOnlyRun) -> tuple[SmokeRecord, ...]:
     by_name = {test.name: test for test in run.plan.smoke}
     withheld = run.log.disclosure.withhold_output
-    return tuple(application_of(by_name[name], result, withheld=withheld) for name, result in run.applied)
+    return tuple(application_of(by_name[name], result, withheld=withheld) for name, result in run.application_results)
 
 
 def application_of(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:

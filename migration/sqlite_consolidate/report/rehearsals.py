@@ -92,7 +92,7 @@ def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Ite
     yield "mode", "" if document["mode"] == Mode.REHEARSAL.in_evidence else "is no rehearsal"
     yield "run", "" if document["run"] == folder.name else "has the evidence of another run"
     yield "plan", "" if document["plan"]["sha256"] == request.plan_sha256 else "is of another plan"
-    known = workspace_id(request.settings.known_as)
+    known = workspace_id(request.settings.evidence_workspace)
     yield "workspace", "" if document["workspace"]["id"] == known else "is of another workspace"
     version = document["versions"]["sqlite-consolidate"]
     ours = version == sqlite_consolidate.__version__ and schema_of(document) == document["schema"] == SCHEMA

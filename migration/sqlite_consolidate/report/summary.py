@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.findings import listed
+from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.formatting import duration, elapsed, moment, shortened, size, verdict_word
@@ -119,7 +119,7 @@ def _findings(record: Record) -> list[str]:
     """Name the first finding that asks for attention and the first note, and count those of each id."""
     lines = []
     for label, level in _LEVELS:
-        findings = listed(record.findings, level)
+        findings = list_findings(record.findings, level)
         if findings:
             more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
             lines.append(f"{label} {shortened(findings[0].finding.sentence, _WIDTH // 2)}{more}")

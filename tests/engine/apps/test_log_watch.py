@@ -41,7 +41,7 @@ def append(path: Path, text: str) -> None:
 
 def failing(observations: list[Observation]) -> list[str]:
     """Show what does not hold."""
-    return [f"{one.subject}: {one.heard or one.observed}" for one in observations if not one.holds]
+    return [f"{one.subject}: {one.program_output or one.observed}" for one in observations if not one.holds]
 
 
 def test_an_old_error_is_not_a_new_one(tmp_path: Path, log: Path) -> None:

@@ -318,7 +318,7 @@ def test_each_expectation_that_fails_is_stated(
 
     observations = observe(test, SmokeResult(**fields))  # type: ignore[arg-type]  # values of several types in one table
 
-    assert [(one.observed, one.heard) for one in observations if not one.holds] == failing
+    assert [(one.observed, one.program_output) for one in observations if not one.holds] == failing
     assert all(one.todo for one in observations if not one.holds)
 
 
@@ -331,9 +331,9 @@ def test_the_command_and_its_output_are_shown_short_and_harmless() -> None:
 
     assert failing.subject.startswith("python -c ")
     assert len(failing.subject) == 120
-    assert len(failing.heard) < 330
-    assert "\x1b" not in failing.subject + failing.heard
-    assert "\n" not in failing.subject + failing.heard
+    assert len(failing.program_output) < 330
+    assert "\x1b" not in failing.subject + failing.program_output
+    assert "\n" not in failing.subject + failing.program_output
 
 
 def test_every_test_has_a_group_of_its_own(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def writing(python: str) -> Smoke:
 
 def failing(seen: list[Observation]) -> list[str]:
     """Show what does not hold."""
-    return [f"{one.subject}: {one.heard or one.observed}" for one in seen if not one.holds]
+    return [f"{one.subject}: {one.program_output or one.observed}" for one in seen if not one.holds]
 
 
 def test_the_first_insert_works_and_is_taken_back(root: Path, applications: Applications) -> None:
@@ -172,7 +172,7 @@ def test_an_error_that_is_logged_on_a_copy_counts(applications: Applications) ->
     applications.run(writing("print('ERROR no such table', file=open('app.log', 'a'))"))
 
     (found,) = [one for one in applications.new_log_errors() if not one.holds]
-    assert (found.subject, found.heard) == ("app.log", "ERROR no such table")
+    assert (found.subject, found.program_output) == ("app.log", "ERROR no such table")
 
 
 def test_what_an_orm_makes_is_found_in_the_target_and_beside_it(applications: Applications) -> None:

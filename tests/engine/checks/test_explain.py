@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
 from sqlite_consolidate.engine.checks.explain import RowsBefore
 from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.stages import (
     ARCHIVE,
     BACKUP,
@@ -27,7 +27,7 @@ from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.row_differences import MASKED, Disclosure, Kind, RowDifferences
+from sqlite_consolidate.row_differences import MASKED, DifferenceKind, Disclosure, RowDifferences
 from tests.support.named_rows import named
 from tests.support.small_workspace import (
     a_request,
@@ -85,7 +85,7 @@ def test_row_that_was_changed_after_the_copy_is_named(run: Run) -> None:
 
     (entry,) = failed(run, "rows-exact")
 
-    assert named(rows_of(entry)) == [(Kind.CHANGED, "tasks", ("2",), ("title",))]
+    assert named(rows_of(entry)) == [(DifferenceKind.CHANGED, "tasks", ("2",), ("title",))]
     assert rows_of(entry).note == ""
     assert entry.outcome is Outcome.FAILED
     assert "row id 2 of tasks: column title changed" in run.log.results["rows-exact"].text
@@ -99,7 +99,10 @@ def test_rows_that_are_gone_or_too_many_are_named(run: Run) -> None:
 
     (entry,) = failed(run, "rows-exact")
 
-    assert named(rows_of(entry)) == [(Kind.MISSING, "notes", (MASKED,), ()), (Kind.EXTRA, "notes", (MASKED,), ())]
+    assert named(rows_of(entry)) == [
+        (DifferenceKind.MISSING, "notes", (MASKED,), ()),
+        (DifferenceKind.EXTRA, "notes", (MASKED,), ()),
+    ]
     assert [row.rowid for row in rows_of(entry).first] == [1, 99]
 
 
@@ -109,7 +112,7 @@ def test_row_that_a_count_misses_is_named(run: Run) -> None:
 
     (entry,) = failed(run, "rows-counted")
 
-    assert named(rows_of(entry)) == [(Kind.MISSING, "tasks", ("3",), ())]
+    assert named(rows_of(entry)) == [(DifferenceKind.MISSING, "tasks", ("3",), ())]
 
 
 def test_row_of_a_neighbour_is_named(run: Run) -> None:
@@ -119,7 +122,7 @@ def test_row_of_a_neighbour_is_named(run: Run) -> None:
 
     (entry,) = failed(run, "neighbours-unchanged")
 
-    assert named(rows_of(entry)) == [(Kind.CHANGED, "projects", ("2",), ("name",))]
+    assert named(rows_of(entry)) == [(DifferenceKind.CHANGED, "projects", ("2",), ("name",))]
 
 
 def test_neighbour_with_its_rows_has_no_rows_to_name(run: Run) -> None:
@@ -222,7 +225,7 @@ def test_copy_that_lacks_a_row_names_it(root: Path) -> None:
     (entry,) = failed(run, "backup-digest")
 
     assert entry.subject == "logs/tasks.db"
-    assert named(rows_of(entry)) == [(Kind.MISSING, "tasks", ("2",), ())]
+    assert named(rows_of(entry)) == [(DifferenceKind.MISSING, "tasks", ("2",), ())]
     run.end()
 
 
@@ -236,7 +239,7 @@ def test_archive_that_was_written_to_names_its_row(root: Path, criterion: str) -
 
     (entry,) = failed(run, criterion)
 
-    assert named(rows_of(entry)) == [(Kind.CHANGED, "tasks", ("3",), ("title",))]
+    assert named(rows_of(entry)) == [(DifferenceKind.CHANGED, "tasks", ("3",), ("title",))]
     run.end()
 
 
@@ -247,12 +250,12 @@ def test_rollback_of_a_changed_archive_names_its_row(root: Path) -> None:
     assert sealed is not None
     execute(root / sealed.archive["logs/tasks.db"], "INSERT INTO tasks VALUES(40, 'late')")
     run = RollbackRun(a_request(root, mode=Mode.ROLLBACK))
-    go_through(run)
+    run_stages(run)
 
     entries = [entry for entry in run.log.results["restored-exact"].evidence if not entry.holds]
 
     assert [(entry.subject, named(rows_of(entry))) for entry in entries] == [
-        ("logs/tasks.db", [(Kind.EXTRA, "tasks", ("40",), ())])
+        ("logs/tasks.db", [(DifferenceKind.EXTRA, "tasks", ("40",), ())])
     ]
     run.end()
 
@@ -269,8 +272,8 @@ def test_target_that_is_changed_after_commit_names_the_row(root: Path) -> None:
     entries = failed(run, "final-digest")
 
     assert [named(rows_of(entry)) for entry in entries] == [
-        [(Kind.MISSING, "projects", ("1",), ())],
-        [(Kind.CHANGED, "tasks", ("1",), ("title",))],
+        [(DifferenceKind.MISSING, "projects", ("1",), ())],
+        [(DifferenceKind.CHANGED, "tasks", ("1",), ("title",))],
     ]
     run.end()
 
@@ -288,8 +291,8 @@ def test_check_names_rows_that_changed_since(root: Path) -> None:
     rows = {entry.subject: named(entry.rows) for entry in result.evidence if entry.rows}
     assert result.outcome is Outcome.PASSED
     assert rows == {
-        "workspace.db: notes": [(Kind.CHANGED, "notes", (MASKED,), ("body",))],
-        "workspace.db: tasks": [(Kind.EXTRA, "tasks", ("40",), ())],
+        "workspace.db: notes": [(DifferenceKind.CHANGED, "notes", (MASKED,), ("body",))],
+        "workspace.db: tasks": [(DifferenceKind.EXTRA, "tasks", ("40",), ())],
     }
     assert any("row id 40 of tasks: extra" in finding.text for finding in run.log.findings)
     assert "secret words" not in repr((run.log.findings, result))
@@ -327,7 +330,7 @@ def test_check_uses_archives_where_backups_are_gone(root: Path) -> None:
 
     rows = RowsBefore(plan_of(root), sealed, folder, root).table_of(root / "workspace.db", "tasks")
 
-    assert named(rows) == [(Kind.MISSING, "tasks", ("1",), ())]
+    assert named(rows) == [(DifferenceKind.MISSING, "tasks", ("1",), ())]
 
 
 def test_column_that_was_added_since_is_named_and_the_others_compared(root: Path) -> None:
@@ -340,7 +343,7 @@ def test_column_that_was_added_since_is_named_and_the_others_compared(root: Path
 
     rows = RowsBefore(plan_of(root), sealed, folder, root).table_of(root / "workspace.db", "projects")
 
-    assert named(rows) == [(Kind.CHANGED, "projects", ("1",), ("name",))]
+    assert named(rows) == [(DifferenceKind.CHANGED, "projects", ("1",), ("name",))]
     assert "since" in rows.note
 
 
@@ -353,4 +356,4 @@ def test_archive_that_was_changed_names_its_rows(root: Path) -> None:
 
     seen = [one for one in archives_unchanged(root, sealed, folder=folder) if not one.holds]
 
-    assert [named(one.rows) for one in seen if one.rows] == [[(Kind.MISSING, "tasks", ("2",), ())]]
+    assert [named(one.rows) for one in seen if one.rows] == [[(DifferenceKind.MISSING, "tasks", ("2",), ())]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.row_differences import Kind
+from sqlite_consolidate.row_differences import DifferenceKind
 from tests.support.consolidated_by_hand import ByHand, consolidated, failed
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_lost_row_without_a_key_is_named_by_its_former_rowid(tmp_path: Path) -> 
 
     (entry,) = (entry for entry in log.results["rows-exact"].evidence if not entry.holds)
     assert entry.rows is not None
-    assert [(row.kind, row.key, row.rowid) for row in entry.rows.first] == [(Kind.MISSING, (), 30)]
+    assert [(row.kind, row.key, row.rowid) for row in entry.rows.first] == [(DifferenceKind.MISSING, (), 30)]
     assert all(counted.rows is None for counted in log.results["rows-counted"].evidence)
 
 
@@ -91,7 +91,7 @@ def test_doubled_row_is_named(tmp_path: Path) -> None:
     (entry,) = (entry for entry in log.evidence() if entry.outcome is Outcome.FAILED)
     assert entry.criterion == "no-duplicates"
     assert entry.rows is not None
-    assert [(row.kind, row.rowid) for row in entry.rows.first] == [(Kind.EXTRA, 77)]
+    assert [(row.kind, row.rowid) for row in entry.rows.first] == [(DifferenceKind.EXTRA, 77)]
     assert entry.rows.number == 1
 
 

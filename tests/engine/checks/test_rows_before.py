@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.content.table_differences import compare_database
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.row_differences import Kind, RowDifferences
+from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,7 @@ def test_rowid_counts_as_the_plan_says(consolidated: Consolidated, rowids: str, 
     found = consolidated.differences()
 
     assert bool(found.number) is differs
-    assert [row.kind for row in found.first] == ([Kind.MISSING, Kind.EXTRA] if differs else [])
+    assert [row.kind for row in found.first] == ([DifferenceKind.MISSING, DifferenceKind.EXTRA] if differs else [])
     assert found.note == ("" if differs else "No row differs from the backup set in the columns that both have.")
 
 

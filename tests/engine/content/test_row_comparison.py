@@ -8,10 +8,10 @@ import pytest
 
 from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
 from sqlite_consolidate.row_differences import (
-    MOST,
+    MAX_DIFFERENCES,
     ColumnDifference,
+    DifferenceKind,
     KeyValue,
-    Kind,
     RowDifferences,
 )
 from tests.support.compared_rows import BY_NUMBER, BY_TEXT, NO_KEY, compared, named, numbers
@@ -37,9 +37,9 @@ def test_row_is_missing_extra_or_changed_by_its_key(con: sqlite3.Connection) -> 
 
     assert numbers(differences) == (1, 1, 1)
     assert named(differences) == [
-        (Kind.MISSING, ("2",), ()),
-        (Kind.EXTRA, ("4",), ()),
-        (Kind.CHANGED, ("1",), ("b",)),
+        (DifferenceKind.MISSING, ("2",), ()),
+        (DifferenceKind.EXTRA, ("4",), ()),
+        (DifferenceKind.CHANGED, ("1",), ("b",)),
     ]
     assert differences.first[2].columns == (ColumnDifference("b", "'y'", "'z'"),)
 
@@ -48,8 +48,8 @@ def test_kinds_that_are_not_asked_for_are_left_out(con: sqlite3.Connection) -> N
     """A target that is in use has further rows, which say nothing of a copy."""
     found = compared(con, BY_NUMBER, "(1, 'x', 'y'), (2, 0, 0)", "(1, 'x', 'z'), (4, 5, 6)")
 
-    assert numbers(found.differences(Kind.MISSING, Kind.CHANGED)) == (1, 0, 1)
-    assert numbers(found.differences(Kind.EXTRA)) == (0, 1, 0)
+    assert numbers(found.differences(DifferenceKind.MISSING, DifferenceKind.CHANGED)) == (1, 0, 1)
+    assert numbers(found.differences(DifferenceKind.EXTRA)) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_value_differs_by_storage_class_and_bytes(con: sqlite3.Connection, was: 
     """What SQL takes for equal may be another value."""
     found = compared(con, BY_NUMBER, f"(1, 'same', {was})", f"(1, 'same', {now})")
 
-    assert named(found.differences()) == [(Kind.CHANGED, ("1",), ("b",))]
+    assert named(found.differences()) == [(DifferenceKind.CHANGED, ("1",), ("b",))]
 
 
 def test_text_that_is_not_utf8_is_named_by_its_bytes(con: sqlite3.Connection) -> None:
@@ -98,7 +98,11 @@ def test_observed_row_is_named_by_its_rowid_as_well(con: sqlite3.Connection) -> 
 
     differences = found.differences().masked()
 
-    assert {row.kind: row.rowid for row in differences.first} == {Kind.MISSING: None, Kind.EXTRA: 1, Kind.CHANGED: 2}
+    assert {row.kind: row.rowid for row in differences.first} == {
+        DifferenceKind.MISSING: None,
+        DifferenceKind.EXTRA: 1,
+        DifferenceKind.CHANGED: 2,
+    }
 
 
 def test_rows_without_a_key_are_compared_by_content_and_number(con: sqlite3.Connection) -> None:
@@ -109,8 +113,8 @@ def test_rows_without_a_key_are_compared_by_content_and_number(con: sqlite3.Conn
 
     assert (found.rows, numbers(differences)) == (3, (2, 2, 0))
     assert [(row.kind, row.count, row.key) for row in differences.first] == [
-        (Kind.MISSING, 2, ()),
-        (Kind.EXTRA, 2, ()),
+        (DifferenceKind.MISSING, 2, ()),
+        (DifferenceKind.EXTRA, 2, ()),
     ]
     assert differences.rest == 0
 
@@ -135,7 +139,7 @@ def test_rowid_of_an_expected_row_is_named_and_not_compared(con: sqlite3.Connect
     comparison = compare_rows(shape, [expected], Rows(con, "SELECT a, rowid FROM t WHERE rowid = 8"))
 
     (row,) = comparison.differences().first
-    assert (comparison.exact, row.kind, row.rowid) == (1, Kind.MISSING, 7)
+    assert (comparison.exact, row.kind, row.rowid) == (1, DifferenceKind.MISSING, 7)
 
 
 def test_connection_reads_text_as_before_when_rows_were_read(con: sqlite3.Connection) -> None:
@@ -199,7 +203,7 @@ def test_integer_and_real_of_a_key_are_the_same_key(con: sqlite3.Connection) -> 
     """SQLite's index takes them for equal; the column itself differs."""
     found = compared(con, "id PRIMARY KEY, a, b", "(2, 1, 2)", "(2.0, 1, 2)")
 
-    assert named(found.differences()) == [(Kind.CHANGED, ("2",), ("id",))]
+    assert named(found.differences()) == [(DifferenceKind.CHANGED, ("2",), ("id",))]
 
 
 def test_first_twenty_are_named_and_the_rest_counted(con: sqlite3.Connection) -> None:
@@ -209,10 +213,10 @@ def test_first_twenty_are_named_and_the_rest_counted(con: sqlite3.Connection) ->
     differences = compared(con, BY_NUMBER, many, "(30, 'x', 'z')").differences()
 
     assert numbers(differences) == (29, 0, 1)
-    assert len(differences.first) == MOST
-    assert named(differences)[0] == (Kind.MISSING, ("1",), ())
-    assert named(differences)[-1] == (Kind.CHANGED, ("30",), ("b",))
-    assert differences.rest == 30 - MOST
+    assert len(differences.first) == MAX_DIFFERENCES
+    assert named(differences)[0] == (DifferenceKind.MISSING, ("1",), ())
+    assert named(differences)[-1] == (DifferenceKind.CHANGED, ("30",), ("b",))
+    assert differences.rest == 30 - MAX_DIFFERENCES
 
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 60, 100])
@@ -239,7 +243,7 @@ def test_first_rows_are_kept_and_the_others_counted(con: sqlite3.Connection, kep
     comparison = compared(con, BY_NUMBER, was, now, kept=kept)
 
     assert numbers(comparison.differences()) == (30, 30, 30)
-    assert [len(rows) for rows in (comparison.lacking, comparison.surplus, comparison.pairs)] == [MOST] * 3
+    assert [len(rows) for rows in (comparison.lacking, comparison.surplus, comparison.pairs)] == [MAX_DIFFERENCES] * 3
 
 
 def test_row_like_one_of_the_first_is_counted_with_it(con: sqlite3.Connection) -> None:
@@ -248,8 +252,8 @@ def test_row_like_one_of_the_first_is_counted_with_it(con: sqlite3.Connection) -
 
     differences = compared(con, NO_KEY, "", f"{rows}, (0, 'x', 'y')").differences()
 
-    assert [row.count for row in differences.first] == [2] + [1] * (MOST - 1)
-    assert differences.rest == 31 - MOST - 1
+    assert [row.count for row in differences.first] == [2] + [1] * (MAX_DIFFERENCES - 1)
+    assert differences.rest == 31 - MAX_DIFFERENCES - 1
 
 
 @pytest.mark.parametrize("kept", [1, 10])

@@ -11,10 +11,10 @@ from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows,
 from sqlite_consolidate.observation import Observation, explained
 from sqlite_consolidate.row_differences import (
     MASKED,
-    MOST,
+    MAX_DIFFERENCES,
     ColumnDifference,
+    DifferenceKind,
     KeyValue,
-    Kind,
     RowDifference,
     RowDifferences,
     row_differences_from,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def test_masked_difference_keeps_integer_keys_alone() -> None:
     """An operator finds the row by them; every other value is only told to who asked for it."""
     row = RowDifference(
-        Kind.CHANGED,
+        DifferenceKind.CHANGED,
         "tasks",
         (KeyValue("id", "17"), KeyValue("name", "'ada'"), KeyValue("at", "1.5")),
         columns=(ColumnDifference("title", "'old'", "'new'"),),
@@ -58,8 +58,10 @@ def test_column_that_sounds_like_a_secret_is_masked_at_once(con: sqlite3.Connect
 def test_text_is_one_line_that_stays_bounded() -> None:
     """Whatever the names are, and however many columns differ."""
     columns = tuple(ColumnDifference(f"column\x1b[2J\n{'x' * 1000}{at}", MASKED, MASKED) for at in range(300))
-    row = RowDifference(Kind.CHANGED, "t" * 1000, tuple(KeyValue("k" * 1000, MASKED) for _ in range(3)), 1, columns)
-    differences = RowDifferences(changed=1_000_000, first=(row,) * MOST, note="n" * 10_000)
+    row = RowDifference(
+        DifferenceKind.CHANGED, "t" * 1000, tuple(KeyValue("k" * 1000, MASKED) for _ in range(3)), 1, columns
+    )
+    differences = RowDifferences(changed=1_000_000, first=(row,) * MAX_DIFFERENCES, note="n" * 10_000)
 
     assert len(differences.text) < 2000
     assert differences.text.isprintable()
@@ -78,13 +80,17 @@ def test_text_names_rows_by_key_and_column(con: sqlite3.Connection) -> None:
 def test_sum_of_two_tables_names_rows_of_both() -> None:
     """Numbers are added, and neither table takes all the places."""
     first, second = (
-        RowDifferences(missing=30, first=tuple(RowDifference(Kind.MISSING, table) for _ in range(MOST)), note="note.")
+        RowDifferences(
+            missing=30,
+            first=tuple(RowDifference(DifferenceKind.MISSING, table) for _ in range(MAX_DIFFERENCES)),
+            note="note.",
+        )
         for table in ("a", "b")
     )
 
     both = first + second
 
-    assert (both.missing, both.rest, both.note) == (60, 60 - MOST, "note.")
+    assert (both.missing, both.rest, both.note) == (60, 60 - MAX_DIFFERENCES, "note.")
     assert {row.table for row in both.first} == {"a", "b"}
 
 
@@ -98,12 +104,12 @@ def test_sum_adds_each_number_and_keeps_both_notes() -> None:
 @pytest.mark.parametrize(("length", "name"), [(40, "t" * 40), (41, "t" * 39 + "…")])
 def test_long_name_is_cut_in_a_line_of_text(length: int, name: str) -> None:
     """It has forty characters then, the last of which says that more follow."""
-    assert RowDifference(Kind.EXTRA, "t" * length).text == f"row without a key of {name}: extra"
+    assert RowDifference(DifferenceKind.EXTRA, "t" * length).text == f"row without a key of {name}: extra"
 
 
 def test_record_of_rows_keeps_how_often_and_why() -> None:
     """Equal rows are counted, and a note says what could not be compared."""
-    written = RowDifferences(missing=3, first=(RowDifference(Kind.MISSING, "t", count=3),), note="Not all.")
+    written = RowDifferences(missing=3, first=(RowDifference(DifferenceKind.MISSING, "t", count=3),), note="Not all.")
 
     assert row_differences_from({**asdict(written), "rest": written.rest}) == written
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copy_contents import reloaded
 from sqlite_consolidate.engine.content.table_differences import compare_databases
-from sqlite_consolidate.row_differences import Kind
+from sqlite_consolidate.row_differences import DifferenceKind
 from tests.support.named_rows import named
 from tests.support.small_workspace import (
     consolidated,
@@ -44,7 +44,7 @@ def test_databases_name_rows_and_tables_that_one_lacks(tmp_path: Path) -> None:
 
     rows = compare_databases(tmp_path / "a.db", tmp_path / "b.db")
 
-    assert named(rows) == [(Kind.CHANGED, "t", ("7",), ("a",))]
+    assert named(rows) == [(DifferenceKind.CHANGED, "t", ("7",), ("a",))]
     assert "lost" in rows.note
 
 
@@ -61,5 +61,5 @@ def test_dump_that_brings_back_other_rows_names_them(root: Path) -> None:
 
     rows = reloaded(copy, folder)
 
-    assert named(rows) == [(Kind.CHANGED, "tasks", ("2",), ("title",))]
+    assert named(rows) == [(DifferenceKind.CHANGED, "tasks", ("2",), ("title",))]
     assert sorted(path.name for path in dump.parent.iterdir()) == before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.run.pipeline import in_words
+from sqlite_consolidate.engine.run.pipeline import failure_message
 from sqlite_consolidate.engine.run.stages import BACKUP, PREFLIGHT
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.verbs.consolidate import Run
@@ -87,7 +87,7 @@ def test_a_check_that_could_not_look_has_examined_nothing(root: Path, error: Exc
 @pytest.mark.parametrize("error", [OSError(), sqlite3.OperationalError()])
 def test_error_without_a_text_is_named_by_its_kind(error: Exception) -> None:
     """A reason that ends behind a colon would tell nothing."""
-    assert type(error).__name__ in in_words(error)
+    assert type(error).__name__ in failure_message(error)
 
 
 def test_a_mistake_inside_a_check_is_raised_and_shows_nothing(root: Path) -> None:

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import (
     ARCHIVE,
@@ -279,7 +279,7 @@ def test_a_plan_with_mistakes_is_all_that_can_be_examined(root: Path) -> None:
         load(request.settings.plan)
     run = PlanRun(replace(request, plan=None, plan_problems=caught.value.problems))
 
-    go_through(run)
+    run_stages(run)
     run.end()
 
     assert len(run.log.results["plan-valid"].evidence) == len(caught.value.problems) >= 2

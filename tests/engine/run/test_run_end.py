@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.stages import ARCHIVE, BACKUP, COMMIT, FINAL, PREFLIGHT, REFERENCES, SMOKE, stages_of
 from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.engine.verbs.judge import CheckRun
@@ -136,7 +136,7 @@ def test_a_refusal_by_the_preflight_leaves_no_backup_set(root: Path) -> None:
     before = state(root)
     run = a_run(root)
 
-    go_through(run)
+    run_stages(run)
     run.end()
 
     assert (verdict(run.log), exit_code(run.log, has_acted=run.has_acted)) == ("refused", ExitCode.REFUSED)
@@ -206,7 +206,7 @@ def test_runs_follow_each_other_in_one_process(tmp_path: Path) -> None:
 
 def run_through(run: Pipeline) -> None:
     """Take a run to its end; it is accepted."""
-    go_through(run)
+    run_stages(run)
     run.end()
     assert verdict(run.log) == "accepted", (run.log.errors, [result.text for result in run.log.results.values()])
 

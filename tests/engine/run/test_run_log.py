@@ -136,7 +136,7 @@ def test_every_demanded_criterion_has_evidence() -> None:
 
 def test_a_workspace_that_was_consolidated_before_has_no_evidence() -> None:
     """Nothing was to be looked at."""
-    assert a_log(already=True).evidence() == ()
+    assert a_log(already_consolidated=True).evidence() == ()
 
 
 def test_what_cannot_be_answered_is_not_demanded() -> None:
@@ -168,14 +168,14 @@ def test_values_and_outputs_are_kept_as_the_operator_says(
     log = a_log(disclosure=disclosure)
     log.begin(SMOKE)
     log.end_performing(SMOKE)
-    seen = Observation("app", "exit 0", "exit 1", holds=False, heard="printed", values="secret")
+    seen = Observation("app", "exit 0", "exit 1", holds=False, program_output="printed", values="secret")
 
     [entry] = log.add(SMOKE, "logs-clean", [seen]).evidence
 
     assert [word for word in kept if word not in entry.observed] == []
     assert [word for word in left_out if word in entry.observed] == []
-    assert len(log.heard) == 1
-    assert "printed" in log.heard[0]
+    assert len(log.program_output) == 1
+    assert "printed" in log.program_output[0]
 
 
 def test_the_end_of_a_run_is_noted_once() -> None:

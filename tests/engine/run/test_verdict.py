@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.run_log import RolledBack, RunLog
+from sqlite_consolidate.engine.run.run_log import RunLog, UndoResult
 from sqlite_consolidate.engine.run.stages import ARCHIVE, FINAL, PREFLIGHT, VERIFY, stages_of
 from sqlite_consolidate.engine.run.verdict import exit_code, headline, verdict
 from sqlite_consolidate.observation import Observation, not_examined, not_required
@@ -104,19 +104,19 @@ def already(log: RunLog) -> None:
     """Let the workspace have been consolidated before."""
     log.stages.clear()
     log.results.clear()
-    log.already = True
+    log.already_consolidated = True
 
 
 def not_rolled_back(log: RunLog) -> None:
     """Let a criterion have failed, and the rollback as well."""
     one_failed(log)
-    log.rolled_back = RolledBack("a.db: other bytes.", complete=False)
+    log.rolled_back = UndoResult("a.db: other bytes.", complete=False)
 
 
 def interrupted_and_not_rolled_back(log: RunLog) -> None:
     """Let a signal have ended the run, and the rollback have failed."""
     interrupted(log)
-    log.rolled_back = RolledBack("a.db: other bytes.", complete=False)
+    log.rolled_back = UndoResult("a.db: other bytes.", complete=False)
 
 
 @pytest.mark.parametrize(

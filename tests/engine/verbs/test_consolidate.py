@@ -223,5 +223,5 @@ def test_an_optional_source_that_is_absent_brings_no_table(root: Path, absent: l
     expected = Outcome.NOT_REQUIRED if len(absent) == len(plan_of(root).sources) else Outcome.PASSED
     assert {run.log.outcome(id) for id in (*about_tables, *about_sources)} == {expected}
     run.log.finish(datetime.now(UTC))
-    assert headline(run.log).endswith(run.log.tells_of)
-    assert bool(run.log.tells_of) == (expected == Outcome.NOT_REQUIRED)
+    assert headline(run.log).endswith(run.log.headline_suffix)
+    assert bool(run.log.headline_suffix) == (expected == Outcome.NOT_REQUIRED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
@@ -21,7 +21,7 @@ def consolidated(folder: Path) -> Path:
     """Return a workspace whose databases were consolidated; it is built unless it is there."""
     root = folder if folder.exists() else build(folder)
     run = a_run(root)
-    go_through(run)
+    run_stages(run)
     run.end()
     assert verdict(run.log) == "accepted"
     return root
@@ -30,7 +30,7 @@ def consolidated(folder: Path) -> Path:
 def rolled_back(root: Path) -> RollbackRun:
     """Return a rollback of a workspace that has come to its end."""
     run = RollbackRun(a_request(root, mode=Mode.ROLLBACK))
-    go_through(run)
+    run_stages(run)
     run.end()
     return run
 

@@ -22,6 +22,6 @@ def pool() -> Iterator[Executor]:
     """As many processes as may make trials at once; new ones, since they fork."""
     new = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        _AT_ONCE, new, importlib.import_module, ("sqlite_consolidate.pytest_plugin.warmed",)
+        _AT_ONCE, new, importlib.import_module, ("sqlite_consolidate.pytest_plugin.preload",)
     ) as workers:
         yield workers

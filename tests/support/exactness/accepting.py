@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run import stages
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.observation import Outcome
 
@@ -60,7 +60,7 @@ def consolidate(run: Run) -> Verdict:
         Exception: Anything that the engine does not foresee: an operator would have got a traceback.
     """
     try:
-        go_through(run)
+        run_stages(run)
     finally:
         run.end()
     rolled_back = run.log.rolled_back

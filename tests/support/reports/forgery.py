@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.engine.run.pipeline import go_through
+from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 from sqlite_consolidate.report.evidence_json import record_from_json
@@ -89,7 +89,7 @@ def found(folder: Path, files: Files) -> dict[str, set[str]]:
     write(folder / "bundle", files)
     settings = Settings(workspace=folder / "nowhere", plan=folder / "none.toml", reports=folder)
     run = BundleRun(RunRequest(Mode.BUNDLE, settings), folder / "bundle")
-    go_through(run)
+    run_stages(run)
     return {
         criterion: {entry.subject for entry in result.evidence if not entry.holds}
         for criterion, result in run.log.results.items()

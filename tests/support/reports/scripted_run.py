@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
-from sqlite_consolidate.engine.run.run_log import RolledBack
+from sqlite_consolidate.engine.run.run_log import UndoResult
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Observation, Relation, at_most, equal, not_examined, not_required
@@ -73,7 +73,7 @@ class ScriptedRun(Pipeline):
     def __init__(self, request: RunRequest, script: Script) -> None:
         super().__init__(request)
         self.script = script
-        self.log.already = script.already
+        self.log.already_consolidated = script.already
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
@@ -94,11 +94,11 @@ class ScriptedRun(Pipeline):
         """See what the script says."""
         return self.script.seen.get(criterion.id, [_as_expected(criterion)])
 
-    def roll_back_unless_accepted(self) -> RolledBack | None:
+    def roll_back_unless_accepted(self) -> UndoResult | None:
         """Put everything back where something had been done."""
         if not self.has_acted or verdict(self.log) == "accepted":
             return None
-        return RolledBack("Everything was put back.")
+        return UndoResult("Everything was put back.")
 
     def go(self) -> None:
         """Perform stages and check criteria as far as they hold."""
@@ -126,7 +126,7 @@ def ended(folder: Path, mode: Mode, script: Script | None = None) -> ScriptedRun
     settings = Settings(workspace=folder, plan=file, reports=folder / "reports")
     request = RunRequest(mode, settings, plan=load(file), plan_sha256=sha256(file), plan_text=file.read_bytes())
     run = ScriptedRun(request, script or Script())
-    if not run.log.already:
+    if not run.log.already_consolidated:
         run.go()
     run.log.interrupted = run.script.interrupted
     run.end()

@@ -281,7 +281,7 @@ def _missing(root: Path, lost: Sequence[Path], patterns: Sequence[str]) -> list[
 
 def _failing(subject: str, expected: str, observed: str, heard: str = "") -> Observation:
     todo = 'Find out what caused it; if it is harmless, narrow "errors" in the plan\'s [logs].'
-    return Observation(subject, expected, observed, holds=False, todo=todo, heard=heard)
+    return Observation(subject, expected, observed, holds=False, todo=todo, program_output=heard)
 
 
 def _name(path: Path, root: Path) -> str:

@@ -197,7 +197,7 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
     if result.ended:
         observed = f"{result.ended}, ended with its children"
         todo = f'Find out what it waits for or repeats, or give it a longer "timeout". {_PLAN}'
-        yield Observation(subject, in_time, observed, holds=False, todo=todo, heard=_heard(result))
+        yield Observation(subject, in_time, observed, holds=False, todo=todo, program_output=_heard(result))
         return
     observed = f"ended after {result.seconds:.2f} s, started with {one_line(result.command[0])}"
     yield Observation(subject, in_time, observed, holds=True)
@@ -214,7 +214,7 @@ def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
         todo, heard = ("", "") if right else (compare, shown)
         yield replace(
             equal(subject, f"{test.expect.lines} lines of output", f"{result.lines} lines of output", todo),
-            heard=heard,
+            program_output=heard,
         )
 
 

@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, requ
 from sqlite_consolidate.engine.content.contents import ContentsCache
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required
-from sqlite_consolidate.text import counted, named, one_line
+from sqlite_consolidate.text import counted, list_names, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,9 +131,8 @@ class Applications:
             f"{name} ({one.before}, then {one.after})" if change == "changed" else name for name, one in names.items()
         ]
         what = f"{counted(len(names), noun)} {'was' if len(names) == 1 else 'were'} {change}"
-        text = (
-            f"{what} by {counted(len(tests), 'smoke test')} ({named(tests)}), on copies that are gone: {named(labels)}."
-        )
+        by = f"{counted(len(tests), 'smoke test')} ({list_names(tests)})"
+        text = f"{what} by {by}, on copies that are gone: {list_names(labels)}."
         subject = self._plan.target if noun == "table" else ""
         return Finding.of("smoke-changed-copy", subject, text, count=len(names))
 

@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.content.row_comparison import (
 )
 from sqlite_consolidate.engine.sqlite.schema import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
-from sqlite_consolidate.row_differences import Kind, RowDifferences
+from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
 
 if TYPE_CHECKING:
     import sqlite3
@@ -130,7 +130,9 @@ def _arrival(found: Comparison, whole: Comparison, mapping: TableMapping, table:
     is_even = whole.keyless_missing == whole.keyless_extra
     unsure = min(found.keyless_missing, whole.keyless_missing) if is_even else 0
     extra = whole.extra - (whole.keyless_extra if is_even else 0)
-    differences = found.differences(Kind.MISSING, Kind.CHANGED) + whole.differences(Kind.EXTRA)
+    differences = found.differences(DifferenceKind.MISSING, DifferenceKind.CHANGED) + whole.differences(
+        DifferenceKind.EXTRA
+    )
     if unsure:
         differences = replace(differences, note=_UNSURE)
     doubled = min(found.doubled, extra)

@@ -24,7 +24,7 @@ from sqlite_consolidate.engine.sqlite.errors import code_of
 from sqlite_consolidate.engine.sqlite.schema import read
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.row_differences import Disclosure, Kind, RowDifferences
+from sqlite_consolidate.row_differences import DifferenceKind, Disclosure, RowDifferences
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def added_since(arrivals: Sequence[tuple[TableMapping, Arrival]], disclosure: Di
 
 
 def _in_addition(arrival: Arrival, disclosure: Disclosure) -> str:
-    first = tuple(difference for difference in arrival.differences.first if difference.kind is Kind.EXTRA)
+    first = tuple(difference for difference in arrival.differences.first if difference.kind is DifferenceKind.EXTRA)
     rows = disclosure.of_rows(RowDifferences(extra=arrival.extra, first=first if not arrival.unsure else ()))
     named = f": {rows.text}" if rows and rows.first else ""
     return f"has {counted(arrival.extra, 'row')} that no original has{named}."

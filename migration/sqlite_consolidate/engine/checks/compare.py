@@ -20,7 +20,7 @@ from sqlite_consolidate.engine.sqlite.schema import keys_of, marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, at_least, at_most, equal, explained, not_required
-from sqlite_consolidate.row_differences import unexplained
+from sqlite_consolidate.row_differences import no_row_differences
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Compared(Structure):
     done: Sequence[CopiedTable] = ()
     arrivals: Sequence[tuple[TableMapping, Arrival]] = ()
     digest: Callable[..., TableDigest] = digest_table
-    explain: Callable[[str], RowDifferences | None] = unexplained
+    explain: Callable[[str], RowDifferences | None] = no_row_differences
 
 
 def rows_counted(compared: Compared) -> list[Observation]:
@@ -307,7 +307,7 @@ def size_reasonable(size: int, survey: InspectedDatabases) -> list[Observation]:
 def final(
     found: dict[str, TableDigest],
     verified: dict[str, TableDigest],
-    explain: Callable[[str], RowDifferences | None] = unexplained,
+    explain: Callable[[str], RowDifferences | None] = no_row_differences,
 ) -> list[Observation]:
     """Every table, as it was ``found`` through another connection, has the digest that was verified before COMMIT."""
     return [

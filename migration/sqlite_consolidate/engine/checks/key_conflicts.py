@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.sqlite.connections import attach, attached, encod
 from sqlite_consolidate.engine.sqlite.schema import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.text import counted, enumerated
+from sqlite_consolidate.text import counted, join_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -148,7 +148,7 @@ def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMappi
 
 def _mixed(into: Table, mappings: Sequence[TableMapping]) -> Problem:
     first, *others = (mapping.subject for mapping in mappings if mapping.rowid_counts)
-    by_rowid = enumerated([first, *others])
+    by_rowid = join_names([first, *others])
     what = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
     hint = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
     return Problem("rowids-beside-keys", first, what, hint, criterion="keys-free", others=tuple(others))
@@ -211,7 +211,7 @@ def _problem(into: Table, names: str, involved: list[KeySource], count: int) -> 
             criterion="keys-free",
         )
     subjects = tuple(key_source.subject for key_source in involved)
-    what = f"{keys} ({names}) of {into.name} would stand in more than one row: in {enumerated(subjects)}."
+    what = f"{keys} ({names}) of {into.name} would stand in more than one row: in {join_names(subjects)}."
     todo = (
         'Keep each: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
     )
@@ -229,6 +229,6 @@ def _rowids_taken(con: sqlite3.Connection, into: Table, key_sources: Sequence[_R
         return []
     subjects = tuple(rows.key_source.subject for rows in key_sources)
     rowids = f"{counted(count, 'rowid')} {'is' if count == 1 else 'are'}"
-    what = f"{into.name} has no key, and {rowids} used by more than one row: in {enumerated(subjects)}."
+    what = f"{into.name} has no key, and {rowids} used by more than one row: in {join_names(subjects)}."
     todo = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
     return [Problem("rowid-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])]

@@ -7,7 +7,7 @@ import re
 import symtable
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.source_files import LINE_END, Span, line_of, line_starts, newline_of
+from sqlite_consolidate.engine.code.source_files import LINE_END, Span, find_line, line_starts, newline_of
 from sqlite_consolidate.engine.code.syntax import PlainText, meaning, tree, unfit
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def with_import(text: str, statement: str, before: int) -> str:
     wanted.names = [name for name, part in zip(wanted.names, _parts(wanted), strict=True) if part not in present]
     if not wanted.names:
         return text
-    above = [one for one in imports if one.lineno < line_of(text, before)]
+    above = [one for one in imports if one.lineno < find_line(text, before)]
     for one in reversed(above):
         joined = _joined(text, one, wanted)
         if joined:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import replace as replace_file
 from sqlite_consolidate.engine.code.insertions import import_statement, with_definitions, with_import
-from sqlite_consolidate.engine.code.source_files import CodeFile, is_python, line_of, read
+from sqlite_consolidate.engine.code.source_files import CodeFile, find_line, is_python, read
 from sqlite_consolidate.engine.code.syntax import PlainText, PythonCode, compiled, unfit
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -124,9 +124,9 @@ def _updated_observation(root: Path, reference: Reference) -> Observation:
     except ProblemError as error:
         problem = error.problems[0]
         return Observation(reference.file, expected, one_line(problem.what), holds=False, todo=problem.hint)
-    lines = ", ".join(str(line_of(code.text, span.start)) for span in new)
+    lines = ", ".join(str(find_line(code.text, span.start)) for span in new)
     if old:
-        subject = f"{reference.file}:{line_of(code.text, old[0].start)}"
+        subject = f"{reference.file}:{find_line(code.text, old[0].start)}"
         observed = f"{one_line(reference.find)} is still there"
     else:
         subject = reference.file
@@ -247,7 +247,7 @@ class Rewriting:
                 what,
                 "Keep one of the two references.",
                 self.code.file,
-                line_of(self.text, span.start),
+                find_line(self.text, span.start),
             )
         return True
 
@@ -283,7 +283,7 @@ class Rewriting:
 
 def _not_once(file: str, text: str, reference: Reference, found: Sequence[Span]) -> ProblemError:
     """Return why a reference has no place: found nowhere, nor replaced; or found more than once."""
-    lines = [line_of(text, span.start) for span in found]
+    lines = [find_line(text, span.start) for span in found]
     if len(lines) > 1:
         what = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
         return unfit(
@@ -308,7 +308,7 @@ def _nearest(text: str, find: str) -> int:
     """Return the number of the first line that has the longest quoted part of the expression; 0 if none has."""
     quoted = re.findall(r"""["']([^"']+)["']""", find)
     at = text.find(max(quoted, key=len)) if quoted else -1
-    return line_of(text, at) if at >= 0 else 0
+    return find_line(text, at) if at >= 0 else 0
 
 
 def write_rewrites(root: Path, rewrites: Iterable[Rewrite], ledger: Ledger) -> None:

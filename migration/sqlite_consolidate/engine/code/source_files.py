@@ -68,7 +68,7 @@ def is_database(file: str) -> bool:
     return bool(_DATABASE.search(file))
 
 
-def line_of(text: str, offset: int) -> int:
+def find_line(text: str, offset: int) -> int:
     """Return the number of the line, from 1, that holds the character at ``offset``."""
     return len(LINE_END.findall(text, 0, offset)) + 1
 

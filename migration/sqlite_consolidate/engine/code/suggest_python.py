@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.code.python_strings import line_of_name, named
-from sqlite_consolidate.engine.code.source_files import LINE_END, line_of, line_starts
+from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
 from sqlite_consolidate.engine.code.syntax import PythonCode, meaning, tree
 from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
 from sqlite_consolidate.problem import ProblemError
@@ -79,7 +79,7 @@ def text_changes(text: str, names: OldNames, places: Mapping[str, Place]) -> lis
         if made:
             find, new = _unique(text, _Piece(end - len(made.old), end, made.new), pieces)
             why = made.why if find else "the same text stands in several places."
-        changes.append(Change(line_of(text, end - 1), name, find, new, why))
+        changes.append(Change(find_line(text, end - 1), name, find, new, why))
     return changes
 
 
@@ -136,7 +136,7 @@ class _Piece(NamedTuple):
 def _unique(text: str, piece: _Piece, others: Sequence[_Piece]) -> tuple[str, str]:
     """Return text that stands there and nowhere else, and its replacement: the path, or its line with all its paths."""
     starts = [*line_starts(text), len(text)]
-    number = line_of(text, piece.start)
+    number = find_line(text, piece.start)
     first, last = starts[number - 1], starts[number]
     here = [other for other in others if first <= other.start < last]
     if all(text.count(text[other.start : other.end]) == 1 for other in here):

@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from sqlite_consolidate.engine.code.source_files import Span, line_of, line_starts
+from sqlite_consolidate.engine.code.source_files import Span, find_line, line_starts
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class PythonCode:
         try:
             intended = meaning(tree(in_parentheses))
         except SyntaxError as error:
-            line = line_of(text, span.start)
+            line = find_line(text, span.start)
             what = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
             raise unfit(
                 "bad-replace", what, "Write `replace` with other quotes, or without a comment.", self.file, line

@@ -16,13 +16,13 @@ from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.sqlite.connections import exact_text
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import (
-    MOST,
+    MAX_DIFFERENCES,
     ColumnDifference,
+    DifferenceKind,
     KeyValue,
-    Kind,
     RowDifference,
     RowDifferences,
-    first_of,
+    first_differences,
 )
 
 if TYPE_CHECKING:
@@ -142,30 +142,36 @@ class Comparison:
     @property
     def doubles(self) -> RowDifferences:
         """The doubled rows as records with values."""
-        first = tuple(self._alone(Kind.EXTRA, row, count) for row, count in self.repeated)
+        first = tuple(self._alone(DifferenceKind.EXTRA, row, count) for row, count in self.repeated)
         return RowDifferences(extra=self.doubled, first=first)
 
-    def differences(self, *kinds: Kind) -> RowDifferences:
+    def differences(self, *kinds: DifferenceKind) -> RowDifferences:
         """Return what differs as records with values; of some kinds only, where they are named."""
-        wanted = kinds or tuple(Kind)
+        wanted = kinds or tuple(DifferenceKind)
         records = {
-            Kind.MISSING: [self._alone(Kind.MISSING, row, count) for row, count in self.lacking[:MOST]],
-            Kind.EXTRA: [self._alone(Kind.EXTRA, row, count) for row, count in self.surplus[:MOST]],
-            Kind.CHANGED: [self._changed(was, now) for was, now in self.pairs[:MOST]],
+            DifferenceKind.MISSING: [
+                self._alone(DifferenceKind.MISSING, row, count) for row, count in self.lacking[:MAX_DIFFERENCES]
+            ],
+            DifferenceKind.EXTRA: [
+                self._alone(DifferenceKind.EXTRA, row, count) for row, count in self.surplus[:MAX_DIFFERENCES]
+            ],
+            DifferenceKind.CHANGED: [self._changed(was, now) for was, now in self.pairs[:MAX_DIFFERENCES]],
         }
         return RowDifferences(
-            missing=self.missing if Kind.MISSING in wanted else 0,
-            extra=self.extra if Kind.EXTRA in wanted else 0,
-            changed=self.changed if Kind.CHANGED in wanted else 0,
-            first=first_of(records[kind] for kind in wanted),
+            missing=self.missing if DifferenceKind.MISSING in wanted else 0,
+            extra=self.extra if DifferenceKind.EXTRA in wanted else 0,
+            changed=self.changed if DifferenceKind.CHANGED in wanted else 0,
+            first=first_differences(records[kind] for kind in wanted),
         )
 
-    def _alone(self, kind: Kind, row: Row, count: int) -> RowDifference:
+    def _alone(self, kind: DifferenceKind, row: Row, count: int) -> RowDifference:
         key = self._key(row)
         values = list(zip(self.shape.columns, row, strict=False))[self.shape.by_rowid :] if not key else []
         shows = [(column, format_value(column, value)) for column, value in values]
         columns = tuple(
-            ColumnDifference(column, value, "") if kind is Kind.MISSING else ColumnDifference(column, "", value)
+            ColumnDifference(column, value, "")
+            if kind is DifferenceKind.MISSING
+            else ColumnDifference(column, "", value)
             for column, value in shows
         )
         return RowDifference(kind, self.shape.table, key, self._rowid(row), columns, count)
@@ -176,7 +182,7 @@ class Comparison:
             for at, column in enumerate(self.shape.columns)
             if digest_values((was[at],)) != digest_values((now[at],))
         )
-        return RowDifference(Kind.CHANGED, self.shape.table, self._key(was), self._rowid(now), columns)
+        return RowDifference(DifferenceKind.CHANGED, self.shape.table, self._key(was), self._rowid(now), columns)
 
     def _key(self, row: Row) -> tuple[KeyValue, ...]:
         places = self.shape.keys[0] if self.shape.has_key(row) and not self.shape.by_rowid else ()
@@ -191,7 +197,7 @@ class Comparison:
 
 
 def compare_rows(
-    shape: Shape, expected: Sequence[Rows], observed: Rows, *, pairs: int = MOST, kept: int = MAX_KEPT_ROWS
+    shape: Shape, expected: Sequence[Rows], observed: Rows, *, pairs: int = MAX_DIFFERENCES, kept: int = MAX_KEPT_ROWS
 ) -> Comparison:
     """Compare the rows that were expected with those that are there.
 
@@ -315,8 +321,8 @@ def _match_observed(reading: _Part, observed: Rows, comparison: Comparison, pair
             comparison.keyless_extra += not shape.has_key(row)
             if content is not None:
                 comparison.doubled += 1
-                comparison.repeated += [(read, 1)] if len(comparison.repeated) < MOST else []
-            if identity in surplus or len(surplus) + len(comparison.surplus) < MOST:
+                comparison.repeated += [(read, 1)] if len(comparison.repeated) < MAX_DIFFERENCES else []
+            if identity in surplus or len(surplus) + len(comparison.surplus) < MAX_DIFFERENCES:
                 surplus[identity] += 1
                 rows.setdefault(identity, read)
             continue
@@ -341,7 +347,7 @@ def _read_reported_rows(reading: _Part, expected: Sequence[Rows], comparison: Co
             count = 1 + reading.again[identity]
             comparison.missing += count
             comparison.keyless_missing += count if not reading.shape.keys or identity in reading.keyless else 0
-            if len(lacking) + len(comparison.lacking) < MOST:
+            if len(lacking) + len(comparison.lacking) < MAX_DIFFERENCES:
                 lacking[identity] = content
     if not lacking and not reading.altered:
         return

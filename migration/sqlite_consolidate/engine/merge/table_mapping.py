@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.merge.column_types import default_is_constant, st
 from sqlite_consolidate.engine.sqlite.sql import folded, keywords
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
-from sqlite_consolidate.text import counted, named
+from sqlite_consolidate.text import counted, list_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -316,7 +316,7 @@ def _difference_finding(subject: str, into: str, id: str, names: list[str]) -> F
     noun, has, have, fact = _DIFFERENCES[id]
     most = len(names) if id in _NAMED_IN_FULL else _MOST_NAMED
     number = f"{counted(len(names), noun, 'indexes' if noun == 'index' else '')} {has if len(names) == 1 else have}"
-    return Finding.of(id, subject, f"{number} {fact} {into}: {named(names, most)}.", count=len(names))
+    return Finding.of(id, subject, f"{number} {fact} {into}: {list_names(names, most)}.", count=len(names))
 
 
 def _lost_indexes(mapping: TableMapping) -> list[str]:

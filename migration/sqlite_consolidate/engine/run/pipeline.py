@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.run.criteria import Criterion
     from sqlite_consolidate.engine.run.request import RunRequest
-    from sqlite_consolidate.engine.run.run_log import CheckResult, RolledBack
+    from sqlite_consolidate.engine.run.run_log import CheckResult, UndoResult
     from sqlite_consolidate.engine.run.stages import Stage
 else:
     from sqlite_utils.utils import sqlite3
@@ -29,7 +29,7 @@ else:
 Check = Callable[[], Sequence[Observation]]
 """Looks at a run, and states what it saw."""
 
-FORESEEN = (ProblemError, sqlite3.Error, UnicodeDecodeError, OSError)
+EXPECTED_ERRORS = (ProblemError, sqlite3.Error, UnicodeDecodeError, OSError)
 """What a step raises when it could not look or act.
 
 Python cannot decode what SQLite reports of a damaged schema whose names are not UTF-8.
@@ -95,9 +95,9 @@ class Pipeline(ABC):
         self.log.begin(stage)
         try:
             self.actions[stage]()
-        except FORESEEN as error:
+        except EXPECTED_ERRORS as error:
             if self.log.interrupted is None:  # else it is the statement that the signal has ended
-                self.log.fail(stage, in_words(error))
+                self.log.fail(stage, failure_message(error))
             raise
         self.log.end_performing(stage)
 
@@ -116,10 +116,10 @@ class Pipeline(ABC):
         known = criterion_named(criterion)
         try:
             observations = list(self.look(known))
-        except FORESEEN as error:
+        except EXPECTED_ERRORS as error:
             if self.log.interrupted is not None:
                 raise
-            observations = [not_examined("", in_words(error))]
+            observations = [not_examined("", failure_message(error))]
         blockers = [id for id in known.requires if not self.log.outcome(id).holds]
         if blockers:
             observations.append(not_examined("", f"requires {', '.join(blockers)}, which did not pass"))
@@ -138,7 +138,7 @@ class Pipeline(ABC):
         finally:
             self.close()
 
-    def roll_back_unless_accepted(self) -> RolledBack | None:
+    def roll_back_unless_accepted(self) -> UndoResult | None:
         """Return what became of the changes of a run that was not accepted; None where there were none."""
         return None
 
@@ -171,7 +171,7 @@ class Pipeline(ABC):
         )
 
 
-def go_through(run: Pipeline, check: Callable[[str], object] | None = None) -> None:
+def run_stages(run: Pipeline, check: Callable[[str], object] | None = None) -> None:
     """Perform each stage of a run and check its criteria, as far as they hold; what stops it is in the run's log.
 
     Args:
@@ -179,12 +179,12 @@ def go_through(run: Pipeline, check: Callable[[str], object] | None = None) -> N
         check: Called for each criterion instead of :meth:`Pipeline.check`, which it has to call itself.
     """
     check = check or run.check
-    if run.log.already:
+    if run.log.already_consolidated:
         return
     for stage in stages_of(run.log.mode):
         try:
             run.perform(stage)
-        except FORESEEN:
+        except EXPECTED_ERRORS:
             return
         for criterion in run.log.demanded(stage):
             check(criterion)
@@ -192,7 +192,7 @@ def go_through(run: Pipeline, check: Callable[[str], object] | None = None) -> N
             return
 
 
-def in_words(error: BaseException) -> str:
+def failure_message(error: BaseException) -> str:
     """Return the reason of an error that was foreseen; empty for any other, which needs its traceback."""
     if isinstance(error, ProblemError):
         return printable(str(error))

@@ -50,7 +50,7 @@ class Settings:
     copy_of: Path | None = None
 
     @property
-    def known_as(self) -> Path:
+    def evidence_workspace(self) -> Path:
         """The workspace that evidence is about; that of a copy counts for the workspace it is a copy of."""
         return self.copy_of or self.workspace
 

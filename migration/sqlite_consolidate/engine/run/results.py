@@ -147,7 +147,7 @@ class RunResults(Pipeline):
         rehearsal: The last rehearsal that counts for this run, or why none does.
         reader: Reads databases that this process has closed.
         contents: Where tables were read (``backup``, ``dump``, ``archive``), to file, to what they hold.
-        applied: Each application that was run, and what it did.
+        application_results: Each application that was run, and what it did.
         diff: Unified diff of the rewritten code.
     """
 
@@ -170,7 +170,7 @@ class RunResults(Pipeline):
         self.rehearsal = self._context.rehearsal
         self.reader = ContentsCache(self.limits)
         self.contents: dict[str, dict[str, dict[str, TableDigest]]] = {}
-        self.applied: list[tuple[str, SmokeResult]] = []
+        self.application_results: list[tuple[str, SmokeResult]] = []
         self.diff = ""
         self._preflight: Preflight | None = None
         self._sealed: Manifest | None = None
@@ -276,7 +276,7 @@ class RunResults(Pipeline):
         return self._final
 
     @property
-    def copied(self) -> TargetTransaction | None:
+    def transaction(self) -> TargetTransaction | None:
         """The transaction on the target, or None before there was one."""
         return self._target
 
@@ -307,7 +307,7 @@ class RunResults(Pipeline):
         """Run the application of a smoke test, and observe whether it did what the plan expects."""
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
-        self.applied.append((name, result))
+        self.application_results.append((name, result))
         return observe(test, result)
 
     def databases(self) -> frozenset[tuple[int, int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlite_consolidate.engine.run.stages import Stage, stages_of
-from sqlite_consolidate.findings import Finding, joined
+from sqlite_consolidate.findings import Finding, merge_findings
 from sqlite_consolidate.observation import Observation, Outcome, Relation, not_examined
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import Disclosure
@@ -133,7 +133,7 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
-class RolledBack:
+class UndoResult:
     """What became of the changes of a run that was not accepted.
 
     Attributes:
@@ -158,11 +158,11 @@ class RunLog:
         results: Criterion id to what its check came to.
         stages: Stage id to its record, in the order in which they were performed.
         errors: Why a stage could not be performed or judged, where no evidence says it.
-        heard: What applications and logs printed where something does not hold; for the terminal.
+        program_output: What applications and logs printed where something does not hold; for the terminal.
         performed: Ids of the stages that were performed, so that their criteria can be checked.
         extra: Further keys of ``evidence.json``: the inventory.
-        tells_of: What the headline of an accepted run adds: the run that a bundle is of, or that no table is moved.
-        already: The workspace was consolidated before, and there is nothing to do.
+        headline_suffix: Second sentence of an accepted run, such as that no table is moved.
+        already_consolidated: The workspace was consolidated before, and there is nothing to do.
         interrupted: Exit code of the signal that ended the run, or None.
         rolled_back: What became of the changes of the run, once that is known.
         finished: UTC, ISO 8601; empty while the run goes on.
@@ -176,13 +176,13 @@ class RunLog:
     results: dict[str, CheckResult] = field(default_factory=dict)
     stages: dict[str, StageRecord] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
+    program_output: list[str] = field(default_factory=list)
     performed: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
-    tells_of: str = ""
-    already: bool = False
+    headline_suffix: str = ""
+    already_consolidated: bool = False
     interrupted: ExitCode | None = None
-    rolled_back: RolledBack | None = None
+    rolled_back: UndoResult | None = None
     finished: str = ""
     _began: dict[str, float] = field(default_factory=dict)
     _noted: list[Finding] = field(default_factory=list)
@@ -190,7 +190,7 @@ class RunLog:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What a reader should know that is no failure; those that say the same are joined, attention first."""
-        return joined(self._noted)
+        return merge_findings(self._noted)
 
     def note(self, *findings: Finding) -> None:
         """Keep what a reader should know that is no failure."""
@@ -260,7 +260,9 @@ class RunLog:
         A check that saw nothing has examined nothing.
         """
         kept = tuple(observations) or (not_examined("", "the check looked at nothing"),)
-        self.heard += [f"{criterion}: {one.subject}: {one.heard}" for one in kept if one.heard and not one.holds]
+        self.program_output += [
+            f"{criterion}: {one.subject}: {one.program_output}" for one in kept if one.program_output and not one.holds
+        ]
         result = CheckResult(criterion, tuple(self._evidence(criterion, one) for one in kept))
         self.results[criterion] = result
         self._update(stage.id)
@@ -287,13 +289,13 @@ class RunLog:
         """Return a record for each stage of the mode; one that was not performed says why."""
         return tuple(
             self.stages.get(stage.id)
-            or StageRecord(stage.id, "not run", reason=self.why_not_run(), estimate=self.estimates.get(stage.id))
+            or StageRecord(stage.id, "not run", reason=self.not_run_reason(), estimate=self.estimates.get(stage.id))
             for stage in stages_of(self.mode)
         )
 
-    def why_not_run(self) -> str:
+    def not_run_reason(self) -> str:
         """Return why stages that were not performed were not."""
-        if self.already:
+        if self.already_consolidated:
             return "already consolidated"
         failed = self.failed_stage()
         return f"{failed} failed" if failed else "the run ended before"
@@ -305,8 +307,8 @@ class RunLog:
             for criterion in self.criteria.get(stage.id, ()):
                 if criterion in self.results:
                     found += self.results[criterion].evidence
-                elif not self.already:
-                    reason = self.unanswerable.get(criterion) or f"not run: {self.why_not_run()}"
+                elif not self.already_consolidated:
+                    reason = self.unanswerable.get(criterion) or f"not run: {self.not_run_reason()}"
                     found.append(_as_evidence(criterion, not_examined("", reason)))
         return tuple(found)
 
@@ -318,8 +320,8 @@ class RunLog:
         observed = seen.observed
         if seen.values and self.disclosure.show_values:
             observed = f"{observed} {seen.values}".rstrip()
-        if seen.heard:
-            observed += " (withheld)" if self.disclosure.withhold_output else f": {seen.heard}"
+        if seen.program_output:
+            observed += " (withheld)" if self.disclosure.withhold_output else f": {seen.program_output}"
         rows = self.disclosure.of_rows(seen.rows)
         return _as_evidence(criterion, replace(seen, observed=observed, rows=rows))
 

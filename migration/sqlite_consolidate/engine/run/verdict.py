@@ -23,7 +23,7 @@ def verdict(log: RunLog) -> Verdict:
     outcomes = [result.outcome for result in log.results.values()]
     if log.errors or Outcome.FAILED in outcomes or any(record.outcome == "failed" for record in records):
         return "refused"
-    if log.already:
+    if log.already_consolidated:
         return "accepted"
     if log.interrupted is not None or any(record.outcome != "passed" for record in records):
         return "not shown"
@@ -54,9 +54,9 @@ def headline(log: RunLog) -> str:
         return f"NOT PUT BACK: {log.rolled_back.text}"
     decided = verdict(log)
     if decided == "accepted":
-        if log.already:
+        if log.already_consolidated:
             return "Already consolidated: nothing was to be done."
-        return f"{log.mode.accepted} {log.tells_of}".rstrip()
+        return f"{log.mode.accepted} {log.headline_suffix}".rstrip()
     changes = log.rolled_back.text if log.rolled_back else "Nothing was changed."
     if log.interrupted is not None:
         return f"Interrupted. {changes}"

@@ -30,9 +30,9 @@ from sqlite_consolidate.engine.criteria import backup_set, committed, preflight,
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.criteria import SMOKE
-from sqlite_consolidate.engine.run.pipeline import in_words
+from sqlite_consolidate.engine.run.pipeline import failure_message
 from sqlite_consolidate.engine.run.results import Preflight, RunResults
-from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, RolledBack
+from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, UndoResult
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -51,7 +51,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-def examine(run: RunResults, guards: ExitStack) -> Preflight:
+def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     """Read databases, code, logs and processes; what cannot be read is a problem, and all else is examined.
 
     Args:
@@ -122,7 +122,7 @@ class Run(RunResults):
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
         """What each stage does."""
         return {
-            stages.PREFLIGHT: self._look_at_everything,
+            stages.PREFLIGHT: self._run_preflight,
             stages.BACKUP: self._back_up,
             stages.SCHEMA: self._create_schema,
             stages.TRANSFER: self._transfer,
@@ -170,7 +170,7 @@ class Run(RunResults):
         if self.folder.exists() and not self.is_sealed and not self._is_taken:
             sets.discard(self.folder)
 
-    def roll_back_unless_accepted(self) -> RolledBack | None:
+    def roll_back_unless_accepted(self) -> UndoResult | None:
         """Keep an accepted consolidation, and note that in the ledger; undo any other that the ledger knows of."""
         self._has_acted = self.has_acted
         if not self._has_acted:
@@ -184,25 +184,25 @@ class Run(RunResults):
             self.log.rolled_back = self._roll_back()
         return self.log.rolled_back
 
-    def _roll_back(self) -> RolledBack:
+    def _roll_back(self) -> UndoResult:
         """Undo the run, and return what became of it."""
         try:
             done = self.put_back()
         except Exception as error:  # noqa: BLE001 -- whatever it is, the operator must be told what is left
-            return RolledBack(
-                printable(f"{in_words(error) or error} The backup set is {self._set_name}."), complete=False
+            return UndoResult(
+                printable(f"{failure_message(error) or error} The backup set is {self._set_name}."), complete=False
             )
         if self.is_rehearsal:
-            return RolledBack("The workspace was not touched.")
+            return UndoResult("The workspace was not touched.")
         if done.holds:
             self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in done.steps))
-            return RolledBack("Everything was put back.")
+            return UndoResult("Everything was put back.")
         wrong = "; ".join(
             f"{seen.subject}: {seen.rows.summary if seen.rows else seen.observed}"
             for seen in done.seen
             if not seen.holds
         )
-        return RolledBack(f"{wrong}. The backup set is {self._set_name}.", complete=False)
+        return UndoResult(f"{wrong}. The backup set is {self._set_name}.", complete=False)
 
     def _is_kept(self) -> bool:
         """Note an accepted result in the ledger, and return whether there was one; from then on the run stands."""
@@ -212,16 +212,16 @@ class Run(RunResults):
             try:
                 self.ledger.note("finished")
             except OSError as error:
-                self.log.errors.append(f"the end of the run could not be noted: {in_words(error)}")
+                self.log.errors.append(f"the end of the run could not be noted: {failure_message(error)}")
                 return False
         return True
 
-    def _look_at_everything(self) -> None:
+    def _run_preflight(self) -> None:
         """Read databases, code, logs and processes, and keep writers out of the databases from now on."""
-        self._preflight = examine(self, self._resources)
+        self._preflight = run_preflight(self, self._resources)
         self.log.note(*self.found.findings)
         if not self.found.mappings:
-            self.log.tells_of = NO_TABLE_MOVED
+            self.log.headline_suffix = NO_TABLE_MOVED
 
     def _back_up(self) -> None:
         """Copy databases, dumps and code files into a new backup set, and seal it."""

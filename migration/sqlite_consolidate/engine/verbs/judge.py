@@ -53,13 +53,13 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-class StandingRun(Pipeline):
+class ReadOnlyRun(Pipeline):
     """A run that only judges; its applications run on a private copy.
 
     Attributes:
         plan: What was to be done.
         root: The workspace.
-        applied: Each application that was run, and what it did.
+        application_results: Each application that was run, and what it did.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class StandingRun(Pipeline):
         super().__init__(request, say)
         self.plan = request.valid_plan
         self.root = request.settings.workspace
-        self.applied: list[tuple[str, SmokeResult]] = []
+        self.application_results: list[tuple[str, SmokeResult]] = []
         self._resources = ExitStack()
         if not run_applications:
             why = "no application is run here"
@@ -105,7 +105,7 @@ class StandingRun(Pipeline):
         """Run the application of a smoke test on the copy, and observe whether it did what the plan expects."""
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
-        self.applied.append((name, result))
+        self.application_results.append((name, result))
         return observe(test, result)
 
     def close(self) -> None:
@@ -113,11 +113,11 @@ class StandingRun(Pipeline):
         self._resources.close()
 
 
-class CheckRun(StandingRun):
+class CheckRun(ReadOnlyRun):
     """A check whether the last consolidation of a plan is still right.
 
     Attributes:
-        standing: Its backup set.
+        backup_set: Its backup set.
         sealed: The manifest of that.
     """
 
@@ -140,7 +140,7 @@ class CheckRun(StandingRun):
                     "Consolidate first: pytest -m migrate.",
                 )
             )
-        self.standing: BackupSet = last
+        self.backup_set: BackupSet = last
         self.sealed: Manifest = last.sealed
 
     @property
@@ -153,7 +153,7 @@ class CheckRun(StandingRun):
         """The check of each criterion, the plan's applications included."""
         return super().checks | {
             "archives-unchanged": lambda: check.archives_unchanged(
-                self.root, self.sealed, self.limits, folder=self.standing.folder
+                self.root, self.sealed, self.limits, folder=self.backup_set.folder
             ),
             "target-right": self._target_right,
             "no-old-database": lambda: check.no_old_database(self.root, self.sealed),
@@ -163,7 +163,7 @@ class CheckRun(StandingRun):
     @cached_property
     def target_now(self) -> TargetNow:
         """The target as it is now."""
-        committed = committed_objects(Ledger(self.standing.folder))
+        committed = committed_objects(Ledger(self.backup_set.folder))
         return check.target_now(self.root, self.sealed, self.limits, committed=committed)
 
     def _read_target(self) -> None:
@@ -180,7 +180,7 @@ class CheckRun(StandingRun):
     def _target_right(self) -> list[Observation]:
         """Observe that the target is intact and has each table; rows changed since are a finding."""
         self.log.note(*self.target_now.changed(self.sealed.target, self.changed_since, self.log.disclosure))
-        added = [_not_moved(subject, self.sealed.run) for subject in tables_not_moved(self.plan, self.standing)]
+        added = [_not_moved(subject, self.sealed.run) for subject in tables_not_moved(self.plan, self.backup_set)]
         return check.target_right(self.target_now, self.sealed, self.changed_since) + added
 
     def _no_stale_references(self) -> list[Observation]:
@@ -193,12 +193,12 @@ class CheckRun(StandingRun):
 
     def _changed_since(self, name: str) -> RowDifferences:
         """Compare by the plan that was carried out: that of the workspace may be another one by now."""
-        folder = self.standing.folder
+        folder = self.backup_set.folder
         before = RowsBefore(load(folder / manifest.PLAN), self.sealed, folder, self.root, self.limits)
         return before.table_of(self.root / self.sealed.target, name)
 
 
-class OriginalsRun(StandingRun):
+class OriginalsRun(ReadOnlyRun):
     """A judgement of a consolidation by the databases it was made from.
 
     Attributes:

@@ -8,7 +8,7 @@ from sqlite_consolidate.engine.backup import rollback
 from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.pipeline import Pipeline
-from sqlite_consolidate.engine.run.run_log import RolledBack
+from sqlite_consolidate.engine.run.run_log import UndoResult
 from sqlite_consolidate.engine.run.stages import ROLLBACK
 from sqlite_consolidate.engine.sqlite.errors import in_use
 from sqlite_consolidate.engine.sqlite.processes import holders
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
 
 
-def to_undo(root: Path, plan: Plan) -> BackupSet | None:
+def find_set_to_undo(root: Path, plan: Plan) -> BackupSet | None:
     """Return the run that a rollback undoes: one that was cut short, else the last consolidation that stands."""
     sealed = [found for found in cut_short(root, plan) if found.sealed is not None]
     return sealed[0] if sealed else last_finished(root, plan)
@@ -65,7 +65,7 @@ class RollbackRun(Pipeline):
         self._before_acting = before_acting
         self._result: PutBack | None = None
         self._acts = False
-        found = to_undo(self.root, self.plan)
+        found = find_set_to_undo(self.root, self.plan)
         if found is None or found.sealed is None:
             raise ProblemError(
                 Problem(
@@ -110,14 +110,14 @@ class RollbackRun(Pipeline):
             )
         return self._result
 
-    def roll_back_unless_accepted(self) -> RolledBack | None:
+    def roll_back_unless_accepted(self) -> UndoResult | None:
         """Return what became of the workspace; a rollback that was begun is never undone."""
         if not self._acts:
             return None
         if self._result is not None and self._result.holds:
-            return RolledBack("Everything is as it was before the migration.")
+            return UndoResult("Everything is as it was before the migration.")
         text = f"Not everything is as it was before the migration: {self.backup_set} has the copies."
-        return RolledBack(text, complete=False)
+        return UndoResult(text, complete=False)
 
     def _put_back(self) -> None:
         self.say("putting everything back")

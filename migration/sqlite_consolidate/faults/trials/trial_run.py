@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
-from sqlite_consolidate.engine.run.pipeline import FORESEEN, go_through, in_words
+from sqlite_consolidate.engine.run.pipeline import EXPECTED_ERRORS, failure_message, run_stages
 from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.faults.fault import Moment, WorkspaceCopy
 from sqlite_consolidate.faults.trials.copies import contents, differences
@@ -110,8 +110,8 @@ def _run(trial: Trial, planter: Planter) -> TrialResult:
     hooks = Hooks(original=trial.original, original_plan=trial.original_plan, run_applications=False)
     try:
         session = open_session(trial.settings, trial.mode.verb, hooks)
-    except FORESEEN as error:
-        return TrialResult(exit=ExitCode.REFUSED, broken=in_words(error))
+    except EXPECTED_ERRORS as error:
+        return TrialResult(exit=ExitCode.REFUSED, broken=failure_message(error))
     session.prepare()
     code = _take_to_its_end(session, planter)
     session.write()
@@ -120,7 +120,7 @@ def _run(trial: Trial, planter: Planter) -> TrialResult:
 
 def _take_to_its_end(session: Session, planter: Planter) -> ExitCode:
     try:
-        go_through(session.run, lambda criterion: planter.check(session.run, criterion))
+        run_stages(session.run, lambda criterion: planter.check(session.run, criterion))
     except BaseException:
         session.end(internal=True)
         raise

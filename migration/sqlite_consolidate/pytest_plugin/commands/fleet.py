@@ -123,9 +123,9 @@ class _FleetRun:
             try:
                 _write(rollup, self._reports)
             except OSError as error:
-                _say(f"the roll-up could not be written: {error}", *_last_lines(rollup, None, self._again))
+                _say(f"the roll-up could not be written: {error}", *_summary_lines(rollup, None, self._again))
                 return ExitCode.INTERNAL
-        _say(*_last_lines(rollup, self._folder, self._again))
+        _say(*_summary_lines(rollup, self._folder, self._again))
         return rollup.exit_code
 
     @property
@@ -173,7 +173,7 @@ def _outlook(file: FleetFile, verb: str, groups: Sequence[tuple[Member, ...]]) -
         yield f"{number:>4}. {kind}: {', '.join(member.name for member in group[:_MOST_NAMED])}" + _more(len(group))
 
 
-def _last_lines(rollup: RollUp, folder: Path | None, again: str) -> Iterator[str]:
+def _summary_lines(rollup: RollUp, folder: Path | None, again: str) -> Iterator[str]:
     """Say what needs a person, the totals, where the roll-up is, and what to do next."""
     yield from ("", " sqlite-consolidate ".center(80, "="))
     needing = [row for row in rollup.workspaces if row.standing not in ("accepted", "not run")]

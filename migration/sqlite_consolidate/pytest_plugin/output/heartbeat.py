@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _BAR = 20
 
 
-def pace(progress: Progress, seconds: float) -> str:
+def progress_text(progress: Progress, seconds: float) -> str:
     """Return ``45 %, 9,000 of 20,000 rows, 3,000 rows/s, 4 s left``; less where less is known.
 
     Args:
@@ -43,7 +43,7 @@ def pace(progress: Progress, seconds: float) -> str:
     return ", ".join(words)
 
 
-def left(expected: float | None, seconds: float) -> str:
+def time_left(expected: float | None, seconds: float) -> str:
     """Return how long a stage will still take if it takes as long as at the rehearsal; empty when that is over."""
     if expected is None or seconds >= expected:
         return ""
@@ -70,7 +70,7 @@ TERMINAL_SECONDS, LOG_SECONDS = 2.0, 10.0
 """How often a long step shows that it lives: on a terminal, where the line is written over, and in a log file."""
 
 
-class SignOfLife:
+class Heartbeat:
     """Shows now and then what is being done, for how long already, how far it has come and how long it will still take.
 
     It writes to a descriptor of its own: pytest catches whatever is written to standard output during a test.
@@ -103,13 +103,13 @@ class SignOfLife:
             return
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def say(self, words: str) -> None:
+    def start_step(self, words: str) -> None:
         """This is being done now; it is shown once it, or a row of such steps, takes long."""
         with self._turn:
             self._words, self._since = one_line(words), time.monotonic()
             self._progress.begin()
 
-    def rest(self) -> None:
+    def clear_step(self) -> None:
         """Nothing is being done, and no sign is left on the terminal: the line is free for others."""
         with self._turn:
             self._words, self._last = "", time.monotonic()
@@ -121,7 +121,7 @@ class SignOfLife:
     def end(self) -> None:
         """Nothing is shown any more."""
         self._over.set()
-        self.rest()
+        self.clear_step()
 
     def _watch(self) -> None:
         pause = TERMINAL_SECONDS if self._on_terminal else LOG_SECONDS
@@ -136,8 +136,8 @@ class SignOfLife:
         seconds = now - self._since
         words = [
             f"{self._words}, {seconds:.0f} s",
-            pace(self._progress, seconds),
-            left(self.expected(), now - self._stage),
+            progress_text(self._progress, seconds),
+            time_left(self.expected(), now - self._stage),
         ]
         return f"     {bar(self._progress) if self._on_terminal else ''}{'; '.join(word for word in words if word)}"
 

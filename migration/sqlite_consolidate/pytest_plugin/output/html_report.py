@@ -156,10 +156,10 @@ class AuditReport:
         """Make the log printable, and put the texts of the test's subtests, which have no row, in front of it."""
         data[:] = [printable(part) for part in data]
         if report.when == "call":
-            data[:0] = [escape(printable(_told(subtest))) for subtest in self._subtests.pop(report.nodeid, [])]
+            data[:0] = [escape(printable(_subtest_text(subtest))) for subtest in self._subtests.pop(report.nodeid, [])]
 
 
-def _told(subtest: pytest.SubtestReport) -> str:
+def _subtest_text(subtest: pytest.SubtestReport) -> str:
     values = ", ".join(f"{name}={value}" for name, value in subtest.context.kwargs.items())
     named = " ".join(part for part in (subtest.context.msg, values) if part)
     return f"[{subtest.outcome}] {named}\n{subtest.longreprtext}"

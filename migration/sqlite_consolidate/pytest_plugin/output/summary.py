@@ -17,7 +17,7 @@ _MOST_PROBLEMS = 50
 _MOST_TO_REVIEW = 10
 
 
-def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
+def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the last lines of a run, each with its markup; every problem is named once, here.
 
     Names from plans and databases are escaped: none of the lines can be broken, nor steer the terminal.
@@ -36,7 +36,7 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     if log.mode is Mode.SELFTEST:
         yield from ((f"  {words}", {}) for words in faults_table(record).splitlines())
         yield "", {}
-    problems = [*log.errors, *_not_held(record), *(log.heard if log.disclosure.withhold_output else [])]
+    problems = [*log.errors, *_not_held(record), *(log.program_output if log.disclosure.withhold_output else [])]
     for words in problems[:_MOST_PROBLEMS]:
         yield f"  {one_line(words)}", {}
     if len(problems) > _MOST_PROBLEMS:
@@ -59,10 +59,10 @@ def last_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield the findings that ask for attention, at least one of each id, and the number of notes in the report."""
-    from sqlite_consolidate.findings import listed
+    from sqlite_consolidate.findings import list_findings
     from sqlite_consolidate.text import counted
 
-    review = listed(findings, "attention")
+    review = list_findings(findings, "attention")
     shown = max(_MOST_TO_REVIEW, len({item.finding.id for item in review}))
     for item in review[:shown]:
         yield f"to review: {one_line(item.sentence)} [{item.finding.id}]"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.pytest_plugin.output.summary import last_lines
+from sqlite_consolidate.pytest_plugin.output.summary import summary_lines
 from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.text import one_line
 
@@ -31,10 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(StageLines(session, terminal, shown=config.get_verbosity() == 0), _NAME)
 
 
-def teller(config: pytest.Config) -> Callable[[str], None]:
+def progress_callback(config: pytest.Config) -> Callable[[str], None]:
     """Return what a run calls with a few words before each part of a long step."""
     lines = config.pluginmanager.get_plugin(_NAME)
-    return lines.life.say if isinstance(lines, StageLines) else lambda _words: None
+    return lines.heartbeat.start_step if isinstance(lines, StageLines) else lambda _words: None
 
 
 class StageLines:
@@ -49,15 +49,15 @@ class StageLines:
         self._closed = False
         self._rehearsed: dict[str, float] | None = None
         width = terminal._tw.fullwidth  # noqa: SLF001 -- tested
-        from sqlite_consolidate.pytest_plugin.output.heartbeat import SignOfLife
+        from sqlite_consolidate.pytest_plugin.output.heartbeat import Heartbeat
 
-        self.life = SignOfLife(on_terminal=bool(terminal.isatty), width=width, progress=session.run.limits.progress)
+        self.heartbeat = Heartbeat(on_terminal=bool(terminal.isatty), width=width, progress=session.run.limits.progress)
 
     def pytest_sessionstart(self) -> None:
         """Begin to watch for long steps."""
         if self._shown:
-            self.life.expected = self._expected
-            self.life.begin()
+            self.heartbeat.expected = self._expected
+            self.heartbeat.begin()
 
     def _expected(self) -> float | None:
         """Seconds that the stage took at the last rehearsal of this plan; reports are read once, and only if needed."""
@@ -93,7 +93,7 @@ class StageLines:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Close the last line."""
-        self.life.end()
+        self.heartbeat.end()
         self._close_line()
         self._stage = ""
 
@@ -121,15 +121,15 @@ class StageLines:
 
     def _close(self) -> None:
         self._closed = True
-        for words, markup in last_lines(self._session):
+        for words, markup in summary_lines(self._session):
             self._terminal.line(words, **markup)
 
     def _close_line(self) -> None:
         if not self._stage or not self._shown:
             return
-        self.life.rest()
+        self.heartbeat.clear_step()
         record = next(record for record in self._log.all_stages() if record.id == self._stage)
-        if self._log.already:
+        if self._log.already_consolidated:
             return
         from sqlite_consolidate.report.formatting import duration
 

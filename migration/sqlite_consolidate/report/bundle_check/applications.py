@@ -78,8 +78,8 @@ def _differences(
 def _texts(observation: Observation) -> list[str]:
     """Return the texts that an entry may have of an observation, by what the operator let be shown."""
     texts = [observation.observed]
-    if observation.heard:
-        texts = [f"{observation.observed}: {observation.heard}", f"{observation.observed} (withheld)"]
+    if observation.program_output:
+        texts = [f"{observation.observed}: {observation.program_output}", f"{observation.observed} (withheld)"]
     return [printable(text) for text in texts]
 
 

@@ -65,7 +65,7 @@ class BundleRun(Pipeline):
             )
         text = f"The bundle tells of run {about.run}: {about.headline}"
         self.log.note(Finding.of("bundle-of-run", "", text))
-        self.log.tells_of = f"It tells of run {about.run}: {about.headline}"
+        self.log.headline_suffix = f"It tells of run {about.run}: {about.headline}"
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
@@ -110,4 +110,4 @@ class BundleRun(Pipeline):
             own = sqlite_consolidate.__version__
             text = f"It was checked in part: release {release} made it (schema {self._contents.schema}), this is {own}."
             self.log.note(Finding.of("checked-in-part", "", text))
-            self.log.tells_of = f"{text} {self.log.tells_of}"
+            self.log.headline_suffix = f"{text} {self.log.headline_suffix}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
-from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, CheckResult, RolledBack, RunLog
+from sqlite_consolidate.engine.run.run_log import NO_TABLE_MOVED, CheckResult, RunLog, UndoResult
 from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.findings import STAGE_ERROR
 
@@ -49,9 +49,9 @@ def log_of(record: Record, applications: Sequence[str], *, of_this_release: bool
         results={criterion: CheckResult(criterion, tuple(entries)) for criterion, entries in evidence.items()},
         stages={stage.id: stage for stage in record.stages},
         errors=[finding.text for finding in record.findings if finding.id == STAGE_ERROR],
-        tells_of=NO_TABLE_MOVED if record.mode.is_consolidation and record.target and not record.moves else "",
-        already=record.already,
+        headline_suffix=NO_TABLE_MOVED if record.mode.is_consolidation and record.target and not record.moves else "",
+        already_consolidated=record.already,
         interrupted=ExitCode(record.exit_code) if record.exit_code in INTERRUPTIONS else None,
-        rolled_back=RolledBack(record.put_back, record.exit_code != ExitCode.INTERNAL) if record.put_back else None,
+        rolled_back=UndoResult(record.put_back, record.exit_code != ExitCode.INTERNAL) if record.put_back else None,
         finished=record.finished,
     )

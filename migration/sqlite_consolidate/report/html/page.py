@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.findings import listed
+from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence_json import OF_SCHEMA_1
 from sqlite_consolidate.report.formatting import (
@@ -100,8 +100,8 @@ def _context(record: Record) -> dict[str, Any]:
             for title, outcome in (("Not examined", Outcome.NOT_EXAMINED), ("Not required", Outcome.NOT_REQUIRED))
             if (groups := [group for group in unlooked if group.outcome is outcome])
         ],
-        "review": listed(record.findings, "attention"),
-        "notes": listed(record.findings, "note"),
+        "review": list_findings(record.findings, "attention"),
+        "notes": list_findings(record.findings, "note"),
         "open_rows": _OPEN_ROWS,
         "tables": contents(record),
         "diff": diff_lines(record.diff),

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema import Schema, read
 from sqlite_consolidate.engine.sqlite.sql import folded, with_name, without_end
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.plan.ddl import trial, without_rows
+from sqlite_consolidate.plan.ddl import validate_create, without_rows
 from sqlite_consolidate.report.bundle import statements_of
 from sqlite_consolidate.report.bundle_check.facts.database_facts import NOTHING_WRONG, tables_after
 from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact
@@ -135,7 +135,7 @@ def _planned(plan: Plan, record: Record, statements: Statements) -> Iterator[_Pa
     before = {folded(table) for table in (record.target.rows if record.target else ())}
     made: set[str] = set()
     for name, text in _texts(plan, record):
-        if folded(printable(name)) in before or not text or trial(text, name):
+        if folded(printable(name)) in before or not text or validate_create(text, name):
             made.add(folded(name))
             continue
         for planned in create_statements(text):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.preflight import left_behind
 from sqlite_consolidate.engine.merge.table_mapping import DeclarationDifference, findings_of_declaration_differences
-from sqlite_consolidate.findings import LEVELS, Finding, joined
+from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,7 +41,7 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
         for source in plan.in_order
         if source.name not in {known.name for known in record.sources}
     ]
-    known = joined([*left, *absent, *_differences(record)])
+    known = merge_findings([*left, *absent, *_differences(record)])
     yield from _compared(known, record, ("rows-left", "source-absent", *_OF_COLUMNS))
     yield from _settled(record)
 

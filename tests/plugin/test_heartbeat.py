@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.limits import COUNTED, Progress, size_of
 from sqlite_consolidate.engine.sqlite.schema import read
-from sqlite_consolidate.pytest_plugin.output.heartbeat import bar, left, pace
+from sqlite_consolidate.pytest_plugin.output.heartbeat import bar, progress_text, time_left
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,13 +36,13 @@ def under_way(done: int, total: int, unit: str = "rows") -> Progress:
 )
 def test_what_is_known_is_said(progress: Progress, said: str) -> None:
     """After three seconds: a share and an end only where the total is known, and never more than all."""
-    assert pace(progress, 3.0) == said
+    assert progress_text(progress, 3.0) == said
 
 
 def test_a_rehearsal_tells_how_long_a_stage_takes() -> None:
     """Until the stage takes longer than it did then; without a rehearsal nothing is said."""
-    assert left(100.0, 30.0) == "1 min 10 s left of the stage, by the rehearsal"
-    assert left(100.0, 100.0) == left(None, 5.0) == ""
+    assert time_left(100.0, 30.0) == "1 min 10 s left of the stage, by the rehearsal"
+    assert time_left(100.0, 100.0) == time_left(None, 5.0) == ""
 
 
 def test_the_bar_fills() -> None:
