@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.checks.compare import Compared
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.compare import TargetComparison
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
@@ -74,9 +74,11 @@ class Copied:
         return read(self.con)
 
     @property
-    def compared(self) -> Compared:
+    def compared(self) -> TargetComparison:
         """The target as it is now, and what it was to be."""
-        return Compared(schema=self.schema, survey=self.found, con=self.con, own=self.own, done=self.done)
+        return TargetComparison(
+            schema=self.schema, survey=self.found, con=self.con, digests_before=self.own, copied=self.done
+        )
 
 
 @dataclass
@@ -127,7 +129,7 @@ class Bench:
     def survey(self, *sources: Source, **keys: Any) -> InspectedDatabases:
         """Look at everything; the guards are given back when somebody looks again, or the test ends."""
         self.resources.close()
-        return survey(self.plan(*sources, **keys), self.root, self.resources)
+        return inspect_databases(self.plan(*sources, **keys), self.root, self.resources)
 
     def problems(self, *sources: Source, **keys: Any) -> list[str]:
         """Return what stands in the way, each as ``criterion: subject: words``."""

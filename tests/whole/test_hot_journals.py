@@ -102,7 +102,7 @@ def test_a_journal_that_goes_while_it_is_looked_at_was_no_hot_one(
     looks = iter([True, False])  # there at the first look, gone at the second: and with it the file between them
     monkeypatch.setattr(hot_journal, "has_hot_journal", lambda path: path.name == "old.db" and next(looks))
 
-    assert hot_journal.hot_journals(load(workspace.plan), workspace.root) == []
+    assert hot_journal.list_hot_journals(load(workspace.plan), workspace.root) == []
 
 
 def test_a_transaction_that_somebody_is_in_is_left_alone(workspace: Workspace) -> None:

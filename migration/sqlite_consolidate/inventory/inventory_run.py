@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.open_files import unexamined
+from sqlite_consolidate.engine.checks.open_files import unexamined_finding
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import INVENTORY
 from sqlite_consolidate.inventory.session import (
@@ -63,7 +63,7 @@ class InventoryRun(Pipeline):
         self.session.inspect_workspace()
         self.log.extra["inventory"] = inventory_data(self.session)
         if self.session.inventory.unexamined_processes:
-            self.log.note(unexamined(self.session.inventory.unexamined_processes))
+            self.log.note(unexamined_finding(self.session.inventory.unexamined_processes))
         written = self.session.write_plan()
         if written is not None:
             settings = replace(self.request.settings, plan=written)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.inventory.plan_writer import render_plan
 from sqlite_consolidate.inventory.proposal import LeftOut
@@ -84,7 +84,7 @@ def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) 
         copy.mkdir()
         needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
         require_complete(copy_workspace(needed, root, copy))
-        return survey(plan, copy, guards, limits).problems
+        return inspect_databases(plan, copy, guards, limits).problems
 
 
 def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:

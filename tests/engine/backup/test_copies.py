@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.backup.copies import (
     settle,
 )
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content import contents as content
 from sqlite_consolidate.engine.content.contents import digest_or_reason, load_contents, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 def notes(root: Path) -> Iterator[InspectedDatabase]:
     """The guarded notes, of which three of five rows are in the ``-wal`` only."""
     with ExitStack() as guards:
-        yield survey(plan_of(root), root, guards).sources["notes"]
+        yield inspect_databases(plan_of(root), root, guards).sources["notes"]
 
 
 def test_a_copy_is_one_file_with_everything_in_it(notes: InspectedDatabase, folder: Path) -> None:
@@ -148,7 +148,7 @@ def test_how_far_a_copy_has_come_shows_in_the_bytes_of_its_file(notes: Inspected
 def test_the_target_s_copy_says_that_it_is_the_target_s(root: Path, folder: Path) -> None:
     """A rollback overwrites it; the others are put in their places."""
     with ExitStack() as guards:
-        found = survey(plan_of(root), root, guards)
+        found = inspect_databases(plan_of(root), root, guards)
         assert found.target is not None
 
         copy = copy_database(found.target, folder)

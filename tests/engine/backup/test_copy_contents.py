@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.backup.copy_contents import (
     contents_of_dump,
     read_contents_using_backup,
 )
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
 from tests.support.small_workspace import build, execute, plan_of
@@ -42,7 +42,7 @@ def notes(tmp_path: Path) -> Iterator[InspectedDatabase]:
         root / "logs/notes.db", "INSERT INTO notes VALUES('f', 'a' || char(13, 10) || 'b'), ('g', CAST(x'ff' AS TEXT))"
     )
     with ExitStack() as guards:
-        yield survey(plan_of(root), root, guards).sources["notes"]
+        yield inspect_databases(plan_of(root), root, guards).sources["notes"]
 
 
 @pytest.fixture

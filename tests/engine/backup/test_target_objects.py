@@ -106,10 +106,10 @@ def test_an_object_made_since_is_named_by_check_and_rollback(
     sealed = manifest.read(folder)
     assert sealed is not None
 
-    now = check.target_now(consolidated_copy, sealed, committed=committed_objects(Ledger(folder)))
+    now = check.read_consolidated_target(consolidated_copy, sealed, committed=committed_objects(Ledger(folder)))
     [sentence] = rollback.changed_since(consolidated_copy, folder)
 
-    [finding] = now.changed(sealed.target)
+    [finding] = now.changes_since_commit(sealed.target)
     assert (finding.id, finding.level) == ("object-changed-since", "attention")
     assert finding.text.startswith(name)
     assert sentence.startswith(name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import file_problems
@@ -331,7 +331,7 @@ def test_a_path_that_is_spelled_otherwise_is_known_as_unread(live: Path, scratch
     problems = copy_workspace(named, live, scratch)
 
     with ExitStack() as guards:
-        found = survey(named, scratch, guards, unread=problems, live=live)
+        found = inspect_databases(named, scratch, guards, unread=problems, live=live)
 
     assert found.unread == {"./a.db": "locked by another process"}
     assert [problem.id for problem in found.problems if problem.criterion == "sources-readable"] == []

@@ -39,8 +39,8 @@ def wrong(root: Path, sealed: Manifest) -> list[Observation]:
     """Return every observation of a check that does not hold."""
     seen = [
         *check.archives_unchanged(root, sealed),
-        *check.target_right(check.target_now(root, sealed), sealed),
-        *check.no_old_database(root, sealed),
+        *check.target_right(check.read_consolidated_target(root, sealed), sealed),
+        *check.no_new_source_files(root, sealed),
     ]
     return [one for one in seen if not one.holds]
 
@@ -48,7 +48,7 @@ def wrong(root: Path, sealed: Manifest) -> list[Observation]:
 def test_a_consolidation_that_stands_is_right(root: Path, sealed: Manifest) -> None:
     """Nothing is wrong, and nothing has changed."""
     assert wrong(root, sealed) == []
-    assert check.target_now(root, sealed).changed("workspace.db") == []
+    assert check.read_consolidated_target(root, sealed).changes_since_commit("workspace.db") == []
 
 
 def test_looking_changes_no_byte(root: Path, sealed: Manifest) -> None:
@@ -65,7 +65,7 @@ def test_rows_that_changed_since_are_counted_and_not_failed(root: Path, sealed: 
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
     execute(root / "workspace.db", "UPDATE projects SET name = 'x' WHERE id = 1")
 
-    said = check.target_now(root, sealed).changed("workspace.db")
+    said = check.read_consolidated_target(root, sealed).changes_since_commit("workspace.db")
 
     assert wrong(root, sealed) == []
     assert [(finding.id, finding.level, finding.subject) for finding in said] == [

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.checks.compare import Compared
+    from sqlite_consolidate.engine.checks.compare import TargetComparison
     from sqlite_consolidate.observation import Observation
 
 PLANNED = ("tasks", "task_queue_metadata", "proposals", "orchestration_decisions")
@@ -62,12 +62,12 @@ def by_hand(tmp_path: Path, kept: Path, plan: Plan) -> Iterator[sqlite3.Connecti
     con.close()
 
 
-def judged(plan: Plan, kept: Path, tmp_path: Path, stack: ExitStack) -> Compared:
+def judged(plan: Plan, kept: Path, tmp_path: Path, stack: ExitStack) -> TargetComparison:
     """Lay out and judge, as ``pytest -m verify --originals DIR`` does."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    target = originals.lay_out(plan, kept, tmp_path / "workspace", scratch)
-    return originals.judge(plan, scratch, target, stack)
+    target = originals.copy_originals(plan, kept, tmp_path / "workspace", scratch)
+    return originals.compare_with_originals(plan, scratch, target, stack)
 
 
 def wrong(seen: list[Observation]) -> list[str]:
@@ -75,7 +75,7 @@ def wrong(seen: list[Observation]) -> list[str]:
     return [f"{one.subject}: {one.observed}" for one in seen if not one.holds]
 
 
-def faults(found: Compared, plan: Plan) -> dict[str, list[str]]:
+def faults(found: TargetComparison, plan: Plan) -> dict[str, list[str]]:
     """What each criterion finds wrong."""
     return {
         "tables-created": wrong(compare_structure.tables_created(found, plan)),
@@ -153,7 +153,7 @@ def test_rows_changed_since_are_counted_and_no_fault(
 
     with ExitStack() as stack:
         state = judged(plan, kept, tmp_path, stack)
-        found, said = faults(state, plan), originals.changed_since(state.arrivals)
+        found, said = faults(state, plan), originals.changed_row_findings(state.row_matches)
         beside = {one.subject: one.observed for one in compare.neighbours(state)}
 
     assert not any(found.values()), found
@@ -187,4 +187,4 @@ def test_missing_originals_are_named(plan: Plan, kept: Path, tmp_path: Path) -> 
     scratch.mkdir()
 
     with pytest.raises(ProblemError, match=r"proposals\.db: is not in kept.*\[no-original\]$"):
-        originals.lay_out(plan, kept, tmp_path, scratch)
+        originals.copy_originals(plan, kept, tmp_path, scratch)

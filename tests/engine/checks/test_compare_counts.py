@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sqlite_consolidate.engine.checks import compare
-from sqlite_consolidate.engine.checks.arrivals import Arrival
+from sqlite_consolidate.engine.checks.row_matching import RowMatch
 from sqlite_consolidate.row_differences import RowDifferences
 from tests.support.comparisons import every, said
 from tests.support.databases import TARGET, Bench, Copied, source, table
@@ -102,19 +102,19 @@ LOST = RowDifferences(missing=1, changed=1)
 @pytest.mark.parametrize(
     ("arrival", "counts", "exact"),
     [
-        (Arrival(3, 3, 0, 0, 0), "3 rows arrived | passed", "3 rows exact; 0 changed; 0 not there | passed"),
+        (RowMatch(3, 3, 0, 0, 0), "3 rows arrived | passed", "3 rows exact; 0 changed; 0 not there | passed"),
         (
-            Arrival(3, 1, 1, 1, 0, differences=LOST),
+            RowMatch(3, 1, 1, 1, 0, differences=LOST),
             "2 rows arrived, 1 did not (or was deleted since) | failed",
             "1 row exact; 1 changed; 1 not there | failed",
         ),
         (
-            Arrival(3, 1, 2, 0, 0, differing=("a",), differences=RowDifferences(changed=2)),
+            RowMatch(3, 1, 2, 0, 0, differing=("a",), differences=RowDifferences(changed=2)),
             "3 rows arrived | passed",
             "1 row exact; 2 changed; 0 not there | passed",
         ),
         (
-            Arrival(3, 0, 3, 0, 0, differing=("a", "b"), differences=RowDifferences(changed=3)),
+            RowMatch(3, 0, 3, 0, 0, differing=("a", "b"), differences=RowDifferences(changed=3)),
             "3 rows arrived | passed",
             (
                 "0 rows exact; 3 changed; 0 not there; every row differs, in a, b: copied wrongly, or all changed since"
@@ -122,17 +122,17 @@ LOST = RowDifferences(missing=1, changed=1)
             ),
         ),
         (
-            Arrival(3, 0, 3, 0, 0, swapped=(("a", "b"),)),
+            RowMatch(3, 0, 3, 0, 0, swapped=(("a", "b"),)),
             "3 rows arrived | passed",
             "0 rows exact; 3 changed; 0 not there; columns a and b have changed places | failed",
         ),
         (
-            Arrival(3, 0, 3, 0, 0, retyped=("b",)),
+            RowMatch(3, 0, 3, 0, 0, retyped=("b",)),
             "3 rows arrived | passed",
             "0 rows exact; 3 changed; 0 not there; column b has values of another type | failed",
         ),
         (
-            Arrival(3, 3, 0, 0, 0, renumbered=2),
+            RowMatch(3, 3, 0, 0, 0, renumbered=2),
             "3 rows arrived | passed",
             (
                 "3 rows exact; 0 changed; 0 not there; 2 have another rowid, which is all that tells them from others"
@@ -141,9 +141,9 @@ LOST = RowDifferences(missing=1, changed=1)
         ),
     ],
 )
-def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: Arrival, counts: str, exact: str) -> None:
+def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: RowMatch, counts: str, exact: str) -> None:
     """Of a consolidation that others made, what was changed since is no fault; the rows that differ are named."""
-    compared = replace(copied.compared, done=(), arrivals=[(copied.found.mappings[1], arrival)])
+    compared = replace(copied.compared, copied=(), row_matches=[(copied.found.mappings[1], arrival)])
 
     (count,), (rows,) = compare.rows_counted(compared), compare.rows_exact(compared)
 
@@ -156,9 +156,9 @@ def test_arrived_rows_are_counted_and_compared(copied: Copied, arrival: Arrival,
 @pytest.mark.parametrize(("doubled", "outcome"), [(0, "passed"), (2, "failed")])
 def test_rows_that_arrived_twice_are_counted(copied: Copied, doubled: int, outcome: str) -> None:
     """Beside the keys, each of which is there once."""
-    arrivals = [(copied.found.mappings[1], Arrival(3, 3, 0, 0, doubled))]
+    arrivals = [(copied.found.mappings[1], RowMatch(3, 3, 0, 0, doubled))]
 
-    unique = compare.no_duplicates(replace(copied.compared, done=(), arrivals=arrivals))
+    unique = compare.no_duplicates(replace(copied.compared, copied=(), row_matches=arrivals))
 
     assert said(unique)[0] == f"a.db:tasks -> tasks | 0 rows doubled | {doubled} rows doubled | {outcome}"
 

@@ -16,7 +16,7 @@ from tests.support.comparisons import said
 from tests.support.databases import TARGET, Bench, Copied, source, table, wrong
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.checks.compare import Compared
+    from sqlite_consolidate.engine.checks.compare import TargetComparison
     from sqlite_consolidate.plan.model import Plan
 
 
@@ -100,7 +100,7 @@ SHAPES = (
 )
 
 
-def remade(bench: Bench, *statements: str) -> Compared:
+def remade(bench: Bench, *statements: str) -> TargetComparison:
     """Return a target that others made, with these statements in place of those of its only source."""
     bench.database(TARGET, "CREATE TABLE own(v)")
     bench.database("a.db", *SHAPES)

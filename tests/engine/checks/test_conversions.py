@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.engine.checks.conversions import could_matter, value_problems
+from sqlite_consolidate.engine.checks.conversions import find_value_changes, needs_value_check
 from sqlite_consolidate.engine.merge.column_types import affinity
 from sqlite_consolidate.engine.merge.table_mapping import TableMapping, match_columns
 from tests.support.databases import TARGET, Bench, source, table
@@ -25,7 +25,7 @@ def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -
     assert b is not None
     mapping, problems = match_columns(one, one.tables[0], a, b, new=False)
     assert problems == []
-    return mapping, value_problems(mapping, path)
+    return mapping, find_value_changes(mapping, path)
 
 
 def refusal(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -> str:
@@ -108,7 +108,7 @@ def test_a_key_that_is_the_rowid_at_one_end_only_changes_nothing_by_itself(bench
         bench, "CREATE TABLE t(v INT PRIMARY KEY)", "CREATE TABLE t(v INTEGER PRIMARY KEY)", [3, 1, -5]
     )
 
-    assert could_matter(mapping)
+    assert needs_value_check(mapping)
     assert problems == []
 
 
@@ -140,7 +140,7 @@ def test_values_of_a_utf_16_database_are_tried_as_well(bench: Bench) -> None:
     assert a is not None
     assert b is not None
 
-    problems = value_problems(match_columns(one, one.tables[0], a, b, new=False)[0], path)
+    problems = find_value_changes(match_columns(one, one.tables[0], a, b, new=False)[0], path)
 
     assert "(2 text values would become 1 integer value, 1 text value)" in problems[0].what
 
@@ -159,7 +159,7 @@ def test_a_table_with_the_same_statement_is_not_copied_for_a_trial(bench: Bench)
     """What the source accepted, the same declaration accepts."""
     same = "CREATE TABLE t(v INTEGER CHECK(v > 0)) STRICT"
 
-    assert not could_matter(moved(bench, same, same, [1])[0])
+    assert not needs_value_check(moved(bench, same, same, [1])[0])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.disk_space import needs, room
+from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_space_needed
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from tests.support.small_workspace import a_run, consolidate, plan_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_what_is_kept_is_no_more_than_was_foretold(root: Path) -> None:
     """Backups, dumps and growth of a whole run fit into the sum that was said before, with 5 % for everything else."""
-    wanted = needs(plan_of(root), root)
+    wanted = disk_space_needed(plan_of(root), root)
     before = (root / "workspace.db").stat().st_size
     largest = max(size_with_sidecars(root / file) for file in ("workspace.db", "logs/tasks.db", "logs/notes.db"))
 
@@ -32,7 +32,7 @@ def test_a_plan_without_dumps_needs_less(root: Path) -> None:
     """The sum names its parts."""
     plan = plan_of(root).model_copy(update={"dump": False})
 
-    wanted = needs(plan, root)
+    wanted = disk_space_needed(plan, root)
 
     assert wanted.dumps == 0
     assert "dumps 0.0 MB" in str(wanted)
@@ -42,9 +42,9 @@ def test_a_disk_that_is_too_small_is_a_problem(root: Path) -> None:
     """A target of half of what is free fits neither twice with its dump nor beside the scratch; it says what fails."""
     free = shutil.disk_usage(root).free
 
-    fits = room(plan_of(root), root, root)
+    fits = check_disk_space(plan_of(root), root, root)
     os.truncate(root / "workspace.db", free // 2 + 1)  # a hole in a file takes no space on the disk
-    problems = room(plan_of(root), root, root)
+    problems = check_disk_space(plan_of(root), root, root)
 
     assert fits == []
     assert {(problem.criterion, problem.id) for problem in problems} == {("space", "no-space")}
@@ -57,6 +57,6 @@ def test_a_database_that_is_only_in_the_workspace_counts(root: Path, tmp_path: P
     free = shutil.disk_usage(root).free
     os.truncate(root / "logs/tasks.db", free // 2 + 1)
 
-    problems = room(plan_of(root), tmp_path / "copy", root)
+    problems = check_disk_space(plan_of(root), tmp_path / "copy", root)
 
     assert {problem.id for problem in problems} == {"no-space"}

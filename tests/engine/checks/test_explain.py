@@ -8,7 +8,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks.aftercare import archives_unchanged
-from sqlite_consolidate.engine.checks.explain import RowsBefore
+from sqlite_consolidate.engine.checks.explain import OriginalRows
 from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import run_stages
@@ -151,7 +151,7 @@ def test_values_are_in_the_evidence_only_on_demand(run: Run) -> None:
 
 def test_row_of_a_passing_run_is_not_read_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is explained where nothing failed."""
-    monkeypatch.setattr(RowsBefore, "table_in", lambda *_: pytest.fail("rows were compared"))
+    monkeypatch.setattr(OriginalRows, "differences_in_table", lambda *_: pytest.fail("rows were compared"))
     run.perform(VERIFY)
 
     assert [failed(run, criterion) for criterion in run.log.demanded(VERIFY)] == [[]] * len(run.log.demanded(VERIFY))
@@ -328,7 +328,7 @@ def test_check_uses_archives_where_backups_are_gone(root: Path) -> None:
         if copy.role == "source":
             (folder / copy.copy).unlink()
 
-    rows = RowsBefore(plan_of(root), sealed, folder, root).table_of(root / "workspace.db", "tasks")
+    rows = OriginalRows(plan_of(root), sealed, folder, root).differences_in_file(root / "workspace.db", "tasks")
 
     assert named(rows) == [(DifferenceKind.MISSING, "tasks", ("1",), ())]
 
@@ -341,7 +341,7 @@ def test_column_that_was_added_since_is_named_and_the_others_compared(root: Path
     sealed = manifest.read(folder)
     assert sealed is not None
 
-    rows = RowsBefore(plan_of(root), sealed, folder, root).table_of(root / "workspace.db", "projects")
+    rows = OriginalRows(plan_of(root), sealed, folder, root).differences_in_file(root / "workspace.db", "projects")
 
     assert named(rows) == [(DifferenceKind.CHANGED, "projects", ("1",), ("name",))]
     assert "since" in rows.note

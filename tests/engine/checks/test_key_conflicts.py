@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sqlite_consolidate.engine.checks.key_conflicts import collisions
+from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from tests.support.databases import TARGET, Bench, source, table
 
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
@@ -309,4 +309,4 @@ def test_tables_without_rows_claim_no_key(bench: Bench) -> None:
     found = bench.survey(source("a.db", "t"))
 
     assert found.problems == []
-    assert collisions(found.mappings[0].into, found.mappings, []) == []
+    assert find_key_conflicts(found.mappings[0].into, found.mappings, []) == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.checks.preflight import left_behind
+from sqlite_consolidate.engine.checks.preflight import find_unmapped_tables
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database
 from sqlite_consolidate.engine.sqlite.connections import open_new
 from sqlite_consolidate.plan.model import Leave, Source, TableMap
@@ -38,7 +38,7 @@ def planned(*leave: Leave) -> Source:
 
 def test_forgotten_rows_are_a_problem_of_each_table(facts: InspectedDatabase) -> None:
     """A table that is moved is found by its name in either case, and one without rows is not missed."""
-    problems, findings = left_behind(planned(), facts.rows)
+    problems, findings = find_unmapped_tables(planned(), facts.rows)
 
     assert findings == []
     assert [(problem.id, problem.subject, problem.criterion) for problem in problems] == [
@@ -62,7 +62,7 @@ def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: InspectedDa
         Leave(tables=("cache_b", "empty"), reason="made by tool X"),
     )
 
-    problems, findings = left_behind(planned(*leave), facts.rows)
+    problems, findings = find_unmapped_tables(planned(*leave), facts.rows)
 
     assert [problem.subject for problem in problems] == ["a.db:notes"]
     assert [(finding.id, finding.subject, finding.count, finding.noun, finding.text) for finding in findings] == [
@@ -74,7 +74,7 @@ def test_rows_that_a_plan_leaves_are_findings_with_its_reason(facts: InspectedDa
 
 def test_table_that_is_moved_is_not_left(facts: InspectedDatabase) -> None:
     """A pattern may fit it as well."""
-    problems, findings = left_behind(planned(Leave(tables=("*",), reason="old")), facts.rows)
+    problems, findings = find_unmapped_tables(planned(Leave(tables=("*",), reason="old")), facts.rows)
 
     assert problems == []
     assert "a.db:Moved" not in {finding.subject for finding in findings}

@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup.copy_contents import reloaded
 from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
-from sqlite_consolidate.engine.checks.explain import RowsBefore
+from sqlite_consolidate.engine.checks.explain import OriginalRows
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
@@ -62,8 +62,8 @@ class Consolidated:
         document = {"format": 1, "name": "small", "target": "main.db", "source": self.sources}
         existed = any(copy.role == "target" for copy in self.copies)
         sealed = Manifest("run", "plan.toml", "", "main.db", existed, tuple(self.copies), (), {})
-        before = RowsBefore(Plan.model_validate(document), sealed, self.folder, self.root, self.limits)
-        return before.table_of(self.root / "main.db", table)
+        before = OriginalRows(Plan.model_validate(document), sealed, self.folder, self.root, self.limits)
+        return before.differences_in_file(self.root / "main.db", table)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_on_a_network_wal_is_refused_and_the_rest_is_pointed_out(
         execute(tmp_path / name, f"PRAGMA journal_mode={mode}; CREATE TABLE x(y)")
     monkeypatch.setattr(files, "kind_of", lambda _path, _mounted: "nfs4")
 
-    seen = in_use.in_use(Plan.model_validate(PLAN), tmp_path, rehearsal=False)
+    seen = in_use.find_open_databases(Plan.model_validate(PLAN), tmp_path, rehearsal=False)
 
     pointed_out = [finding for finding in seen.findings if finding.id == "network-file-system"]
     assert [problem.id for problem in seen.problems] == (["wal-on-network"] * 2 if mode == "wal" else [])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
@@ -54,9 +54,9 @@ def test_a_survey_leaves_the_next_its_time(tmp_path: Path) -> None:
     _pass(first)
 
     with ExitStack() as guards:
-        late = survey(plan_of(root), root, guards, first)
+        late = inspect_databases(plan_of(root), root, guards, first)
     with ExitStack() as guards:
-        found = survey(plan_of(root), root, guards, second)
+        found = inspect_databases(plan_of(root), root, guards, second)
 
     assert {(one.subject, one.id) for one in late.problems} >= {
         (file, "out-of-proportion") for file in ("workspace.db", "logs/tasks.db", "logs/notes.db")

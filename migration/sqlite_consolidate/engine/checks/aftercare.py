@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.target_objects import object_changes, objects_of
-from sqlite_consolidate.engine.checks.open_files import locked
+from sqlite_consolidate.engine.checks.open_files import locked_problem
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.table_differences import compare_databases
@@ -40,7 +40,7 @@ _MASKING = Disclosure()
 
 
 @dataclass(frozen=True)
-class TargetNow:
+class ConsolidatedTarget:
     """The target as it is now, beside what was committed into it."""
 
     digests: dict[str, TableDigest]
@@ -56,7 +56,7 @@ class TargetNow:
             name for name, (_, sha256) in tables.items() if name in self.digests and self.digests[name].sha256 != sha256
         ]
 
-    def changed(
+    def changes_since_commit(
         self,
         target: str,
         differences: Mapping[str, RowDifferences] | None = None,
@@ -89,9 +89,9 @@ class TargetNow:
         return f"{text}{':' if differences.number else '.'} {differences.text.rstrip('.')}."
 
 
-def target_now(
+def read_consolidated_target(
     root: Path, sealed: Manifest, limits: Limits | None = None, *, committed: Mapping[str, str] | None = None
-) -> TargetNow:
+) -> ConsolidatedTarget:
     """Read the target through a connection that cannot write; one that is gone or no database is damage, too.
 
     Raises:
@@ -103,11 +103,11 @@ def target_now(
             damage = tuple([*sqlite_checks.damage(con), *sqlite_checks.broken_checks(con, schema)] or ["ok"])
             row = next((one for one in history.read(con) if one.run == sealed.run), None)
             changes = object_changes(committed or {}, objects_of(con))
-            return TargetNow(digest_tables(con, schema), damage, row, changes)
+            return ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
-            raise ProblemError(locked(sealed.target, root / sealed.target)) from error
-        return TargetNow({}, (f"cannot be read ({error})",), None)
+            raise ProblemError(locked_problem(sealed.target, root / sealed.target)) from error
+        return ConsolidatedTarget({}, (f"cannot be read ({error})",), None)
 
 
 def archives_unchanged(
@@ -132,7 +132,7 @@ def archives_unchanged(
 
 
 def target_right(
-    now: TargetNow, sealed: Manifest, differences: Mapping[str, RowDifferences] | None = None
+    now: ConsolidatedTarget, sealed: Manifest, differences: Mapping[str, RowDifferences] | None = None
 ) -> list[Observation]:
     """Observe that the target is intact, has the run's row of history, and has every table it had at COMMIT.
 
@@ -159,7 +159,7 @@ def target_right(
     ]
 
 
-def no_old_database(root: Path, sealed: Manifest) -> list[Observation]:
+def no_new_source_files(root: Path, sealed: Manifest) -> list[Observation]:
     """Nothing has been created under an archived source's old name."""
     seen = [
         equal(file, "no such file", "created again" if os.path.lexists(root / file) else "no such file")

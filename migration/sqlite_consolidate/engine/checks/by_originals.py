@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.snapshot import snapshot
-from sqlite_consolidate.engine.checks.arrivals import Arrival, arrivals_in
-from sqlite_consolidate.engine.checks.compare import Compared
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.compare import TargetComparison
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
+from sqlite_consolidate.engine.checks.row_matching import RowMatch, match_rows
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import looking, open_existing
@@ -43,7 +43,7 @@ else:
 _MASKING = Disclosure()
 
 
-def lay_out(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
+def copy_originals(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
     """Copy the originals to their places in ``scratch``, and the target as it is now beside them.
 
     Returns:
@@ -84,7 +84,9 @@ def lay_out(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
     return now
 
 
-def judge(plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits: Limits | None = None) -> Compared:
+def compare_with_originals(
+    plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits: Limits | None = None
+) -> TargetComparison:
     """Survey the originals and find out what became of their rows.
 
     Raises:
@@ -101,20 +103,28 @@ def judge(plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits:
         schema = read(con)
         arrivals = _arrivals(scratch, found, con, schema, limits)
     except sqlite3.DatabaseError as error:
-        raise ProblemError(damage_of(plan.target, error)) from error
-    return Compared(schema=schema, survey=found, con=con, own={}, arrivals=arrivals, changed_since=True, unread=unread)
+        raise ProblemError(damaged_target_problem(plan.target, error)) from error
+    return TargetComparison(
+        schema=schema,
+        survey=found,
+        con=con,
+        digests_before={},
+        row_matches=arrivals,
+        changed_since=True,
+        unread_tables=unread,
+    )
 
 
 def _surveyed(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | None) -> InspectedDatabases:
     """Survey the originals; where that of the target cannot be read, once more as if it were not there."""
     with ExitStack() as first:
-        found = survey(plan, scratch, first, limits)
+        found = inspect_databases(plan, scratch, first, limits)
         if plan.target not in found.unread:
             resources.enter_context(first.pop_all())
             return _told_once(plan, found)
     damaged = [problem for problem in found.problems if problem.subject == plan.target]
     (scratch / plan.target).unlink()
-    found = survey(plan, scratch, resources, limits)
+    found = inspect_databases(plan, scratch, resources, limits)
     found.problems[:0] = damaged
     found.unread[plan.target] = "damaged"
     return _told_once(plan, found)
@@ -155,15 +165,15 @@ def _unread(plan: Plan, found: InspectedDatabases) -> dict[str, tuple[str, str]]
 
 def _arrivals(
     scratch: Path, found: InspectedDatabases, con: sqlite3.Connection, schema: Schema, limits: Limits | None
-) -> list[tuple[TableMapping, Arrival]]:
+) -> list[tuple[TableMapping, RowMatch]]:
     """Find out for each table map what became of its rows."""
-    arrivals: list[tuple[TableMapping, Arrival]] = []
+    arrivals: list[tuple[TableMapping, RowMatch]] = []
     for name in dict.fromkeys(mapping.into.name for mapping in found.mappings):
         mappings = [mapping for mapping in found.mappings if mapping.into.name == name]
         table = schema.table(name)
         if table is None:
             numbers = [found.rows(mapping) for mapping in mappings]
-            lost = [Arrival(rows, exact=0, changed=0, missing=rows, doubled=0) for rows in numbers]
+            lost = [RowMatch(rows, exact=0, changed=0, missing=rows, doubled=0) for rows in numbers]
             arrivals += zip(mappings, lost, strict=True)
             continue
         with ExitStack() as opened:
@@ -177,14 +187,14 @@ def _arrivals(
                     found.target.file, before, mappings[0].into, rowids=mappings[0].rowid_counts
                 )
                 parties.insert(0, (opened.enter_context(looking(scratch / found.target.file, limits)), standing))
-            arrived = arrivals_in(table, con, parties)
+            arrived = match_rows(table, con, parties)
         arrivals += zip(mappings, arrived[-len(mappings) :], strict=True)
         if len(parties) > len(mappings) and arrived[0].missing and not any(_replaces(mapping) for mapping in mappings):
             arrivals.append((parties[0][1], arrived[0]))
     return arrivals
 
 
-def damage_of(target: str, error: sqlite3.Error) -> Problem:
+def damaged_target_problem(target: str, error: sqlite3.Error) -> Problem:
     """Return the problem that SQLite cannot read the target as it is now."""
     if code_of(error) == sqlite3.SQLITE_NOTADB:
         todo = "Name the workspace of the consolidation: --workspace DIR"
@@ -196,7 +206,9 @@ def _replaces(mapping: TableMapping) -> bool:
     return mapping.table_map.on_conflict == "prefer-source"
 
 
-def changed_since(arrivals: Sequence[tuple[TableMapping, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
+def changed_row_findings(
+    arrivals: Sequence[tuple[TableMapping, RowMatch]], disclosure: Disclosure = _MASKING
+) -> list[Finding]:
     """Count and name the rows that have changed since, which is a reader's matter and not a fault."""
     return [
         Finding.of("rows-changed-since", mapping.subject, _changed(mapping, arrival, disclosure), count=arrival.changed)
@@ -205,7 +217,9 @@ def changed_since(arrivals: Sequence[tuple[TableMapping, Arrival]], disclosure: 
     ]
 
 
-def added_since(arrivals: Sequence[tuple[TableMapping, Arrival]], disclosure: Disclosure = _MASKING) -> list[Finding]:
+def added_row_findings(
+    arrivals: Sequence[tuple[TableMapping, RowMatch]], disclosure: Disclosure = _MASKING
+) -> list[Finding]:
     """Count and name the rows of each table that no original has."""
     tables = {mapping.into.name: arrival for mapping, arrival in arrivals}
     return [
@@ -215,14 +229,14 @@ def added_since(arrivals: Sequence[tuple[TableMapping, Arrival]], disclosure: Di
     ]
 
 
-def _in_addition(arrival: Arrival, disclosure: Disclosure) -> str:
+def _in_addition(arrival: RowMatch, disclosure: Disclosure) -> str:
     first = tuple(difference for difference in arrival.differences.first if difference.kind is DifferenceKind.EXTRA)
     rows = disclosure.of_rows(RowDifferences(extra=arrival.extra, first=first if not arrival.unsure else ()))
     named = f": {rows.text}" if rows and rows.first else ""
     return f"has {counted(arrival.extra, 'row')} that no original has{named}."
 
 
-def _changed(mapping: TableMapping, arrival: Arrival, disclosure: Disclosure) -> str:
+def _changed(mapping: TableMapping, arrival: RowMatch, disclosure: Disclosure) -> str:
     of_all = f"{arrival.changed} of {counted(arrival.rows, 'row')}"
     has = "has" if arrival.changed == 1 else "have"
     if arrival.unsure == arrival.changed:

@@ -13,7 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.checks.compare_structure import Structure, indexes_of, kinds_that_differ
+from sqlite_consolidate.engine.checks.compare_structure import (
+    SchemaComparison,
+    index_statements,
+    list_schema_differences,
+)
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans
 from sqlite_consolidate.engine.sqlite.schema import keys_of, marks
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from sqlite_consolidate.engine.checks.arrivals import Arrival
+    from sqlite_consolidate.engine.checks.row_matching import RowMatch
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared(Structure):
+class TargetComparison(SchemaComparison):
     """A target with its rows, and what they were to be.
 
     Attributes:
@@ -49,20 +53,20 @@ class Compared(Structure):
     """
 
     con: sqlite3.Connection
-    own: dict[str, TableDigest]
-    done: Sequence[CopiedTable] = ()
-    arrivals: Sequence[tuple[TableMapping, Arrival]] = ()
+    digests_before: dict[str, TableDigest]
+    copied: Sequence[CopiedTable] = ()
+    row_matches: Sequence[tuple[TableMapping, RowMatch]] = ()
     digest: Callable[..., TableDigest] = digest_table
     explain: Callable[[str], RowDifferences | None] = no_row_differences
 
 
-def rows_counted(compared: Compared) -> list[Observation]:
+def rows_counted(compared: TargetComparison) -> list[Observation]:
     """Observe that each row has arrived, and that the target's tables have grown by exactly those, 100 %.
 
     By how many others a table that is in use has grown is not asked.
     """
-    seen = [_arrived(mapping, arrival) for mapping, arrival in compared.arrivals]
-    for one in compared.done:
+    seen = [_arrived(mapping, arrival) for mapping, arrival in compared.row_matches]
+    for one in compared.copied:
         settled = f" ({one.skipped} not moved, {one.replaced} replaced, as the plan says)"
         expected = f"{counted(one.rows, 'row')}{settled if one.skipped or one.replaced else ''}"
         observed = f"{counted(one.inserted, 'row')} arrived in {one.seconds:.2f} s"
@@ -72,40 +76,40 @@ def rows_counted(compared: Compared) -> list[Observation]:
         count = compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
         grown = equal(f"target: {name}", counted(rows, "row"), counted(count, "row"))
         seen.append(explained(grown, partial(compared.explain, name)))
-    seen += compared.not_told
+    seen += compared.unread_originals
     return seen or [not_required("target", "the sources bring no table")]
 
 
-def _arrived(mapping: TableMapping, arrival: Arrival) -> Observation:
+def _arrived(mapping: TableMapping, arrival: RowMatch) -> Observation:
     expected = f"{counted(arrival.rows, 'row')} arrived"
     lost = f", {arrival.missing} did not (or {'was' if arrival.missing == 1 else 'were'} deleted since)"
     observed = f"{counted(arrival.rows - arrival.missing, 'row')} arrived{lost if arrival.missing else ''}"
     return equal(f"{mapping.subject} -> {mapping.into.name}", expected, observed)
 
 
-def rows_expected(compared: Compared) -> list[Observation]:
+def rows_expected(compared: TargetComparison) -> list[Observation]:
     """Observe that the counts are those that the plan states, where it states one."""
     seen = [
         equal(one.mapping.subject, counted(one.mapping.table_map.rows, "row"), counted(one.rows, "row"))
-        for one in compared.done
+        for one in compared.copied
         if one.mapping.table_map.rows is not None
     ]
     return seen or [not_required("plan", "the plan states no number of rows")]
 
 
-def rows_exact(compared: Compared) -> list[Observation]:
+def rows_exact(compared: TargetComparison) -> list[Observation]:
     """Observe that each table's digest is its digest before plus that of the rows that were moved into it.
 
     Where the target may have been in use since, each row is looked at: what was changed since is counted, what looks
     like a fault is one.
     """
-    seen = [_as_it_was(mapping, arrival) for mapping, arrival in compared.arrivals] + compared.not_told
-    for name, mappings in _by_table(compared.done).items():
+    seen = [_as_it_was(mapping, arrival) for mapping, arrival in compared.row_matches] + compared.unread_originals
+    for name, mappings in _by_table(compared.copied).items():
         table = compared.schema.table(name)
         if table is None:
             seen.append(Observation(name, "in the target", "no such table", holds=False))
             continue
-        expected = compared.own.get(name, TableDigest())
+        expected = compared.digests_before.get(name, TableDigest())
         for one in mappings:
             expected = expected + one.change
         found = compared.digest(compared.con, table, with_rowid=mappings[0].mapping.rowid_counts)
@@ -114,7 +118,7 @@ def rows_exact(compared: Compared) -> list[Observation]:
     return seen or [not_required("target", "the sources bring no table")]
 
 
-def _as_it_was(mapping: TableMapping, arrival: Arrival) -> Observation:
+def _as_it_was(mapping: TableMapping, arrival: RowMatch) -> Observation:
     words = [f"{counted(arrival.exact, 'row')} exact", f"{arrival.changed} changed", f"{arrival.missing} not there"]
     words += [f"columns {a} and {b} have changed places" for a, b in arrival.swapped]
     words += [f"column {name} has values of another type" for name in arrival.retyped]
@@ -133,7 +137,7 @@ def _as_it_was(mapping: TableMapping, arrival: Arrival) -> Observation:
     )
 
 
-def no_duplicates(compared: Compared) -> list[Observation]:
+def no_duplicates(compared: TargetComparison) -> list[Observation]:
     """Observe that no key is there twice; where none is declared, equal rows are as many as the sources have.
 
     Where an index brings the keys in order they are read from it, so that none has to be kept in memory; that the
@@ -148,8 +152,8 @@ def no_duplicates(compared: Compared) -> list[Observation]:
             ),
             partial(_doubles_of, arrival),
         )
-        for mapping, arrival in compared.arrivals
-    ] + compared.not_told
+        for mapping, arrival in compared.row_matches
+    ] + compared.unread_originals
     counts = _expected_rows(compared)
     for name in dict.fromkeys(mapping.into.name for mapping in compared.survey.mappings):
         planned, there = compared.survey.target_schema.schema.table(name), compared.schema.table(name)
@@ -169,7 +173,7 @@ def no_duplicates(compared: Compared) -> list[Observation]:
     return seen or [not_required("target", "the sources bring no table")]
 
 
-def _doubles_of(arrival: Arrival) -> RowDifferences:
+def _doubles_of(arrival: RowMatch) -> RowDifferences:
     return arrival.doubles
 
 
@@ -185,19 +189,19 @@ def _keys_twice(con: sqlite3.Connection, table: str, key: Key) -> int:
     return int(con.execute(f"SELECT count(*) FROM ({groups})").fetchone()[0])
 
 
-def foreign_keys(compared: Compared) -> list[Observation]:
+def foreign_keys(compared: TargetComparison) -> list[Observation]:
     """Observe that no foreign key points at nothing that did not point at nothing before."""
     before = _orphans_before(compared.survey)
-    seen = compared.not_told
+    seen = compared.unread_originals
     for (child, parent), count in orphans(compared.con).items():
         if compared.is_unread(child):
             continue
         known = before[folded(child), folded(parent)]
         seen.append(at_most(f"{child} -> {parent}", known, count, "row", " without a parent", ", as before"))
-    return seen or no_orphan(len(compared.schema.tables))
+    return seen or no_orphans_observation(len(compared.schema.tables))
 
 
-def no_orphan(tables: int) -> list[Observation]:
+def no_orphans_observation(tables: int) -> list[Observation]:
     """State that foreign_key_check of a number of tables found nothing."""
     if not tables:
         return [not_required("target: foreign_key_check", "the target has no table")]
@@ -225,13 +229,13 @@ def integrity(con: sqlite3.Connection) -> list[Observation]:
     return [equal("target: integrity_check", "ok", "; ".join(lines))]
 
 
-def neighbours(compared: Compared) -> list[Observation]:
+def neighbours(compared: TargetComparison) -> list[Observation]:
     """Observe that every table that the target had, and that nothing was moved into, is as it was."""
     target = compared.survey.target
     if target is None:
         return [not_required("target", "there was no target before this run")]
     receiving = {folded(mapping.into.name) for mapping in compared.survey.mappings} | {folded(history.TABLE)}
-    receiving |= {folded(name) for name in compared.unread}
+    receiving |= {folded(name) for name in compared.unread_tables}
     seen = [
         _neighbour(compared, name, digest) for name, digest in target.digests.items() if folded(name) not in receiving
     ]
@@ -240,16 +244,16 @@ def neighbours(compared: Compared) -> list[Observation]:
     ]
 
 
-def _neighbour(compared: Compared, name: str, before: TableDigest) -> Observation:
+def _neighbour(compared: TargetComparison, name: str, before: TableDigest) -> Observation:
     table, was = compared.schema.table(name), compared.survey.target_schema.schema.table(name)
     if table is None or was is None:
         return Observation(name, before.full, "no such table", holds=False)
     found = compared.digest(compared.con, table)
     what = ""
     if compared.changed_since:
-        other = kinds_that_differ(compared, was, table)
+        other = list_schema_differences(compared, was, table)
         what = f", other: {', '.join(other)}" if other else ""
-    elif (table.sql, indexes_of(table)) != (was.sql, indexes_of(was)):
+    elif (table.sql, index_statements(table)) != (was.sql, index_statements(was)):
         what = ", with another statement or other indexes"
     if compared.changed_since and found != before:
         expected = f"{counted(before.rows, 'row')}, or changed since by its application"
@@ -259,7 +263,7 @@ def _neighbour(compared: Compared, name: str, before: TableDigest) -> Observatio
     return as_before if found == before else explained(as_before, partial(compared.explain, name))
 
 
-def neighbour_changed(compared: Compared, neighbour: Observation) -> Finding:
+def changed_neighbour_finding(compared: TargetComparison, neighbour: Observation) -> Finding:
     """Return the finding that a table, into which nothing was moved, has other rows than before."""
     name = neighbour.subject
     before = compared.survey.target.digests[name].rows if compared.survey.target else 0
@@ -270,7 +274,7 @@ def neighbour_changed(compared: Compared, neighbour: Observation) -> Finding:
     return Finding.of("table-changed-since", name, f"{counted(now, 'row')}, changed since; {before} before.")
 
 
-def _header(compared: Compared, name: str, before: str) -> Observation:
+def _header(compared: TargetComparison, name: str, before: str) -> Observation:
     """Compare a field of the header; its application raises user_version, and never lets it fall."""
     now = compared.schema.header[name]
     if compared.changed_since and name == "user_version":
@@ -278,7 +282,7 @@ def _header(compared: Compared, name: str, before: str) -> Observation:
     return equal(f"target: {name}", before, now)
 
 
-def marks_carried(compared: Compared) -> list[Observation]:
+def marks_carried(compared: TargetComparison) -> list[Observation]:
     """Observe that every AUTOINCREMENT mark is at least the largest of those that the target and the sources had."""
     survey = compared.survey
     expected = {folded(name): mark for name, mark in (survey.target.marks if survey.target else {}).items()}
@@ -326,9 +330,9 @@ def _by_table(done: Sequence[CopiedTable]) -> dict[str, list[CopiedTable]]:
     return tables
 
 
-def _expected_rows(compared: Compared) -> dict[str, int]:
+def _expected_rows(compared: TargetComparison) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for one in compared.done:
+    for one in compared.copied:
         name = one.mapping.into.name
-        counts[name] = counts.get(name, compared.own.get(name, TableDigest()).rows) + one.change.rows
+        counts[name] = counts.get(name, compared.digests_before.get(name, TableDigest()).rows) + one.change.rows
     return counts

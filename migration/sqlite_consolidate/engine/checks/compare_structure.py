@@ -30,7 +30,7 @@ _OF_SHAPE = ("STRICT", "WITHOUT ROWID")  # kinds of declarations that tables-cre
 
 
 @dataclass(frozen=True, kw_only=True)
-class Structure:
+class SchemaComparison:
     """The schema of a target, and what it was to be.
 
     Attributes:
@@ -43,16 +43,16 @@ class Structure:
     schema: Schema
     survey: InspectedDatabases
     changed_since: bool = False
-    unread: dict[str, tuple[str, str]] = field(default_factory=dict)
+    unread_tables: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def is_unread(self, name: str) -> bool:
         """Tell whether no original tells what a table was to be."""
-        return folded(name) in {folded(unread) for unread in self.unread}
+        return folded(name) in {folded(unread) for unread in self.unread_tables}
 
     @property
-    def not_told(self) -> list[Observation]:
+    def unread_originals(self) -> list[Observation]:
         """For each original that tells nothing of a table, that nothing can be held against it."""
-        causes = Counter(self.unread.values())
+        causes = Counter(self.unread_tables.values())
         return [
             not_examined(file, f"{why}, so {counted(number, 'table')} of the plan cannot be judged by it", repeats=True)
             for (file, why), number in causes.items()
@@ -70,7 +70,7 @@ class Structure:
         return target is not None and target.schema.table(name) is not None and folded(name) not in receiving
 
 
-def tables_created(compared: Structure, plan: Plan) -> list[Observation]:
+def tables_created(compared: SchemaComparison, plan: Plan) -> list[Observation]:
     """Observe that every table the plan names is in the target as it was foretold.
 
     An optional source that is not there brings no table.
@@ -78,14 +78,14 @@ def tables_created(compared: Structure, plan: Plan) -> list[Observation]:
     bringing = [source for source in plan.in_order if source.name in compared.survey.sources]
     named = [table_map.into for source in bringing for table_map in source.tables]
     named += [table.name for table in plan.tables]
-    seen = compared.not_told
+    seen = compared.unread_originals
     for name in dict.fromkeys(name for name in named if not compared.is_unread(name)):
         expected, there = compared.survey.target_schema.schema.table(name), compared.schema.table(name)
         if compared.changed_since and expected and there:
             seen.append(_shape_as_foretold(name, expected, there))
         else:
-            wanted = shape(expected) if expected else "a table, but none was foretold"
-            seen.append(equal(name, wanted, shape(there) if there else "no such table"))
+            wanted = describe_columns(expected) if expected else "a table, but none was foretold"
+            seen.append(equal(name, wanted, describe_columns(there) if there else "no such table"))
     return seen or [not_required("plan", "no table is to be created or to receive rows")]
 
 
@@ -124,14 +124,16 @@ def _options_that_differ(table: Table, found: Table) -> Iterator[tuple[str, str]
             yield wanted, there
 
 
-def indexes_created(compared: Structure) -> list[Observation]:
+def indexes_created(compared: SchemaComparison) -> list[Observation]:
     """Observe that every planned index is on its own table, with the statement that was planned, or with its like."""
     planned = [statement for statement in compared.survey.target_schema.before_rows if statement.kind == "index"]
-    seen = [_index_created(compared, one) for one in planned if not compared.is_unread(one.table)] + compared.not_told
+    seen = [
+        _index_created(compared, one) for one in planned if not compared.is_unread(one.table)
+    ] + compared.unread_originals
     return seen or [not_required("target", "the plan creates no index")]
 
 
-def _index_created(compared: Structure, planned: Statement) -> Observation:
+def _index_created(compared: SchemaComparison, planned: Statement) -> Observation:
     there = compared.schema.table(planned.table)
     known = {folded(index.name): index.sql for index in there.indexes} if there else {}
     observed = known.get(folded(planned.name), "no such index on this table")
@@ -145,7 +147,7 @@ def _index_created(compared: Structure, planned: Statement) -> Observation:
     return equal(f"{planned.table}: {planned.name}", planned.sql, observed)
 
 
-def schema_as_planned(compared: Structure) -> list[Observation]:
+def schema_as_planned(compared: SchemaComparison) -> list[Observation]:
     """Observe that the target has the tables that were foretold and no other, each with all that it declares.
 
     In a target that others made each difference belongs to one criterion. Missing tables, columns and options belong to
@@ -170,11 +172,13 @@ def _unplanned(expected: Iterable[str], there: Iterable[str]) -> list[Observatio
     return [Observation(name, "not in the target", "an unplanned table", holds=False) for name in unplanned]
 
 
-def _declared_as_planned(compared: Structure, expected: dict[str, Table], there: dict[str, Table]) -> list[Observation]:
+def _declared_as_planned(
+    compared: SchemaComparison, expected: dict[str, Table], there: dict[str, Table]
+) -> list[Observation]:
     """Observe for each table of the plan what it declares beside its columns, whatever its words."""
-    awaited = {folded(name) for name in compared.unread}
+    awaited = {folded(name) for name in compared.unread_tables}
     seen = _unplanned(expected.keys() | awaited, there) if compared.knows_neighbours else []
-    seen += compared.not_told
+    seen += compared.unread_originals
     planned = {
         name: table
         for name, table in expected.items()
@@ -182,7 +186,7 @@ def _declared_as_planned(compared: Structure, expected: dict[str, Table], there:
     }
     for name, table in planned.items():
         if name in there:
-            text = shape(table)
+            text = describe_columns(table)
             seen += _declared_otherwise(compared, table, there[name]) or [equal(table.name, text, text)]
     if seen or not planned:
         return seen or [not_required("target", "the plan names no table")]
@@ -195,12 +199,12 @@ def _written_otherwise(table: Table, found: Table) -> list[Observation]:
         return [equal(table.name, ", ".join(columns(table)), ", ".join(columns(found)))]
     if found.sql != table.sql:
         return [equal(table.name, table.sql, found.sql)]
-    if indexes_of(found) != indexes_of(table):
-        return [equal(f"{table.name}: indexes", indexes_of(table), indexes_of(found))]
+    if index_statements(found) != index_statements(table):
+        return [equal(f"{table.name}: indexes", index_statements(table), index_statements(found))]
     return []
 
 
-def _declared_otherwise(compared: Structure, table: Table, found: Table) -> list[Observation]:
+def _declared_otherwise(compared: SchemaComparison, table: Table, found: Table) -> list[Observation]:
     """Return each thing beside its columns that a table declares otherwise than was foretold, whatever its words."""
     differing = _declarations_that_differ(compared, table, found) | _indexes_that_differ(compared, table, found)
     return [
@@ -213,7 +217,7 @@ def _declared_otherwise(compared: Structure, table: Table, found: Table) -> list
     ]
 
 
-def kinds_that_differ(compared: Structure, table: Table, found: Table) -> list[str]:
+def list_schema_differences(compared: SchemaComparison, table: Table, found: Table) -> list[str]:
     """Return the kind of each declaration of a table that is not as foretold."""
     kinds = [*_declarations_that_differ(compared, table, found)]
     kinds += [_index_words(index) for index in _lacking(table.indexes, table, found)]
@@ -221,7 +225,7 @@ def kinds_that_differ(compared: Structure, table: Table, found: Table) -> list[s
     return ["columns", *kinds] if any(_columns_that_differ(table, found)) else kinds
 
 
-def _declarations_that_differ(compared: Structure, table: Table, found: Table) -> dict[str, tuple[str, str]]:
+def _declarations_that_differ(compared: SchemaComparison, table: Table, found: Table) -> dict[str, tuple[str, str]]:
     """Return the kinds of declarations that differ, each with what of it was to be, and what is there instead."""
     wanted, there = declared(table, compared.survey.target_schema.schema), declared(found, compared.schema)
     lost = {clause for column in _lost(table, found) for clause in clauses_of(table, column)}
@@ -241,7 +245,7 @@ def _without(texts: dict[str, str], left_out: Collection[str]) -> str:
     return ", ".join(text for alike, text in sorted(texts.items()) if alike not in left_out)
 
 
-def _indexes_that_differ(compared: Structure, table: Table, found: Table) -> dict[str, tuple[str, str]]:
+def _indexes_that_differ(compared: SchemaComparison, table: Table, found: Table) -> dict[str, tuple[str, str]]:
     """Return the indexes that a table lacks beside those that the plan creates, and those of a lost key or column."""
     created = {
         folded(statement.name) for statement in compared.survey.target_schema.before_rows if statement.kind == "index"
@@ -292,7 +296,7 @@ def _unique_added(table: Table, found: Table) -> list[Index]:
     ]
 
 
-def added_since(compared: Structure) -> list[Finding]:
+def added_object_findings(compared: SchemaComparison) -> list[Finding]:
     """Return a finding for each index and view in addition, which can neither change nor refuse a row."""
     target_schema = compared.survey.target_schema.schema
     findings = []
@@ -305,7 +309,7 @@ def added_since(compared: Structure) -> list[Finding]:
             if index not in unique
         ]
     known = {folded(view.name) for view in target_schema.views}
-    if compared.knows_neighbours and not compared.unread:
+    if compared.knows_neighbours and not compared.unread_tables:
         views = [view.name for view in compared.schema.views if folded(view.name) not in known]
         findings += [Finding.of("object-added-since", name, "a view that is in addition.") for name in views]
     return findings
@@ -316,7 +320,7 @@ def _index_words(index: Index) -> str:
     return index.name if index.sql else f"{'PRIMARY KEY' if index.origin == 'pk' else 'UNIQUE'}({names})"
 
 
-def triggers_in_place(compared: Structure) -> list[Observation]:
+def triggers_in_place(compared: SchemaComparison) -> list[Observation]:
     """Observe that triggers and views are those that the target had and those that were to come, to the letter.
 
     In a target that others made a trigger may have another name, and a view may be there in addition.
@@ -335,8 +339,8 @@ def triggers_in_place(compared: Structure) -> list[Observation]:
         Observation(f"{kind} {name}", "not in the target", f"an unplanned {kind}", holds=False)
         for kind, name in sorted(names.keys() - known if not compared.changed_since else ())
     ]
-    seen += compared.not_told
-    if compared.changed_since and not compared.unread:
+    seen += compared.unread_originals
+    if compared.changed_since and not compared.unread_tables:
         seen += [
             Observation(f"trigger {folded(name)}", "not in the target", "an unplanned trigger", holds=False)
             for name in _triggers_added(compared)
@@ -344,7 +348,7 @@ def triggers_in_place(compared: Structure) -> list[Observation]:
     return seen or [not_required("target", "neither the plan nor the target has a trigger or a view")]
 
 
-def _triggers_added(compared: Structure) -> list[str]:
+def _triggers_added(compared: SchemaComparison) -> list[str]:
     """Return the triggers on tables and views of the plan and of the target that neither of them brought."""
     target_schema = compared.survey.target_schema.schema
     known = {folded(name) for name in (*target_schema.tables, *(view.name for view in target_schema.views))}
@@ -367,20 +371,20 @@ def _late_objects(schema: Schema) -> Iterator[tuple[Schema, str, Named]]:
             yield schema, kind, named
 
 
-def _late(compared: Structure, schema: Schema, kind: str, named: Named) -> tuple[str, str, str]:
+def _late(compared: SchemaComparison, schema: Schema, kind: str, named: Named) -> tuple[str, str, str]:
     """Return what tells a trigger or a view from others."""
     if not compared.changed_since:
         return kind, folded(named.name), named.sql
     return kind, folded(named.table), words(named, schema)
 
 
-def shape(table: Table) -> str:
+def describe_columns(table: Table) -> str:
     """Return the columns of a table and its options, as entries write them."""
     listed = columns(table)
     extra = [word for word, is_so in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_so]
     return f"{counted(len(listed), 'column')}: {', '.join(listed)}" + "".join(f", {word}" for word in extra)
 
 
-def indexes_of(table: Table) -> list[tuple[str, str]]:
+def index_statements(table: Table) -> list[tuple[str, str]]:
     """Return name and statement of each index of a table."""
     return sorted((folded(index.name), index.sql) for index in table.indexes)

@@ -24,19 +24,19 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-def value_problems(mapping: TableMapping, live: Path, limits: Limits | None = None) -> list[Problem]:
+def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None = None) -> list[Problem]:
     """List what the target's declarations would do to a source's values; empty when every value stays as it is.
 
     Only where the declarations differ in a way that could matter are rows copied, into a private scratch database.
     """
-    if not could_matter(mapping):
+    if not needs_value_check(mapping):
         return []
     with scratch(live, limits) as con:
         attach(con, live, "src")
         return _try(con, mapping, mapping.projection("src"))
 
 
-def could_matter(mapping: TableMapping) -> bool:
+def needs_value_check(mapping: TableMapping) -> bool:
     """Whether any declaration of the target could change or refuse a value that the source's own accepts."""
     if mapping.table.sql == mapping.into.sql:
         # What STORED columns hold need not be what the same expression gives here: integrity_check does not compare.

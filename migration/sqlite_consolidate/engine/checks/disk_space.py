@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Needs:
+class DiskSpaceNeeded:
     """Bytes that a run writes at most.
 
     Attributes:
@@ -43,7 +43,7 @@ class Needs:
         return f"{_mb(self.kept)} are needed ({parts}), and {_mb(self.scratch)} for a moment"
 
 
-def needs(plan: Plan, folder: Path) -> Needs:
+def disk_space_needed(plan: Plan, folder: Path) -> DiskSpaceNeeded:
     """Return what a run writes at most, by the sizes of the files.
 
     Args:
@@ -53,10 +53,10 @@ def needs(plan: Plan, folder: Path) -> Needs:
     sources = dict.fromkeys(source.file for source in plan.sources)
     moved = sum(size_with_sidecars(folder / file) for file in sources)
     every = [size_with_sidecars(folder / file) for file in dict.fromkeys([plan.target, *sources])]
-    return Needs(sum(every), sum(every) if plan.dump else 0, moved, max(every))
+    return DiskSpaceNeeded(sum(every), sum(every) if plan.dump else 0, moved, max(every))
 
 
-def room(plan: Plan, root: Path, live: Path) -> list[Problem]:
+def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     """Return what keeps the run from writing: too little space, and folders that this user may not write to.
 
     Args:
@@ -64,7 +64,7 @@ def room(plan: Plan, root: Path, live: Path) -> list[Problem]:
         root: The folder that the run writes to: the workspace, or its copy.
         live: The workspace, with every database.
     """
-    wanted = needs(plan, live)
+    wanted = disk_space_needed(plan, live)
     temporary = tempfile.gettempdir()
     apart = Path(temporary).stat().st_dev != root.stat().st_dev
     # A dump is loaded beside the backups, before the target grows; an archive is restored in the temporary folder.
@@ -82,7 +82,7 @@ def room(plan: Plan, root: Path, live: Path) -> list[Problem]:
     return problems
 
 
-def _too_little(subject: str, folder: Path | str, wanted: int, needs: Needs) -> list[Problem]:
+def _too_little(subject: str, folder: Path | str, wanted: int, needs: DiskSpaceNeeded) -> list[Problem]:
     free = shutil.disk_usage(folder).free
     if free >= wanted:
         return []

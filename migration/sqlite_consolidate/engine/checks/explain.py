@@ -35,7 +35,7 @@ else:
 
 
 @dataclass(frozen=True)
-class RowsBefore:
+class OriginalRows:
     """The rows that a consolidation began with, as its backup set and its archives hold them.
 
     Attributes:
@@ -52,7 +52,7 @@ class RowsBefore:
     root: Path
     limits: Limits | None = None
 
-    def table_in(self, con: sqlite3.Connection, name: str) -> RowDifferences:
+    def differences_in_table(self, con: sqlite3.Connection, name: str) -> RowDifferences:
         """Return in which rows a table of the target differs from what backups, archives and plan make of it.
 
         Args:
@@ -61,7 +61,7 @@ class RowsBefore:
         """
         return differences_or_note(partial(self._table_in, con, name))
 
-    def table_of(self, target: Path, name: str) -> RowDifferences:
+    def differences_in_file(self, target: Path, name: str) -> RowDifferences:
         """Return the same of a target that is opened for this, in one state of it."""
         return differences_or_note(partial(self._table_of, target, name))
 

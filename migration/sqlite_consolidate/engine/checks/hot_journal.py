@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import sync, sync_folder
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
-from sqlite_consolidate.engine.checks.disk_space import room
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.disk_space import check_disk_space
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
@@ -38,7 +38,7 @@ else:
 
 
 @dataclass(frozen=True)
-class Settled:
+class HotJournalRollback:
     """What was done about the hot journals of a plan's databases.
 
     Attributes:
@@ -52,10 +52,12 @@ class Settled:
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     unread: tuple[FileProblem, ...] = ()
-    found: InspectedDatabases | None = None
+    survey: InspectedDatabases | None = None
 
 
-def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, limits: Limits | None = None) -> Settled:
+def roll_back_hot_journals(
+    plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, limits: Limits | None = None
+) -> HotJournalRollback:
     """Take back what dead processes left, if nothing else stands in the way of the run: a refusal changes nothing.
 
     Args:
@@ -65,16 +67,16 @@ def settle(plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, l
         otherwise_fine: False when the run will be refused for something else.
         limits: Of what is read.
     """
-    hot = hot_journals(plan, root)
+    hot = list_hot_journals(plan, root)
     if hot and keep is not None:
         found = _foresee(plan, root, hot, limits)
         if found.problems or not otherwise_fine:
-            return Settled(problems=() if otherwise_fine else _waiting(hot), found=found)
+            return HotJournalRollback(problems=() if otherwise_fine else _waiting(hot), survey=found)
     done, unread = _roll_back(root, hot, keep)
     kept = f"; as found, it is in {keep.relative_to(root).as_posix()}" if keep is not None else ""
     text = f"a process had died in mid-transaction and left a hot journal; SQLite took that transaction back{kept}."
     findings = tuple(Finding.of("hot-journal-rolled-back", file, text) for file in done)
-    return Settled(findings=findings, unread=tuple(unread))
+    return HotJournalRollback(findings=findings, unread=tuple(unread))
 
 
 def _waiting(hot: list[str]) -> tuple[Problem, ...]:
@@ -93,7 +95,7 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
     for file in hot:
         try:
             most = (root / file).stat().st_size + _journal(root / file).stat().st_size
-            take_back(root / file, keep)
+            roll_back_hot_journal(root / file, keep)
             size = (root / file).stat().st_size
             if size > most:
                 problems.append(_outgrown(file, size, most))
@@ -116,7 +118,7 @@ def _outgrown(file: str, size: int, most: int) -> FileProblem:
     return FileProblem(file, problem)
 
 
-def hot_journals(plan: Plan, root: Path) -> list[str]:
+def list_hot_journals(plan: Plan, root: Path) -> list[str]:
     """Return the databases of the plan whose hot journal can be taken back, as paths relative to ``root``.
 
     One of a transaction that a living process is in, or that other databases took part in (the journal names their
@@ -134,7 +136,7 @@ def hot_journals(plan: Plan, root: Path) -> list[str]:
     ]
 
 
-def take_back(database: Path, keep: Path | None) -> None:
+def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
     """The transaction that was cut short is undone, and the journal gone.
 
     Args:
@@ -163,11 +165,11 @@ def _foresee(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> I
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as guards:
         scratch = Path(folder).resolve()
         uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch)
-        _, damaged = _roll_back(scratch, hot_journals(plan, scratch), None)
-        found = survey(plan, scratch, guards, limits, unread=[*uncopied, *damaged], live=live)
+        _, damaged = _roll_back(scratch, list_hot_journals(plan, scratch), None)
+        found = inspect_databases(plan, scratch, guards, limits, unread=[*uncopied, *damaged], live=live)
     # The copies may always be written to, and lie on another disk.
     found.problems = [problem for problem in found.problems if problem.criterion != "space"]
-    found.problems += [*room(plan, live, live), *_unwritable(live, hot)]
+    found.problems += [*check_disk_space(plan, live, live), *_unwritable(live, hot)]
     return found
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema import Key, Table
 
 
-def unsettled(
+def find_conflicts_by_trial_copy(
     into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource], limits: Limits | None = None
 ) -> list[Problem]:
     """Copy all parties' rows into a private scratch table, as the run will, and list who could not.
@@ -85,7 +85,7 @@ def _settling_problem(into: Table, key_source: KeySource, error: ProblemError) -
 _MOST_SHOWN = 3  # keys of one collision
 
 
-def collisions(
+def find_key_conflicts(
     into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource], limits: Limits | None = None
 ) -> list[Problem]:
     """List the keys of one target table that more than one row would claim.
@@ -106,7 +106,11 @@ def collisions(
     found = _compared(into, keys, key_sources, limits, rowids=rowids) if keys or rowids else []
     if _needs_trial(into, key_sources, only):
         named = {problem.subject for problem in found}
-        found += [problem for problem in unsettled(into, mappings, key_sources, limits) if problem.subject not in named]
+        found += [
+            problem
+            for problem in find_conflicts_by_trial_copy(into, mappings, key_sources, limits)
+            if problem.subject not in named
+        ]
     return found
 
 

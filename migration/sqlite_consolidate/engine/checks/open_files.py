@@ -24,7 +24,7 @@ DATABASE_OPEN = "database-open"
 
 
 @dataclass(frozen=True)
-class InUse:
+class OpenDatabases:
     """What stands in the way of a migration, and what a reader should know.
 
     Attributes:
@@ -34,10 +34,10 @@ class InUse:
 
     problems: tuple[Problem, ...] = ()
     findings: tuple[Finding, ...] = ()
-    unseen: int = 0
-    users: Mapping[str, str] = field(default_factory=dict)
+    unexamined: int = 0
+    processes: Mapping[str, str] = field(default_factory=dict)
 
-    def named_once(self, problems: Sequence[Problem]) -> list[Problem]:
+    def merge_problems(self, problems: Sequence[Problem]) -> list[Problem]:
         """Return all problems, at most one for each database in use.
 
         A database that could not be read because it is locked is open as well: the problem that names the lock also
@@ -54,17 +54,17 @@ class InUse:
         ]
         return [*map(self._with_users, problems), *others]
 
-    def findings_beside(self, problems: Sequence[Problem]) -> list[Finding]:
+    def other_findings(self, problems: Sequence[Problem]) -> list[Finding]:
         """Return the findings; a problem that names the processes of a database needs no finding of the same."""
         locked = {problem.subject for problem in problems if sqlite_errors.tells_of_use(problem)}
         return [item for item in self.findings if item.id != DATABASE_OPEN or item.subject not in locked]
 
     def _with_users(self, problem: Problem) -> Problem:
-        users = self.users.get(problem.subject) if sqlite_errors.tells_of_use(problem) else None
+        users = self.processes.get(problem.subject) if sqlite_errors.tells_of_use(problem) else None
         return replace(problem, what=f"{problem.what} It is open in {users}.") if users else problem
 
 
-def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
+def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatabases:
     """Name the processes that have a database open, and the places where other machines could.
 
     A migration needs the processes stopped; a rehearsal, which works on copies, notes them.
@@ -73,7 +73,7 @@ def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
     databases = _databases(plan, live)
     others = holders(list(databases))
     users = {
-        file: processes([holder for holder in others.found if holder.file == path])
+        file: format_processes([holder for holder in others.found if holder.file == path])
         for path, file in databases.items()
         if any(holder.file == path for holder in others.found)
     }
@@ -84,24 +84,24 @@ def in_use(plan: Plan, live: Path, *, rehearsal: bool) -> InUse:
         else:
             problems.append(sqlite_errors.in_use(file, f"is open, in use by {who}.", criterion="no-other-process"))
     if others.unseen:
-        findings.append(unexamined(others.unseen))
-    return InUse(tuple(problems), tuple(findings), others.unseen, users)
+        findings.append(unexamined_finding(others.unseen))
+    return OpenDatabases(tuple(problems), tuple(findings), others.unseen, users)
 
 
-def locked(file: str, path: Path) -> Problem:
+def locked_problem(file: str, path: Path) -> Problem:
     """Return the problem that a database is locked; it names the processes that have it open, where they are known."""
     problem = sqlite_errors.in_use(file)
     others = holders([path]).found
-    return replace(problem, what=f"{problem.what} It is open in {processes(others)}.") if others else problem
+    return replace(problem, what=f"{problem.what} It is open in {format_processes(others)}.") if others else problem
 
 
-def processes(users: Sequence[Holder]) -> str:
+def format_processes(users: Sequence[Holder]) -> str:
     """Name processes by id and command: ``process 7 (python serve.py)``, ``processes 7 (...) and 8 (...)``."""
     names = [f"{user.pid} ({user.command})" for user in users]
     return f"{'process' if len(names) == 1 else 'processes'} {' and '.join(names)}"
 
 
-def unexamined(processes: int) -> Finding:
+def unexamined_finding(processes: int) -> Finding:
     """State how many processes could not be examined, because they are those of other users."""
     limit = f"{counted(processes, 'process', 'processes')} of other users could not be examined"
     text = f"{limit}: make sure that none of them uses a database of the workspace."

@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.conversions import value_problems
-from sqlite_consolidate.engine.checks.disk_space import room
-from sqlite_consolidate.engine.checks.key_conflicts import collisions
+from sqlite_consolidate.engine.checks.conversions import find_value_changes
+from sqlite_consolidate.engine.checks.disk_space import check_disk_space
+from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
 from sqlite_consolidate.engine.content.inspection import InspectedDatabase, inspect_database, read_problem
 from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
 from sqlite_consolidate.engine.merge.source_ddl import planned_statements
@@ -46,7 +46,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-def left_behind(source: Source, tables: Mapping[str, int]) -> tuple[list[Problem], list[Finding]]:
+def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[list[Problem], list[Finding]]:
     """Return the tables with rows that the plan forgets, and a finding for each that it leaves with a reason.
 
     Args:
@@ -71,11 +71,11 @@ def left_behind(source: Source, tables: Mapping[str, int]) -> tuple[list[Problem
     return problems, findings
 
 
-Mapped = tuple["Source", int, Table]
+MappedTable = tuple["Source", int, Table]
 """A source, the position of one of its table maps, and the table that this one names."""
 
 
-def survey(
+def inspect_databases(
     plan: Plan,
     root: Path,
     guards: ExitStack,
@@ -111,14 +111,14 @@ def survey(
         _gather(plan, root, found, guards, limits)
         for mapping in found.mappings:
             limits.deadline.at(f"the trial of {mapping.subject}")
-            found.problems += value_problems(mapping, _read_from(root, found, mapping), limits)
+            found.problems += find_value_changes(mapping, _read_from(root, found, mapping), limits)
         _look_for_collisions(plan, root, found, limits)
     for source in plan.sources:
         if source.name in found.sources:
-            problems, findings = left_behind(source, found.sources[source.name].rows)
+            problems, findings = find_unmapped_tables(source, found.sources[source.name].rows)
             found.problems += problems
             found.findings += findings
-    found.problems += room(plan, root, live or root)
+    found.problems += check_disk_space(plan, root, live or root)
     return found
 
 
@@ -171,9 +171,9 @@ def _read(found: InspectedDatabases, facts: InspectedDatabase | FileProblem) -> 
     return facts
 
 
-def _mapped_tables(plan: Plan, found: InspectedDatabases) -> list[Mapped]:
+def _mapped_tables(plan: Plan, found: InspectedDatabases) -> list[MappedTable]:
     """Return the tables that the plan's table maps name, and add a problem for each missing one."""
-    tables: list[Mapped] = []
+    tables: list[MappedTable] = []
     for source in plan.in_order:
         if source.name not in found.sources:
             continue
@@ -186,7 +186,7 @@ def _mapped_tables(plan: Plan, found: InspectedDatabases) -> list[Mapped]:
     return tables
 
 
-def _count_rows(found: InspectedDatabases, tables: list[Mapped]) -> None:
+def _count_rows(found: InspectedDatabases, tables: list[MappedTable]) -> None:
     """Compare the numbers of rows that the plan states with those of the sources."""
     for source, at, table in tables:
         table_map = source.tables[at]
@@ -198,11 +198,11 @@ def _count_rows(found: InspectedDatabases, tables: list[Mapped]) -> None:
             found.problems.append(Problem("other-count", subject, what, todo, criterion="rows-as-stated"))
 
 
-def _foretell(plan: Plan, found: InspectedDatabases, tables: list[Mapped], limits: Limits) -> None:
+def _foretell(plan: Plan, found: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
     """Fill in the future schema, and the moves into it."""
     awaited = [table.into for source in plan.sources if source.file in found.unread for table in source.tables]
     builder = TargetSchemaBuilder(plan, found.target.schema if found.target else None, limits, awaited)
-    foretold: list[Mapped] = []
+    foretold: list[MappedTable] = []
     for source, at, table in tables:
         table_map, schema = source.tables[at], found.sources[source.name].schema
         try:
@@ -230,7 +230,7 @@ def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
     return table_map.model_copy(update={"create": required}) if required and not table_map.create else table_map
 
 
-def _match_tables(found: InspectedDatabases, tables: list[Mapped]) -> None:
+def _match_tables(found: InspectedDatabases, tables: list[MappedTable]) -> None:
     for source, at, table in tables:
         table_map = source.tables[at]
         into = found.target_schema.schema.table(table_map.into)
@@ -293,7 +293,7 @@ def _look_for_collisions(plan: Plan, root: Path, found: InspectedDatabases, limi
             standing = mapping_of_target_rows(plan.target, before, into, rowids=mappings[0].rowid_counts)
             key_sources.insert(0, KeySource(standing, root / plan.target, is_target=True))
         try:
-            found.problems += collisions(into, mappings, key_sources, limits)
+            found.problems += find_key_conflicts(into, mappings, key_sources, limits)
         except sqlite3.Error as error:
             subject = ", ".join(mapping.subject for mapping in mappings)
             found.problems.append(read_problem(subject, error))

@@ -6,7 +6,7 @@ import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.disk_space import needs
+from sqlite_consolidate.engine.checks.disk_space import disk_space_needed
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
 from sqlite_consolidate.text import counted, printable
@@ -80,7 +80,7 @@ def no_other_process(run: RunResults) -> list[Observation]:
 def space(run: RunResults) -> list[Observation]:
     """Observe that backups, dumps and growth fit on the disk, and that every folder can be written."""
     free = shutil.disk_usage(run.root).free
-    observed = f"{needs(run.plan, run.live)}; {free / 1e6:.1f} MB are free"
+    observed = f"{disk_space_needed(run.plan, run.live)}; {free / 1e6:.1f} MB are free"
     return _problems(run, "space") or [
         _passed(run.plan.backups, observed),
         _passed("folders of backups and databases", "each can be written"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from sqlite_consolidate.engine.checks.compare import Compared
+    from sqlite_consolidate.engine.checks.compare import TargetComparison
     from sqlite_consolidate.engine.run.results import RunResults
     from sqlite_consolidate.engine.run.run_log import RunLog
     from sqlite_consolidate.observation import Observation
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         say: Callable[[str], None]
 
         @property
-        def compared(self) -> Compared:
+        def compared(self) -> TargetComparison:
             """The target as it is now, and what it was to be."""
 
 
@@ -81,7 +81,7 @@ def neighbours_unchanged(run: Compares) -> list[Observation]:
     seen = compare.neighbours(run.compared)
     run.log.note(
         *(
-            compare.neighbour_changed(run.compared, neighbour)
+            compare.changed_neighbour_finding(run.compared, neighbour)
             for neighbour in seen
             if neighbour.holds and neighbour.changed_since
         )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlite_consolidate.engine.apps.runner import observe
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.checks.compare import Compared
-from sqlite_consolidate.engine.checks.explain import RowsBefore
+from sqlite_consolidate.engine.checks.compare import TargetComparison
+from sqlite_consolidate.engine.checks.explain import OriginalRows
 from sqlite_consolidate.engine.code.scanned_files import Scope, scope_of
 from sqlite_consolidate.engine.content.contents import Contents, ContentsCache
 from sqlite_consolidate.engine.run import stages
@@ -217,9 +217,9 @@ class RunResults(Pipeline):
         return _performed(self._sealed, stages.BACKUP)
 
     @property
-    def rows_before(self) -> RowsBefore:
+    def rows_before(self) -> OriginalRows:
         """The rows that the run began with, to explain a comparison that failed."""
-        return RowsBefore(self.plan, self.sealed, self.folder, self.root, self.limits)
+        return OriginalRows(self.plan, self.sealed, self.folder, self.root, self.limits)
 
     @property
     def target(self) -> TargetTransaction:
@@ -227,17 +227,17 @@ class RunResults(Pipeline):
         return _performed(self._target, stages.SCHEMA)
 
     @property
-    def compared(self) -> Compared:
+    def compared(self) -> TargetComparison:
         """The target as it is now inside its transaction, and what it was to be."""
         target = self.target
-        return Compared(
+        return TargetComparison(
             schema=read(target.connection),
             survey=self.found,
             con=target.connection,
-            own=target.digests_before,
-            done=target.copied_tables,
+            digests_before=target.digests_before,
+            copied=target.copied_tables,
             digest=target.digests,
-            explain=partial(self.rows_before.table_in, target.connection),
+            explain=partial(self.rows_before.differences_in_table, target.connection),
         )
 
     @property

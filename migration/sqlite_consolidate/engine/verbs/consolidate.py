@@ -20,9 +20,9 @@ from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.backup.rollback_steps import PutBack
 from sqlite_consolidate.engine.backup.target_objects import objects_of
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
-from sqlite_consolidate.engine.checks.hot_journal import settle
-from sqlite_consolidate.engine.checks.open_files import in_use
-from sqlite_consolidate.engine.checks.preflight import survey
+from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
+from sqlite_consolidate.engine.checks.open_files import find_open_databases
+from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.code.git import noted, unified
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites, write_rewrites
 from sqlite_consolidate.engine.content.contents import read_contents
@@ -63,21 +63,21 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     if run.is_rehearsal:
         run.say("copying what the plan names")
         unread += copy_workspace(plan, run.live, run.root, also=(run.plan_file,))
-    others = in_use(plan, run.live, rehearsal=run.is_rehearsal)
+    others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
     marks = logs.mark(run.root, plan.logs.files, never_open=run.databases())
     known = {problem.file for problem in unread}
     rewrites, unfit = plan_rewrites(run.root, plan.references, plan.inserts, skip=known)
     keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
     is_fine = not (others.problems or marks.problems or unfit)
-    journals = settle(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
+    journals = roll_back_hot_journals(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
     run.say("reading everything")
     unread += journals.unread
-    found = journals.found or survey(plan, run.root, guards, run.limits, unread=unread, live=run.live)
-    found.problems = [*others.named_once([*found.problems, *journals.problems]), *marks.problems, *unfit]
+    found = journals.survey or inspect_databases(plan, run.root, guards, run.limits, unread=unread, live=run.live)
+    found.problems = [*others.merge_problems([*found.problems, *journals.problems]), *marks.problems, *unfit]
     found.findings[:0] = journals.findings
-    found.findings += others.findings_beside(found.problems)
+    found.findings += others.other_findings(found.problems)
     found.findings += noted(run.live, [rewrite.file for rewrite in rewrites])
-    return Preflight(found, rewrites, marks, others.unseen)
+    return Preflight(found, rewrites, marks, others.unexamined)
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:

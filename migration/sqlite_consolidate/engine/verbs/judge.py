@@ -19,8 +19,8 @@ from sqlite_consolidate.engine.backup.target_objects import committed_objects
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.checks import by_originals as originals
-from sqlite_consolidate.engine.checks.compare_structure import added_since
-from sqlite_consolidate.engine.checks.explain import RowsBefore
+from sqlite_consolidate.engine.checks.compare_structure import added_object_findings
+from sqlite_consolidate.engine.checks.explain import OriginalRows
 from sqlite_consolidate.engine.code.rewrite import updated_observations
 from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
 from sqlite_consolidate.engine.code.scanned_files import scope_of
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
     from sqlite_consolidate.engine.backup.manifest import Manifest
-    from sqlite_consolidate.engine.checks.aftercare import TargetNow
-    from sqlite_consolidate.engine.checks.compare import Compared
+    from sqlite_consolidate.engine.checks.aftercare import ConsolidatedTarget
+    from sqlite_consolidate.engine.checks.compare import TargetComparison
     from sqlite_consolidate.engine.run.criteria import Criterion
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
@@ -156,15 +156,15 @@ class CheckRun(ReadOnlyRun):
                 self.root, self.sealed, self.limits, folder=self.backup_set.folder
             ),
             "target-right": self._target_right,
-            "no-old-database": lambda: check.no_old_database(self.root, self.sealed),
+            "no-old-database": lambda: check.no_new_source_files(self.root, self.sealed),
             "still-no-stale-references": self._no_stale_references,
         }
 
     @cached_property
-    def target_now(self) -> TargetNow:
+    def target_now(self) -> ConsolidatedTarget:
         """The target as it is now."""
         committed = committed_objects(Ledger(self.backup_set.folder))
-        return check.target_now(self.root, self.sealed, self.limits, committed=committed)
+        return check.read_consolidated_target(self.root, self.sealed, self.limits, committed=committed)
 
     def _read_target(self) -> None:
         """Read the target first: one that another process has locked is named once, and nothing is judged by it."""
@@ -179,7 +179,9 @@ class CheckRun(ReadOnlyRun):
 
     def _target_right(self) -> list[Observation]:
         """Observe that the target is intact and has each table; rows changed since are a finding."""
-        self.log.note(*self.target_now.changed(self.sealed.target, self.changed_since, self.log.disclosure))
+        self.log.note(
+            *self.target_now.changes_since_commit(self.sealed.target, self.changed_since, self.log.disclosure)
+        )
         added = [_not_moved(subject, self.sealed.run) for subject in tables_not_moved(self.plan, self.backup_set)]
         return check.target_right(self.target_now, self.sealed, self.changed_since) + added
 
@@ -194,8 +196,8 @@ class CheckRun(ReadOnlyRun):
     def _changed_since(self, name: str) -> RowDifferences:
         """Compare by the plan that was carried out: that of the workspace may be another one by now."""
         folder = self.backup_set.folder
-        before = RowsBefore(load(folder / manifest.PLAN), self.sealed, folder, self.root, self.limits)
-        return before.table_of(self.root / self.sealed.target, name)
+        before = OriginalRows(load(folder / manifest.PLAN), self.sealed, folder, self.root, self.limits)
+        return before.differences_in_file(self.root / self.sealed.target, name)
 
 
 class OriginalsRun(ReadOnlyRun):
@@ -206,7 +208,7 @@ class OriginalsRun(ReadOnlyRun):
     """
 
     problems: tuple[Problem, ...] = ()
-    _compared: Compared | None = None
+    _compared: TargetComparison | None = None
 
     def __init__(
         self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
@@ -234,13 +236,13 @@ class OriginalsRun(ReadOnlyRun):
         except sqlite3.DatabaseError as error:
             if not is_damaged(error):
                 raise
-            problem = originals.damage_of(self.plan.target, error)
+            problem = originals.damaged_target_problem(self.plan.target, error)
             if criterion.id != "integrity":
                 raise ProblemError(problem) from error
             return [as_observation(problem)]
 
     @property
-    def compared(self) -> Compared:
+    def compared(self) -> TargetComparison:
         """The target as it is today, and what it was to be by its originals.
 
         Raises:
@@ -284,12 +286,12 @@ class OriginalsRun(ReadOnlyRun):
         folder = self._resources.enter_context(TemporaryDirectory(prefix="consolidate-originals-"))
         scratch = Path(folder).resolve()
         where = self.request.settings.originals or scratch
-        target = originals.lay_out(self.plan, where, self.root, scratch)
-        self._compared = originals.judge(self.plan, scratch, target, self._resources, self.limits)
+        target = originals.copy_originals(self.plan, where, self.root, scratch)
+        self._compared = originals.compare_with_originals(self.plan, scratch, target, self._resources, self.limits)
         self.problems = tuple(self._compared.survey.problems)
-        self.log.note(*originals.changed_since(self._compared.arrivals, self.log.disclosure))
-        self.log.note(*originals.added_since(self._compared.arrivals, self.log.disclosure))
-        self.log.note(*added_since(self._compared))
+        self.log.note(*originals.changed_row_findings(self._compared.row_matches, self.log.disclosure))
+        self.log.note(*originals.added_row_findings(self._compared.row_matches, self.log.disclosure))
+        self.log.note(*added_object_findings(self._compared))
         if not self._compared.knows_neighbours:
             is_damaged = self.plan.target in self._compared.survey.unread
             why = (

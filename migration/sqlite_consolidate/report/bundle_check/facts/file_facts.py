@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.compare_structure import shape
+from sqlite_consolidate.engine.checks.compare_structure import describe_columns
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.run.modes import Mode
@@ -165,7 +165,7 @@ def _of_schema(plan: Plan, record: Record, statements: Statements) -> Iterator[F
         yield Fact("names-free", plan.name, NOTHING_WRONG, tried)
     for name in dict.fromkeys(name for name, _ in _texts(plan, record)):
         if table := statements.schema.table(name):
-            yield Fact("tables-created", name, printable(shape(table)))
+            yield Fact("tables-created", name, printable(describe_columns(table)))
 
 
 def _of_code(plan: Plan, record: Record, told: BundleContents) -> Iterator[Fact]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.checks.preflight import left_behind
+from sqlite_consolidate.engine.checks.preflight import find_unmapped_tables
 from sqlite_consolidate.engine.merge.table_mapping import DeclarationDifference, findings_of_declaration_differences
 from sqlite_consolidate.findings import LEVELS, Finding, merge_findings
 
@@ -49,7 +49,7 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
 def _left(plan: Plan, record: Record) -> tuple[list[str], list[Finding]]:
     """Return the tables that the plan forgets, and a finding for each that it leaves."""
     rows = {source.name: source.rows for source in record.sources}
-    looked = [left_behind(source, rows[source.name]) for source in plan.sources if source.name in rows]
+    looked = [find_unmapped_tables(source, rows[source.name]) for source in plan.sources if source.name in rows]
     forgotten = [problem.subject for problems, _ in looked for problem in problems]
     return forgotten, [finding for _, findings in looked for finding in findings]
 

@@ -36,7 +36,7 @@ _LOOKED_AT = 5_000  # changed rows that are compared column by column
 
 
 @dataclass(frozen=True)
-class Arrival:
+class RowMatch:
     """What became of the rows of one table.
 
     Attributes:
@@ -75,9 +75,9 @@ class Arrival:
         return bool(self.swapped or self.retyped) or (self.changed == self.rows - self.missing > 1)
 
 
-def arrivals_in(
+def match_rows(
     table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, TableMapping]]
-) -> list[Arrival]:
+) -> list[RowMatch]:
     """Compare the rows of all originals of one table with the table as it is.
 
     Args:
@@ -124,7 +124,7 @@ def _columns(mapping: TableMapping, table: Table) -> tuple[ProjectedColumn, ...]
     return mapping.projection().within(table).columns
 
 
-def _arrival(found: Comparison, whole: Comparison, mapping: TableMapping, table: Table) -> Arrival:
+def _arrival(found: Comparison, whole: Comparison, mapping: TableMapping, table: Table) -> RowMatch:
     """Return what became of the rows of one original; the extra ones are those that no original has."""
     # Where no key tells rows apart, a row that was changed is one that is lacking and one in addition.
     is_even = whole.keyless_missing == whole.keyless_extra
@@ -136,7 +136,7 @@ def _arrival(found: Comparison, whole: Comparison, mapping: TableMapping, table:
     if unsure:
         differences = replace(differences, note=_UNSURE)
     doubled = min(found.doubled, extra)
-    return Arrival(
+    return RowMatch(
         found.rows,
         found.exact,
         found.changed + unsure,
@@ -152,7 +152,7 @@ def _arrival(found: Comparison, whole: Comparison, mapping: TableMapping, table:
 
 def _by_rowid(
     original: sqlite3.Connection, mapping: TableMapping, target: sqlite3.Connection, table: Table, found: Comparison
-) -> Arrival:
+) -> RowMatch:
     """Return what became of rows that have kept their rowid, which is all that tells them apart."""
     columns = _columns(mapping, table)
     rows = mapping.projection().within(table)
@@ -161,7 +161,7 @@ def _by_rowid(
     observed = Rows(target, rows.select_target([*_rowid(table, "t"), *(column.target for column in columns)]))
     told = compare_rows(shape, [expected], observed, pairs=_LOOKED_AT)
     doubled = min(found.doubled, told.extra)
-    return Arrival(
+    return RowMatch(
         told.rows,
         told.exact,
         told.changed,
