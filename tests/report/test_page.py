@@ -133,6 +133,18 @@ def test_the_verdict_is_the_first_heading_and_has_a_word_and_a_colour(
     assert record.headline in html
 
 
+@pytest.mark.parametrize(("number", "noun"), [(1, "criterion"), (2, "criteria")])
+def test_numbers_of_criteria_have_their_noun(accepted: Record, number: int, noun: str) -> None:
+    """The page begins and ends with them."""
+    entries = [entry for entry in accepted.criteria if entry.outcome is Outcome.PASSED]
+    chosen = list(dict.fromkeys(entry.criterion for entry in entries))[:number]
+    record = replace(accepted, criteria=tuple(entry for entry in entries if entry.criterion in chosen))
+
+    text = _Parsed(page(record)).text
+
+    assert text.count(f"{number} {noun} passed") == 2
+
+
 def test_an_interrupted_run_says_so(unfinished: Record) -> None:
     """A run that ended by a signal is neither accepted nor refused."""
     interrupted = replace(unfinished, finished="2026-11-22T12:07:00+00:00", exit_code=143, headline="Interrupted.")
@@ -193,7 +205,7 @@ def test_page_one_lists_what_was_not_examined_and_why(refused: Record) -> None:
     text = first_page.text
     assert "Not examined, and why not examined not run: 50-verify failed: no-duplicates , foreign-keys ," in text
     assert "Not required, and why not required the plan demands no rehearsal: rehearsed" in text
-    assert "1 criteria not required" in text
+    assert "1 criterion not required" in text
     missing = set(refused.not_shown) | {records.NOT_REQUIRED}
     places = {line.criterion: f"#{line.anchor}" for line in lines(refused) if line.anchor and line.criterion in missing}
     assert places.keys() == missing

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.questions import outcomes
-from sqlite_consolidate.text import one_line
+from sqlite_consolidate.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def proven(record: Record) -> tuple[int, int]:
 def sentence(record: Record) -> str:
     """Return both numbers in words."""
     some, all_ = proven(record)
-    return f"{all_} criteria, {some} proven able to fail here"
+    return f"{counted(all_, 'criterion', 'criteria')}, {some} proven able to fail here"
 
 
 def rows(record: Record) -> Iterator[tuple[str, str, str]]:

@@ -185,11 +185,11 @@ def _page_one(told: BundleContents, record: Record, text: str, reader: PageReade
     number: dict[str, int] = {str(outcome): count for outcome, count in counts(record).items()}
     if told.schema != SCHEMA:
         number = {word: number[outcome] for word, outcome in UNTIL_SCHEMA_2.items()}
-    expected = ", ".join(f"{count} criteria {word}" for word, count in number.items())
+    expected = ", ".join(f"{count} {word}" for word, count in number.items())
     observed = [
-        f"{count} criteria {word}"
+        f"{count} {word}"
         for count, noun, word in zip(texts, texts[1:], texts[2:], strict=False)
-        if noun == "criteria"
+        if noun in ("criterion", "criteria")
     ]
     yield agreement(f"{PAGE}: counts", expected, ", ".join(observed) or "none")
 
