@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup import rollback
+from sqlite_consolidate.engine.backup.rollback import rollback
 from tests.support.thorough import thorough
 from tests.support.whole_run import REPOSITORY, Before, Workspace
 

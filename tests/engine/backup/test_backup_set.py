@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup import rollback
 from sqlite_consolidate.engine.backup.backup_set import (
     already_consolidated,
     backup_sets,
@@ -16,6 +15,7 @@ from sqlite_consolidate.engine.backup.backup_set import (
     last_finished,
     recover,
 )
+from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.problem import ProblemError
 from tests.support.killed_runs import run_until_death
 from tests.support.processes import dies_at_change

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup import rollback
 from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished, recover
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from tests.support.killed_runs import die_after, run_until_death

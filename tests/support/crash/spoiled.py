@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files as durable
-from sqlite_consolidate.engine.backup import archive, manifest, rollback
+from sqlite_consolidate.engine.backup import archive, manifest
 from sqlite_consolidate.engine.backup import copies as backup
-from sqlite_consolidate.engine.backup import rollback_steps as steps
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.rollback import rollback, steps
 from sqlite_consolidate.engine.code import rewrite as rewriting
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.verbs import consolidate as run
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from sqlite_consolidate.engine.backup.manifest import CodeCopy, Manifest
-    from sqlite_consolidate.engine.backup.rollback_steps import Step
+    from sqlite_consolidate.engine.backup.rollback.steps import Step
     from sqlite_consolidate.engine.sqlite.write_lock import Guard
     from sqlite_consolidate.problem import Problem
 

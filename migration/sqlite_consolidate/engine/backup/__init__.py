@@ -1,1 +1,1 @@
-"""The backup set: copies, manifest, ledger, archives, and the way back."""
+"""The backup set: copies, manifest, ledger, archives, and below it the way back."""

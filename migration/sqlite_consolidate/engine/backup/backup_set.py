@@ -7,9 +7,10 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup import history, manifest, rollback
+from sqlite_consolidate.engine.backup import history, manifest
 from sqlite_consolidate.engine.backup.ledger import NAME as LEDGER
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.apps.smoke_tests import Applications
     from sqlite_consolidate.engine.backup.manifest import Manifest
-    from sqlite_consolidate.engine.backup.rollback_steps import PutBack
+    from sqlite_consolidate.engine.backup.rollback.steps import PutBack
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases

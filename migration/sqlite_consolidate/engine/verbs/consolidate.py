@@ -13,12 +13,13 @@ from sqlite_consolidate.engine.apps import log_watch as logs
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import archive as archives
 from sqlite_consolidate.engine.backup import backup_set as sets
-from sqlite_consolidate.engine.backup import history, manifest, rollback
+from sqlite_consolidate.engine.backup import history, manifest
 from sqlite_consolidate.engine.backup.archive import archived_name
 from sqlite_consolidate.engine.backup.copies import copy_code, copy_database, dump_database, open_set
 from sqlite_consolidate.engine.backup.ledger import RECORDED
-from sqlite_consolidate.engine.backup.rollback_steps import PutBack
-from sqlite_consolidate.engine.backup.target_objects import objects_of
+from sqlite_consolidate.engine.backup.rollback import rollback
+from sqlite_consolidate.engine.backup.rollback.steps import PutBack
+from sqlite_consolidate.engine.backup.rollback.target_objects import objects_of
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases

@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.backup.target_objects import committed_objects
+from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
 from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.checks import by_originals as originals

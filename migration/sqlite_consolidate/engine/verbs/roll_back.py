@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup import rollback
 from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished
 from sqlite_consolidate.engine.backup.ledger import Ledger
+from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.run_log import UndoResult
 from sqlite_consolidate.engine.run.stages import ROLLBACK
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
-    from sqlite_consolidate.engine.backup.rollback_steps import PutBack
+    from sqlite_consolidate.engine.backup.rollback.steps import PutBack
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage

@@ -11,7 +11,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.backup.rollback import changed_since, put_back
+from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, put_back
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.stages import BACKUP, VERIFY
 from sqlite_consolidate.problem import ProblemError

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.atomic_files import move
-from sqlite_consolidate.engine.backup import restore
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.backup.rollback import changed_since, put_back
+from sqlite_consolidate.engine.backup.rollback import restore
+from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, put_back
 from tests.support.small_workspace import ARCHIVED, SET, SET_NAME, build, consolidated, database, execute, state
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
 ) -> None:
     """What it had is proved before anybody finds it under its name."""
     monkeypatch.setattr(
-        "sqlite_consolidate.engine.backup.rollback.clear_scratch",
+        "sqlite_consolidate.engine.backup.rollback.rollback.clear_scratch",
         lambda _: execute(root / file, "CREATE TABLE late(x)"),
     )
 
@@ -141,7 +141,9 @@ def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
 def test_rows_written_after_a_rollback_that_broke_off_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The target was back already: the next attempt does not put the backup over it once more."""
     with monkeypatch.context() as broken:
-        broken.setattr("sqlite_consolidate.engine.backup.rollback.clear_scratch", Path.rmdir)  # refused by the system
+        broken.setattr(
+            "sqlite_consolidate.engine.backup.rollback.rollback.clear_scratch", Path.rmdir
+        )  # refused by the system
         with pytest.raises(OSError, match="not empty"):
             put_back(root, root / SET)
     execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
@@ -163,7 +165,7 @@ def test_a_name_that_somebody_opens_all_the_time_is_tried_a_hundred_times(
             old.touch()
         move(archive, old)
 
-    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.move", opened_just_before)
+    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.rollback.move", opened_just_before)
 
     with contextlib.nullcontext() if comes_back else pytest.raises(FileExistsError):
         put_back(root, root / SET)
@@ -180,7 +182,7 @@ def test_a_file_that_somebody_makes_under_an_old_name_is_not_overwritten(
         old.write_text("somebody's")
         move(archive, old)
 
-    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.move", made_just_before)
+    monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.rollback.move", made_just_before)
 
     with pytest.raises(FileExistsError):
         put_back(root, root / SET)

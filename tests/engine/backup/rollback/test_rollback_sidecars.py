@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup.rollback import changed_since, put_back
+from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, put_back
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from tests.support.processes import die, in_a_child
 from tests.support.small_workspace import (

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup import manifest, rollback
+from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.backup.target_objects import committed_objects, object_changes, objects_of
+from sqlite_consolidate.engine.backup.rollback import rollback
+from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects, object_changes, objects_of
 from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.sqlite.connections import exact_text, open_memory
 from tests.support.small_workspace import STAMP, execute

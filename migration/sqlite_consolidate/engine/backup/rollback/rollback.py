@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import move, replace
-from sqlite_consolidate.engine.backup import manifest, restore
+from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copies import clear_scratch
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.backup.rollback_steps import PutBack, Step, restored_observations, unless_refused
-from sqlite_consolidate.engine.backup.target_state import Standing, look_at
+from sqlite_consolidate.engine.backup.rollback import restore
+from sqlite_consolidate.engine.backup.rollback.steps import PutBack, Step, restored_observations, unless_refused
+from sqlite_consolidate.engine.backup.rollback.target_state import Standing, look_at
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.processes import holders
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.backup.target_objects import committed_objects
+from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects
 
 _ATTEMPTS = 100
 

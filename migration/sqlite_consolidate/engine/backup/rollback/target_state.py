@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.backup.restore import take_back
-from sqlite_consolidate.engine.backup.target_objects import object_changes, objects_of
+from sqlite_consolidate.engine.backup.rollback.restore import take_back
+from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes, objects_of
 from sqlite_consolidate.engine.content.contents import file_digests, read_contents
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
 from sqlite_consolidate.engine.sqlite.connections import looking

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup import target_state as standing
-from sqlite_consolidate.engine.backup.restore import Known, overwrite
-from sqlite_consolidate.engine.backup.target_state import look_at
+from sqlite_consolidate.engine.backup.rollback import target_state as standing
+from sqlite_consolidate.engine.backup.rollback.restore import Known, overwrite
+from sqlite_consolidate.engine.backup.rollback.target_state import look_at
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 
 if TYPE_CHECKING:
