@@ -13,7 +13,7 @@ import pytest
 
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.sqlite.connections import attached, open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from tests.support.benchmark.measuring import Measured, measured
 from tests.support.benchmark.results import Result
 from tests.support.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid

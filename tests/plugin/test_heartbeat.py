@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.limits import COUNTED, Progress, size_of
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.pytest_plugin.output.heartbeat import bar, progress_text, time_left
 
 if TYPE_CHECKING:

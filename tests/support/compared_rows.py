@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, compare_rows, row_shape
-from sqlite_consolidate.engine.sqlite.schema import keys_of, read
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read
 
 if TYPE_CHECKING:
     import sqlite3

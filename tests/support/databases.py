@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.plan.model import Leave, Plan, RequiredTable, Source, TableMap
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.target_schema import TargetSchema
-    from sqlite_consolidate.engine.sqlite.schema import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
     from sqlite_consolidate.observation import Observation
 else:
     from sqlite_utils.utils import sqlite3

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import attached, pragma
-from sqlite_consolidate.engine.sqlite.schema import keys_of, read
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read
 from sqlite_consolidate.engine.sqlite.sql import listed, quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, opened
 from sqlite_consolidate.faults.fault import Fault, not_planted

@@ -6,7 +6,7 @@ import contextlib
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.sql import listed, quoted
 from sqlite_consolidate.faults.fault import not_planted
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from sqlite_consolidate.engine.sqlite.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
 else:
     from sqlite_utils.utils import sqlite3
 

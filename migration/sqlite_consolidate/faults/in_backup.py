@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.faults.database_edits import a_row, drop_last_row, filled, first, opened
 from sqlite_consolidate.faults.fault import Fault, not_planted
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
-    from sqlite_consolidate.engine.sqlite.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.verbs.consolidate import Run
 
 

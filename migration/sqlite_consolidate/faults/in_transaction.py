@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_consolidate.engine.content.digest import TableDigest
-    from sqlite_consolidate.engine.sqlite.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.verbs.consolidate import Run
 
 _LARGEST = 200_000_000  # bytes that a target may grow by for the sake of a fault

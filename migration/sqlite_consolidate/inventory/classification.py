@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.content.contents import read_contents
+from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.engine.sqlite.statements import same_statement
 
 if TYPE_CHECKING:
     import sqlite3

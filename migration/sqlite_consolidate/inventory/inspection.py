@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from sqlite_consolidate.engine.content.cost import has_linear_cost
 from sqlite_consolidate.engine.content.inspection import examine_in_worker
 from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.dependencies import of_trigger
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
-from sqlite_consolidate.engine.sqlite.schema import Schema, Table, read
+from sqlite_consolidate.engine.sqlite.schema.dependencies import of_trigger
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read
 from sqlite_consolidate.engine.sqlite.sidecars import WAL, beside
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import ProblemError

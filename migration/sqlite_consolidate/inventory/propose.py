@@ -11,9 +11,9 @@ from sqlite_consolidate.engine.code.scanned_files import Scope
 from sqlite_consolidate.engine.code.suggest import Proposed
 from sqlite_consolidate.engine.code.suggest import propose as propose_references
 from sqlite_consolidate.engine.merge.table_mapping import find_movable_table
-from sqlite_consolidate.engine.sqlite.schema import Table
+from sqlite_consolidate.engine.sqlite.schema.objects import Table
+from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.engine.sqlite.statements import same_statement
 from sqlite_consolidate.inventory.proposal import LeftOut, Proposal, ProposedLeave, ProposedMap, ProposedSource
 from sqlite_consolidate.inventory.smoke_tests import propose_smoke_tests
 from sqlite_consolidate.plan.model import Source, TableMap

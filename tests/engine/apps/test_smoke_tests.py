@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.apps.log_watch import mark
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.plan.model import Logs, Plan, Smoke, Source
 

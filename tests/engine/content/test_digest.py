@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.content.digest import (
     digest_tables,
 )
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory, open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.schema import marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest, digest_tables
 from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.content.digest import digest_query, digest_table
 from sqlite_consolidate.engine.content.projection import Projection, Staging
 from sqlite_consolidate.engine.merge.table_mapping import TableMapping, mapping_of_target_rows, match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.plan.model import Source, TableMap
 
 if TYPE_CHECKING:

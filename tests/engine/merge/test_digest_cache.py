@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 
 if TYPE_CHECKING:
     import sqlite3

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.merge.table_mapping import (
     match_columns,
 )
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from sqlite_consolidate.engine.sqlite.schema import Table
+from sqlite_consolidate.engine.sqlite.schema.objects import Table
 from sqlite_consolidate.problem import Problem
 from tests.support.databases import TARGET, Bench, source, table
 

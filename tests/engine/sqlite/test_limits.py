@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.limits import COUNTED, Limits
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from tests.support.small_workspace import a_run, build, consolidate, plan_of
 
 if TYPE_CHECKING:

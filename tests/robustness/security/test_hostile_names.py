@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from tests.support.security.hostile import CANARY, hostile_workspace, names, values
 from tests.support.security.table import Looked

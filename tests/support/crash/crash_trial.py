@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.backup.rollback.restore import write_version
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
-from sqlite_consolidate.engine.sqlite.schema import marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
 from tests.support.crash.injector import Call, calls_of, strike
 from tests.support.crash.power_cut import Disk
 from tests.support.crash.sets_kept import lost

@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest, digest_databas
 from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
 from sqlite_consolidate.engine.sqlite.connections import looking, open_new
-from sqlite_consolidate.engine.sqlite.schema import marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy

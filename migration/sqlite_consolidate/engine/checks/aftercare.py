@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.content.table_differences import compare_database
 from sqlite_consolidate.engine.sqlite import integrity as sqlite_checks
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.errors import is_in_use
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, explained, not_required

@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
 from sqlite_consolidate.engine.sqlite.connections import looking, open_existing
 from sqlite_consolidate.engine.sqlite.errors import code_of
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import DifferenceKind, Disclosure, RowDifferences
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
     from sqlite_consolidate.plan.model import Plan
 else:
     from sqlite_utils.utils import sqlite3

@@ -20,7 +20,7 @@ from sqlite_consolidate.engine.checks.compare_structure import (
 )
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
 from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans
-from sqlite_consolidate.engine.sqlite.schema import keys_of, marks
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, at_least, at_most, equal, explained, not_required
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.copy_rows import CopiedTable
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema import Key
+    from sqlite_consolidate.engine.sqlite.schema.objects import Key
     from sqlite_consolidate.row_differences import RowDifferences
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.sqlite.declared import clauses_of, columns, declared, likeness, properties, words
-from sqlite_consolidate.engine.sqlite.schema import keys_of
+from sqlite_consolidate.engine.sqlite.schema.declared import clauses_of, columns, declared, likeness, properties, words
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_examined, not_required
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-    from sqlite_consolidate.engine.sqlite.schema import Index, Named, Schema, Table
-    from sqlite_consolidate.engine.sqlite.statements import Statement
+    from sqlite_consolidate.engine.sqlite.schema.objects import Index, Named, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.statements import Statement
     from sqlite_consolidate.plan.model import Plan
 
 _OF_SHAPE = ("STRICT", "WITHOUT ROWID")  # kinds of declarations that tables-created compares, and columns

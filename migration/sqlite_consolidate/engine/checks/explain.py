@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.content.table_differences import (
 )
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
 from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import RowDifferences
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.plan.model import Plan
 else:
     pass

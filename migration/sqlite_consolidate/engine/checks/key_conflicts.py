@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
-from sqlite_consolidate.engine.sqlite.schema import computed_keys, keys_of
+from sqlite_consolidate.engine.sqlite.schema.objects import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted, join_names
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.projection import Projection
     from sqlite_consolidate.engine.merge.table_mapping import KeySource, TableMapping
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema import Key, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Key, Table
 
 
 def find_conflicts_by_trial_copy(

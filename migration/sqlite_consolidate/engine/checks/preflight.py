@@ -28,7 +28,7 @@ from sqlite_consolidate.engine.merge.table_mapping import (
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
 from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
-from sqlite_consolidate.engine.sqlite.schema import Schema, Table
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError

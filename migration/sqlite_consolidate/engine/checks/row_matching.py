@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.content.row_comparison import (
     digest_values,
     row_shape,
 )
-from sqlite_consolidate.engine.sqlite.schema import Table, keys_of
+from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.row_differences import DifferenceKind, RowDifferences
 

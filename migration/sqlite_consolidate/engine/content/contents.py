@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import limits_of, looking, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.schema import Schema, marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, marks, read
 from sqlite_consolidate.engine.sqlite.sidecars import WAL, WITH_CONTENT, beside
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import BinaryIO
 
-    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 else:
     from sqlite_utils.utils import sqlite3
 

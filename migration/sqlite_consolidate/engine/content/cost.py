@@ -13,18 +13,18 @@ import time
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_existing, open_memory
-from sqlite_consolidate.engine.sqlite.dependencies import of_trigger
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.dependencies import of_trigger
+from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.statements import own_statements
 from sqlite_consolidate.engine.sqlite.sql import keywords, quoted
-from sqlite_consolidate.engine.sqlite.statements import own_statements
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.sqlite.schema import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 else:
     from sqlite_utils.utils import sqlite3
 

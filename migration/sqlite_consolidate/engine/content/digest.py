@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -115,7 +115,7 @@ def digest_table(
 
     Args:
         con: Open connection; only read from.
-        table: The table, as :func:`sqlite_consolidate.engine.sqlite.schema.read` found it.
+        table: The table, as :func:`sqlite_consolidate.engine.sqlite.schema.objects.read` found it.
         database: ``main``, or the name it is attached under.
         with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
         where: SQL condition of the rows that count; empty: all do.

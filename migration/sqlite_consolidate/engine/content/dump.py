@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlite_consolidate.engine.content.literals import literal, text_literal
 from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
-from sqlite_consolidate.engine.sqlite.schema import marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
 from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_kind
 from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars
 from sqlite_consolidate.engine.sqlite.integrity import damage, orphans
 from sqlite_consolidate.engine.sqlite.limits import Limits, out_of_proportion, seconds_for
-from sqlite_consolidate.engine.sqlite.schema import Schema, marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, marks, read
 from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import Problem, ProblemError
 

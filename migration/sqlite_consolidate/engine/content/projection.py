@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.sqlite.schema import keys_of
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlite_consolidate.engine.sqlite.schema import Key, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Key, Table
 
 
 class ProjectedColumn(NamedTuple):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
-    from sqlite_consolidate.engine.sqlite.schema import Key
+    from sqlite_consolidate.engine.sqlite.schema.objects import Key
 
 Row = tuple[Any, ...]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.projection import Projection
 from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
 from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.schema import Table, keys_of, read
+from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of, read
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import RowDifferences

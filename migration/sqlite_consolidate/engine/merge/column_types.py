@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.sqlite.sql import keywords
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.sqlite.schema import Column
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column
 else:
     from sqlite_utils.utils import sqlite3
 

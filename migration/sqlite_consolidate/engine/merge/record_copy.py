@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.content.digest import digest_query
+from sqlite_consolidate.engine.sqlite.schema.statements import same_but_defaults
 from sqlite_consolidate.engine.sqlite.sql import quoted
-from sqlite_consolidate.engine.sqlite.statements import same_but_defaults
 
 if TYPE_CHECKING:
     import sqlite3

@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
+from sqlite_consolidate.engine.sqlite.schema.statements import Statement
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.engine.sqlite.statements import Statement
 from sqlite_consolidate.plan.ddl import statements
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema import Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
     from sqlite_consolidate.plan.model import TableMap
 else:
     from sqlite_utils.utils import sqlite3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema import Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 MAX_DIRECT_SOURCES = 8
 """Sources that are attached as they are, if they can be: ten less the scratch database and one to spare."""

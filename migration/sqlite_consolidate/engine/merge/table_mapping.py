@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from sqlite_consolidate.engine.sqlite.schema import Column, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
     from sqlite_consolidate.plan.model import ConflictPolicy, Source, TableMap
 
 MAX_COLUMNS = 2000  # of a SELECT; a table of so many has no room in it for the rowid

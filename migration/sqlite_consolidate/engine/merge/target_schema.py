@@ -15,12 +15,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
-from sqlite_consolidate.engine.sqlite import dependencies
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.errors import missing_kind
-from sqlite_consolidate.engine.sqlite.schema import Schema, read
+from sqlite_consolidate.engine.sqlite.schema import dependencies
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read
+from sqlite_consolidate.engine.sqlite.schema.statements import Statement, is_same, own_statements, same_statement
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted, with_name
-from sqlite_consolidate.engine.sqlite.statements import Statement, is_same, own_statements, same_statement
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema import Named
+    from sqlite_consolidate.engine.sqlite.schema.objects import Named
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3

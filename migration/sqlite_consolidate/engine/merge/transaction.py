@@ -18,7 +18,7 @@ from sqlite_consolidate.engine.merge.copy_rows import (
 )
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
-from sqlite_consolidate.engine.sqlite.schema import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema import Named, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Named, Table
     from sqlite_consolidate.findings import Finding
 else:
     from sqlite_utils.utils import sqlite3

@@ -21,7 +21,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars, status_of
-from sqlite_consolidate.engine.sqlite.schema import Schema, read
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:

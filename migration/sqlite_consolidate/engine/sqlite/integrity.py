@@ -6,14 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
-from sqlite_consolidate.engine.sqlite.declared import checks
 from sqlite_consolidate.engine.sqlite.errors import is_statement_at_fault
+from sqlite_consolidate.engine.sqlite.schema.declared import checks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlite_consolidate.engine.sqlite.schema import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema import marks, read
-from sqlite_consolidate.engine.sqlite.statements import own_statements
+from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
+from sqlite_consolidate.engine.sqlite.schema.statements import own_statements
 
 if TYPE_CHECKING:
     import sqlite3

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema import Schema, read
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read
 from sqlite_consolidate.engine.sqlite.sql import folded, with_name, without_end
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.ddl import validate_create, without_rows

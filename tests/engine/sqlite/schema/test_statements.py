@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.statements import same_but_defaults, same_statement
+from sqlite_consolidate.engine.sqlite.schema.statements import same_but_defaults, same_statement
 
 
 @pytest.mark.parametrize(

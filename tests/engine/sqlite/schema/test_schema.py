@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import attach, open_memory, open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.schema import Schema, Table, read
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read
 
 if TYPE_CHECKING:
     import sqlite3

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN
 from sqlite_consolidate.engine.sqlite.sql import folded, with_name
-from sqlite_consolidate.engine.sqlite.statements import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from sqlite_consolidate.engine.sqlite.schema import Column, ForeignKey, Index, Named, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, ForeignKey, Index, Named, Schema, Table
 
 
 class _Group(list["str | _Group"]):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.sql import folded
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.sqlite.schema import Schema
+    from sqlite_consolidate.engine.sqlite.schema.objects import Schema
 
 TOKEN = re.compile(
     r"""(?P<gap>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))|(?P<text>'(?:[^']|'')*')"""

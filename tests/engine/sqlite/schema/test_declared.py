@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.declared import checks, clauses_of, columns, declared, likeness, properties, words
-from sqlite_consolidate.engine.sqlite.schema import Schema, read
+from sqlite_consolidate.engine.sqlite.schema.declared import (
+    checks,
+    clauses_of,
+    columns,
+    declared,
+    likeness,
+    properties,
+    words,
+)
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read
 
 PARENT = "CREATE TABLE parent(id INTEGER PRIMARY KEY, code TEXT UNIQUE)"
 
