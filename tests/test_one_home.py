@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOME_OF_MODES = PACKAGE / "engine" / "run" / "modes.py"
-OF_NO_STAGE = {"file.py": ["fleet-valid"]}  # a fleet file is refused before any run has stages
+OF_NO_STAGE = {"fleet_file.py": ["fleet-valid"]}  # a fleet file is refused before any run has stages
 NAMING_CRITERIA = {"Demand", "Fault", "Fault.in_run"}
 SQL_OF_ROWS = re.compile(
     r"SELECT (?:(?!\bFROM\b).)*\{\}|INSERT INTO \S+\(\{\}|SELECT \* FROM .*\{\}|SELECT $", re.DOTALL

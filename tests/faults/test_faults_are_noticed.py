@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.criteria import CRITERIA, FAULTLESS, SMOKE
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import stages_of
-from sqlite_consolidate.faults.after_commit import of_smoke_tests
+from sqlite_consolidate.faults.after_commit import smoke_test_faults
 from sqlite_consolidate.faults.catalogue import FAULTS
 from sqlite_consolidate.faults.fault import Fault, Moment, not_planted
 from sqlite_consolidate.faults.trials.trial import TrialResult, judge_fault, judge_faultless
@@ -84,7 +84,7 @@ def test_a_fault_in_a_run_is_noticed_by_its_criterion_first(workspace: Workspace
 def test_an_application_that_breaks_is_noticed_by_its_own_criterion(workspace: Workspace, index: int) -> None:
     """The fault replaces the smoke test in the plan of the run, and in no other plan."""
     plan = load(workspace.plan)
-    fault = of_smoke_tests(plan)[index]
+    fault = smoke_test_faults(plan)[index]
 
     result = run_trial(trial_on(workspace, Mode.MIGRATE), plan, fault)
 

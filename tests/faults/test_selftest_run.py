@@ -52,7 +52,7 @@ def test_every_fault_is_planted_and_noticed_and_the_workspace_is_not_touched(wor
     assert workspace.files() == before
     assert log.mode is Mode.SELFTEST
     shown = {(entry.criterion, entry.subject) for entry in log.evidence() if entry.outcome is Outcome.PASSED}
-    assert shown >= {(f"{CAN_FAIL}{fault.criterion}", fault.does) for fault in faults}
+    assert shown >= {(f"{CAN_FAIL}{fault.criterion}", fault.description) for fault in faults}
     assert log.unanswerable == {}
     lines = faults_table(session.record()).splitlines()
     number = len({fault.criterion for fault in faults})

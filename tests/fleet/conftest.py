@@ -35,7 +35,7 @@ class Hosts:
             args = ("--name", name, "--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder), *_LOOPBACK)
             self.workers[name] = _started(self.running, "worker", self.scheduler, *args)
         for name in names:
-            _said(self.workers[name], "Registered to:")
+            _wait_for_text(self.workers[name], "Registered to:")
 
     def kill(self, name: str) -> None:
         """Let a worker's host die, with all that runs on it."""
@@ -43,7 +43,7 @@ class Hosts:
 
     def commands(self, name: str) -> str:
         """Return the command lines of all that a worker has started."""
-        return "\n".join(" ".join(one.cmdline()) for one in psutil.Process(self.workers[name].pid).children())
+        return "\n".join(" ".join(process.cmdline()) for process in psutil.Process(self.workers[name].pid).children())
 
 
 @pytest.fixture
@@ -51,28 +51,28 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
     """Two workers, ``north`` and ``south``."""
     with ExitStack() as running:
         scheduler = _started(running, "scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0", *_LOOPBACK)
-        found = Hosts(_said(scheduler, "Scheduler at:"), running, tmp_path / "dask")
-        found.start("north", "south")
-        yield found
+        both_hosts = Hosts(_wait_for_text(scheduler, "Scheduler at:"), running, tmp_path / "dask")
+        both_hosts.start("north", "south")
+        yield both_hosts
 
 
 def _started(running: ExitStack, *args: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "distributed.cli.dask_" + args[0], *args[1:]]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    running.callback(_gone, process)
+    running.callback(_end_process, process)
     return process
 
 
-def _said(process: subprocess.Popen[str], words: str) -> str:
+def _wait_for_text(process: subprocess.Popen[str], text: str) -> str:
     """Wait until a process says something, and return what comes after it on the line."""
     assert process.stderr is not None
     for line in process.stderr:
-        if words in line:
-            return line.partition(words)[2].strip()
-    pytest.fail(f"it ended without saying {words!r}")
+        if text in line:
+            return line.partition(text)[2].strip()
+    pytest.fail(f"it ended without saying {text!r}")
 
 
-def _gone(process: subprocess.Popen[str]) -> None:
+def _end_process(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         kill_tree(process.pid)
     process.communicate()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def listening() -> set[str]:
     """Return the addresses on which this process listens."""
-    return {one.laddr.ip for one in psutil.Process().net_connections() if one.status == psutil.CONN_LISTEN}
+    connections = psutil.Process().net_connections()
+    return {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
 
 
 def test_nobody_else_can_reach_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.fleet.file import load
+from sqlite_consolidate.fleet.fleet_file import load_fleet
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -36,16 +36,16 @@ def written(folder: Path, text: str) -> Path:
 
 def refusal(path: Path) -> list[str]:
     """Load a fleet that must be refused, and return what is said."""
-    with pytest.raises(ProblemError) as refused:
-        load(path)
-    return [str(problem) for problem in refused.value.problems]
+    with pytest.raises(ProblemError) as raised:
+        load_fleet(path)
+    return [str(problem) for problem in raised.value.problems]
 
 
 def test_three_lines_are_a_fleet(tmp_path: Path) -> None:
     """A few workspaces on one machine need no more than to be listed."""
     path = written(tmp_path, 'format = 1\nplan = "shop.toml"\nworkspaces = ["shops/*", "/srv/main"]\n')
 
-    fleet = load(path).fleet
+    fleet = load_fleet(path).fleet
 
     assert [entry.path for _, entry in fleet.listed] == ["shops/*", "/srv/main"]
     assert (fleet.plan, fleet.canary, fleet.batch, fleet.keep_going) == ("shop.toml", 1, None, False)
@@ -53,9 +53,9 @@ def test_three_lines_are_a_fleet(tmp_path: Path) -> None:
 
 def test_every_mistake_is_said_at_once_with_line_and_column(tmp_path: Path) -> None:
     """In the order of the file, each with what to do."""
-    said = refusal(written(tmp_path, WRONG))
+    mistakes = refusal(written(tmp_path, WRONG))
 
-    assert [one.partition(": ")[0] for one in said] == [
+    assert [mistake.partition(": ")[0] for mistake in mistakes] == [
         "fleet.toml:1:1 (format)",
         "fleet.toml:2:1 (canary)",
         "fleet.toml:3:1 (batchsize)",
@@ -64,8 +64,8 @@ def test_every_mistake_is_said_at_once_with_line_and_column(tmp_path: Path) -> N
         "fleet.toml:8:1 (workspace 1, worker)",
         "fleet.toml:10:1 (workspace 2, path)",
     ]
-    assert 'Did you mean "batch"?' in said[2] or '"batch"' in said[2]
-    assert "is not a key of a fleet" in said[2]
+    assert 'Did you mean "batch"?' in mistakes[2] or '"batch"' in mistakes[2]
+    assert "is not a key of a fleet" in mistakes[2]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.fleet.file import load
-from sqlite_consolidate.fleet.members import Found, look_here, members, rounds
+from sqlite_consolidate.fleet.fleet_file import load_fleet
+from sqlite_consolidate.fleet.members import WorkspaceMatch, find_workspaces, plan_rounds, resolve_members
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -23,23 +23,24 @@ def shops(folder: Path, names: str) -> None:
         (folder / "shops" / name / "consolidation.toml").touch()
 
 
-def found(folder: Path, text: str) -> tuple[Member, ...]:
+def members_of(folder: Path, text: str) -> tuple[Member, ...]:
     """Return the members of a fleet file."""
     (folder / "fleet.toml").write_text(f"format = 1\n{text}\n")
-    return members(load(folder / "fleet.toml"), look_here)
+    return resolve_members(load_fleet(folder / "fleet.toml"), find_workspaces)
 
 
-def said(folder: Path, text: str) -> str:
+def refusal(folder: Path, text: str) -> str:
     """Return the refusal of a fleet file."""
-    with pytest.raises(ProblemError) as refused:
-        found(folder, text)
-    return str(refused.value)
+    with pytest.raises(ProblemError) as raised:
+        members_of(folder, text)
+    return str(raised.value)
 
 
 def order(folder: Path, text: str) -> list[list[str]]:
     """Return the names of the rounds."""
-    all_ = found(folder, text)
-    return [[member.name for member in group] for group in rounds(load(folder / "fleet.toml").fleet, all_)]
+    fleet_members = members_of(folder, text)
+    rounds = plan_rounds(load_fleet(folder / "fleet.toml").fleet, fleet_members)
+    return [[member.name for member in group] for group in rounds]
 
 
 def test_a_pattern_finds_folders_by_name_and_hidden_ones_not(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_a_pattern_finds_folders_by_name_and_hidden_ones_not(tmp_path: Path) -> 
     shops(tmp_path, "ulm bonn .git")
     (tmp_path / "shops" / "README").touch()
 
-    assert [member.name for member in found(tmp_path, 'workspaces = ["shops/*"]')] == ["shops/bonn", "shops/ulm"]
+    assert [member.name for member in members_of(tmp_path, 'workspaces = ["shops/*"]')] == ["shops/bonn", "shops/ulm"]
 
 
 def test_the_canary_goes_first_and_alone_and_the_rest_in_batches(tmp_path: Path) -> None:
@@ -76,12 +77,12 @@ def test_the_folder_of_reports_is_stable_and_safe_and_of_one_member_only(tmp_pat
     (tmp_path / "shops" / "a" / "x y\nz").mkdir()
     (tmp_path / "shops" / "b" / "x y\nz").mkdir()
 
-    keys = [member.key for member in found(tmp_path, 'plan = ""\nworkspaces = ["shops/a", "shops/b"]')]
+    keys = [member.key for member in members_of(tmp_path, 'plan = ""\nworkspaces = ["shops/a", "shops/b"]')]
     text = '[[workspace]]\npath = "shops/*/x*"\nplan = "{}"'
     (tmp_path / "plan.toml").write_text(
         'format = 1\nname = "p"\ntarget = "t.db"\n[[source]]\nname = "s"\nfile = "s.db"\n[[source.table]]\nname = "t"\n'
     )
-    odd = [member.key for member in found(tmp_path, text.format("plan.toml"))]
+    odd = [member.key for member in members_of(tmp_path, text.format("plan.toml"))]
 
     assert len({*keys, *odd}) == 4
     assert all(key.startswith("x_y_z-") for key in odd)
@@ -92,7 +93,7 @@ def test_everything_that_only_a_look_can_show_is_said_at_once(tmp_path: Path) ->
     shops(tmp_path, "a b")
     (tmp_path / "shops" / "b" / "consolidation.toml").unlink()
 
-    text = said(
+    text = refusal(
         tmp_path,
         'workspaces = ["shops/*", "shop/*"]\n[[workspace]]\npath = "shops/a"\n[[workspace]]\npath = "shops/../shops/a"',
     )
@@ -108,7 +109,7 @@ def test_a_shared_plan_with_mistakes_refuses_the_fleet(tmp_path: Path) -> None:
     shops(tmp_path, "a b")
     (tmp_path / "shop.toml").write_text('format = 1\nname = "shop"\n')
 
-    text = said(tmp_path, 'plan = "shop.toml"\nworkspaces = ["shops/*"]')
+    text = refusal(tmp_path, 'plan = "shop.toml"\nworkspaces = ["shops/*"]')
 
     assert "shop.toml (target)" in text
     assert text.count('"target" is missing') == 1
@@ -119,13 +120,13 @@ def test_a_host_that_is_away_refuses_the_fleet_unless_it_is_to_keep_going(tmp_pa
     """Then its workspaces are members all the same, so that the roll-up can say that they were not reached."""
     text = f'scheduler = "tcp://a:1"\nkeep_going = {str(keep_going).lower()}\n'
     (tmp_path / "fleet.toml").write_text(f'format = 1\n{text}[[workspace]]\npath = "/srv/*"\nworker = "north"\n')
-    file = load(tmp_path / "fleet.toml")
+    file = load_fleet(tmp_path / "fleet.toml")
 
-    def away(_worker: str, _pattern: str) -> Found:
-        return Found(trouble="no worker of that name is connected")
+    def away(_worker: str, _pattern: str) -> WorkspaceMatch:
+        return WorkspaceMatch(error="no worker of that name is connected")
 
     if keep_going:
-        assert [member.name for member in members(file, away)] == ["north:/srv/*"]
+        assert [member.name for member in resolve_members(file, away)] == ["north:/srv/*"]
     else:
         with pytest.raises(ProblemError, match="no worker of that name is connected"):
-            members(file, away)
+            resolve_members(file, away)

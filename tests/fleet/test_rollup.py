@@ -12,17 +12,26 @@ import jsonschema
 import pytest
 
 import sqlite_consolidate
-from sqlite_consolidate.fleet.bundle import Bundle
-from sqlite_consolidate.fleet.file import FleetFile
+from sqlite_consolidate.fleet.bundle_summary import BundleSummary
+from sqlite_consolidate.fleet.fleet_file import FleetFile
 from sqlite_consolidate.fleet.members import Member
 from sqlite_consolidate.fleet.model import Fleet
-from sqlite_consolidate.fleet.page import page
-from sqlite_consolidate.fleet.rollup import RollUp, Row, exit_code, not_run, roll_up, row_of, to_json, unsettled
-from sqlite_consolidate.fleet.worker import Ran
+from sqlite_consolidate.fleet.page import render_page
+from sqlite_consolidate.fleet.rollup import (
+    RollUp,
+    Row,
+    exit_code,
+    not_run_row,
+    roll_up,
+    row_from_run,
+    to_json,
+    unsettled_row,
+)
+from sqlite_consolidate.fleet.worker import WorkspaceRun
 
 SCHEMA = Path(sqlite_consolidate.__file__).parent / "fleet" / "fleet.schema.json"
 MEMBER = Member("shops/bonn", "bonn-1", "/srv/shops/bonn")
-GOOD = Bundle("/r", "ab" * 32, "migrate", "accepted", "Accepted: consolidated, every criterion passed.", rows=6)
+GOOD = BundleSummary("/r", "ab" * 32, "migrate", "accepted", "Accepted: consolidated, every criterion passed.", rows=6)
 BAD = replace(GOOD, verdict="refused", headline="Refused. Everything was put back.")
 
 
@@ -33,28 +42,28 @@ def rolled_up(*rows: Row) -> RollUp:
 
 
 @pytest.mark.parametrize(
-    ("ran", "standing"),
+    ("run", "standing"),
     [
-        (Ran("h", 0, 1.0, GOOD), "accepted"),
-        (Ran("h", 0, 1.0, None, "no report"), "unsettled"),
-        (Ran("h", 0, 1.0, BAD), "unsettled"),
-        (Ran("h", 1, 1.0, BAD), "failed"),
-        (Ran("h", 4, 1.0, None, "refused; nothing was changed"), "refused"),
-        (Ran("h", 4, 1.0, None, "shop: nothing to roll back: there is none. [nothing-to-undo]"), "refused"),
-        (Ran("h", 2, 1.0, BAD), "interrupted"),
-        (Ran("h", 143, 1.0, BAD), "interrupted"),
-        (Ran("h", -15, 1.0), "interrupted"),
-        (Ran("h", 3, 1.0, BAD), "unsettled"),
-        (Ran("h", -9, 1.0), "unsettled"),
-        (Ran("h", 5, 1.0), "unsettled"),
-        (Ran("h", problem="Permission denied: /r"), "refused"),
-        (Ran("h"), "not run"),
+        (WorkspaceRun("h", 0, 1.0, GOOD), "accepted"),
+        (WorkspaceRun("h", 0, 1.0, None, "no report"), "unsettled"),
+        (WorkspaceRun("h", 0, 1.0, BAD), "unsettled"),
+        (WorkspaceRun("h", 1, 1.0, BAD), "failed"),
+        (WorkspaceRun("h", 4, 1.0, None, "refused; nothing was changed"), "refused"),
+        (WorkspaceRun("h", 4, 1.0, None, "shop: nothing to roll back: there is none. [nothing-to-undo]"), "refused"),
+        (WorkspaceRun("h", 2, 1.0, BAD), "interrupted"),
+        (WorkspaceRun("h", 143, 1.0, BAD), "interrupted"),
+        (WorkspaceRun("h", -15, 1.0), "interrupted"),
+        (WorkspaceRun("h", 3, 1.0, BAD), "unsettled"),
+        (WorkspaceRun("h", -9, 1.0), "unsettled"),
+        (WorkspaceRun("h", 5, 1.0), "unsettled"),
+        (WorkspaceRun("h", start_error="Permission denied: /r"), "refused"),
+        (WorkspaceRun("h"), "not run"),
     ],
     ids=str,
 )
-def test_only_an_acceptance_that_left_its_evidence_is_one(ran: Ran, standing: str) -> None:
+def test_only_an_acceptance_that_left_its_evidence_is_one(run: WorkspaceRun, standing: str) -> None:
     """Everything else has another name, and words that say why."""
-    row = row_of(MEMBER, "migrate", ran)
+    row = row_from_run(MEMBER, "migrate", run)
 
     assert row.standing == standing
     assert row.headline
@@ -62,8 +71,8 @@ def test_only_an_acceptance_that_left_its_evidence_is_one(ran: Ran, standing: st
 
 def test_a_rollback_where_nothing_stands_has_nothing_to_do() -> None:
     """A fleet that was stopped half-way is put back by one command."""
-    row = row_of(
-        MEMBER, "rollback", Ran("h", 4, 1.0, None, "shop: nothing to roll back: there is none. [nothing-to-undo]")
+    row = row_from_run(
+        MEMBER, "rollback", WorkspaceRun("h", 4, 1.0, None, "shop: there is nothing to roll back. [nothing-to-undo]")
     )
 
     assert (row.standing, row.already) == ("accepted", True)
@@ -85,8 +94,8 @@ def test_a_rollback_where_nothing_stands_has_nothing_to_do() -> None:
 )
 def test_the_exit_code_is_the_worst_that_happened_anywhere(standings: str, interrupted: int | None, code: int) -> None:
     """Unsettled before interrupted before failed before refused or not run."""
-    row = not_run(MEMBER, "")
-    rows = tuple(row.model_copy(update={"standing": one.replace("-", " ")}) for one in standings.split())
+    row = not_run_row(MEMBER, "")
+    rows = tuple(row.model_copy(update={"standing": standing.replace("-", " ")}) for standing in standings.split())
 
     assert exit_code(rows, interrupted) == code
 
@@ -99,7 +108,8 @@ def test_fleet_json_is_what_the_shipped_schema_says() -> None:
 def test_fleet_json_can_be_read_back() -> None:
     """Nothing is lost on the way, and names that steer a terminal are printable in it."""
     odd = replace(MEMBER, name="b\x1b[31monn", path="/srv/b\udcffonn")
-    whole = rolled_up(row_of(odd, "migrate", Ran("h", 0, 1.5, GOOD)), unsettled(MEMBER, "the worker was lost."))
+    accepted = row_from_run(odd, "migrate", WorkspaceRun("h", 0, 1.5, GOOD))
+    whole = rolled_up(accepted, unsettled_row(MEMBER, "the worker was lost."))
 
     text = to_json(whole)
 
@@ -113,10 +123,10 @@ def test_fleet_json_can_be_read_back() -> None:
 
 def test_the_page_runs_nothing_loads_nothing_and_escapes_every_text(tmp_path: Path) -> None:
     """A name of a folder is a text of strangers, and so is what a run has said."""
-    evil = replace(MEMBER, name="<script>alert(1)</script>")
-    ran = Ran("h", 4, 1.0, None, '<img src=x onerror="alert(2)">')
+    member = replace(MEMBER, name="<script>alert(1)</script>")
+    run = WorkspaceRun("h", 4, 1.0, None, '<img src=x onerror="alert(2)">')
 
-    text = page(rolled_up(row_of(evil, "migrate", ran)), tmp_path)
+    text = render_page(rolled_up(row_from_run(member, "migrate", run)), tmp_path)
 
     assert "<script" not in text
     assert "<img" not in text
@@ -133,12 +143,12 @@ def test_a_report_on_this_host_is_linked_and_one_elsewhere_is_not(tmp_path: Path
     reports = tmp_path / "workspaces" / "bonn-1" / "a run#1"
     reports.mkdir(parents=True)
     (reports / "audit.html").touch()
-    here = row_of(MEMBER, "migrate", Ran("", 0, 1.0, replace(GOOD, folder=str(reports))))
-    whole = rolled_up(here)
+    row = row_from_run(MEMBER, "migrate", WorkspaceRun("", 0, 1.0, replace(GOOD, folder=str(reports))))
+    whole = rolled_up(row)
     folder = tmp_path / "20261122_120000-fleet-migrate"
 
-    near = page(whole.model_copy(update={"host": ""}), folder)
-    far = page(whole, folder)
+    near = render_page(whole.model_copy(update={"host": ""}), folder)
+    far = render_page(whole, folder)
 
     assert 'href="../workspaces/bonn-1/a%20run%231/audit.html"' in near
     assert "href=" not in far

@@ -45,7 +45,7 @@ def test_a_selftest_plants_every_fault_and_each_is_refused_by_its_criterion(work
     shown = {
         (one["id"], one["subject"]) for one in ran.evidence["criteria"] if one["outcome"] in ("passed", "not required")
     }
-    assert shown >= {(CAN_FAIL + fault.criterion, fault.does) for fault in faults}
+    assert shown >= {(CAN_FAIL + fault.criterion, fault.description) for fault in faults}
 
 
 def test_a_workspace_that_is_refused_without_a_fault_proves_nothing(workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, beside
 from sqlite_consolidate.engine.sqlite.sql import quoted
-from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, opened
+from sqlite_consolidate.faults.database_edits import drop_last_row, first, open_unchecked, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
 from sqlite_consolidate.plan.model import Smoke
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
 
 _ERRORS = ("ERROR", "CRITICAL", "Traceback (most recent call last):", "FATAL", "Error", "error", "panic", "failed")
-_LIES = ("selftest", "0", "")
+_OUTPUTS = ("selftest", "0", "")
 
 
 def _lose_the_commit(run: Run) -> None:
@@ -44,38 +44,40 @@ def _lose_the_rewrite(run: Run) -> None:
 
 def _name_an_old_database(run: Run) -> Undo:
     root, plan = run.root, run.plan
-    folder = first((root / one for one in plan.scan.paths if (root / one).is_dir()), "the plan scans no folder")
-    return _made(folder / "selftest_fault.py", f"PATH = {plan.sources[0].file!r}\n")
+    folder = first((root / path for path in plan.scan.paths if (root / path).is_dir()), "the plan scans no folder")
+    return _create_file(folder / "selftest_fault.py", f"PATH = {plan.sources[0].file!r}\n")
 
 
 def _break_the_code(run: Run) -> Undo:
     written = (rewrite.file for rewrite in run.preflight.rewrites if rewrite.file.endswith(".py"))
-    return _appended(run.root / first(written, "the plan rewrites no Python file"), "\ndef\n")
+    return _append_text(run.root / first(written, "the plan rewrites no Python file"), "\ndef\n")
 
 
 def _log_an_error(run: Run) -> Undo:
     logs, root = run.plan.logs, run.root
-    line = first((one for one in _ERRORS if re.search(logs.errors, one)), "no error that we know matches the plan's")
+    line = first(
+        (error for error in _ERRORS if re.search(logs.errors, error)), "no error that we know matches the plan's"
+    )
     pattern = first(logs.files, "the plan names no log")
-    there = next((path for path in sorted(root.glob(pattern)) if path.is_file() and not path.is_symlink()), None)
-    path = there or root / re.sub(r"[*?\[\]]+", "selftest", pattern)
+    log = next((path for path in sorted(root.glob(pattern)) if path.is_file() and not path.is_symlink()), None)
+    path = log or root / re.sub(r"[*?\[\]]+", "selftest", pattern)
     if not path.parent.is_dir():
         raise not_planted("the folder of the plan's logs is not there")
-    return _appended(path, f"{line} of a selftest\n") if there else _made(path, f"{line} of a selftest\n")
+    return _append_text(path, f"{line} of a selftest\n") if log else _create_file(path, f"{line} of a selftest\n")
 
 
 def _write_a_table(run: Run) -> None:
-    with opened(run.root / run.plan.target) as con:
+    with open_unchecked(run.root / run.plan.target) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
 def _make_a_database(run: Run) -> Undo:
-    return _made(run.root / "selftest_fault.db", "")
+    return _create_file(run.root / "selftest_fault.db", "")
 
 
 def _make_a_source_again(run: Run) -> Undo:
     source = first(run.found.sources.values(), "no source is there")
-    return _made(run.root / source.file, "")
+    return _create_file(run.root / source.file, "")
 
 
 def _lose_an_archived_row(run: Run) -> Undo:
@@ -83,8 +85,8 @@ def _lose_an_archived_row(run: Run) -> Undo:
     for archive in run.sealed.archive.values():
         path = run.root / archive
         before = path.read_bytes()
-        with opened(path) as con:
-            tables = list(filled(con))
+        with open_unchecked(path) as con:
+            tables = list(tables_with_rows(con))
             if tables:
                 drop_last_row(con, tables, "")
                 return lambda path=path, before=before: path.write_bytes(before)  # type: ignore[misc]  # bound in a loop
@@ -94,21 +96,23 @@ def _lose_an_archived_row(run: Run) -> Undo:
 def _write_into_an_archive(run: Run) -> Undo:
     path = run.root / first(run.sealed.archive.values(), "no source was archived")
     before = path.read_bytes()
-    with opened(path) as con:
+    with open_unchecked(path) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
     return lambda: path.write_bytes(before)
 
 
 def _lose_a_row(run: Run) -> None:
     """Let a table have lost a row since COMMIT."""
-    names = dict.fromkeys(one.mapping.into.name for one in run.target.copied_tables if one.inserted)
-    with opened(run.root / run.plan.target) as con:
-        drop_last_row(con, filled(con, names), "the plan moves no ordinary table with rows")
+    names = dict.fromkeys(
+        copied_table.mapping.into.name for copied_table in run.target.copied_tables if copied_table.inserted
+    )
+    with open_unchecked(run.root / run.plan.target) as con:
+        drop_last_row(con, tables_with_rows(con, names), "the plan moves no ordinary table with rows")
 
 
 def _add_an_index(run: Run) -> None:
-    with opened(run.root / run.plan.target) as con:
-        table = first(filled(con), "no table of the target has a row")
+    with open_unchecked(run.root / run.plan.target) as con:
+        table = first(tables_with_rows(con), "no table of the target has a row")
         con.execute(f"CREATE INDEX selftest_fault ON {quoted(table.name)}({quoted(table.columns[0].name)})")
 
 
@@ -121,56 +125,56 @@ def _lose_a_line_of_the_ledger(run: Run) -> None:
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
 
 
-def _failing(test: Smoke) -> Plant:
+def _other_status(test: Smoke) -> Plant:
     """Let the application of a smoke test end with another status than the plan expects."""
-    return _instead(test, f"raise SystemExit({0 if test.expect.exit else 1})")
+    return _replace_smoke_test(test, f"raise SystemExit({0 if test.expect.exit else 1})")
 
 
-def _lying(test: Smoke) -> Plant:
+def _other_output(test: Smoke) -> Plant:
     """Let the application say something else than the plan expects, and end as if all were well."""
-    says = next((one for one in _LIES if not re.search(test.expect.stdout, one, re.MULTILINE)), None)
-    if says is None and test.expect.lines is None:
-        return _unplanted
-    text = f"{says or 'selftest'}\n" * ((test.expect.lines or 0) + 1)
-    return _instead(test, f"print({text!r}); raise SystemExit({test.expect.exit})")
+    output = next((text for text in _OUTPUTS if not re.search(test.expect.stdout, text, re.MULTILINE)), None)
+    if output is None and test.expect.lines is None:
+        return _no_expected_output
+    text = f"{output or 'selftest'}\n" * ((test.expect.lines or 0) + 1)
+    return _replace_smoke_test(test, f"print({text!r}); raise SystemExit({test.expect.exit})")
 
 
-def _unplanted(_: Run) -> None:
+def _no_expected_output(_: Run) -> None:
     raise not_planted("the plan expects nothing of what the application prints")
 
 
-def _instead(test: Smoke, python: str) -> Plant:
+def _replace_smoke_test(test: Smoke, python: str) -> Plant:
     """Let the run have a plan in which a smoke test runs something else."""
-    other = Smoke(name=test.name, python=python, expect=test.expect, timeout=test.timeout)
+    replacement = Smoke(name=test.name, python=python, expect=test.expect, timeout=test.timeout)
 
     def _plant(run: Run) -> None:
-        tests = [other if known.name == test.name else known for known in run.plan.smoke]
+        tests = [replacement if planned.name == test.name else planned for planned in run.plan.smoke]
         run.plan = run.plan.model_copy(update={"smoke": tests})
 
     return _plant
 
 
-def of_smoke_tests(plan: Plan) -> tuple[Fault, ...]:
+def smoke_test_faults(plan: Plan) -> tuple[Fault, ...]:
     """Return the faults of each smoke test of a plan."""
     return tuple(
-        Fault.in_run(f"{SMOKE}{test.name}", does, plant(test))
+        Fault.in_run(f"{SMOKE}{test.name}", description, plant(test))
         for test in plan.smoke
-        for does, plant in (("the application fails", _failing), ("the application lies", _lying))
+        for description, plant in (("the application fails", _other_status), ("the application lies", _other_output))
     )
 
 
-def _made(path: Path, text: str) -> Undo:
+def _create_file(path: Path, text: str) -> Undo:
     path.write_text(text)
     return path.unlink
 
 
-def _appended(path: Path, text: str) -> Undo:
+def _append_text(path: Path, text: str) -> Undo:
     before = path.read_bytes()
     path.write_bytes(before + text.encode())
     return lambda: path.write_bytes(before)
 
 
-COMMITTED = (
+AFTER_COMMIT_FAULTS = (
     Fault.in_run("committed", "the disk has lost the commit", _lose_the_commit),
     Fault.in_run("references-updated", "a rewrite is lost", _lose_the_rewrite),
     Fault.in_run("no-stale-references", "another file names an old database", _name_an_old_database),

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.backup.backup_set import last_finished
 from sqlite_consolidate.engine.backup.manifest import NAME
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import quoted
-from sqlite_consolidate.faults.database_edits import first, opened
+from sqlite_consolidate.faults.database_edits import first, open_unchecked
 from sqlite_consolidate.faults.fault import Fault, not_planted
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, SQL, SUMMARY
 
@@ -24,46 +24,46 @@ if TYPE_CHECKING:
 
 
 def _write_into_an_archive(copy: WorkspaceCopy) -> None:
-    archive = first(_sealed(copy).archive.values(), "no source was archived")
-    with opened(copy.root / archive) as con:
+    archive = first(_manifest(copy).archive.values(), "no source was archived")
+    with open_unchecked(copy.root / archive) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
 def _lose_a_table(copy: WorkspaceCopy) -> None:
     names = [table_map.into for source in copy.plan.in_order for table_map in source.tables]
-    with opened(copy.root / copy.plan.target) as con:
-        there = {name for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        name = first((name for name in names if name in there), "the plan moves no table")
+    with open_unchecked(copy.root / copy.plan.target) as con:
+        present = {name for (name,) in con.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        name = first((name for name in names if name in present), "the plan moves no table")
         con.execute(f"DROP TABLE {quoted(name)}")
 
 
 def _make_a_source_again(copy: WorkspaceCopy) -> None:
-    with opened(copy.root / first(_sealed(copy).archive, "no source was archived")) as con:
+    with open_unchecked(copy.root / first(_manifest(copy).archive, "no source was archived")) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
 def _name_an_old_database(copy: WorkspaceCopy) -> None:
-    folders = (copy.root / one for one in copy.plan.scan.paths if (copy.root / one).is_dir())
-    name = first(_sealed(copy).archive, "no source was archived")
+    folders = (copy.root / path for path in copy.plan.scan.paths if (copy.root / path).is_dir())
+    name = first(_manifest(copy).archive, "no source was archived")
     (first(folders, "the plan scans no folder") / "selftest_fault.py").write_text(f"PATH = {name!r}\n")
 
 
 def _edit_the_manifest(copy: WorkspaceCopy) -> None:
     """Let the list of the backup set state another content of a source."""
-    path = _set(copy).folder / NAME
-    sources = (database.digest for database in _sealed(copy).databases if database.role == "source")
+    path = _backup_set(copy).folder / NAME
+    sources = (database.digest for database in _manifest(copy).databases if database.role == "source")
     digest = first(sources, "no source was archived")
     path.write_text(path.read_text("utf-8").replace(digest, digest[::-1]), "utf-8")
 
 
-def _sealed(copy: WorkspaceCopy) -> Manifest:
-    sealed = _set(copy).sealed
-    if sealed is None:
+def _manifest(copy: WorkspaceCopy) -> Manifest:
+    manifest = _backup_set(copy).sealed
+    if manifest is None:
         raise not_planted("the backup set has no manifest")
-    return sealed
+    return manifest
 
 
-def _set(copy: WorkspaceCopy) -> BackupSet:
+def _backup_set(copy: WorkspaceCopy) -> BackupSet:
     last = last_finished(copy.root, copy.plan)
     if last is None:
         raise not_planted("there is no finished consolidation")
@@ -80,7 +80,7 @@ def _lose_a_key(evidence: dict[str, Any]) -> None:
 
 
 def _lose_a_criterion(evidence: dict[str, Any]) -> None:
-    evidence["criteria"] = [one for one in evidence["criteria"] if one["id"] != "rows-exact"]
+    evidence["criteria"] = [entry for entry in evidence["criteria"] if entry["id"] != "rows-exact"]
 
 
 def _contradict_itself(evidence: dict[str, Any]) -> None:
@@ -97,10 +97,10 @@ def _lose_a_count(evidence: dict[str, Any]) -> None:
 def _edit_the_summary(copy: WorkspaceCopy) -> None:
     path = copy.root / SUMMARY
     path.write_bytes(path.read_bytes().replace(b" 0 failed", b" 1 failed"))
-    _seal_anew(copy.root)
+    _rewrite_digests(copy.root)
 
 
-def _forged(change: Callable[[dict[str, Any]], None]) -> Callable[[WorkspaceCopy], None]:
+def _with_forged_evidence(change: Callable[[dict[str, Any]], None]) -> Callable[[WorkspaceCopy], None]:
     """Change the evidence, and bring the digests in line with it, as a forger would."""
 
     def _forge(copy: WorkspaceCopy) -> None:
@@ -112,26 +112,26 @@ def _forged(change: Callable[[dict[str, Any]], None]) -> Callable[[WorkspaceCopy
         summary = copy.root / SUMMARY
         old, new = (hashlib.sha256(data).hexdigest().encode() for data in (before, path.read_bytes()))
         summary.write_bytes(summary.read_bytes().replace(old, new))
-        _seal_anew(copy.root)
+        _rewrite_digests(copy.root)
 
     return _forge
 
 
-def _seal_anew(folder: Path) -> None:
+def _rewrite_digests(folder: Path) -> None:
     path = folder / MANIFEST
     manifest = json.loads(path.read_bytes())
-    for name, listed in manifest["files"].items():
+    for name, entry in manifest["files"].items():
         data = (folder / name).read_bytes()
-        listed |= {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        entry |= {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
     path.write_text(json.dumps(manifest))
 
 
-AFTERWARDS = (
+AFTER_RUN_FAULTS = (
     Fault("bundle-whole", "a file was changed", _change_a_file, Mode.BUNDLE),
-    Fault("evidence-valid", "the evidence lacks a key", _forged(_lose_a_key), Mode.BUNDLE),
-    Fault("verdict-follows", "the evidence lacks a criterion", _forged(_lose_a_criterion), Mode.BUNDLE),
-    Fault("evidence-consistent", "an entry contradicts itself", _forged(_contradict_itself), Mode.BUNDLE),
-    Fault("counts-add-up", "the evidence states another count", _forged(_lose_a_count), Mode.BUNDLE),
+    Fault("evidence-valid", "the evidence lacks a key", _with_forged_evidence(_lose_a_key), Mode.BUNDLE),
+    Fault("verdict-follows", "the evidence lacks a criterion", _with_forged_evidence(_lose_a_criterion), Mode.BUNDLE),
+    Fault("evidence-consistent", "an entry contradicts itself", _with_forged_evidence(_contradict_itself), Mode.BUNDLE),
+    Fault("counts-add-up", "the evidence states another count", _with_forged_evidence(_lose_a_count), Mode.BUNDLE),
     Fault("files-agree", "the summary was edited", _edit_the_summary, Mode.BUNDLE),
     Fault("restored-exact", "the manifest was edited", _edit_the_manifest, Mode.ROLLBACK),
     Fault("archives-unchanged", "something is written into an archive", _write_into_an_archive, Mode.CHECK),

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import attached, pragma
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read
 from sqlite_consolidate.engine.sqlite.sql import listed, quoted
-from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, opened
+from sqlite_consolidate.faults.database_edits import drop_last_row, first, open_unchecked, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
@@ -31,29 +31,29 @@ else:
 _FREE_PAGES = 36  # offset of the number of free pages in the header (https://sqlite.org/fileformat.html)
 
 
-def _add_a_key_nobody_knows(copy: WorkspaceCopy) -> None:
-    _put_before(copy.plan_file, "selftest_fault = 1\n")
+def _add_an_unknown_key(copy: WorkspaceCopy) -> None:
+    _prepend(copy.plan_file, "selftest_fault = 1\n")
 
 
 def _demand_a_rehearsal(copy: WorkspaceCopy) -> None:
     demanded = copy.plan.require_rehearsal is not None  # then there was one, of the plan as it was
-    _put_before(copy.plan_file, "# a selftest\n" if demanded else 'require_rehearsal = "24h"\n')
+    _prepend(copy.plan_file, "# a selftest\n" if demanded else 'require_rehearsal = "24h"\n')
 
 
 def _lose_a_source(copy: WorkspaceCopy) -> None:
-    needed = [source for source in _there(copy) if not source.optional]
+    needed = [source for source in _present_sources(copy) if not source.optional]
     (copy.root / first(needed, "every source is optional in the plan").file).unlink()
 
 
 def _make_a_source_text(copy: WorkspaceCopy) -> None:
-    source = first(_there(copy), "no source is there")
+    source = first(_present_sources(copy), "no source is there")
     (copy.root / source.file).write_text("These are notes, and no database.\n")
 
 
 def _damage_a_source(copy: WorkspaceCopy) -> None:
     """Let its header count one free page too many, as after a torn write; the integrity_check counts again."""
-    path = copy.root / first(_there(copy), "no source is there").file
-    with opened(path) as con:
+    path = copy.root / first(_present_sources(copy), "no source is there").file
+    with open_unchecked(path) as con:
         con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # a header in the -wal would count instead
     with path.open("r+b") as file:
         file.seek(_FREE_PAGES)
@@ -68,7 +68,7 @@ def _open_a_source_elsewhere(copy: WorkspaceCopy) -> Undo:
         "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "con.execute('BEGIN IMMEDIATE'); print('open', flush=True); sys.stdin.read()"
     )
-    path = copy.root / first(_there(copy), "no source is there").file
+    path = copy.root / first(_present_sources(copy), "no source is there").file
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -79,43 +79,43 @@ def _open_a_source_elsewhere(copy: WorkspaceCopy) -> Undo:
 
 def _fill_the_disk(copy: WorkspaceCopy) -> None:
     """Let a sparse file claim more than is free."""
-    path = copy.root / first(_there(copy), "no source is there").file
-    with opened(path) as con:
+    path = copy.root / first(_present_sources(copy), "no source is there").file
+    with open_unchecked(path) as con:
         page = int(str(pragma(con, "page_size")))
     os.truncate(path, shutil.disk_usage(copy.root).free // page * page + page)
 
 
 def _add_a_table(copy: WorkspaceCopy) -> None:
-    with opened(copy.root / first(_there(copy), "no source is there").file) as con:
+    with open_unchecked(copy.root / first(_present_sources(copy), "no source is there").file) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
         con.execute("INSERT INTO selftest_fault VALUES (1)")
 
 
 def _take_a_name(copy: WorkspaceCopy) -> None:
     """Let a view of the target have the name of a table that is to be created."""
-    with opened(copy.root / copy.plan.target) as con:
+    with open_unchecked(copy.root / copy.plan.target) as con:
         schema = read(con)
-        new = (table_map.into for _, table_map in _maps(copy) if schema.table(table_map.into) is None)
+        new = (table_map.into for _, table_map in _table_maps(copy) if schema.table(table_map.into) is None)
         name = first(new, "every planned table is in the target already")
         con.execute(f"CREATE VIEW {quoted(name)} AS SELECT 1")
 
 
-def _take_a_column_away(copy: WorkspaceCopy) -> None:
+def _create_an_unfit_table(copy: WorkspaceCopy) -> None:
     """Let the target have a table of that name, into which no column of the source fits."""
-    with opened(copy.root / copy.plan.target) as con:
+    with open_unchecked(copy.root / copy.plan.target) as con:
         schema = read(con)
-        new = (table_map.into for _, table_map in _maps(copy) if schema.table(table_map.into) is None)
+        new = (table_map.into for _, table_map in _table_maps(copy) if schema.table(table_map.into) is None)
         name = first(new, "every planned table is in the target already")
         con.execute(f"CREATE TABLE {quoted(name)}(selftest_fault)")
 
 
 def _claim_a_key(copy: WorkspaceCopy) -> None:
     """Let a row of a source be in the target already."""
-    for source, table_map in _maps(copy):
+    for source, table_map in _table_maps(copy):
         if table_map.on_conflict != "refuse":
             continue
         with (
-            opened(copy.root / copy.plan.target) as con,
+            open_unchecked(copy.root / copy.plan.target) as con,
             attached(con, copy.root / source.file, "selftest_source") as alias,
         ):
             if _copy_a_row(con, alias, table_map):
@@ -132,21 +132,21 @@ def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> boo
             return False
         with suppress(sqlite3.OperationalError):  # an index whose name is taken comes after the table
             con.executescript(table_map.create or table.sql)
-    old = [column.name for column in table.stored]
-    new = [table_map.columns.get(name, name) for name in old]
+    source_columns = [column.name for column in table.stored]
+    target_columns = [table_map.columns.get(name, name) for name in source_columns]
     sql = (
-        f"INSERT INTO main.{quoted(table_map.into)} ({listed(new)})"
-        f" SELECT {listed(old)} FROM {quoted(alias)}.{quoted(table.name)} LIMIT 1"
+        f"INSERT INTO main.{quoted(table_map.into)} ({listed(target_columns)})"
+        f" SELECT {listed(source_columns)} FROM {quoted(alias)}.{quoted(table.name)} LIMIT 1"
     )
     return con.execute(sql).rowcount > 0
 
 
 def _lose_a_stated_row(copy: WorkspaceCopy) -> None:
     """Let a source have one row less than the plan states."""
-    for source, table_map in _maps(copy):
+    for source, table_map in _table_maps(copy):
         if table_map.rows:
-            with opened(copy.root / source.file) as con:
-                drop_last_row(con, filled(con, [table_map.name]), f"{table_map.name} has no row")
+            with open_unchecked(copy.root / source.file) as con:
+                drop_last_row(con, tables_with_rows(con, [table_map.name]), f"{table_map.name} has no row")
             return
     raise not_planted("the plan states no number of rows")
 
@@ -156,21 +156,21 @@ def _lose_a_reference(copy: WorkspaceCopy) -> None:
     (copy.root / reference.file).write_text("")
 
 
-def _there(copy: WorkspaceCopy) -> list[Source]:
+def _present_sources(copy: WorkspaceCopy) -> list[Source]:
     return [source for source in copy.plan.in_order if (copy.root / source.file).is_file()]
 
 
-def _maps(copy: WorkspaceCopy) -> Iterator[tuple[Source, TableMap]]:
-    return ((source, table_map) for source in _there(copy) for table_map in source.tables)
+def _table_maps(copy: WorkspaceCopy) -> Iterator[tuple[Source, TableMap]]:
+    return ((source, table_map) for source in _present_sources(copy) for table_map in source.tables)
 
 
-def _put_before(path: Path, text: str) -> None:
+def _prepend(path: Path, text: str) -> None:
     """Put a line at the top of the plan, where it belongs to no table of the TOML file."""
     path.write_bytes(text.encode() + path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
 
 
-BEFORE = (
-    Fault("plan-valid", "the plan has a key that nobody knows", _add_a_key_nobody_knows),
+BEFORE_RUN_FAULTS = (
+    Fault("plan-valid", "the plan has a key that nobody knows", _add_an_unknown_key),
     Fault("sources-readable", "a source is missing", _lose_a_source),
     Fault("sources-readable", "a source is no database", _make_a_source_text),
     Fault("integrity-before", "a source is damaged", _damage_a_source),
@@ -178,7 +178,7 @@ BEFORE = (
     Fault("space", "a source is larger than what is free", _fill_the_disk),
     Fault("nothing-left-behind", "a source has a table that the plan does not name", _add_a_table),
     Fault("names-free", "a name is taken by a view", _take_a_name),
-    Fault("values-fit", "no column has a place", _take_a_column_away),
+    Fault("values-fit", "no column has a place", _create_an_unfit_table),
     Fault("keys-free", "a row is in the target already", _claim_a_key),
     Fault("rows-as-stated", "a source has lost a row", _lose_a_stated_row),
     Fault("references-found", "an expression is not in the code", _lose_a_reference),
@@ -207,11 +207,11 @@ def _spoil_the_plan(run: InventoryRun) -> None:
 
 def _write_into_a_database(run: InventoryRun) -> None:
     entry = first(run.session.inventory.live, "no database has rows of its own")
-    with opened(run.session.root / entry.file) as con:
+    with open_unchecked(run.session.root / entry.file) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
-INVENTORIES = (
+INVENTORY_FAULTS = (
     Fault("databases-found", "there is no database", _lose_every_database, Mode.INVENTORY),
     Fault.in_run("plan-proposed", "the proposed plan has a key that nobody knows", _spoil_the_plan, Mode.INVENTORY),
     Fault.in_run("only-looked", "a database was written to", _write_into_a_database, Mode.INVENTORY),

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.faults.after_commit import COMMITTED, of_smoke_tests
-from sqlite_consolidate.faults.after_run import AFTERWARDS
-from sqlite_consolidate.faults.before_run import BEFORE, INVENTORIES
-from sqlite_consolidate.faults.in_backup import BACKUPS
-from sqlite_consolidate.faults.in_transaction import TARGET
+from sqlite_consolidate.faults.after_commit import AFTER_COMMIT_FAULTS, smoke_test_faults
+from sqlite_consolidate.faults.after_run import AFTER_RUN_FAULTS
+from sqlite_consolidate.faults.before_run import BEFORE_RUN_FAULTS, INVENTORY_FAULTS
+from sqlite_consolidate.faults.in_backup import BACKUP_FAULTS
+from sqlite_consolidate.faults.in_transaction import TRANSACTION_FAULTS
 
 if TYPE_CHECKING:
     from sqlite_consolidate.faults.fault import Fault
     from sqlite_consolidate.plan.model import Plan
 
-FAULTS = (*INVENTORIES, *BEFORE, *BACKUPS, *TARGET, *COMMITTED, *AFTERWARDS)
+FAULTS = (
+    *INVENTORY_FAULTS,
+    *BEFORE_RUN_FAULTS,
+    *BACKUP_FAULTS,
+    *TRANSACTION_FAULTS,
+    *AFTER_COMMIT_FAULTS,
+    *AFTER_RUN_FAULTS,
+)
 
 
 def faults_of(plan: Plan) -> tuple[Fault, ...]:
     """Return every fault that a plan is asked to notice: those of the table, and one for each of its smoke tests."""
-    return (*FAULTS, *of_smoke_tests(plan))
+    return (*FAULTS, *smoke_test_faults(plan))

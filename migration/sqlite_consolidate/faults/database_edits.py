@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def open_unchecked(path: Path) -> Iterator[sqlite3.Connection]:
     """Lend a connection as another program would have it: without any check of constraints, in autocommit mode."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute("PRAGMA foreign_keys=OFF")
@@ -47,16 +47,16 @@ def without_triggers(con: sqlite3.Connection, table: Table) -> Iterator[None]:
             con.execute(create)
 
 
-def a_row(table: Table, condition: str = "1") -> str:
+def last_row_condition(table: Table, condition: str = "1") -> str:
     """Return the WHERE clause that means the last row of an ordinary table for which a condition holds."""
     identity = [table.alias or table.rowid] if table.alias or table.rowid else list(table.primary_key)
     identity = identity or [column.name for column in table.stored]
-    names, place = listed(identity), f"main.{quoted(table.name)}"
+    names, table_name = listed(identity), f"main.{quoted(table.name)}"
     order = ", ".join(f"{quoted(name)} DESC" for name in identity)
-    return f"({names}) IS (SELECT {names} FROM {place} WHERE {condition} ORDER BY {order} LIMIT 1)"
+    return f"({names}) IS (SELECT {names} FROM {table_name} WHERE {condition} ORDER BY {order} LIMIT 1)"
 
 
-def filled(con: sqlite3.Connection, names: Iterable[str] | None = None) -> Iterator[Table]:
+def tables_with_rows(con: sqlite3.Connection, names: Iterable[str] | None = None) -> Iterator[Table]:
     """Yield the ordinary tables that have rows: those of these names in their order, or all of the database."""
     schema = read(con)
     tables = [schema.table(name) for name in names] if names is not None else list(schema.tables.values())
@@ -67,32 +67,32 @@ def filled(con: sqlite3.Connection, names: Iterable[str] | None = None) -> Itera
             yield table
 
 
-def drop_last_row(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> None:
+def drop_last_row(con: sqlite3.Connection, tables: Iterable[Table], reason: str) -> None:
     """Delete the last row of the first table.
 
     Raises:
-        ProblemError: There is no table; ``lacking`` says it.
+        ProblemError: There is no table; ``reason`` says it.
     """
-    table = first(tables, lacking)
+    table = first(tables, reason)
     with without_triggers(con, table):
-        con.execute(f"DELETE FROM main.{quoted(table.name)} WHERE {a_row(table)}")
+        con.execute(f"DELETE FROM main.{quoted(table.name)} WHERE {last_row_condition(table)}")
 
 
-def swap_columns(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> None:
+def swap_columns(con: sqlite3.Connection, tables: Iterable[Table], reason: str) -> None:
     """Swap the values of two columns in one row of the first table that lets it happen.
 
     Raises:
         ProblemError: No row of any table has two different values that could be swapped.
     """
     for table in tables:
-        for one, other in combinations([quoted(column.name) for column in table.stored], 2):
-            where = a_row(table, f"{one} IS NOT {other}")
-            if _changed(con, table, f"{one} = {other}, {other} = {one}", where):
+        for first_column, second_column in combinations([quoted(column.name) for column in table.stored], 2):
+            where = last_row_condition(table, f"{first_column} IS NOT {second_column}")
+            if _changed(con, table, f"{first_column} = {second_column}, {second_column} = {first_column}", where):
                 return
-    raise not_planted(lacking)
+    raise not_planted(reason)
 
 
-def retype(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> None:
+def retype(con: sqlite3.Connection, tables: Iterable[Table], reason: str) -> None:
     """Turn a text into a blob of the same bytes, or a blob into a text, in the first table that lets it happen.
 
     Raises:
@@ -101,11 +101,11 @@ def retype(con: sqlite3.Connection, tables: Iterable[Table], lacking: str) -> No
     for table in tables:
         for column in table.stored:
             name = quoted(column.name)
-            for was, becomes in (("text", "BLOB"), ("blob", "TEXT")):
-                where = a_row(table, f"typeof({name}) = '{was}'")
-                if _changed(con, table, f"{name} = CAST({name} AS {becomes})", where):
+            for type_before, new_type in (("text", "BLOB"), ("blob", "TEXT")):
+                where = last_row_condition(table, f"typeof({name}) = '{type_before}'")
+                if _changed(con, table, f"{name} = CAST({name} AS {new_type})", where):
                     return
-    raise not_planted(lacking)
+    raise not_planted(reason)
 
 
 def _changed(con: sqlite3.Connection, table: Table, assignment: str, where: str) -> bool:
@@ -117,12 +117,12 @@ def _changed(con: sqlite3.Connection, table: Table, assignment: str, where: str)
             return False
 
 
-def first(some: Iterable[_T], lacking: str) -> _T:
+def first(items: Iterable[_T], reason: str) -> _T:
     """Return the first of some.
 
     Raises:
-        ProblemError: There is none; ``lacking`` says what of.
+        ProblemError: There is none; ``reason`` says what of.
     """
-    for one in some:
-        return one
-    raise not_planted(lacking)
+    for item in items:
+        return item
+    raise not_planted(reason)

@@ -23,14 +23,14 @@ Undo = Callable[[], object]
 Plant = Callable[[Any], Undo | None]
 
 
-def not_planted(lacking: str) -> ProblemError:
+def not_planted(reason: str) -> ProblemError:
     """Return what to raise when the workspace has nothing in which the fault could be planted.
 
     Args:
-        lacking: What it lacks: ``"no database has a row"``.
+        reason: What it lacks: ``"no database has a row"``.
     """
     hint = "Try the fault in a workspace that has it."
-    return ProblemError(Problem("not-planted", "the workspace", lacking, hint))
+    return ProblemError(Problem("not-planted", "the workspace", reason, hint))
 
 
 class Moment(Enum):
@@ -63,7 +63,7 @@ class Fault:
 
     Attributes:
         criterion: Id of the criterion that has to fail.
-        does: What goes wrong, in words.
+        description: What goes wrong, in words.
         plant: Makes it go wrong, in a :class:`WorkspaceCopy` before the run, or in the run before the check. It returns
             what removes again what no rollback could, or None, and raises what :func:`not_planted` returns.
         mode: The run that has to notice it: a migration or an inventory; of a finished consolidation its check or its
@@ -72,24 +72,24 @@ class Fault:
     """
 
     criterion: str
-    does: str
+    description: str
     plant: Plant
     mode: Mode = Mode.MIGRATE
     moment: Moment = Moment.BEFORE_RUN
 
     @classmethod
-    def in_run(cls, criterion: str, does: str, plant: Plant, mode: Mode = Mode.MIGRATE) -> Self:
+    def in_run(cls, criterion: str, description: str, plant: Plant, mode: Mode = Mode.MIGRATE) -> Self:
         """Return a fault that is planted in a run, right before the check of its criterion."""
-        return cls(criterion, does, plant, mode, Moment.BEFORE_CHECK)
+        return cls(criterion, description, plant, mode, Moment.BEFORE_CHECK)
 
-    def planted(self, place: object) -> Undo | None:
+    def plant_in(self, subject: object) -> Undo | None:
         """Plant it in a copy of a workspace, or in a run.
 
         Raises:
             ProblemError: The workspace has nothing in which it could be, or SQLite does not let it happen.
         """
         try:
-            return self.plant(place)
+            return self.plant(subject)
         except sqlite3.Error as error:
             raise not_planted(f"SQLite does not let it happen ({error})") from error
 
@@ -113,4 +113,4 @@ class Fault:
     @property
     def name(self) -> str:
         """The criterion and the fault, in one line."""
-        return f"{self.criterion}: {self.does}"
+        return f"{self.criterion}: {self.description}"

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
-from sqlite_consolidate.faults.database_edits import a_row, drop_last_row, filled, first, opened
+from sqlite_consolidate.faults.database_edits import (
+    drop_last_row,
+    first,
+    last_row_condition,
+    open_unchecked,
+    tables_with_rows,
+)
 from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
@@ -35,8 +41,8 @@ def _open_to_others(run: Run) -> None:
 
 def _lose_a_row(run: Run) -> None:
     for path in _copies(run):
-        with opened(path) as con:
-            tables = list(filled(con))
+        with open_unchecked(path) as con:
+            tables = list(tables_with_rows(con))
             if tables:
                 drop_last_row(con, tables, "")
                 return
@@ -45,27 +51,27 @@ def _lose_a_row(run: Run) -> None:
 
 def _lose_a_row_of_a_dump(run: Run) -> None:
     """Let a dump bring back all but one row."""
-    _add_to_a_dump(run, lambda _, table: f"DELETE FROM {quoted(table.name)} WHERE {a_row(table)};\n")
+    _add_to_a_dump(run, lambda _, table: f"DELETE FROM {quoted(table.name)} WHERE {last_row_condition(table)};\n")
 
 
 def _cut_a_text_of_a_dump(run: Run) -> None:
     """Let a dump bring back a text without its last character."""
-    _add_to_a_dump(run, _cut)
+    _add_to_a_dump(run, _shorten_a_text)
 
 
-def _cut(con: sqlite3.Connection, table: Table) -> str:
+def _shorten_a_text(con: sqlite3.Connection, table: Table) -> str:
     keys = {folded(term[0] or "") for index in table.indexes if index.unique for term in index.terms}
     for column in table.stored:
         name = quoted(column.name)
         is_text = f"typeof({name}) = 'text' AND length({name}) > 0"
-        if column.key or folded(column.name) in keys or not _any(con, table, is_text):
+        if column.key or folded(column.name) in keys or not _has_row(con, table, is_text):
             continue
         shorter = f"substr({name}, 1, length({name}) - 1)"
-        return f"UPDATE {quoted(table.name)} SET {name} = {shorter} WHERE {a_row(table, is_text)};\n"
+        return f"UPDATE {quoted(table.name)} SET {name} = {shorter} WHERE {last_row_condition(table, is_text)};\n"
     return ""
 
 
-def _any(con: sqlite3.Connection, table: Table, condition: str) -> bool:
+def _has_row(con: sqlite3.Connection, table: Table, condition: str) -> bool:
     return con.execute(f"SELECT 1 FROM {quoted(table.name)} WHERE {condition}").fetchone() is not None
 
 
@@ -74,13 +80,13 @@ def _add_to_a_dump(run: Run, damage: Callable[[sqlite3.Connection, Table], str])
     if not run.plan.dump:
         raise not_planted("the plan asks for no dump")
     for copy in _databases(run):
-        with opened(run.folder / copy.copy) as con:
-            statement = next((sql for table in filled(con) if (sql := damage(con, table))), "")
+        with open_unchecked(run.folder / copy.copy) as con:
+            statement = next((sql for table in tables_with_rows(con) if (sql := damage(con, table))), "")
             triggers = read(con).triggers
         if statement:
-            in_the_way = "".join(f"DROP TRIGGER {quoted(trigger.name)};\n" for trigger in triggers)
+            drops = "".join(f"DROP TRIGGER {quoted(trigger.name)};\n" for trigger in triggers)
             dump = run.folder / copy.dump
-            dump.write_bytes(dump.read_bytes() + f"{in_the_way}{statement}".encode("utf-8", "surrogateescape"))
+            dump.write_bytes(dump.read_bytes() + f"{drops}{statement}".encode("utf-8", "surrogateescape"))
             return
     raise not_planted("no database has such a row")
 
@@ -93,7 +99,7 @@ def _copies(run: Run) -> Iterator[Path]:
     return (run.folder / copy.copy for copy in _databases(run))
 
 
-BACKUPS = (
+BACKUP_FAULTS = (
     Fault.in_run("backup-complete", "a copy of a database is cut in half", _truncate_a_copy),
     Fault.in_run("backup-complete", "a copied code file is empty", _truncate_code),
     Fault.in_run("backup-complete", "a copy can be read by others", _open_to_others),

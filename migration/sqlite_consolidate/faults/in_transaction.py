@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import pragma
 from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
-from sqlite_consolidate.faults.database_edits import drop_last_row, filled, first, retype, swap_columns
+from sqlite_consolidate.faults.database_edits import drop_last_row, first, retype, swap_columns, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.verbs.consolidate import Run
 
-_LARGEST = 200_000_000  # bytes that a target may grow by for the sake of a fault
+_MAX_GROWTH = 200_000_000  # bytes that a target may grow by for the sake of a fault
 _NO_ROW = "the plan moves no ordinary table with rows"
 
 
@@ -29,7 +29,7 @@ def _lose_a_table(run: Run) -> None:
 
 
 def _lose_an_index(run: Run) -> None:
-    indexes = [one.name for one in run.found.target_schema.before_rows if one.kind == "index"]
+    indexes = [index.name for index in run.found.target_schema.before_rows if index.kind == "index"]
     run.target.connection.execute(f"DROP INDEX main.{quoted(first(indexes, 'the plan creates no index'))}")
 
 
@@ -43,20 +43,26 @@ def _lose_a_row(run: Run) -> None:
 
 def _state_another_count(run: Run) -> None:
     """Let the run believe that it has moved one row more than it has."""
-    stated = [at for at, one in enumerate(run.target.copied_tables) if one.mapping.table_map.rows is not None]
-    at = first(stated, "the plan states no number of rows")
-    run.target.copied_tables[at] = replace(run.target.copied_tables[at], rows=run.target.copied_tables[at].rows + 1)
+    stated = [
+        index
+        for index, copied_table in enumerate(run.target.copied_tables)
+        if copied_table.mapping.table_map.rows is not None
+    ]
+    index = first(stated, "the plan states no number of rows")
+    run.target.copied_tables[index] = replace(
+        run.target.copied_tables[index], rows=run.target.copied_tables[index].rows + 1
+    )
 
 
-def _swap(run: Run) -> None:
+def _swap_two_columns(run: Run) -> None:
     swap_columns(run.target.connection, _moved(run), "no moved row has two values that could be swapped")
 
 
-def _retype(run: Run) -> None:
+def _change_a_type(run: Run) -> None:
     retype(run.target.connection, _moved(run), "no moved row has a text or a blob that could become the other")
 
 
-class _Shortened(DigestCache):
+class _ShortenedDigests(DigestCache):
     """Digests that leave out the last column of each row."""
 
     def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
@@ -67,7 +73,7 @@ class _Shortened(DigestCache):
 
 def _shorten_the_digest(run: Run) -> None:
     first((table for table in _moved(run) if len(table.stored) > 1), "no moved table with rows has two columns")
-    run.target.digests = _Shortened()
+    run.target.digests = _ShortenedDigests()
 
 
 def _double_a_row(run: Run) -> None:
@@ -88,7 +94,7 @@ def _lose_a_key(run: Run) -> None:
     con.execute(f"INSERT INTO {place} SELECT * FROM temp.selftest_fault LIMIT 1")
 
 
-def _orphan(run: Run) -> None:
+def _add_an_orphan(run: Run) -> None:
     con = run.target.connection
     con.execute("CREATE TABLE main.selftest_parent(id INTEGER PRIMARY KEY)")
     con.execute("CREATE TABLE main.selftest_fault(parent REFERENCES selftest_parent(id))")
@@ -103,9 +109,9 @@ def _break_a_check(run: Run) -> None:
     con.execute("PRAGMA ignore_check_constraints=OFF")
 
 
-def _retype_a_neighbour(run: Run) -> None:
-    lacking = "the target has no table of its own with a text or a blob that could become the other"
-    retype(run.target.connection, _neighbours(run), lacking)
+def _change_a_type_in_a_neighbour(run: Run) -> None:
+    reason = "the target has no table of its own with a text or a blob that could become the other"
+    retype(run.target.connection, _neighbours(run), reason)
 
 
 def _lose_a_neighbours_row(run: Run) -> None:
@@ -129,22 +135,26 @@ def _add_a_view(run: Run) -> None:
     run.target.connection.execute("CREATE VIEW main.selftest_fault AS SELECT 1")
 
 
-def _swell(run: Run) -> None:
+def _grow_the_target(run: Run) -> None:
     """Let the target hold four times what it held and the sources together."""
-    found = run.found
-    tables = found.target_schema.schema.tables.values()
+    preflight = run.found
+    tables = preflight.target_schema.schema.tables.values()
     objects = len(tables) + sum(len(table.indexes) for table in tables)
-    held = sum(facts.size for facts in found.sources.values()) + (found.target.size if found.target else 0)
-    size = 4 * held + (64 + objects) * 65536
-    if size > _LARGEST:
+    bytes_before = sum(database.size for database in preflight.sources.values()) + (
+        preflight.target.size if preflight.target else 0
+    )
+    size = 4 * bytes_before + (64 + objects) * 65536
+    if size > _MAX_GROWTH:
         raise not_planted(f"the target would have to grow by {size // 1_000_000} MB")
     run.target.connection.execute("CREATE TABLE main.selftest_fault AS SELECT zeroblob(?) AS x", (size,))
 
 
 def _moved(run: Run) -> Iterator[Table]:
     """Yield the tables that something was moved into, as they are now in the target, if they have rows."""
-    names = dict.fromkeys(one.mapping.into.name for one in run.target.copied_tables if one.inserted)
-    return filled(run.target.connection, names)
+    names = dict.fromkeys(
+        copied_table.mapping.into.name for copied_table in run.target.copied_tables if copied_table.inserted
+    )
+    return tables_with_rows(run.target.connection, names)
 
 
 def _neighbours(run: Run) -> Iterator[Table]:
@@ -152,26 +162,26 @@ def _neighbours(run: Run) -> Iterator[Table]:
     target = run.found.target
     receiving = {folded(mapping.into.name) for mapping in run.found.mappings}
     names = [name for name in (target.digests if target else ()) if folded(name) not in receiving]
-    return filled(run.target.connection, names)
+    return tables_with_rows(run.target.connection, names)
 
 
-TARGET = (
+TRANSACTION_FAULTS = (
     Fault.in_run("tables-created", "a table is not there", _lose_a_table),
     Fault.in_run("indexes-created", "an index is not there", _lose_an_index),
     Fault.in_run("schema-as-planned", "a table is there that nobody planned", _add_a_table),
     Fault.in_run("rows-counted", "a row is lost after the copy", _lose_a_row),
     Fault.in_run("rows-expected", "another number of rows was moved", _state_another_count),
-    Fault.in_run("rows-exact", "two columns are swapped in one row", _swap),
-    Fault.in_run("rows-exact", "a value has another type, and the same bytes", _retype),
+    Fault.in_run("rows-exact", "two columns are swapped in one row", _swap_two_columns),
+    Fault.in_run("rows-exact", "a value has another type, and the same bytes", _change_a_type),
     Fault.in_run("rows-exact", "the digest of what arrived leaves out a column", _shorten_the_digest),
     Fault.in_run("no-duplicates", "a row without a key is there twice", _double_a_row),
     Fault.in_run("no-duplicates", "a table has lost its key, and a row is there twice", _lose_a_key),
-    Fault.in_run("foreign-keys", "a row points at nothing", _orphan),
+    Fault.in_run("foreign-keys", "a row points at nothing", _add_an_orphan),
     Fault.in_run("integrity", "a CHECK is violated", _break_a_check),
-    Fault.in_run("neighbours-unchanged", "a neighbour's value has another type", _retype_a_neighbour),
+    Fault.in_run("neighbours-unchanged", "a neighbour's value has another type", _change_a_type_in_a_neighbour),
     Fault.in_run("neighbours-unchanged", "a neighbour has lost a row", _lose_a_neighbours_row),
     Fault.in_run("neighbours-unchanged", "the target's user_version is another", _change_the_version),
     Fault.in_run("triggers-in-place", "a trigger is lost", _lose_a_trigger),
     Fault.in_run("triggers-in-place", "a view is there that nobody planned", _add_a_view),
-    Fault.in_run("size-reasonable", "the target has swollen", _swell),
+    Fault.in_run("size-reasonable", "the target has swollen", _grow_the_target),
 )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.fleet.members import Found, look_here
+from sqlite_consolidate.fleet.members import WorkspaceMatch, find_workspaces
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _QUIET: dict[str, object] = {
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
 }
-_TALKATIVE = ("distributed", "distributed.client", "tornado.application")  # what matters is said by the roll-up
+_SILENCED_LOGGERS = ("distributed", "distributed.client", "tornado.application")  # what matters is said by the roll-up
 _LOOPBACK = "127.0.0.1:0"
 
 
@@ -43,14 +43,14 @@ class Cluster:
 
     Attributes:
         client: Connected.
-        far: True: each workspace has a worker of its own name; False: this process runs all.
+        is_remote: True: each workspace has a worker of its own name; False: this process runs all.
     """
 
     client: Client
-    far: bool
+    is_remote: bool
 
     @property
-    def lost(self) -> bool:
+    def is_lost(self) -> bool:
         """Whether the scheduler is gone, for good."""
         return str(self.client.status) == "closed"
 
@@ -67,15 +67,15 @@ class Cluster:
         known = self.client.sync(scheduler.identity, n_workers=-1)["workers"]
         return {str(worker["name"]): address for address, worker in known.items()}
 
-    def look(self, worker: str, pattern: str) -> Found:
+    def find_workspaces(self, worker: str, pattern: str) -> WorkspaceMatch:
         """Return what a path or pattern leads to on the host of a worker."""
         address = self.workers().get(worker)
         if address is None:
-            known = ", ".join(sorted(self.workers())) or "none"
-            return Found(trouble=f"no worker of the name {worker!r} is connected (there are: {known})")
+            names = ", ".join(sorted(self.workers())) or "none"
+            return WorkspaceMatch(error=f"no worker of the name {worker!r} is connected (there are: {names})")
         # Not as a task: it would wait until the worker has a thread to spare.
-        found: dict[str, Found] = self.client.run(look_here, worker, pattern, workers=[address])
-        return found[address]
+        matches: dict[str, WorkspaceMatch] = self.client.run(find_workspaces, worker, pattern, workers=[address])
+        return matches[address]
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
 
-    for name in _TALKATIVE:
+    for name in _SILENCED_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
         try:
@@ -102,7 +102,7 @@ def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
             hint = 'Start it, or correct "scheduler" in the fleet file.'
             raise ProblemError(Problem("no-scheduler", scheduler, f"no scheduler answers: {error}.", hint)) from None
         with client:
-            yield Cluster(client, far=True)
+            yield Cluster(client, is_remote=True)
         return
     with (
         TemporaryDirectory(prefix="sqlite-consolidate-fleet-") as scratch,
@@ -119,4 +119,4 @@ def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield Cluster(client, far=False)
+        yield Cluster(client, is_remote=False)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.fleet.rollup import Row, not_run, row_of, unsettled
-from sqlite_consolidate.fleet.worker import Job, Ran, run_workspace, stop
+from sqlite_consolidate.fleet.rollup import Row, not_run_row, row_from_run, unsettled_row
+from sqlite_consolidate.fleet.worker import Job, WorkspaceRun, run_workspace, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from sqlite_consolidate.fleet.members import Member
 
 _FETCH_SECONDS = 60  # a result is with its worker until it is fetched, and may be lost with it
-_LOOK_SECONDS = 0.2  # how soon a signal is passed on, and a worker that is gone is noticed
+_POLL_SECONDS = 0.2  # how soon a signal is passed on, and a worker that is gone is noticed
 
 
 @dataclass(frozen=True)
-class Errand:
+class FleetJob:
     """What is to be done in every workspace.
 
     Attributes:
@@ -46,7 +46,7 @@ class Errand:
         return Job(self.run, str(self.project), self.verb, member.path, member.plan, str(reports), self.extra)
 
 
-class Dispatch:
+class Dispatcher:
     """Runs the rounds of one fleet run.
 
     A workspace is bound to the address of its worker, not only to its name: were that worker lost and started again,
@@ -55,25 +55,25 @@ class Dispatch:
 
     Args:
         cluster: Where they are run.
-        errand: What is to be done.
+        fleet_job: What is to be done.
         keep_going: Go on after a workspace that is not accepted.
         interrupted: Tells whether the fleet run is to end: what runs is asked to put back, and waited for.
-        tell: Called with each row as it comes in.
+        on_row: Called with each row as it comes in.
     """
 
     def __init__(
         self,
         cluster: Cluster,
-        errand: Errand,
+        fleet_job: FleetJob,
         *,
         keep_going: bool,
         interrupted: Callable[[], bool],
-        tell: Callable[[Row], None],
+        on_row: Callable[[Row], None],
     ) -> None:
-        self._cluster, self._errand = cluster, errand
-        self._keep_going, self._interrupted, self._tell = keep_going, interrupted, tell
-        self._stopped = self._asked = False
-        self._bad = ""
+        self._cluster, self._fleet_job = cluster, fleet_job
+        self._keep_going, self._interrupted, self._on_row = keep_going, interrupted, on_row
+        self._stop_sent = self._interrupt_sent = False
+        self._first_failed = ""
 
     def run(self, rounds: Sequence[tuple[Member, ...]]) -> tuple[Row, ...]:
         """Return the row of every member, in the order of the rounds."""
@@ -81,57 +81,59 @@ class Dispatch:
         for members in rounds:
             for member, row in self._round(members):
                 rows[member.key] = row
-                self._tell(row)
+                self._on_row(row)
         return tuple(rows[member.key] for members in rounds for member in members)
 
     def _round(self, members: tuple[Member, ...]) -> Iterator[tuple[Member, Row]]:
-        if why := self._why_stopped():
-            yield from ((member, not_run(member, why)) for member in members)
+        if reason := self._stop_reason():
+            yield from ((member, not_run_row(member, reason)) for member in members)
             return
-        arrived = SimpleQueue["Future[Ran]"]()
-        waiting: dict[Future[Ran], Member] = {}
+        finished = SimpleQueue["Future[WorkspaceRun]"]()
+        waiting: dict[Future[WorkspaceRun], Member] = {}
         addresses = self._addresses() or {}
-        for place, member in enumerate(members):
-            if self._cluster.far and member.worker not in addresses:
-                self._bad = self._bad or member.name
-                yield member, not_run(member, f"the worker {member.worker!r} is not connected.")
+        for index, member in enumerate(members):
+            if self._cluster.is_remote and member.worker not in addresses:
+                self._first_failed = self._first_failed or member.name
+                yield member, not_run_row(member, f"the worker {member.worker!r} is not connected.")
             else:
-                waiting[self._submitted(member, addresses, place)] = member
+                waiting[self._submitted(member, addresses, index)] = member
         for future in waiting:
-            future.add_done_callback(arrived.put)
+            future.add_done_callback(finished.put)
         while waiting:
             try:
-                future = arrived.get(timeout=_LOOK_SECONDS)
+                future = finished.get(timeout=_POLL_SECONDS)
             except Empty:
-                yield from self._lost(waiting, addresses)
+                yield from self._give_up_lost(waiting, addresses)
             else:
                 if future in waiting:  # else it was given up before
                     member = waiting.pop(future)
-                    yield member, self._noted(_row(future, member, self._errand.verb))
+                    yield member, self._recorded(_row(future, member, self._fleet_job.verb))
             self._stop_if_needed()
 
-    def _submitted(self, member: Member, addresses: dict[str, str], place: int) -> Future[Ran]:
+    def _submitted(self, member: Member, addresses: dict[str, str], index: int) -> Future[WorkspaceRun]:
         return self._cluster.client.submit(
             run_workspace,
-            self._errand.job(member),
-            key=f"{self._errand.run}-{member.key}",
-            workers=[addresses[member.worker]] if self._cluster.far else None,
+            self._fleet_job.job(member),
+            key=f"{self._fleet_job.run}-{member.key}",
+            workers=[addresses[member.worker]] if self._cluster.is_remote else None,
             allow_other_workers=False,
-            priority=-place,  # in the order of the file, as far as a worker has several
+            priority=-index,  # in the order of the file, as far as a worker has several
             retries=0,
         )
 
-    def _lost(self, waiting: dict[Future[Ran], Member], addresses: dict[str, str]) -> Iterator[tuple[Member, Row]]:
+    def _give_up_lost(
+        self, waiting: dict[Future[WorkspaceRun], Member], addresses: dict[str, str]
+    ) -> Iterator[tuple[Member, Row]]:
         """Give up what nobody works on any more: its worker, or the scheduler itself, is gone."""
-        if not self._cluster.far:
+        if not self._cluster.is_remote:
             return
-        now = self._addresses()
-        why = "the scheduler was lost." if self._cluster.lost else "the worker {!r} was lost."
+        connected = self._addresses()
+        reason = "the scheduler was lost." if self._cluster.is_lost else "the worker {!r} was lost."
         for future, member in list(waiting.items()):
-            if self._cluster.lost or (now is not None and addresses[member.worker] not in now.values()):
+            if self._cluster.is_lost or (connected is not None and addresses[member.worker] not in connected.values()):
                 del waiting[future]
                 future.release()
-                yield member, self._noted(unsettled(member, why.format(member.worker)))
+                yield member, self._recorded(unsettled_row(member, reason.format(member.worker)))
 
     def _addresses(self) -> dict[str, str] | None:
         """Return name to address of the workers; None while the scheduler does not answer."""
@@ -140,29 +142,29 @@ class Dispatch:
         except OSError:  # the client goes on to reach it, or ends every future
             return None
 
-    def _noted(self, row: Row) -> Row:
+    def _recorded(self, row: Row) -> Row:
         if row.standing not in ("accepted", "not run"):
-            self._bad = self._bad or row.workspace
+            self._first_failed = self._first_failed or row.workspace
         return row
 
-    def _why_stopped(self) -> str:
+    def _stop_reason(self) -> str:
         if self._interrupted():
             return "the fleet run was interrupted."
-        return f"{self._bad} was not accepted." if self._bad and not self._keep_going else ""
+        return f"{self._first_failed} was not accepted." if self._first_failed and not self._keep_going else ""
 
     def _stop_if_needed(self) -> None:
         """Tell the workers to start no more, and after an interruption also to put back what runs; once each."""
         interrupt = self._interrupted()
-        if (interrupt and not self._asked) or (self._why_stopped() and not self._stopped):
-            self._stopped, self._asked = True, interrupt
-            if not self._cluster.lost:
-                self._cluster.client.run(stop, self._errand.run, interrupt=interrupt, on_error="ignore")
+        if (interrupt and not self._interrupt_sent) or (self._stop_reason() and not self._stop_sent):
+            self._stop_sent, self._interrupt_sent = True, interrupt
+            if not self._cluster.is_lost:
+                self._cluster.client.run(stop, self._fleet_job.run, interrupt=interrupt, on_error="ignore")
 
 
-def _row(future: Future[Ran], member: Member, verb: str) -> Row:
+def _row(future: Future[WorkspaceRun], member: Member, verb: str) -> Row:
     if future.status == "cancelled":
-        return unsettled(member, "the scheduler was lost.")
+        return unsettled_row(member, "the scheduler was lost.")
     try:
-        return row_of(member, verb, future.result(timeout=_FETCH_SECONDS))
+        return row_from_run(member, verb, future.result(timeout=_FETCH_SECONDS))
     except Exception as error:  # noqa: BLE001 -- the run may have ended well, but what it came to never arrived
-        return unsettled(member, f"{type(error).__name__}: {error}")
+        return unsettled_row(member, f"{type(error).__name__}: {error}")

@@ -16,29 +16,29 @@ from sqlite_consolidate.problem import ProblemError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sqlite_consolidate.fleet.file import FleetFile
+    from sqlite_consolidate.fleet.fleet_file import FleetFile
     from sqlite_consolidate.fleet.model import Entry, Fleet
     from sqlite_consolidate.problem import Loc, Problem
 
     # (worker, pattern) -> what is there; the worker is empty without a scheduler
-    Look = Callable[[str, str], "Found"]
+    FindWorkspaces = Callable[[str, str], "WorkspaceMatch"]
 
 
 @dataclass(frozen=True)
-class Found:
+class WorkspaceMatch:
     """What a path or a pattern leads to on the host that was asked.
 
     Attributes:
         folders: Absolute, sorted.
         without_plan: Those of them that have no plan file of their own.
-        pattern: They were found by a pattern, not named.
-        trouble: Why nobody could look, or empty.
+        is_pattern: They were found by a pattern, not named.
+        error: Why nobody could look, or empty.
     """
 
     folders: tuple[str, ...] = ()
     without_plan: tuple[str, ...] = ()
-    pattern: bool = False
-    trouble: str = ""
+    is_pattern: bool = False
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,18 @@ class Member:
     canary: bool = False
 
 
-def look_here(_worker: str, pattern: str) -> Found:
+def find_workspaces(_worker: str, pattern: str) -> WorkspaceMatch:
     """Return what an absolute path or pattern leads to on this host: folders, but no hidden ones for a pattern."""
     import glob
 
     named = Path(pattern).is_dir()
-    there = [pattern] if named else glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path takes no absolute pattern
-    folders = sorted({str(Path(path).resolve()) for path in there if Path(path).is_dir()})
-    bare = tuple(path for path in folders if not (Path(path) / DEFAULT_PLAN).is_file())
-    return Found(tuple(folders), bare, pattern=not named)
+    paths = [pattern] if named else glob.glob(pattern, recursive=True)  # noqa: PTH207 -- Path takes no absolute pattern
+    folders = sorted({str(Path(path).resolve()) for path in paths if Path(path).is_dir()})
+    without_plan = tuple(path for path in folders if not (Path(path) / DEFAULT_PLAN).is_file())
+    return WorkspaceMatch(tuple(folders), without_plan, is_pattern=not named)
 
 
-def members(file: FleetFile, look: Look) -> tuple[Member, ...]:
+def resolve_members(file: FleetFile, find: FindWorkspaces) -> tuple[Member, ...]:
     """Return the workspaces of a fleet, in the order of the file, those of a pattern by name.
 
     A folder that is named and found by a pattern too is what its own entry says. With ``keep_going``, what lies on a
@@ -83,43 +83,46 @@ def members(file: FleetFile, look: Look) -> tuple[Member, ...]:
             every mistake is a problem of its own.
     """
     fleet, base = file.fleet, file.path.parent
-    seen = [(loc, entry, look(entry.worker, str(base / Path(entry.path).expanduser()))) for loc, entry in fleet.listed]
-    named = {(entry.worker, path) for _, entry, one in seen if not one.pattern for path in one.folders}
-    found, mistakes = list[tuple["Loc", Member]](), list["Problem"]()
-    for loc, entry, one in seen:
-        if one.trouble and fleet.keep_going:
-            found.append((loc, _member(base, fleet, entry, str(base / entry.path))))
+    matches = [
+        (loc, entry, find(entry.worker, str(base / Path(entry.path).expanduser()))) for loc, entry in fleet.listed
+    ]
+    named = {(entry.worker, path) for _, entry, match in matches if not match.is_pattern for path in match.folders}
+    located, mistakes = list[tuple["Loc", Member]](), list["Problem"]()
+    for loc, entry, match in matches:
+        if match.error and fleet.keep_going:
+            located.append((loc, _member(base, fleet, entry, str(base / entry.path))))
             continue
-        folders = [path for path in one.folders if not (one.pattern and (entry.worker, path) in named)]
-        found += [(loc, _member(base, fleet, entry, path)) for path in folders]
-        bare = [] if entry.plan or fleet.plan else [path for path in folders if path in one.without_plan]
-        mistakes += _mistakes(loc, entry, one, bare)
-    mistakes += _twice(found)
-    here = {member.plan for _, member in found if member.plan and not member.worker}
-    problems = (*file.located(mistakes), *_plan_problems(here))
+        folders = [path for path in match.folders if not (match.is_pattern and (entry.worker, path) in named)]
+        located += [(loc, _member(base, fleet, entry, path)) for path in folders]
+        without_plan = [] if entry.plan or fleet.plan else [path for path in folders if path in match.without_plan]
+        mistakes += _mistakes(loc, entry, match, without_plan)
+    mistakes += _listed_twice(located)
+    plans = {member.plan for _, member in located if member.plan and not member.worker}
+    problems = (*file.located(mistakes), *_plan_problems(plans))
     if problems:
         raise ProblemError(*problems)
-    return tuple(member for _, member in found)
+    return tuple(member for _, member in located)
 
 
-def rounds(fleet: Fleet, all_: tuple[Member, ...]) -> list[tuple[Member, ...]]:
+def plan_rounds(fleet: Fleet, fleet_members: tuple[Member, ...]) -> list[tuple[Member, ...]]:
     """Return who is run together: the canaries, then the batches; each member is in one round."""
-    if not any(member.canary for member in all_):
-        all_ = tuple(replace(one, canary=place < fleet.canary) for place, one in enumerate(all_))
-    canaries = tuple(one for one in all_ if one.canary)
-    rest = tuple(one for one in all_ if not one.canary)
-    step = fleet.batch or max(len(rest), 1)
-    batches = [rest[at : at + step] for at in range(0, len(rest), step)]
+    if not any(member.canary for member in fleet_members):
+        numbered = enumerate(fleet_members)
+        fleet_members = tuple(replace(member, canary=index < fleet.canary) for index, member in numbered)
+    canaries = tuple(member for member in fleet_members if member.canary)
+    rest = tuple(member for member in fleet_members if not member.canary)
+    size = fleet.batch or max(len(rest), 1)
+    batches = [rest[start : start + size] for start in range(0, len(rest), size)]
     return [canaries, *batches] if canaries else batches
 
 
 def _member(base: Path, fleet: Fleet, entry: Entry, path: str) -> Member:
     plan = entry.plan or fleet.plan
-    known = f"{entry.worker}:{path}"
-    digest = hashlib.sha256(known.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    shown = Path(path).relative_to(base).as_posix() if Path(path).is_relative_to(base) else path
+    identity = f"{entry.worker}:{path}"
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    name = Path(path).relative_to(base).as_posix() if Path(path).is_relative_to(base) else path
     return Member(
-        name=f"{entry.worker}:{shown}" if entry.worker else shown,
+        name=f"{entry.worker}:{name}" if entry.worker else name,
         key=f"{re.sub(r'[^A-Za-z0-9._-]', '_', Path(path).name)[:60]}-{digest}",
         path=path,
         plan=str(base / Path(plan).expanduser()) if plan else "",
@@ -128,17 +131,17 @@ def _member(base: Path, fleet: Fleet, entry: Entry, path: str) -> Member:
     )
 
 
-def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> list[Problem]:
-    if seen.trouble:
+def _mistakes(loc: Loc, entry: Entry, match: WorkspaceMatch, without_plan: list[str]) -> list[Problem]:
+    if match.error:
         return [
             mistake_at(
                 loc,
                 "member-unseen",
-                f"{in_quotes(entry.path)} could not be looked for: {seen.trouble}.",
+                f"{in_quotes(entry.path)} could not be looked for: {match.error}.",
                 "Settle that first.",
             )
         ]
-    if not seen.folders:
+    if not match.folders:
         return [
             mistake_at(
                 loc,
@@ -147,19 +150,19 @@ def _mistakes(loc: Loc, entry: Entry, seen: Found, without_plan: list[str]) -> l
                 "Correct it; it counts from this file.",
             )
         ]
-    todo = 'Run "pytest -m inventory --workspace DIR" to have one proposed, or name one with plan = "...".'
+    hint = 'Run "pytest -m inventory --workspace DIR" to have one proposed, or name one with plan = "...".'
     return [
-        mistake_at(loc, "no-plan-file", f"the workspace {in_quotes(path)} has no {DEFAULT_PLAN}.", todo)
+        mistake_at(loc, "no-plan-file", f"the workspace {in_quotes(path)} has no {DEFAULT_PLAN}.", hint)
         for path in without_plan
     ]
 
 
-def _twice(found: list[tuple[Loc, Member]]) -> list[Problem]:
+def _listed_twice(located: list[tuple[Loc, Member]]) -> list[Problem]:
     """Two runs on one workspace would only keep each other out; one inside another could see it half done."""
-    seen: dict[str, Loc] = {}
+    first_locs: dict[str, Loc] = {}
     mistakes = []
-    for loc, member in found:
-        if seen.setdefault(member.key, loc) != loc:
+    for loc, member in located:
+        if first_locs.setdefault(member.key, loc) != loc:
             mistakes.append(
                 mistake_at(
                     loc, "listed-twice", f"{in_quotes(member.name)} is listed before already.", "Keep one of the two."

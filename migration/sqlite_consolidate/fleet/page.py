@@ -26,7 +26,7 @@ _STYLES = (*STYLES, Path(__file__).with_name("page.css"))
 _LONG_TEXT = 600
 
 # How a standing is to be felt, in the classes that a run's own page has.
-_LOOK: dict[Standing, str] = {
+_CSS_CLASSES: dict[Standing, str] = {
     "accepted": "passed",
     "failed": "failed",
     "refused": "failed",
@@ -34,7 +34,7 @@ _LOOK: dict[Standing, str] = {
     "interrupted": "not-run",
     "not run": "not-run",
 }
-_TODO: dict[Standing, str] = {
+_HINTS: dict[Standing, str] = {
     "failed": "Everything was put back there. Settle what its report names, then start the fleet again.",
     "refused": "Nothing was changed there. Settle what is said, then start the fleet again.",
     "unsettled": "Start the fleet again: the next run there finishes it or puts it back first.",
@@ -42,7 +42,7 @@ _TODO: dict[Standing, str] = {
 }
 
 
-def page(rollup: RollUp, folder: Path) -> str:
+def render_page(rollup: RollUp, folder: Path) -> str:
     """Return the roll-up as an HTML page.
 
     Args:
@@ -55,33 +55,33 @@ def page(rollup: RollUp, folder: Path) -> str:
         "css": css,
         "policy": f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         "rollup": rollup,
-        "word": _word(rollup),
-        "tone": "good" if rollup.exit_code == ExitCode.ACCEPTED else "bad" if _bad(rollup) else "open",
+        "title": _title(rollup),
+        "tone": "good" if rollup.exit_code == ExitCode.ACCEPTED else "bad" if _has_failures(rollup) else "open",
         "elapsed": _elapsed(rollup),
-        "needing": _needing(rollup),
-        "todo": _TODO,
+        "to_review": _to_review(rollup),
+        "hints": _HINTS,
         "links": {row.workspace: _link(row, rollup.host, folder) for row in rollup.workspaces},
-        "look": _LOOK,
+        "css_classes": _CSS_CLASSES,
     }
     return _template().render(context)
 
 
-def _word(rollup: RollUp) -> str:
+def _title(rollup: RollUp) -> str:
     accepted, all_ = rollup.totals["accepted"], len(rollup.workspaces)
     return f"All {all_} accepted" if accepted == all_ else f"{accepted} of {all_} accepted"
 
 
-def _bad(rollup: RollUp) -> bool:
-    return any(_LOOK[row.standing] == "failed" for row in rollup.workspaces)
+def _has_failures(rollup: RollUp) -> bool:
+    return any(_CSS_CLASSES[row.standing] == "failed" for row in rollup.workspaces)
 
 
-def _needing(rollup: RollUp) -> list[list[Row]]:
+def _to_review(rollup: RollUp) -> list[list[Row]]:
     """Return the rows that need a person; those about which the same is to be said stand together."""
-    same: dict[object, list[Row]] = {}
+    groups: dict[object, list[Row]] = {}
     for row in rollup.workspaces:
-        if row.standing in _TODO:
-            same.setdefault((row.standing, row.headline, row.reasons), []).append(row)
-    return list(same.values())
+        if row.standing in _HINTS:
+            groups.setdefault((row.standing, row.headline, row.reasons), []).append(row)
+    return list(groups.values())
 
 
 def _elapsed(rollup: RollUp) -> float:

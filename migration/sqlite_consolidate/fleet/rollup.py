@@ -16,13 +16,13 @@ from sqlite_consolidate.engine.run.modes import FleetVerb, Mode
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.fleet.file import FleetFile
+    from sqlite_consolidate.fleet.fleet_file import FleetFile
     from sqlite_consolidate.fleet.members import Member
-    from sqlite_consolidate.fleet.worker import Ran
+    from sqlite_consolidate.fleet.worker import WorkspaceRun
 
 Standing = Literal["accepted", "failed", "refused", "interrupted", "unsettled", "not run"]
 
-_ENDED_AT_ONCE = (-signal.SIGINT, -signal.SIGTERM)  # its process had begun nothing yet
+_ENDED_BEFORE_START = (-signal.SIGINT, -signal.SIGTERM)  # its process had begun nothing yet
 _NOTHING_TO_UNDO = "[nothing-to-undo]"  # ends the message of a rollback where no consolidation stands
 _LONGEST = 2000  # characters of a headline
 
@@ -107,36 +107,36 @@ def roll_up(
     )
 
 
-def row_of(member: Member, verb: str, ran: Ran) -> Row:
+def row_from_run(member: Member, verb: str, run: WorkspaceRun) -> Row:
     """Return what a run that has come back from its worker means."""
-    bundle, words = ran.bundle, ran.bundle.headline if ran.bundle else ran.said or ran.problem
-    refused_at_once = ran.exit == ExitCode.REFUSED and bundle is None
-    nothing = verb == Mode.ROLLBACK.verb and refused_at_once and _NOTHING_TO_UNDO in ran.said
+    bundle, headline = run.bundle, run.bundle.headline if run.bundle else run.output or run.start_error
+    refused_before_start = run.exit_code == ExitCode.REFUSED and bundle is None
+    nothing_to_undo = verb == Mode.ROLLBACK.verb and refused_before_start and _NOTHING_TO_UNDO in run.output
     return _row(
         member,
-        standing="accepted" if nothing else _standing(ran),
+        standing="accepted" if nothing_to_undo else _standing(run),
         verdict=bundle.verdict if bundle else "not shown",
         mode=bundle.mode if bundle else "",
-        already=nothing or bool(bundle and bundle.already),
-        headline=printable(words or _unsaid(ran))[:_LONGEST],
+        already=nothing_to_undo or bool(bundle and bundle.already),
+        headline=printable(headline or _exit_text(run))[:_LONGEST],
         reasons=bundle.reasons if bundle else (),
-        exit_code=ran.exit,
-        seconds=round(ran.seconds, 3),
+        exit_code=run.exit_code,
+        seconds=round(run.seconds, 3),
         rows=bundle.rows if bundle else None,
-        host=ran.host,
+        host=run.host,
         bundle=printable(bundle.folder) if bundle else "",
         manifest_sha256=bundle.manifest_sha256 if bundle else "",
     )
 
 
-def unsettled(member: Member, why: str) -> Row:
+def unsettled_row(member: Member, reason: str) -> Row:
     """Return the row of a workspace of whose run nobody knows how it ended."""
-    return _row(member, standing="unsettled", headline=printable(f"Unfinished: {why}"))
+    return _row(member, standing="unsettled", headline=printable(f"Unfinished: {reason}"))
 
 
-def not_run(member: Member, why: str) -> Row:
+def not_run_row(member: Member, reason: str) -> Row:
     """Return the row of a workspace whose turn did not come."""
-    return _row(member, standing="not run", headline=printable(f"Not run: {why}"))
+    return _row(member, standing="not run", headline=printable(f"Not run: {reason}"))
 
 
 def totals(rows: tuple[Row, ...]) -> dict[Standing, int]:
@@ -152,14 +152,14 @@ def exit_code(rows: tuple[Row, ...], interrupted: int | None) -> int:
     which interrupted the fleet run; failed, a workspace failed, or was interrupted by somebody else; refused, one was
     refused, or not run; accepted, all are.
     """
-    met = {row.standing for row in rows}
-    if "unsettled" in met:
+    standings = {row.standing for row in rows}
+    if "unsettled" in standings:
         return ExitCode.INTERNAL
     if interrupted is not None:
         return interrupted
-    if met & {"failed", "interrupted"}:
+    if standings & {"failed", "interrupted"}:
         return ExitCode.FAILED
-    return ExitCode.REFUSED if met != {"accepted"} else ExitCode.ACCEPTED
+    return ExitCode.REFUSED if standings != {"accepted"} else ExitCode.ACCEPTED
 
 
 def to_json(rollup: RollUp) -> str:
@@ -167,29 +167,31 @@ def to_json(rollup: RollUp) -> str:
     return rollup.model_dump_json(indent=2, by_alias=True, ensure_ascii=True) + "\n"
 
 
-def _row(member: Member, **facts: Any) -> Row:
+def _row(member: Member, **fields: Any) -> Row:
     return Row(
         workspace=printable(member.name),
         path=printable(member.path),
         worker=printable(member.worker),
         canary=member.canary,
-        **facts,
+        **fields,
     )
 
 
-def _standing(ran: Ran) -> Standing:
-    if ran.exit == ExitCode.ACCEPTED:  # a process that ended well and left no acceptance has lost its report on the way
-        return "accepted" if ran.bundle and ran.bundle.verdict == "accepted" else "unsettled"
-    if ran.exit is None:
-        return "refused" if ran.problem else "not run"
-    if ran.exit in (*INTERRUPTIONS, *_ENDED_AT_ONCE):
+def _standing(run: WorkspaceRun) -> Standing:
+    if run.exit_code == ExitCode.ACCEPTED:  # without an accepted bundle the report was lost
+        return "accepted" if run.bundle and run.bundle.verdict == "accepted" else "unsettled"
+    if run.exit_code is None:
+        return "refused" if run.start_error else "not run"
+    if run.exit_code in (*INTERRUPTIONS, *_ENDED_BEFORE_START):
         return "interrupted"
-    if ran.exit == ExitCode.FAILED:
+    if run.exit_code == ExitCode.FAILED:
         return "failed"
-    return "refused" if ran.exit == ExitCode.REFUSED else "unsettled"
+    return "refused" if run.exit_code == ExitCode.REFUSED else "unsettled"
 
 
-def _unsaid(ran: Ran) -> str:
-    if ran.exit is None:
+def _exit_text(run: WorkspaceRun) -> str:
+    if run.exit_code is None:
         return "Not run: the fleet was stopped before its turn."
-    return f"Unfinished: its process was ended by signal {-ran.exit}." if ran.exit < 0 else f"Exit code {ran.exit}."
+    if run.exit_code < 0:
+        return f"Unfinished: its process was ended by signal {-run.exit_code}."
+    return f"Exit code {run.exit_code}."

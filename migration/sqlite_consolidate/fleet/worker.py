@@ -20,7 +20,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import sqlite_consolidate
-from sqlite_consolidate.fleet.bundle import Bundle, bundle_of
+from sqlite_consolidate.fleet.bundle_summary import BundleSummary, read_new_bundle
 
 _MOST_READ = 20_000  # bytes of the output, from its end
 _MOST_LINES = 20
@@ -49,27 +49,27 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ran:
+class WorkspaceRun:
     """What a run came to.
 
     Attributes:
         host: Where it ran.
-        exit: Its exit code; negative: ended by that signal; None: it was not started.
+        exit_code: Its exit code; negative: ended by that signal; None: it was not started.
         seconds: From start to end of the process.
         bundle: What it left under reports, or None.
-        said: Its last words, where there is no bundle to say more.
-        problem: Why it could not be started; empty when the fleet was stopped before its turn.
+        output: Its last words, where there is no bundle to say more.
+        start_error: Why it could not be started; empty when the fleet was stopped before its turn.
     """
 
     host: str
-    exit: int | None = None
+    exit_code: int | None = None
     seconds: float = 0.0
-    bundle: Bundle | None = None
-    said: str = ""
-    problem: str = ""
+    bundle: BundleSummary | None = None
+    output: str = ""
+    start_error: str = ""
 
 
-class _Turns:
+class _RunningJobs:
     """The processes of each fleet run in this process, and the fleet runs that start no more."""
 
     def __init__(self) -> None:
@@ -107,10 +107,10 @@ class _Turns:
                 process.send_signal(signal.SIGTERM)
 
 
-_TURNS = _Turns()
+_JOBS = _RunningJobs()
 
 
-def run_workspace(job: Job) -> Ran:
+def run_workspace(job: Job) -> WorkspaceRun:
     """The workspace's run has ended, and its bundle lies in the job's reports.
 
     Whatever happens is an answer, never an exception: what cannot be started says why.
@@ -120,29 +120,30 @@ def run_workspace(job: Job) -> Ran:
         reports.mkdir(mode=0o700, parents=True, exist_ok=True)
         before = set(reports.iterdir())
         with TemporaryFile() as output:
-            began = time.monotonic()
-            process = _TURNS.start(job, output)
+            start = time.monotonic()
+            process = _JOBS.start(job, output)
             if process is None:
-                return Ran(host)
+                return WorkspaceRun(host)
             try:
                 status = process.wait()
             finally:
-                _TURNS.end(job, process)
-            seconds = time.monotonic() - began
-            bundle = bundle_of(reports, before)
-            return Ran(host, status, seconds, bundle, "" if bundle else _last_words(output))
+                _JOBS.end(job, process)
+            seconds = time.monotonic() - start
+            bundle = read_new_bundle(reports, before)
+            return WorkspaceRun(host, status, seconds, bundle, "" if bundle else _last_output(output))
     except OSError as error:
-        return Ran(host, problem=f"{error.strerror or error}: {error.filename or job.reports}")
+        return WorkspaceRun(host, start_error=f"{error.strerror or error}: {error.filename or job.reports}")
 
 
 def stop(fleet: str, *, interrupt: bool) -> None:
     """Nothing of a fleet run starts here any more; with ``interrupt`` what runs is asked to put back and to end."""
-    _TURNS.stop(fleet, interrupt=interrupt)
+    _JOBS.stop(fleet, interrupt=interrupt)
 
 
 def _command(job: Job) -> list[str]:
-    named = [f"--workspace={job.workspace}", f"--reports={job.reports}", *([f"--plan={job.plan}"] if job.plan else [])]
-    return [sys.executable, "-m", "pytest", "-m", job.verb, *named, "-p", "no:cacheprovider", *job.extra]
+    plan = [f"--plan={job.plan}"] if job.plan else []
+    options = [f"--workspace={job.workspace}", f"--reports={job.reports}", *plan]
+    return [sys.executable, "-m", "pytest", "-m", job.verb, *options, "-p", "no:cacheprovider", *job.extra]
 
 
 def _project(job: Job) -> Path:
@@ -157,7 +158,7 @@ def _project(job: Job) -> Path:
     raise FileNotFoundError(errno.ENOENT, "no conftest.py names the harness on this host", job.project)
 
 
-def _last_words(output: IO[bytes]) -> str:
+def _last_output(output: IO[bytes]) -> str:
     """Return the refusal that pytest printed, or else its last lines."""
     end = output.seek(0, os.SEEK_END)
     output.seek(max(0, end - _MOST_READ))

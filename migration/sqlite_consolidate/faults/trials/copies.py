@@ -15,30 +15,30 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
 
 
-def copied(whole: Path, to: Path) -> None:
+def copy_tree(folder: Path, destination: Path) -> None:
     """Copy a folder that no other process has open; links into it lead into the copy."""
-    shutil.copytree(whole, to, symlinks=True)
-    for path in to.rglob("*"):
-        if path.is_symlink() and (points := path.readlink()).is_absolute() and points.is_relative_to(whole):
+    shutil.copytree(folder, destination, symlinks=True)
+    for path in destination.rglob("*"):
+        if path.is_symlink() and (link_target := path.readlink()).is_absolute() and link_target.is_relative_to(folder):
             path.unlink()
-            path.symlink_to(to / points.relative_to(whole))
+            path.symlink_to(destination / link_target.relative_to(folder))
 
 
 def contents(root: Path, plan: Plan) -> dict[str, str]:
     """Return what a workspace holds: the plan's databases by rows and schema, other files by bytes; no backups."""
     databases = {root / plan.target, *(root / source.file for source in plan.sources)}
-    backups, found = root / plan.backups, {}
+    backups, digests = root / plan.backups, {}
     for path in sorted(root.rglob("*")):
         if path.is_relative_to(backups) or path.name.endswith(SIDECARS):
             continue
         name = path.relative_to(root).as_posix()
         if path in databases:
-            found[name] = digest_or_reason(path)
+            digests[name] = digest_or_reason(path)
         elif path.is_symlink():
-            found[name] = str(path.readlink())
+            digests[name] = str(path.readlink())
         elif path.is_file():
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+            digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digests
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:

@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import SELFTEST
 from sqlite_consolidate.faults.catalogue import faults_of
-from sqlite_consolidate.faults.trials.copies import copied
+from sqlite_consolidate.faults.trials.copies import copy_tree
 from sqlite_consolidate.faults.trials.trial import Trial, judge_fault, judge_faultless
 from sqlite_consolidate.faults.trials.trial_process import TrialProcesses
 from sqlite_consolidate.findings import Finding
@@ -45,7 +45,7 @@ class SelftestRun(Pipeline):
 
     Attributes:
         plan: What is to be consolidated.
-        live: The workspace; it is copied once, and not looked at again.
+        live: The workspace; it is copy_tree once, and not looked at again.
         tried: Each fault, with what became of the run into which it was planted.
     """
 
@@ -114,12 +114,12 @@ class SelftestRun(Pipeline):
         if self.plan.require_rehearsal is not None:
             rehearsed = self._try(None, Mode.REHEARSAL, _FRESH, _REHEARSED)
             accepted.append(judge_faultless("verify, a rehearsal", rehearsed))
-        began = time.monotonic()
-        done = self._try(None, Mode.MIGRATE, _FRESH, _CONSOLIDATED)
-        self._seconds, self._bundle = max(_SECONDS, 10 * (time.monotonic() - began)), done.folder
-        accepted.append(judge_faultless("migrate", done))
+        start = time.monotonic()
+        consolidated = self._try(None, Mode.MIGRATE, _FRESH, _CONSOLIDATED)
+        self._seconds, self._bundle = max(_SECONDS, 10 * (time.monotonic() - start)), consolidated.folder
+        accepted.append(judge_faultless("migrate", consolidated))
         accepted.append(judge_faultless("inventory", self._try(None, Mode.INVENTORY, _FRESH, "inventory")))
-        if done.exit is ExitCode.ACCEPTED:
+        if consolidated.exit is ExitCode.ACCEPTED:
             for name, mode in (("verify", Mode.CHECK), ("rollback", Mode.ROLLBACK), ("verify --bundle", Mode.BUNDLE)):
                 accepted.append(judge_faultless(name, self._try(None, mode, _CONSOLIDATED, mode)))
         return accepted
@@ -140,35 +140,35 @@ class SelftestRun(Pipeline):
 
     def _try_fault(self, number: int, fault: Fault) -> TrialResult:
         name = f"fault-{number}"
-        whole = _FRESH if fault.mode in (Mode.MIGRATE, Mode.INVENTORY) else _CONSOLIDATED
+        original = _FRESH if fault.mode in (Mode.MIGRATE, Mode.INVENTORY) else _CONSOLIDATED
         try:
-            return self._try(number, fault.mode, whole, name)
+            return self._try(number, fault.mode, original, name)
         finally:
             shutil.rmtree(self._scratch / name, ignore_errors=True)
 
-    def _try(self, number: int | None, mode: Mode, whole: str, name: str) -> TrialResult:
+    def _try(self, number: int | None, mode: Mode, original: str, name: str) -> TrialResult:
         """Copy a workspace, or for the check of a bundle its folder, and run a trial on the copy.
 
         Raises:
             ProblemError: The operator interrupts.
         """
-        place = self._scratch / name
-        place.mkdir()
+        folder = self._scratch / name
+        folder.mkdir()
         bundle = self._bundle if mode is Mode.BUNDLE else None
-        copied(bundle or self._scratch / whole / "root", place / "root")
-        reports = place / "reports"
+        copy_tree(bundle or self._scratch / original / "root", folder / "root")
+        reports = folder / "reports"
         if self.plan.require_rehearsal is not None and name != _REHEARSED:
-            copied(self._scratch / _REHEARSED / "reports", reports)
+            copy_tree(self._scratch / _REHEARSED / "reports", reports)
         reports.mkdir(exist_ok=True)
         trial = Trial(
             number=number,
             mode=mode,
-            root=place / "root",
-            plan_file=self._plan_in(place),
+            root=folder / "root",
+            plan_file=self._plan_in(folder),
             reports=reports,
             original=self.live,
             original_plan=self.plan_file,
-            output=place / "output.txt",
+            output=folder / "output.txt",
         )
         processes = self._idle.pop()  # there are as many as threads, and appending and popping is atomic
         try:
@@ -186,13 +186,13 @@ class SelftestRun(Pipeline):
             )
         return result
 
-    def _plan_in(self, place: Path) -> Path:
+    def _plan_in(self, folder: Path) -> Path:
         """Return the plan in the copy, or a copy of it where it lies outside of the workspace."""
         if self.plan_file.is_relative_to(self.live):
-            inside = place / "root" / self.plan_file.relative_to(self.live)
-            if inside.is_file():
-                return inside
-        return Path(shutil.copyfile(self.plan_file, place / self.plan_file.name))
+            copied_plan = folder / "root" / self.plan_file.relative_to(self.live)
+            if copied_plan.is_file():
+                return copied_plan
+        return Path(shutil.copyfile(self.plan_file, folder / self.plan_file.name))
 
     def _require_space(self) -> None:
         files = [self.plan.target, *(source.file for source in self.plan.sources)]
@@ -200,13 +200,13 @@ class SelftestRun(Pipeline):
         # A copy, its backup set with dumps, and what the target gains: for each process, and for the two that stay.
         needed, free = 8 * size * (self._cores + 2), shutil.disk_usage(self._scratch).free
         if needed > free:
-            where = self._scratch.parent
-            what = f"the copies need about {needed // 1_000_000} MB in {where}, {free // 1_000_000} are free."
+            parent = self._scratch.parent
+            text = f"the copies need about {needed // 1_000_000} MB in {parent}, {free // 1_000_000} are free."
             raise ProblemError(
                 Problem(
                     "no-room-for-copies",
                     str(self._scratch.parent),
-                    what,
+                    text,
                     "Make room, or set TMPDIR to a larger disk.",
                 )
             )
@@ -222,8 +222,8 @@ class SelftestRun(Pipeline):
             if fault.criterion not in planted:
                 reasons.setdefault(fault.criterion, []).append(result.skip_reason)
         return {
-            f"{CAN_FAIL}{criterion}": f"not planted: {'; '.join(dict.fromkeys(lacking))}"
-            for criterion, lacking in reasons.items()
+            f"{CAN_FAIL}{criterion}": f"not planted: {'; '.join(dict.fromkeys(skip_reasons))}"
+            for criterion, skip_reasons in reasons.items()
         }
 
     def _unplanted_faults(self) -> list[Finding]:

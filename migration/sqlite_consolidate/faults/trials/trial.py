@@ -26,7 +26,7 @@ class Trial:
         root: The private copy; of the check of a bundle the folder with the bundle.
         plan_file: The copy's plan.
         reports: Where the run leaves its report.
-        original: The workspace that was copied; no application of the trial may open it.
+        original: The workspace that was copy_tree; no application of the trial may open it.
         original_plan: Its plan file.
         output: Where the process of the trial prints.
     """
@@ -76,16 +76,16 @@ def judge_fault(fault: Fault, result: TrialResult) -> Observation:
     undone = ", everything as it was before" if fault.is_undone else ""
     noticed = result.planted and result.exit in fault.exit_codes and fault.criterion in result.failed
     holds = noticed and not (fault.is_undone and result.changed)
-    todo = "" if holds else "Do not rely on this criterion here; report it with this bundle."
+    hint = "" if holds else "Do not rely on this criterion here; report it with this bundle."
     expected = f"exit {codes}, refused by {fault.criterion}{undone}"
-    return Observation(fault.does, expected, _observed(result), holds, todo)
+    return Observation(fault.description, expected, _observed(result), holds, hint)
 
 
 def judge_faultless(name: str, result: TrialResult) -> Observation:
     """Observe whether a run without a fault was accepted."""
     holds = result.exit is ExitCode.ACCEPTED and not result.failed
-    todo = "" if holds else "Settle what pytest -m verify says first."
-    return Observation(name, "exit 0, no criterion refused", _ended(result), holds, todo)
+    hint = "" if holds else "Settle what pytest -m verify says first."
+    return Observation(name, "exit 0, no criterion refused", _ended(result), holds, hint)
 
 
 def _observed(result: TrialResult) -> str:

@@ -78,30 +78,30 @@ class TrialProcesses:
             self._connection = None
 
     def _start(self) -> Connection:
-        own, other = Pipe()
-        command = [sys.executable, "-c", _HOST, str(other.fileno())]
-        self._connection = own
+        parent_end, child_end = Pipe()
+        command = [sys.executable, "-c", _HOST, str(child_end.fileno())]
+        self._connection = parent_end
         # A process group of its own: Ctrl-C reaches this process alone, which decides what becomes of the trials.
         self._host = subprocess.Popen(
             command,
-            pass_fds=[other.fileno()],
+            pass_fds=[child_end.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        other.close()
-        own.send(sys.path)
-        return own
+        child_end.close()
+        parent_end.send(sys.path)
+        return parent_end
 
 
-def _receive(connection: Connection, until: float, is_interrupted: Callable[[], bool]) -> TrialResult | int | str:
+def _receive(connection: Connection, deadline: float, is_interrupted: Callable[[], bool]) -> TrialResult | int | str:
     """Return a result, or the exit status of a process that ended without one, or empty when the time is over.
 
     Raises:
         EOFError: The host has ended.
         OSError: The same.
     """
-    while time.monotonic() < until and not is_interrupted():
+    while time.monotonic() < deadline and not is_interrupted():
         if connection.poll(_TICK):
             answer: TrialResult | int = connection.recv()
             return answer

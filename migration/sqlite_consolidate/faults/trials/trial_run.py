@@ -54,7 +54,7 @@ class Planter:
         """
         fault, undo = self.fault, None
         if fault is not None and fault.moment is Moment.BEFORE_CHECK and fault.criterion == criterion:
-            undo = fault.planted(run)
+            undo = fault.plant_in(run)
             self.planted = True
         try:
             run.check(criterion)
@@ -89,7 +89,7 @@ def run_trial(trial: Trial, plan: Plan, fault: Fault | None) -> TrialResult:
     undo: Undo | None = None
     try:
         if fault is not None and fault.moment is Moment.BEFORE_RUN:
-            undo = fault.planted(WorkspaceCopy(trial.root, plan, trial.plan_file))
+            undo = fault.plant_in(WorkspaceCopy(trial.root, plan, trial.plan_file))
             planter.planted = True
         before = contents(trial.root, plan)
         try:
@@ -113,12 +113,12 @@ def _run(trial: Trial, planter: Planter) -> TrialResult:
     except EXPECTED_ERRORS as error:
         return TrialResult(exit=ExitCode.REFUSED, broken=failure_message(error))
     session.prepare()
-    code = _take_to_its_end(session, planter)
+    code = _run_to_its_end(session, planter)
     session.write()
     return TrialResult(exit=code, failed=_failed(session.run.log), folder=session.request.folder)
 
 
-def _take_to_its_end(session: Session, planter: Planter) -> ExitCode:
+def _run_to_its_end(session: Session, planter: Planter) -> ExitCode:
     try:
         run_stages(session.run, lambda criterion: planter.check(session.run, criterion))
     except BaseException:

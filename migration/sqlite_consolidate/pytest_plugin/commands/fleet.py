@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.fleet.cluster import Cluster
-    from sqlite_consolidate.fleet.file import FleetFile
+    from sqlite_consolidate.fleet.fleet_file import FleetFile
     from sqlite_consolidate.fleet.members import Member
     from sqlite_consolidate.fleet.rollup import RollUp, Row
 
@@ -58,16 +58,18 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
         what = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
         raise refusal(f"{what} Leave it out.", id="option-elsewhere")
     from sqlite_consolidate.fleet.cluster import connected
-    from sqlite_consolidate.fleet.file import load
-    from sqlite_consolidate.fleet.members import look_here, members, rounds
+    from sqlite_consolidate.fleet.fleet_file import load_fleet
+    from sqlite_consolidate.fleet.members import find_workspaces, plan_rounds, resolve_members
 
     with ExitStack() as resources:
         cluster = None
         try:
-            file = load((config.invocation_params.dir / config.getoption("consolidate_fleet")).resolve())
+            file = load_fleet((config.invocation_params.dir / config.getoption("consolidate_fleet")).resolve())
             if file.fleet.scheduler:
                 cluster = resources.enter_context(connected(file.fleet.scheduler, None))
-            groups = rounds(file.fleet, members(file, cluster.look if cluster else look_here))
+            groups = plan_rounds(
+                file.fleet, resolve_members(file, cluster.find_workspaces if cluster else find_workspaces)
+            )
         except ProblemError as error:  # each of its lines has an id of its own
             raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
         except OSError as error:
@@ -107,17 +109,17 @@ class _FleetRun:
 
     def carry_out(self, cluster: Cluster, groups: Sequence[tuple[Member, ...]]) -> int:
         """Run all, write the roll-up, say how it ended, and return the exit code."""
-        from sqlite_consolidate.fleet.dispatch import Dispatch, Errand
+        from sqlite_consolidate.fleet.dispatch import Dispatcher, FleetJob
         from sqlite_consolidate.fleet.rollup import roll_up
 
         number = sum(map(len, groups))
         with self._signals():
-            rows = Dispatch(
+            rows = Dispatcher(
                 cluster,
-                Errand(self._id, self._project, self._verb, self._reports, self._extra),
+                FleetJob(self._id, self._project, self._verb, self._reports, self._extra),
                 keep_going=self._file.fleet.keep_going,
                 interrupted=lambda: self._ended is not None,
-                tell=lambda row: self._tell(row, number),
+                on_row=lambda row: self._tell(row, number),
             ).run(groups)
             rollup = roll_up(self._id, self._verb, self._file, rows, self._started, self._ended)
             try:
@@ -155,13 +157,13 @@ class _FleetRun:
 
 
 def _write(rollup: RollUp, reports: Path) -> None:
-    from sqlite_consolidate.fleet.page import page
+    from sqlite_consolidate.fleet.page import render_page
     from sqlite_consolidate.fleet.rollup import to_json
 
     folder = reports / rollup.run
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(folder / "fleet.json", to_json(rollup).encode("utf-8"))
-    write_private(folder / "fleet.html", page(rollup, folder).encode("utf-8", "backslashreplace"))
+    write_private(folder / "fleet.html", render_page(rollup, folder).encode("utf-8", "backslashreplace"))
     update_latest(reports, rollup.run)
 
 

@@ -22,7 +22,7 @@ _MOST_REASONS, _LONGEST = 3, 300
 
 
 @dataclass(frozen=True)
-class Bundle:
+class BundleSummary:
     """What one run left under reports.
 
     Attributes:
@@ -43,7 +43,7 @@ class Bundle:
     rows: int | None = None
 
 
-def bundle_of(reports: Path, before: AbstractSet[Path]) -> Bundle | None:
+def read_new_bundle(reports: Path, before: AbstractSet[Path]) -> BundleSummary | None:
     """Return the bundle of the run that has just ended, or None when it was refused before it began one.
 
     Args:
@@ -59,9 +59,9 @@ def bundle_of(reports: Path, before: AbstractSet[Path]) -> Bundle | None:
     folder = new[-1]
     manifest, evidence = folder / MANIFEST, folder / EVIDENCE
     if not manifest.is_file() or not evidence.is_file():
-        return Bundle(str(folder), headline="Unfinished: the run was cut short before it wrote its evidence.")
+        return BundleSummary(str(folder), headline="Unfinished: the run was cut short before it wrote its evidence.")
     record = record_from_json(json.loads(evidence.read_bytes()))
-    return Bundle(
+    return BundleSummary(
         folder=str(folder),
         manifest_sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
         mode=str(record.mode),
@@ -79,8 +79,8 @@ def _reasons(record: Record) -> tuple[str, ...]:
         f"{entry.criterion}: {entry.subject}: {entry.rows_text or f'{entry.observed} (expected: {entry.expected})'}"
         for entry in failed[:_MOST_REASONS]
     ]
-    more = [f"and {len(failed) - _MOST_REASONS} more: see its report"] if len(failed) > _MOST_REASONS else []
-    return (*(reason[:_LONGEST] for reason in reasons), *more)
+    rest = [f"and {len(failed) - _MOST_REASONS} more: see its report"] if len(failed) > _MOST_REASONS else []
+    return (*(reason[:_LONGEST] for reason in reasons), *rest)
 
 
 def _rows(target: DatabaseRecord | None) -> int | None:

@@ -39,12 +39,12 @@ class FleetFile:
     text: str
     fleet: Fleet
 
-    def located(self, found: Sequence[Problem]) -> tuple[Problem, ...]:
+    def located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
         """Return mistakes that only a look at the workspaces could show, with their places in the file."""
-        return _located(self.path, self.text, found)
+        return _located(self.path, self.text, problems)
 
 
-def load(path: Path) -> FleetFile:
+def load_fleet(path: Path) -> FleetFile:
     """Return the fleet in a TOML file of format 1; it has no mistake that can be seen without looking elsewhere.
 
     Raises:
@@ -53,56 +53,56 @@ def load(path: Path) -> FleetFile:
     """
     with limit_nesting(path, _FLEET):
         text, data = read_toml(path, _FLEET)
-        fleet, found = validate_data(Fleet, data)
-        found += _between(data)
-        problems = _located(path, text, found)
+        fleet, mistakes = validate_data(Fleet, data)
+        mistakes += _mistakes_between_keys(data)
+        problems = _located(path, text, mistakes)
     if fleet is None or problems:
         raise ProblemError(*problems)
     return FleetFile(path, text, fleet)
 
 
-def _between(data: dict[str, Any]) -> Iterator[Problem]:
+def _mistakes_between_keys(data: dict[str, Any]) -> Iterator[Problem]:
     """Yield what no single part can see of itself; values of a wrong type are the models' to report."""
-    short, entries = data.get("workspaces", []), data.get("workspace", [])
-    if short == [] and entries == []:
-        todo = 'Add workspaces = ["..."] with folders or patterns, or a [[workspace]] for each.'
-        yield mistake_at(("workspaces",), "empty-fleet", "no workspace is listed.", todo)
-    far = bool(data.get("scheduler"))
-    if far and short:
-        todo = "Write a [[workspace]] with path and worker for each."
+    paths, entries = data.get("workspaces", []), data.get("workspace", [])
+    if paths == [] and entries == []:
+        hint = 'Add workspaces = ["..."] with folders or patterns, or a [[workspace]] for each.'
+        yield mistake_at(("workspaces",), "empty-fleet", "no workspace is listed.", hint)
+    is_remote = bool(data.get("scheduler"))
+    if is_remote and paths:
+        hint = "Write a [[workspace]] with path and worker for each."
         yield mistake_at(
             ("workspaces",),
             "worker-unfit",
             "with a scheduler, each workspace names the worker that holds its files.",
-            todo,
+            hint,
         )
-    if far and "parallel" in data:
-        todo = "Start each worker with as many threads as runs it may have at a time (--nthreads), and leave this out."
-        yield mistake_at(("parallel",), "parallel-elsewhere", '"parallel" has no meaning with a scheduler.', todo)
+    if is_remote and "parallel" in data:
+        hint = "Start each worker with as many threads as runs it may have at a time (--nthreads), and leave this out."
+        yield mistake_at(("parallel",), "parallel-elsewhere", '"parallel" has no meaning with a scheduler.', hint)
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         worker = entry.get("worker", "") if isinstance(entry, dict) else None
-        if far and worker == "":
-            what = "with a scheduler, each workspace names the worker that holds its files."
+        if is_remote and worker == "":
+            text = "with a scheduler, each workspace names the worker that holds its files."
             yield mistake_at(
                 ("workspace", index),
                 "worker-unfit",
-                what,
+                text,
                 'Add worker = "..." with the name it was started with (--name).',
             )
-        elif worker and not far:
-            what = f"without a scheduler there is no worker {in_quotes(str(worker))}."
+        elif worker and not is_remote:
+            text = f"without a scheduler there is no worker {in_quotes(str(worker))}."
             yield mistake_at(
                 ("workspace", index, "worker"),
                 "worker-unfit",
-                what,
+                text,
                 'Add scheduler = "tcp://..." at the top, or remove it.',
             )
 
 
-def _located(path: Path, text: str, found: Sequence[Problem]) -> tuple[Problem, ...]:
-    places = [(find_position(text, problem.loc) or (0, 0), problem) for problem in found]
-    places.sort(key=lambda place: place[0])
+def _located(path: Path, text: str, mistakes: Sequence[Problem]) -> tuple[Problem, ...]:
+    placed = [(find_position(text, problem.loc) or (0, 0), problem) for problem in mistakes]
+    placed.sort(key=lambda pair: pair[0])
     return tuple(
         problem.of_file(_FLEET.criterion, f"{one_line(path.name)}{f':{line}:{column}' if line else ''}")
-        for (line, column), problem in places
+        for (line, column), problem in placed
     )
