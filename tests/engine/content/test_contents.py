@@ -89,9 +89,9 @@ def test_a_file_is_read_again_when_its_bytes_are_others(path: Path) -> None:
     """Each answer is the content at that moment, and equal bytes give the very same answer."""
     reader = ContentsCache()
 
-    first, again = reader.content(path), reader.content(path)
+    first, again = reader.contents(path), reader.contents(path)
     execute(path, "UPDATE t SET v = 'x' WHERE id = 7")
-    changed = reader.content(path)
+    changed = reader.contents(path)
 
     assert again is first
     assert first.digest != changed.digest == read_contents(path).digest
@@ -101,7 +101,7 @@ def test_rows_in_the_wal_count(path: Path) -> None:
     """A write that is in the -wal only leaves the file's own bytes as they were, and is seen all the same."""
     execute(path, "PRAGMA journal_mode=WAL")
     reader = ContentsCache()
-    first = reader.content(path)
+    first = reader.contents(path)
     live = path.with_name("live.db")
     shutil.copyfile(path, live)
     with closing(sqlite3.connect(live, isolation_level=None)) as con:
@@ -111,7 +111,7 @@ def test_rows_in_the_wal_count(path: Path) -> None:
         shutil.copyfile(live, path)
 
     assert has_wal_frames(path)
-    assert reader.content(path).tables["t"].rows == first.tables["t"].rows - 1
+    assert reader.contents(path).tables["t"].rows == first.tables["t"].rows - 1
 
 
 def test_copy_that_ends_with_its_header_is_not_the_whole(path: Path) -> None:
@@ -165,7 +165,7 @@ def test_contents_are_read_within_the_limits(path: Path) -> None:
     dump.write_text("BEGIN;\nCREATE TABLE t(a);\nCOMMIT;\n", "utf-8")
     assert load_contents(dump).tables["t"].rows == 0
 
-    for read in (read_contents, lambda file, limits: ContentsCache(limits).content(file)):
+    for read in (read_contents, lambda file, limits: ContentsCache(limits).contents(file)):
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             read(path, over)
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):

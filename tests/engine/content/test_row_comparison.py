@@ -230,8 +230,8 @@ def test_parts_give_the_same_numbers_as_the_whole(con: sqlite3.Connection, kept:
     changed = sum(id % 7 != id % 5 for id in range(10, 100))
     assert numbers(found.differences()) == (10, 20, changed)
     assert (found.rows, found.exact) == (100, 90 - changed)
-    assert len(found.lacking) == 10
-    assert len({row[0] for row, _ in found.lacking}) == 10
+    assert len(found.missing_rows) == 10
+    assert len({row[0] for row, _ in found.missing_rows}) == 10
 
 
 @pytest.mark.parametrize("kept", [20, 1000])
@@ -243,7 +243,9 @@ def test_first_rows_are_kept_and_the_others_counted(con: sqlite3.Connection, kep
     comparison = compared(con, BY_NUMBER, was, now, kept=kept)
 
     assert numbers(comparison.differences()) == (30, 30, 30)
-    assert [len(rows) for rows in (comparison.lacking, comparison.surplus, comparison.pairs)] == [MAX_DIFFERENCES] * 3
+    assert [len(rows) for rows in (comparison.missing_rows, comparison.extra_rows, comparison.pairs)] == [
+        MAX_DIFFERENCES
+    ] * 3
 
 
 def test_row_like_one_of_the_first_is_counted_with_it(con: sqlite3.Connection) -> None:

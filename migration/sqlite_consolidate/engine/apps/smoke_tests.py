@@ -177,7 +177,7 @@ class Applications:
             if change.file != self._plan.target
         ]
         self.say("reading the target again")
-        now = self.reader.content(root / self._plan.target).tables
+        now = self.reader.contents(root / self._plan.target).tables
         return others + [
             _table_difference(self._plan.target, name, tables.get(name), now.get(name))
             for name in sorted({*tables, *now} - {history.TABLE})

@@ -44,11 +44,11 @@ def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schem
     con.execute("BEGIN")
     try:
         con.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on nobody can commit to it
-        with ReadWorker("lower halves", path, limits=limits_of(con)) as other:
+        with ReadWorker("lower halves", path, limits=limits_of(con)) as worker:
             upper = {
                 table.name: digest_table(con, table, where=_half_condition(con, table, ">")) for table in schema.movable
             }
-            lower = other.result()
+            lower = worker.result()
     finally:
         con.execute("ROLLBACK")
     return {name: digest + TableDigest(*lower.get(name, (0, 0))) for name, digest in upper.items()}
@@ -165,7 +165,7 @@ class ContentsCache:
     limits: Limits = field(default_factory=Limits)
     _known: dict[Path, tuple[list[str], Contents]] = field(default_factory=dict)
 
-    def content(self, path: Path) -> Contents:
+    def contents(self, path: Path) -> Contents:
         """Return what is in the file now.
 
         Raises:
@@ -174,10 +174,10 @@ class ContentsCache:
         before = file_digests(path)
         if path in self._known and self._known[path][0] == before:
             return self._known[path][1]
-        found = read_contents(path, self.limits)
+        contents = read_contents(path, self.limits)
         if file_digests(path) == before:  # else somebody wrote meanwhile: what was read belongs to neither state
-            self._known[path] = before, found
-        return found
+            self._known[path] = before, contents
+        return contents
 
 
 def pages_equal(path: Path, copy: Path, sha256: str = "") -> bool:
@@ -190,17 +190,17 @@ def pages_equal(path: Path, copy: Path, sha256: str = "") -> bool:
         copy: A copy of it.
         sha256: Digest that the bytes of ``copy`` must have, unless it is empty.
     """
-    seen = hashlib.sha256()
-    with path.open("rb") as one, copy.open("rb") as other:
-        there = other.read(_HEADER_BYTES)
-        if _without_volatile_fields(one.read(_HEADER_BYTES)) != _without_volatile_fields(there):
+    digest = hashlib.sha256()
+    with path.open("rb") as database, copy.open("rb") as copied:
+        header = copied.read(_HEADER_BYTES)
+        if _without_volatile_fields(database.read(_HEADER_BYTES)) != _without_volatile_fields(header):
             return False
-        seen.update(there)
-        while there := other.read(_CHUNK):
-            seen.update(there)
-            if one.read(_CHUNK) != there:
+        digest.update(header)
+        while chunk := copied.read(_CHUNK):
+            digest.update(chunk)
+            if database.read(_CHUNK) != chunk:
                 return False
-        return not _has_more(one) and sha256 in ("", seen.hexdigest())
+        return not _has_more(database) and sha256 in ("", digest.hexdigest())
 
 
 def has_wal_frames(path: Path) -> bool:
@@ -210,10 +210,10 @@ def has_wal_frames(path: Path) -> bool:
 
 
 def _without_volatile_fields(header: bytes) -> bytes:
-    likened = bytearray(header)
+    stable = bytearray(header)
     for start, end in _VOLATILE_FIELDS:
-        likened[start:end] = bytes(end - start)
-    return bytes(likened)
+        stable[start:end] = bytes(end - start)
+    return bytes(stable)
 
 
 def _has_more(file: BinaryIO) -> bool:
@@ -244,9 +244,9 @@ def _digest_halves(file: Path) -> list[str]:
 
 def _digest_part(file: Path, part: tuple[int, int]) -> str:
     start, end = part
-    seen = hashlib.sha256()
+    digest = hashlib.sha256()
     with file.open("rb", buffering=0) as data:
         data.seek(start)
         while chunk := data.read(min(_CHUNK, end - data.tell())):
-            seen.update(chunk)
-    return seen.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()

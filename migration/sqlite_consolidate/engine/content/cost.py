@@ -43,12 +43,12 @@ def has_linear_cost(con: sqlite3.Connection) -> bool:
     Only statements of its schema are looked at, as text and by SQLite's own compiler in memory; False where in doubt.
     """
     objects = con.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM main.sqlite_schema").fetchall()
-    read = [keywords(sql) for kind, *_, sql in objects if kind in ("view", "trigger")]
+    statements = [keywords(sql) for kind, *_, sql in objects if kind in ("view", "trigger")]
     if sum(kind == "view" for kind, *_ in objects) > _MAX_LINEAR_COUNT or any(
-        re.search(r"\bwith\b", words) for words in read
+        re.search(r"\bwith\b", words) for words in statements
     ):
         return False
-    tables, indexes = ([one for one in objects if one[0] == kind] for kind in ("table", "index"))
+    tables, indexes = ([row for row in objects if row[0] == kind] for kind in ("table", "index"))
     computing = {table for _, _, table, sql in (*tables, *indexes) if _may_compute(keywords(sql))}
     return _calls_only_linear_functions(
         [sql for _, _, table, sql in (*tables, *indexes) if sql and table in computing], limits_of(con)
@@ -66,7 +66,7 @@ def _calls_only_linear_functions(statements: list[str], limits: Limits) -> bool:
     """Whether the expressions in statements that make tables and indexes call nothing but what is linear."""
     called: set[str | None] = set()
 
-    def note(action: int, _: str | None, function: str | None, *__: str | None) -> int:
+    def record_call(action: int, _: str | None, function: str | None, *__: str | None) -> int:
         if action == sqlite3.SQLITE_FUNCTION:
             called.add(function)
         return sqlite3.SQLITE_OK
@@ -77,7 +77,7 @@ def _calls_only_linear_functions(statements: list[str], limits: Limits) -> bool:
         return False
     con = open_memory(limits)
     try:
-        con.set_authorizer(note)
+        con.set_authorizer(record_call)
         for sql in statements:
             con.execute(sql)
     except sqlite3.Error:  # an index without its table, a function of the application: a closer look will say
@@ -137,7 +137,7 @@ def examine_database(path: Path, until: float) -> dict[str, object]:
 
 def _report_timeout(limits: Limits) -> None:
     """Answer for the other thread, which does not come back from SQLite."""
-    os.write(1, json.dumps({"said": {"late": limits.deadline.step}}).encode())
+    os.write(1, json.dumps({"result": {"late": limits.deadline.step}}).encode())
     os._exit(0)
 
 
@@ -163,13 +163,13 @@ def _compile_triggers_and_tables(con: sqlite3.Connection, schema: Schema) -> Non
     limits = limits_of(con)
     memory = open_memory(limits)
     try:
-        for one in own_statements(schema):
-            limits.deadline.at(f"{one.kind} {one.name}")
-            if one.kind == "trigger":
-                of_trigger(con, one.name, one.table)
-            elif one.kind != "view":
+        for statement in own_statements(schema):
+            limits.deadline.at(f"{statement.kind} {statement.name}")
+            if statement.kind == "trigger":
+                of_trigger(con, statement.name, statement.table)
+            elif statement.kind != "view":
                 with contextlib.suppress(sqlite3.Error):
-                    memory.execute(one.sql)
+                    memory.execute(statement.sql)
     finally:
         memory.close()
 
@@ -182,8 +182,8 @@ def _check_generated_columns(con: sqlite3.Connection, schema: Schema, most: int)
             continue
         limits_of(con).deadline.at(f"the generated columns of {table.name}")
         total = " + ".join(f"total(length(CAST({name} AS BLOB)))" for name in names)
-        found = con.execute(f"SELECT {total} FROM main.{quoted(table.name)} NOT INDEXED").fetchone()[0]
-        if found > most:
-            megabytes = f"{found / 1e6:.0f} MB, where its size allows {most // 1_000_000}"
+        size = con.execute(f"SELECT {total} FROM main.{quoted(table.name)} NOT INDEXED").fetchone()[0]
+        if size > most:
+            megabytes = f"{size / 1e6:.0f} MB, where its size allows {most // 1_000_000}"
             return {"excess": f"makes too much of its rows: the generated columns of {table.name} have {megabytes}."}
     return {"damage": []}

@@ -61,14 +61,14 @@ class TableDigest:
         return TableDigest(self.rows - other.rows, (self.total - other.total) % _MODULUS)
 
     def __str__(self) -> str:
-        return self._shown(16)
+        return self._format(16)
 
     @property
     def full(self) -> str:
         """Number of rows and the whole digest, as evidence compares them; an empty table has no digest to show."""
-        return self._shown(64)
+        return self._format(64)
 
-    def _shown(self, digits: int) -> str:
+    def _format(self, digits: int) -> str:
         rows = counted(self.rows, "row")
         return f"{rows}, {self.sha256[:digits]}" if self.rows or self.total else rows
 

@@ -41,9 +41,9 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
         con: Open connection, inside a transaction or not; only read from.
         out: Text stream with ``errors="surrogateescape"``, newline ``"\n"``.
     """
-    before, own = con.text_factory, not con.in_transaction
+    before, begins = con.text_factory, not con.in_transaction
     exact_text(con)
-    if own:
+    if begins:
         con.execute("BEGIN")
     try:
         schema = read(con)
@@ -54,10 +54,10 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
         out.write("BEGIN;\n")
         for table in schema.movable:
             out.write(_terminated(table.sql))
-            for holder in _content_tables(schema, table):
-                if holder is not table:
-                    out.write(f"DELETE FROM {quoted(holder.name)};\n")
-                _write_rows(con, holder, encoding, out)
+            for content_table in _content_tables(schema, table):
+                if content_table is not table:
+                    out.write(f"DELETE FROM {quoted(content_table.name)};\n")
+                _write_rows(con, content_table, encoding, out)
         _write_marks(con, encoding, out)
         _write_late_objects(schema, out)
         out.write(f"PRAGMA user_version={schema.header['user_version']};\n")
@@ -65,7 +65,7 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
         out.write("COMMIT;\n")
     finally:
         con.text_factory = before
-        if own:
+        if begins:
             con.execute("ROLLBACK")
 
 

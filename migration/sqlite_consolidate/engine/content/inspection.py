@@ -71,9 +71,9 @@ def inspect_database(
     limits = limits or Limits()
     path = root / file
     if has_hot_journal(path):
-        what = "has a hot journal: a process is in the middle of a transaction, or died in one over several databases."
-        todo = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
-        return FileProblem(file, Problem("hot-journal", file, what, todo, criterion="sources-readable"))
+        fact = "has a hot journal: a process is in the middle of a transaction, or died in one over several databases."
+        hint = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
+        return FileProblem(file, Problem("hot-journal", file, fact, hint, criterion="sources-readable"))
     try:
         with limits.deadline.within(seconds_for(size_with_sidecars(path), seconds), file):
             guard = Guard(path, limits)
@@ -98,12 +98,12 @@ def _check_and_read(name: str, file: str, guard: Guard) -> InspectedDatabase | F
         return _damage_problem(file, damage(guard.reader)) or _read_database(name, file, guard)
     with ReadWorker("integrity", guard.path, limits=guard.limits) as check:
         try:
-            found = _read_database(name, file, guard)
+            database = _read_database(name, file, guard)
         except (sqlite3.Error, UnicodeDecodeError):
             if problem := _damage_problem(file, check.result()):
                 return problem
             raise
-        return _damage_problem(file, check.result()) or found
+        return _damage_problem(file, check.result()) or database
 
 
 def examine_in_worker(path: Path, limits: Limits) -> list[str]:
@@ -113,21 +113,21 @@ def examine_in_worker(path: Path, limits: Limits) -> list[str]:
         ProblemError: It takes more memory than its size allows.
         sqlite3.Error: It took longer than the deadline leaves; or it cannot be read.
     """
-    with ReadWorker("examine", path, limits.deadline.until, limits=limits) as examining:
-        said = examining.result()
-    if "late" in said:
-        limits.deadline.ended(said["late"])
-    if "excess" in said:
-        raise ProblemError(out_of_proportion(path.name, said["excess"]))
-    return [str(line) for line in said["damage"]]
+    with ReadWorker("examine", path, limits.deadline.until, limits=limits) as worker:
+        answer = worker.result()
+    if "late" in answer:
+        limits.deadline.ended(answer["late"])
+    if "excess" in answer:
+        raise ProblemError(out_of_proportion(path.name, answer["excess"]))
+    return [str(line) for line in answer["damage"]]
 
 
 def _damage_problem(file: str, lines: list[str]) -> FileProblem | None:
     if not lines:
         return None
-    what = f"is corrupt: integrity_check says: {lines[0]}."
-    todo = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
-    return FileProblem(file, Problem("damaged", file, what, todo, criterion="integrity-before"))
+    fact = f"is corrupt: integrity_check says: {lines[0]}."
+    hint = "Restore it from a backup, or save what is left with sqlite3's .recover; never merge damage."
+    return FileProblem(file, Problem("damaged", file, fact, hint, criterion="integrity-before"))
 
 
 def _read_database(name: str, file: str, guard: Guard) -> InspectedDatabase:
@@ -150,21 +150,21 @@ def _read_database(name: str, file: str, guard: Guard) -> InspectedDatabase:
 def read_problem(file: str, error: Exception) -> Problem:
     """Say in words why SQLite, or the system, could not read a database."""
     if isinstance(error, OSError):
-        what = f"cannot be read ({error.strerror})."
-        return Problem("unreadable", file, what, "Give read permission and run again.", criterion="sources-readable")
+        fact = f"cannot be read ({error.strerror})."
+        return Problem("unreadable", file, fact, "Give read permission and run again.", criterion="sources-readable")
     if missing_kind(error) == "collation":
-        what = f"uses a collation that only its application has ({error})."
+        fact = f"uses a collation that only its application has ({error})."
         return Problem(
             "own-collation",
             file,
-            what,
+            fact,
             "Move its tables by the application, or leave the source out.",
             criterion="sources-readable",
         )
     if is_damaged(error):
-        what = f"is corrupt ({error})."
+        fact = f"is corrupt ({error})."
         return Problem(
-            "damaged", file, what, "Restore it from a backup; never merge damage.", criterion="integrity-before"
+            "damaged", file, fact, "Restore it from a backup; never merge damage.", criterion="integrity-before"
         )
     return Problem(
         "unreadable",

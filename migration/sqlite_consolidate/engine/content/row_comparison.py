@@ -57,7 +57,7 @@ class Shape:
 
     def has_key(self, row: Row) -> bool:
         """Tell whether a key tells a row from others."""
-        return bool(self.keys) and all(row[at] is not None for at, _ in self.keys[0])
+        return bool(self.keys) and all(row[index] is not None for index, _ in self.keys[0])
 
     def identity(self, row: Row) -> bytes:
         """Return the digest of what tells a row from others: its key, or all of it where the key has a NULL."""
@@ -66,8 +66,8 @@ class Shape:
     def claim(self, row: Row, number: int) -> bytes | None:
         """Return the digest of a key of a row, the same for all values that SQLite takes for equal; None: has NULL."""
         key = [number]
-        for at, collation in self.keys[number]:
-            value = row[at]
+        for index, collation in self.keys[number]:
+            value = row[index]
             if value is None:
                 return None
             key.append(value if type(value) is int else _comparable(value, collation))
@@ -76,9 +76,9 @@ class Shape:
 
 def row_shape(table: str, columns: Sequence[str], keys: Sequence[Key]) -> Shape:
     """Return the shape of rows with some columns, and with those keys of which every column is among them."""
-    at = {folded(column): place for place, column in enumerate(columns)}
-    whole = [key for key in keys if all(folded(column) in at for column, _ in key)]
-    placed = tuple(tuple((at[folded(column)], collation) for column, collation in key) for key in whole)
+    indexes = {folded(column): index for index, column in enumerate(columns)}
+    whole = [key for key in keys if all(folded(column) in indexes for column, _ in key)]
+    placed = tuple(tuple((indexes[folded(column)], collation) for column, collation in key) for key in whole)
     return Shape(table, tuple(columns), placed)
 
 
@@ -120,9 +120,9 @@ class Comparison:
         keyless_missing: Those of the missing rows that no key tells from others.
         keyless_extra: Those of the extra rows that no key tells from others.
         pairs: The first of the changed rows, as expected and as observed.
-        lacking: The first of the missing rows, each with the number of rows that are equal to it.
-        surplus: The first of the extra rows likewise.
-        repeated: The first of the doubled rows likewise.
+        missing_rows: The first of the missing rows, each with the number of rows that are equal to it.
+        extra_rows: The first of the extra rows likewise.
+        doubled_rows: The first of the doubled rows likewise.
     """
 
     shape: Shape
@@ -135,14 +135,14 @@ class Comparison:
     keyless_missing: int = 0
     keyless_extra: int = 0
     pairs: list[tuple[Row, Row]] = field(default_factory=list)
-    lacking: list[tuple[Row, int]] = field(default_factory=list)
-    surplus: list[tuple[Row, int]] = field(default_factory=list)
-    repeated: list[tuple[Row, int]] = field(default_factory=list)
+    missing_rows: list[tuple[Row, int]] = field(default_factory=list)
+    extra_rows: list[tuple[Row, int]] = field(default_factory=list)
+    doubled_rows: list[tuple[Row, int]] = field(default_factory=list)
 
     @property
     def doubles(self) -> RowDifferences:
         """The doubled rows as records with values."""
-        first = tuple(self._alone(DifferenceKind.EXTRA, row, count) for row, count in self.repeated)
+        first = tuple(self._single_row(DifferenceKind.EXTRA, row, count) for row, count in self.doubled_rows)
         return RowDifferences(extra=self.doubled, first=first)
 
     def differences(self, *kinds: DifferenceKind) -> RowDifferences:
@@ -150,10 +150,11 @@ class Comparison:
         wanted = kinds or tuple(DifferenceKind)
         records = {
             DifferenceKind.MISSING: [
-                self._alone(DifferenceKind.MISSING, row, count) for row, count in self.lacking[:MAX_DIFFERENCES]
+                self._single_row(DifferenceKind.MISSING, row, count)
+                for row, count in self.missing_rows[:MAX_DIFFERENCES]
             ],
             DifferenceKind.EXTRA: [
-                self._alone(DifferenceKind.EXTRA, row, count) for row, count in self.surplus[:MAX_DIFFERENCES]
+                self._single_row(DifferenceKind.EXTRA, row, count) for row, count in self.extra_rows[:MAX_DIFFERENCES]
             ],
             DifferenceKind.CHANGED: [self._changed(was, now) for was, now in self.pairs[:MAX_DIFFERENCES]],
         }
@@ -164,30 +165,33 @@ class Comparison:
             first=first_differences(records[kind] for kind in wanted),
         )
 
-    def _alone(self, kind: DifferenceKind, row: Row, count: int) -> RowDifference:
+    def _single_row(self, kind: DifferenceKind, row: Row, count: int) -> RowDifference:
         key = self._key(row)
         values = list(zip(self.shape.columns, row, strict=False))[self.shape.by_rowid :] if not key else []
-        shows = [(column, format_value(column, value)) for column, value in values]
+        texts = [(column, format_value(column, value)) for column, value in values]
         columns = tuple(
             ColumnDifference(column, value, "")
             if kind is DifferenceKind.MISSING
             else ColumnDifference(column, "", value)
-            for column, value in shows
+            for column, value in texts
         )
         return RowDifference(kind, self.shape.table, key, self._rowid(row), columns, count)
 
-    def _changed(self, was: Row, now: Row) -> RowDifference:
+    def _changed(self, expected: Row, observed: Row) -> RowDifference:
         columns = tuple(
-            ColumnDifference(column, format_value(column, was[at]), format_value(column, now[at]))
-            for at, column in enumerate(self.shape.columns)
-            if digest_values((was[at],)) != digest_values((now[at],))
+            ColumnDifference(column, format_value(column, expected[index]), format_value(column, observed[index]))
+            for index, column in enumerate(self.shape.columns)
+            if digest_values((expected[index],)) != digest_values((observed[index],))
         )
-        return RowDifference(DifferenceKind.CHANGED, self.shape.table, self._key(was), self._rowid(now), columns)
+        return RowDifference(
+            DifferenceKind.CHANGED, self.shape.table, self._key(expected), self._rowid(observed), columns
+        )
 
     def _key(self, row: Row) -> tuple[KeyValue, ...]:
         places = self.shape.keys[0] if self.shape.has_key(row) and not self.shape.by_rowid else ()
         return tuple(
-            KeyValue(self.shape.columns[at], format_value(self.shape.columns[at], row[at])) for at, _ in places
+            KeyValue(self.shape.columns[index], format_value(self.shape.columns[index], row[index]))
+            for index, _ in places
         )
 
     def _rowid(self, row: Row) -> int | None:
@@ -214,14 +218,14 @@ def compare_rows(
     comparison = Comparison(shape)
     if len(shape.keys) > 1 and any(rows.policy != "refuse" for rows in expected):
         kept = -1  # rows of different parts may claim the same key beside that by which they are divided
-    parts, part = 1, 0
-    while part < parts:
-        reading = _Part(shape, part, parts)
-        reading.expect(expected, kept if part == 0 else -1)
-        parts = reading.parts
-        _match_observed(reading, observed, comparison, pairs)
-        _read_reported_rows(reading, expected, comparison)
-        part += 1
+    parts, number = 1, 0
+    while number < parts:
+        part = _Part(shape, number, parts)
+        part.expect(expected, kept if number == 0 else -1)
+        parts = part.parts
+        _match_observed(part, observed, comparison, pairs)
+        _read_reported_rows(part, expected, comparison)
+        number += 1
     return comparison
 
 
@@ -231,26 +235,26 @@ class _Part:
 
     Attributes:
         shape: What the rows consist of.
-        part: Which part this is of how many ``parts``.
-        contents: Identity of each row to the digest of its content, or ``_MET``.
-        again: Identity of a row to the number of further rows with the same.
-        altered: Identity of a changed row that is kept, to the digest of its content and the row that was observed.
+        number: Which part this is of how many ``parts``.
+        contents: Identity of each row to the digest of its content, or ``_MATCHED``.
+        repeats: Identity of a row to the number of further rows with the same.
+        changed_rows: Identity of a changed row to the digest of its content and the observed row.
         keyless: Identity of each row whose key has a NULL, where the rows have one.
     """
 
     shape: Shape
-    part: int
+    number: int
     parts: int
     contents: dict[bytes, bytes] = field(default_factory=dict)
-    again: Counter[bytes] = field(default_factory=Counter)
-    altered: dict[bytes, tuple[bytes, Row]] = field(default_factory=dict)
+    repeats: Counter[bytes] = field(default_factory=Counter)
+    changed_rows: dict[bytes, tuple[bytes, Row]] = field(default_factory=dict)
     keyless: set[bytes] = field(default_factory=set)
     _owners: dict[bytes, bytes] = field(default_factory=dict)
     _claims: dict[bytes, list[bytes]] = field(default_factory=dict)
 
     def has(self, identity: bytes) -> bool:
         """Tell whether a row belongs to this part."""
-        return int.from_bytes(identity[:4], "little") % self.parts == self.part
+        return int.from_bytes(identity[:4], "little") % self.parts == self.number
 
     def expect(self, expected: Sequence[Rows], kept: int) -> None:
         """Keep the digests of the rows of this part; where they become more than ``kept``, halve the part."""
@@ -262,7 +266,7 @@ class _Part:
                 if self.parts > 1 and not self.has(identity):
                     continue
                 if has_policy:
-                    self._settle(row, identity, rows.policy)
+                    self._add_by_policy(row, identity, rows.policy)
                 else:
                     self._add(row, identity)
                 if 0 <= kept < len(self.contents):
@@ -270,13 +274,13 @@ class _Part:
 
     def _add(self, row: Row, identity: bytes) -> None:
         if identity in self.contents:
-            self.again[identity] += 1
+            self.repeats[identity] += 1
         else:
             self.contents[identity] = digest_values(row)
             if self.shape.keys and not self.shape.has_key(row):
                 self.keyless.add(identity)
 
-    def _settle(self, row: Row, identity: bytes, policy: str) -> None:
+    def _add_by_policy(self, row: Row, identity: bytes, policy: str) -> None:
         """Add a row unless its policy gives way to one that claims a key of it; else that one makes way."""
         numbers = range(1, len(self.shape.keys))
         claims = [claim for number in numbers if (claim := self.shape.claim(row, number))]
@@ -300,20 +304,20 @@ class _Part:
     def _halve(self) -> None:
         self.parts *= 2
         self.contents = {identity: content for identity, content in self.contents.items() if self.has(identity)}
-        self.again = Counter({identity: count for identity, count in self.again.items() if self.has(identity)})
+        self.repeats = Counter({identity: count for identity, count in self.repeats.items() if self.has(identity)})
 
 
-def _match_observed(reading: _Part, observed: Rows, comparison: Comparison, pairs: int) -> None:
+def _match_observed(part: _Part, observed: Rows, comparison: Comparison, pairs: int) -> None:
     """Hold each row that is there against the expected ones of a part."""
-    shape, contents, again = reading.shape, reading.contents, reading.again
+    shape, contents, repeats = part.shape, part.contents, part.repeats
     width = len(shape.columns)
-    comparison.rows += len(contents) + again.total()
+    comparison.rows += len(contents) + repeats.total()
     surplus = Counter[bytes]()
     rows: dict[bytes, Row] = {}
     for read in observed:
         row = read[:width]
         identity = shape.identity(row)
-        if reading.parts > 1 and not reading.has(identity):
+        if part.parts > 1 and not part.has(identity):
             continue
         content = contents.get(identity)
         if not content:
@@ -321,46 +325,46 @@ def _match_observed(reading: _Part, observed: Rows, comparison: Comparison, pair
             comparison.keyless_extra += not shape.has_key(row)
             if content is not None:
                 comparison.doubled += 1
-                comparison.repeated += [(read, 1)] if len(comparison.repeated) < MAX_DIFFERENCES else []
-            if identity in surplus or len(surplus) + len(comparison.surplus) < MAX_DIFFERENCES:
+                comparison.doubled_rows += [(read, 1)] if len(comparison.doubled_rows) < MAX_DIFFERENCES else []
+            if identity in surplus or len(surplus) + len(comparison.extra_rows) < MAX_DIFFERENCES:
                 surplus[identity] += 1
                 rows.setdefault(identity, read)
             continue
-        if again[identity]:
-            again[identity] -= 1
+        if repeats[identity]:
+            repeats[identity] -= 1
         else:
             contents[identity] = _MATCHED
         if content == digest_values(row):
             comparison.exact += 1
         else:
             comparison.changed += 1
-            if len(reading.altered) + len(comparison.pairs) < pairs:
-                reading.altered[identity] = content, read
-    comparison.surplus += [(rows[identity], count) for identity, count in surplus.items()]
+            if len(part.changed_rows) + len(comparison.pairs) < pairs:
+                part.changed_rows[identity] = content, read
+    comparison.extra_rows += [(rows[identity], count) for identity, count in surplus.items()]
 
 
-def _read_reported_rows(reading: _Part, expected: Sequence[Rows], comparison: Comparison) -> None:
+def _read_reported_rows(part: _Part, expected: Sequence[Rows], comparison: Comparison) -> None:
     """Read the expected rows that are to be named once more: of each only its digests were kept."""
-    lacking: dict[bytes, bytes] = {}
-    for identity, content in reading.contents.items():
+    missing: dict[bytes, bytes] = {}
+    for identity, content in part.contents.items():
         if content != _MATCHED:
-            count = 1 + reading.again[identity]
+            count = 1 + part.repeats[identity]
             comparison.missing += count
-            comparison.keyless_missing += count if not reading.shape.keys or identity in reading.keyless else 0
-            if len(lacking) + len(comparison.lacking) < MAX_DIFFERENCES:
-                lacking[identity] = content
-    if not lacking and not reading.altered:
+            comparison.keyless_missing += count if not part.shape.keys or identity in part.keyless else 0
+            if len(missing) + len(comparison.missing_rows) < MAX_DIFFERENCES:
+                missing[identity] = content
+    if not missing and not part.changed_rows:
         return
-    width = len(reading.shape.columns)
+    width = len(part.shape.columns)
     for read in (read for rows in expected for read in rows):
         row = read[:width]
-        identity = reading.shape.identity(row)
-        if lacking.get(identity) == digest_values(row):
-            comparison.lacking.append((read, 1 + reading.again[identity]))
-            del lacking[identity]
-        elif identity in reading.altered and reading.altered[identity][0] == digest_values(row):
-            comparison.pairs.append((row, reading.altered.pop(identity)[1]))
-        if not lacking and not reading.altered:
+        identity = part.shape.identity(row)
+        if missing.get(identity) == digest_values(row):
+            comparison.missing_rows.append((read, 1 + part.repeats[identity]))
+            del missing[identity]
+        elif identity in part.changed_rows and part.changed_rows[identity][0] == digest_values(row):
+            comparison.pairs.append((row, part.changed_rows.pop(identity)[1]))
+        if not missing and not part.changed_rows:
             return
 
 

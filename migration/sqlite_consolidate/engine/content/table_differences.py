@@ -113,14 +113,16 @@ def _connection(side: Path | sqlite3.Connection, opened: ExitStack, limits: Limi
 
 def _compare_open_databases(expected: sqlite3.Connection, observed: sqlite3.Connection) -> RowDifferences:
     before, now = read(expected), read(observed)
-    found = RowDifferences()
-    for was in before.movable:
-        table = now.table(was.name)
-        found += _compare_tables((expected, was), (observed, table)) if table else _missing_table(was)
+    differences = RowDifferences()
+    for table in before.movable:
+        counterpart = now.table(table.name)
+        differences += (
+            _compare_tables((expected, table), (observed, counterpart)) if counterpart else _missing_table(table)
+        )
     extra = [table.name for table in now.movable if before.table(table.name) is None]
     if extra:
-        found += RowDifferences(note=f"There are further tables: {', '.join(extra)}.")
-    return found if found.number or found.note else replace(found, note=_SAME_ROWS)
+        differences += RowDifferences(note=f"There are further tables: {', '.join(extra)}.")
+    return differences if differences.number or differences.note else replace(differences, note=_SAME_ROWS)
 
 
 def _missing_table(table: Table) -> RowDifferences:
@@ -147,10 +149,12 @@ def compare_sides(name: str, expected: Sequence[Side], observed: Side, *, same: 
     others = {column for side in sides for column in side} - {folded(column) for column in common}
     keys = [((_ROWID, "BINARY"),)] if _ROWID in common else keys_of(observed.projection.table)
     shape = row_shape(name, common, keys)
-    found = compare_rows(shape, [side.rows(common) for side in expected], observed.rows(common)).differences()
+    differences = compare_rows(shape, [side.rows(common) for side in expected], observed.rows(common)).differences()
     if others:
-        found = replace(found, note=f"Not compared, for not every side has it: {', '.join(sorted(others))} of {name}.")
-    return found if found.number or found.note else replace(found, note=same)
+        differences = replace(
+            differences, note=f"Not compared, for not every side has it: {', '.join(sorted(others))} of {name}."
+        )
+    return differences if differences.number or differences.note else replace(differences, note=same)
 
 
 def _error_name(error: Exception) -> str:

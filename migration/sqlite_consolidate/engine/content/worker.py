@@ -29,23 +29,23 @@ class ReadWorker:
 
     Args:
         task: A name that :mod:`sqlite_consolidate.engine.content.worker_main` knows.
-        about: Paths, and what else it has to know.
+        arguments: Paths, and what else it has to know.
         use_stdlib_sqlite: By the interpreter's own SQLite, though another may be installed: that sorts in files, where
             the other would take as much memory as an index has keys.
         limits: End the wait for the result; the second process has none of them.
     """
 
     def __init__(
-        self, task: str, *about: Path | float, use_stdlib_sqlite: bool = False, limits: Limits | None = None
+        self, task: str, *arguments: Path | float, use_stdlib_sqlite: bool = False, limits: Limits | None = None
     ) -> None:
         self._limits = limits or Limits()
-        self._subject = Path(str(about[0])).name if about else task
+        self._subject = Path(str(arguments[0])).name if arguments else task
         program = (
             ["-c", _STDLIB_SQLITE_PROGRAM]
             if use_stdlib_sqlite
             else ["-m", "sqlite_consolidate.engine.content.worker_main"]
         )
-        command = [sys.executable, *program, task, *map(str, about)]
+        command = [sys.executable, *program, task, *map(str, arguments)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __enter__(self) -> Self:
@@ -74,9 +74,9 @@ class ReadWorker:
         while self._process.poll() is None:
             if self._limits.interrupted.wait(_POLL_SECONDS) or self._limits.deadline.passed:
                 raise interrupted()
-        said = self._process.stdout.read() if self._process.stdout else b""
+        output = self._process.stdout.read() if self._process.stdout else b""
         try:
-            answer = json.loads(said)
+            answer = json.loads(output)
         except ValueError:
             code = self._process.returncode
             raise ProblemError(
@@ -89,4 +89,4 @@ class ReadWorker:
             ) from None
         if "error" in answer:
             raise coded(answer["error"], answer["code"])
-        return answer["said"]
+        return answer["result"]

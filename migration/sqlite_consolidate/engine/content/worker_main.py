@@ -33,7 +33,7 @@ def main() -> None:
     threading.Thread(target=_watch_input, args=(complete,), daemon=True).start()
     name, path, *more = sys.argv[1:]
     try:
-        answer = {"said": _tasks(complete)[name](Path(path), *more)}
+        answer = {"result": _tasks(complete)[name](Path(path), *more)}
     except sqlite3.Error as error:
         answer = {"error": str(error), "code": code_of(error)}
     os.write(1, json.dumps(answer).encode())
@@ -59,15 +59,15 @@ def _digest_lower_halves(path: Path) -> dict[str, tuple[int, int]]:
 
 def _load_growing_dump(dump: Path, complete: threading.Event) -> dict[str, str]:
     """Load a dump while it is still being written; say what bytes it had, and what content."""
-    seen = hashlib.sha256()
+    sha256 = hashlib.sha256()
 
     def lines() -> Iterator[str]:
         for line in _growing_lines(dump, complete):
-            seen.update(line)
+            sha256.update(line)
             yield line.decode("utf-8", "surrogateescape")
 
-    found = load_contents(dump, lines=lines())
-    return {"sha256": seen.hexdigest(), "digest": found.digest}
+    contents = load_contents(dump, lines=lines())
+    return {"sha256": sha256.hexdigest(), "digest": contents.digest}
 
 
 def _growing_lines(path: Path, complete: threading.Event) -> Iterator[bytes]:

@@ -293,7 +293,7 @@ class RunResults(Pipeline):
     def read_final(self) -> FinalReading:
         """Read the target through a new connection, and keep what is in it."""
         path = self.root / self.plan.target
-        content = self.reader.content(path)
+        content = self.reader.contents(path)
         with looking(path) as con:
             schema = read(con)
         self._final = FinalReading(content, schema, size_with_sidecars(path))
