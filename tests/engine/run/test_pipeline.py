@@ -31,6 +31,7 @@ from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
+from tests.support.history_rows import runs_of
 from tests.support.observations import OBSERVATIONS, SEEN
 from tests.support.small_workspace import a_request, a_run, accept, build, reach, refusal, state
 
@@ -73,7 +74,7 @@ def test_commit_is_refused_when_a_row_is_lost_before_it(root: Path) -> None:
     assert run.log.rolled_back is not None
     assert run.log.rolled_back.complete
     assert (verdict(run.log), exit_code(run.log, has_acted=run.has_acted)) == ("refused", ExitCode.FAILED)
-    assert history.read_file(root / "workspace.db") == []
+    assert runs_of(root / "workspace.db") == []
     assert state(root) == before
 
 
@@ -198,7 +199,7 @@ def test_nothing_writes_between_the_row_of_history_and_commit(root: Path) -> Non
     after = connection.total_changes, connection.execute("PRAGMA schema_version").fetchone()
     run.perform(COMMIT)
     run.end()
-    assert written[-1].startswith(f"INSERT INTO {history.TABLE} ")
+    assert written[-1].startswith(f"INSERT INTO {history.TABLE}(")
     assert after == before
     assert [statement for statement in statements if not reads(statement)] == ["COMMIT"]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished, recover
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.criteria import criteria_in
@@ -21,6 +20,7 @@ from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.engine.verbs.judge import CheckRun
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
+from tests.support.history_rows import runs_of
 from tests.support.observations import OBSERVATIONS
 from tests.support.processes import in_a_child
 from tests.support.small_workspace import (
@@ -71,14 +71,14 @@ def test_a_row_of_history_alone_is_no_proof_after_a_crash(root: Path, event: str
         consolidate(mortal)
 
     assert in_a_child(run) == -signal.SIGKILL
-    assert [row.run for row in history.read_file(root / "workspace.db")] == [STAMP]
+    assert runs_of(root / "workspace.db") == [STAMP]
     assert last_finished(root, plan_of(root)) is None
     assert len(cut_short(root, plan_of(root))) == 1
 
     recover(root, plan_of(root))
 
     assert state(root) == before
-    assert history.read_file(root / "workspace.db") == []
+    assert runs_of(root / "workspace.db") == []
 
 
 @pytest.mark.parametrize(

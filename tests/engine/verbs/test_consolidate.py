@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import BACKUP, COMMIT, PREFLIGHT, REFERENCES, SMOKE, stages_of
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
+from tests.support.history_rows import row_of, runs_of
 from tests.support.small_workspace import (
     CREATE_NOTES,
     STAMP,
@@ -47,7 +47,9 @@ def test_a_run_brings_everything_together(root: Path) -> None:
         f"notes.db.archived_{STAMP}",
         f"tasks.db.archived_{STAMP}",
     ]
-    [row] = history.read_file(target)
+    assert runs_of(target) == [STAMP]
+    row = row_of(target, STAMP)
+    assert row is not None
     assert (row.run, row.backup_set) == (STAMP, f"backups/small-{STAMP}")
     assert row.sources.keys() == {"logs/tasks.db", "logs/notes.db"}
 

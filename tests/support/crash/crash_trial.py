@@ -154,4 +154,4 @@ def _database(path: Path) -> tuple[object, ...]:
         tables = {name: (one.rows, one.sha256) for name, one in digest_tables(con, schema).items()}
         tables.pop(history.TABLE, None)
         sql = sorted(con.execute("SELECT type, name, sql FROM sqlite_schema").fetchall(), key=repr)
-        return write_version(path), sql, tables, marks(con), len(history.read(con))
+        return write_version(path), sql, tables, marks(con), len(history.runs(con))

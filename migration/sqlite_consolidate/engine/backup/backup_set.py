@@ -143,7 +143,7 @@ def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
         return None
     there = all((root / archived).exists() for archived in last.sealed.archive.values())
     run = last.sealed.run
-    return last if there and any(row.run == run for row in history.read_file(root / plan.target)) else None
+    return last if there and history.is_committed(root / plan.target, run) else None
 
 
 def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:

@@ -1,12 +1,18 @@
-"""History: our own table in the target; a row of it, in the data's own transaction, tells whether the data is in."""
+"""Keep the history of consolidations in a table of the target.
+
+A run writes its row in the transaction of its data. The row is therefore there exactly when the data is.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.connections import exact_text, looking
+from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.problem import Problem, ProblemError
+from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,14 +31,14 @@ CREATE = (
 
 @dataclass(frozen=True)
 class Row:
-    """One consolidation that was committed into the target.
+    """Describe one consolidation that was committed into the target.
 
     Attributes:
         run: Stamp of the run; ``committed`` is the time of its COMMIT, UTC, ISO 8601.
         plan: Name of the plan.
         backup_set: Path of the backup set, relative to the workspace.
         sources: Source file to its content digest.
-        tables: Target table to ``[rows, sha256]`` at COMMIT.
+        tables: Target table to ``(rows, sha256)`` at COMMIT.
     """
 
     run: str
@@ -45,44 +51,130 @@ class Row:
     tables: dict[str, tuple[int, str]]
 
 
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
 def write(con: sqlite3.Connection, row: Row) -> None:
-    """Add the run's row inside the open transaction; the table is made by the first consolidation."""
-    if not _exists(con):
+    """Add the run's row inside the open transaction; the first consolidation creates the table."""
+    if not _kind(con):
         con.execute(CREATE)
-    con.execute(
-        f"INSERT INTO {TABLE} VALUES(?,?,?,?,?,?,?,?)",
-        (
-            row.run,
-            row.plan,
-            row.plan_sha256,
-            row.committed,
-            row.backup_set,
-            row.version,
-            json.dumps(row.sources),
-            json.dumps(row.tables),
-        ),
+    values = [json.dumps(value) if isinstance(value, dict) else value for value in astuple(row)]
+    # Columns by name, because a later release may have added one.
+    con.execute(f"INSERT INTO {TABLE}({', '.join(COLUMNS)}) VALUES({', '.join('?' * len(COLUMNS))})", values)
+
+
+def runs(con: sqlite3.Connection) -> list[str]:
+    """Return the stamps of the runs in the order of their commits; none where the table is not this tool's."""
+    if _kind(con) != "table" or not set(COLUMNS) <= set(_columns(con)):
+        return []
+    # By rowid, because a clock can be set back between two runs.
+    return [str(run) for (run,) in con.execute(f"SELECT run FROM {TABLE} ORDER BY rowid")]
+
+
+def row_of(con: sqlite3.Connection, run: str) -> Row | None:
+    """Return the row of one run; rows of other runs are not read.
+
+    Raises:
+        ProblemError: The row cannot be read (``history-unreadable``).
+    """
+    if run not in runs(con):
+        return None
+    row = _parse(_values(con, "WHERE run = ?", run)[0])
+    if row is None:
+        raise ProblemError(_unreadable(TABLE, run))
+    return row
+
+
+def is_committed(target: Path, run: str, limits: Limits | None = None) -> bool:
+    """Return whether a new connection finds the run's row in a target file."""
+    if not target.exists():
+        return False
+    with looking(target, limits) as con:
+        return run in runs(con)
+
+
+def problems(con: sqlite3.Connection, file: str) -> list[Problem]:
+    """Return why a run could not write its row into the target, or read the rows that are there.
+
+    Args:
+        con: Connection to the target.
+        file: The target, relative to the workspace.
+    """
+    kind, subject = _kind(con), f"{file}:{TABLE}"
+    if not kind:
+        return []
+    if kind != "table" or not _is_ours(con):
+        what = f"a {kind} of this name is there, and it is not the history of consolidations."
+        hint = "Rename it, because the run keeps its history under this name."
+        return [Problem("history-taken", subject, what, hint, criterion="names-free")]
+    rows = _values(con, "ORDER BY rowid")
+    return [_unreadable(subject, printable(str(row[0]))) for row in rows if _parse(row) is None]
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether SQLite would take a table of this name for the history."""
+    return folded(name) == TABLE
+
+
+def reserved_name(subject: str) -> Problem:
+    """Return the problem of a plan that moves or creates a table under the name of the history."""
+    what = f"{TABLE} is the name under which a run keeps its history in the target."
+    hint = "Leave the table with a [[source.leave]], or give it another name with into."
+    return Problem("history-taken", subject, what, hint, criterion="names-free")
+
+
+def _unreadable(subject: str, run: str) -> Problem:
+    what = f"the row of run {run} cannot be read: it was changed after the run wrote it."
+    hint = "Restore the row from a backup of the target, or delete it if no roll-back of that run is needed."
+    return Problem("history-unreadable", subject, what, hint, criterion="names-free")
+
+
+def _kind(con: sqlite3.Connection) -> str:
+    """Return what bears the name, as SQLite's schema calls it; empty: nothing does."""
+    row = con.execute("SELECT type FROM sqlite_schema WHERE lower(name) = ?", (TABLE,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _columns(con: sqlite3.Connection) -> dict[str, tuple[bool, bool]]:
+    """Return each column with whether it is the whole primary key, and whether a row can leave it out."""
+    listed = con.execute(f"PRAGMA table_info({TABLE})").fetchall()
+    keys = [name for _, name, *_, key in listed if key]
+    return {name: (keys == [name], not notnull or default is not None) for _, name, _, notnull, default, _ in listed}
+
+
+def _values(con: sqlite3.Connection, clause: str, *parameters: str) -> list[tuple[Any, ...]]:
+    """Return the stored values of rows; bytes that are not UTF-8 are surrogates."""
+    before = con.text_factory
+    exact_text(con)
+    try:
+        return con.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLE} {clause}", parameters).fetchall()
+    finally:
+        con.text_factory = before
+
+
+def _is_ours(con: sqlite3.Connection) -> bool:
+    """Return whether the table has this release's columns; a later release may have added some with a default."""
+    columns = _columns(con)
+    name = con.execute("SELECT name FROM sqlite_schema WHERE lower(name) = ?", (TABLE,)).fetchone()[0]
+    further = set(columns) - set(COLUMNS)
+    return (
+        name == TABLE
+        and set(COLUMNS) <= set(columns)
+        and columns[COLUMNS[0]][0]
+        and all(columns[column][1] for column in further)
     )
 
 
-def read(con: sqlite3.Connection) -> list[Row]:
-    """Return the rows of history, oldest first; none when the target never was consolidated into."""
-    if not _exists(con):
-        return []
-    # By rowid, the order in which they were written: a stamp is only as right as the clock was.
-    rows = con.execute(f"SELECT * FROM {TABLE} ORDER BY rowid").fetchall()
-    return [
-        Row(run, plan, plan_sha256, committed, backup_set, version, json.loads(sources), json.loads(tables))
-        for run, plan, plan_sha256, committed, backup_set, version, sources, tables in rows
-    ]
-
-
-def read_file(path: Path, limits: Limits | None = None) -> list[Row]:
-    """Return the history of a target file through a new connection; none when there is no such file."""
-    if not path.exists():
-        return []
-    with looking(path, limits) as con:
-        return read(con)
-
-
-def _exists(con: sqlite3.Connection) -> bool:
-    return con.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (TABLE,)).fetchone() is not None
+def _parse(values: tuple[Any, ...]) -> Row | None:
+    """Return the row of the stored values; None where one of them is not what this tool writes."""
+    texts, (sources, tables) = values[:-2], values[-2:]
+    try:
+        digests, counts = json.loads(sources), json.loads(tables)
+        pairs = {name: (rows, sha256) for name, (rows, sha256) in counts.items()}
+        "".join([*texts, *digests.values(), *(sha256 for _, sha256 in pairs.values())]).encode()
+        are_counts = all(isinstance(rows, int) for rows, _ in pairs.values())
+    except (AttributeError, TypeError, ValueError):
+        return None
+    run, plan, plan_sha256, committed, backup_set, version = texts
+    row = Row(run, plan, plan_sha256, committed, backup_set, version, digests, pairs)
+    return row if are_counts else None

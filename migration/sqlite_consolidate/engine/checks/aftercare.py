@@ -101,13 +101,20 @@ def read_consolidated_target(
         with looking(root / sealed.target, limits) as con:
             schema = read(con)
             damage = tuple([*sqlite_checks.damage(con), *sqlite_checks.broken_checks(con, schema)] or ["ok"])
-            row = next((one for one in history.read(con) if one.run == sealed.run), None)
+            row = _row_or_none(con, sealed.run)
             changes = object_changes(committed or {}, objects_of(con))
             return ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
             raise ProblemError(locked_problem(sealed.target, root / sealed.target)) from error
         return ConsolidatedTarget({}, (f"cannot be read ({error})",), None)
+
+
+def _row_or_none(con: sqlite3.Connection, run: str) -> history.Row | None:
+    try:
+        return history.row_of(con, run)
+    except ProblemError:
+        return None
 
 
 def archives_unchanged(

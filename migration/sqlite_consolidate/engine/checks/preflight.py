@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks.conversions import find_value_changes
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space
 from sqlite_consolidate.engine.checks.key_conflicts import find_key_conflicts
@@ -128,6 +129,8 @@ def _read_databases(
     """Read target and sources, each even if another cannot be read."""
     if plan.target not in skip and (root / plan.target).exists():
         found.target = _read(found, inspect_database("target", plan.target, root, guards, plan.deadline, limits))
+    if found.target:
+        found.problems += history.problems(found.target.guard.reader, plan.target)
     there = present(plan, root)
     for source in plan.in_order:
         if source.file in skip:
@@ -178,6 +181,9 @@ def _mapped_tables(plan: Plan, found: InspectedDatabases) -> list[MappedTable]:
         if source.name not in found.sources:
             continue
         for at, table_map in enumerate(source.tables):
+            if history.is_reserved(table_map.into):
+                found.problems.append(history.reserved_name(f"{source.file}:{table_map.name}"))
+                continue
             table = find_movable_table(source, table_map, found.sources[source.name].schema)
             if isinstance(table, Problem):
                 found.problems.append(table)
@@ -211,6 +217,7 @@ def _foretell(plan: Plan, found: InspectedDatabases, tables: list[MappedTable], 
             foretold.append((source, at, table))
         except sqlite3.Error as error:
             found.problems.append(read_problem(f"{source.file}:{table_map.name}", error))
+    found.problems += [history.reserved_name(table.name) for table in plan.tables if history.is_reserved(table.name)]
     for required in plan.tables:
         builder.require_table(required.name, required.create)
     for source in plan.in_order:

@@ -13,6 +13,7 @@ from sqlite_consolidate.engine.code.rewrite import compile_observations, updated
 from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
+from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ DOCUMENTS = (manifest.NAME, manifest.PLAN, manifest.RECORD, manifest.INSTRUCTION
 
 def committed(run: RunResults) -> list[Observation]:
     """Observe that a new connection reads the row of history of this run."""
-    rows = history.read_file(run.root / run.plan.target, run.limits)
-    return [equal(run.plan.target, run.stamp, rows[-1].run if rows else "no row")]
+    with looking(run.root / run.plan.target, run.limits) as con:
+        runs = history.runs(con)
+    return [equal(run.plan.target, run.stamp, runs[-1] if runs else "no row")]
 
 
 def references_updated(run: RunResults) -> list[Observation]:

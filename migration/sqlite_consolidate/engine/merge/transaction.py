@@ -212,7 +212,7 @@ class TargetTransaction:
             self.connection.execute("COMMIT")
         finally:
             self.close()
-            committed = any(row.run == run for row in history.read_file(self.path, self.limits))
+            committed = history.is_committed(self.path, run, self.limits)
         if committed:
             sync_folder(self.path.parent)  # SQLite removes the journal only: a power cut could bring it back
             self.ledger.note("committed")

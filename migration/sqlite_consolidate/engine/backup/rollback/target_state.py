@@ -81,18 +81,23 @@ def _bytes(target: Path) -> tuple[str, ...]:
 
 def _read(target: Path, con: sqlite3.Connection, run: str, committed: Mapping[str, str]) -> Standing:
     content = read_contents(con, file=target)
-    rows = history.read(con)
-    row = next((one for one in rows if one.run == run), None)
+    runs = history.runs(con)
+    try:
+        row = history.row_of(con, run)
+    except ProblemError:
+        row = None
     return Standing(
         digest=content.digest,
-        committed=row is not None,
-        later=rows[-1].run if row and rows[-1] is not row else "",
+        committed=run in runs,
+        later=runs[-1] if run in runs and runs[-1] != run else "",
         empty=not con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0],
-        changed=(*_changed(row, content.tables), *_changed_objects(row, committed, con)),
+        changed=(*_changed(row, content.tables, committed=run in runs), *_changed_objects(row, committed, con)),
     )
 
 
-def _changed(row: history.Row | None, digests: dict[str, TableDigest]) -> tuple[str, ...]:
+def _changed(row: history.Row | None, digests: dict[str, TableDigest], *, committed: bool) -> tuple[str, ...]:
+    if row is None and committed:
+        return ("the run's row of history was changed and cannot be read",)
     if row is None:
         return ("the run's row of history is not in it: the file was replaced",)
     found = []
