@@ -24,12 +24,12 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun, find_set_to_u
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.report.attempts import earlier
-from sqlite_consolidate.report.bundle import prime_bundle, update_latest, write_bundle
+from sqlite_consolidate.report.attempts import earlier_attempts
+from sqlite_consolidate.report.bundle import begin_bundle, update_latest, write_bundle
 from sqlite_consolidate.report.evidence_json import to_json
-from sqlite_consolidate.report.html.faults_table import TABLE, faults_table
+from sqlite_consolidate.report.html.faults_table import FAULTS_FILE, faults_table
 from sqlite_consolidate.report.html.index import write_index
-from sqlite_consolidate.report.records import Surroundings, record_of, versions
+from sqlite_consolidate.report.records import RecordContext, build_record, versions
 from sqlite_consolidate.report.rehearsals import last_rehearsal
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Session:
     """
 
     run: Pipeline
-    record_context: Surroundings
+    record_context: RecordContext
     code: ExitCode = ExitCode.ACCEPTED
     _resources: ExitStack = field(default_factory=ExitStack)
 
@@ -111,11 +111,11 @@ class Session:
         folder = self.request.folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        prime_bundle(folder, self.record())
+        begin_bundle(folder, self.record())
 
     def record(self) -> Record:
         """Return the record of the run as it stands."""
-        return record_of(self.run, self.record_context, exit_code=self.code)
+        return build_record(self.run, self.record_context, exit_code=self.code)
 
     def close(self) -> None:
         """Release the run's lock; :meth:`end` has done so where the run came to its end."""
@@ -147,7 +147,7 @@ class Session:
         """
         record = self.record()
         if record.mode is Mode.SELFTEST:
-            write_private(self.request.folder / TABLE, faults_table(record).encode("utf-8"))
+            write_private(self.request.folder / FAULTS_FILE, faults_table(record).encode("utf-8"))
         write_bundle(self.request.folder, record, plan=self.request.plan_text)
         kept = self.request.settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
@@ -188,7 +188,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
         from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
         request = _with_unused_names(settings, RunRequest(Mode.INVENTORY, settings))
-        return Session(InventoryRun(request, hooks.say), Surroundings(versions()))
+        return Session(InventoryRun(request, hooks.say), RecordContext(versions()))
     return _open_by_plan(settings, verb, hooks)
 
 
@@ -204,8 +204,8 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
         if request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
             raise
         request = _with_unused_names(settings, replace(request, plan_problems=refused.problems))
-        return Session(PlanRun(request, hooks.say), Surroundings(versions(), earlier(settings, None)))
-    attempts = earlier(settings, request.plan)
+        return Session(PlanRun(request, hooks.say), RecordContext(versions(), earlier_attempts(settings, None)))
+    attempts = earlier_attempts(settings, request.plan)
     resources = ExitStack()
     try:
         return _open_in_workspace(request, attempts, hooks, resources)
@@ -240,7 +240,7 @@ def _open_in_workspace(
     request = _with_unused_names(settings, request)
     rehearsal = last_rehearsal(request) if request.mode.is_consolidation else LastRehearsal()
     drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""
-    record_context = Surroundings(versions(), attempts, drilled)
+    record_context = RecordContext(versions(), attempts, drilled)
     context = Context(
         say=hooks.say,
         rehearsal=rehearsal,
@@ -276,7 +276,7 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
         what = "goes with pytest -m verify, and without --originals."
         raise ProblemError(Problem("option-elsewhere", "--bundle", what, "Leave the other out."))
     request = _with_unused_names(settings, RunRequest(Mode.BUNDLE, settings))
-    return Session(BundleRun(request, bundle, hooks.say), Surroundings(versions()))
+    return Session(BundleRun(request, bundle, hooks.say), RecordContext(versions()))
 
 
 def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
@@ -327,9 +327,9 @@ def _has_backup_set(request: RunRequest) -> bool:
     return (request.settings.workspace / plan.backups / f"{plan.name}-{request.stamp}").exists()
 
 
-def _documents(run: RunResults, record_context: Surroundings) -> dict[str, bytes]:
+def _documents(run: RunResults, record_context: RecordContext) -> dict[str, bytes]:
     """Return the record and the rollback instructions that are kept in the backup set."""
-    record = record_of(run, record_context, exit_code=ExitCode.ACCEPTED)
+    record = build_record(run, record_context, exit_code=ExitCode.ACCEPTED)
     target = run.plan.target
     by_hand = "\n".join(f"    {archive}  ->  {file}" for file, archive in run.sealed.archive.items())
     text = _ROLLBACK.format(

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sqlite_consolidate.pytest_plugin.output.html_report import finalise_html
-from sqlite_consolidate.report.html.page_file import hardened
+from sqlite_consolidate.report.html.page_file import harden
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ _CONFTEST = """
 import os
 from datetime import UTC, datetime
 import pytest
-from sqlite_consolidate.report.records import Surroundings
+from sqlite_consolidate.report.records import RecordContext
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.verbs.plan_mistakes import PlanRun
@@ -44,7 +44,7 @@ def pytest_configure(config):
     here = config.rootpath
     settings = Settings(here / "workspace", here / "plan.toml", here / "reports")
     run = PlanRun(RunRequest(Mode.MIGRATE, settings, plan_problems=(MISTAKE,)))
-    session = Session(run, Surroundings({"<b>python</b>": "<img src=x onerror=alert(1)>"}))
+    session = Session(run, RecordContext({"<b>python</b>": "<img src=x onerror=alert(1)>"}))
     config.stash[SESSION] = session
     session.request.folder.mkdir(mode=0o700, parents=True)
     report.prepare(config, session)
@@ -224,7 +224,7 @@ body { color: red }
 
 def test_a_hardened_page_runs_its_own_script_and_nothing_else() -> None:
     """The policy names the script by its hash, so an event handler or a second script is refused by the browser."""
-    html = hardened(_PAGE)
+    html = harden(_PAGE)
 
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)
     assert policy

@@ -20,12 +20,12 @@ from sqlite_consolidate.engine.run.stages import BUNDLE, STAGES
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.report.bundle import prime_bundle, write_bundle
+from sqlite_consolidate.report.bundle import begin_bundle, write_bundle
 from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
-from sqlite_consolidate.report.bundle_check.pytest_files.stage_tests import each_test_of, functions_of
+from sqlite_consolidate.report.bundle_check.pytest_files.stage_tests import functions_of, stage_tests_of
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.evidence import DatabaseRecord
-from sqlite_consolidate.report.html.page import page
+from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.session import open_session
 from tests.report.test_evidence_file import of_schema_1
 from tests.support.reports.scripted_run import APPLICATION, ended, record_of_run
@@ -49,7 +49,7 @@ def junit_of(mode: Mode, applications: int) -> str:
     """Return the ``junit.xml`` of a run whose tests all passed."""
     cases = [
         f'<testcase classname="stages.test_{stage.replace("-", "_")}" name="{name}"/>'
-        for stage, name in each_test_of(mode, applications)
+        for stage, name in stage_tests_of(mode, applications)
     ]
     counts = f'errors="0" failures="0" skipped="0" tests="{len(cases)}"'
     return f'<testsuites><testsuite name="pytest" {counts}>{"".join(cases)}</testsuite></testsuites>'
@@ -67,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_stages(session.run)
     session.end()
     folder = session.request.folder
-    (folder / "audit.html").write_text(page(session.record()), "utf-8")
+    (folder / "audit.html").write_text(render_page(session.record()), "utf-8")
     (folder / "junit.xml").write_text(junit_of(Mode.MIGRATE, 1), "utf-8")
     session.write()
     assert session.record().verdict == "accepted", session.record().criteria
@@ -334,7 +334,7 @@ def test_run_without_an_end_has_no_bundle(unfinished: Record, tmp_path: Path) ->
     """What a killed run left is refused, by name."""
     folder = tmp_path / unfinished.run
     folder.mkdir()
-    prime_bundle(folder, unfinished)
+    begin_bundle(folder, unfinished)
 
     with pytest.raises(ProblemError, match=unfinished.run) as refusal:
         checked(folder)

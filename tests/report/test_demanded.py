@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.report.bundle_check.facts.demanded import Demand, absent_moves, absent_sources, demands
+from sqlite_consolidate.report.bundle_check.facts.demanded import Demand, absent_moves, absent_sources, demanded_entries
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record
 
 _SET = "backups/small"
@@ -82,7 +82,7 @@ def recorded(**facts: Any) -> Record:
 def by_criterion(plan: Plan, record: Record) -> dict[str, list[tuple[str, int, bool]]]:
     """Return subject, number and ``begins`` of each demand."""
     found: defaultdict[str, list[tuple[str, int, bool]]] = defaultdict(list)
-    for demand in demands(plan, record):
+    for demand in demanded_entries(plan, record):
         found[demand.criterion].append((demand.subject, demand.number, demand.begins))
     return dict(found)
 

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.run_log import Evidence
 from sqlite_consolidate.observation import Outcome, Relation
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.report.bundle_check.entries import consistent
+from sqlite_consolidate.report.bundle_check.entries import check_entries
 from sqlite_consolidate.report.bundle_check.facts.demanded import Demand
 from sqlite_consolidate.report.bundle_check.facts.recomputed import Recomputed
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
@@ -47,7 +47,7 @@ def judged(*entries: Evidence, schema: int = SCHEMA, plan: Plan | None = None, *
     given |= {"rollback": accepted().rollback | {"drilled": ""}, "smoke": (), "attempts": (), "findings": ()} | facts
     versions = accepted().versions | {"sqlite-consolidate": sqlite_consolidate.__version__}
     record = replace(accepted(), versions=versions, criteria=entries, **given)
-    return consistent(BundleContents(Bundle("some.zip", {}), {}, None, record, schema=schema, plan=plan))
+    return check_entries(BundleContents(Bundle("some.zip", {}), {}, None, record, schema=schema, plan=plan))
 
 
 def failing(observations: Iterable[Observation]) -> dict[str, tuple[str, str]]:
@@ -185,7 +185,7 @@ def test_change_of_a_plan_that_was_not_loaded_is_unknown(facts: dict[str, Any], 
     record = replace(accepted(), plan={"path": "plan.toml", "sha256": ""}, change={}, criteria=(), **facts)
     record = replace(record, versions={"sqlite-consolidate": "0.0.1"})
 
-    observed = failing(consistent(BundleContents(Bundle("some.zip", {}), {}, None, record, plan=planned())))
+    observed = failing(check_entries(BundleContents(Bundle("some.zip", {}), {}, None, record, plan=planned())))
 
     changes = {f"change: {name}: as in plan.toml" for name in planned().change.model_dump()}
     assert observed.keys() == (changes if compared else set())
@@ -228,8 +228,9 @@ def test_record_from_which_nothing_is_missing_says_so(
 ) -> None:
     """The number of entries that the plan demands stands beside."""
     demanded = [Demand("integrity", "")] * number
-    monkeypatch.setattr("sqlite_consolidate.report.bundle_check.entries.demands", lambda _plan, _record: iter(demanded))
-    monkeypatch.setattr("sqlite_consolidate.report.bundle_check.entries.absent_moves", lambda _plan, _record: [])
+    module = "sqlite_consolidate.report.bundle_check.entries"
+    monkeypatch.setattr(f"{module}.demanded_entries", lambda _plan, _record: iter(demanded))
+    monkeypatch.setattr(f"{module}.absent_moves", lambda _plan, _record: [])
     monkeypatch.setattr(Recomputed, "demands", lambda _recomputed: [])
 
     *_, last = judged(entry("integrity", "ok", "ok"), plan=planned(), **_COMPLETE)
@@ -249,12 +250,12 @@ def test_record_that_need_not_be_complete_misses_nothing(facts: dict[str, Any]) 
     record = replace(record, versions=record.versions | {"sqlite-consolidate": sqlite_consolidate.__version__})
     contents = BundleContents(Bundle("some.zip", {}), {}, None, replace(record, **facts), plan=planned())
 
-    assert failing(consistent(contents)) == {}
+    assert failing(check_entries(contents)) == {}
 
 
 def test_accepted_record_without_a_plan_is_incomplete() -> None:
     """So is a bundle without a record."""
-    [unjudged] = consistent(BundleContents(Bundle("some.zip", {}), {}, None, None))
+    [unjudged] = check_entries(BundleContents(Bundle("some.zip", {}), {}, None, None))
 
     assert failing(judged(verdict="accepted")) == {
         "plan.toml": ("a plan of format 1", "none, or one with a mistake"),

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.report.bundle import prime_bundle, write_bundle
+from sqlite_consolidate.report.bundle import begin_bundle, write_bundle
 from sqlite_consolidate.report.html.index import write_index
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_a_run_without_an_end_and_a_damaged_one_are_listed_as_such(tmp_path: Pat
     """A killed run has a manifest without an end; a damaged or missing manifest does not hide its folder."""
     for run in ("20260101_000000-migrate", "20260101_000001-migrate", "20260101_000002-migrate"):
         (tmp_path / run).mkdir()
-    prime_bundle(tmp_path / "20260101_000000-migrate", unfinished)
+    begin_bundle(tmp_path / "20260101_000000-migrate", unfinished)
     (tmp_path / "20260101_000001-migrate" / "manifest.json").write_bytes(b'{"about": {"run": \xff')
 
     text = _index(tmp_path)

@@ -15,8 +15,8 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.evidence import Attempt, Finding, Record
 from sqlite_consolidate.report.html.checklist import checklist
-from sqlite_consolidate.report.html.criteria_table import lines
-from sqlite_consolidate.report.html.page import STYLES, page
+from sqlite_consolidate.report.html.criteria_table import criteria_lines
+from sqlite_consolidate.report.html.page import STYLES, render_page
 from sqlite_consolidate.report.questions import answers
 from tests.support.reports import records
 
@@ -82,7 +82,7 @@ def any_record(request: pytest.FixtureRequest) -> Record:
 
 def test_nothing_but_the_templates_own_elements_and_attributes_is_in_a_page(any_record: Record) -> None:
     """No text of a record becomes an element, an attribute or an event handler, and every element is closed."""
-    parsed = _Parsed(page(any_record))
+    parsed = _Parsed(render_page(any_record))
 
     assert set(parsed.elements) <= _ELEMENTS
     assert {name for name, _ in parsed.attributes} <= _ATTRIBUTES
@@ -91,7 +91,7 @@ def test_nothing_but_the_templates_own_elements_and_attributes_is_in_a_page(any_
 
 def test_a_page_loads_nothing_and_links_only_to_itself(any_record: Record) -> None:
     """Every link leads to a row of the same page, which is there once."""
-    parsed = _Parsed(page(any_record))
+    parsed = _Parsed(render_page(any_record))
 
     ids = parsed.all("id")
     assert len(ids) == len(set(ids))
@@ -101,7 +101,7 @@ def test_a_page_loads_nothing_and_links_only_to_itself(any_record: Record) -> No
 
 def test_a_hostile_text_is_shown_as_text(hostile: Record) -> None:
     """What was written by others is read by the reader, and by nobody else."""
-    html = page(hostile)
+    html = render_page(hostile)
     parsed = _Parsed(html)
 
     assert "<script>alert(1)</script>" in parsed.text
@@ -126,7 +126,7 @@ def test_the_verdict_is_the_first_heading_and_has_a_word_and_a_colour(
     """Nobody has to look for the verdict, and nobody needs to see colours."""
     record: Record = request.getfixturevalue(name)
 
-    html = page(record)
+    html = render_page(record)
 
     assert re.search(r"<h2[^>]*>(.*?)</h2>", html).group(1) == word  # type: ignore[union-attr]  # a page has a heading
     assert f'class="verdict {tone}"' in html
@@ -140,7 +140,7 @@ def test_numbers_of_criteria_have_their_noun(accepted: Record, number: int, noun
     chosen = list(dict.fromkeys(entry.criterion for entry in entries))[:number]
     record = replace(accepted, criteria=tuple(entry for entry in entries if entry.criterion in chosen))
 
-    text = _Parsed(page(record)).text
+    text = _Parsed(render_page(record)).text
 
     assert text.count(f"{number} {noun} passed") == 2
 
@@ -149,12 +149,12 @@ def test_an_interrupted_run_says_so(unfinished: Record) -> None:
     """A run that ended by a signal is neither accepted nor refused."""
     interrupted = replace(unfinished, finished="2026-11-22T12:07:00+00:00", exit_code=143, headline="Interrupted.")
 
-    assert "Interrupted" in _Parsed(page(interrupted)).text
+    assert "Interrupted" in _Parsed(render_page(interrupted)).text
 
 
 def test_page_one_answers_who_what_when_and_how_back(accepted: Record) -> None:
     """Change record, times in UTC, people, plan, backup set and the way back are there; empty shows as empty."""
-    text = _Parsed(page(accepted)).text
+    text = _Parsed(render_page(accepted)).text
 
     for expected in (
         "Change CHG-1042",
@@ -187,7 +187,7 @@ def test_page_one_answers_who_what_when_and_how_back(accepted: Record) -> None:
 
 def test_failed_criteria_come_first_with_what_to_do(refused: Record) -> None:
     """The reader meets the failure before what was not examined, and that before what passed."""
-    text = _Parsed(page(refused)).text
+    text = _Parsed(render_page(refused)).text
     criteria = text[text.index("Failed or not examined") :]
 
     failed, missing, passed = (criteria.index(id) for id in ("84 rows, 1 missing", "foreign-keys", "plan-valid"))
@@ -199,7 +199,7 @@ def test_failed_criteria_come_first_with_what_to_do(refused: Record) -> None:
 
 def test_page_one_lists_what_was_not_examined_and_why(refused: Record) -> None:
     """Each criterion that no check examined stands under its reason, before the contents of the page."""
-    html = page(refused)
+    html = render_page(refused)
     first_page = _Parsed(html[: html.index('<nav class="contents"')])
 
     text = first_page.text
@@ -207,7 +207,11 @@ def test_page_one_lists_what_was_not_examined_and_why(refused: Record) -> None:
     assert "Not required, and why not required the plan demands no rehearsal: rehearsed" in text
     assert "1 criterion not required" in text
     missing = set(refused.not_shown) | {records.NOT_REQUIRED}
-    places = {line.criterion: f"#{line.anchor}" for line in lines(refused) if line.anchor and line.criterion in missing}
+    places = {
+        line.criterion: f"#{line.anchor}"
+        for line in criteria_lines(refused)
+        if line.anchor and line.criterion in missing
+    }
     assert places.keys() == missing
     assert set(places.values()) <= set(first_page.all("href"))
 
@@ -216,7 +220,7 @@ def test_a_page_without_gaps_has_no_list_of_them(accepted: Record) -> None:
     """Nothing is said about criteria that were not examined where all were."""
     examined = tuple(entry for entry in accepted.criteria if entry.outcome is Outcome.PASSED)
 
-    ids = _Parsed(page(replace(accepted, criteria=examined))).all("id")
+    ids = _Parsed(render_page(replace(accepted, criteria=examined))).all("id")
 
     assert not {"not-examined", "not-required"} & set(ids)
 
@@ -234,7 +238,7 @@ def test_a_question_that_nothing_was_required_for_is_grey(accepted: Record) -> N
     assert known[Question.COUNTED.value] is Outcome.PASSED
     assert known[Question.EXACT.value] is None
     assert ticked[Step.QUIET.text] is Outcome.NOT_REQUIRED
-    assert 'class="outcome not-required"' in page(record)
+    assert 'class="outcome not-required"' in render_page(record)
 
 
 def test_a_criterion_says_how_many_subjects_it_examined(accepted: Record) -> None:
@@ -242,12 +246,12 @@ def test_a_criterion_says_how_many_subjects_it_examined(accepted: Record) -> Non
     entries = [records.passed("backup-digest", f"{name}.db", examined=2) for name in ("a", "b")]
     record = replace(accepted, criteria=(*entries, records.not_required("logs-clean", "the plan names no log files")))
 
-    found = lines(record)
+    found = criteria_lines(record)
 
     assert [(line.criterion, line.examined) for line in found] == [
         ("backup-digest", 4), ("backup-digest", 0), ("logs-clean", 0),
     ]  # fmt: skip
-    assert "examined: 4" in _Parsed(page(record)).text
+    assert "examined: 4" in _Parsed(render_page(record)).text
 
 
 def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
@@ -257,7 +261,7 @@ def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
         Finding("stage-error", "attention", "", 1, "20-backup: no room"),
     )
 
-    html = page(replace(accepted, findings=(note, error)))
+    html = render_page(replace(accepted, findings=(note, error)))
 
     text = _Parsed(html).text
     assert text.index("To review 20-backup: no room") < text.index("Notes a view was left (3 times)")
@@ -266,7 +270,7 @@ def test_findings_that_ask_for_a_decision_come_first(accepted: Record) -> None:
 
 def test_stages_show_time_against_estimate_and_why_they_did_not_run(refused: Record) -> None:
     """A later stage is "not run", never skipped, and says which stage failed."""
-    text = _Parsed(page(refused)).text
+    text = _Parsed(render_page(refused)).text
     stages = text[text.index("Of the estimate") :]
 
     assert "20-backup copies databases, dumps and code files into a backup set passed 0.50 s 5 min 0.2 %" in stages
@@ -275,7 +279,7 @@ def test_stages_show_time_against_estimate_and_why_they_did_not_run(refused: Rec
 
 def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> None:
     """Each question has its answer, and the ids of the criteria that gave it."""
-    text = _Parsed(page(refused)).text
+    text = _Parsed(render_page(refused)).text
     answers = text[text.index("Asked Answer By these criteria") :]
 
     assert "All original databases backed up passed backup-complete , backup-digest , dump-reloads" in answers
@@ -288,7 +292,7 @@ def test_the_users_success_criteria_are_answered_by_name(refused: Record) -> Non
 
 def test_the_checklist_is_ticked_by_evidence_and_leads_to_it(refused: Record) -> None:
     """What was done before the failure is ticked, what failed and what was never reached are not."""
-    text = _Parsed(page(refused)).text
+    text = _Parsed(render_page(refused)).text
     checklist = text[text.index("Ticked by the evidence") :]
 
     assert "passed The SQL dumps load again, with the same content dump-reloads" in checklist
@@ -301,7 +305,7 @@ def test_the_checklist_is_ticked_by_evidence_and_leads_to_it(refused: Record) ->
 
 def test_the_page_has_lines_to_sign_with_the_names_that_are_known(accepted: Record) -> None:
     """Whoever signs sees run and verdict beside the line; an unknown name is left to be written."""
-    text = _Parsed(page(accepted)).text
+    text = _Parsed(render_page(accepted)).text
 
     assert f"Run {accepted.run} , verdict: Accepted ." in text
     assert "As Name Date Signature Requested by R. Asker Approved by Run by operator Reviewed by" in text
@@ -311,16 +315,16 @@ def test_the_way_back_is_shown_where_there_is_something_to_undo(accepted: Record
     """A refused run that was put back needs none; a run that has no end may."""
     command = "pytest -m rollback --workspace /srv/workspace"
 
-    assert command in _Parsed(page(accepted)).text
-    assert command not in _Parsed(page(refused)).text
-    assert command in _Parsed(page(replace(refused, finished=""))).text
+    assert command in _Parsed(render_page(accepted)).text
+    assert command not in _Parsed(render_page(refused)).text
+    assert command in _Parsed(render_page(replace(refused, finished=""))).text
 
 
 def test_what_an_application_printed_is_counted_where_it_is_withheld(accepted: Record) -> None:
     """Output may hold values of rows: the page has it only where the record has."""
     withheld = tuple(replace(one, stdout="") for one in accepted.smoke)
 
-    text = _Parsed(page(replace(accepted, smoke=withheld))).text
+    text = _Parsed(render_page(replace(accepted, smoke=withheld))).text
 
     assert "exit status 0, after 0.25 s." in text
     assert "Output: 2 lines, withheld: they may hold values of rows" in text
@@ -332,7 +336,7 @@ def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:
     tried = Attempt("20261120_080000-migrate", Mode.MIGRATE, "refused", "Refused.", 1, "2026-11-20T08:00:00+00:00", "")
     later = replace(tried, run="20261121_080000-rehearsal", mode=Mode.REHEARSAL, cut_short="there is no end of it")
 
-    text = _Parsed(page(replace(accepted, attempts=(tried, later)))).text
+    text = _Parsed(render_page(replace(accepted, attempts=(tried, later)))).text
     earlier = text[text.index("Run Verdict Started Finished What became of it") :]
 
     assert earlier.index("20261121_080000-rehearsal") < earlier.index("20261120_080000-migrate")
@@ -341,7 +345,7 @@ def test_every_earlier_run_is_listed_newest_first(accepted: Record) -> None:
 
 def test_what_was_not_checked_says_why(refused: Record) -> None:
     """The last section has the limits of the plan, and leads to the criteria that page one lists."""
-    text = _Parsed(page(refused)).text
+    text = _Parsed(render_page(refused)).text
 
     unchecked = text[text.rindex("Not checked, and why") :]
     assert "Criteria: see Not examined ." in unchecked
@@ -351,7 +355,7 @@ def test_what_was_not_checked_says_why(refused: Record) -> None:
 
 def test_headings_descend_one_level_at_a_time_and_tables_have_headers(any_record: Record) -> None:
     """A reader who listens can find the way."""
-    html = page(any_record)
+    html = render_page(any_record)
 
     levels = [int(level) for level in re.findall(r"<h([1-6])", html)]
     assert levels[0] == 2
@@ -364,7 +368,7 @@ def test_a_long_text_is_shortened_and_says_so(accepted: Record) -> None:
     """A page stays small whatever a command has printed."""
     long = records.failed("smoke:WMS CLI", "command", "x", "y" * 100_000)
 
-    html = page(replace(accepted, criteria=(long,)))
+    html = render_page(replace(accepted, criteria=(long,)))
 
     assert "99400 more characters: see evidence.json" in html
     assert len(html) < 50_000
@@ -374,7 +378,7 @@ def test_hundreds_of_criteria_are_folded_by_stage(accepted: Record) -> None:
     """A plan of many tables leaves a page that can be overlooked; small stages stay open."""
     many = tuple(records.passed("rows-exact", f"table {n}", "1") for n in range(300))
 
-    html = page(replace(accepted, criteria=(*accepted.criteria, *many)))
+    html = render_page(replace(accepted, criteria=(*accepted.criteria, *many)))
 
     assert re.search(r"<details>\s*<summary><code>50-verify</code>: \d+ lines, all passed", html)
     assert re.search(r"<details open>\s*<summary><code>20-backup</code>: 3 lines, all passed", html)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.report.bundle_check.pytest_files.page import completed, faithful
-from sqlite_consolidate.report.html.page import page
+from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page, complete_record
+from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.report.html.page_file import environment, title
 from tests.support.reports.pages import (
     GUARD,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def test_page_of_its_own_bundle_is_faithful(record: Record) -> None:
     """Each part of it is named, and so is what nothing else tells."""
-    observations = faithful(bundle(record, whole_page(record)))
+    observations = check_page(bundle(record, whole_page(record)))
 
     assert failing(observations) == {}
     subjects = [seen.subject.removeprefix("audit.html: ") for seen in observations]
@@ -54,7 +54,7 @@ def test_page_of_its_own_bundle_is_faithful(record: Record) -> None:
 
 def test_section_that_is_as_drawn_says_how_many_parts(record: Record) -> None:
     """So does the order of all."""
-    observations = faithful(bundle(record, whole_page(record)))
+    observations = check_page(bundle(record, whole_page(record)))
 
     ((_, expected, observed),) = said(observations, "order of its sections")
     number = len({seen.subject for seen in observations if seen.subject.startswith("audit.html: ")})
@@ -65,8 +65,8 @@ def test_section_that_is_as_drawn_says_how_many_parts(record: Record) -> None:
 
 def test_bundle_without_page_or_record_has_nothing_to_compare(record: Record) -> None:
     """``--html`` may have sent the page elsewhere."""
-    assert faithful(bundle(None, whole_page(record))) == []
-    assert faithful(bundle(record)) == []
+    assert check_page(bundle(None, whole_page(record))) == []
+    assert check_page(bundle(record)) == []
 
 
 def test_page_is_compared_alike_in_every_locale(record: Record) -> None:
@@ -75,7 +75,7 @@ def test_page_is_compared_alike_in_every_locale(record: Record) -> None:
     before = locale.setlocale(locale.LC_CTYPE)
     locale.setlocale(locale.LC_CTYPE, "C")
     try:
-        observations = faithful(bundle(record, text))
+        observations = check_page(bundle(record, text))
     finally:
         locale.setlocale(locale.LC_CTYPE, before)
 
@@ -107,7 +107,7 @@ def test_part_that_was_changed_is_told_with_its_text(
     text = whole_page(record)
     assert old in text
 
-    assert failing(faithful(bundle(record, text.replace(old, new, 1)))) == failed
+    assert failing(check_page(bundle(record, text.replace(old, new, 1)))) == failed
 
 
 def test_difference_in_a_long_text_is_told_with_what_is_near(record: Record) -> None:
@@ -116,7 +116,7 @@ def test_difference_in_a_long_text_is_told_with_what_is_near(record: Record) -> 
     text = whole_page(record).replace("xA", "x\x07", 1)
 
     near = "x" * 60, "y" * 239
-    assert failing(faithful(bundle(record, text)))["verdict"] == ("A".join(near), "\\x07".join(near))
+    assert failing(check_page(bundle(record, text)))["verdict"] == ("A".join(near), "\\x07".join(near))
 
 
 def test_difference_that_no_text_shows_is_one_all_the_same(record: Record) -> None:
@@ -125,7 +125,7 @@ def test_difference_that_no_text_shows_is_one_all_the_same(record: Record) -> No
     text = whole_page(record)
     assert "bell \\x07" in text
 
-    failed = failing(faithful(bundle(record, text.replace("bell \\x07", "bell \x07"))))
+    failed = failing(check_page(bundle(record, text.replace("bell \\x07", "bell \x07"))))
 
     assert failed["verdict"] == ("bell \\x07", "bell \\x07")
 
@@ -137,9 +137,9 @@ def test_page_of_the_record_alone_has_its_sections(
     record: Record, end: str, policy: list[tuple[str, str, str]]
 ) -> None:
     """It is no file of pytest-html then, in whatever case that is written."""
-    text = page(completed(bundle(record), record)) + end
+    text = render_page(complete_record(bundle(record), record)) + end
 
-    observations = faithful(bundle(record, text))
+    observations = check_page(bundle(record, text))
 
     expected = "the page of pytest-html, written when its run was over"
     assert failing(observations).get("around the record") == ((expected, "another page") if end else None)
@@ -164,7 +164,7 @@ def test_page_of_another_pytest_html_is_compared_without_its_surround(
     text = whole_page(record)
     assert old in text
 
-    observations = faithful(bundle(record, text.replace(old, new, 1)))
+    observations = check_page(bundle(record, text.replace(old, new, 1)))
 
     assert [subject for subject in ("verdict", "more") if subject in failing(observations)] == failed[:1]
     assert ("order of its sections" in failing(observations)) is ("order" in failed)

@@ -10,9 +10,9 @@ import pytest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Plan
-from sqlite_consolidate.report.bundle_check.pytest_files.page import completed, faithful
+from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page, complete_record
 from sqlite_consolidate.report.html.page_scripts import script_digest
-from sqlite_consolidate.report.records import DIGESTS, limits
+from sqlite_consolidate.report.records import DIGEST_LIMITS, limits
 from tests.support.reports import records
 from tests.support.reports.pages import (
     GUARD,
@@ -68,7 +68,7 @@ def test_what_pytest_html_alone_knows_has_to_be_possible(
     record: Record, facts: dict[str, Any], failed: dict[str, str]
 ) -> None:
     """Each fact is told as it is there."""
-    observations = faithful(bundle(record, whole_page(record, surround(record, **facts))))
+    observations = check_page(bundle(record, whole_page(record, surround(record, **facts))))
 
     assert {subject: observed for subject, (_, observed) in failing(observations).items()} == failed
 
@@ -76,7 +76,7 @@ def test_what_pytest_html_alone_knows_has_to_be_possible(
 @pytest.mark.parametrize(("styles", "number"), [("}", 1), (" p {}", 5)])
 def test_styles_of_the_operator_are_not_compared(record: Record, styles: str, number: int) -> None:
     """Their length is told."""
-    observations = faithful(bundle(record, whole_page(record, surround(record, between=styles))))
+    observations = check_page(bundle(record, whole_page(record, surround(record, between=styles))))
 
     assert failing(observations) == {}
     of_the_operator = f"{KNOWN_TO_PYTEST}, and {number} characters of styles that the operator named"
@@ -100,7 +100,7 @@ def test_page_is_written_within_a_day_of_its_run(
     """In the time of its machine, which nobody knows."""
     record = replace(record, finished=finished)
 
-    observations = faithful(bundle(record, whole_page(record, surround(record, date=date, time=time))))
+    observations = check_page(bundle(record, whole_page(record, surround(record, date=date, time=time))))
 
     expected = f"within a day of {finished}"
     assert said(observations, "date") == [("date", expected, expected if holds else f"{date} {time}")]
@@ -134,7 +134,7 @@ CAPTURED = f"{' Captured stdout call ':-^80}\nseven"
 )
 def test_table_of_tests_has_plain_words(record: Record, row: dict[str, Any], *, holds: bool) -> None:
     """As pytest-html makes them of an outcome, a name and a time; an acceptance has no failure."""
-    observations = faithful(bundle(record, whole_page(record, surround(record, row))))
+    observations = check_page(bundle(record, whole_page(record, surround(record, row))))
 
     assert failing(observations) == ({} if holds else {"tests": (PLAIN, row["testId"])})
 
@@ -145,8 +145,8 @@ def test_refused_run_may_have_failed_tests(record: Record) -> None:
     rows = [row_of_test("Failed", log="wrong"), row_of_test("Error", log="wrong")]
     other = [row_of_test("Approved", test) for test in ("a", "b", "a")]
 
-    right = faithful(bundle(record, whole_page(record, surround(record, *rows))))
-    wrong = faithful(bundle(record, whole_page(record, surround(record, *rows, *other))))
+    right = check_page(bundle(record, whole_page(record, surround(record, *rows))))
+    wrong = check_page(bundle(record, whole_page(record, surround(record, *rows, *other))))
 
     assert said(right, "tests") == [("tests", "plain words", "plain words")]
     assert said(wrong, "tests") == [("tests", "plain words", "a; b")]
@@ -169,7 +169,7 @@ def test_whatever_could_act_is_named_once(record: Record, old: str, new: str, ob
     """In a text that stays bounded."""
     text = whole_page(record).replace(old, new, 1)
 
-    ((_, expected, told),) = said(faithful(bundle(record, text)), "scripts")
+    ((_, expected, told),) = said(check_page(bundle(record, text)), "scripts")
 
     assert expected == SCRIPT
     assert told == (observed or f"<p onclick=go()>; <i onload={'x' * 60}>")
@@ -180,7 +180,7 @@ def test_list_of_foreign_elements_is_cut(record: Record) -> None:
     handlers = "".join(f"<p onload{number}=go()>" for number in range(99))
     text = whole_page(record).replace("</body>", handlers, 1)
 
-    ((_, _, told),) = said(faithful(bundle(record, text)), "scripts")
+    ((_, _, told),) = said(check_page(bundle(record, text)), "scripts")
 
     assert len(told) == 300
 
@@ -197,7 +197,7 @@ def test_page_that_could_run_a_script_begins_with_a_policy(
     record: Record, text: str, observed: list[tuple[str, str, str]]
 ) -> None:
     """Also one that another release has drawn."""
-    assert said(faithful(bundle(older(record), text)), "content policy") == observed
+    assert said(check_page(bundle(older(record), text)), "content policy") == observed
 
 
 def older(record: Record) -> Record:
@@ -212,7 +212,7 @@ def test_page_of_another_release_has_verdict_run_and_counts(record: Record) -> N
     number = sum(outcome is Outcome.PASSED for outcome in {e.criterion: e.outcome for e in record.criteria}.values())
     counts = counts.replace("51", str(number))
 
-    observations = faithful(bundle(record, whole_page(record).replace("<h1 id", "<h1 hidden id")))
+    observations = check_page(bundle(record, whole_page(record).replace("<h1 id", "<h1 hidden id")))
 
     assert failing(observations) == {}
     assert said(observations, "verdict", "run", "counts", "environment") == [
@@ -246,7 +246,7 @@ def page_one(verdict: str, *counts: tuple[int, str, str]) -> str:
 )
 def test_page_of_another_release_that_says_else_is_found(record: Record, text: str, failed: dict[str, str]) -> None:
     """Each of the three is told as it is there."""
-    observations = faithful(bundle(older(record), text))
+    observations = check_page(bundle(older(record), text))
 
     assert {subject: observed for subject, (_, observed) in failing(observations).items()} == failed
 
@@ -257,7 +257,7 @@ def test_page_of_the_first_schema_counts_in_its_words(record: Record) -> None:
     text = page_one("Accepted", *counted) + record.run
     criteria = (records.passed("a", "a"), records.not_examined("b", "why"))
 
-    observations = faithful(bundle(replace(older(record), criteria=criteria), text, schema=1))
+    observations = check_page(bundle(replace(older(record), criteria=criteria), text, schema=1))
 
     counts = "1 shown, 0 failed, 1 not shown"
     assert said(observations, "counts") == [("counts", counts, counts)]
@@ -270,7 +270,7 @@ def test_record_is_completed_from_the_other_files(record: Record) -> None:
     files = {"code.diff": b"+\xff", "sql.log": b"BEGIN;\nSELECT 1;\n"}
     plan = Plan.model_validate(PLAN)
 
-    whole = completed(bundle(record, files=files, plan=plan), record)
+    whole = complete_record(bundle(record, files=files, plan=plan), record)
 
     assert [source.about for source in whole.sources] == [{"risk": "high", "reason": "why"}, record.sources[0].about]
     assert whole.asked == {"smoke:WMS CLI": "It\\x07 works"}
@@ -283,14 +283,14 @@ def test_record_is_completed_from_the_other_files(record: Record) -> None:
     [
         ({"mode": Mode.INVENTORY}, ()),
         ({"plan": {"sha256": ""}}, ()),
-        ({"mode": Mode.BUNDLE, "plan": {"sha256": ""}}, (DIGESTS,)),
+        ({"mode": Mode.BUNDLE, "plan": {"sha256": ""}}, (DIGEST_LIMITS,)),
     ],
 )
 def test_record_of_a_run_without_a_plan_is_completed_without_it(
     record: Record, facts: dict[str, Any], shown: tuple[str, ...]
 ) -> None:
     """An inventory proposes the plan that is in its bundle."""
-    whole = completed(bundle(record, plan=Plan.model_validate(PLAN)), replace(record, **facts))
+    whole = complete_record(bundle(record, plan=Plan.model_validate(PLAN)), replace(record, **facts))
 
     assert [source.about for source in whole.sources] == [source.about for source in record.sources]
     assert (whole.asked, whole.limits, whole.diff, whole.sql) == ({}, shown, "", ())

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 def test_bands_are_as_wide_as_their_rows_are_many(accepted: Record) -> None:
     """17 times the rows are 17 times the width, at both ends, and the target's own rows are one band more."""
-    picture = flow.flow(accepted)
+    picture = flow.build_flow(accepted)
 
     assert picture
-    assert [node.said for node in picture.sources] == ["90 rows", "62 rows"]
+    assert [node.label for node in picture.sources] == ["90 rows", "62 rows"]
     heights = {node.name: node.height for node in picture.tables}
     assert heights["tasks"] == pytest.approx(17 * heights["task_queue_metadata"], rel=0.02)
     assert sum(node.height for node in picture.sources) == pytest.approx(sum(heights.values()), abs=0.2)
-    assert picture.said == "90 rows of 2 tables in 1 database into workspace.db."
+    assert picture.description == "90 rows of 2 tables in 1 database into workspace.db."
 
 
 def test_tables_without_rows_still_have_a_line(accepted: Record) -> None:
     """An empty table was moved as well."""
     empty = tuple(replace(move, rows=0, arrived=0) for move in accepted.moves)
 
-    picture = flow.flow(replace(accepted, moves=empty))
+    picture = flow.build_flow(replace(accepted, moves=empty))
 
     assert picture
     assert [band.empty for band in picture.bands] == [True, True, False]
@@ -39,29 +39,29 @@ def test_tables_without_rows_still_have_a_line(accepted: Record) -> None:
 
 def test_before_the_copy_the_planned_tables_are_drawn(accepted: Record) -> None:
     """What an interrupted run was about is seen all the same; where nothing is known, there is no picture."""
-    assert flow.flow(replace(accepted, moves=(), planned=accepted.moves)) == flow.flow(accepted)
-    assert flow.flow(replace(accepted, moves=())) is None
+    assert flow.build_flow(replace(accepted, moves=(), planned=accepted.moves)) == flow.build_flow(accepted)
+    assert flow.build_flow(replace(accepted, moves=())) is None
 
 
 def test_a_thousand_tables_are_drawn_as_twelve_and_the_others() -> None:
     """Nothing is left out of the sums."""
     large = records.large()
 
-    picture, chart = flow.flow(large), bars.rows_chart(large)
+    picture, chart = flow.build_flow(large), bars.rows_chart(large)
 
     assert picture
     assert chart
     assert [node.name for node in picture.tables][12:] == ["988 other tables", "1 table it had before"]
-    assert [node.said for node in picture.sources] == ["500,500 rows", "62 rows"]
+    assert [node.label for node in picture.sources] == ["500,500 rows", "62 rows"]
     assert len(chart.pairs) == 13
     assert chart.pairs[-1].name == "989 other tables"  # with one that the target had
     others = sum(sorted(large.sources[0].rows.values())[:-12])
-    assert chart.pairs[-1].bars[-1].said == f"{others:,} rows"
+    assert chart.pairs[-1].bars[-1].label == f"{others:,} rows"
 
 
 def test_stages_stand_one_after_the_other_on_both_scales(refused: Record) -> None:
     """A stage that did not run has no bar, one without an estimate no outline."""
-    picture = timeline.timeline(refused)
+    picture = timeline.build_timeline(refused)
 
     assert picture
     rows = {row.id: row for row in picture.rows}
@@ -70,7 +70,7 @@ def test_stages_stand_one_after_the_other_on_both_scales(refused: Record) -> Non
     assert rows["60-commit"].measured is None
     assert rows["10-preflight"].estimate is None
     assert rows["20-backup"].estimate
-    assert rows["20-backup"].estimate.said == "5 min"
+    assert rows["20-backup"].estimate.label == "5 min"
 
 
 def test_sizes_are_drawn_to_one_scale(accepted: Record) -> None:
@@ -87,7 +87,7 @@ def test_without_figures_there_are_no_pictures(accepted: Record) -> None:
     """A run that was refused before it looked has nothing to draw."""
     nothing = replace(accepted, sources=(), target=None, stages=(), moves=())
 
-    assert flow.flow(nothing) is None
-    assert timeline.timeline(nothing) is None
+    assert flow.build_flow(nothing) is None
+    assert timeline.build_timeline(nothing) is None
     assert bars.rows_chart(nothing) is None
     assert bars.sizes_chart(nothing) is None

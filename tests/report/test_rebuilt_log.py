@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.verdict import headline, verdict
-from sqlite_consolidate.report.bundle_check.rebuilt_log import log_of
+from sqlite_consolidate.report.bundle_check.rebuilt_log import rebuild_log
 from sqlite_consolidate.report.evidence_json import record_from_json, to_json
 from tests.support.reports.records import not_examined
 from tests.support.reports.scripted_run import APPLICATION, Script, ended, record_of_run, scripts
@@ -36,7 +36,7 @@ def test_verdict_of_a_rebuilt_log_is_that_of_the_run(tmp_path: Path, mode: Mode,
     run = ended(tmp_path, mode, scripts(mode)[way])
     record = record_of_run(run)
 
-    log = log_of(read_again(record), [APPLICATION])
+    log = rebuild_log(read_again(record), [APPLICATION])
 
     assert verdict(log) == record.verdict == verdict(run.log)
     assert record.verdict == _EXPECTED.get(way, record.verdict)
@@ -49,7 +49,7 @@ def test_log_names_the_same_demanded_criteria(tmp_path: Path, mode: Mode) -> Non
     """Those of the plan's application are among them where the mode runs applications."""
     run = ended(tmp_path, mode)
 
-    log = log_of(read_again(record_of_run(run)), [APPLICATION])
+    log = rebuild_log(read_again(record_of_run(run)), [APPLICATION])
 
     assert log.criteria == run.log.criteria
     assert log.results == run.log.results
@@ -60,10 +60,10 @@ def test_missing_criterion_is_not_accepted_unless_another_release_made_it(tmp_pa
     record = record_of_run(ended(tmp_path, Mode.MIGRATE))
     fewer = replace(record, criteria=tuple(one for one in record.criteria if one.criterion != "rows-exact"))
 
-    assert verdict(log_of(fewer, [APPLICATION])) == "not shown"
-    assert verdict(log_of(fewer, [APPLICATION], of_this_release=False)) == "accepted"
+    assert verdict(rebuild_log(fewer, [APPLICATION])) == "not shown"
+    assert verdict(rebuild_log(fewer, [APPLICATION], of_this_release=False)) == "accepted"
     unlooked = replace(fewer, criteria=(*fewer.criteria, not_examined("rows-exact", "not run")))
-    assert verdict(log_of(unlooked, [APPLICATION], of_this_release=False)) == "not shown"
+    assert verdict(rebuild_log(unlooked, [APPLICATION], of_this_release=False)) == "not shown"
 
 
 def test_stages_of_another_release_are_those_it_names(tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_stages_of_another_release_are_those_it_names(tmp_path: Path) -> None:
     fewer = replace(record, stages=record.stages[1:])
     failing = replace(record, stages=(replace(record.stages[0], id="11-other", outcome="failed"), *record.stages))
 
-    assert verdict(log_of(fewer, [APPLICATION])) == "not shown"
-    assert verdict(log_of(fewer, [APPLICATION], of_this_release=False)) == "accepted"
-    assert verdict(log_of(failing, [APPLICATION], of_this_release=False)) == "refused"
+    assert verdict(rebuild_log(fewer, [APPLICATION])) == "not shown"
+    assert verdict(rebuild_log(fewer, [APPLICATION], of_this_release=False)) == "accepted"
+    assert verdict(rebuild_log(failing, [APPLICATION], of_this_release=False)) == "refused"
 
 
 def test_plan_with_mistakes_asks_for_no_application(tmp_path: Path) -> None:
@@ -82,5 +82,5 @@ def test_plan_with_mistakes_asks_for_no_application(tmp_path: Path) -> None:
     record = record_of_run(ended(tmp_path, Mode.MIGRATE, Script(broken="10-preflight")))
     unread = replace(record, plan={**record.plan, "sha256": ""})
 
-    assert f"smoke:{APPLICATION}" in log_of(record, [APPLICATION]).criteria["80-smoke"]
-    assert f"smoke:{APPLICATION}" not in log_of(unread, [APPLICATION]).criteria["80-smoke"]
+    assert f"smoke:{APPLICATION}" in rebuild_log(record, [APPLICATION]).criteria["80-smoke"]
+    assert f"smoke:{APPLICATION}" not in rebuild_log(unread, [APPLICATION]).criteria["80-smoke"]

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
 from sqlite_consolidate.report.bundle_check.reader import Bundle
-from sqlite_consolidate.report.bundle_check.verdict import adding_up, following
+from sqlite_consolidate.report.bundle_check.verdict import check_row_counts, check_verdict
 from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 from tests.support.reports.records import APPLICATION, accepted
 
@@ -53,7 +53,7 @@ def counted(before: dict[str, int], after: dict[str, int], *moves: MoveRecord, r
 
 def test_verdict_of_an_accepted_run_follows() -> None:
     """Each subject with what it has to be."""
-    observations = following(told(of_this_release()))
+    observations = check_verdict(told(of_this_release()))
 
     assert failing(observations) == {}
     assert [seen.subject for seen in observations] == [
@@ -95,7 +95,7 @@ def test_fact_that_contradicts_the_verdict_is_named(
     facts: dict[str, Any], contradictions: dict[str, tuple[str, str]] | None
 ) -> None:
     """An interrupted run may have any verdict; a judgement by originals answers in part."""
-    observed = failing(following(told(of_this_release(**facts))))
+    observed = failing(check_verdict(told(of_this_release(**facts))))
 
     if contradictions is None:
         assert "unanswerable" not in observed
@@ -108,10 +108,14 @@ def test_entry_that_failed_makes_another_verdict() -> None:
     record = of_this_release()
     failed = (replace(record.criteria[0], outcome=Outcome.FAILED), *record.criteria[1:])
 
-    assert set(failing(following(told(replace(record, criteria=failed))))) == {"verdict", "headline"}
-    assert failing(following(told(record, not_shown=("b", "a")))) == {"not_shown": ("none", "a, b")}
-    assert set(failing(following(told(replace(record, stages=record.stages[1:]))))) == {"verdict", "headline", "stages"}
-    assert "criteria" in failing(following(told(replace(record, criteria=record.criteria[1:]))))
+    assert set(failing(check_verdict(told(replace(record, criteria=failed))))) == {"verdict", "headline"}
+    assert failing(check_verdict(told(record, not_shown=("b", "a")))) == {"not_shown": ("none", "a, b")}
+    assert set(failing(check_verdict(told(replace(record, stages=record.stages[1:]))))) == {
+        "verdict",
+        "headline",
+        "stages",
+    }
+    assert "criteria" in failing(check_verdict(told(replace(record, criteria=record.criteria[1:]))))
 
 
 def test_run_with_nothing_to_do_performed_no_stage() -> None:
@@ -119,11 +123,11 @@ def test_run_with_nothing_to_do_performed_no_stage() -> None:
     performed = of_this_release(already=True)
     idle = replace(performed, stages=tuple(replace(stage, outcome="not run") for stage in performed.stages))
 
-    observed = failing(following(told(performed)))["stages performed"]
+    observed = failing(check_verdict(told(performed)))["stages performed"]
 
     assert observed[0] == "none"
     assert observed[1].startswith("10-preflight, ")
-    assert "stages performed" not in failing(following(told(idle)))
+    assert "stages performed" not in failing(check_verdict(told(idle)))
 
 
 def test_bundle_of_another_release_is_taken_as_it_names_its_criteria() -> None:
@@ -131,7 +135,7 @@ def test_bundle_of_another_release_is_taken_as_it_names_its_criteria() -> None:
     versions = accepted().versions | {"sqlite-consolidate": "0.0.1"}
     record = replace(accepted(), versions=versions, criteria=accepted().criteria[1:])
 
-    [*_, last] = observations = following(told(record))
+    [*_, last] = observations = check_verdict(told(record))
 
     assert failing(observations) == {}
     assert [seen.subject for seen in observations] == ["verdict", "not_shown", "exit code", "unanswerable", "criteria"]
@@ -141,7 +145,7 @@ def test_bundle_of_another_release_is_taken_as_it_names_its_criteria() -> None:
 
 def test_bundle_without_a_record_shows_nothing() -> None:
     """Neither a verdict nor a sum is read from it."""
-    for check in (following, adding_up):
+    for check in (check_verdict, check_row_counts):
         [seen] = check(told(None))
 
         assert not seen.holds
@@ -150,7 +154,7 @@ def test_bundle_without_a_record_shows_nothing() -> None:
 @pytest.mark.parametrize("facts", [{"verdict": "refused"}, {"mode": Mode.CHECK}, {"already": True}])
 def test_run_that_moved_no_row_has_no_sum(facts: dict[str, Any]) -> None:
     """Nothing is asked of it."""
-    [seen] = adding_up(told(of_this_release(**facts)))
+    [seen] = check_row_counts(told(of_this_release(**facts)))
 
     assert (seen.subject, seen.outcome) == ("tables", Outcome.NOT_REQUIRED)
     assert seen.observed == "no row was moved to stay"
@@ -160,7 +164,9 @@ def test_rows_of_both_ends_are_added_up() -> None:
     """Rows that were skipped count for the source, rows that made place for the target; names have no case."""
     move = MoveRecord("a", "a.db:t", "t", "U", 9, 7, skipped=2, replaced=3)
 
-    observations = adding_up(told(counted({"u": 5, "own": 1}, {"u": 9, "own": 1, "_consolidation_history": 1}, move)))
+    observations = check_row_counts(
+        told(counted({"u": 5, "own": 1}, {"u": 9, "own": 1, "_consolidation_history": 1}, move))
+    )
 
     assert [(seen.subject, seen.expected, seen.observed, seen.holds) for seen in observations] == [
         ("a: t: rows moved or settled", "9", "9", True),
@@ -188,15 +194,15 @@ def test_table_with_other_rows_than_the_sum_is_named(
     record = counted({"u": 5, "own": 1}, after | {"_consolidation_history": 1}, *moves)
     tables = {f"target: {table}: rows after": pair for table, pair in contradictions.items()}
 
-    assert failing(adding_up(told(record))) == tables | {"a: t: rows moved or settled": ("9", "4")}
-    assert failing(adding_up(told(record, writes=True))) == {"a: t: rows moved or settled": ("9", "4")}
+    assert failing(check_row_counts(told(record))) == tables | {"a: t: rows moved or settled": ("9", "4")}
+    assert failing(check_row_counts(told(record, writes=True))) == {"a: t: rows moved or settled": ("9", "4")}
 
 
 def test_table_that_a_target_does_not_list_is_named() -> None:
     """Without a target that is each table that got rows, and the history."""
     move = MoveRecord("a", "a.db:t", "t", "u", 9, 9)
 
-    assert failing(adding_up(told(replace(counted({}, {}, move, rows=8), target=None)))) == {
+    assert failing(check_row_counts(told(replace(counted({}, {}, move, rows=8), target=None)))) == {
         "a: t: rows in the source": ("9", "8"),
         "target: u: rows after": ("9", "no such table"),
         "target: _consolidation_history: rows after": ("1", "no such table"),
@@ -211,7 +217,7 @@ def test_rows_that_were_read_are_those_that_are_stated() -> None:
     assert record.target is not None
     target = replace(record.target, contents={"after": {"u": TableContent(2, "ab" * 32)}})
 
-    assert failing(adding_up(told(replace(record, sources=(source,), target=target)))) == {
+    assert failing(check_row_counts(told(replace(record, sources=(source,), target=target)))) == {
         "a: T: rows, live": ("3", "9"),
         "a: x: rows, live": ("1", "None"),
         "target: u: rows, after": ("2", "1"),

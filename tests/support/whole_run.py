@@ -32,11 +32,11 @@ from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.pytest_plugin.output.summary import summary_lines
 from sqlite_consolidate.pytest_plugin.state import SESSION, stage_of
 from sqlite_consolidate.report.bundle_check import files as bundle_check
-from sqlite_consolidate.report.bundle_check.entries import consistent
-from sqlite_consolidate.report.bundle_check.parse import tell
-from sqlite_consolidate.report.bundle_check.pytest_files.page import faithful
+from sqlite_consolidate.report.bundle_check.entries import check_entries
+from sqlite_consolidate.report.bundle_check.parse import parse_bundle
+from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from sqlite_consolidate.report.bundle_check.verdict import adding_up, following
+from sqlite_consolidate.report.bundle_check.verdict import check_row_counts, check_verdict
 from sqlite_consolidate.session import open_session
 from sqlite_consolidate.text import printable
 
@@ -319,8 +319,16 @@ class Before:
 
 def _assert_consistent(folder: Path) -> None:
     """Whatever a run came to: its evidence is of the schema, and its bundle agrees with itself."""
-    told = tell(read_bundle(folder.with_name(f"{folder.name}.zip")))
-    checks = (bundle_check.whole, bundle_check.valid, bundle_check.agreeing, following, adding_up, consistent, faithful)
+    told = parse_bundle(read_bundle(folder.with_name(f"{folder.name}.zip")))
+    checks = (
+        bundle_check.check_files,
+        bundle_check.check_schema,
+        bundle_check.check_agreement,
+        check_verdict,
+        check_row_counts,
+        check_entries,
+        check_page,
+    )
     wrong = [one for check in checks for one in check(told) if not one.holds]
     assert not wrong, wrong
 

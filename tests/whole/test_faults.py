@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.engine.run.criteria import CAN_FAIL, FAULTLESS
 from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.plan.loader import load
-from sqlite_consolidate.report.html.faults_table import TABLE
+from sqlite_consolidate.report.html.faults_table import FAULTS_FILE
 from tests.support.fault_trials import NOT_PLANTED, strip
 from tests.support.whole_run import REPOSITORY, Ran, Workspace
 
@@ -35,7 +35,7 @@ def test_a_selftest_plants_every_fault_and_each_is_refused_by_its_criterion(work
     assert ran.exit == 0, ran.text
     assert workspace.files() == before
     assert ran.folder is not None
-    table = (ran.folder / TABLE).read_text()
+    table = (ran.folder / FAULTS_FILE).read_text()
     faults = faults_of(load(workspace.plan))
     proven = len({fault.criterion for fault in faults})
     assert table.startswith(f"{proven} criteria, {proven} proven able to fail here.\n")

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.report.file_names import PAGE
 from sqlite_consolidate.report.formatting import shortened
 from sqlite_consolidate.report.html.page import STYLES
-from sqlite_consolidate.report.html.template_environment import template
+from sqlite_consolidate.report.html.template_environment import load_template
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -97,4 +97,4 @@ def _link(row: Row, host: str, folder: Path) -> str:
 
 
 def _template() -> Template:
-    return template(_TEMPLATE, shortened=lambda text: shortened(text, _LONG_TEXT))
+    return load_template(_TEMPLATE, shortened=lambda text: shortened(text, _LONG_TEXT))

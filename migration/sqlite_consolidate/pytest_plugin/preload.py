@@ -10,7 +10,7 @@ import importlib
 from contextlib import suppress
 from importlib.metadata import entry_points
 
-from sqlite_consolidate.report.html.page import prepared
+from sqlite_consolidate.report.html.page import compile_templates
 
 _MODULES = (
     *("pytest", "pytest_html.selfcontained_report", "_pytest.unittest", "pdb", "xml.etree.ElementTree"),
@@ -34,5 +34,5 @@ for _module in _MODULES:
 for _plugin in entry_points(group="pytest11"):
     with suppress(Exception):  # one that cannot be loaded stops pytest, which says so, if it is asked for at all
         _plugin.load()
-prepared()
+compile_templates()
 gc.freeze()  # what is here stays: a collection in a fork would look through all of it, and copy its pages

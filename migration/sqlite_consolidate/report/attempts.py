@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _NO_END = "the ledger of its backup set has no end, and nothing had put it back yet"
 
 
-def earlier(said: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
+def earlier_attempts(said: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
     """Return every run on the workspace that is known, oldest first: failed ones, and those that were cut short, too.
 
     To be asked before a run does anything: what a killed run left is cleared away by the next one.
@@ -34,27 +34,27 @@ def earlier(said: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
     """
     own = workspace_id(said.evidence_workspace)
     known = {one.run: one for _, one in past_runs(said.reports) if one is not None and one.workspace_id == own}
-    for one in _sets(said.workspace, plan):
-        told = _by_ledger(one, said.workspace)
+    for one in _backup_sets(said.workspace, plan):
+        told = _attempt_of(one, said.workspace)
         reported = known.get(told.run)
-        known[told.run] = told if reported is None else _both(reported, told)
+        known[told.run] = told if reported is None else _merge(reported, told)
     return tuple(sorted(known.values(), key=lambda one: (one.started, one.run)))
 
 
-def _sets(root: Path, plan: Plan | None) -> list[BackupSet]:
+def _backup_sets(root: Path, plan: Plan | None) -> list[BackupSet]:
     try:
         return backup_sets(root, plan) if plan else []
     except ProblemError:  # a set has lost its manifest: whoever needs the sets says so
         return []
 
 
-def _both(reported: Attempt, told: Attempt) -> Attempt:
+def _merge(reported: Attempt, told: Attempt) -> Attempt:
     """Add to what the report says what the backup set says."""
     how = " and ".join(one for one in (reported.cut_short, told.cut_short) if one) if reported.cut_short else ""
     return replace(reported, backup_set=told.backup_set, cut_short=how)
 
 
-def _by_ledger(one: BackupSet, root: Path) -> Attempt:
+def _attempt_of(one: BackupSet, root: Path) -> Attempt:
     """Tell of the run that made a backup set by what lies in the set."""
     events = Ledger(one.folder).events()
     began = next(event for event in events if event["event"] == "started")
@@ -72,10 +72,10 @@ def _by_ledger(one: BackupSet, root: Path) -> Attempt:
         backup_set=one.folder.relative_to(root).as_posix(),
         cut_short="" if ended else _NO_END,
     )
-    return _by_record(told, one.folder)
+    return _with_record(told, one.folder)
 
 
-def _by_record(told: Attempt, folder: Path) -> Attempt:
+def _with_record(told: Attempt, folder: Path) -> Attempt:
     """Add what the record in the set says, if the run came so far as to leave one."""
     from sqlite_consolidate.engine.backup.manifest import RECORD
 

@@ -14,7 +14,7 @@ from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.engine.sqlite.sql import without_end
 from sqlite_consolidate.report.evidence_json import printable_texts, to_json
 from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SQL, SUMMARY
-from sqlite_consolidate.report.past_runs import about
+from sqlite_consolidate.report.past_runs import describe_run
 from sqlite_consolidate.report.summary import summary
 from sqlite_consolidate.text import printable
 
@@ -28,7 +28,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-def prime_bundle(folder: Path, record: Record) -> None:
+def begin_bundle(folder: Path, record: Record) -> None:
     """Leave a manifest of a run that has just begun: should it be killed, it is known by having no end.
 
     Raises:
@@ -56,19 +56,19 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)  # also where it was there before, or the umask had another opinion
 
-    evidence = _encoded(to_json(record))
+    evidence = _encode(to_json(record))
     files = {
         EVIDENCE: evidence,
-        SUMMARY: _encoded(summary(record, hashlib.sha256(evidence).hexdigest())),
+        SUMMARY: _encode(summary(record, hashlib.sha256(evidence).hexdigest())),
         PLAN: plan,
-        DIFF: _diff(record.diff),
-        SQL: _encoded(sql_text(record.sql) + "\n" if record.sql else ""),
+        DIFF: _encode_diff(record.diff),
+        SQL: _encode(sql_text(record.sql) + "\n" if record.sql else ""),
     }
     for name, data in files.items():
         write_private(folder / name, data)
-    listed = _listed(folder)
+    listed = _list_files(folder)
     _write_manifest(folder, record, listed)
-    write_private(zip_of(folder), _zipped(folder, [*listed, MANIFEST]))
+    write_private(zip_of(folder), _zip_files(folder, [*listed, MANIFEST]))
 
 
 def zip_of(folder: Path) -> Path:
@@ -94,11 +94,11 @@ def update_latest(reports: Path, run: str) -> None:
 
 
 def _write_manifest(folder: Path, record: Record, files: dict[str, Any]) -> None:
-    manifest = {"schema": 1, "run": record.run, "about": about(record), "files": files}
-    write_private(folder / MANIFEST, _encoded(json.dumps(printable_texts(manifest), indent=2) + "\n"))
+    manifest = {"schema": 1, "run": record.run, "about": describe_run(record), "files": files}
+    write_private(folder / MANIFEST, _encode(json.dumps(printable_texts(manifest), indent=2) + "\n"))
 
 
-def _listed(folder: Path) -> dict[str, Any]:
+def _list_files(folder: Path) -> dict[str, Any]:
     """Close every plain file of the folder to others, and list it; links are nobody's evidence."""
     files = {}
     for path in sorted(folder.rglob("*")):
@@ -111,7 +111,7 @@ def _listed(folder: Path) -> dict[str, Any]:
     return files
 
 
-def _zipped(folder: Path, names: list[str]) -> bytes:
+def _zip_files(folder: Path, names: list[str]) -> bytes:
     """Pack files under the folder's name; the same files make the same bytes, whenever they are packed."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -123,25 +123,25 @@ def _zipped(folder: Path, names: list[str]) -> bytes:
     return packed.getvalue()
 
 
-def _diff(text: str) -> bytes:
+def _encode_diff(text: str) -> bytes:
     """Encode a diff, whose lone surrogates stand for bytes that are not UTF-8: `git apply` needs these very bytes."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # a surrogate that stands for no byte: the diff is none of the engine's
-        return _encoded(text)
+        return _encode(text)
 
 
-def _encoded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     """Encode as UTF-8; a lone surrogate, which has no encoding, becomes its escape."""
     return text.encode("utf-8", "backslashreplace")
 
 
 def sql_text(statements: Iterable[str]) -> str:
     """Return printable statements, one after the other; each but a comment is ended by a semicolon."""
-    return "\n".join(text if text.startswith("--") else _ended(text) for text in map(printable, statements))
+    return "\n".join(text if text.startswith("--") else _end_statement(text) for text in map(printable, statements))
 
 
-def _ended(statement: str) -> str:
+def _end_statement(statement: str) -> str:
     """End a statement by a semicolon, which must not be part of a comment behind its last word."""
     text = statement.rstrip().removesuffix(";").rstrip()
     return f"{text};" if without_end(text) == text else f"{text}\n;"

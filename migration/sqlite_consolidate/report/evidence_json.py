@@ -43,13 +43,13 @@ A record that was read lacks it; only the subject of a move follows from its sou
 where nothing was. The mode of an earlier run that judged by originals, or judged a bundle, is that of its id.
 """
 
-UNTIL_SCHEMA_2 = {"shown": Outcome.PASSED, "failed": Outcome.FAILED, "not shown": Outcome.NOT_EXAMINED}
+SCHEMA_1_OUTCOMES = {"shown": Outcome.PASSED, "failed": Outcome.FAILED, "not shown": Outcome.NOT_EXAMINED}
 """What schema 1 and the summaries of its time call an outcome."""
 
-OF_SCHEMA_1 = "finding"
+SCHEMA_1_FINDING = "finding"
 """Id of the findings of schema 1, which are sentences."""
 
-_AS_IT_IS = (
+_UNCHANGED = (
     "run", "verdict", "headline", "exit_code", "already", "started", "finished", "host", "user", "versions", "plan",
     "change", "unanswerable", "backup_set", "archive", "rollback", "put_back",
 )  # fmt: skip
@@ -62,7 +62,7 @@ _LISTS: dict[str, type] = {
     "findings": Finding,
     "attempts": Attempt,
 }
-_OTHER = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps", "planned")
+_OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps", "planned")
 _KEYS = {"criterion": "id"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
     Evidence: {"outcome": Outcome, "relation": Relation},
@@ -75,7 +75,7 @@ def to_json(record: Record) -> str:
     document = {
         "schema": SCHEMA,
         "mode": record.mode.in_evidence,
-        **{name: getattr(record, name) for name in _AS_IT_IS},
+        **{name: getattr(record, name) for name in _UNCHANGED},
         "workspace": {"name": record.workspace, "id": record.workspace_id},
         "sources": [_database(source) for source in record.sources],
         "target": _database(record.target) if record.target else None,
@@ -90,7 +90,7 @@ def to_json(record: Record) -> str:
 
 def record_from_json(document: dict[str, Any]) -> Record:
     """Return the record that a document of schema 1 or 2 holds; what it lacks is named by ``LEFT_OUT``."""
-    values: dict[str, Any] = {name: document[name] for name in _AS_IT_IS}
+    values: dict[str, Any] = {name: document[name] for name in _UNCHANGED}
     for name, kind in _LISTS.items():
         values[name] = tuple(_read(kind, item) for item in _items(document, name))
     return Record(
@@ -101,7 +101,7 @@ def record_from_json(document: dict[str, Any]) -> Record:
         planned=tuple(_read(MoveRecord, item) for item in _items(document, "planned")),
         sources=tuple(map(_database_from, document["sources"])),
         target=_database_from(document["target"]) if document["target"] else None,
-        extra={key: value for key, value in document.items() if key not in (*_AS_IT_IS, *_LISTS, *_OTHER)},
+        extra={key: value for key, value in document.items() if key not in (*_UNCHANGED, *_LISTS, *_OTHER_KEYS)},
     )
 
 
@@ -176,14 +176,14 @@ def _items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
         return items
     if name == "findings":
         return [
-            {"id": OF_SCHEMA_1, "level": "note", "subject": "", "count": count, "text": text}
+            {"id": SCHEMA_1_FINDING, "level": "note", "subject": "", "count": count, "text": text}
             for text, count in Counter(items).items()
         ]
     return [_criterion_of_schema_1(item) for item in items] if name == "criteria" else items
 
 
 def _criterion_of_schema_1(item: dict[str, str]) -> dict[str, Any]:
-    outcome = UNTIL_SCHEMA_2[item["verdict"]]
+    outcome = SCHEMA_1_OUTCOMES[item["verdict"]]
     return {**item, "outcome": outcome, "examined": 0 if outcome is Outcome.NOT_EXAMINED else 1}
 
 

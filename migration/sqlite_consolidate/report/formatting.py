@@ -128,7 +128,7 @@ def shortened(text: str, limit: int, whole: str = EVIDENCE) -> str:
     return f"{text[:limit]} … ({len(text) - limit} more characters: see {whole})"
 
 
-def last_of(text: str, limit: int) -> str:
+def last_characters(text: str, limit: int) -> str:
     """Return at most the last ``limit`` characters of an output, from the start of a line on, and say what is cut."""
     if len(text) <= limit:
         return text

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 _RUN = re.compile(r"\d{8}_\d{6}-[a-z]+")
-_LARGEST = 1_000_000  # bytes; a manifest of ours has some thousand
+_MOST_BYTES = 1_000_000  # bytes; a manifest of ours has some thousand
 _NO_END = "its report has no end: it was killed, or still went on when this was written"
-_TOLD = [field.name for field in fields(Attempt) if field.name not in ("report", "cut_short")]
+_FIELDS = [field.name for field in fields(Attempt) if field.name not in ("report", "cut_short")]
 _OPTIONAL: dict[str, tuple[type, ...]] = {"already": (bool,), "exit_code": (int, type(None))}
 
 
@@ -41,9 +41,9 @@ def workspace_id(workspace: Path) -> str:
     return hashlib.sha256(where).hexdigest()[:16]
 
 
-def about(record: Record) -> dict[str, Any]:
+def describe_run(record: Record) -> dict[str, Any]:
     """Return what a manifest tells of its run: everything of an :class:`Attempt` but where its report is."""
-    told = {name: getattr(record, name) for name in _TOLD}
+    told = {name: getattr(record, name) for name in _FIELDS}
     return {**told, "plan": record.plan.get("path", "")}
 
 
@@ -57,10 +57,10 @@ def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
         return
     for folder in sorted(reports.iterdir()):
         if _RUN.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
-            yield folder, _read(folder / MANIFEST)
+            yield folder, _read_manifest(folder / MANIFEST)
 
 
-def told_by(manifest: bytes, report: str) -> Attempt | None:
+def parse_manifest(manifest: bytes, report: str) -> Attempt | None:
     """Return the run that a manifest tells of; None when it is damaged, or not of schema 1.
 
     Args:
@@ -69,7 +69,7 @@ def told_by(manifest: bytes, report: str) -> Attempt | None:
     """
     try:
         said = json.loads(manifest)["about"]
-        told = {name: said[name] for name in _TOLD}
+        told = {name: said[name] for name in _FIELDS}
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     if not all(isinstance(value, _OPTIONAL.get(name, (str,))) for name, value in told.items()):
@@ -81,10 +81,10 @@ def told_by(manifest: bytes, report: str) -> Attempt | None:
     )
 
 
-def _read(manifest: Path) -> Attempt | None:
+def _read_manifest(manifest: Path) -> Attempt | None:
     try:
-        if manifest.is_symlink() or not manifest.is_file() or manifest.stat().st_size > _LARGEST:
+        if manifest.is_symlink() or not manifest.is_file() or manifest.stat().st_size > _MOST_BYTES:
             return None
-        return told_by(manifest.read_bytes(), manifest.parent.name)
+        return parse_manifest(manifest.read_bytes(), manifest.parent.name)
     except OSError:
         return None

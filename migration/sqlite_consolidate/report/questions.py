@@ -78,7 +78,7 @@ def answers(record: Record) -> list[Answer]:
         if question is Question.APPLICATIONS:
             answered += applications(record, known)
         else:
-            answered.append(answer(question.value.format(target=target), _asked_by(question, known), known))
+            answered.append(answer(question.value.format(target=target), _criteria_of(question, known), known))
     undone = Question.UNDONE.value  # asked only where something was to be undone
     return [*(one for one in answered if one.outcome or one.question != undone), tests_passing(record)]
 
@@ -108,6 +108,6 @@ def tests_passing(record: Record) -> Answer:
     return Answer("Tests passing", None if nothing_to_do else worst(each), {}, section="stages")
 
 
-def _asked_by(question: Question, known: Iterable[str]) -> list[str]:
+def _criteria_of(question: Question, known: Iterable[str]) -> list[str]:
     by_id = {id: known_criterion(id) for id in known}
     return [id for id, criterion in by_id.items() if criterion is not None and criterion.question is question]

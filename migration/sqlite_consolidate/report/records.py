@@ -26,7 +26,7 @@ from sqlite_consolidate.report.evidence import (
     TableContent,
 )
 from sqlite_consolidate.report.evidence_json import printable_record
-from sqlite_consolidate.report.formatting import duration, last_of
+from sqlite_consolidate.report.formatting import duration, last_characters
 from sqlite_consolidate.report.past_runs import workspace_id
 from sqlite_consolidate.text import escaped
 
@@ -45,7 +45,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-DIGESTS = (
+DIGEST_LIMITS = (
     "Digests prove that the files of a bundle belong together, not who made them: whoever changes all of them can "
     "compute the digests anew. Only a digest that is kept elsewhere, such as the summary in a ticket, shows that."
 )
@@ -78,7 +78,7 @@ _LONGEST_OUTPUT = 20_000  # characters of one stream of one application
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RecordContext:
     """What a record says beside what its run has shown.
 
     Attributes:
@@ -107,7 +107,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
+def build_record(run: Pipeline, around: RecordContext, *, exit_code: int) -> Record:
     """Return the record of a run as it stands, its texts printable; its verdict is not shown before the run has ended.
 
     Page, summary and evidence are made of this one record: what one of them escapes, the others escape too.
@@ -137,40 +137,40 @@ def record_of(run: Pipeline, around: Surroundings, *, exit_code: int) -> Record:
         already=log.already_consolidated,
         unanswerable=dict(log.unanswerable),
         attempts=around.attempts,
-        asked=asked_of(plan) if plan else {},
-        limits=limits(plan) if plan else () if works else (DIGESTS,),
+        asked=questions_by_criterion(plan) if plan else {},
+        limits=limits(plan) if plan else () if works else (DIGEST_LIMITS,),
         extra=dict(log.extra),
-        **_known_to(run, around),
+        **_fields_of_run(run, around),
     )
     return printable_record(record)
 
 
-def _known_to(run: Pipeline, around: Surroundings) -> dict[str, Any]:
+def _fields_of_run(run: Pipeline, around: RecordContext) -> dict[str, Any]:
     """Return the fields of a record that only some kinds of run fill."""
     if isinstance(run, RunResults):
-        return _of_consolidation(run, around)
+        return _fields_of_consolidation(run, around)
     if isinstance(run, CheckRun):
         folder = run.backup_set.folder.relative_to(run.root).as_posix()
-        return {"backup_set": folder, "archive": dict(run.sealed.archive), "smoke": _applications(run)}
+        return {"backup_set": folder, "archive": dict(run.sealed.archive), "smoke": _smoke_records(run)}
     if isinstance(run, ReadOnlyRun):
-        return {"smoke": _applications(run)}
+        return {"smoke": _smoke_records(run)}
     return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}
 
 
-def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
+def _fields_of_consolidation(run: RunResults, around: RecordContext) -> dict[str, Any]:
     drilled = run.log.finished if run.is_rehearsal and run.has_rolled_back else around.drilled
     known: dict[str, Any] = {
         "backup_set": run.backup_set,
         "rollback": {"drilled": drilled},
         "diff": run.diff,
-        "smoke": _applications(run),
+        "smoke": _smoke_records(run),
     }
     if run.is_sealed or run.has_acted:
         known["rollback"] = {"command": run.request.command("rollback"), "drilled": drilled}
     if run.is_archived:
         known["archive"] = dict(run.sealed.archive)
     if run.has_preflight:
-        known |= _of_preflight(run)
+        known |= _fields_of_preflight(run)
     if run.transaction is not None:
         known["moves"] = tuple(
             MoveRecord(
@@ -190,15 +190,15 @@ def _of_consolidation(run: RunResults, around: Surroundings) -> dict[str, Any]:
     return known
 
 
-def _of_preflight(run: RunResults) -> dict[str, Any]:
+def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
     found = run.found
     by_name = {source.name: source for source in run.plan.sources}
-    target = _database(found.target, run) if found.target else None
+    target = _database_record(found.target, run) if found.target else None
     if run.final is not None:
-        target = _after(target or DatabaseRecord(name="target", file=run.plan.target), run.final)
+        target = _with_final_reading(target or DatabaseRecord(name="target", file=run.plan.target), run.final)
     return {
         "sources": tuple(
-            _database(found.sources[source.name], run, by_name[source.name])
+            _database_record(found.sources[source.name], run, by_name[source.name])
             for source in run.plan.sources
             if source.name in found.sources
         ),
@@ -217,12 +217,12 @@ def _of_preflight(run: RunResults) -> dict[str, Any]:
     }
 
 
-def _database(facts: InspectedDatabase, run: RunResults, source: Source | None = None) -> DatabaseRecord:
-    places: dict[Place, dict[str, TableContent]] = {"live": _contents(facts.digests)}
+def _database_record(facts: InspectedDatabase, run: RunResults, source: Source | None = None) -> DatabaseRecord:
+    places: dict[Place, dict[str, TableContent]] = {"live": _table_contents(facts.digests)}
     for place in ("backup", "dump", "archive"):
         tables = run.contents.get(place, {}).get(facts.file)
         if tables is not None:
-            places[place] = _contents(tables)
+            places[place] = _table_contents(tables)
     return DatabaseRecord(
         name=facts.name,
         file=facts.file,
@@ -231,11 +231,11 @@ def _database(facts: InspectedDatabase, run: RunResults, source: Source | None =
         rows=facts.rows,
         versions=dict(facts.schema.header),
         contents=places,
-        about=about_source(source) if source else {},
+        about=describe_source(source) if source else {},
     )
 
 
-def _after(before: DatabaseRecord, final: FinalReading) -> DatabaseRecord:
+def _with_final_reading(before: DatabaseRecord, final: FinalReading) -> DatabaseRecord:
     """Add what the target is after the run, as the last check has read it."""
     content = final.content
     return replace(
@@ -244,21 +244,21 @@ def _after(before: DatabaseRecord, final: FinalReading) -> DatabaseRecord:
         digest_after=content.digest,
         rows_after={name: table.rows for name, table in content.tables.items()},
         versions=before.versions or dict(final.schema.header),
-        contents={**before.contents, "after": _contents(content.tables)},
+        contents={**before.contents, "after": _table_contents(content.tables)},
     )
 
 
-def _contents(tables: Mapping[str, TableDigest]) -> dict[str, TableContent]:
+def _table_contents(tables: Mapping[str, TableDigest]) -> dict[str, TableContent]:
     return {name: TableContent(table.rows, table.sha256) for name, table in tables.items()}
 
 
-def _applications(run: RunResults | ReadOnlyRun) -> tuple[SmokeRecord, ...]:
+def _smoke_records(run: RunResults | ReadOnlyRun) -> tuple[SmokeRecord, ...]:
     by_name = {test.name: test for test in run.plan.smoke}
     withheld = run.log.disclosure.withhold_output
-    return tuple(application_of(by_name[name], result, withheld=withheld) for name, result in run.application_results)
+    return tuple(smoke_record(by_name[name], result, withheld=withheld) for name, result in run.application_results)
 
 
-def application_of(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
+def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
     """Return what an application did; its command as the plan has it, for an interpreter's path is this machine's.
 
     What it printed may hold values of rows: where it is to be withheld, it is only counted. It is escaped so that the
@@ -272,17 +272,17 @@ def application_of(test: Smoke, result: SmokeResult, *, withheld: bool) -> Smoke
         seconds=result.seconds,
         lines=len(result.stdout.splitlines()),
         error_lines=len(result.stderr.splitlines()),
-        stdout="" if withheld else escaped(last_of(result.stdout, _LONGEST_OUTPUT)),
-        stderr="" if withheld else escaped(last_of(result.stderr, _LONGEST_OUTPUT)),
+        stdout="" if withheld else escaped(last_characters(result.stdout, _LONGEST_OUTPUT)),
+        stderr="" if withheld else escaped(last_characters(result.stderr, _LONGEST_OUTPUT)),
     )
 
 
-def asked_of(plan: Plan) -> dict[str, str]:
+def questions_by_criterion(plan: Plan) -> dict[str, str]:
     """Return the success criterion that each smoke test answers, by the id of its criterion."""
     return {f"{SMOKE}{test.name}": test.answers or test.name for test in plan.smoke}
 
 
-def about_source(source: Source) -> dict[str, str]:
+def describe_source(source: Source) -> dict[str, str]:
     """Return what the plan says of a source, as the page shows it."""
     stated = {"priority": str(source.priority or ""), "risk": source.risk, "reason": source.reason}
     stated["estimate"] = duration(source.estimate)

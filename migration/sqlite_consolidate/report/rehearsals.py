@@ -11,12 +11,12 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.results import LastRehearsal, Rehearsal
 from sqlite_consolidate.problem import ProblemError
-from sqlite_consolidate.report.bundle_check import entries as entries_check
-from sqlite_consolidate.report.bundle_check import files as bundle_check
-from sqlite_consolidate.report.bundle_check import verdict as verdict_check
-from sqlite_consolidate.report.bundle_check.parse import schema_of, tell
-from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
+from sqlite_consolidate.report.bundle_check import files
+from sqlite_consolidate.report.bundle_check.entries import check_entries
+from sqlite_consolidate.report.bundle_check.parse import parse_bundle, schema_of
+from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from sqlite_consolidate.report.bundle_check.verdict import check_row_counts, check_verdict
 from sqlite_consolidate.report.evidence_json import SCHEMA
 from sqlite_consolidate.report.file_names import EVIDENCE
 from sqlite_consolidate.report.past_runs import workspace_id
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 _CHECKS: dict[str, Callable[[BundleContents], list[Observation]]] = {
-    "bundle-whole": bundle_check.whole,
-    "evidence-valid": bundle_check.valid,
-    "verdict-follows": verdict_check.following,
-    "evidence-consistent": entries_check.consistent,
-    "counts-add-up": verdict_check.adding_up,
-    "files-agree": lambda told: [*bundle_check.agreeing(told), *page_check.faithful(told)],
+    "bundle-whole": files.check_files,
+    "evidence-valid": files.check_schema,
+    "verdict-follows": check_verdict,
+    "evidence-consistent": check_entries,
+    "counts-add-up": check_row_counts,
+    "files-agree": lambda contents: [*files.check_agreement(contents), *check_page(contents)],
 }
 """A rehearsal is held against itself by the checks of a bundle, under the ids of their criteria."""
-_CHECKED = 99  # more than there are other demands
+_ALL_DEMANDS = 99  # more than there are other demands
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def last_rehearsal(request: RunRequest) -> LastRehearsal:
     for folder in sorted(folders, key=lambda folder: folder.name, reverse=True):
         refusal = _refusal(folder, request)
         if refusal is None:
-            judged = _judged(folder)
+            judged = _check_report(folder)
             if isinstance(judged, Rehearsal):
                 return LastRehearsal(judged)
             refusal = judged
@@ -99,25 +99,29 @@ def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Ite
     other = f"is of another version (it is {one_line(str(version))}, this is {sqlite_consolidate.__version__})"
     yield "version", "" if ours else other
     yield "verdict", "" if document["verdict"] == "accepted" else "was not accepted"
-    in_time = _moment(document["started"]) <= _moment(document["finished"]) <= request.started
+    in_time = _parse_time(document["started"]) <= _parse_time(document["finished"]) <= request.started
     yield "time", "" if in_time else "ended in the future, or before it began"
 
 
-def _judged(folder: Path) -> Rehearsal | _Refusal:
+def _check_report(folder: Path) -> Rehearsal | _Refusal:
     """Return the rehearsal, or what of its report contradicts itself."""
     run = one_line(folder.name)
     try:
-        told = tell(read_bundle(folder))
+        contents = parse_bundle(read_bundle(folder))
     except (ProblemError, OSError) as error:
-        return _Refusal(_CHECKED, run, "bundle-whole", f"has a report that cannot be read: {one_line(str(error))}")
+        return _Refusal(_ALL_DEMANDS, run, "bundle-whole", f"has a report that cannot be read: {one_line(str(error))}")
     for criterion, check in _CHECKS.items():
-        wrong = next((seen for seen in check(told) if not seen.holds), None)
+        wrong = next((seen for seen in check(contents) if not seen.holds), None)
         if wrong is not None:
             reason = one_line(
                 f"does not agree with itself: {wrong.subject} has to be {wrong.expected}, and is {wrong.observed}"
             )
-            return _Refusal(_CHECKED, run, criterion, reason[:500])
-    return _rehearsal(told.record) if told.record else _Refusal(_CHECKED, run, "evidence-valid", "has no evidence")
+            return _Refusal(_ALL_DEMANDS, run, criterion, reason[:500])
+    return (
+        _rehearsal(contents.record)
+        if contents.record
+        else _Refusal(_ALL_DEMANDS, run, "evidence-valid", "has no evidence")
+    )
 
 
 def _rehearsal(record: Record) -> Rehearsal:
@@ -129,8 +133,8 @@ def _rehearsal(record: Record) -> Rehearsal:
         for database in databases
         if "live" in database.contents
     }
-    return Rehearsal(record.run, _moment(record.finished), digests, tables, seconds)
+    return Rehearsal(record.run, _parse_time(record.finished), digests, tables, seconds)
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)

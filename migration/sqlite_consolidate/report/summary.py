@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.findings import Level
     from sqlite_consolidate.report.evidence import Attempt, DatabaseRecord, Record
 
-_NAMED = 3
+_MOST_FAILURES = 3
 _WIDTH = 240
 _LEVELS: tuple[tuple[str, Level], ...] = (("To review:", "attention"), ("Notes:    ", "note"))
 
@@ -47,10 +47,10 @@ def summary(record: Record, evidence_sha256: str) -> str:
         f"Backups:   {_or_dash(record.backup_set)}",
     ]
     # The command is there to be copied: it is never shortened.
-    return "\n".join([*map(as_line, lines), _rollback(record)]) + "\n"
+    return "\n".join([*map(summary_line, lines), _rollback(record)]) + "\n"
 
 
-def as_line(text: str) -> str:
+def summary_line(text: str) -> str:
     """Return a text as one line of the summary: printable, of bounded length."""
     return shortened(one_line(text).rstrip(), _WIDTH)
 
@@ -100,15 +100,17 @@ def _target(target: DatabaseRecord | None) -> str:
 def _failures(record: Record) -> list[str]:
     """Name the first failures, and say how many more there are: at most four lines, and one for what is unexamined."""
     failed = [one for one in record.criteria if one.outcome is Outcome.FAILED]
-    lines = [f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: {_what_failed(one)}" for one in failed[:_NAMED]]
-    if len(failed) > _NAMED:
-        lines.append(f"  and {len(failed) - _NAMED} more failures")
+    lines = [
+        f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: {_difference(one)}" for one in failed[:_MOST_FAILURES]
+    ]
+    if len(failed) > _MOST_FAILURES:
+        lines.append(f"  and {len(failed) - _MOST_FAILURES} more failures")
     if record.not_shown:
         lines.append(f"  NOT EXAMINED: {', '.join(record.not_shown)}")
     return lines
 
 
-def _what_failed(entry: Evidence) -> str:
+def _difference(entry: Evidence) -> str:
     """Name the rows that differ, where they are known: two digests say nothing to a reader."""
     if entry.rows_text:
         return entry.rows_text

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from sqlite_consolidate import consolidate, load_plan
 from sqlite_consolidate.report.bundle_check import entries, files, verdict
-from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.pytest_files import page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.exactness.drawn_databases import Workspace, workspaces
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.verdict import Verdict
 
 CHECKS = (
-    files.whole,
-    files.valid,
-    files.agreeing,
-    verdict.following,
-    verdict.adding_up,
-    entries.consistent,
-    page.faithful,
+    files.check_files,
+    files.check_schema,
+    files.check_agreement,
+    verdict.check_verdict,
+    verdict.check_row_counts,
+    entries.check_entries,
+    page.check_page,
 )
 
 
@@ -55,7 +55,7 @@ def _verdict_of(workspace: Workspace, folder: Path) -> Verdict:
     result = consolidate(load_plan(plan), workspace=root, reports=folder / "reports")
 
     assert result.folder is not None
-    told = tell(read_bundle(result.folder.with_name(f"{result.folder.name}.zip")))
+    told = parse_bundle(read_bundle(result.folder.with_name(f"{result.folder.name}.zip")))
     wrong = [observation for check in CHECKS for observation in check(told) if not observation.holds]
     assert wrong == []
     return result.verdict

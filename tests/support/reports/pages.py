@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.report.bundle_check.agreement import DOUBT
+from sqlite_consolidate.report.bundle_check.agreement import REPLACE_BUNDLE
 from sqlite_consolidate.report.bundle_check.parse import BundleContents
-from sqlite_consolidate.report.bundle_check.pytest_files.page import completed
+from sqlite_consolidate.report.bundle_check.pytest_files.page import complete_record
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from sqlite_consolidate.report.html.page import STYLES
-from sqlite_consolidate.report.html.page_file import Surround, environment, own_styles, page_file, title
+from sqlite_consolidate.report.html.page_file import (
+    PytestHtmlParts,
+    environment,
+    pytest_html_styles,
+    render_page_file,
+    title,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +42,7 @@ def row_of_test(
     return row | keys
 
 
-def surround(record: Record, *rows: dict[str, Any], **keys: Any) -> Surround:
+def surround(record: Record, *rows: dict[str, Any], **keys: Any) -> PytestHtmlParts:
     """Return what pytest-html writes around the page of a run, with ``data`` beside what it always has."""
     data = {
         "environment": environment(record),
@@ -47,10 +53,15 @@ def surround(record: Record, *rows: dict[str, Any], **keys: Any) -> Surround:
     }
     ours = "\n".join(style.read_text("utf-8") for style in STYLES)
     styles = (
-        keys.pop("before", "") + own_styles().rstrip() + keys.pop("between", "") + "\n" + ours + keys.pop("behind", "")
+        keys.pop("before", "")
+        + pytest_html_styles().rstrip()
+        + keys.pop("between", "")
+        + "\n"
+        + ours
+        + keys.pop("behind", "")
     )
     data |= keys.pop("data", {})
-    around = Surround("22-Nov-2026", "13:06:10", "7 ms", styles, data)
+    around = PytestHtmlParts("22-Nov-2026", "13:06:10", "7 ms", styles, data)
     return replace(around, **keys)
 
 
@@ -62,9 +73,9 @@ def bundle(
     return BundleContents(Bundle("some.zip", in_bundle | (files or {})), {}, None, record, **facts)
 
 
-def whole_page(record: Record, around: Surround | None = None) -> str:
+def whole_page(record: Record, around: PytestHtmlParts | None = None) -> str:
     """Return the page of a bundle that has no other file."""
-    return page_file(completed(bundle(record), record), around or surround(record))
+    return render_page_file(complete_record(bundle(record), record), around or surround(record))
 
 
 def said(observations: Iterable[Observation], *subjects: str) -> list[tuple[str, str, str]]:
@@ -79,5 +90,5 @@ def said(observations: Iterable[Observation], *subjects: str) -> list[tuple[str,
 def failing(observations: Iterable[Observation]) -> dict[str, tuple[str, str]]:
     """Return what was expected and observed of each subject that does not hold, each with its advice."""
     wrong = [seen for seen in observations if seen.holds is not True]
-    assert {(seen.holds, seen.todo) for seen in wrong} <= {(False, DOUBT)}
+    assert {(seen.holds, seen.todo) for seen in wrong} <= {(False, REPLACE_BUNDLE)}
     return {seen.subject.removeprefix("audit.html: "): (seen.expected, seen.observed) for seen in wrong}

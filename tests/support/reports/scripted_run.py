@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.observation import Observation, Relation, at_most, equal, not_examined, not_required
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.report.records import Surroundings, record_of
+from sqlite_consolidate.report.records import RecordContext, build_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,8 +136,8 @@ def ended(folder: Path, mode: Mode, script: Script | None = None) -> ScriptedRun
 
 def record_of_run(run: ScriptedRun) -> Record:
     """Return the record of a run that has ended."""
-    around = Surroundings({"sqlite-consolidate": sqlite_consolidate.__version__})
-    return record_of(run, around, exit_code=exit_code(run.log, has_acted=run.has_acted))
+    around = RecordContext({"sqlite-consolidate": sqlite_consolidate.__version__})
+    return build_record(run, around, exit_code=exit_code(run.log, has_acted=run.has_acted))
 
 
 def scripts(mode: Mode) -> dict[str, Script]:

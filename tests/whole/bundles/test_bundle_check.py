@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.report.bundle_check import entries as entries_check
 from sqlite_consolidate.report.bundle_check import files as bundle_check
 from sqlite_consolidate.report.bundle_check import verdict as verdict_check
-from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
 from sqlite_consolidate.report.bundle_check.reader import Bundle
 from tests.support.reports.tampering import edited, sealed_anew, with_a_failure_hidden, with_other_count
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 def files_agree(told: BundleContents) -> list[Observation]:
     """Observe that all files of a bundle say what its evidence says, as the run that checks it does."""
-    return [*bundle_check.agreeing(told), *page_check.faithful(told)]
+    return [*bundle_check.check_agreement(told), *page_check.check_page(told)]
 
 
 CHECKS = {
-    "bundle-whole": bundle_check.whole,
-    "evidence-valid": bundle_check.valid,
-    "verdict-follows": verdict_check.following,
-    "evidence-consistent": entries_check.consistent,
-    "counts-add-up": verdict_check.adding_up,
+    "bundle-whole": bundle_check.check_files,
+    "evidence-valid": bundle_check.check_schema,
+    "verdict-follows": verdict_check.check_verdict,
+    "evidence-consistent": entries_check.check_entries,
+    "counts-add-up": verdict_check.check_row_counts,
     "files-agree": files_agree,
 }
 
 
 def failing(files: Files) -> set[str]:
     """Ids of the criteria that do not hold for a bundle of these files."""
-    told = tell(Bundle("some.zip", files))
+    told = parse_bundle(Bundle("some.zip", files))
     return {id for id, check in CHECKS.items() for seen in check(told) if not seen.holds}
 
 
@@ -192,10 +192,10 @@ def test_a_bundle_of_another_release_is_not_blamed_for_criteria_it_did_not_know(
     edited(files, _removed)
     edited(files, lambda document: document["versions"].update({"sqlite-consolidate": "0.0.9"}))
 
-    told = tell(Bundle("old.zip", files))
+    told = parse_bundle(Bundle("old.zip", files))
 
-    assert all(one.holds for one in verdict_check.following(told))
-    assert "made by release 0.0.9" in verdict_check.following(told)[-1].observed
+    assert all(one.holds for one in verdict_check.check_verdict(told))
+    assert "made by release 0.0.9" in verdict_check.check_verdict(told)[-1].observed
     edited(files, with_other_count)
     assert "counts-add-up" in failing(files)
 

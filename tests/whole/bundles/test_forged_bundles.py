@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.report.bundle_check.files import agreeing
-from sqlite_consolidate.report.bundle_check.parse import tell
-from sqlite_consolidate.report.bundle_check.pytest_files.page import completed
+from sqlite_consolidate.report.bundle_check.files import check_agreement
+from sqlite_consolidate.report.bundle_check.parse import parse_bundle
+from sqlite_consolidate.report.bundle_check.pytest_files.page import complete_record
 from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
-from sqlite_consolidate.report.html.page_file import page_file, surround_of
+from sqlite_consolidate.report.html.page_file import parse_page_file, render_page_file
 from tests.support.reports.forgery import Files, edit, found, in_page, moved_back, seal_anew
 
 if TYPE_CHECKING:
@@ -193,7 +193,9 @@ def test_folder_of_another_run_in_the_zip_is_found(made: Path, tmp_path: Path) -
         for name in archive.namelist():
             other.writestr(name.replace(made.stem, "20010101_000000-migrate"), archive.read(name))
 
-    wrong = [seen.subject for seen in agreeing(tell(read_bundle(tmp_path / "other.zip"))) if not seen.holds]
+    wrong = [
+        seen.subject for seen in check_agreement(parse_bundle(read_bundle(tmp_path / "other.zip"))) if not seen.holds
+    ]
 
     assert wrong == ["folder in the zip"]
 
@@ -202,11 +204,11 @@ def _page_tests(change: Callable[[dict[str, Any]], object]) -> Callable[[Files],
     """Return a forgery of the page's table of tests, drawn anew by the means of a forger."""
 
     def _draw(files: Files) -> None:
-        around, told = surround_of(files["audit.html"].decode()), tell(Bundle("forged", files))
+        around, told = parse_page_file(files["audit.html"].decode()), parse_bundle(Bundle("forged", files))
         assert around is not None
         assert told.record is not None
         change(around.data["tests"])
-        files["audit.html"] = page_file(completed(told, told.record), around).encode()
+        files["audit.html"] = render_page_file(complete_record(told, told.record), around).encode()
 
     return _draw
 

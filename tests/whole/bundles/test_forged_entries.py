@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.report.bundle_check.entries import consistent
-from sqlite_consolidate.report.bundle_check.parse import tell
+from sqlite_consolidate.report.bundle_check.entries import check_entries
+from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.reports.forgery import Files, edit, entry_of, found, without, write
 
@@ -314,7 +314,7 @@ def test_check_names_what_of_the_plan_is_not_compared(files: Files, tmp_path: Pa
     """Nothing in the evidence repeats the scanned paths."""
     write(tmp_path / "bundle", files)
 
-    observations = consistent(tell(read_bundle(tmp_path / "bundle")))
+    observations = check_entries(parse_bundle(read_bundle(tmp_path / "bundle")))
 
     [unrepeated] = [each for each in observations if each.subject == "plan.toml: what only it says"]
     assert unrepeated.holds

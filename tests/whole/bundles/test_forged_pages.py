@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from sqlite_consolidate.report.html.page_file import own_styles
-from sqlite_consolidate.report.records import DIGESTS
+from sqlite_consolidate.report.html.page_file import pytest_html_styles
+from sqlite_consolidate.report.records import DIGEST_LIMITS
 from tests.support.reports.forgery import Files, edit, found, in_page, seal_anew, without, write
 from tests.support.whole_run import Workspace, small_workspace
 
@@ -39,7 +39,7 @@ def _over_the_page(text: str) -> Callable[[Files], None]:
     """Return a forgery of the place where the styles of an operator are."""
 
     def _put(files: Files) -> None:
-        page, end = files["audit.html"].decode(), own_styles().rstrip()[-40:]
+        page, end = files["audit.html"].decode(), pytest_html_styles().rstrip()[-40:]
         assert end in page
         files["audit.html"] = page.replace(end, f"{end}\n{text}\n", 1).encode()
 
@@ -207,9 +207,9 @@ def test_command_says_what_digests_cannot_prove(made: Path, tmp_path: Path) -> N
     ran = Workspace(tmp_path / "nowhere", tmp_path / "reports").forked("verify", f"--bundle={made}")
 
     assert (ran.exit, ran.failed) == (0, set()), ran.text
-    assert DIGESTS in ran.text
+    assert DIGEST_LIMITS in ran.text
     assert ran.folder is not None
-    assert DIGESTS in (ran.folder / "audit.html").read_text("utf-8")
+    assert DIGEST_LIMITS in (ran.folder / "audit.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("arguments", [["--css={css}"], ["--show-values"], ["--withhold-output"]])

@@ -15,8 +15,8 @@ import pytest
 
 from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.file_names import JUNIT, PAGE
-from sqlite_consolidate.report.html.page import STYLES, page
-from sqlite_consolidate.report.html.page_file import BELOW, environment, hardened, title
+from sqlite_consolidate.report.html.page import STYLES, render_page
+from sqlite_consolidate.report.html.page_file import TEST_TABLE_HEADING, environment, harden, title
 from sqlite_consolidate.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def finalise_html(path: Path, *, sync: bool = True) -> None:
     """
     if path.is_file():
         text = path.read_text("utf-8")
-        write_private(path, hardened(text).encode("utf-8"), sync=sync)
+        write_private(path, harden(text).encode("utf-8"), sync=sync)
 
 
 class AuditReport:
@@ -87,7 +87,7 @@ class AuditReport:
         """Bring page and environment table, which pytest-html holds by reference, to the state as it is now."""
         self._drawn = self._now()
         record = self._session.record()
-        self._above[:] = [page(record), BELOW]
+        self._above[:] = [render_page(record), TEST_TABLE_HEADING]
         self._environment.clear()
         self._environment.update(environment(record))
 

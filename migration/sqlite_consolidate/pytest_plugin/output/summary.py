@@ -26,12 +26,12 @@ def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
     from sqlite_consolidate.report.bundle import zip_of
     from sqlite_consolidate.report.file_names import PAGE
     from sqlite_consolidate.report.html.faults_table import faults_table
-    from sqlite_consolidate.report.html.inventory import lines
+    from sqlite_consolidate.report.html.inventory import terminal_lines
 
     record, log = session.record(), session.run.log
     yield "", {}
     yield " sqlite-consolidate ".center(80, "="), {"bold": True}
-    for words in lines(log.extra["inventory"]) if "inventory" in log.extra else ():
+    for words in terminal_lines(log.extra["inventory"]) if "inventory" in log.extra else ():
         yield f"  {one_line(words)}", {}
     if log.mode is Mode.SELFTEST:
         yield from ((f"  {words}", {}) for words in faults_table(record).splitlines())

@@ -10,14 +10,14 @@ from sqlite_consolidate.report.file_names import EVIDENCE
 if TYPE_CHECKING:
     from sqlite_consolidate.observation import Observation
 
-DOUBT = "Do not rely on this bundle: get another copy, from where the run left it."
+REPLACE_BUNDLE = "Do not rely on this bundle: get another copy, from where the run left it."
 
 
 def agreement(subject: str, expected: str, observed: str) -> Observation:
     """Observe that what was expected is what is there."""
-    return equal(subject, expected, observed, "" if expected == observed else DOUBT)
+    return equal(subject, expected, observed, "" if expected == observed else REPLACE_BUNDLE)
 
 
-def unjudged() -> Observation:
+def not_of_known_schema() -> Observation:
     """State that evidence which is not of its schema was judged no further."""
-    return not_examined(EVIDENCE, "it is not of a schema that this release knows", DOUBT)
+    return not_examined(EVIDENCE, "it is not of a schema that this release knows", REPLACE_BUNDLE)

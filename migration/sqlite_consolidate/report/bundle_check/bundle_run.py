@@ -9,14 +9,14 @@ from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.stages import BUNDLE
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
-from sqlite_consolidate.report.bundle_check import entries as entries_check
-from sqlite_consolidate.report.bundle_check import files as bundle_check
-from sqlite_consolidate.report.bundle_check import verdict as verdict_check
-from sqlite_consolidate.report.bundle_check.parse import tell
-from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
+from sqlite_consolidate.report.bundle_check import files
+from sqlite_consolidate.report.bundle_check.entries import check_entries
+from sqlite_consolidate.report.bundle_check.parse import parse_bundle
+from sqlite_consolidate.report.bundle_check.pytest_files.page import check_page
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
+from sqlite_consolidate.report.bundle_check.verdict import check_row_counts, check_verdict
 from sqlite_consolidate.report.file_names import MANIFEST
-from sqlite_consolidate.report.past_runs import told_by
+from sqlite_consolidate.report.past_runs import parse_manifest
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class BundleRun(Pipeline):
         super().__init__(request, say)
         self.bundle = read_bundle(bundle)
         self._contents: BundleContents | None = None
-        about = told_by(self.bundle.files[MANIFEST], "")
+        about = parse_manifest(self.bundle.files[MANIFEST], "")
         if about is None:  # a damaged manifest is for the criteria to find
             return
         if not about.finished:
@@ -76,12 +76,15 @@ class BundleRun(Pipeline):
     def checks(self) -> dict[str, Check]:
         """The check of each criterion."""
         return {
-            "bundle-whole": lambda: bundle_check.whole(self.contents),
-            "evidence-valid": lambda: bundle_check.valid(self.contents),
-            "verdict-follows": lambda: verdict_check.following(self.contents),
-            "evidence-consistent": lambda: entries_check.consistent(self.contents),
-            "counts-add-up": lambda: verdict_check.adding_up(self.contents),
-            "files-agree": lambda: [*bundle_check.agreeing(self.contents), *page_check.faithful(self.contents)],
+            "bundle-whole": lambda: files.check_files(self.contents),
+            "evidence-valid": lambda: files.check_schema(self.contents),
+            "verdict-follows": lambda: check_verdict(self.contents),
+            "evidence-consistent": lambda: check_entries(self.contents),
+            "counts-add-up": lambda: check_row_counts(self.contents),
+            "files-agree": lambda: [
+                *files.check_agreement(self.contents),
+                *check_page(self.contents),
+            ],
         }
 
     @property
@@ -104,7 +107,7 @@ class BundleRun(Pipeline):
 
     def _read(self) -> None:
         self.say("reading the bundle")
-        self._contents = tell(self.bundle)
+        self._contents = parse_bundle(self.bundle)
         if self._contents.record is not None and not self._contents.of_this_release:
             release = one_line(self._contents.record.versions["sqlite-consolidate"])
             own = sqlite_consolidate.__version__

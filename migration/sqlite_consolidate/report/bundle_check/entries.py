@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Observation, Outcome, Relation, not_required
-from sqlite_consolidate.report.bundle_check.agreement import agreement, unjudged
+from sqlite_consolidate.report.bundle_check.agreement import agreement, not_of_known_schema
 from sqlite_consolidate.report.bundle_check.applications import contradictions_of_applications
 from sqlite_consolidate.report.bundle_check.attempts import contradictions_of_attempts
-from sqlite_consolidate.report.bundle_check.facts.demanded import absent_moves, absent_sources, demands
-from sqlite_consolidate.report.bundle_check.facts.fact import as_text
+from sqlite_consolidate.report.bundle_check.facts.demanded import absent_moves, absent_sources, demanded_entries
+from sqlite_consolidate.report.bundle_check.facts.fact import content_text
 from sqlite_consolidate.report.bundle_check.facts.findings import contradictions_of_levels
 from sqlite_consolidate.report.bundle_check.facts.recomputed import NOT_COMPARED, Recomputed
 from sqlite_consolidate.report.evidence_json import SCHEMA
@@ -27,33 +27,39 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record, TableContent
 
 
-def consistent(told: BundleContents) -> list[Observation]:
+def check_entries(contents: BundleContents) -> list[Observation]:
     """Observe that passed entries do not contradict themselves, and that each one that the plan demands is there."""
-    record = told.record
+    record = contents.record
     if record is None:
-        return [unjudged()]
+        return [not_of_known_schema()]
     passed = [entry for entry in record.criteria if entry.outcome is Outcome.PASSED]
-    related = [(entry, _relation(entry, told, record)) for entry in passed]
-    recomputed = Recomputed.of(told.plan, told, record) if told.plan and _is_complete(told, record) else None
-    wrong = [*_contradictions(related, record), *_other_digests(passed, told, record)]
-    pairs = [*_of_lists(told, record), *(recomputed.contradictions() if recomputed else ())]
+    related = [(entry, _relation(entry, contents, record)) for entry in passed]
+    recomputed = (
+        Recomputed.of(contents.plan, contents, record) if contents.plan and _is_complete(contents, record) else None
+    )
+    wrong = [*_contradictions(related, record), *_other_digests(passed, contents, record)]
+    pairs = [*_list_contradictions(contents, record), *(recomputed.contradictions() if recomputed else ())]
     wrong += [agreement(subject, expected, observed) for subject, expected, observed in dict.fromkeys(pairs)]
-    return [*(wrong or [_compared(related)]), *_change(told, record), *_missing(told, record, recomputed)]
+    return [
+        *(wrong or [_count_compared(related)]),
+        *_compare_change(contents, record),
+        *_missing_entries(contents, record, recomputed),
+    ]
 
 
-def _is_complete(told: BundleContents, record: Record) -> bool:
+def _is_complete(contents: BundleContents, record: Record) -> bool:
     """Whether it is known what there has to be: not of other releases, nor of a run that failed."""
     accepted = record.mode.is_consolidation and record.verdict == "accepted" and not record.already
-    return accepted and told.of_this_release
+    return accepted and contents.of_this_release
 
 
-def _of_lists(told: BundleContents, record: Record) -> Iterator[tuple[str, str, str]]:
+def _list_contradictions(contents: BundleContents, record: Record) -> Iterator[tuple[str, str, str]]:
     """Yield what contradicts itself in the lists of applications, runs and findings, as this release writes them."""
-    if told.of_this_release:
+    if contents.of_this_release:
         yield from contradictions_of_attempts(record)
         yield from contradictions_of_levels(record)
-        if told.plan is not None:
-            yield from contradictions_of_applications(told.plan, record)
+        if contents.plan is not None:
+            yield from contradictions_of_applications(contents.plan, record)
 
 
 _Related = list[tuple["Evidence", Relation]]
@@ -82,7 +88,7 @@ def _relations(entry: Evidence, record: Record) -> tuple[Relation, ...]:
     return criterion.relations if criterion and record.mode is not Mode.ORIGINALS else ()
 
 
-def _relation(entry: Evidence, told: BundleContents, record: Record) -> Relation:
+def _relation(entry: Evidence, contents: BundleContents, record: Record) -> Relation:
     """Return how expected and observed have to relate.
 
     Evidence without relations is known by its criterion. Schema 1 called it a pass where nothing was to be looked at:
@@ -91,7 +97,7 @@ def _relation(entry: Evidence, told: BundleContents, record: Record) -> Relation
     if entry.relation is not None:
         return entry.relation
     equal = _relations(entry, record) == (Relation.EQUAL,)
-    if told.schema != SCHEMA:
+    if contents.schema != SCHEMA:
         equal = entry.expected in _digests(record)
     return Relation.EQUAL if equal else Relation.STATED
 
@@ -107,7 +113,7 @@ def _as_text_of_schema_1(content: TableContent) -> str:
     return f"{content.rows} rows, {content.digest}"
 
 
-def _compared(related: _Related) -> Observation:
+def _count_compared(related: _Related) -> Observation:
     """Say how many entries could be decided again, and how many could not."""
     stated = sum(relation is Relation.STATED for _, relation in related)
     number = counted(len(related) - stated, "passed entry", "passed entries")
@@ -117,14 +123,14 @@ def _compared(related: _Related) -> Observation:
     return Observation("entries", "no contradiction", observed, holds=True, examined=len(related) - stated)
 
 
-def _other_digests(passed: list[Evidence], told: BundleContents, record: Record) -> Iterator[Observation]:
+def _other_digests(passed: list[Evidence], contents: BundleContents, record: Record) -> Iterator[Observation]:
     """Yield each entry whose value is not that of the record's own list of databases and tables."""
     known = {
         criterion: {database.file: database.digest for database in (record.target, *record.sources) if database}
         for criterion in ("backup-digest", "no-late-writes", "restored-exact")
     }
     after = record.target.contents.get("after", {}) if record.target else {}
-    text_in = as_text if told.schema == SCHEMA else _as_text_of_schema_1
+    text_in = content_text if contents.schema == SCHEMA else _as_text_of_schema_1
     known["final-digest"] = {f"target: {table}": text_in(content) for table, content in after.items()}
     for entry in passed:
         expected = known.get(entry.criterion, {}).get(entry.subject)
@@ -134,26 +140,28 @@ def _other_digests(passed: list[Evidence], told: BundleContents, record: Record)
             )
 
 
-def _change(told: BundleContents, record: Record) -> list[Observation]:
+def _compare_change(contents: BundleContents, record: Record) -> list[Observation]:
     was_loaded = record.plan["sha256"] or record.verdict == "accepted"
-    if told.plan is None or not was_loaded or record.mode is Mode.INVENTORY:  # which leaves the plan that it proposes
+    if (
+        contents.plan is None or not was_loaded or record.mode is Mode.INVENTORY
+    ):  # which leaves the plan that it proposes
         return []
-    stated = told.plan.change.model_dump()
+    stated = contents.plan.change.model_dump()
     return [
         agreement(f"change: {name}: as in {PLAN}", stated[name], record.change.get(name, "missing")) for name in stated
     ]
 
 
-def _missing(told: BundleContents, record: Record, recomputed: Recomputed | None) -> list[Observation]:
+def _missing_entries(contents: BundleContents, record: Record, recomputed: Recomputed | None) -> list[Observation]:
     """Observe what has to be there; what other releases demanded is not known, nor what a run that failed reached."""
-    if told.plan is None or recomputed is None:
-        lacks_plan = told.plan is None and _is_complete(told, record)
+    if contents.plan is None or recomputed is None:
+        lacks_plan = contents.plan is None and _is_complete(contents, record)
         return [agreement(PLAN, "a plan of format 1", "none, or one with a mistake")] if lacks_plan else []
     subjects: defaultdict[str, list[str]] = defaultdict(list)
     for entry in record.criteria:
         if entry.outcome is Outcome.PASSED:
             subjects[entry.criterion].append(entry.subject)
-    demanded = list(demands(told.plan, record))
+    demanded = list(demanded_entries(contents.plan, record))
     by_plan = set(demanded)
     demanded += [demand for demand in dict.fromkeys(recomputed.demands()) if demand not in by_plan]
     absent = [
@@ -161,8 +169,8 @@ def _missing(told: BundleContents, record: Record, recomputed: Recomputed | None
         for demand in demanded
         if not demand.is_met_by(subjects[demand.criterion])
     ]
-    absent += [agreement(f"sources: {file}", "listed", "missing") for file in absent_sources(told.plan, record)]
-    absent += [agreement(f"moves: {table}", "listed", "missing") for table in absent_moves(told.plan, record)]
+    absent += [agreement(f"sources: {file}", "listed", "missing") for file in absent_sources(contents.plan, record)]
+    absent += [agreement(f"moves: {table}", "listed", "missing") for table in absent_moves(contents.plan, record)]
     present = counted(len(demanded), "entry", "entries")
     unrepeated = f"not compared, because nothing in the evidence repeats it: {'; '.join(NOT_COMPARED)}"
     return [

@@ -13,7 +13,7 @@ import sqlite_consolidate
 from sqlite_consolidate.plan.model import Plan
 from sqlite_consolidate.report.evidence_json import SCHEMA, record_from_json
 from sqlite_consolidate.report.file_names import EVIDENCE, MANIFEST, PLAN
-from sqlite_consolidate.report.past_runs import told_by
+from sqlite_consolidate.report.past_runs import parse_manifest
 from sqlite_consolidate.text import printable
 
 if TYPE_CHECKING:
@@ -66,14 +66,14 @@ class BundleContents:
         return self.schema == SCHEMA and release == sqlite_consolidate.__version__
 
 
-def tell(bundle: Bundle) -> BundleContents:
+def parse_bundle(bundle: Bundle) -> BundleContents:
     """Parse a bundle; what is wrong with it is kept, not raised."""
     document, errors = _evidence(bundle.text(EVIDENCE))
     tests = _smoke_tests(bundle.text(PLAN))
     return BundleContents(
         bundle=bundle,
         manifest=_files(bundle.text(MANIFEST)),
-        about=told_by(bundle.files[MANIFEST], ""),
+        about=parse_manifest(bundle.files[MANIFEST], ""),
         record=None if errors else record_from_json(document),
         schema=schema_of(document),
         not_shown=() if errors else tuple(document["not_shown"]),

@@ -98,7 +98,7 @@ def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
         packed = _bounded(file, path)
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            _refuse_others_bytes(path, archive, packed)
+            _refuse_extra_bytes(path, archive, packed)
             members = [one for one in archive.infolist() if not one.is_dir()]
             if len(members) > _MOST_FILES:
                 raise _too_large(path)
@@ -112,7 +112,7 @@ def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
         raise ProblemError(Problem("damaged-bundle", one_line(path.name), what, _ANOTHER_COPY)) from None
 
 
-def _refuse_others_bytes(path: Path, archive: zipfile.ZipFile, packed: bytes) -> None:
+def _refuse_extra_bytes(path: Path, archive: zipfile.ZipFile, packed: bytes) -> None:
     """Refuse a zip with a comment, or with bytes before its first file or behind its list of files."""
     members = archive.infolist()
     begins = min((member.header_offset for member in members), default=0)

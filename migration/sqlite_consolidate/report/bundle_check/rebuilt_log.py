@@ -26,7 +26,7 @@ class _OtherReleaseLog(RunLog):
         return tuple(self.stages.values())
 
 
-def log_of(record: Record, applications: Sequence[str], *, of_this_release: bool = True) -> RunLog:
+def rebuild_log(record: Record, applications: Sequence[str], *, of_this_release: bool = True) -> RunLog:
     """Return the log of the run that a record is of, as far as its verdict depends on it.
 
     Args:

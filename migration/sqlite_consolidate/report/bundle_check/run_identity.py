@@ -25,19 +25,19 @@ _UNMEASURED = 60.0
 _Pair = tuple[str, str, str]
 
 
-def contradictions_of_circumstances(told: BundleContents, record: Record) -> Iterator[_Pair]:
+def contradictions_of_identity(contents: BundleContents, record: Record) -> Iterator[_Pair]:
     """Yield each place where manifest, zip, id, times and rollback command cannot be those of one run."""
-    yield from _manifest(told, record)
-    if told.bundle.top not in ("", record.run):
-        yield "folder in the zip", record.run, one_line(told.bundle.top)
-    if told.of_this_release:
+    yield from _manifest(contents, record)
+    if contents.bundle.top not in ("", record.run):
+        yield "folder in the zip", record.run, one_line(contents.bundle.top)
+    if contents.of_this_release:
         yield from _times(record)
-        yield from _way_back(record)
-        yield from _statements(told.bundle.text(SQL), record)
+        yield from _rollback_command(record)
+        yield from _statements(contents.bundle.text(SQL), record)
 
 
-def _manifest(told: BundleContents, record: Record) -> Iterator[_Pair]:
-    manifest = json.loads(told.bundle.text(MANIFEST))
+def _manifest(contents: BundleContents, record: Record) -> Iterator[_Pair]:
+    manifest = json.loads(contents.bundle.text(MANIFEST))
     for key, expected in (("schema", 1), ("run", record.run)):
         if manifest.get(key) != expected:
             yield f"{MANIFEST}: {key} of the manifest", str(expected), str(manifest.get(key))
@@ -63,7 +63,7 @@ def _times(record: Record) -> Iterator[_Pair]:
         yield "stages: seconds", f"at most {longest:g} together", f"{seconds:g}"
 
 
-def _way_back(record: Record) -> Iterator[_Pair]:
+def _rollback_command(record: Record) -> Iterator[_Pair]:
     """Yield the command of the way back where it is none that this project writes: it is there to be copied."""
     command = record.rollback.get("command")
     if not command:

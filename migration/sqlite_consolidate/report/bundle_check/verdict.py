@@ -13,8 +13,8 @@ from sqlite_consolidate.engine.run.stages import stages_of
 from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Observation, not_required
-from sqlite_consolidate.report.bundle_check.agreement import agreement, unjudged
-from sqlite_consolidate.report.bundle_check.rebuilt_log import log_of
+from sqlite_consolidate.report.bundle_check.agreement import agreement, not_of_known_schema
+from sqlite_consolidate.report.bundle_check.rebuilt_log import rebuild_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,37 +28,37 @@ _ANSWERS_IN_PART = (Mode.ORIGINALS, Mode.SELFTEST)
 _Pair = tuple[str, str, str]
 
 
-def following(told: BundleContents) -> list[Observation]:
+def check_verdict(contents: BundleContents) -> list[Observation]:
     """Observe that the verdict follows from criteria, stages and exit code, and that all that was demanded is there.
 
     Which criteria are demanded is known for the release that runs the check; of a bundle by another one the criteria
     are taken as it names them.
     """
-    record = told.record
+    record = contents.record
     if record is None:
-        return [unjudged()]
-    known = told.of_this_release
-    log = log_of(record, told.applications, of_this_release=known)
+        return [not_of_known_schema()]
+    known = contents.of_this_release
+    log = rebuild_log(record, contents.applications, of_this_release=known)
     pairs = [
         ("verdict", verdict(log) if log.finished else "not shown", record.verdict),
-        ("not_shown", _named(record.not_shown), _named(told.not_shown)),
+        ("not_shown", _joined(record.not_shown), _joined(contents.not_shown)),
         *_exit(record),
         *(_of_this_release(record, log) if known else ()),
     ]
     if record.mode not in _ANSWERS_IN_PART:
-        pairs.append(("unanswerable", "none", _named(record.unanswerable)))
+        pairs.append(("unanswerable", "none", _joined(record.unanswerable)))
     observations = [agreement(subject, expected, observed) for subject, expected, observed in pairs]
-    return observations if known else [*observations, _other_release(told, record)]
+    return observations if known else [*observations, _other_release(contents, record)]
 
 
-def adding_up(told: BundleContents) -> list[Observation]:
+def check_row_counts(contents: BundleContents) -> list[Observation]:
     """Observe that rows before and rows that arrived make the rows after, wherever the evidence counts them."""
-    record = told.record
+    record = contents.record
     if record is None:
-        return [unjudged()]
+        return [not_of_known_schema()]
     if record.verdict != "accepted" or not record.mode.is_consolidation or record.already:
         return [not_required("tables", "no row was moved to stay")]
-    pairs = [*_moved(record), *_read_again(record), *([] if told.writes else _tables(record))]
+    pairs = [*_moved(record), *_read_again(record), *([] if contents.writes else _tables(record))]
     return [agreement(subject, expected, observed) for subject, expected, observed in pairs]
 
 
@@ -67,13 +67,13 @@ def _of_this_release(record: Record, log: RunLog) -> Iterator[_Pair]:
     if record.exit_code != ExitCode.INTERNAL and record.mode is not Mode.BUNDLE:
         yield "headline", headline(log), record.headline
     stages = stages_of(record.mode)
-    yield "stages", _named(stage.id for stage in stages), _named(stage.id for stage in record.stages)
+    yield "stages", _joined(stage.id for stage in stages), _joined(stage.id for stage in record.stages)
     if record.already:
         performed = [stage.id for stage in record.stages if stage.outcome != "not run"]
-        yield "stages performed", "none", _named(performed)
+        yield "stages performed", "none", _joined(performed)
     else:
         demanded = {criterion for stage in stages for criterion in log.demanded(stage)}
-        yield "criteria", _named(demanded), _named(log.results.keys() - record.unanswerable.keys())
+        yield "criteria", _joined(demanded), _joined(log.results.keys() - record.unanswerable.keys())
 
 
 def _exit(record: Record) -> Iterator[_Pair]:
@@ -112,11 +112,11 @@ def _tables(record: Record) -> Iterator[_Pair]:
     yield from ((f"target: {table}: rows after", str(rows), "no such table") for table, rows in gained.items())
 
 
-def _named(ids: Iterable[str]) -> str:
+def _joined(ids: Iterable[str]) -> str:
     return ", ".join(sorted(ids)) or "none"
 
 
-def _other_release(told: BundleContents, record: Record) -> Observation:
+def _other_release(contents: BundleContents, record: Record) -> Observation:
     release = record.versions["sqlite-consolidate"]
-    observed = f"made by release {release} (schema {told.schema}): its criteria are taken as it names them"
+    observed = f"made by release {release} (schema {contents.schema}): its criteria are taken as it names them"
     return Observation("criteria", f"those that release {sqlite_consolidate.__version__} demands", observed, holds=True)

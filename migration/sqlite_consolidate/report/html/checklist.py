@@ -31,7 +31,7 @@ def checklist(record: Record) -> list[Phase]:
     steps = {id: criterion.step for id in known if (criterion := known_criterion(id)) is not None}
     phases = []
     for name in dict.fromkeys(step.phase for step in Step):
-        lines = [_ticked(step, steps, known) for step in Step if step.phase == name]
+        lines = [_answer_step(step, steps, known) for step in Step if step.phase == name]
         if name == Step.PLAN.phase and record.mode is Mode.MIGRATE:
             lines += [_approved(record), _rehearsed(record)]
         if name == Step.QUIET.phase:
@@ -44,7 +44,7 @@ def checklist(record: Record) -> list[Phase]:
     return phases
 
 
-def _ticked(step: Step, steps: Mapping[str, Step | None], known: Mapping[str, Outcome]) -> Answer:
+def _answer_step(step: Step, steps: Mapping[str, Step | None], known: Mapping[str, Outcome]) -> Answer:
     return answer(step.text, [id for id, its_step in steps.items() if its_step is step], known)
 
 

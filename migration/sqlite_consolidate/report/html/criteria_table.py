@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_HOLDING = 60  # subjects of one criterion that hold; a plan of a thousand tables has thousands
 _MOST_OPEN = 300  # subjects of one criterion that do not
-_SAME = 40  # from this length on, what was observed as expected is not printed twice
+_LONG_TEXT = 40  # from this length on, what was observed as expected is not printed twice
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Line:
     rows: RowDifferences | None = None
 
 
-def lines(record: Record) -> list[Line]:
+def criteria_lines(record: Record) -> list[Line]:
     """Return a line for each piece of evidence: failed first, then not examined, then by stage what holds."""
-    builder = _Lines(record)
+    builder = _LineBuilder(record)
     failed, unexamined, holding = (
         [entry for entry in record.criteria if entry.outcome in wanted]
         for wanted in ((Outcome.FAILED,), (Outcome.NOT_EXAMINED,), (Outcome.PASSED, Outcome.NOT_REQUIRED))
@@ -61,7 +61,7 @@ def lines(record: Record) -> list[Line]:
     ]
 
 
-class _Lines:
+class _LineBuilder:
     """Builds the lines of one record; knows which criterion it has named already."""
 
     def __init__(self, record: Record) -> None:
@@ -104,7 +104,7 @@ class _Lines:
             observed=entry.observed,
             todo=todo,
             outcome=entry.outcome,
-            same=not todo and not entry.rows and entry.expected == entry.observed and len(entry.expected) >= _SAME,
+            same=not todo and not entry.rows and entry.expected == entry.observed and len(entry.expected) >= _LONG_TEXT,
             rows=entry.rows,
         )
 

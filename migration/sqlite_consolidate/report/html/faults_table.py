@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.report.evidence import Record
 
-TABLE = "faults.txt"
+FAULTS_FILE = "faults.txt"
 """Name of the file in the bundle of a selftest."""
 
 
@@ -30,7 +30,7 @@ def sentence(record: Record) -> str:
     return f"{counted(all_, 'criterion', 'criteria')}, {some} proven able to fail here"
 
 
-def rows(record: Record) -> Iterator[tuple[str, str, str]]:
+def fault_rows(record: Record) -> Iterator[tuple[str, str, str]]:
     """Yield criterion, fault, and ``yes``, ``NO: ...`` or why none was planted, in the order of the criteria."""
     words = {Outcome.PASSED: "yes", Outcome.FAILED: "NO: "}
     for entry in record.criteria:
@@ -43,7 +43,7 @@ def rows(record: Record) -> Iterator[tuple[str, str, str]]:
 def faults_table(record: Record) -> str:
     """Return the table as lines of printable text, the numbers first."""
     head = ("criterion", "fault", "refused by it")
-    lines = [tuple(map(one_line, line)) for line in (head, *rows(record))]
+    lines = [tuple(map(one_line, line)) for line in (head, *fault_rows(record))]
     widths = [max(len(line[at]) for line in lines) for at in (0, 1)]
     text = [f"{one:<{widths[0]}}  {fault:<{widths[1]}}  {refused}".rstrip() for one, fault, refused in lines]
     return "\n".join([f"{sentence(record)}.", "", *text]) + "\n"

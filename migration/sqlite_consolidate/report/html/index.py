@@ -13,7 +13,7 @@ from sqlite_consolidate.atomic_files import write_private
 from sqlite_consolidate.report.bundle import zip_of
 from sqlite_consolidate.report.file_names import PAGE
 from sqlite_consolidate.report.formatting import elapsed, tone, verdict_word
-from sqlite_consolidate.report.html.template_environment import template
+from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.past_runs import past_runs
 from sqlite_consolidate.text import one_line
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NAME = "index.html"
 _FOLDER = Path(__file__).with_name("templates")
 _CSS = _FOLDER / "page.css"
-_LOOK = {"good": "passed", "bad": "failed", "open": "not-examined"}
+_STYLE_BY_TONE = {"good": "passed", "bad": "failed", "open": "not-examined"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Row:
     run: str
     attempt: Attempt | None
     word: str
-    look: str
+    style: str
     took: float | None
     page: str
     bundle: str
@@ -58,10 +58,10 @@ def write_index(reports: Path) -> None:
         OSError: It cannot be written; the one before is as it was.
     """
     rows = [_row(folder, attempt) for folder, attempt in past_runs(reports)]
-    write_private(reports / NAME, index(rows[::-1]).encode("utf-8"))
+    write_private(reports / NAME, render_index(rows[::-1]).encode("utf-8"))
 
 
-def index(rows: list[Row]) -> str:
+def render_index(rows: list[Row]) -> str:
     """Return the page for these rows, in their order; every text of a run is made printable and escaped."""
     from markupsafe import Markup
 
@@ -72,18 +72,18 @@ def index(rows: list[Row]) -> str:
 
 
 def _row(folder: Path, attempt: Attempt | None) -> Row:
-    page, bundle = folder / PAGE, zip_of(folder)
+    page_file, zip_file = folder / PAGE, zip_of(folder)
     return Row(
         run=folder.name,
         attempt=attempt,
         word=verdict_word(attempt) if attempt else "Unreadable",
-        look=_LOOK[tone(attempt)] if attempt else "not-examined",
+        style=_STYLE_BY_TONE[tone(attempt)] if attempt else "not-examined",
         took=elapsed(attempt) if attempt else None,
-        page=f"{folder.name}/{page.name}" if page.is_file() else "",
-        bundle=bundle.name if bundle.is_file() else "",
+        page=f"{folder.name}/{page_file.name}" if page_file.is_file() else "",
+        bundle=zip_file.name if zip_file.is_file() else "",
     )
 
 
 @cache
 def _template() -> Template:
-    return template(_FOLDER / "index.html.j2", show=one_line)
+    return load_template(_FOLDER / "index.html.j2", show=one_line)

@@ -15,7 +15,7 @@ _MOST_LINES = 40  # what a person reads in a terminal
 
 
 @dataclass(frozen=True)
-class File:
+class DatabaseRow:
     """One database, as a row of the picture.
 
     Attributes:
@@ -37,7 +37,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Grid:
+class OverlapGrid:
     """Which tables are in which files: a row for each table, a cell for each file, empty where it is not."""
 
     files: list[str]
@@ -46,38 +46,40 @@ class Grid:
     more_tables: int
 
 
-def shown(inventory: dict[str, Any] | None) -> dict[str, Any]:
+def inventory_context(inventory: dict[str, Any] | None) -> dict[str, Any]:
     """Return what the page shows of an inventory; empty for a run without one."""
     if inventory is None:
         return {}
     return {
-        "files": files(inventory),
-        "grid": grid(inventory),
+        "files": database_rows(inventory),
+        "grid": overlap_grid(inventory),
         "duplicates": inventory["duplicates"],
         "plan": inventory["plan"],
         "why": inventory["target_because"],
     }
 
 
-def files(inventory: dict[str, Any]) -> list[File]:
+def database_rows(inventory: dict[str, Any]) -> list[DatabaseRow]:
     """Return the databases: the target first, then the sources, then the others."""
     largest = max((one["size"] for one in inventory["databases"]), default=0) or 1
     order = {"target": 0, "source": 1}
-    return [_file(one, largest) for one in sorted(inventory["databases"], key=lambda one: order.get(one["part"], 2))]
+    return [
+        _database_row(one, largest) for one in sorted(inventory["databases"], key=lambda one: order.get(one["part"], 2))
+    ]
 
 
-def grid(inventory: dict[str, Any]) -> Grid:
+def overlap_grid(inventory: dict[str, Any]) -> OverlapGrid:
     """Return the overlaps as a grid of at most 40 tables by 12 files."""
     shared = inventory["overlaps"]
     named = list(dict.fromkeys(file for one in shared for file in one["rows"]))
     shown = named[:_MOST_FILES]
     rows = [(one["table"], one["same"], [one["rows"].get(file, "") for file in shown]) for one in shared]
-    return Grid(shown, rows[:_MOST_TABLES], len(named) - len(shown), max(0, len(rows) - _MOST_TABLES))
+    return OverlapGrid(shown, rows[:_MOST_TABLES], len(named) - len(shown), max(0, len(rows) - _MOST_TABLES))
 
 
-def lines(inventory: dict[str, Any]) -> Iterator[str]:
+def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     """Yield the inventory in lines for a terminal: a database each, then what is shared, doubled, and passed over."""
-    found = files(inventory)
+    found = database_rows(inventory)
     width = min(60, max([len(one.file) for one in found], default=0))
     yield f"{'file':<{width}}  {'part':<11}  {'tables':>6}  {'rows':>9}  {'size':>10}"
     for one in found[:_MOST_LINES]:
@@ -106,11 +108,11 @@ def lines(inventory: dict[str, Any]) -> Iterator[str]:
         yield "no plan: there are not two databases to make one of"
 
 
-def _file(one: dict[str, Any], largest: int) -> File:
+def _database_row(one: dict[str, Any], largest: int) -> DatabaseRow:
     counted = [int(rows) for rows in one["tables"].values() if rows.isdigit()]
     more = "+" if len(counted) < len(one["tables"]) else ""
     read = one["kind"] == "database"
-    return File(
+    return DatabaseRow(
         file=one["file"],
         part=one["part"] or (one["kind"] if one["role"] == "not read" else one["role"]),
         why=one["why"],

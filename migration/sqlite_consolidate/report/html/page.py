@@ -11,11 +11,11 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.findings import list_findings
 from sqlite_consolidate.observation import Outcome
-from sqlite_consolidate.report.evidence_json import OF_SCHEMA_1
+from sqlite_consolidate.report.evidence_json import SCHEMA_1_FINDING
 from sqlite_consolidate.report.formatting import (
     elapsed,
     heading,
-    last_of,
+    last_characters,
     shortened,
     size,
     stage_does,
@@ -26,9 +26,9 @@ from sqlite_consolidate.report.html import inventory
 from sqlite_consolidate.report.html.charts import bars, flow, timeline
 from sqlite_consolidate.report.html.checklist import checklist
 from sqlite_consolidate.report.html.code import diff_lines, sql_lines
-from sqlite_consolidate.report.html.criteria_table import lines
-from sqlite_consolidate.report.html.table_contents import contents
-from sqlite_consolidate.report.html.template_environment import template
+from sqlite_consolidate.report.html.criteria_table import criteria_lines
+from sqlite_consolidate.report.html.table_contents import database_tables
+from sqlite_consolidate.report.html.template_environment import load_template
 from sqlite_consolidate.report.questions import answers, counts, unexamined
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ _CHANGE_FIELDS = (
 )  # fmt: skip
 
 
-def page(record: Record) -> str:
+def render_page(record: Record) -> str:
     """Return the record as one element of class ``record``, to be put into a page that has the ``STYLES``.
 
     Every text of the record is made printable and escaped; there is no script, no event handler, nothing remote.
@@ -60,7 +60,7 @@ def page(record: Record) -> str:
     return _template().render(_context(record))
 
 
-def prepared() -> None:
+def compile_templates() -> None:
     """Everything that pages are made of is compiled: for a process whose forks will draw one each."""
     environment = _template().environment
     for name in environment.list_templates(["j2"]):
@@ -71,7 +71,7 @@ def prepared() -> None:
 
 def _context(record: Record) -> dict[str, Any]:
     """Say everything that the templates show; they decide nothing but where."""
-    all_lines = lines(record)
+    all_lines = criteria_lines(record)
     by_outcome: defaultdict[Outcome, list[Line]] = defaultdict(list)
     for line in all_lines:
         by_outcome[line.outcome].append(line)
@@ -84,12 +84,12 @@ def _context(record: Record) -> dict[str, Any]:
         "tone": tone(record),
         "counts": counts(record),
         "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
-        "elapsed": _took(record),
-        "way_back": _way_back(record),
+        "elapsed": _seconds_taken(record),
+        "way_back": _rollback_command(record),
         "estimate": sum(estimates) if estimates else None,
-        "moved": _moved(record),
+        "moved": _describe_moves(record),
         "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
-        "answers": _asked(record),
+        "answers": _answers(record),
         "phases": [] if record.already else checklist(record),
         "anchors": {line.criterion: line.anchor for line in reversed(all_lines) if line.anchor},
         "failed": by_outcome[Outcome.FAILED],
@@ -103,13 +103,13 @@ def _context(record: Record) -> dict[str, Any]:
         "review": list_findings(record.findings, "attention"),
         "notes": list_findings(record.findings, "note"),
         "open_rows": _OPEN_ROWS,
-        "tables": contents(record),
+        "tables": database_tables(record),
         "diff": diff_lines(record.diff),
         "sql": sql_lines(record.sql),
         "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
-        "attempts": [_attempt(one) for one in reversed(record.attempts)][:_MOST_ATTEMPTS],
+        "attempts": [_attempt_row(one) for one in reversed(record.attempts)][:_MOST_ATTEMPTS],
         **_pictures(record),
-        "inventory": inventory.shown(record.extra.get("inventory")),
+        "inventory": inventory.inventory_context(record.extra.get("inventory")),
     }
 
 
@@ -122,14 +122,14 @@ def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
     for stage, some in stages.items():
         grey = sum(line.outcome is Outcome.NOT_REQUIRED for line in some)
         said = f"{len(some) - grey} passed, {grey} not required" if grey else "all passed"
-        groups.append((stage, f"{flow.counted(len(some), 'line')}, {said}", some))
+        groups.append((stage, f"{flow.count_of(len(some), 'line')}, {said}", some))
     return groups
 
 
 def _pictures(record: Record) -> dict[str, Any]:
     return {
-        "flow": flow.flow(record),
-        "timeline": timeline.timeline(record),
+        "flow": flow.build_flow(record),
+        "timeline": timeline.build_timeline(record),
         "charts": [
             (id_, title, chart)
             for id_, title, chart in (
@@ -144,30 +144,34 @@ def _pictures(record: Record) -> dict[str, Any]:
     }
 
 
-def _took(record: Record) -> float | None:
+def _seconds_taken(record: Record) -> float | None:
     """Return the seconds of the run: start and end are noted in whole seconds, the stages' times are finer."""
     by_clock = elapsed(record)
     return None if by_clock is None else max(by_clock, sum(stage.seconds for stage in record.stages))
 
 
-def _way_back(record: Record) -> str:
+def _rollback_command(record: Record) -> str:
     """Return the rollback command where there is, or may be, something to roll back; else an empty text."""
     stands = record.verdict == "accepted" or not record.finished or record.exit_code == ExitCode.INTERNAL
     return record.rollback.get("command", "") if stands else ""
 
 
-def _moved(record: Record) -> str:
+def _describe_moves(record: Record) -> str:
     """Say what moved, or was to move, in half a sentence; empty where the record does not know."""
     if not record.flow:
         return ""
     sources = len({move.source for move in record.flow})
     rows = sum(move.rows if move.arrived is None else move.arrived for move in record.flow)
     into = record.target.file if record.target else "the target"
-    counted = (flow.counted(sources, "database"), flow.counted(len(record.flow), "table"), flow.counted(rows))
+    counted = (
+        flow.count_of(sources, "database"),
+        flow.count_of(len(record.flow), "table"),
+        flow.count_of(rows),
+    )
     return f"{', '.join(counted)} into {into}"
 
 
-def _attempt(attempt: Attempt) -> dict[str, str]:
+def _attempt_row(attempt: Attempt) -> dict[str, str]:
     return {
         "run": attempt.run,
         "word": verdict_word(attempt),
@@ -178,7 +182,7 @@ def _attempt(attempt: Attempt) -> dict[str, str]:
     }
 
 
-def _asked(record: Record) -> list[Answer]:
+def _answers(record: Record) -> list[Answer]:
     found = answers(record)
     known = any(one.outcome and one.criteria for one in found)
     if record.mode is Mode.ROLLBACK:
@@ -186,24 +190,24 @@ def _asked(record: Record) -> list[Answer]:
     return found if known and not record.already else []
 
 
-def _times(finding: Finding) -> str:
+def _occurrences(finding: Finding) -> str:
     """Return how often a finding of schema 1 occurred; the text of a later one says its number."""
-    return f" ({finding.count} times)" if finding.id == OF_SCHEMA_1 and finding.count > 1 else ""
+    return f" ({finding.count} times)" if finding.id == SCHEMA_1_FINDING and finding.count > 1 else ""
 
 
-def _beside(name: str) -> str:
+def _short_name(name: str) -> str:
     """Return a name that fits beside a picture: its end is what tells names apart."""
     return name if len(name) <= _LONG_NAME else "…" + name[1 - _LONG_NAME :]
 
 
 @cache
 def _template() -> Template:
-    return template(
+    return load_template(
         _FOLDER / "page.html.j2",
         size=size,
-        beside=_beside,
-        last=last_of,
-        counted=flow.counted,
-        times=_times,
+        beside=_short_name,
+        last=last_characters,
+        counted=flow.count_of,
+        times=_occurrences,
         shortened=lambda text: shortened(text, _LONG_TEXT),
     )

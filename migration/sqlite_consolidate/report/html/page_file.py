@@ -12,8 +12,8 @@ from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.report.html.page import page
-from sqlite_consolidate.report.html.page_scripts import policy, script_digest
+from sqlite_consolidate.report.html.page import render_page
+from sqlite_consolidate.report.html.page_scripts import policy_element, script_digest
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.report.evidence import Record
 
-BELOW = (
+TEST_TABLE_HEADING = (
     '<h2 class="test-by-test">Test by test</h2>'
     "<noscript><p>The table of tests is drawn by a script. Everything that matters is above.</p></noscript>"
 )
@@ -49,7 +49,7 @@ _DATA = re.compile(r'data-jsonblob="([^"]*)"')
 
 
 @dataclass(frozen=True)
-class Surround:
+class PytestHtmlParts:
     """What pytest-html's own part of a page says that no other file of a bundle does.
 
     Attributes:
@@ -73,7 +73,7 @@ class Surround:
         return [row for rows in lists for row in rows if isinstance(row, dict)]
 
 
-def surround_of(text: str) -> Surround | None:
+def parse_page_file(text: str) -> PytestHtmlParts | None:
     """Return the variable parts of a page; None where one of them is not where pytest-html writes it."""
     found = [pattern.search(text) for pattern in (_TIME, _TOOK, _STYLES)]
     blobs = _DATA.findall(text)
@@ -84,10 +84,10 @@ def surround_of(text: str) -> Surround | None:
         data = json.loads(unescape(blobs[-1]))
     except (ValueError, RecursionError):
         return None
-    return Surround(written[1], written[2], took[1], styles[1], data) if isinstance(data, dict) else None
+    return PytestHtmlParts(written[1], written[2], took[1], styles[1], data) if isinstance(data, dict) else None
 
 
-def page_file(record: Record, around: Surround) -> str:
+def render_page_file(record: Record, around: PytestHtmlParts) -> str:
     """Return the hardened file that pytest-html writes around the page of a record."""
     number = Counter(str(row.get("result")).lower() for row in around.results)
     tests = sum(number[outcome] for outcome in _COUNTED)
@@ -103,9 +103,9 @@ def page_file(record: Record, around: Surround) -> str:
         outcomes={name: {"label": label, "value": number[name]} for name, label in _LABELS.items()},
         test_data=json.dumps(around.data),
         table_head=_HEADERS,
-        additional_summary={"prefix": [page(record), BELOW], "summary": [], "postfix": []},
+        additional_summary={"prefix": [render_page(record), TEST_TABLE_HEADING], "summary": [], "postfix": []},
     )
-    return hardened(text)
+    return harden(text)
 
 
 def title(run: str, mode: str) -> str:
@@ -118,7 +118,7 @@ def environment(record: Record) -> dict[str, str]:
     return {name: escape(one_line(value)) for name, value in record.versions.items()}
 
 
-def is_own_version(record: Record) -> bool:
+def uses_installed_pytest_html(record: Record) -> bool:
     """Whether the run of a record used the pytest-html that is installed here."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -128,12 +128,12 @@ def is_own_version(record: Record) -> bool:
         return False
 
 
-def own_styles() -> str:
+def pytest_html_styles() -> str:
     """Return the styles that pytest-html brings."""
     return (_resources() / "style.css").read_text("utf-8")
 
 
-def hardened(text: str) -> str:
+def harden(text: str) -> str:
     """Return pytest-html's page with a language, a strict content policy, and without what that policy forbids.
 
     Only the one script that pytest-html has put there runs, known by its hash: no other script, no event handler, and
@@ -143,7 +143,7 @@ def hardened(text: str) -> str:
         return text
     text = text.replace(' onclick="location.reload()"', "")
     text = re.sub(r"\n/\*{30}\n \* CUSTOM CSS\n \* .*\n \*{30}/\n", "\n", text)  # names the path of a file
-    text = _accessible(text)
+    text = _make_accessible(text)
     head = (
         f"{_policy(text)}\n"
         '    <meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
@@ -153,7 +153,7 @@ def hardened(text: str) -> str:
     return text.replace('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>\n    {head}', 1)
 
 
-def _accessible(text: str) -> str:
+def _make_accessible(text: str) -> str:
     """Give the page landmarks, a way past its head, and the names that pytest-html's controls and pictures lack."""
     text = text.replace("<body>", '<body>\n    <a class="skip" href="#verdict">Skip to the verdict</a>', 1)
     text = text.replace('<h1 id="title">', '<header><h1 id="title">', 1)
@@ -173,7 +173,7 @@ def _running_head(text: str) -> str:
 
 def _policy(text: str) -> str:
     script = text[text.rfind("<script>") + len("<script>") : text.rfind("</script>")]
-    return policy(script_digest(script))
+    return policy_element(script_digest(script))
 
 
 def _resources() -> Path:

@@ -8,10 +8,10 @@ import importlib.util
 from functools import cache
 from pathlib import Path
 
-_KNOWN = frozenset({"EPMSGdNJsrcfXqAnDr/8DiA3oCECiEKAkgmmRJpXcaQ="})
+_KNOWN_DIGESTS = frozenset({"EPMSGdNJsrcfXqAnDr/8DiA3oCECiEKAkgmmRJpXcaQ="})
 """Digests of the scripts of pytest-html: that of 4.2."""
 
-_BEFORE = '<!DOCTYPE html>\n<html lang="en">\n  <head>\n    <meta charset="utf-8"/>\n    '
+_PAGE_START = '<!DOCTYPE html>\n<html lang="en">\n  <head>\n    <meta charset="utf-8"/>\n    '
 
 
 def script_digest(script: str) -> str:
@@ -19,7 +19,7 @@ def script_digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode("utf-8", "replace")).digest()).decode("ascii")
 
 
-def policy(digest: str) -> str:
+def policy_element(digest: str) -> str:
     """Return the element that lets a browser run the script with this digest, and load nothing from anywhere."""
     content = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
@@ -28,9 +28,9 @@ def policy(digest: str) -> str:
     return f'<meta http-equiv="Content-Security-Policy" content="{content}"/>'
 
 
-def is_guarded(text: str, digest: str) -> bool:
+def has_policy(text: str, digest: str) -> bool:
     """Whether a page begins with the policy for a script, so that a browser obeys it whatever follows."""
-    return text.startswith(_BEFORE + policy(digest))
+    return text.startswith(_PAGE_START + policy_element(digest))
 
 
 @cache
@@ -38,9 +38,9 @@ def known_scripts() -> frozenset[str]:
     """Return the digests of the scripts that a page may have: those known, and that of the pytest-html that is here."""
     found = importlib.util.find_spec("pytest_html")
     if found is None or found.origin is None:
-        return _KNOWN
+        return _KNOWN_DIGESTS
     try:
         script = (Path(found.origin).parent / "resources" / "app.js").read_text("utf-8")
     except OSError:
-        return _KNOWN
-    return _KNOWN | {script_digest(f"\n      {script.removesuffix(chr(10))}\n    ")}
+        return _KNOWN_DIGESTS
+    return _KNOWN_DIGESTS | {script_digest(f"\n      {script.removesuffix(chr(10))}\n    ")}

@@ -49,7 +49,7 @@ class DatabaseTables:
     moved: bool
 
 
-def contents(record: Record) -> list[DatabaseTables]:
+def database_tables(record: Record) -> list[DatabaseTables]:
     """Return the tables of each source and of the target."""
     return [_tables(one, record) for one in (*record.sources, record.target) if one]
 

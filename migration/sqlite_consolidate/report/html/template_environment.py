@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def template(path: Path, *, show: Callable[[str], str] = printable, **filters: Callable[..., object]) -> Template:
+def load_template(path: Path, *, show: Callable[[str], str] = printable, **filters: Callable[..., object]) -> Template:
     """Return a template that escapes what it is given, and knows ``moment`` and ``duration``.
 
     Args:

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.criteria.committed import DOCUMENTS
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact, as_text, contents_of
+from sqlite_consolidate.report.bundle_check.facts.fact import BYTES_AND_DIGEST, Fact, content_text, contents_of
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def facts_of_databases(plan: Plan, record: Record) -> Iterator[Fact]:
         yield from _of_rollback(plan, record)
 
 
-def present(record: Record) -> list[DatabaseRecord]:
+def databases_before(record: Record) -> list[DatabaseRecord]:
     """Return the databases that were there before the run."""
     return [database for database in (record.target, *record.sources) if database and database.size is not None]
 
@@ -55,7 +55,7 @@ def tables_after(record: Record) -> dict[str, TableContent]:
     return tables
 
 
-def map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
+def table_map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
     """Return the table map of the plan that a move follows."""
     return next(
         (
@@ -71,7 +71,7 @@ def map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
 
 def _of_preflight(plan: Plan, record: Record) -> Iterator[Fact]:
     yield Fact("plan-valid", record.plan["path"], "no mistake")
-    known = {database.file: database for database in present(record)}
+    known = {database.file: database for database in databases_before(record)}
     for file in dict.fromkeys([plan.target, *(source.file for source in plan.sources)]):
         if database := known.get(file):
             tables = contents_of(database, "live").values()
@@ -127,7 +127,7 @@ def _age(moment: str, now: str) -> timedelta:
 
 
 def _of_copies(plan: Plan, record: Record) -> Iterator[Fact]:
-    for database in present(record):
+    for database in databases_before(record):
         yield Fact("backup-complete", database.file, BYTES_AND_DIGEST, is_pattern=True)
         yield Fact("backup-digest", database.file, database.digest)
         if plan.dump:
@@ -140,7 +140,7 @@ def _of_moves(plan: Plan, record: Record) -> Iterator[Fact]:
     for move in record.moves:
         by_target.setdefault(move.into, []).append(move)
         yield _arrived(move)
-        table_map = map_of(plan, move)
+        table_map = table_map_of(plan, move)
         if table_map and table_map.rows is not None:
             yield Fact("rows-as-stated", move.subject, counted(table_map.rows, "row"), counted(move.rows, "row"))
             yield Fact("rows-expected", move.subject, counted(table_map.rows, "row"), counted(move.rows, "row"))
@@ -160,11 +160,11 @@ def _arrived(move: MoveRecord) -> Fact:
 def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:
     """State what the table holds; where rowids may change, they are no part of the digest of what was moved."""
     subject = f"{moves[0].into} <- {', '.join(move.subject for move in moves)}"
-    maps = [map_of(plan, move) for move in moves]
+    maps = [table_map_of(plan, move) for move in moves]
     if any(table_map and table_map.rowids == "renumber" for table_map in maps):
         digest = ", [0-9a-f]{64}" if content.rows else ""
         return Fact("rows-exact", subject, f"{counted(content.rows, 'row')}{digest}", is_pattern=True)
-    return Fact("rows-exact", subject, as_text(content))
+    return Fact("rows-exact", subject, content_text(content))
 
 
 def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
@@ -174,13 +174,13 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Fact]:
     yield Fact("integrity", "target: integrity_check", "ok")
     yield Fact("committed", plan.target, stamp_of(record))
     for name, content in after.items():
-        yield Fact("final-digest", f"target: {name}", as_text(content))
+        yield Fact("final-digest", f"target: {name}", content_text(content))
     if target is None or target.size is None:
         return
     receiving = {folded(move.into) for move in record.moves} | {HISTORY}
     for name, content in contents_of(target, "live").items():
         if name not in receiving:
-            yield Fact("neighbours-unchanged", name, as_text(content))
+            yield Fact("neighbours-unchanged", name, content_text(content))
     yield from (Fact("neighbours-unchanged", f"target: {name}", target.versions.get(name, "")) for name in _HEADER)
 
 
@@ -200,7 +200,7 @@ def _of_record(plan: Plan, record: Record) -> Iterator[Fact]:
 
 
 def _of_rollback(plan: Plan, record: Record) -> Iterator[Fact]:
-    databases = present(record)
+    databases = databases_before(record)
     yield from (Fact("restored-exact", database.file, database.digest) for database in databases)
     gone = [*record.archive.values()]
     if record.target is None or record.target.size is None:

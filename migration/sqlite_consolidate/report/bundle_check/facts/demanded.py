@@ -43,7 +43,7 @@ class Demand:
         return sum(same(folded(subject), wanted) for subject in subjects) >= self.number
 
 
-def demands(plan: Plan, record: Record) -> Iterator[Demand]:
+def demanded_entries(plan: Plan, record: Record) -> Iterator[Demand]:
     """Yield each entry that has to be there, and has to have passed."""
     present = [source.file for source in record.sources]
     existed = record.target is not None and record.target.size is not None
@@ -77,11 +77,11 @@ def absent_moves(plan: Plan, record: Record) -> list[str]:
         for source in plan.sources
         if printable(source.name) in known
         for table in source.tables
-        if (printable(source.name), _known_as(table.name), _known_as(table.into)) not in moved
+        if (printable(source.name), _compared_name(table.name), _compared_name(table.into)) not in moved
     ]
 
 
-def _known_as(name: str) -> str:
+def _compared_name(name: str) -> str:
     """Return what a table of the plan is compared by: evidence has every text printable, and SQLite's names no case."""
     return folded(printable(name))
 
@@ -101,7 +101,7 @@ def _of_databases(plan: Plan, record: Record, present: list[str]) -> Iterator[De
 
 def _of_tables(plan: Plan, record: Record) -> Iterator[Demand]:
     stated = {
-        (printable(source.name), _known_as(table.name))
+        (printable(source.name), _compared_name(table.name))
         for source in plan.sources
         for table in source.tables
         if table.rows is not None

@@ -56,37 +56,37 @@ class Fact:
         return bool(re.fullmatch(wanted, text, re.DOTALL)) if self.is_pattern else wanted == text
 
 
-def text_of(entry: Evidence) -> str:
+def entry_text(entry: Evidence) -> str:
     """Return the texts of an entry as :attr:`Fact.text` has those of a fact."""
     return entry.expected if entry.expected == entry.observed else f"{entry.expected}; {entry.observed}"
 
 
-def as_printed(part: _Plan) -> _Plan:
+def with_printable_texts(part: _Plan) -> _Plan:
     """Return a part of a plan with its texts as evidence has them; it need not be valid any more."""
-    return part.model_copy(update={name: _printed(getattr(part, name)) for name in type(part).model_fields})
+    return part.model_copy(update={name: _printable_value(getattr(part, name)) for name in type(part).model_fields})
 
 
-def _printed(value: Any) -> Any:
+def _printable_value(value: Any) -> Any:
     if isinstance(value, Part):
-        return as_printed(value)
+        return with_printable_texts(value)
     if isinstance(value, dict):
-        return {_printed(key): _printed(item) for key, item in value.items()}
+        return {_printable_value(key): _printable_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(map(_printed, value))
+        return type(value)(map(_printable_value, value))
     return printable(value) if isinstance(value, str) else value
 
 
-def by_name(values: Mapping[str, _Value]) -> dict[str, _Value]:
+def by_folded_name(values: Mapping[str, _Value]) -> dict[str, _Value]:
     """Return the values by their names without case, as SQLite compares names."""
     return {folded(name): value for name, value in values.items()}
 
 
 def contents_of(database: DatabaseRecord | None, place: Place) -> dict[str, TableContent]:
     """Return what the tables of a database held at a place, by their names without case."""
-    return by_name(database.contents.get(place, {})) if database else {}
+    return by_folded_name(database.contents.get(place, {})) if database else {}
 
 
-def as_text(content: TableContent) -> str:
+def content_text(content: TableContent) -> str:
     """Return rows and digest as entries write them; an empty table has no digest to show."""
     rows = counted(content.rows, "row")
     return f"{rows}, {content.digest}" if content.rows else rows

@@ -53,10 +53,10 @@ class Statements:
     again: int = 0
 
     @classmethod
-    def of(cls, told: BundleContents) -> Statements:
+    def of(cls, contents: BundleContents) -> Statements:
         """Return those of a bundle."""
         statements = cls()
-        for text in statements_of(told.bundle.text(SQL)):
+        for text in statements_of(contents.bundle.text(SQL)):
             if match := _CREATES.match(text):
                 statements.creating.setdefault(match[1].lower(), []).append(_bare(text))
             statements.again += text.startswith("DROP TRIGGER ")
@@ -91,18 +91,18 @@ def _bare(statement: str) -> str:
     return without_end(statement.rstrip().removesuffix(";"))
 
 
-def rewritten_files(told: BundleContents) -> list[str] | None:
+def rewritten_files(contents: BundleContents) -> list[str] | None:
     """Return the code files that ``code.diff`` changes; None where one has a name that git writes in quotes."""
-    text = told.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape")
+    text = contents.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape")
     if re.search(r'^--- "', text, re.MULTILINE):
         return None
     return [printable(name.removesuffix("\t")) for name in _DIFF.findall(text)]
 
 
-def facts_of_files(plan: Plan, record: Record, told: BundleContents, statements: Statements) -> Iterator[Fact]:
+def facts_of_files(plan: Plan, record: Record, contents: BundleContents, statements: Statements) -> Iterator[Fact]:
     """Yield what each entry about schema, code, logs and applications has to say."""
     yield from _of_schema(plan, record, statements)
-    yield from _of_code(plan, record, told)
+    yield from _of_code(plan, record, contents)
     if plan.scan.paths:
         yield Fact("no-stale-references", "scanned files", "none names an old database", _scanned(record), True)  # noqa: FBT003
     if plan.logs.files:
@@ -168,7 +168,7 @@ def _of_schema(plan: Plan, record: Record, statements: Statements) -> Iterator[F
             yield Fact("tables-created", name, printable(describe_columns(table)))
 
 
-def _of_code(plan: Plan, record: Record, told: BundleContents) -> Iterator[Fact]:
+def _of_code(plan: Plan, record: Record, contents: BundleContents) -> Iterator[Fact]:
     private = "readable by the operator alone"
     yield Fact("backup-complete", "permissions of the backup set", private)
     for reference in plan.references:
@@ -177,7 +177,7 @@ def _of_code(plan: Plan, record: Record, told: BundleContents) -> Iterator[Fact]
         yield Fact("references-updated", reference.file, expected, observed, is_pattern=True)
     texts = {entry.subject: entry.expected for entry in record.criteria if entry.criterion == "backup-complete"}
     saved = {file: re.fullmatch(BYTES_AND_DIGEST, text) for file, text in texts.items()}
-    for file in rewritten_files(told) or ():
+    for file in rewritten_files(contents) or ():
         yield Fact("backup-complete", file, BYTES_AND_DIGEST, is_pattern=True)
         if is_python(file):
             yield Fact("code-compiles", file, "compiles")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 _OF_COLUMNS = ("not-null-lost", "default-lost", "key-lost", "column-differs")
-_SETTLED = ("rows-skipped", "rows-not-moved", "rows-replaced")
+_CONFLICT_FINDINGS = ("rows-skipped", "rows-not-moved", "rows-replaced")
 
 _Pair = tuple[str, str, str]
 
@@ -33,7 +33,7 @@ def contradictions_of_levels(record: Record) -> Iterator[_Pair]:
 
 def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
     """Yield each finding of a consolidation that follows from its plan and record and is not there, or is another."""
-    forgotten, left = _left(plan, record)
+    forgotten, left = _unmapped_tables(plan, record)
     for subject in forgotten:
         yield f"nothing-left-behind: {subject}", "moved, left with a reason, or without a row", "none of these"
     absent = [
@@ -43,10 +43,10 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
     ]
     known = merge_findings([*left, *absent, *_differences(record)])
     yield from _compared(known, record, ("rows-left", "source-absent", *_OF_COLUMNS))
-    yield from _settled(record)
+    yield from _resolved_conflicts(record)
 
 
-def _left(plan: Plan, record: Record) -> tuple[list[str], list[Finding]]:
+def _unmapped_tables(plan: Plan, record: Record) -> tuple[list[str], list[Finding]]:
     """Return the tables that the plan forgets, and a finding for each that it leaves."""
     rows = {source.name: source.rows for source in record.sources}
     looked = [find_unmapped_tables(source, rows[source.name]) for source in plan.sources if source.name in rows]
@@ -80,9 +80,9 @@ def _text(finding: Finding) -> str:
     return f"{finding.id} ({finding.count}): {finding.sentence}"
 
 
-def _settled(record: Record) -> Iterator[_Pair]:
+def _resolved_conflicts(record: Record) -> Iterator[_Pair]:
     """Yield a contradiction where rows were settled and no finding says so, or the other way round."""
     settled = sum(move.skipped + move.replaced for move in record.moves)
-    listed = sum(finding.count for finding in record.findings if finding.id in _SETTLED)
+    listed = sum(finding.count for finding in record.findings if finding.id in _CONFLICT_FINDINGS)
     if bool(settled) != bool(listed):
-        yield f"findings: {', '.join(_SETTLED)}", f"of {settled} rows", f"of {listed} rows"
+        yield f"findings: {', '.join(_CONFLICT_FINDINGS)}", f"of {settled} rows", f"of {listed} rows"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.run.modes import Mode
-from sqlite_consolidate.report.bundle_check.facts.database_facts import map_of, present, tables_after
+from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, table_map_of, tables_after
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact
 from sqlite_consolidate.report.bundle_check.facts.file_facts import rewritten_files
 
@@ -26,7 +26,7 @@ _NO_OBJECT = "neither the plan nor the target has a trigger or a view"
 
 
 @dataclass(frozen=True)
-class _Excuse:
+class _Reason:
     """A reason why nothing was demanded.
 
     Attributes:
@@ -42,13 +42,13 @@ class _Excuse:
     reason: str
 
 
-def excuses(plan: Plan, record: Record, told: BundleContents, statements: Statements) -> list[Fact]:
+def not_required_facts(plan: Plan, record: Record, contents: BundleContents, statements: Statements) -> list[Fact]:
     """Return each entry that may say that nothing was demanded, by the plan and by what there was."""
     listed = [
         *_of_databases(plan, record),
         *_of_plan(plan, record),
         *_of_schema(record, statements),
-        *_of_code(plan, record, told),
+        *_of_code(plan, record, contents),
     ]
     known = [
         Fact(criterion, excuse.subject, _NOTHING, excuse.reason)
@@ -59,24 +59,24 @@ def excuses(plan: Plan, record: Record, told: BundleContents, statements: Statem
     return [*known, *_of_rehearsal(plan, record)]
 
 
-def _of_databases(plan: Plan, record: Record) -> Iterator[_Excuse]:
+def _of_databases(plan: Plan, record: Record) -> Iterator[_Reason]:
     copies = ("integrity-before", "backup-digest", "dump-reloads")
-    yield _Excuse(not present(record), copies, "databases", "no database is there")
-    yield _Excuse(not plan.dump, ("dump-reloads",), "SQL dumps", "the plan asks for none (dump = false)")
-    yield _Excuse(not record.sources, ("nothing-left-behind",), "sources", "no source is there")
+    yield _Reason(not databases_before(record), copies, "databases", "no database is there")
+    yield _Reason(not plan.dump, ("dump-reloads",), "SQL dumps", "the plan asks for none (dump = false)")
+    yield _Reason(not record.sources, ("nothing-left-behind",), "sources", "no source is there")
     reason = "there was no source to archive"
-    yield _Excuse(not record.sources, ("archived", "no-late-writes"), "sources", reason)
-    yield _Excuse(not record.sources, ("archive-restorable",), "archives", reason)
+    yield _Reason(not record.sources, ("archived", "no-late-writes"), "sources", reason)
+    yield _Reason(not record.sources, ("archive-restorable",), "archives", reason)
     new = record.target is None or record.target.size is None
-    yield _Excuse(new, ("neighbours-unchanged",), "target", "there was no target before this run")
+    yield _Reason(new, ("neighbours-unchanged",), "target", "there was no target before this run")
     nothing = not tables_after(record)
-    yield _Excuse(nothing, ("no-side-effects",), "databases", "no table and no database is there")
+    yield _Reason(nothing, ("no-side-effects",), "databases", "no table and no database is there")
 
 
-def _of_plan(plan: Plan, record: Record) -> Iterator[_Excuse]:
-    yield _Excuse(not record.moves, ("values-fit", "keys-free"), "plan", "the plan moves no table")
+def _of_plan(plan: Plan, record: Record) -> Iterator[_Reason]:
+    yield _Reason(not record.moves, ("values-fit", "keys-free"), "plan", "the plan moves no table")
     none = "the sources bring no table"
-    yield _Excuse(not record.moves, ("rows-counted", "rows-exact", "no-duplicates"), "target", none)
+    yield _Reason(not record.moves, ("rows-counted", "rows-exact", "no-duplicates"), "target", none)
     known = {source.name for source in record.sources}
     stated = [
         (source, f"{source.file}:{table.name}")
@@ -85,37 +85,39 @@ def _of_plan(plan: Plan, record: Record) -> Iterator[_Excuse]:
         if table.rows is not None
     ]
     unstated = "the plan states no number of rows"
-    yield _Excuse(not stated, ("rows-as-stated",), "plan", unstated)
-    moved = [table_map for move in record.moves if (table_map := map_of(plan, move)) and table_map.rows is not None]
-    yield _Excuse(not moved, ("rows-expected",), "plan", unstated)
+    yield _Reason(not stated, ("rows-as-stated",), "plan", unstated)
+    moved = [
+        table_map for move in record.moves if (table_map := table_map_of(plan, move)) and table_map.rows is not None
+    ]
+    yield _Reason(not moved, ("rows-expected",), "plan", unstated)
     absent = "the source is absent: the plan allows that"
     for source, subject in stated:
-        yield _Excuse(source.optional and source.name not in known, ("rows-as-stated",), subject, absent)
-    yield _Excuse(not plan.logs.files, ("logs-clean",), "logs", "the plan names no log files")
-    yield _Excuse(bool(plan.logs.files), ("logs-clean",), ", ".join(plan.logs.files), "no log file is there")
+        yield _Reason(source.optional and source.name not in known, ("rows-as-stated",), subject, absent)
+    yield _Reason(not plan.logs.files, ("logs-clean",), "logs", "the plan names no log files")
+    yield _Reason(bool(plan.logs.files), ("logs-clean",), ", ".join(plan.logs.files), "no log file is there")
 
 
-def _of_schema(record: Record, statements: Statements) -> Iterator[_Excuse]:
-    yield _Excuse(not statements.number, ("names-free",), "plan", "the plan creates nothing in the target")
+def _of_schema(record: Record, statements: Statements) -> Iterator[_Reason]:
+    yield _Reason(not statements.number, ("names-free",), "plan", "the plan creates nothing in the target")
     none = "no table is to be created or to receive rows"
-    yield _Excuse(not record.moves and "table" not in statements.creating, ("tables-created",), "plan", none)
+    yield _Reason(not record.moves and "table" not in statements.creating, ("tables-created",), "plan", none)
     no_index = "index" not in statements.creating
-    yield _Excuse(no_index, ("indexes-created",), "target", "the plan creates no index")
+    yield _Reason(no_index, ("indexes-created",), "target", "the plan creates no index")
     no_object = not {"trigger", "view"} & statements.creating.keys()
-    yield _Excuse(no_object, ("triggers-in-place", "final-digest"), "target", _NO_OBJECT)
+    yield _Reason(no_object, ("triggers-in-place", "final-digest"), "target", _NO_OBJECT)
 
 
-def _of_code(plan: Plan, record: Record, told: BundleContents) -> Iterator[_Excuse]:
+def _of_code(plan: Plan, record: Record, contents: BundleContents) -> Iterator[_Reason]:
     named = "the plan names no reference"
-    yield _Excuse(not plan.references, ("references-updated",), "code", named)
-    yield _Excuse(not (plan.references or plan.inserts), ("references-found",), "plan", named)
-    files = rewritten_files(told)
+    yield _Reason(not plan.references, ("references-updated",), "code", named)
+    yield _Reason(not (plan.references or plan.inserts), ("references-found",), "plan", named)
+    files = rewritten_files(contents)
     python = files is None or any(map(is_python, files))
-    yield _Excuse(files is None or not python, ("code-compiles",), "code", "no Python file was rewritten")
+    yield _Reason(files is None or not python, ("code-compiles",), "code", "no Python file was rewritten")
     scanned = "no text file is there to be scanned; 0 files read, none does"
     too_large = sum(finding.count for finding in record.findings if finding.id == "not-scanned")
     scanned += f"; {too_large} files not read: too large" if too_large else ""
-    yield _Excuse(not _scans_code(plan), ("no-stale-references",), "scanned files", scanned)
+    yield _Reason(not _scans_code(plan), ("no-stale-references",), "scanned files", scanned)
 
 
 def _scans_code(plan: Plan) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Relation, at_least, at_most
-from sqlite_consolidate.report.bundle_check.facts.database_facts import present, tables_after
+from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, tables_after
 from sqlite_consolidate.report.bundle_check.facts.fact import Fact
 from sqlite_consolidate.text import counted
 
@@ -23,7 +23,7 @@ _OBJECT_SIZE = 65_536
 _Pair = tuple[str, str, str]
 
 
-def shape_of(entry: Evidence, record: Record) -> Fact | None:
+def number_fact(entry: Evidence, record: Record) -> Fact | None:
     """Return what an entry has to say by its own numbers and by the record; None where that is not known."""
     if entry.criterion == "no-duplicates":
         return _no_duplicates(entry, record)
@@ -78,5 +78,5 @@ def _foreign_keys(entry: Evidence) -> Fact:
 
 def _sizes(record: Record) -> tuple[int, int]:
     """Return the size of the target before, and that of all sources."""
-    sizes = {database.name: database.size or 0 for database in present(record)}
+    sizes = {database.name: database.size or 0 for database in databases_before(record)}
     return sizes.pop("target", 0), sum(sizes.values())

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.bundle_check.facts.database_facts import facts_of_databases
 from sqlite_consolidate.report.bundle_check.facts.demanded import Demand
-from sqlite_consolidate.report.bundle_check.facts.fact import Fact, as_printed, text_of
+from sqlite_consolidate.report.bundle_check.facts.fact import Fact, entry_text, with_printable_texts
 from sqlite_consolidate.report.bundle_check.facts.file_facts import (
     Statements,
     contradictions_of_statements,
@@ -20,8 +20,8 @@ from sqlite_consolidate.report.bundle_check.facts.file_facts import (
     rewritten_files,
 )
 from sqlite_consolidate.report.bundle_check.facts.findings import contradictions_of_findings
-from sqlite_consolidate.report.bundle_check.facts.not_required import excuses
-from sqlite_consolidate.report.bundle_check.facts.number_facts import contradictions_of_size, shape_of
+from sqlite_consolidate.report.bundle_check.facts.not_required import not_required_facts
+from sqlite_consolidate.report.bundle_check.facts.number_facts import contradictions_of_size, number_fact
 from sqlite_consolidate.report.bundle_check.facts.record_lists import contradictions_of_record
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ NOT_COMPARED = (
     "answers, path and interpreter of [[smoke]]",
 )
 """What of a plan no entry of its run repeats, so that another text of it contradicts nothing."""
-_WITH_OTHERS = ("indexes-created", "triggers-in-place", "final-digest", "space", "tables-created")
-_A_REASON = "a reason that the plan gives"
+_OPEN_CRITERIA = ("indexes-created", "triggers-in-place", "final-digest", "space", "tables-created")
+_STATED_REASON = "a reason that the plan gives"
 
 _Pair = tuple[str, str, str]
 
@@ -55,7 +55,7 @@ class Recomputed:
 
     Attributes:
         plan: As evidence has its texts.
-        told: The bundle.
+        contents: The bundle.
         record: What its evidence says of the run.
         statements: What ``sql.log`` says was created.
         facts: What each entry has to say.
@@ -63,19 +63,19 @@ class Recomputed:
     """
 
     plan: Plan
-    told: BundleContents
+    contents: BundleContents
     record: Record
     statements: Statements
     facts: tuple[Fact, ...]
     excuses: tuple[Fact, ...]
 
     @classmethod
-    def of(cls, plan: Plan, told: BundleContents, record: Record) -> Recomputed:
+    def of(cls, plan: Plan, contents: BundleContents, record: Record) -> Recomputed:
         """Compute it from a bundle."""
-        printed, statements = as_printed(plan), Statements.of(told)
-        facts = (*facts_of_databases(printed, record), *facts_of_files(printed, record, told, statements))
-        allowed = tuple(excuses(printed, record, told, statements))
-        return cls(printed, told, record, statements, facts, allowed)
+        printed, statements = with_printable_texts(plan), Statements.of(contents)
+        facts = (*facts_of_databases(printed, record), *facts_of_files(printed, record, contents, statements))
+        allowed = tuple(not_required_facts(printed, record, contents, statements))
+        return cls(printed, contents, record, statements, facts, allowed)
 
     def demands(self) -> list[Demand]:
         """Return what has to be there, but for what rightly says that nothing was demanded."""
@@ -88,9 +88,9 @@ class Recomputed:
             yield from self._contradiction(entry)
         for entry in self._with(Outcome.NOT_REQUIRED):
             if not self._is_excused(entry):
-                yield f"{entry.criterion}: {entry.subject}: not required", _A_REASON, entry.observed
+                yield f"{entry.criterion}: {entry.subject}: not required", _STATED_REASON, entry.observed
         yield from self._objects()
-        yield from contradictions_of_statements(self.told.plan or self.plan, self.record, self.statements)
+        yield from contradictions_of_statements(self.contents.plan or self.plan, self.record, self.statements)
         yield from contradictions_of_record(self.plan, self.record)
         yield from contradictions_of_size(self.record)
         yield from contradictions_of_findings(self.plan, self.record)
@@ -106,7 +106,7 @@ class Recomputed:
     def _of(self, entry: Evidence) -> list[Fact]:
         """Return what an entry may say, nothing where that is not known."""
         facts = self._known.get((entry.criterion, folded(entry.subject)), [])
-        shape = None if facts else shape_of(entry, self.record)
+        shape = None if facts else number_fact(entry, self.record)
         return [shape] if shape else facts
 
     def _contradiction(self, entry: Evidence) -> Iterator[_Pair]:
@@ -114,16 +114,16 @@ class Recomputed:
         if not entry.examined:
             yield subject, "something examined", "nothing"
         if facts and not any(fact.fits(entry) for fact in facts):
-            yield subject, facts[0].text, text_of(entry)
+            yield subject, facts[0].text, entry_text(entry)
         elif not facts and self._knows_all(entry):
-            yield subject, "no such entry", text_of(entry)
+            yield subject, "no such entry", entry_text(entry)
 
     def _knows_all(self, entry: Evidence) -> bool:
         """Whether every subject of the entry's criterion is known."""
         of_code = entry.criterion in ("backup-complete", "code-compiles", "restored-exact")
-        if of_code and rewritten_files(self.told) is None:
+        if of_code and rewritten_files(self.contents) is None:
             return False
-        return entry.criterion not in _WITH_OTHERS and not entry.criterion.startswith(SMOKE)
+        return entry.criterion not in _OPEN_CRITERIA and not entry.criterion.startswith(SMOKE)
 
     def _objects(self) -> Iterator[_Pair]:
         """Yield each trigger and view that only one of the two looks at them has."""

@@ -9,8 +9,8 @@ from sqlite_consolidate.engine.backup.history import TABLE as HISTORY
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import estimates_of
 from sqlite_consolidate.engine.sqlite.sql import folded
-from sqlite_consolidate.report.bundle_check.facts.database_facts import map_of, present, stamp_of
-from sqlite_consolidate.report.bundle_check.facts.fact import as_text, contents_of
+from sqlite_consolidate.report.bundle_check.facts.database_facts import databases_before, stamp_of, table_map_of
+from sqlite_consolidate.report.bundle_check.facts.fact import content_text, contents_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ _Pair = tuple[str, str, str]
 def contradictions_of_record(plan: Plan, record: Record) -> Iterator[_Pair]:
     """Yield each place where databases, moves, archives or stages are not those of the plan or of each other."""
     yield from _databases(plan, record)
-    for database in present(record):
+    for database in databases_before(record):
         yield from _copies(plan, database)
     yield from _neighbours(record)
     yield from _moves(plan, record)
@@ -76,7 +76,7 @@ _BEFORE_AND_AFTER: tuple[Place, Place] = ("live", "after")
 def _differing(subject: str, wanted: dict[str, TableContent], contents: dict[str, TableContent]) -> Iterator[_Pair]:
     for name in dict.fromkeys([*wanted, *contents]):
         expected, observed = (
-            as_text(tables[name]) if name in tables else "no such table" for tables in (wanted, contents)
+            content_text(tables[name]) if name in tables else "no such table" for tables in (wanted, contents)
         )
         if expected != observed:
             yield f"{subject}: {name}", expected, observed
@@ -85,7 +85,7 @@ def _differing(subject: str, wanted: dict[str, TableContent], contents: dict[str
 def _moves(plan: Plan, record: Record) -> Iterator[_Pair]:
     """Yield each move that settled rows in a way that its policy does not know."""
     for move in record.moves:
-        table_map = map_of(plan, move)
+        table_map = table_map_of(plan, move)
         policy = table_map.on_conflict if table_map else "refuse"
         settled = {
             "skipped": (move.skipped, policy in ("skip-identical", "prefer-target")),

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.observation import Observation
 from sqlite_consolidate.report.bundle import statements_of
-from sqlite_consolidate.report.bundle_check.agreement import DOUBT, agreement
-from sqlite_consolidate.report.bundle_check.pytest_files.page_reader import AROUND, PageReader
-from sqlite_consolidate.report.evidence_json import SCHEMA, UNTIL_SCHEMA_2, printable_record
+from sqlite_consolidate.report.bundle_check.agreement import REPLACE_BUNDLE, agreement
+from sqlite_consolidate.report.bundle_check.pytest_files.page_reader import OUTSIDE, PageReader
+from sqlite_consolidate.report.evidence_json import SCHEMA, SCHEMA_1_OUTCOMES, printable_record
 from sqlite_consolidate.report.file_names import DIFF, PAGE, SQL
 from sqlite_consolidate.report.formatting import heading
-from sqlite_consolidate.report.html.page import STYLES, page
+from sqlite_consolidate.report.html.page import STYLES, render_page
 from sqlite_consolidate.report.html.page_file import (
     environment,
-    is_own_version,
-    own_styles,
-    page_file,
-    surround_of,
+    parse_page_file,
+    pytest_html_styles,
+    render_page_file,
     title,
+    uses_installed_pytest_html,
 )
-from sqlite_consolidate.report.html.page_scripts import is_guarded, known_scripts, script_digest
+from sqlite_consolidate.report.html.page_scripts import has_policy, known_scripts, script_digest
 from sqlite_consolidate.report.questions import counts
-from sqlite_consolidate.report.records import DIGESTS, about_source, asked_of, limits
+from sqlite_consolidate.report.records import DIGEST_LIMITS, describe_source, limits, questions_by_criterion
 from sqlite_consolidate.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from sqlite_consolidate.report.evidence import Record
-    from sqlite_consolidate.report.html.page_file import Surround
+    from sqlite_consolidate.report.html.page_file import PytestHtmlParts
 
 _SHOWN = 300
-_BEFORE = 60  # characters that are shown before a difference
+_CONTEXT = 60  # characters that are shown before a difference
 _LATE = timedelta(days=1)  # between the end of a run in UTC and its page in local time
 _DATA = {"environment", "tests", "renderCollapsed", "initialSort", "title"}
 _RESULTS = ("Passed", "Failed", "Skipped", "XFailed", "XPassed", "Error", "Rerun", "Retried")
@@ -50,81 +50,84 @@ _DURATION = re.compile(r"\d+ ms|\d{2,}:\d{2}:\d{2}")
 _NO_OUTPUT = re.compile(r"No log output captured\.|-+ Captured [a-z]+ [a-z]+ -+\n")
 
 
-def faithful(told: BundleContents) -> list[Observation]:
+def check_page(contents: BundleContents) -> list[Observation]:
     """Observe that the page, if the bundle has it, is that of its other files, and has no script but the known one."""
-    if PAGE not in told.bundle.files or told.record is None:  # --html may have sent it elsewhere
+    if PAGE not in contents.bundle.files or contents.record is None:  # --html may have sent it elsewhere
         return []
-    text = told.bundle.text(PAGE)
+    text = contents.bundle.text(PAGE)
     reader = PageReader(text)
-    if told.of_this_release:
-        return [*_drawn_again(text, reader, completed(told, told.record)), *_active(text, reader)]
-    return [*_page_one(told, told.record, text, reader), *_active(text, reader)]
+    if contents.of_this_release:
+        return [
+            *_compare_page(text, reader, complete_record(contents, contents.record)),
+            *_active_content(text, reader),
+        ]
+    return [*_page_one(contents, contents.record, text, reader), *_active_content(text, reader)]
 
 
-def completed(told: BundleContents, record: Record) -> Record:
+def complete_record(contents: BundleContents, record: Record) -> Record:
     """Add to a record what the other files of its bundle say: the plan, the diff and the log of SQL."""
-    plan = told.plan if record.plan["sha256"] and record.mode is not Mode.INVENTORY else None  # which proposes it
+    plan = contents.plan if record.plan["sha256"] and record.mode is not Mode.INVENTORY else None  # which proposes it
     by_name = {printable(source.name): source for source in plan.sources} if plan else {}
     sources = tuple(
-        replace(source, about=about_source(by_name[source.name])) if source.name in by_name else source
+        replace(source, about=describe_source(by_name[source.name])) if source.name in by_name else source
         for source in record.sources
     )
     complete = replace(
         record,
         sources=sources,
-        asked=asked_of(plan) if plan else {},
-        limits=limits(plan) if plan else (DIGESTS,) if record.mode is Mode.BUNDLE else (),
-        diff=told.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape"),
-        sql=tuple(statements_of(told.bundle.text(SQL))),
+        asked=questions_by_criterion(plan) if plan else {},
+        limits=limits(plan) if plan else (DIGEST_LIMITS,) if record.mode is Mode.BUNDLE else (),
+        diff=contents.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape"),
+        sql=tuple(statements_of(contents.bundle.text(SQL))),
     )
     return printable_record(complete)
 
 
-def _drawn_again(text: str, reader: PageReader, record: Record) -> Iterator[Observation]:
+def _compare_page(text: str, reader: PageReader, record: Record) -> Iterator[Observation]:
     """Yield for each section, and for what is around them, whether it is as it is drawn now."""
-    around = surround_of(text)
+    around = parse_page_file(text)
     if "<html" not in text.lower():  # the page of the record alone, as whoever runs without pytest may leave it
-        yield from _sections(PageReader(page(record)), reader, set())
+        yield from _compare_sections(PageReader(render_page(record)), reader, set())
     elif around is None:
         what = "the page of pytest-html, written when its run was over"
-        yield agreement(f"{PAGE}: {AROUND}", what, "another page")
-    elif not is_own_version(record):
-        yield from _sections(PageReader(page(record)), reader, {"", AROUND})
+        yield agreement(f"{PAGE}: {OUTSIDE}", what, "another page")
+    elif not uses_installed_pytest_html(record):
+        yield from _compare_sections(PageReader(render_page(record)), reader, {"", OUTSIDE})
         yield _not_compared(f"what pytest-html {record.versions.get('pytest-html')} writes, which is not here")
     else:
-        yield from _sections(PageReader(page_file(record, around)), reader, set())
-        yield from _surround(around, record)
+        yield from _compare_sections(PageReader(render_page_file(record, around)), reader, set())
+        yield from _compare_pytest_html_parts(around, record)
 
 
-def _sections(expected: PageReader, reader: PageReader, unknown: set[str]) -> Iterator[Observation]:
+def _compare_sections(expected: PageReader, reader: PageReader, unknown: set[str]) -> Iterator[Observation]:
     for section in dict.fromkeys([*expected.sections, *reader.sections]):
         if section not in unknown:
             pair = (sections.get(section, []) for sections in (expected.sections, reader.sections))
-            yield _compared(f"{PAGE}: {section or 'outside of its sections'}", *pair)
+            yield _compare_lists(f"{PAGE}: {section or 'outside of its sections'}", *pair)
     order = ([name for name in page.order if name not in unknown] for page in (expected, reader))
-    yield _compared(f"{PAGE}: order of its sections", *order)
+    yield _compare_lists(f"{PAGE}: order of its sections", *order)
 
 
-def _compared(subject: str, expected: list[str], observed: list[str]) -> Observation:
+def _compare_lists(subject: str, expected: list[str], observed: list[str]) -> Observation:
     """Observe that two lists are the same; where they are not, the texts are those of the first difference."""
     for one, other in zip_longest(expected, observed, fillvalue="nothing"):
         if one != other:
             places = (place for place, pair in enumerate(zip_longest(one, other)) if pair[0] != pair[1])
-            begin = max(0, next(places) - _BEFORE)
+            begin = max(0, next(places) - _CONTEXT)
             texts = (one_line(text[begin : begin + _SHOWN]) for text in (one, other))
-            return replace(agreement(subject, *texts), holds=False, todo=DOUBT)
+            return replace(agreement(subject, *texts), holds=False, todo=REPLACE_BUNDLE)
     same = f"{len(expected)} parts as in the other files"
     return agreement(subject, same, same)
 
 
-def _surround(around: Surround, record: Record) -> Iterator[Observation]:
+def _compare_pytest_html_parts(around: PytestHtmlParts, record: Record) -> Iterator[Observation]:
     """Yield whether what pytest-html alone knows can be so, and say what of it nothing else tells."""
     yield agreement(f"{PAGE}: environment", str(environment(record)), str(around.data.get("environment")))
     yield agreement(f"{PAGE}: data", str(sorted(_DATA)), str(sorted(around.data)))
     yield agreement(f"{PAGE}: data: title", title(record.run, record.mode), str(around.data.get("title")))
     yield agreement(f"{PAGE}: date", *_date(around, record))
     yield agreement(f"{PAGE}: tests", *_tests(around, record))
-    own, ours, styles = (" ".join(text.split()) for text in (own_styles(), _styles(), around.styles))
+    own, ours, styles = (" ".join(text.split()) for text in (pytest_html_styles(), _styles(), around.styles))
     expected = "those of pytest-html first, that of the record last"
     in_place = styles.startswith(own) and styles.endswith(ours)
     yield agreement(f"{PAGE}: styles", expected, expected if in_place else "others before or behind them")
@@ -141,7 +144,7 @@ def _not_compared(what: str) -> Observation:
     return Observation(f"{PAGE}: not compared", "named", what, holds=True)
 
 
-def _date(around: Surround, record: Record) -> tuple[str, str]:
+def _date(around: PytestHtmlParts, record: Record) -> tuple[str, str]:
     expected = f"within a day of {record.finished}"
     try:
         written = datetime.strptime(f"{around.date} {around.time}", "%d-%b-%Y %H:%M:%S").replace(tzinfo=UTC)
@@ -151,13 +154,13 @@ def _date(around: Surround, record: Record) -> tuple[str, str]:
     return expected, expected if near else f"{around.date} {around.time}"
 
 
-def _tests(around: Surround, record: Record) -> tuple[str, str]:
+def _tests(around: PytestHtmlParts, record: Record) -> tuple[str, str]:
     """Return what the table of tests may say: plain words, and no failure after an acceptance."""
     expected = "plain words" if record.exit_code else "plain words, and no failure"
     bad = [str(row.get("testId")) for row in around.results if not _is_plain(row)]
     if not record.exit_code:
         bad += [str(row["testId"]) for row in around.results if row.get("result") in ("Failed", "Error")]
-    return expected, _named(bad) or expected
+    return expected, _joined(bad) or expected
 
 
 def _is_plain(row: dict[str, Any]) -> bool:
@@ -177,14 +180,14 @@ def _is_plain(row: dict[str, Any]) -> bool:
     )
 
 
-def _page_one(told: BundleContents, record: Record, text: str, reader: PageReader) -> Iterator[Observation]:
+def _page_one(contents: BundleContents, record: Record, text: str, reader: PageReader) -> Iterator[Observation]:
     """Yield verdict, run and counts on page one; how other releases drew the rest is not known."""
     texts = reader.texts("verdict")
     yield agreement(f"{PAGE}: verdict", heading(record), texts[0] if texts else "none")
     yield agreement(f"{PAGE}: run", record.run, record.run if record.run in text else "not named")
     number: dict[str, int] = {str(outcome): count for outcome, count in counts(record).items()}
-    if told.schema != SCHEMA:
-        number = {word: number[outcome] for word, outcome in UNTIL_SCHEMA_2.items()}
+    if contents.schema != SCHEMA:
+        number = {word: number[outcome] for word, outcome in SCHEMA_1_OUTCOMES.items()}
     expected = ", ".join(f"{count} {word}" for word, count in number.items())
     observed = [
         f"{count} {word}"
@@ -194,7 +197,7 @@ def _page_one(told: BundleContents, record: Record, text: str, reader: PageReade
     yield agreement(f"{PAGE}: counts", expected, ", ".join(observed) or "none")
 
 
-def _active(text: str, reader: PageReader) -> Iterator[Observation]:
+def _active_content(text: str, reader: PageReader) -> Iterator[Observation]:
     """Yield whatever of a page could act, where it is not what a run leaves."""
     known = known_scripts()
     digests = [script_digest(script) for script in reader.scripts]
@@ -202,13 +205,13 @@ def _active(text: str, reader: PageReader) -> Iterator[Observation]:
     if len(digests) > 1:
         foreign.append(f"{len(digests)} scripts")
     yield agreement(
-        f"{PAGE}: scripts", "none but that of pytest-html", _named(foreign) or "none but that of pytest-html"
+        f"{PAGE}: scripts", "none but that of pytest-html", _joined(foreign) or "none but that of pytest-html"
     )
     if "<html" in text.lower() or digests:
-        allowed = any(is_guarded(text, digest) for digest in known)
+        allowed = any(has_policy(text, digest) for digest in known)
         guarded = "it begins with the policy that lets no other script run"
         yield agreement(f"{PAGE}: content policy", guarded, guarded if allowed else "it does not begin with it")
 
 
-def _named(foreign: list[str]) -> str:
+def _joined(foreign: list[str]) -> str:
     return one_line("; ".join(dict.fromkeys(foreign)))[:_SHOWN]

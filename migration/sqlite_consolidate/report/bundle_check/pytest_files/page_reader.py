@@ -7,7 +7,7 @@ from collections import defaultdict
 from html import escape
 from html.parser import HTMLParser
 
-AROUND = "around the record"
+OUTSIDE = "around the record"
 _LOADING = frozenset({"src", "srcset", "action", "formaction", "data", "poster", "background", "ping", "xlink:href"})
 _LINKS = re.compile(r"#|https://pypi\.python\.org/pypi/pytest-html$|$")
 _FOREIGN = frozenset({"iframe", "frame", "object", "embed", "applet", "base", "form", "link", "portal"})
@@ -30,7 +30,7 @@ class PageReader(HTMLParser):
         self.order: list[str] = []
         self.scripts: list[str] = []
         self.active: list[str] = []
-        self._inside, self._divisions, self._section = "", 0, AROUND
+        self._inside, self._divisions, self._section = "", 0, OUTSIDE
         self.feed(text)
         self.close()
 
@@ -62,7 +62,7 @@ class PageReader(HTMLParser):
         if self._divisions:
             self._divisions -= tag == "div"
             if not self._divisions:
-                self._section = AROUND
+                self._section = OUTSIDE
             elif tag in ("section", "nav"):
                 self._section = ""
 

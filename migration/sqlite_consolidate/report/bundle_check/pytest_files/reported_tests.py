@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.exit_codes import INTERRUPTIONS, ExitCode
 from sqlite_consolidate.report.bundle_check.pytest_files.junit import read_junit
-from sqlite_consolidate.report.bundle_check.pytest_files.stage_tests import each_test_of
+from sqlite_consolidate.report.bundle_check.pytest_files.stage_tests import stage_tests_of
 from sqlite_consolidate.report.file_names import JUNIT, PAGE
-from sqlite_consolidate.report.html.page_file import surround_of
+from sqlite_consolidate.report.html.page_file import parse_page_file
 from sqlite_consolidate.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.bundle_check.parse import BundleContents
     from sqlite_consolidate.report.bundle_check.pytest_files.junit import JUnit
     from sqlite_consolidate.report.evidence import Record
-    from sqlite_consolidate.report.html.page_file import Surround
+    from sqlite_consolidate.report.html.page_file import PytestHtmlParts
 
 _SHOWN = 300
 _UNFINISHED = (ExitCode.INTERNAL, *INTERRUPTIONS)
@@ -37,39 +37,39 @@ _Test = tuple[str, str]
 _Pair = tuple[str, str, str]
 
 
-def contradictions_of_tests(told: BundleContents, record: Record) -> Iterator[_Pair]:
+def contradictions_of_tests(contents: BundleContents, record: Record) -> Iterator[_Pair]:
     """Yield each place where a report of tests contradicts the record, or the other report."""
     reports: dict[str, dict[_Test, str]] = {}
-    if JUNIT in told.bundle.files:
+    if JUNIT in contents.bundle.files:
         try:
-            junit = read_junit(told.bundle.files[JUNIT])
+            junit = read_junit(contents.bundle.files[JUNIT])
         except ValueError as error:
             yield JUNIT, "as pytest writes it", one_line(str(error))[:_SHOWN]
         else:
             yield from _counts(junit, record)
-            yield from _begun(junit, record)
+            yield from _suite_origin(junit, record)
             reports[JUNIT] = _worst(
                 ((_stage(case.module), case.name), outcome)
                 for case in junit.cases
                 if record.exit_code not in _UNFINISHED or case.name not in _OF_NO_TEST
                 for outcome in case.outcomes or ["Passed"]
             )
-    around = surround_of(told.bundle.text(PAGE))
+    around = parse_page_file(contents.bundle.text(PAGE))
     if around is not None:
         reports[PAGE] = _worst((_test(str(row.get("testId"))), str(row.get("result"))) for row in around.results)
         yield from _rows(around, len(reports[PAGE]), record)
-    if told.of_this_release:
+    if contents.of_this_release:
         for name, outcomes in reports.items():
-            yield from _contradictions(name, outcomes, told, record)
+            yield from _contradictions(name, outcomes, contents, record)
         if len(reports) > 1 and reports[JUNIT] != reports[PAGE]:
             only = [dict(reports[name].items() - reports[other].items()) for name, other in _BOTH]
-            yield f"{PAGE}: tests as in {JUNIT}", _words(only[0]), _words(only[1])
+            yield f"{PAGE}: tests as in {JUNIT}", _joined_outcomes(only[0]), _joined_outcomes(only[1])
 
 
 _BOTH = ((JUNIT, PAGE), (PAGE, JUNIT))
 
 
-def _rows(around: Surround, tests: int, record: Record) -> Iterator[_Pair]:
+def _rows(around: PytestHtmlParts, tests: int, record: Record) -> Iterator[_Pair]:
     """Yield a row of the page's table under the key of another test, or a second one of a test that passed."""
     table = around.data.get("tests")
     for key, rows in table.items() if isinstance(table, dict) else ():
@@ -100,7 +100,7 @@ def _numbers(counts: Mapping[str, object]) -> str:
     return one_line(", ".join(f"{number} {name}" for name, number in counts.items()))[:_SHOWN]
 
 
-def _begun(junit: JUnit, record: Record) -> Iterator[_Pair]:
+def _suite_origin(junit: JUnit, record: Record) -> Iterator[_Pair]:
     """Yield host and beginning, where the suite names them and they are not those of the run."""
     host = printable(junit.suite.get("hostname", record.host))
     if host != record.host:
@@ -116,13 +116,15 @@ def _begun(junit: JUnit, record: Record) -> Iterator[_Pair]:
             yield f"{JUNIT}: timestamp", f"within a day of {record.started}", one_line(stamp)
 
 
-def _contradictions(report: str, outcomes: dict[_Test, str], told: BundleContents, record: Record) -> Iterator[_Pair]:
-    names = told.applications if record.plan["sha256"] or record.verdict == "accepted" else ()
-    expected = set(each_test_of(record.mode, len(names)))
+def _contradictions(
+    report: str, outcomes: dict[_Test, str], contents: BundleContents, record: Record
+) -> Iterator[_Pair]:
+    names = contents.applications if record.plan["sha256"] or record.verdict == "accepted" else ()
+    expected = set(stage_tests_of(record.mode, len(names)))
     if unknown := outcomes.keys() - expected:
-        yield f"{report}: tests of the run", "those of its stages", _named(unknown)
+        yield f"{report}: tests of the run", "those of its stages", _joined(unknown)
     if record.exit_code == ExitCode.ACCEPTED and (absent := expected - outcomes.keys()):
-        yield f"{report}: tests of the run", _named(absent), "missing"
+        yield f"{report}: tests of the run", _joined(absent), "missing"
     if record.exit_code in _UNFINISHED:
         return
     of_stage = {stage.id: _OUTCOME_OF_STAGE.get(stage.outcome) for stage in record.stages}
@@ -130,8 +132,8 @@ def _contradictions(report: str, outcomes: dict[_Test, str], told: BundleContent
         test: outcome for test, outcome in outcomes.items() if of_stage.get(test[0], outcome) not in (None, outcome)
     }
     if other:
-        expected_words = _words({test: str(of_stage[test[0]]) for test in other})
-        yield f"{report}: outcomes of tests", expected_words, _words(other)
+        expected_words = _joined_outcomes({test: str(of_stage[test[0]]) for test in other})
+        yield f"{report}: outcomes of tests", expected_words, _joined_outcomes(other)
     by_stage: Counter[str] = Counter()
     for (id, _name), outcome in outcomes.items():
         by_stage[id] += outcome != "Passed"
@@ -161,9 +163,9 @@ def _rank(outcome: str) -> int:
     return _WORST_FIRST.index(outcome) if outcome in _WORST_FIRST else len(_WORST_FIRST)
 
 
-def _named(tests: Iterable[_Test]) -> str:
+def _joined(tests: Iterable[_Test]) -> str:
     return one_line(", ".join("::".join(test) for test in sorted(tests)))[:_SHOWN]
 
 
-def _words(outcomes: dict[_Test, str]) -> str:
+def _joined_outcomes(outcomes: dict[_Test, str]) -> str:
     return one_line(", ".join(f"{'::'.join(test)} {outcome}" for test, outcome in sorted(outcomes.items())))[:_SHOWN]

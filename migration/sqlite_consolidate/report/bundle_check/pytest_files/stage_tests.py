@@ -49,7 +49,7 @@ def functions_of(stage: Stage) -> tuple[str, ...]:
     return (PERFORMING[stage.file], EACH_CRITERION, *more)
 
 
-def each_test_of(mode: Mode, applications: int) -> Iterator[tuple[str, str]]:
+def stage_tests_of(mode: Mode, applications: int) -> Iterator[tuple[str, str]]:
     """Yield stage and name of each test that a run of a mode has.
 
     Args:

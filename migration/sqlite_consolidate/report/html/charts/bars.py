@@ -28,7 +28,7 @@ class Bar:
     kind: Literal["before", "after"]
     y: float
     width: float
-    said: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Chart:
 
     pairs: tuple[Pair, ...]
     height: float
-    said: str
+    description: str
 
 
 _Numbers = tuple[str, int | None, int | None]
@@ -64,28 +64,28 @@ def rows_chart(record: Record) -> Chart | None:
     ordered = sorted(known, key=_change, reverse=True)
     numbers, rest = ordered[:_MOST], ordered[_MOST:]
     if rest:
-        after = _sum(one[2] for one in rest) if target.rows_after else None
-        numbers.append((counted(len(rest), "other table"), _sum(one[1] for one in rest), after))
+        after = _sum(rows_after for _, _, rows_after in rest) if target.rows_after else None
+        numbers.append((counted(len(rest), "other table"), _sum(rows_before for _, rows_before, _ in rest), after))
     before_all, after_all = sum(target.rows.values()), sum(target.rows_after.values())
-    said = f"{target.file} had {_rows(before_all)} in {counted(len(target.rows), 'table')} before"
-    after_words = f", and has {_rows(after_all)} in {counted(len(target.rows_after), 'table')} after."
-    return _chart(numbers, _rows, said + (after_words if target.rows_after else "."))
+    description = f"{target.file} had {_rows(before_all)} in {counted(len(target.rows), 'table')} before"
+    after_description = f", and has {_rows(after_all)} in {counted(len(target.rows_after), 'table')} after."
+    return _chart(numbers, _rows, description + (after_description if target.rows_after else "."))
 
 
 def sizes_chart(record: Record) -> Chart | None:
     """Return the sizes of the database files; the sources have none afterwards under their old names."""
     databases = [*record.sources, *([record.target] if record.target else [])]
-    numbers = [(one.file, one.size, one.size_after) for one in databases[-_MOST:]]
+    numbers = [(database.file, database.size, database.size_after) for database in databases[-_MOST:]]
     if not any(before or after for _, before, after in numbers):
         return None
-    total = sum(one.size or 0 for one in databases)
-    said = f"{counted(len(databases), 'database')} had {size(total)} before"
+    total = sum(database.size or 0 for database in databases)
+    description = f"{counted(len(databases), 'database')} had {size(total)} before"
     after = record.target.size_after if record.target else None
-    said += f"; the target has {size(after)} after." if after is not None else "."
+    description += f"; the target has {size(after)} after." if after is not None else "."
     if len(databases) > _MOST:
-        left = len(databases) - _MOST
-        said += f" The first {counted(left, 'source')} {'is' if left == 1 else 'are'} in the table only."
-    return _chart(numbers, size, said)
+        omitted = len(databases) - _MOST
+        description += f" The first {counted(omitted, 'source')} {'is' if omitted == 1 else 'are'} in the table only."
+    return _chart(numbers, size, description)
 
 
 def _rows(count: int) -> str:
@@ -103,15 +103,15 @@ def _sum(counts: Iterable[int | None]) -> int:
     return sum(count or 0 for count in counts)
 
 
-def _chart(numbers: list[_Numbers], word: Callable[[int], str], said: str) -> Chart:
+def _chart(numbers: list[_Numbers], label: Callable[[int], str], description: str) -> Chart:
     longest = max((count or 0 for _, *both in numbers for count in both), default=0) or 1
     pairs = []
-    for place, (name, before, after) in enumerate(numbers):
-        y = 8.0 + ROW * place
+    for index, (name, before, after) in enumerate(numbers):
+        y = 8.0 + ROW * index
         bars = []
         if before is not None:
-            bars.append(Bar("before", y, round(SPACE * before / longest, 1), word(before)))
+            bars.append(Bar("before", y, round(SPACE * before / longest, 1), label(before)))
         if after is not None:
-            bars.append(Bar("after", y + 14, round(SPACE * after / longest, 1), word(after)))
+            bars.append(Bar("after", y + 14, round(SPACE * after / longest, 1), label(after)))
         pairs.append(Pair(name, y, tuple(bars)))
-    return Chart(tuple(pairs), 8.0 + ROW * len(pairs), said)
+    return Chart(tuple(pairs), 8.0 + ROW * len(pairs), description)

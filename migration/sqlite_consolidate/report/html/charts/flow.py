@@ -16,7 +16,7 @@ NODE = 12  # width of the upright bars at both ends
 _HEIGHT = 300.0  # that all rows share between them
 _TOP = 44.0
 _SLOT = 40.0  # at least, for the two lines of a label
-_THIN = 1.5  # a table without rows still has a line
+_LEAST_THICKNESS = 1.5  # a table without rows still has a line
 _MOST_TABLES = 12
 _MOST_SOURCES = 8
 _COLOURS = 6
@@ -29,7 +29,7 @@ class Node:
     y: float
     height: float
     name: str
-    said: str
+    label: str
 
     @property
     def middle(self) -> float:
@@ -44,7 +44,7 @@ class Band:
     path: str
     colour: int
     empty: bool
-    said: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Flow:
     sources: tuple[Node, ...]
     tables: tuple[Node, ...]
     bands: tuple[Band, ...]
-    said: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class _Stream:
     rows: int
 
 
-def flow(record: Record) -> Flow | None:
+def build_flow(record: Record) -> Flow | None:
     """Return the picture, or None where nothing is to be moved."""
     if not record.flow:
         return None
-    streams = [*_moved(record.flow), *_there_before(record)]
+    streams = [*_planned_streams(record.flow), *_existing_streams(record)]
     sources = list(dict.fromkeys(stream.source for stream in streams))
     tables = list(dict.fromkeys(stream.table for stream in streams))
     scale = _HEIGHT / max(1, sum(stream.rows for stream in streams))
@@ -79,51 +79,52 @@ def flow(record: Record) -> Flow | None:
     rows = sum(move.rows for move in record.flow)
     into = record.target.file if record.target else "the target"
     databases = len({move.source for move in record.flow})
-    tables_of = f"{counted(len(record.flow), 'table')} in {counted(databases, 'database')}"
-    said = f"{counted(rows)} of {tables_of} into {into}."
-    return Flow(height, tuple(left), tuple(right), tuple(_bands(streams, sources, tables, left, right, scale)), said)
+    tables_text = f"{count_of(len(record.flow), 'table')} in {count_of(databases, 'database')}"
+    description = f"{count_of(rows)} of {tables_text} into {into}."
+    bands = tuple(_bands(streams, sources, tables, left, right, scale))
+    return Flow(height, tuple(left), tuple(right), bands, description)
 
 
-def counted(number: int, noun: str = "row") -> str:
+def count_of(number: int, noun: str = "row") -> str:
     """Return a number of things in words: ``"1 row"``, ``"12,000 rows"``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _moved(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
+def _planned_streams(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
     """Return what is moved; beyond the largest, tables and sources are taken together."""
     by_rows = sorted(moves, key=lambda move: -move.rows)
-    own_band = {move.into for move in by_rows[:_MOST_TABLES]}
+    shown_tables = {move.into for move in by_rows[:_MOST_TABLES]}
     weights: dict[str, int] = defaultdict(int)
     for move in moves:
         weights[move.source] += move.rows
-    own_node = set(sorted(weights, key=lambda name: -weights[name])[:_MOST_SOURCES])
-    others = f"{len({move.into for move in moves} - own_band)} other tables"
-    rest = f"{len(set(weights) - own_node)} other sources"
+    shown_sources = set(sorted(weights, key=lambda name: -weights[name])[:_MOST_SOURCES])
+    other_tables = f"{len({move.into for move in moves} - shown_tables)} other tables"
+    other_sources = f"{len(set(weights) - shown_sources)} other sources"
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for move in moves:
-        source = move.source if move.source in own_node else rest
-        sums[source, move.into if move.into in own_band else others] += move.rows
-    last = {rest: 1}
-    ordered = sorted(sums, key=lambda key: (last.get(key[0], 0), key[1] == others))
+        source = move.source if move.source in shown_sources else other_sources
+        sums[source, move.into if move.into in shown_tables else other_tables] += move.rows
+    order = {other_sources: 1}
+    ordered = sorted(sums, key=lambda key: (order.get(key[0], 0), key[1] == other_tables))
     return [_Stream(source, table, sums[source, table]) for source, table in ordered]
 
 
-def _there_before(record: Record) -> list[_Stream]:
+def _existing_streams(record: Record) -> list[_Stream]:
     """Return what the target had: rows in receiving tables each by itself, all the others together."""
     before = record.target.rows if record.target else {}
-    receiving = {stream.table for stream in _moved(record.flow)}
-    streams = [_Stream(_HAD, name, rows) for name, rows in before.items() if name in receiving and rows]
+    receiving = {stream.table for stream in _planned_streams(record.flow)}
+    streams = [_Stream(_EXISTING, name, rows) for name, rows in before.items() if name in receiving and rows]
     others = [rows for name, rows in before.items() if name not in receiving]
     if others:
-        streams.append(_Stream(_HAD, f"{counted(len(others), 'table')} it had before", sum(others)))
+        streams.append(_Stream(_EXISTING, f"{count_of(len(others), 'table')} it had before", sum(others)))
     return streams
 
 
-_HAD = "already in the target"
+_EXISTING = "already in the target"
 
 
 def _thickness(rows: int, scale: float) -> float:
-    return max(_THIN, rows * scale)
+    return max(_LEAST_THICKNESS, rows * scale)
 
 
 def _nodes(names: list[str], streams: dict[str, list[_Stream]], scale: float) -> list[Node]:
@@ -131,7 +132,7 @@ def _nodes(names: list[str], streams: dict[str, list[_Stream]], scale: float) ->
     for name in names:
         height = sum(_thickness(stream.rows, scale) for stream in streams[name])
         start = y + max(0.0, (_SLOT - height) / 2)
-        nodes.append(Node(round(start, 1), round(height, 1), name, counted(sum(s.rows for s in streams[name]))))
+        nodes.append(Node(round(start, 1), round(height, 1), name, count_of(sum(s.rows for s in streams[name]))))
         y += max(height, _SLOT) + 8
     return nodes
 
@@ -140,18 +141,28 @@ def _bands(
     streams: list[_Stream], sources: list[str], tables: list[str], left: list[Node], right: list[Node], scale: float
 ) -> list[Band]:
     used_left, used_right = [node.y for node in left], [node.y for node in right]
-    bends = (LEFT + RIGHT) / 2
+    middle_x = (LEFT + RIGHT) / 2
     bands = []
     for stream in streams:
-        at, to = sources.index(stream.source), tables.index(stream.table)
-        thick = _thickness(stream.rows, scale)
-        a, b = used_left[at], used_right[to]
-        used_left[at], used_right[to] = a + thick, b + thick
-        x, z = LEFT + NODE, RIGHT
+        source_index, table_index = sources.index(stream.source), tables.index(stream.table)
+        thickness = _thickness(stream.rows, scale)
+        left_y, right_y = used_left[source_index], used_right[table_index]
+        used_left[source_index], used_right[table_index] = left_y + thickness, right_y + thickness
+        left_end, right_end = left_y + thickness, right_y + thickness
+        used_left[source_index], used_right[table_index] = left_end, right_end
         path = (
-            f"M{x} {a:.1f}C{bends:.0f} {a:.1f} {bends:.0f} {b:.1f} {z} {b:.1f}V{b + thick:.1f}"
-            f"C{bends:.0f} {b + thick:.1f} {bends:.0f} {a + thick:.1f} {x} {a + thick:.1f}Z"
+            f"M{LEFT + NODE} {left_y:.1f}"
+            f"C{middle_x:.0f} {left_y:.1f} {middle_x:.0f} {right_y:.1f} {RIGHT} {right_y:.1f}V{right_end:.1f}"
+            f"C{middle_x:.0f} {right_end:.1f} {middle_x:.0f} {left_end:.1f} {LEFT + NODE} {left_end:.1f}Z"
         )
-        colour = 0 if stream.source == _HAD else 1 + at % _COLOURS
-        bands.append(Band(path, colour, not stream.rows, f"{stream.source} → {stream.table}: {counted(stream.rows)}"))
+        colour = 0 if stream.source == _EXISTING else 1 + source_index % _COLOURS
+        title = f"{stream.source} → {stream.table}: {count_of(stream.rows)}"
+        bands.append(
+            Band(
+                path,
+                colour,
+                not stream.rows,
+                title,
+            )
+        )
     return bands

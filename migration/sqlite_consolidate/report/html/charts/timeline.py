@@ -29,7 +29,7 @@ class Span:
 
     x: float
     width: float
-    said: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,21 @@ class Timeline:
     height: float
     measured: str
     estimated: str
-    said: str
+    description: str
 
 
-def timeline(record: Record) -> Timeline | None:
+def build_timeline(record: Record) -> Timeline | None:
     """Return the picture, or None where no stage ran."""
-    ran = [stage.seconds if stage.outcome != "not run" else 0.0 for stage in record.stages]
-    if not sum(ran):
+    seconds = [stage.seconds if stage.outcome != "not run" else 0.0 for stage in record.stages]
+    if not sum(seconds):
         return None
-    said = [stage.estimate or 0.0 for stage in record.stages]
-    measured, estimated = _spans(ran, MEASURED), _spans(said, ESTIMATED)
+    estimates = [stage.estimate or 0.0 for stage in record.stages]
+    measured, estimated = _spans(seconds, MEASURED), _spans(estimates, ESTIMATED)
     rows = tuple(
-        _row(stage, TOP + ROW * place, measured[place], estimated[place]) for place, stage in enumerate(record.stages)
+        _row(stage, TOP + ROW * index, measured[index], estimated[index]) for index, stage in enumerate(record.stages)
     )
-    total, expected = duration(sum(ran)), duration(sum(said)) if sum(said) else "no estimate"
-    longest = max(zip(ran, record.stages, strict=True), key=lambda pair: pair[0])[1]
+    total, expected = duration(sum(seconds)), duration(sum(estimates)) if sum(estimates) else "no estimate"
+    longest = max(zip(seconds, record.stages, strict=True), key=lambda pair: pair[0])[1]
     return Timeline(
         rows,
         TOP + ROW * len(rows) + 8,
@@ -84,7 +84,9 @@ def _spans(seconds: Sequence[float], start: float) -> list[Span]:
     """Lay the stretches one after the other on a scale of their own: minutes and hundredths fit on no common one."""
     scale = PANEL / (sum(seconds) or 1.0)
     spans, x = [], float(start)
-    for one in seconds:
-        spans.append(Span(round(min(x, start + PANEL - _LEAST), 1), round(max(_LEAST, one * scale), 1), duration(one)))
-        x += one * scale
+    for duration_seconds in seconds:
+        width = duration_seconds * scale
+        place = round(min(x, start + PANEL - _LEAST), 1)
+        spans.append(Span(place, round(max(_LEAST, width), 1), duration(duration_seconds)))
+        x += width
     return spans
