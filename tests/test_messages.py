@@ -18,7 +18,7 @@ MODULES = [
     if "tree" not in path.relative_to(ROOT).parts
 ]
 # What makes a message: the positions of its id, its sentence of fact, and what to do.
-MAKERS = {"Problem": (0, 2, 3), "mistake_at": (1, 2, 3), "unfit": (0, 1, 2)}
+MAKERS = {"Problem": (0, 2, 3), "mistake_at": (1, 2, 3), "code_problem": (0, 1, 2)}
 
 
 @dataclass(frozen=True)

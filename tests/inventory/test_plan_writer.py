@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sqlite_consolidate.engine.code.suggest import Proposed
+from sqlite_consolidate.engine.code.suggest import ProposedReference
 from sqlite_consolidate.inventory.plan_writer import literal_pattern, render_plan, toml_string, write_plan
 from sqlite_consolidate.inventory.proposal import (
     LeftOut,
@@ -41,8 +41,8 @@ def hostile() -> Proposal:
         sources=(source,),
         left_out=(LeftOut(HOSTILE, HOSTILE, decide=True),),
         references=(
-            Proposed("a.py", 3, '"a\nb.db"', '"t"', "import os", understood=True, why=HOSTILE),
-            Proposed(HOSTILE, 4, HOSTILE, "", "", understood=False, why=HOSTILE),
+            ProposedReference("a.py", 3, '"a\nb.db"', '"t"', "import os", understood=True, reason=HOSTILE),
+            ProposedReference(HOSTILE, 4, HOSTILE, "", "", understood=False, reason=HOSTILE),
         ),
         smoke=(ProposedSmoke("app.queue", "src"), ProposedSmoke(HOSTILE, HOSTILE, HOSTILE, HOSTILE)),
         scan=("a\nb",),

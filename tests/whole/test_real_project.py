@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.scanned_files import scope_of
-from sqlite_consolidate.engine.code.suggest import propose
+from sqlite_consolidate.engine.code.scanned_files import scan_scope
+from sqlite_consolidate.engine.code.suggest import propose_references
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
 from tests.support.real_project import PLAN, REFERENCES, REST, real_project, run_git
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from sqlite_consolidate.engine.code.suggest import Proposed
+    from sqlite_consolidate.engine.code.suggest import ProposedReference
     from tests.support.whole_run import Ran
 
 CODE = ("src", "config", "scripts", ".env")
@@ -45,7 +45,7 @@ def consolidated(project: Workspace) -> Ran:
     return project.forked("migrate")
 
 
-def references_of(made: Iterable[Proposed]) -> str:
+def references_of(made: Iterable[ProposedReference]) -> str:
     """Return what is proposed as the plan's own text."""
     return "".join(
         f"\n[[reference]]\nfile = {json.dumps(one.file)}\nfind = {json.dumps(one.find)}\n"
@@ -111,7 +111,7 @@ def test_a_real_project_is_consolidated_without_git_and_with_the_references_that
     """Every mention is understood, and the applications work with it; what ``.gitignore`` names is left out as well."""
     project = real_project(tmp_path, references="", git=False)
 
-    made = propose(scope_of(load(project.plan), project.root, project.root, own=[project.plan]))
+    made = propose_references(scan_scope(load(project.plan), project.root, project.root, own=[project.plan]))
     project.plan.write_text(PLAN + references_of(made) + REST)
     ran = project.run("migrate")
 
@@ -128,7 +128,7 @@ def test_the_sample_is_rehearsed_with_the_references_that_are_proposed(tmp_path:
     after = rest[-1].partition("# The replacements above")[2]
     sample.plan.write_text(head + "#" + after, "utf-8")
 
-    made = propose(scope_of(load(sample.plan), sample.root, sample.root, own=[sample.plan]))
+    made = propose_references(scan_scope(load(sample.plan), sample.root, sample.root, own=[sample.plan]))
     sample.plan.write_text(head + references_of(made) + "#" + after, "utf-8")
     ran = sample.run("verify")
 

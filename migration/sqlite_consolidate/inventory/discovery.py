@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.git import ignored
-from sqlite_consolidate.engine.code.scanned_files import NEVER_ENTERED
+from sqlite_consolidate.engine.code.git import ignored_files
+from sqlite_consolidate.engine.code.scanned_files import SKIPPED_FOLDERS
 from sqlite_consolidate.engine.sqlite.files import MAGIC
 from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
 
@@ -100,14 +100,14 @@ def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
         if "pyvenv.cfg" in names:
             folders.clear()
             continue
-        folders[:] = sorted(name for name in folders if name not in NEVER_ENTERED)
+        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
         folder = Path(directory).relative_to(root).as_posix().removeprefix(".")
         yield folder, [f"{folder}/{name}" if folder else name for name in sorted(names)]
 
 
 def _ignored(root: Path, folders: list[str]) -> frozenset[str]:
     """Return the folders that git ignores; none where it ignores the workspace itself, which was named on purpose."""
-    ignored_folders = ignored(root, [folder or "." for folder in folders])
+    ignored_folders = ignored_files(root, [folder or "." for folder in folders])
     return frozenset() if "." in ignored_folders else ignored_folders
 
 

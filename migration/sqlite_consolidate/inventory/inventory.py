@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scan import mentions
-from sqlite_consolidate.engine.code.scanned_files import Scope
+from sqlite_consolidate.engine.code.scan import find_mentions
+from sqlite_consolidate.engine.code.scanned_files import ScanScope
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 from sqlite_consolidate.inventory.classification import Overlap, Role, classify, find_duplicates, find_overlaps
@@ -98,7 +98,7 @@ def take_inventory(
     say(f"reading {discovery.files} files for mentions")
     database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
     names = [database.file for database in databases]
-    scanned = mentions(Scope(root, ["."], names, never_open=database_identities, own=frozenset(excluded)))
+    scanned = find_mentions(ScanScope(root, ["."], names, never_open=database_identities, own=frozenset(excluded)))
     say("looking who has them open")
     held = holders([root / database.file for database in databases])
     entries = _entries(root, databases, duplicates, scanned.mentions, held.found)

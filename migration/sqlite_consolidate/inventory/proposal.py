@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sqlite_consolidate.engine.code.suggest import Proposed
+    from sqlite_consolidate.engine.code.suggest import ProposedReference
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Proposal:
     target_reasons: tuple[str, ...]
     sources: tuple[ProposedSource, ...]
     left_out: tuple[LeftOut, ...] = ()
-    references: tuple[Proposed, ...] = ()
+    references: tuple[ProposedReference, ...] = ()
     smoke: tuple[ProposedSmoke, ...] = ()
     scan: tuple[str, ...] = ()
     decide: tuple[str, ...] = ()

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.scanned_files import Scope
-from sqlite_consolidate.engine.code.suggest import Proposed
-from sqlite_consolidate.engine.code.suggest import propose as propose_references
+from sqlite_consolidate.engine.code.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.engine.merge.table_mapping import find_movable_table
 from sqlite_consolidate.engine.sqlite.schema.objects import Table
 from sqlite_consolidate.engine.sqlite.schema.statements import same_statement
@@ -186,10 +185,10 @@ def _notes(entry: Entry) -> tuple[str, ...]:
 
 def _references(
     inventory: Inventory, databases: list[str], target: str, mentions: list[Mention]
-) -> tuple[Proposed, ...]:
+) -> tuple[ProposedReference, ...]:
     """Propose a reference for every mention of a source; only the files that were found to have one are read again."""
     files = list(dict.fromkeys(mention.file for mention in mentions))
-    return propose_references(Scope(inventory.root, files, databases, target)) if files else ()
+    return propose_references(ScanScope(inventory.root, files, databases, target)) if files else ()
 
 
 def _left_out(entry: Entry) -> LeftOut:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.git import unified
+from sqlite_consolidate.engine.code.git import unified_diff
 from sqlite_consolidate.engine.code.rewrite import Rewrite
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_git_apply_makes_the_same_bytes(tmp_path: Path, file: str, before: bytes
     path.write_bytes(before)
     (tmp_path / "other.py").write_bytes(b"1\n")
 
-    diff = unified([Rewrite(file, before, after), Rewrite("other.py", b"1\n", b"2\n")])
+    diff = unified_diff([Rewrite(file, before, after), Rewrite("other.py", b"1\n", b"2\n")])
     git_apply(tmp_path, diff)
     applied = path.read_bytes(), (tmp_path / "other.py").read_bytes()
     git_apply(tmp_path, diff, "--reverse")
@@ -54,7 +54,7 @@ def test_git_apply_works_in_a_workspace_that_is_a_subfolder_of_a_repository(tmp_
     for folder in (tmp_path, workspace):
         (folder / "code.py").write_bytes(b"old\n")
 
-    git_apply(workspace, unified([Rewrite("code.py", b"old\n", b"new\n")]))
+    git_apply(workspace, unified_diff([Rewrite("code.py", b"old\n", b"new\n")]))
 
     assert (workspace / "code.py").read_bytes() == b"new\n"
     assert (tmp_path / "code.py").read_bytes() == b"old\n"
@@ -62,7 +62,7 @@ def test_git_apply_works_in_a_workspace_that_is_a_subfolder_of_a_repository(tmp_
 
 def test_no_rewrites_are_an_empty_diff() -> None:
     """Nothing to do, nothing to read."""
-    assert unified([]) == ""
+    assert unified_diff([]) == ""
 
 
 def git_apply(folder: Path, diff: str, *options: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.git import noted
+from sqlite_consolidate.engine.code.git import uncommitted_findings
 from tests.support.real_project import commit, run_git
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_uncommitted_edits_and_untracked_files_are_said(tmp_path: Path, inside: 
     os.utime(root / "app/clean.py", (1, 1))  # which git would note in its index as soon as it looks
     git_files = {path: path.read_bytes() for path in (tmp_path / ".git").rglob("*") if path.is_file()}
 
-    said = noted(root, FILES)
+    said = uncommitted_findings(root, FILES)
 
     assert [(finding.id, finding.subject) for finding in said] == [
         ("uncommitted-edits", "app/edited.py"),
@@ -59,7 +59,7 @@ def test_each_file_is_asked_of_its_own_repository(tmp_path: Path) -> None:
     repository(tmp_path / "two")
     run_git(tmp_path / "two", "-c", "user.name=A", "-c", "user.email=a@localhost", "commit", "-qam", "More")
 
-    said = noted(tmp_path, ["one/app/edited.py", "two/app/edited.py", "two/app/new.py"])
+    said = uncommitted_findings(tmp_path, ["one/app/edited.py", "two/app/edited.py", "two/app/new.py"])
 
     assert [(finding.id, finding.subject) for finding in said] == [
         ("uncommitted-edits", "one/app/edited.py"),
@@ -71,7 +71,7 @@ def test_without_git_or_a_repository_there_is_nothing_to_say(tmp_path: Path, mon
     """It is no reason for a problem."""
     (tmp_path / "a.py").write_text("x = 1\n")
 
-    outside = noted(tmp_path, ["a.py"])
+    outside = uncommitted_findings(tmp_path, ["a.py"])
     monkeypatch.setenv("PATH", "")
 
-    assert (outside, noted(tmp_path, ["a.py"])) == ([], [])
+    assert (outside, uncommitted_findings(tmp_path, ["a.py"])) == ([], [])

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.rewrite import Rewrite, compile_observations, plan_rewrites, updated_observations
+from sqlite_consolidate.engine.code.rewrite import (
+    Rewrite,
+    compile_observations,
+    plan_rewrites,
+    replacement_observations,
+)
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Insert, Reference
 
@@ -285,7 +290,7 @@ def test_updated_observations_tell_old_from_new(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("x = (\n", encoding="utf-8")
     files = ["done.py", "both.py", "none.py", "broken.py", "absent.py"]
 
-    seen = updated_observations(tmp_path, [reference(file) for file in files])
+    seen = replacement_observations(tmp_path, [reference(file) for file in files])
 
     assert [(one.subject, one.holds) for one in seen] == [
         ("done.py", True),
@@ -295,5 +300,5 @@ def test_updated_observations_tell_old_from_new(tmp_path: Path) -> None:
         ("absent.py", False),
     ]
     assert seen[0].observed == "replaced (line 2)"
-    [none] = updated_observations(tmp_path, [])
+    [none] = replacement_observations(tmp_path, [])
     assert (none.outcome, none.examined) == (Outcome.NOT_REQUIRED, 0)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.old_names import Mention
-from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
-from sqlite_consolidate.engine.code.scanned_files import LARGEST, Scope
+from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
+from sqlite_consolidate.engine.code.scanned_files import MAX_FILE_BYTES, ScanScope
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.model import Exemption
 
@@ -30,7 +30,7 @@ def write(root: Path, file: str, content: str | bytes) -> Path:
 
 def found(root: Path, *paths: str) -> list[tuple[str, int, str, str]]:
     """Scan, and return file, line, database and kind of each mention."""
-    result = mentions(Scope(root, paths or ["."], DATABASES))
+    result = find_mentions(ScanScope(root, paths or ["."], DATABASES))
     return [(one.file, one.line, one.database, one.kind) for one in result.mentions]
 
 
@@ -166,7 +166,7 @@ def test_mention_stands_at_its_own_line_with_its_text(tmp_path: Path) -> None:
     write(tmp_path, "a.py", 'x = """\nINSERT\n  FROM tasks.db;\n"""\ny = (\n  "a"\n  / "tasks"\n    ".db")\n')
     write(tmp_path, "b.json", "1" * 900 + ' "tasks.db" ' + "2" * 900)
 
-    result = mentions(Scope(tmp_path, ["."], DATABASES))
+    result = find_mentions(ScanScope(tmp_path, ["."], DATABASES))
 
     assert result.mentions[:2] == (
         Mention("a.py", 3, "FROM tasks.db;", "tasks.db", "code"),
@@ -214,7 +214,7 @@ def test_what_is_not_the_applications_text_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "tree/link.py").symlink_to(tmp_path / "outside/a.py")
     os.mkfifo(tmp_path / "tree/pipe")
 
-    result = mentions(Scope(tmp_path, [".git/..", "tree", "pkg", "web", "env", "image.bin"], DATABASES))
+    result = find_mentions(ScanScope(tmp_path, [".git/..", "tree", "pkg", "web", "env", "image.bin"], DATABASES))
     inside = [one.file for one in result.mentions]
 
     assert inside == ["outside/a.py"]
@@ -230,20 +230,20 @@ def test_no_database_is_opened(tmp_path: Path) -> None:
     folder = write(tmp_path, "backups/manifest.json", "tasks.db").parent.stat()
     never_open = frozenset({(forbidden.st_dev, forbidden.st_ino), (folder.st_dev, folder.st_ino)})
 
-    result = mentions(Scope(tmp_path, ["."], DATABASES, never_open=never_open))
+    result = find_mentions(ScanScope(tmp_path, ["."], DATABASES, never_open=never_open))
 
     assert (result.mentions, result.files_read, result.not_scanned) == ((), 0, ())
-    assert len(mentions(Scope(tmp_path, ["."], DATABASES)).mentions) == 2
+    assert len(find_mentions(ScanScope(tmp_path, ["."], DATABASES)).mentions) == 2
 
 
 def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
     """A file too large is listed; a path that is not there, or is a link, is a failure: nothing was shown."""
     with (tmp_path / "large.json").open("wb") as large:
-        large.truncate(LARGEST + 1)
+        large.truncate(MAX_FILE_BYTES + 1)
     write(tmp_path, "real/a.py", "1")
     (tmp_path / "link").symlink_to(tmp_path / "real")
 
-    result = mentions(Scope(tmp_path, ["large.json", "absent", "link", "link/a.py"], DATABASES))
+    result = find_mentions(ScanScope(tmp_path, ["large.json", "absent", "link", "link/a.py"], DATABASES))
     seen = stale_observations(result)
 
     assert [(one.file, one.kind) for one in result.not_scanned] == [
@@ -302,7 +302,7 @@ def test_a_copy_follows_what_the_workspaces_git_ignores(tmp_path: Path) -> None:
     for root in ("live", "copy"):
         write(tmp_path, f"{root}/local.py", "'tasks.db'")
 
-    seen = mentions(Scope(tmp_path / "copy", ["."], DATABASES, repository=tmp_path / "live"))
+    seen = find_mentions(ScanScope(tmp_path / "copy", ["."], DATABASES, repository=tmp_path / "live"))
 
     assert seen.mentions == ()
 
@@ -312,7 +312,7 @@ def test_plan_backups_and_reports_name_old_databases_by_right(tmp_path: Path) ->
     for file in ["plan.toml", "backups/x/plan.toml", "reports/1/audit.html", "app/plan.toml"]:
         write(tmp_path, file, "file = 'tasks.db'")
 
-    seen = mentions(Scope(tmp_path, ["."], DATABASES, own=frozenset({"plan.toml", "backups", "reports"})))
+    seen = find_mentions(ScanScope(tmp_path, ["."], DATABASES, own=frozenset({"plan.toml", "backups", "reports"})))
 
     assert [one.file for one in seen.mentions] == ["app/plan.toml"]
 
@@ -329,16 +329,16 @@ def test_exempt_places_are_listed_with_their_reason(tmp_path: Path) -> None:
         Exemption(path="docs/*", reason="history"),
     ]
 
-    seen = mentions(Scope(tmp_path, ["."], DATABASES, exempt=exempt))
+    seen = find_mentions(ScanScope(tmp_path, ["."], DATABASES, exempt=exempt))
 
     assert [one.subject for one in stale_observations(seen)] == ["app.py:1"]
-    assert [(finding.id, finding.subject, finding.count) for finding in listed(seen, exempt)] == [
+    assert [(finding.id, finding.subject, finding.count) for finding in mention_findings(seen, exempt)] == [
         ("mention-in-documentation", "tools/README.md:1", 1),
         ("mention-exempt", "tools/more.sh:1, 3", 2),
         ("mention-exempt", "tools/old/import.py:1", 1),
         ("exemption-idle", "docs/*", 1),
     ]
-    assert "nobody calls it" in listed(seen, exempt)[1].text
+    assert "nobody calls it" in mention_findings(seen, exempt)[1].text
 
 
 def test_a_target_of_the_same_file_name_is_told_apart_by_its_folder(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def test_a_target_of_the_same_file_name_is_told_apart_by_its_folder(tmp_path: Pa
     )
     write(tmp_path, "b.ini", "old = C:\\logs\\tasks.db\nnew = tasks.db\n")
 
-    seen = mentions(Scope(tmp_path, ["."], DATABASES, target="tasks.db"))
+    seen = find_mentions(ScanScope(tmp_path, ["."], DATABASES, target="tasks.db"))
 
     assert [(one.file, one.line, one.database) for one in seen.mentions] == [
         ("a.py", 1, "logs/tasks.db"),
@@ -362,7 +362,7 @@ def test_each_mention_in_use_is_an_observation_that_fails(tmp_path: Path) -> Non
     write(tmp_path, "a.py", "x = 'tasks.db'  # \x1b[2J\n" + "y = 'task_queue.db'" + " " * 200 + "# end\n")
     write(tmp_path, "b.md", "tasks.db")
 
-    seen = stale_observations(mentions(Scope(tmp_path, ["."], DATABASES)))
+    seen = stale_observations(find_mentions(ScanScope(tmp_path, ["."], DATABASES)))
 
     assert [(one.subject, one.expected, one.observed[:26], one.holds) for one in seen] == [
         ("a.py:1", "no mention of tasks.db", "x = 'tasks.db'  # \\x1b[2J", False),
@@ -376,7 +376,7 @@ def test_clean_trees_are_one_observation_that_counts_the_files(tmp_path: Path) -
     write(tmp_path, "a.py", "x = 'workspace.db'\n")
     write(tmp_path, "b.md", "tasks.db and task_queue.db")
 
-    seen = stale_observations(mentions(Scope(tmp_path, ["."], DATABASES)))
+    seen = stale_observations(find_mentions(ScanScope(tmp_path, ["."], DATABASES)))
 
     assert [(one.outcome, one.examined) for one in seen] == [(Outcome.PASSED, 2)]
     assert seen[0].observed == "2 files read, none does; 2 mentions in documentation"
@@ -386,6 +386,6 @@ def test_without_old_databases_nothing_is_found(tmp_path: Path) -> None:
     """No name is no pattern that matches everything."""
     write(tmp_path, "a.py", "x = 'tasks.db'\n")
 
-    result = mentions(Scope(tmp_path, ["."], []))
+    result = find_mentions(ScanScope(tmp_path, ["."], []))
 
     assert (result.mentions, result.files_read) == ((), 1)

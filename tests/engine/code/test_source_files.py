@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.code.source_files import CodeFile, is_database, read
+from sqlite_consolidate.engine.code.source_files import CodeFile, is_database, read_code_file
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def test_text_becomes_the_same_bytes_again(tmp_path: Path, file: str, data: byte
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / file).write_bytes(data)
 
-    code = read(tmp_path, f"pkg/../pkg/{file}")
+    code = read_code_file(tmp_path, f"pkg/../pkg/{file}")
 
     assert isinstance(code, CodeFile)
     assert (code.file, code.data, code.encoding) == (f"pkg/{file}", data, encoding)
@@ -56,7 +56,7 @@ def test_links_databases_and_folders_are_not_read(tmp_path: Path) -> None:
     (root / "pkg.py").mkdir()
     files = ["folder/code.py", "link.py", "tasks.db", "pkg.py"]
 
-    read_files = [read(root, file) for file in files]
+    read_files = [read_code_file(root, file) for file in files]
 
     assert [f"{one.subject}: {one.what}" for one in read_files if isinstance(one, Problem)] == [
         "folder/code.py: a link leads it outside the workspace.",

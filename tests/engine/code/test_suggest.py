@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites
-from sqlite_consolidate.engine.code.scanned_files import Scope
-from sqlite_consolidate.engine.code.suggest import Proposed, propose
+from sqlite_consolidate.engine.code.scanned_files import ScanScope
+from sqlite_consolidate.engine.code.suggest import ProposedReference, propose_references
 from sqlite_consolidate.plan.model import Exemption, Reference
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 OLD = ["app/logs/tasks.db", "app/logs/tags.db"]
 
 
-def proposed(root: Path, file: str, text: str) -> list[Proposed]:
+def proposed(root: Path, file: str, text: str) -> list[ProposedReference]:
     """Write one file and return what is proposed for it."""
     (root / file).write_bytes(text.encode())
-    return list(propose(Scope(root, [file], OLD, "main.db")))
+    return list(propose_references(ScanScope(root, [file], OLD, "main.db")))
 
 
 def rewritten(root: Path, file: str, text: str) -> str:
@@ -117,7 +117,7 @@ def test_what_is_not_understood_is_returned_as_such(tmp_path: Path, file: str, t
     assert made
     assert {one.understood for one in made} == {False}
     assert {one.replace for one in made} == {""}
-    assert all(one.find and one.find in text and one.why for one in made)
+    assert all(one.find and one.find in text and one.reason for one in made)
     assert made[-1].line == text.count("\n") + 1
 
 
@@ -128,4 +128,4 @@ def test_documentation_and_exempt_places_need_no_reference(tmp_path: Path) -> No
     (tmp_path / "old.py").write_text('x = "logs/tasks.db"\n')
     exempt = [Exemption(path="old.py", reason="never runs")]
 
-    assert propose(Scope(tmp_path, ["."], OLD, "main.db", exempt=exempt)) == ()
+    assert propose_references(ScanScope(tmp_path, ["."], OLD, "main.db", exempt=exempt)) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.code.insertions import with_definitions, with_import
+from sqlite_consolidate.engine.code.insertions import add_definitions, add_import
 from sqlite_consolidate.engine.code.syntax import PythonCode
 from sqlite_consolidate.problem import ProblemError
 
@@ -30,7 +30,7 @@ def test_replacement_gets_parentheses_only_where_it_needs_them(
     """What the replacement means does not depend on its neighbours."""
     (place,) = PythonCode(before).spans(find)
 
-    assert PythonCode(before).put(before, place, replace) == after
+    assert PythonCode(before).replace_span(before, place, replace) == after
 
 
 def test_name_is_replaced_only_where_it_is_read() -> None:
@@ -68,14 +68,14 @@ def test_name_is_replaced_only_where_it_is_read() -> None:
 )
 def test_import_is_added_once_in_its_place(head: str, expected: str) -> None:
     """Below the last import or joined to one of the same module; not if the name is imported already."""
-    result = with_import(f"{head}x = 1\n", IMPORT, before=len(head))
+    result = add_import(f"{head}x = 1\n", IMPORT, before=len(head))
 
     assert result == f"{expected}x = 1\n"
 
 
 def test_import_stands_above_the_first_place_that_needs_it() -> None:
     """An import further down would come too late for code that runs while the module is loaded."""
-    result = with_import("import a\nx = 1\nimport b\n", IMPORT, before=len("import a\n"))
+    result = add_import("import a\nx = 1\nimport b\n", IMPORT, before=len("import a\n"))
 
     assert result == f"import a\n{IMPORT}\nx = 1\nimport b\n"
 
@@ -85,10 +85,10 @@ def test_insert_adds_what_the_module_lacks_at_its_end() -> None:
     code = "# first\n@cache\ndef one():\n    return 'x'\n\nclass Two:\n    pass  # second\n"
     added = "# first\n@cache\ndef one():\n    return 'x'\n\n\nclass Two:\n    pass  # second\n"
 
-    assert with_definitions("", code) == added
-    assert with_definitions("x = 1\n", code) == "x = 1\n\n\n" + added
-    assert with_definitions("x = 1\n\n\n\n", code) == "x = 1\n\n\n\n" + added
-    assert with_definitions("x = 1", code) == "x = 1\n\n\n" + added.removesuffix("\n")
+    assert add_definitions("", code) == added
+    assert add_definitions("x = 1\n", code) == "x = 1\n\n\n" + added
+    assert add_definitions("x = 1\n\n\n\n", code) == "x = 1\n\n\n\n" + added
+    assert add_definitions("x = 1", code) == "x = 1\n\n\n" + added.removesuffix("\n")
 
 
 HELPER = "def one():\n    return 1\n"
@@ -108,7 +108,7 @@ HELPER = "def one():\n    return 1\n"
 )
 def test_insert_comes_before_what_may_run_it_while_the_module_is_loaded(head: str, tail: str) -> None:
     """At the end it would come too late for a constant, a decorator, a default, a call of main, or a guard."""
-    assert with_definitions(head + tail, HELPER) == f"{head}{HELPER}\n\n{tail}"
+    assert add_definitions(head + tail, HELPER) == f"{head}{HELPER}\n\n{tail}"
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,14 @@ def test_insert_comes_before_what_may_run_it_while_the_module_is_loaded(head: st
 )
 def test_insert_stays_at_the_end_where_nothing_runs_it_earlier(text: str) -> None:
     """Bodies of functions run later, and what the module merely imports cannot reach the definition."""
-    assert with_definitions(text, HELPER) == f"{text}\n\n{HELPER}"
+    assert add_definitions(text, HELPER) == f"{text}\n\n{HELPER}"
 
 
 def test_insert_before_a_guard_keeps_the_line_endings_and_the_gap() -> None:
     """One blank line becomes two, in the file's own manner."""
     text = 'import a\r\n\r\nif __name__ == "__main__": a.run()'
 
-    assert with_definitions(text, "def one(): ...") == (
+    assert add_definitions(text, "def one(): ...") == (
         'import a\r\n\r\n\r\ndef one(): ...\r\n\r\n\r\nif __name__ == "__main__": a.run()'
     )
 
@@ -136,10 +136,10 @@ def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
     """Only what is missing is added; a second time nothing is."""
     code = "def one():\n    return 'x'\nclass Two: ...\n"
 
-    once = with_definitions('def one( ):\n  return "x"\none.kept = True\n', code)
+    once = add_definitions('def one( ):\n  return "x"\none.kept = True\n', code)
 
     assert once == 'def one( ):\n  return "x"\none.kept = True\n\n\nclass Two: ...\n'
-    assert with_definitions(once, code) == once
+    assert add_definitions(once, code) == once
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_insert_leaves_the_same_code_alone_whatever_its_layout() -> None:
 def test_insert_that_does_not_fit_is_refused(text: str, code: str, line: int, what: str) -> None:
     """Other code under the same name stays, and the person decides."""
     with pytest.raises(ProblemError) as refused:
-        with_definitions(text, code, "a.py")
+        add_definitions(text, code, "a.py")
 
     (problem,) = refused.value.problems
     assert problem.subject == (f"a.py:{line}" if line else "")

@@ -24,7 +24,7 @@ _GIT_SECONDS = 10.0
 _NOT_TRACKED = frozenset({"??", "!!"})
 
 
-def noted(root: Path, files: Sequence[str]) -> list[Finding]:
+def uncommitted_findings(root: Path, files: Sequence[str]) -> list[Finding]:
     """Return a finding for each file with uncommitted edits, and for each that git does not track.
 
     It is no reason to refuse: the backup set keeps every file as it was found, and the way back restores just that.
@@ -46,7 +46,7 @@ def _states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str
     names = {PurePosixPath(file).name: file for file in files}
     literal = [f":(literal){name}" for name in names]
     options = ["--porcelain", "-z", "--ignored", "--untracked-files=all", "--no-renames"]
-    answer = git(root / folder, "status", *options, "--", *literal)
+    answer = run_git(root / folder, "status", *options, "--", *literal)
     if answer is None or answer.returncode:
         return {}
     lines = [os.fsdecode(line) for line in answer.stdout.split(b"\0") if line]
@@ -64,7 +64,7 @@ def _finding(file: str, state: str) -> Finding:
     return Finding.of("uncommitted-edits", file, text)
 
 
-def git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes] | None:
+def run_git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes] | None:
     """Return what git answers about the repository around ``folder``; None if there is no git, or no answer in time.
 
     Nothing is written, not even git's own index, and no program that the repository's configuration names is run.
@@ -83,7 +83,7 @@ def git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.CompletedPro
 _NONE_IGNORED = 1  # git's exit code when it ignores none of the paths
 
 
-def ignored(root: Path, files: Sequence[str]) -> frozenset[str]:
+def ignored_files(root: Path, files: Sequence[str]) -> frozenset[str]:
     """Return those of the files that git ignores; tracked ones are never among them where git itself can be asked.
 
     It cannot be where it is not installed, where the workspace is no repository, holds several of them, or belongs to
@@ -99,7 +99,7 @@ def ignored(root: Path, files: Sequence[str]) -> frozenset[str]:
 
 
 def _asked_of_git(root: Path, files: Sequence[str]) -> frozenset[str] | None:
-    answer = git(root, "check-ignore", "--stdin", "-z", asked=b"\0".join(os.fsencode(file) for file in files))
+    answer = run_git(root, "check-ignore", "--stdin", "-z", asked=b"\0".join(os.fsencode(file) for file in files))
     if answer is None or answer.returncode > _NONE_IGNORED:
         return None
     return frozenset(os.fsdecode(file) for file in answer.stdout.split(b"\0") if file)
@@ -151,7 +151,7 @@ class _Rules:
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
-def unified(rewrites: Sequence[Rewrite]) -> str:
+def unified_diff(rewrites: Sequence[Rewrite]) -> str:
     """Return all rewrites as one unified diff with ``a/`` and ``b/`` before the paths; empty for none.
 
     The text stands for bytes: what is not UTF-8 in a file is a lone surrogate, and line endings are those of the

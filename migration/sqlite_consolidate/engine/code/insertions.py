@@ -7,8 +7,8 @@ import re
 import symtable
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.source_files import LINE_END, Span, find_line, line_starts, newline_of
-from sqlite_consolidate.engine.code.syntax import PlainText, meaning, tree, unfit
+from sqlite_consolidate.engine.code.source_files import LINE_END, Span, find_line, first_line_ending, line_starts
+from sqlite_consolidate.engine.code.syntax import PlainText, code_problem, normalized_dump, parse_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-def definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, str]]:
+def parse_definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, str]]:
     """Return each function or class that a plan states, as tree and as text, its decorators and comments included.
 
     Raises:
@@ -25,24 +25,24 @@ def definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef 
     """
     todo = "Give nothing but functions or classes; what they import can be imported inside them."
     try:
-        body = tree(code).body
+        body = parse_tree(code).body
     except SyntaxError as error:
         where = f"line {error.lineno} of it: " if error.lineno else ""
-        raise unfit("bad-insert", f"is not a definition ({where}{error.msg}).", todo) from None
+        raise code_problem("bad-insert", f"is not a definition ({where}{error.msg}).", todo) from None
     lines = LINE_END.split(code)
     found: list[tuple[_Definition, str]] = []
     start = 0
     for node in body:
         if not isinstance(node, _Definition):
-            raise unfit("bad-insert", f"has something else than a definition in line {node.lineno}.", todo)
+            raise code_problem("bad-insert", f"has something else than a definition in line {node.lineno}.", todo)
         found.append((node, "\n".join(lines[start : node.end_lineno]).strip("\n")))
         start = node.end_lineno or 0
     if not found:
-        raise unfit("bad-insert", "defines nothing.", todo)
+        raise code_problem("bad-insert", "defines nothing.", todo)
     return found
 
 
-def with_definitions(text: str, code: str, file: str = "") -> str:
+def add_definitions(text: str, code: str, file: str = "") -> str:
     """Return the module's text with every definition of ``code`` that it lacks; unchanged if it lacks none.
 
     They come at its end, or before the first statement that may need them while the module is loaded or run: one that
@@ -56,18 +56,18 @@ def with_definitions(text: str, code: str, file: str = "") -> str:
     Raises:
         ProblemError: ``code`` is something else, or the module uses one of the names otherwise.
     """
-    for node, source in definitions(code):
-        same = [one for one in tree(text).body if isinstance(one, _Definition) and one.name == node.name]
+    for node, source in parse_definitions(code):
+        same = [one for one in parse_tree(text).body if isinstance(one, _Definition) and one.name == node.name]
         if not same and _is_bound(text, node.name):
-            raise unfit(
+            raise code_problem(
                 "name-in-code-taken",
                 f'the name "{node.name}" already stands for something else.',
                 "Give the new code another name.",
             )
-        different = [one for one in same if meaning(one) != meaning(node)]
+        different = [one for one in same if normalized_dump(one) != normalized_dump(node)]
         if different:
             what = f'"{node.name}" is already defined, with other code.'
-            raise unfit(
+            raise code_problem(
                 "name-in-code-taken",
                 what,
                 "Give the new code another name, or take the entry out.",
@@ -91,7 +91,7 @@ def _is_bound(text: str, name: str) -> bool:
 
 def _needed_at(text: str, name: str) -> int | None:
     """Return the offset of the first statement that may run the definition, comments above it included; or None."""
-    body = tree(text).body
+    body = parse_tree(text).body
     own = {name} | {node.name for node in body if isinstance(node, _Definition)}
     for node in body:
         if any(_may_run(one, name, own) for one in _loaded(node)):
@@ -126,7 +126,7 @@ def _may_run(node: ast.AST, name: str, own: set[str]) -> bool:
 
 def _put_before(text: str, source: str, at: int) -> str:
     """Return the text with the source before the line at ``at``, two blank lines around it."""
-    newline = newline_of(text)
+    newline = first_line_ending(text)
     content = text[:at].rstrip()
     present = len(LINE_END.findall(text, len(content), at))
     gap = newline * max(0, 3 - present) if content else ""
@@ -135,7 +135,7 @@ def _put_before(text: str, source: str, at: int) -> str:
 
 def _appended(text: str, source: str) -> str:
     """Return the text with the source after two blank lines; the last line ends, or does not, as it did before."""
-    newline = newline_of(text)
+    newline = first_line_ending(text)
     content = text.rstrip()
     present = len(LINE_END.findall(text, len(content)))
     gap = newline * max(0, 3 - present) if content else ""
@@ -147,7 +147,7 @@ _Import = ast.Import | ast.ImportFrom
 _Part = tuple[str, int, str, str | None]
 
 
-def import_statement(code: str) -> ast.Import | ast.ImportFrom:
+def parse_import(code: str) -> ast.Import | ast.ImportFrom:
     """Return the tree of the one import statement that a plan states.
 
     Raises:
@@ -155,15 +155,15 @@ def import_statement(code: str) -> ast.Import | ast.ImportFrom:
     """
     todo = 'Write it like "from package.module import name".'
     try:
-        body = tree(code.strip()).body
+        body = parse_tree(code.strip()).body
     except SyntaxError as error:
-        raise unfit("bad-import", f"is not an import statement ({error.msg}): {code.strip()}", todo) from None
+        raise code_problem("bad-import", f"is not an import statement ({error.msg}): {code.strip()}", todo) from None
     if len(body) != 1 or not isinstance(body[0], _Import) or body[0].names[0].name == "*":
-        raise unfit("bad-import", f"is not one import of named things: {code.strip()}", todo)
+        raise code_problem("bad-import", f"is not one import of named things: {code.strip()}", todo)
     return body[0]
 
 
-def with_import(text: str, statement: str, before: int) -> str:
+def add_import(text: str, statement: str, before: int) -> str:
     """Return the module's text with everything imported that ``statement`` imports; unchanged if it is already.
 
     Names join an import from the same module; otherwise the statement gets a line of its own after the last import.
@@ -177,8 +177,8 @@ def with_import(text: str, statement: str, before: int) -> str:
     Raises:
         ProblemError: ``statement`` is not an import statement.
     """
-    wanted = import_statement(statement)
-    imports = [one for one in tree(text).body if isinstance(one, _Import)]
+    wanted = parse_import(statement)
+    imports = [one for one in parse_tree(text).body if isinstance(one, _Import)]
     present = {part for one in imports for part in _parts(one)}
     wanted.names = [name for name, part in zip(wanted.names, _parts(wanted), strict=True) if part not in present]
     if not wanted.names:
@@ -215,25 +215,25 @@ def _joined(text: str, one: _Import, wanted: _Import) -> str | None:
         between = "," + (opening if "\n" in opening or "\r" in opening else " ")
     between = re.sub(r"[ \t]*#[^\r\n]*", "", between)
     added = "".join(between + ast.unparse(name) for name in wanted.names)
-    return PlainText.put(text, Span(last.end, last.end), added)
+    return PlainText.replace_span(text, Span(last.end, last.end), added)
 
 
 def _with_line(text: str, statement: str, above: list[_Import]) -> str:
     """Return the text with the statement on a line of its own: below imports, docstring, or the comments at the top."""
-    newline = newline_of(text)
-    body = tree(text).body
+    newline = first_line_ending(text)
+    body = parse_tree(text).body
     starts = [*line_starts(text), len(text)]
     if not above and not _is_docstring(body[0]):
         decorators = getattr(body[0], "decorator_list", [])
         first = starts[min(node.lineno for node in (body[0], *decorators)) - 1]
-        return PlainText.put(text, Span(first, first), statement + newline * 2)
+        return PlainText.replace_span(text, Span(first, first), statement + newline * 2)
     last = above[-1] if above else body[0]
     # The line may go on behind a semicolon, with a statement that spans several lines.
     end = max(one.end_lineno or 0 for one in body if one.lineno <= (last.end_lineno or 0))
     at = starts[min(end, len(starts) - 1)]
     blank = "" if above else newline
     added = blank + statement + newline if text[:at].endswith(("\n", "\r")) else newline + blank + statement
-    return PlainText.put(text, Span(at, at), added)
+    return PlainText.replace_span(text, Span(at, at), added)
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

@@ -12,9 +12,9 @@ from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Kind = Literal["code", "config", "documentation", "exempt", "not scanned", "unreadable"]
+MentionKind = Literal["code", "config", "documentation", "exempt", "not scanned", "unreadable"]
 
-SHOWN = 120
+EXCERPT_LENGTH = 120
 
 _SEPARATOR = r"[/\\]+"
 _BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
@@ -39,7 +39,7 @@ class Mention:
     line: int
     text: str
     database: str
-    kind: Kind
+    kind: MentionKind
     reason: str = ""
 
 
@@ -70,11 +70,11 @@ class OldNames:
         for found in self._pattern.finditer(text):
             yield found.start(), re.sub(_SEPARATOR, "/", found.group(1))
 
-    def may_be_in(self, data: bytes) -> bool:
+    def may_occur_in(self, data: bytes) -> bool:
         """Tell quickly whether a file may have one of the names as it is."""
         return any(name in data for name in self._bytes)
 
-    def may_be_put_together_in(self, data: bytes) -> bool:
+    def may_be_assembled_in(self, data: bytes) -> bool:
         """Tell quickly whether a program may put one of the names together from pieces."""
         squeezed = data.translate(None, _BETWEEN_PIECES)
         return any(stem in squeezed and ending.search(data) for stem, ending in self._parts)
@@ -98,7 +98,7 @@ def _distinct(database: str, target: str) -> str:
 def excerpt(line: str, name: str) -> str:
     """Return the line without the space around it; of a long one, 120 characters around the name."""
     line = line.strip()
-    if len(line) <= SHOWN:
+    if len(line) <= EXCERPT_LENGTH:
         return line
-    start = max(0, min(line.find(name) - SHOWN // 4, len(line) - SHOWN))
-    return line[start : start + SHOWN]
+    start = max(0, min(line.find(name) - EXCERPT_LENGTH // 4, len(line) - EXCERPT_LENGTH))
+    return line[start : start + EXCERPT_LENGTH]

@@ -9,9 +9,9 @@ import tokenize
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.old_names import Kind, Mention, OldNames, excerpt
+from sqlite_consolidate.engine.code.old_names import Mention, MentionKind, OldNames, excerpt
 from sqlite_consolidate.engine.code.source_files import LINE_END
-from sqlite_consolidate.engine.code.syntax import tree
+from sqlite_consolidate.engine.code.syntax import parse_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 UNKNOWN = "\0"  # stands for what is only known at run time; no file name holds it
 
 Texts = frozenset[str]
-Bound = dict[str, list[ast.expr]]
+Bindings = dict[str, list[ast.expr]]
 
 _MOST = 100  # texts of one expression, and names looked up for it; what is made from more is not followed to its end
 _SOMETHING: Texts = frozenset({UNKNOWN})
@@ -30,7 +30,7 @@ _SAME_FILE_METHODS = frozenset({"resolve", "absolute", "expanduser", "as_posix"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-class Values:
+class ConstantValues:
     """What the names of a module stand for: constants of the module, of its classes, and of the function around.
 
     Args:
@@ -38,22 +38,22 @@ class Values:
     """
 
     def __init__(self, module: ast.Module) -> None:
-        self._scopes: list[Bound] = [{}]
-        self._of_function: dict[ast.AST, Bound] = {}
-        self._attributes: Bound = {}
+        self._scopes: list[Bindings] = [{}]
+        self._of_function: dict[ast.AST, Bindings] = {}
+        self._attributes: Bindings = {}
         self._collect(module, self._scopes[0], in_class=False)
         self._under_way: set[int] = set()
         self._left = _MOST
 
-    def enter(self, function: ast.AST) -> None:
+    def enter_function(self, function: ast.AST) -> None:
         """From here on names are looked up in this function first."""
         self._scopes.append(self._of_function[function])
 
-    def leave(self) -> None:
+    def leave_function(self) -> None:
         """The function entered last is over."""
         self._scopes.pop()
 
-    def of(self, node: ast.expr) -> Texts:
+    def possible_texts(self, node: ast.expr) -> Texts:
         """Return the texts; ``UNKNOWN`` stands in them for every part that cannot be told."""
         match node:
             case ast.Constant(value=str() | bytes() as value):
@@ -61,13 +61,13 @@ class Values:
             case ast.JoinedStr(values=parts):
                 return self._joined("", parts)
             case ast.FormattedValue(value=value, conversion=-1 | 115, format_spec=None):  # 115: !s
-                return self.of(value)
+                return self.possible_texts(value)
             case ast.BinOp():
                 return self._operated(node)
             case ast.IfExp(body=one, orelse=other):
-                return self.of(one) | self.of(other)
+                return self.possible_texts(one) | self.possible_texts(other)
             case ast.BoolOp(values=values):
-                return frozenset().union(*map(self.of, values))
+                return frozenset().union(*map(self.possible_texts, values))
             case ast.Name(id=name):
                 return self._looked_up(name)
             case ast.Attribute(attr=name):
@@ -76,7 +76,7 @@ class Values:
                 return self._returned(node)
         return _SOMETHING
 
-    def _collect(self, node: ast.AST, scope: Bound, *, in_class: bool) -> None:
+    def _collect(self, node: ast.AST, scope: Bindings, *, in_class: bool) -> None:
         """Note what every name below the node is bound to, in its function or in the module, and every attribute."""
         for child in ast.iter_child_nodes(node):
             for target, value in _bindings(child):
@@ -116,19 +116,19 @@ class Values:
         fresh = [value for value in values if id(value) not in self._under_way]
         self._under_way |= {id(value) for value in fresh}
         try:
-            return frozenset().union(*map(self.of, fresh)) or _SOMETHING
+            return frozenset().union(*map(self.possible_texts, fresh)) or _SOMETHING
         finally:
             self._under_way -= {id(value) for value in fresh}
 
     def _joined(self, between: str, parts: Iterable[ast.expr]) -> Texts:
-        return frozenset(between.join(texts) for texts in islice(product(*map(self.of, parts)), _MOST))
+        return frozenset(between.join(texts) for texts in islice(product(*map(self.possible_texts, parts)), _MOST))
 
     def _returned(self, call: ast.Call) -> Texts:
         """Return the path or text that a call puts together; unknown for any other call."""
         match call.func:
             case ast.Attribute(value=value, attr="with_suffix") if call.args:
-                stems = {re.sub(r"\.[^./]*$", "", text) for text in self.of(value)}
-                return frozenset(stem + suffix for stem in stems for suffix in self.of(call.args[0]))
+                stems = {re.sub(r"\.[^./]*$", "", text) for text in self.possible_texts(value)}
+                return frozenset(stem + suffix for stem in stems for suffix in self.possible_texts(call.args[0]))
             case ast.Attribute(value=value, attr="joinpath"):
                 return self._joined("/", [value, *call.args])
             case ast.Attribute(value=ast.Constant(value=str() as between), attr="join") if call.args:
@@ -137,9 +137,9 @@ class Values:
             case ast.Attribute(value=value, attr="format"):
                 return self._formatted(r"\{\w*\}", value, call.args or [one.value for one in call.keywords])
             case ast.Attribute(value=value, attr=name) if name in _SAME_FILE_METHODS:
-                return self.of(value)
+                return self.possible_texts(value)
             case ast.Attribute(attr="get" | "getenv") if len(call.args) > 1:
-                return self.of(call.args[1]) | _SOMETHING
+                return self.possible_texts(call.args[1]) | _SOMETHING
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in _PATH_CALLS or name in _SAME_FILE:
                 return self._joined("/", call.args)
         return _SOMETHING
@@ -151,7 +151,7 @@ class Values:
             left = iter(texts[1:])
             return re.sub(place, lambda _: next(left, UNKNOWN), texts[0])
 
-        return frozenset(map(_filled, islice(product(*map(self.of, [template, *values])), _MOST)))
+        return frozenset(map(_filled, islice(product(*map(self.possible_texts, [template, *values])), _MOST)))
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
@@ -171,15 +171,15 @@ def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
             yield from ((arg, value) for arg, value in zip(node.kwonlyargs, node.kw_defaults, strict=True) if value)
 
 
-class Named(NamedTuple):
+class NamingExpression(NamedTuple):
     """The smallest expression that names an old database."""
 
     node: ast.expr
     name: str
-    kind: Kind
+    kind: MentionKind
 
 
-def named(module: ast.Module, names: OldNames) -> list[Named]:
+def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingExpression]:
     """Return the smallest expressions of a module that name an old database; each where the name comes about.
 
     Raises:
@@ -201,7 +201,7 @@ def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
     lines = LINE_END.split(text)
     found: dict[tuple[int, str], Mention] = {}
     try:
-        for node, name, kind in named(tree(text), names):
+        for node, name, kind in find_naming_expressions(parse_tree(text), names):
             number = line_of_name(node, name, lines, names)
             found.setdefault((number, name), Mention(file, number, excerpt(lines[number - 1], name), name, kind))
     except RecursionError:
@@ -216,25 +216,25 @@ class _Finder:
     """Goes through a module once, inner expressions first."""
 
     def __init__(self, module: ast.Module, names: OldNames) -> None:
-        self.found: list[Named] = []
+        self.found: list[NamingExpression] = []
         self._names = names
-        self._values = Values(module)
+        self._values = ConstantValues(module)
         self._known(module, "code")
 
-    def _known(self, node: ast.AST, kind: Kind) -> set[str]:
+    def _known(self, node: ast.AST, kind: MentionKind) -> set[str]:
         """Note what the node names; return every name that it, or what it refers to, is known to be noted for."""
         if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
             kind = "documentation"
         if isinstance(node, _FUNCTIONS):
-            self._values.enter(node)
+            self._values.enter_function(node)
         known = {name for child in ast.iter_child_nodes(node) for name in self._known(child, kind)}
         if isinstance(node, _FUNCTIONS):
-            self._values.leave()
+            self._values.leave_function()
         if not isinstance(node, ast.expr):
             return known
-        here = sorted({name for text in self._values.of(node) for _, name in self._names.find(text)})
+        here = sorted({name for text in self._values.possible_texts(node) for _, name in self._names.find(text)})
         if not isinstance(node, (ast.Name, ast.Attribute)):  # a constant is noted where it is made
-            self.found += [Named(node, name, kind) for name in here if name not in known]
+            self.found += [NamingExpression(node, name, kind) for name in here if name not in known]
         return known | set(here)
 
 

@@ -11,9 +11,9 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import replace as replace_file
-from sqlite_consolidate.engine.code.insertions import import_statement, with_definitions, with_import
-from sqlite_consolidate.engine.code.source_files import CodeFile, find_line, is_python, read
-from sqlite_consolidate.engine.code.syntax import PlainText, PythonCode, compiled, unfit
+from sqlite_consolidate.engine.code.insertions import add_definitions, add_import, parse_import
+from sqlite_consolidate.engine.code.source_files import CodeFile, find_line, is_python, read_code_file
+from sqlite_consolidate.engine.code.syntax import PlainText, PythonCode, code_problem, compile_module
 from sqlite_consolidate.observation import Observation, equal, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
@@ -58,12 +58,12 @@ def plan_rewrites(
     references = [reference for reference in references if normpath(reference.file) not in skip]
     inserts = [insert for insert in inserts if normpath(insert.file) not in skip]
     named = dict.fromkeys([one.file for one in references] + [one.file for one in inserts])
-    files = {file: read(root, file) for file in named}
+    files = {file: read_code_file(root, file) for file in named}
     problems = [one for one in files.values() if isinstance(one, Problem)]
     rewrites = []
     # Two spellings of one path are one file: what was read is equal.
     for code in dict.fromkeys(one for one in files.values() if isinstance(one, CodeFile)):
-        rewriting = Rewriting(code)
+        rewriting = RewriteBuilder(code)
         rewriting.replace([one for one in dict.fromkeys(references) if files[one.file] == code])
         rewriting.insert([one for one in inserts if files[one.file] == code])
         after = rewriting.result()
@@ -87,7 +87,7 @@ def compile_observations(root: Path, files: Sequence[str]) -> list[Observation]:
     return [_compile_observation(root, file) for file in python]
 
 
-def updated_observations(root: Path, references: Sequence[Reference]) -> list[Observation]:
+def replacement_observations(root: Path, references: Sequence[Reference]) -> list[Observation]:
     """Observe of each reference whether its expression is gone and the replacement is there.
 
     Args:
@@ -101,7 +101,7 @@ def updated_observations(root: Path, references: Sequence[Reference]) -> list[Ob
 
 def _compile_observation(root: Path, file: str) -> Observation:
     expected = "compiles"
-    code = read(root, file)
+    code = read_code_file(root, file)
     if isinstance(code, Problem):
         return Observation(file, expected, code.what, holds=False, todo=code.hint)
     try:
@@ -114,13 +114,13 @@ def _compile_observation(root: Path, file: str) -> Observation:
 
 def _updated_observation(root: Path, reference: Reference) -> Observation:
     expected = one_line(f"{reference.replace} instead of {reference.find}")
-    code = read(root, reference.file)
+    code = read_code_file(root, reference.file)
     if isinstance(code, Problem):
         return Observation(reference.file, expected, code.what, holds=False, todo=code.hint)
     try:
-        source = source_of(code)
+        source = parse_source(code)
         new = source.spans(reference.replace)
-        old = not_replaced(source.spans(reference.find), new)
+        old = unreplaced_spans(source.spans(reference.find), new)
     except ProblemError as error:
         problem = error.problems[0]
         return Observation(reference.file, expected, one_line(problem.what), holds=False, todo=problem.hint)
@@ -135,12 +135,12 @@ def _updated_observation(root: Path, reference: Reference) -> Observation:
     return Observation(subject, expected, observed, holds, "" if holds else "Correct this place by hand, or roll back.")
 
 
-def source_of(code: CodeFile) -> PythonCode | PlainText:
+def parse_source(code: CodeFile) -> PythonCode | PlainText:
     """Return the file's text in the form in which places are found in it."""
     return PythonCode(code.text, code.file) if is_python(code.file) else PlainText(code.text)
 
 
-def not_replaced(old: Sequence[Span], new: Sequence[Span]) -> list[Span]:
+def unreplaced_spans(old: Sequence[Span], new: Sequence[Span]) -> list[Span]:
     """Return the old places that lie in no new one: ``logs()`` is still there in ``logs().parent``, but replaced."""
     return [span for span in old if not any(span.inside(other) for other in new)]
 
@@ -153,15 +153,15 @@ def check_syntax(file: str, data: bytes) -> None:
     """
     if is_python(file):
         try:
-            compiled(data)
+            compile_module(data)
         except SyntaxError as error:
             what = f"it is not valid Python: {error.msg}."
-            raise unfit(
+            raise code_problem(
                 "code-invalid", what, "Correct the file, or what the plan puts into it.", file, error.lineno or 0
             ) from None
 
 
-class Rewriting:
+class RewriteBuilder:
     """One file on its way from what it is to what it is to be; whatever does not fit is collected, nothing is raised.
 
     Attributes:
@@ -177,7 +177,7 @@ class Rewriting:
         self._source: PythonCode | PlainText | None = None
         with self._noting():
             check_syntax(code.file, code.data)
-            self._source = source_of(code)
+            self._source = parse_source(code)
 
     def replace(self, references: Sequence[Reference]) -> None:
         """Put every replacement into the text, and the imports that they need."""
@@ -186,13 +186,13 @@ class Rewriting:
         places = self._places(self._source, references)
         for span, reference in reversed(places):
             with self._noting():
-                self.text = self._source.put(self.text, span, reference.replace)
+                self.text = self._source.replace_span(self.text, span, reference.replace)
         # What was replaced before this run, by hand perhaps, needs its import as well.
         first = min((span.start for span in [*self._done, *(span for span, _ in places)]), default=0)
         for statement in dict.fromkeys(reference.import_ for reference in references if reference.import_):
             if not self.problems:
                 below = len(self.text) - first
-                self.text = with_import(self.text, statement, before=first)
+                self.text = add_import(self.text, statement, before=first)
                 first = len(self.text) - below
 
     def insert(self, inserts: Sequence[Insert]) -> None:
@@ -200,7 +200,7 @@ class Rewriting:
         for insert in inserts if self._source else ():
             with self._noting("`code` "):
                 self._only_python()
-                self.text = with_definitions(self.text, insert.code, self.code.file)
+                self.text = add_definitions(self.text, insert.code, self.code.file)
 
     def result(self) -> bytes:
         """Return the bytes that are to be written: those that were read if there is any problem."""
@@ -222,7 +222,7 @@ class Rewriting:
             new = self._spans(source, "`replace` ", reference.replace)
             if found is None or new is None:
                 continue
-            old = not_replaced(found, new)
+            old = unreplaced_spans(found, new)
             done[reference.replace] += not old
             self._done += new
             with self._noting():
@@ -242,7 +242,7 @@ class Rewriting:
         clash = [other.find for taken, other in places if span.overlaps(taken)]
         if clash:
             what = f"{reference.find} and {clash[0]} are found in the same place."
-            raise unfit(
+            raise code_problem(
                 "references-overlap",
                 what,
                 "Keep one of the two references.",
@@ -255,11 +255,11 @@ class Rewriting:
         if reference.import_:
             with self._noting("`import` "):
                 self._only_python()
-                import_statement(reference.import_)
+                parse_import(reference.import_)
 
     def _only_python(self) -> None:
         if not is_python(self.code.file):
-            raise unfit("not-python", "is for Python files only.", "Take it out of the plan.")
+            raise code_problem("not-python", "is for Python files only.", "Take it out of the plan.")
 
     def _encoded(self) -> bytes:
         try:
@@ -267,7 +267,7 @@ class Rewriting:
             return self.text.encode(self.code.encoding)
         except UnicodeEncodeError as error:
             what = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} has not."
-            raise unfit("code-encoding", what, "Write it as an escape, or save the file as UTF-8.") from None
+            raise code_problem("code-encoding", what, "Write it as an escape, or save the file as UTF-8.") from None
 
     @contextmanager
     def _noting(self, beginning: str = "") -> Iterator[None]:
@@ -286,7 +286,7 @@ def _not_once(file: str, text: str, reference: Reference, found: Sequence[Span])
     lines = [find_line(text, span.start) for span in found]
     if len(lines) > 1:
         what = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
-        return unfit(
+        return code_problem(
             "found-more-than-once",
             what,
             "Make `find` more specific: take in more of the expression around the one meant.",
@@ -295,7 +295,7 @@ def _not_once(file: str, text: str, reference: Reference, found: Sequence[Span])
         )
     what = f"{reference.find} is not found, and neither is {reference.replace}."
     near = _nearest(text, reference.find)
-    return unfit(
+    return code_problem(
         "not-found",
         what,
         "Correct `find` to what the file says here." if near else "Correct `find` or `file`.",

@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.old_names import SHOWN, Kind, Mention, OldNames, excerpt
+from sqlite_consolidate.engine.code.old_names import EXCERPT_LENGTH, Mention, MentionKind, OldNames, excerpt
 from sqlite_consolidate.engine.code.python_strings import python_mentions
-from sqlite_consolidate.engine.code.scanned_files import Scope, files_in, scope_of
+from sqlite_consolidate.engine.code.scanned_files import ScanScope, list_scanned_files
 from sqlite_consolidate.engine.code.source_files import encoding_of, is_python, line_starts
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, not_required
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.plan.model import Exemption
-
-__all__ = ["Mention", "ScanResult", "Scope", "listed", "mentions", "scope_of", "stale_observations"]
 
 _IN_USE = frozenset({"code", "config"})
 _LINES_SHOWN = 10
@@ -50,10 +48,10 @@ class ScanResult:
     not_scanned: tuple[Mention, ...]
 
 
-def mentions(scope: Scope) -> ScanResult:
+def find_mentions(scope: ScanScope) -> ScanResult:
     """Return every remaining mention of an old database's file name; no database is opened."""
     names = OldNames(scope.databases, scope.target)
-    trees = files_in(scope)
+    trees = list_scanned_files(scope)
     found: list[Mention] = []
     unread = list(trees.not_scanned)
     files_read = 0
@@ -92,7 +90,7 @@ def stale_observations(result: ScanResult) -> list[Observation]:
     return [Observation("scanned files", "none names an old database", observed, holds=True, examined=examined)]
 
 
-def listed(result: ScanResult, exempt: Sequence[Exemption]) -> list[Finding]:
+def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Finding]:
     """Return a finding for everything that is no failure and yet to be known, one a file and database.
 
     That is documentation, what the plan exempts, what was too large to read, and an exemption that nothing needs.
@@ -139,7 +137,7 @@ def _stale(mention: Mention) -> Observation:
     return Observation(
         f"{mention.file}:{mention.line}",
         f"no mention of {mention.database}",
-        one_line(mention.text)[:SHOWN],
+        one_line(mention.text)[:EXCERPT_LENGTH],
         holds=False,
         todo="Add a [[reference]] for it to the plan, change it by hand, or exempt it: [[scan.exempt]], with a reason.",
     )
@@ -161,8 +159,8 @@ def _text_bytes(path: Path) -> bytes | None:
 
 def _mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
     if not is_python(file):
-        return _by_line(file, _decoded(file, data), _kind(file), names) if names.may_be_in(data) else []
-    if not names.may_be_put_together_in(data):
+        return _by_line(file, _decoded(file, data), _kind(file), names) if names.may_occur_in(data) else []
+    if not names.may_be_assembled_in(data):
         return []
     text = _decoded(file, data)
     try:
@@ -171,7 +169,7 @@ def _mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
         return _by_line(file, text, "code", names)
 
 
-def _by_line(file: str, text: str, kind: Kind, names: OldNames) -> list[Mention]:
+def _by_line(file: str, text: str, kind: MentionKind, names: OldNames) -> list[Mention]:
     """Return every mention in a text without regard to its syntax, one a line and name."""
     starts = [*line_starts(text), len(text)]
     found: dict[tuple[int, str], Mention] = {}
@@ -187,7 +185,7 @@ def _decoded(file: str, data: bytes) -> str:
     return data.decode("latin-1" if isinstance(encoding, Problem) else encoding)
 
 
-def _kind(file: str) -> Kind:
+def _kind(file: str) -> MentionKind:
     path = PurePosixPath(file)
     if path.suffix.lower() in _DOCUMENTATION or path.name in _SAYS_WHAT_TO_IGNORE:
         return "documentation"

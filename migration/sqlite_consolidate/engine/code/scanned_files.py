@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.code.git import ignored
-from sqlite_consolidate.engine.code.old_names import Kind, Mention
+from sqlite_consolidate.engine.code.git import ignored_files
+from sqlite_consolidate.engine.code.old_names import Mention, MentionKind
 from sqlite_consolidate.engine.code.source_files import is_database
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.plan.model import Exemption, Plan
 
-LARGEST = 5_000_000
+MAX_FILE_BYTES = 5_000_000
 
-NEVER_ENTERED = frozenset(
+SKIPPED_FOLDERS = frozenset(
     {".git", ".hg", ".svn", "__pycache__", "node_modules", ".tox", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
 
 
 @dataclass(frozen=True)
-class Scope:
+class ScanScope:
     """What a scan is about.
 
     Attributes:
@@ -51,9 +51,9 @@ class Scope:
     repository: Path | None = None
 
 
-def scope_of(
+def scan_scope(
     plan: Plan, root: Path, live: Path, *, own: Sequence[Path], never_open: frozenset[tuple[int, int]] = frozenset()
-) -> Scope:
+) -> ScanScope:
     """Return what a plan wants to be scanned.
 
     Args:
@@ -64,7 +64,7 @@ def scope_of(
         never_open: As in :class:`Scope`.
     """
     inside = [path.relative_to(live).as_posix() for path in own if path.is_relative_to(live)]
-    return Scope(
+    return ScanScope(
         root=root,
         paths=plan.scan.paths,
         databases=[source.file for source in plan.sources],
@@ -77,7 +77,7 @@ def scope_of(
 
 
 @dataclass(frozen=True)
-class Trees:
+class ScannedFiles:
     """What lies in the scanned trees.
 
     Attributes:
@@ -89,7 +89,7 @@ class Trees:
     not_scanned: tuple[Mention, ...]
 
 
-def files_in(scope: Scope) -> Trees:
+def list_scanned_files(scope: ScanScope) -> ScannedFiles:
     """Return the files of the trees that can hold code, configuration or documentation.
 
     Left out without a word: databases, caches, virtual environments, ``node_modules``, links, and what git ignores.
@@ -105,11 +105,11 @@ def files_in(scope: Scope) -> Trees:
             found[path] = _not_looked_at(path, misplaced)
         else:
             found |= dict(_entries(scope, root, path))
-    unwanted = ignored(scope.repository or root, [*found, *paths])
+    unwanted = ignored_files(scope.repository or root, [*found, *paths])
     named = [PurePosixPath(path) for path in paths if path in unwanted]
     kept = {file: reason for file, reason in found.items() if file not in unwanted or _stays(file, named)}
     files = tuple(file for file, reason in kept.items() if reason is None)
-    return Trees(files, tuple(reason for reason in kept.values() if reason))
+    return ScannedFiles(files, tuple(reason for reason in kept.values() if reason))
 
 
 def _misplaced(root: Path, path: str) -> str:
@@ -125,11 +125,11 @@ def _misplaced(root: Path, path: str) -> str:
     return "" if place.exists() else "there is no such file or folder"
 
 
-def _not_looked_at(file: str, reason: str, kind: Kind = "unreadable") -> Mention:
+def _not_looked_at(file: str, reason: str, kind: MentionKind = "unreadable") -> Mention:
     return Mention(file, 0, reason, "", kind)
 
 
-def _entries(scope: Scope, root: Path, file: str) -> Iterator[tuple[str, Mention | None]]:
+def _entries(scope: ScanScope, root: Path, file: str) -> Iterator[tuple[str, Mention | None]]:
     """Yield every file at or below a path that may be read; with a reason, if it is to be reported instead."""
     path = root / file
     try:
@@ -140,15 +140,15 @@ def _entries(scope: Scope, root: Path, file: str) -> Iterator[tuple[str, Mention
             for name in sorted(_names(path)):
                 yield from _entries(scope, root, posixpath.normpath(f"{file}/{name}"))
         elif stat.S_ISREG(facts.st_mode) and not is_database(path.name):
-            size = f"it is larger than {LARGEST // 1_000_000} MB"
-            yield file, _not_looked_at(file, size, "not scanned") if facts.st_size > LARGEST else None
+            size = f"it is larger than {MAX_FILE_BYTES // 1_000_000} MB"
+            yield file, _not_looked_at(file, size, "not scanned") if facts.st_size > MAX_FILE_BYTES else None
     except OSError as error:
         yield file, _not_looked_at(file, f"it cannot be read: {error.strerror}")
 
 
 def _names(folder: Path) -> list[str]:
     names = os.listdir(folder)  # noqa: PTH208 -- names as text: ten thousand Path objects take their time
-    return [] if "pyvenv.cfg" in names else [name for name in names if name not in NEVER_ENTERED]
+    return [] if "pyvenv.cfg" in names else [name for name in names if name not in SKIPPED_FOLDERS]
 
 
 def _stays(file: str, named: Sequence[PurePosixPath]) -> bool:

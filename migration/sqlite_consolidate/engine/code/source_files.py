@@ -78,13 +78,13 @@ def line_starts(text: str) -> list[int]:
     return [0, *(found.end() for found in LINE_END.finditer(text))]
 
 
-def newline_of(text: str) -> str:
+def first_line_ending(text: str) -> str:
     """Return the line ending that the text uses first; a newline if it has none."""
     found = LINE_END.search(text)
     return found.group() if found else "\n"
 
 
-def read(root: Path, file: str) -> CodeFile | Problem:
+def read_code_file(root: Path, file: str) -> CodeFile | Problem:
     """Return the file as bytes and text, or the problem that keeps it from being rewritten.
 
     Args:

@@ -9,9 +9,9 @@ from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.code.python_strings import line_of_name, named
+from sqlite_consolidate.engine.code.python_strings import find_naming_expressions, line_of_name
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
-from sqlite_consolidate.engine.code.syntax import PythonCode, meaning, tree
+from sqlite_consolidate.engine.code.syntax import PythonCode, normalized_dump, parse_tree
 from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
 from sqlite_consolidate.problem import ProblemError
 
@@ -30,24 +30,24 @@ _CLIMBING = re.compile(r"(?:\.{1,2}/)*")
 _END_OF_VARIABLE = tuple("}])\"'%")
 
 
-class Place(NamedTuple):
+class DatabasePaths(NamedTuple):
     """Where an old database is, and where its rows go: paths relative to the workspace."""
 
     old: str
     target: str
 
-    def folder(self, written: str) -> str | None:
+    def base_folder(self, written: str) -> str | None:
         """Return the folder from which a path leads to the old database, "." for the workspace; None if none does."""
         if written != self.old and not self.old.endswith(f"/{written}"):
             return None
         return self.old[: len(self.old) - len(written)].rstrip("/") or "."
 
-    def way(self, folder: str) -> str:
+    def path_to_target(self, folder: str) -> str:
         """Return the path that leads from a folder of the workspace to the target."""
         return posixpath.relpath(self.target, folder)
 
 
-class Change(NamedTuple):
+class MentionChange(NamedTuple):
     """What becomes of one mention.
 
     Attributes:
@@ -55,22 +55,22 @@ class Change(NamedTuple):
         name: Of the database, as it is recognised.
         find: Text, or expression, to be replaced; empty where it is not understood.
         replace: What takes its place.
-        why: What it rests on, or why it is not understood.
+        reason: What it rests on, or why it is not understood.
     """
 
     line: int
     name: str
     find: str
     replace: str
-    why: str
+    reason: str
 
 
-def text_changes(text: str, names: OldNames, places: Mapping[str, Place]) -> list[Change]:
+def text_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
     """Return a change for every mention in a text that is no Python; each finds its place just once."""
-    found: list[tuple[int, str, Moved | None]] = []
+    found: list[tuple[int, str, PathReplacement | None]] = []
     for offset, name in names.find(text):
         end = offset + len(name)
-        found.append((end, name, None if SIDECAR.match(text, end) else moved(text[:end], places[name])))
+        found.append((end, name, None if SIDECAR.match(text, end) else replace_path_end(text[:end], places[name])))
     pieces = [_Piece(end - len(made.old), end, made.new) for end, _, made in found if made]
     changes = []
     for end, name, made in found:
@@ -78,20 +78,20 @@ def text_changes(text: str, names: OldNames, places: Mapping[str, Place]) -> lis
         why = f"it does not lead to {places[name].old} for certain."
         if made:
             find, new = _unique(text, _Piece(end - len(made.old), end, made.new), pieces)
-            why = made.why if find else "the same text stands in several places."
-        changes.append(Change(find_line(text, end - 1), name, find, new, why))
+            why = made.reason if find else "the same text stands in several places."
+        changes.append(MentionChange(find_line(text, end - 1), name, find, new, why))
     return changes
 
 
-class Moved(NamedTuple):
+class PathReplacement(NamedTuple):
     """A piece of text and what takes its place: ``old`` is how the text given ends."""
 
     old: str
     new: str
-    why: str
+    reason: str
 
 
-def moved(text: str, place: Place) -> Moved | None:
+def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
     """Return how a text that ends with the path of an old database is to end; None if it may be another path.
 
     What stands before the path that is written out, a variable or the folder a program runs in, must then be the
@@ -105,10 +105,12 @@ def moved(text: str, place: Place) -> Moved | None:
     climbing = _CLIMBING.match(path)
     ups = climbing.group() if climbing else ""
     written = path[len(ups) :]
-    folder = place.folder(written)
+    folder = place.base_folder(written)
     if folder is None:
         return None
-    return Moved(path, ups + place.way(folder), f"{written} leads to {place.old}, from {_said(folder)}.")
+    return PathReplacement(
+        path, ups + place.path_to_target(folder), f"{written} leads to {place.old}, from {_said(folder)}."
+    )
 
 
 def _said(folder: str) -> str:
@@ -157,15 +159,15 @@ class _Exchange(NamedTuple):
 
     node: ast.expr
     new: str
-    why: str
+    reason: str
 
 
-def python_changes(text: str, names: OldNames, places: Mapping[str, Place]) -> list[Change]:
+def python_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
     """Return a change for every mention in the code of a module; none if it cannot be read."""
     try:
-        module = tree(text)
+        module = parse_tree(text)
         source = PythonCode(text)
-        found = named(module, names)
+        found = find_naming_expressions(module, names)
     except (SyntaxError, RecursionError, ProblemError):
         return []
     parents = {child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)}
@@ -174,11 +176,13 @@ def python_changes(text: str, names: OldNames, places: Mapping[str, Place]) -> l
     for node, name, kind in found:
         if kind == "code":
             find, new, why = _change(node, name, parents, source, places[name])
-            changes.append(Change(line_of_name(node, name, lines, names), name, find, new, why))
+            changes.append(MentionChange(line_of_name(node, name, lines, names), name, find, new, why))
     return changes
 
 
-def _change(node: ast.expr, name: str, parents: Parents, source: PythonCode, place: Place) -> tuple[str, str, str]:
+def _change(
+    node: ast.expr, name: str, parents: Parents, source: PythonCode, place: DatabasePaths
+) -> tuple[str, str, str]:
     """Return what to find, what takes its place, and why; nothing to find, and why, where it is not understood."""
     path = _whole_path(node, parents)
     made = _of_text(node, name, parents, place) if path is node else _of_path(path, place)
@@ -190,7 +194,7 @@ def _change(node: ast.expr, name: str, parents: Parents, source: PythonCode, pla
             there = source.text[spans[0].start : spans[0].end]
             fitting = _fitting(source, spans[0], new)
             as_written = find if LINE_END.search(there) else there
-            return (as_written, fitting, made.why) if fitting else ("", "", "quotes would have to change around it.")
+            return (as_written, fitting, made.reason) if fitting else ("", "", "quotes would have to change around it.")
     return "", "", "the same expression stands in several places."
 
 
@@ -206,13 +210,13 @@ def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
     return node
 
 
-def _of_path(node: ast.expr, place: Place) -> _Exchange | None:
+def _of_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
     """Return a path joined from a folder and parts, and the path from the same folder to the target."""
     base, parts = _split(node)
-    folder = place.folder("/".join(parts)) if parts else None
+    folder = place.base_folder("/".join(parts)) if parts else None
     if base is None or folder is None:
         return None
-    way = PurePosixPath(place.way(folder)).parts
+    way = PurePosixPath(place.path_to_target(folder)).parts
     why = f"{ast.unparse(base)} is the folder that leads to {place.old}."
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "join":
         joined = f"{ast.unparse(node.func)}({', '.join([ast.unparse(base), *map(repr, way)])})"
@@ -238,7 +242,7 @@ def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
     return None, []
 
 
-def _of_text(node: ast.expr, name: str, parents: Parents, place: Place) -> _Exchange | None:
+def _of_text(node: ast.expr, name: str, parents: Parents, place: DatabasePaths) -> _Exchange | None:
     """Return a string that is a path or a URL, no sentence, and the same with the way to the target."""
     node = around if isinstance(around := parents[node], ast.JoinedStr) else node
     if not isinstance(node, ast.Constant | ast.JoinedStr):
@@ -255,14 +259,14 @@ def _of_text(node: ast.expr, name: str, parents: Parents, place: Place) -> _Exch
             variable = "}"  # folder + "/x.db" is as f"{folder}/x.db"
         case _:
             variable = ""
-    made = moved(variable + source[prefix + quotes : end], place)
-    return made and _Exchange(node, source[: end - len(made.old)] + made.new + source[end:], made.why)
+    made = replace_path_end(variable + source[prefix + quotes : end], place)
+    return made and _Exchange(node, source[: end - len(made.old)] + made.new + source[end:], made.reason)
 
 
 def _wider(made: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
     """Yield the expression and its replacement, then those around it, each with the replacement inside."""
     yield ast.unparse(made.node), made.new
-    new = tree(made.new, "eval").body
+    new = parse_tree(made.new, "eval").body
     around = parents[made.node]
     while isinstance(around, ast.expr | ast.keyword | ast.FormattedValue):
         if isinstance(around, ast.expr) and not isinstance(around, ast.FormattedValue):
@@ -272,14 +276,14 @@ def _wider(made: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
 
 def _fitting(source: PythonCode, span: Span, new: str) -> str:
     """Return the replacement in such quotes that it can stand in its place, if possible in those there; or nothing."""
-    intended = meaning(tree(new, "eval"))
+    intended = normalized_dump(parse_tree(new, "eval"))
     there = source.text[span.start : span.end]
     preferred = ("'", '"') if "'" in there and '"' not in there else ('"', "'")
     for quote in preferred:
         spelt = new.replace('"', quote).replace("'", quote)
         try:
-            if meaning(tree(spelt, "eval")) == intended:
-                source.put(source.text, span, spelt)
+            if normalized_dump(parse_tree(spelt, "eval")) == intended:
+                source.replace_span(source.text, span, spelt)
                 return spelt
         except (SyntaxError, ProblemError):
             continue

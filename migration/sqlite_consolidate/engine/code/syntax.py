@@ -20,7 +20,7 @@ _BY_HAND = "Change this file by hand, and take it out of the plan."
 _MARK = "_sqlite_consolidate_place_{}_"
 
 
-def unfit(id: str, what: str, hint: str, file: str = "", line: int = 0) -> ProblemError:
+def code_problem(id: str, what: str, hint: str, file: str = "", line: int = 0) -> ProblemError:
     """Return what to raise when something that the plan says does not fit the code.
 
     Args:
@@ -34,7 +34,7 @@ def unfit(id: str, what: str, hint: str, file: str = "", line: int = 0) -> Probl
     return ProblemError(Problem(id, subject, what, hint, criterion="references-found"))
 
 
-def compiled(source: str | bytes) -> CodeType:
+def compile_module(source: str | bytes) -> CodeType:
     """Return the code object of a module; nothing is executed.
 
     Raises:
@@ -45,10 +45,10 @@ def compiled(source: str | bytes) -> CodeType:
 
 
 @overload
-def tree(source: str, mode: Literal["exec"] = "exec") -> ast.Module: ...
+def parse_tree(source: str, mode: Literal["exec"] = "exec") -> ast.Module: ...
 @overload
-def tree(source: str, mode: Literal["eval"]) -> ast.Expression: ...
-def tree(source: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module | ast.Expression:
+def parse_tree(source: str, mode: Literal["eval"]) -> ast.Expression: ...
+def parse_tree(source: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module | ast.Expression:
     """Return the syntax tree of a module, or of one expression.
 
     Raises:
@@ -58,7 +58,7 @@ def tree(source: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module | as
     return parsed
 
 
-def meaning(node: ast.AST) -> str:
+def normalized_dump(node: ast.AST) -> str:
     """Return a text that two pieces of code share when they differ in nothing but spacing, quotes, or parentheses."""
     for constant in ast.walk(node):
         if isinstance(constant, ast.Constant):
@@ -66,17 +66,17 @@ def meaning(node: ast.AST) -> str:
     return ast.dump(node)
 
 
-def expression(code: str) -> ast.Expression:
+def parse_expression(code: str) -> ast.Expression:
     """Return the tree of an expression that a plan states.
 
     Raises:
         ProblemError: It is not one.
     """
     try:
-        return tree(code.strip(), "eval")
+        return parse_tree(code.strip(), "eval")
     except SyntaxError as error:
         what = f"is not a Python expression ({error.msg}): {code.strip()}"
-        raise unfit("bad-find", what, "Put parentheses around what spans several lines.") from None
+        raise code_problem("bad-find", what, "Put parentheses around what spans several lines.") from None
 
 
 class PlainText:
@@ -90,7 +90,7 @@ class PlainText:
         return [Span(*found.span()) for found in re.finditer(re.escape(find), self.text)]
 
     @staticmethod
-    def put(text: str, span: Span, code: str) -> str:
+    def replace_span(text: str, span: Span, code: str) -> str:
         """Return ``text`` with ``code`` in place of the span."""
         return text[: span.start] + code + text[span.end :]
 
@@ -113,35 +113,35 @@ class PythonCode:
         Raises:
             ProblemError: ``find`` is not an expression.
         """
-        wanted = meaning(expression(find))
+        wanted = normalized_dump(parse_expression(find))
         kinds = _kinds(find.strip())
         found = [span for span, node in self._expressions if isinstance(node, kinds) and self._means(span, wanted)]
         return self._evaluated(found)
 
-    def put(self, text: str, span: Span, code: str) -> str:
+    def replace_span(self, text: str, span: Span, code: str) -> str:
         """Return ``text`` with ``code`` in place of the span, in parentheses where it needs them to mean the same.
 
         Raises:
             ProblemError: The code cannot stand there.
         """
-        plain = PlainText.put(text, span, code.strip())
-        in_parentheses = PlainText.put(text, span, f"({code.strip()})")
+        plain = PlainText.replace_span(text, span, code.strip())
+        in_parentheses = PlainText.replace_span(text, span, f"({code.strip()})")
         try:
-            intended = meaning(tree(in_parentheses))
+            intended = normalized_dump(parse_tree(in_parentheses))
         except SyntaxError as error:
             line = find_line(text, span.start)
             what = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
-            raise unfit(
+            raise code_problem(
                 "bad-replace", what, "Write `replace` with other quotes, or without a comment.", self.file, line
             ) from None
         try:
-            return plain if meaning(tree(plain)) == intended else in_parentheses
+            return plain if normalized_dump(parse_tree(plain)) == intended else in_parentheses
         except SyntaxError:
             return in_parentheses
 
     def _means(self, span: Span, wanted: str) -> bool:
         try:
-            return meaning(tree(f"({self.text[span.start : span.end]}\n)", "eval")) == wanted
+            return normalized_dump(parse_tree(f"({self.text[span.start : span.end]}\n)", "eval")) == wanted
         except SyntaxError:  # a name that stands where no expression may: def name, import name, keyword=
             return False
 
@@ -153,8 +153,8 @@ class PythonCode:
         text = self.text
         for number, span in reversed(list(enumerate(spans))):
             glued = re.match(r"\w", text[max(span.start - 1, 0) : span.start])  # return"x"
-            text = PlainText.put(text, span, f"{' ' if glued else ''}{_MARK.format(number)} ")
-        names = [node for node in ast.walk(tree(text)) if isinstance(node, ast.Name)]
+            text = PlainText.replace_span(text, span, f"{' ' if glued else ''}{_MARK.format(number)} ")
+        names = [node for node in ast.walk(parse_tree(text)) if isinstance(node, ast.Name)]
         read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
         return [span for number, span in enumerate(spans) if _MARK.format(number) in read]
 
@@ -168,7 +168,7 @@ def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
         wrapper = MetadataWrapper(_module(text, file), unsafe_skip_copy=True)
         places = wrapper.resolve(ByteSpanPositionProvider)
     except RecursionError:
-        raise unfit("code-unparsable", "it is nested too deeply to be read.", _BY_HAND) from None
+        raise code_problem("code-unparsable", "it is nested too deeply to be read.", _BY_HAND) from None
     joined = [node for node in places if isinstance(node, cst.ConcatenatedString)]
     halves = {half for node in joined for half in (node.left, node.right)}
     characters = _character_offsets(text)
@@ -187,19 +187,19 @@ def _module(text: str, file: str) -> libcst.Module:
     # libcst forgets form feeds and lone carriage returns; what stands for them here is as long, and never written.
     flat = re.sub(r"\r(?!\n)", "\n", text).replace("\f", " ")
     try:
-        body = tree(text).body
+        body = parse_tree(text).body
         code = flat[: [*line_starts(text), len(text)][body[-1].end_lineno or 0]] if body else ""
         module = cst.parse_module(code)
     except SyntaxError as error:
-        raise unfit(
+        raise code_problem(
             "code-invalid", f"it is not valid Python: {error.msg}.", _BY_HAND, file, error.lineno or 0
         ) from None
     except cst.ParserSyntaxError as error:
-        raise unfit(
+        raise code_problem(
             "code-unparsable", f"libcst cannot read it ({error.message}).", _BY_HAND, file, error.raw_line
         ) from None
     if module.code != code:  # it drops a few blanks in rare places, and every position after them would be wrong
-        raise unfit(
+        raise code_problem(
             "code-unparsable", "it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND
         )
     return module

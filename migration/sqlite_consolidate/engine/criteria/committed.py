@@ -9,8 +9,8 @@ from sqlite_consolidate.engine.backup import archive, history, ledger, manifest
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import RECORDED, Ledger
 from sqlite_consolidate.engine.checks import compare, compare_structure
-from sqlite_consolidate.engine.code.rewrite import compile_observations, updated_observations
-from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
+from sqlite_consolidate.engine.code.rewrite import compile_observations, replacement_observations
+from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.connections import looking
@@ -32,13 +32,13 @@ def committed(run: RunResults) -> list[Observation]:
 
 def references_updated(run: RunResults) -> list[Observation]:
     """Observe that each expression of the plan is gone from the code, and its replacement is there."""
-    return updated_observations(run.root, run.plan.references)
+    return replacement_observations(run.root, run.plan.references)
 
 
 def no_stale_references(run: RunResults) -> list[Observation]:
     """Observe that no code or configuration in the scanned trees names an old database."""
-    result = mentions(run.scan_scope())
-    run.log.note(*listed(result, run.plan.scan.exempt))
+    result = find_mentions(run.scan_scope())
+    run.log.note(*mention_findings(result, run.plan.scan.exempt))
     return stale_observations(result)
 
 

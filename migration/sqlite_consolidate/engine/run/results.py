@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.compare import TargetComparison
 from sqlite_consolidate.engine.checks.explain import OriginalRows
-from sqlite_consolidate.engine.code.scanned_files import Scope, scope_of
+from sqlite_consolidate.engine.code.scanned_files import ScanScope, scan_scope
 from sqlite_consolidate.engine.content.contents import Contents, ContentsCache
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
@@ -318,10 +318,10 @@ class RunResults(Pipeline):
         files = [self.root / self.plan.target, *(self.root / source.file for source in self.plan.sources)]
         return frozenset((status.st_dev, status.st_ino) for path in files if (status := status_of(path)))
 
-    def scan_scope(self) -> Scope:
+    def scan_scope(self) -> ScanScope:
         """Return where no old database may be named; plan, backup sets and reports may mention old databases."""
         own = [self.plan_file, self.request.settings.reports]
-        return scope_of(self.plan, self.root, self.live, own=own, never_open=self.databases())
+        return scan_scope(self.plan, self.root, self.live, own=own, never_open=self.databases())
 
     def close_target(self) -> None:
         """Roll back the transaction on the target if it is open, and close the connection."""

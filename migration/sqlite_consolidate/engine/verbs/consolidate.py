@@ -24,7 +24,7 @@ from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
 from sqlite_consolidate.engine.checks.open_files import find_open_databases
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
-from sqlite_consolidate.engine.code.git import noted, unified
+from sqlite_consolidate.engine.code.git import uncommitted_findings, unified_diff
 from sqlite_consolidate.engine.code.rewrite import plan_rewrites, write_rewrites
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.criteria import backup_set, committed, preflight, target
@@ -77,7 +77,7 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     found.problems = [*others.merge_problems([*found.problems, *journals.problems]), *marks.problems, *unfit]
     found.findings[:0] = journals.findings
     found.findings += others.other_findings(found.problems)
-    found.findings += noted(run.live, [rewrite.file for rewrite in rewrites])
+    found.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
     return Preflight(found, rewrites, marks, others.unexamined)
 
 
@@ -290,7 +290,7 @@ class Run(RunResults):
     def _rewrite_code(self) -> None:
         """Rewrite the code files, each noted in the ledger before."""
         write_rewrites(self.root, self.preflight.rewrites, self.ledger)
-        self.diff = unified(self.preflight.rewrites)
+        self.diff = unified_diff(self.preflight.rewrites)
 
     def _note_state_before_applications(self) -> None:
         """Note logs, databases and the target's content before the first application runs."""

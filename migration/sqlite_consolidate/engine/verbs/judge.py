@@ -21,9 +21,9 @@ from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.checks import by_originals as originals
 from sqlite_consolidate.engine.checks.compare_structure import added_object_findings
 from sqlite_consolidate.engine.checks.explain import OriginalRows
-from sqlite_consolidate.engine.code.rewrite import updated_observations
-from sqlite_consolidate.engine.code.scan import listed, mentions, stale_observations
-from sqlite_consolidate.engine.code.scanned_files import scope_of
+from sqlite_consolidate.engine.code.rewrite import replacement_observations
+from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
+from sqlite_consolidate.engine.code.scanned_files import scan_scope
 from sqlite_consolidate.engine.content.table_differences import differences_or_note
 from sqlite_consolidate.engine.criteria import target
 from sqlite_consolidate.engine.criteria.preflight import as_observation
@@ -188,9 +188,9 @@ class CheckRun(ReadOnlyRun):
     def _no_stale_references(self) -> list[Observation]:
         """Observe that no code or configuration in the scanned trees names an archived database."""
         settings = self.request.settings
-        scope = scope_of(self.plan, self.root, self.root, own=[settings.plan, settings.reports])
-        result = mentions(replace(scope, databases=list(self.sealed.archive)))
-        self.log.note(*listed(result, self.plan.scan.exempt))
+        scope = scan_scope(self.plan, self.root, self.root, own=[settings.plan, settings.reports])
+        result = find_mentions(replace(scope, databases=list(self.sealed.archive)))
+        self.log.note(*mention_findings(result, self.plan.scan.exempt))
         return stale_observations(result)
 
     def _changed_since(self, name: str) -> RowDifferences:
@@ -265,7 +265,7 @@ class OriginalsRun(ReadOnlyRun):
             | of_target
             | {
                 "plan-valid": self._plan_valid,
-                "references-updated": lambda: updated_observations(self.root, self.plan.references),
+                "references-updated": lambda: replacement_observations(self.root, self.plan.references),
                 "no-stale-references": self._no_stale_references,
             }
         )
@@ -278,8 +278,8 @@ class OriginalsRun(ReadOnlyRun):
     def _no_stale_references(self) -> list[Observation]:
         """Observe that nothing in the scanned trees names an original database."""
         settings = self.request.settings
-        result = mentions(scope_of(self.plan, self.root, self.root, own=[settings.plan, settings.reports]))
-        self.log.note(*listed(result, self.plan.scan.exempt))
+        result = find_mentions(scan_scope(self.plan, self.root, self.root, own=[settings.plan, settings.reports]))
+        self.log.note(*mention_findings(result, self.plan.scan.exempt))
         return stale_observations(result)
 
     def _lay_out(self) -> None:
