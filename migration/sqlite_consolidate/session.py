@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate import atomic_files
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.engine.backup.backup_set import already_consolidated, cut_short, last_finished, recover
+from sqlite_consolidate.engine.backup.backup_set import already_consolidated, interrupted_sets, last_finished, recover
 from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS, RECORD
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.modes import Mode
@@ -307,7 +307,7 @@ def _refuse_unfinished_run(root: Path, plan: Plan) -> None:
         raise ProblemError(
             Problem("under-way", root.name, f"a run is under way (process {pid}).", "Wait for it to end, then verify.")
         )
-    if cut_short(root, plan):
+    if interrupted_sets(root, plan):
         todo = "pytest -m migrate or pytest -m rollback puts it back first."
         raise ProblemError(Problem("cut-short", root.name, "a run was cut short here.", todo))
 

@@ -58,12 +58,12 @@ def _attempt_of(one: BackupSet, root: Path) -> Attempt:
     """Tell of the run that made a backup set by what lies in the set."""
     events = Ledger(one.folder).events()
     began = next(event for event in events if event["event"] == "started")
-    ended = one.finished or one.put_back
+    ended = one.finished or one.rolled_back
     told = Attempt(
         run=f"{began.get('run', '')}-migrate",
         mode=Mode.MIGRATE,
         verdict="not shown",
-        headline="Put back." if one.put_back and not one.finished else "",
+        headline="Put back." if one.rolled_back and not one.finished else "",
         exit_code=None,
         started=_seconds(began["at"]),
         finished=_seconds(events[-1]["at"]) if ended else "",

@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.engine.backup.backup_set import (
     already_consolidated,
     backup_sets,
-    discard,
+    discard_unsealed,
     last_finished,
     recover,
 )
@@ -54,7 +54,7 @@ def test_a_sealed_set_is_not_discarded(consolidated_copy: Path) -> None:
     folder = consolidated_copy / SET
 
     with pytest.raises(ProblemError, match=r"\[sealed\]$"):
-        discard(folder)
+        discard_unsealed(folder)
 
     assert (folder / "databases/tasks.db").exists()
 
@@ -68,7 +68,7 @@ def test_a_discarding_that_is_killed_is_finished(root: Path, tmp_path: Path) -> 
         number += 1
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
-        killed = dies_at_change(partial(discard, copy / SET), number)
+        killed = dies_at_change(partial(discard_unsealed, copy / SET), number)
 
         recover(copy, plan_of(copy))
 
@@ -112,7 +112,7 @@ def test_the_last_consolidation_that_stands_is_found(root: Path) -> None:
     assert standing is not None
     assert standing.folder == first
 
-    rollback.put_back(root, first)
+    rollback.roll_back(root, first)
     assert last_finished(root, plan) is None
 
     second = consolidated(root, "20250131_130000")

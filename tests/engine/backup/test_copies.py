@@ -15,12 +15,12 @@ import pytest
 
 from sqlite_consolidate.engine.backup import copies as backup
 from sqlite_consolidate.engine.backup.copies import (
-    clear_scratch,
     copy_code,
     copy_database,
+    create_backup_set,
     dump_database,
-    open_set,
-    settle,
+    publish_file,
+    remove_unfinished_copies,
 )
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
@@ -45,7 +45,7 @@ else:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An open backup set."""
-    open_set(tmp_path / "backups" / "set")
+    create_backup_set(tmp_path / "backups" / "set")
     return tmp_path / "backups" / "set"
 
 
@@ -114,7 +114,7 @@ def test_a_copy_with_other_content_is_an_error(notes: InspectedDatabase, folder:
     other.close()
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("copy-differs", "logs/notes.db")]
     assert [path.name for path in (folder / "databases").iterdir()] == ["notes.db.part"]
-    clear_scratch(folder)
+    remove_unfinished_copies(folder)
     assert list((folder / "databases").iterdir()) == []
 
 
@@ -261,7 +261,7 @@ def test_a_dump_that_broke_off_is_cleared_away(notes: InspectedDatabase, folder:
         dump_database(copy, folder)
 
     assert [path.name for path in (folder / "databases").iterdir()] == ["notes.sql.part"]
-    clear_scratch(folder)
+    remove_unfinished_copies(folder)
     assert list((folder / "databases").iterdir()) == []
 
 
@@ -276,7 +276,7 @@ def test_a_dump_whose_loading_was_killed_can_be_made_again(
     begun = sorted(path.name for path in (folder / "databases").iterdir())
     assert begun == ["notes.db", "notes.sql.part", "notes.sql.reloaded"]
 
-    clear_scratch(folder)
+    remove_unfinished_copies(folder)
 
     assert dump_database(copy, folder).dump_digest == copy.digest
 
@@ -337,7 +337,7 @@ def test_sets_stand_beside_each_other_in_a_private_folder(tmp_path: Path) -> Non
     """Which is made with the first, and may be as deep as the plan says."""
     before = os.umask(0)
     for name in ("first", "second"):
-        open_set(tmp_path / "deep/backups" / name)
+        create_backup_set(tmp_path / "deep/backups" / name)
     os.umask(before)
 
     assert (tmp_path / "deep/backups").stat().st_mode & 0o777 == 0o700
@@ -350,7 +350,7 @@ def test_a_set_is_new(tmp_path: Path) -> None:
     (tmp_path / "backups/set/mine").write_text("mine")
 
     with pytest.raises(FileExistsError):
-        open_set(tmp_path / "backups/set")
+        create_backup_set(tmp_path / "backups/set")
 
     assert [path.name for path in (tmp_path / "backups/set").iterdir()] == ["mine"]
 
@@ -370,7 +370,7 @@ def test_a_sidecar_that_sqlite_could_not_remove_is_not_left(tmp_path: Path) -> N
     for suffix in ("-wal", "-shm", "-journal"):
         (tmp_path / f"notes.db.part{suffix}").write_bytes(b"index")
 
-    settle(part, final)
+    publish_file(part, final)
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.db"]
 
@@ -383,6 +383,6 @@ def test_only_what_was_not_finished_is_cleared_away(tmp_path: Path) -> None:
     for name in copies | begun:
         (tmp_path / "databases" / name).touch()
 
-    clear_scratch(tmp_path)
+    remove_unfinished_copies(tmp_path)
 
     assert {path.name for path in (tmp_path / "databases").iterdir()} == copies

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup.copies import copy_database, dump_database, open_set
+from sqlite_consolidate.engine.backup.copies import copy_database, create_backup_set, dump_database
 from sqlite_consolidate.engine.backup.copy_contents import (
     contents_of_copy,
     contents_of_dump,
@@ -48,7 +48,7 @@ def notes(tmp_path: Path) -> Iterator[InspectedDatabase]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An open backup set."""
-    open_set(tmp_path / "backups" / "set")
+    create_backup_set(tmp_path / "backups" / "set")
     return tmp_path / "backups" / "set"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished, recover
+from sqlite_consolidate.engine.backup.backup_set import interrupted_sets, last_finished, recover
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.run.results import Context
@@ -80,7 +80,7 @@ def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times:
     root = build(tmp_path / "workspace", target=target)
     before = state(root)
     run_until_death(root, event, times)
-    assert len(cut_short(root, plan_of(root))) == 1
+    assert len(interrupted_sets(root, plan_of(root))) == 1
 
     said = recover(root, plan_of(root))
 
@@ -88,7 +88,7 @@ def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times:
     assert len(said) == 1, said
     assert (said[0].id, said[0].level, said[0].subject) == ("run-cut-short", "attention", f"small-{STAMP}")
     assert (root / SET / "manifest.json").exists()
-    assert cut_short(root, plan_of(root)) == []
+    assert interrupted_sets(root, plan_of(root)) == []
     assert recover(root, plan_of(root)) == []
 
 
@@ -216,7 +216,7 @@ def test_a_recovery_that_is_killed_is_done_again(tmp_path: Path, event: str) -> 
         recover(copy, plan_of(copy))
 
         assert state(copy) == before, number
-        assert cut_short(copy, plan_of(copy)) == []
+        assert interrupted_sets(copy, plan_of(copy)) == []
     assert number > 4
 
 
@@ -231,7 +231,7 @@ def test_a_rollback_that_was_killed_is_finished(tmp_path: Path) -> None:
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
         standing = state(copy)
-        killed = dies_at_change(partial(rollback.put_back, copy, copy / SET), number)
+        killed = dies_at_change(partial(rollback.roll_back, copy, copy / SET), number)
         started = Ledger(copy / SET).has("putting-back")
 
         said = recover(copy, plan_of(copy))

@@ -91,7 +91,7 @@ def rows(path: Path) -> int:
 
 def test_all_that_the_plan_names_is_copied_and_nothing_else(live: Path, scratch: Path) -> None:
     """Databases, code, trees, logs and the plan; the rest of the workspace stays where it is."""
-    copy_workspace(plan(), live, scratch, also=(live / "consolidation.toml", live.parent / "outside.toml"))
+    copy_workspace(plan(), live, scratch, extra_files=(live / "consolidation.toml", live.parent / "outside.toml"))
 
     assert names(scratch) == [
         "a.db",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sqlite_consolidate.engine.backup.copy_contents import reloaded
+from sqlite_consolidate.engine.backup.copy_contents import dump_differences
 from sqlite_consolidate.engine.backup.manifest import DatabaseCopy, Manifest
 from sqlite_consolidate.engine.checks.explain import OriginalRows
 from sqlite_consolidate.engine.content.dump import write_dump
@@ -201,7 +201,7 @@ def test_dump_is_compared_within_the_limits(tmp_path: Path, many: str) -> None:
     limits = Limits()
     limits.interrupted.set()
 
-    note = reloaded(copy, tmp_path, limits).note
+    note = dump_differences(copy, tmp_path, limits).note
 
     assert note == "Which rows differ is not known: they could not be compared (SQLITE_INTERRUPT)."
 
@@ -278,7 +278,7 @@ def test_dump_brings_back_bytes_that_are_no_text(tmp_path: Path) -> None:
     )
     made(tmp_path / "odd.db", "CREATE TABLE t(a DEFAULT 'x\r\ny\u2028é')", "INSERT INTO t VALUES('\u2028é')")
     for name in ("a", "odd"):
-        assert reloaded(dumped(tmp_path, name), tmp_path).note == _SAME
+        assert dump_differences(dumped(tmp_path, name), tmp_path).note == _SAME
 
 
 def test_dump_is_read_alike_in_every_locale(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_dump_is_read_alike_in_every_locale(tmp_path: Path) -> None:
     before = locale.setlocale(locale.LC_CTYPE)
     locale.setlocale(locale.LC_CTYPE, "C")
     try:
-        rows = reloaded(copy, tmp_path)
+        rows = dump_differences(copy, tmp_path)
     finally:
         locale.setlocale(locale.LC_CTYPE, before)
 
@@ -302,6 +302,6 @@ def test_dump_with_a_statement_that_is_no_utf_8_is_not_loaded(tmp_path: Path) ->
     dump = tmp_path / copy.dump
     dump.write_bytes(dump.read_bytes().replace(b"XX", b"\xff"))
 
-    note = reloaded(copy, tmp_path).note
+    note = dump_differences(copy, tmp_path).note
 
     assert note == "Which rows differ is not known: they could not be compared (OperationalError)."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import manifest
-from sqlite_consolidate.engine.backup.copy_contents import reloaded
+from sqlite_consolidate.engine.backup.copy_contents import dump_differences
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.row_differences import DifferenceKind
 from tests.support.named_rows import named
@@ -59,7 +59,7 @@ def test_dump_that_brings_back_other_rows_names_them(root: Path) -> None:
     dump.write_text(dump.read_text("utf-8").replace("'two'", "'too'"), "utf-8")
     before = sorted(path.name for path in dump.parent.iterdir())
 
-    rows = reloaded(copy, folder)
+    rows = dump_differences(copy, folder)
 
     assert named(rows) == [(DifferenceKind.CHANGED, "tasks", ("2",), ("title",))]
     assert sorted(path.name for path in dump.parent.iterdir()) == before

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished, recover
+from sqlite_consolidate.engine.backup.backup_set import interrupted_sets, last_finished, recover
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.run.criteria import criteria_in
 from sqlite_consolidate.engine.run.exit_codes import ExitCode
@@ -73,7 +73,7 @@ def test_a_row_of_history_alone_is_no_proof_after_a_crash(root: Path, event: str
     assert in_a_child(run) == -signal.SIGKILL
     assert runs_of(root / "workspace.db") == [STAMP]
     assert last_finished(root, plan_of(root)) is None
-    assert len(cut_short(root, plan_of(root))) == 1
+    assert len(interrupted_sets(root, plan_of(root))) == 1
 
     recover(root, plan_of(root))
 
@@ -112,7 +112,7 @@ def test_a_stage_that_raises_is_rolled_back_as_the_ledger_says(
     assert (run.log.rolled_back is not None) is set_stays
     assert run.log.rolled_back is None or run.log.rolled_back.complete
     assert verdict(run.log) == "refused"
-    assert cut_short(root, plan_of(root)) == []
+    assert interrupted_sets(root, plan_of(root)) == []
 
 
 def test_a_run_whose_end_cannot_be_noted_is_rolled_back(root: Path) -> None:

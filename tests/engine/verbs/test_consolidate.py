@@ -98,7 +98,7 @@ def test_after_each_stage_everything_can_be_put_back(tmp_path: Path, until: Stag
     done = run.put_back()
     run.close()
 
-    assert done.holds, done.seen
+    assert done.holds, done.observations
     assert state(root) == before
     assert run.folder.exists() == (until != PREFLIGHT)
 
@@ -114,7 +114,7 @@ def test_a_source_in_whose_place_another_file_is_put_is_not_called_restored(root
 
     run.close()
     assert not done.holds
-    assert [observation.subject for observation in done.seen if not observation.holds] == ["logs/tasks.db"]
+    assert [observation.subject for observation in done.observations if not observation.holds] == ["logs/tasks.db"]
 
 
 def test_a_second_run_after_a_rollback_makes_another_set(root: Path) -> None:

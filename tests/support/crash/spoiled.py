@@ -105,12 +105,12 @@ def say_put_back_before() -> None:
 
 def restore_before_the_sidecars_are_gone() -> None:
     """A database is restored while there still is something beside its name."""
-    steps_of = steps.unless_refused
+    steps_of = steps.steps_or_raise
 
     def _sidecars_last(looked: list[Step | Problem]) -> list[Step]:
-        return sorted(steps_of(looked), key=lambda step: "aside" in step.words)
+        return sorted(steps_of(looked), key=lambda step: "aside" in step.text)
 
-    _patch(rollback, "unless_refused", _sidecars_last)
+    _patch(rollback, "steps_or_raise", _sidecars_last)
 
 
 def sync_nothing() -> None:

@@ -161,11 +161,11 @@ class Applications:
         return result
 
     def _copy(self, copy: Path) -> None:
-        also: tuple[Path, ...] = ()
+        extra_files: tuple[Path, ...] = ()
         if self._plan_file and self._plan_file.is_relative_to(self._live):
-            also = (self._root / self._plan_file.relative_to(self._live),)
-        leave = self._held - {_identity(self._root / self._plan.target)}
-        require_complete(copy_workspace(self._plan, self._root, copy, also=also, leave=leave))
+            extra_files = (self._root / self._plan_file.relative_to(self._live),)
+        excluded = self._held - {_identity(self._root / self._plan.target)}
+        require_complete(copy_workspace(self._plan, self._root, copy, extra_files=extra_files, excluded=excluded))
 
     def _differences(
         self, root: Path, databases: dict[str, bystanders.Fingerprint], tables: dict[str, TableDigest]

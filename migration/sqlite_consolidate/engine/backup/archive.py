@@ -13,7 +13,7 @@ from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
-from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, beside
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -36,17 +36,17 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
         ProblemError: Somebody has it open, or wrote to it since the guard was taken, or something lies beside it.
     """
     con = guard.alone()
-    journal = _with(guard.path, JOURNAL)
+    journal = beside(guard.path, JOURNAL)
     if journal.exists():  # journal_mode PERSIST and TRUNCATE leave it; held alone, the database has no use for it
         ledger.note("settled", file=file, removed=journal.name)
         journal.unlink()
-    left = [s for s in SIDECARS if os.path.lexists(_with(guard.path, s))]
-    if left:
+    sidecars = [suffix for suffix in SIDECARS if os.path.lexists(beside(guard.path, suffix))]
+    if sidecars:
         raise ProblemError(
             Problem(
                 "sidecar-left",
                 file,
-                f"still has its {' and '.join(left)} beside it. It has not been renamed.",
+                f"still has its {' and '.join(sidecars)} beside it. It has not been renamed.",
                 "Find out which process keeps it, stop it and run again.",
             )
         )
@@ -68,39 +68,40 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
 
 def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
     """The old names are free, the archives are there, and nothing lies beside either."""
-    seen = []
+    observations = []
     for file, archived in manifest.archive.items():
         old, new = root / file, root / archived
-        beside = [p.name for s in SIDECARS for p in (_with(old, s), _with(new, s)) if os.path.lexists(p)]
+        sidecar_names = [
+            path.name
+            for suffix in SIDECARS
+            for path in (beside(old, suffix), beside(new, suffix))
+            if os.path.lexists(path)
+        ]
         facts = [
             f"{old.name} is {'there' if os.path.lexists(old) else 'gone'}",
             f"{new.name} is {'there' if new.is_file() else 'missing'}",
-            f"beside them: {', '.join(beside) or 'nothing'}",
+            f"beside them: {', '.join(sidecar_names) or 'nothing'}",
         ]
         expected = [f"{old.name} is gone", f"{new.name} is there", "beside them: nothing"]
-        seen.append(equal(file, "; ".join(expected), "; ".join(facts)))
-    return seen or [not_required("sources", "there was no source to archive")]
+        observations.append(equal(file, "; ".join(expected), "; ".join(facts)))
+    return observations or [not_required("sources", "there was no source to archive")]
 
 
 def restorable_observations(
     root: Path, manifest: Manifest, backup_set: Path, limits: Limits | None = None
 ) -> list[Observation]:
     """Each archive, copied to a scratch folder under its old name, opens and has the content of the source."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
     with tempfile.TemporaryDirectory(prefix="consolidate-restore-") as folder:
         for file, archived in manifest.archive.items():
             copy = manifest.database(file)
-            restored = Path(folder) / f"{len(seen)}.db"
+            restored = Path(folder) / f"{len(observations)}.db"
             if (root / archived).is_file():
                 shutil.copyfile(root / archived, restored)
-            look = partial(read_contents_using_backup, copy=copy, folder=backup_set) if copy else read_contents
-            found = digest_or_reason(restored, partial(look, limits=limits))
-            compared = equal(archived, copy.digest if copy else "in the manifest", found)
+            reader = partial(read_contents_using_backup, copy=copy, folder=backup_set) if copy else read_contents
+            digest = digest_or_reason(restored, partial(reader, limits=limits))
+            compared = equal(archived, copy.digest if copy else "in the manifest", digest)
             backup = backup_set / copy.copy if copy else backup_set
-            seen.append(explained(compared, partial(compare_databases, backup, restored, limits)))
+            observations.append(explained(compared, partial(compare_databases, backup, restored, limits)))
             restored.unlink(missing_ok=True)
-    return seen or [not_required("archives", "there was no source to archive")]
-
-
-def _with(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
+    return observations or [not_required("archives", "there was no source to archive")]

@@ -34,15 +34,15 @@ class BackupSet:
         folder: Its folder.
         sealed: Its manifest, or None when the run was cut short before it was sealed: nothing had been changed then.
         finished: The run came to its end.
-        going_back: Its undoing was begun.
-        put_back: It was undone, wholly.
+        rollback_begun: Its undoing was begun.
+        rolled_back: It was undone, wholly.
     """
 
     folder: Path
     sealed: Manifest | None
     finished: bool
-    going_back: bool
-    put_back: bool
+    rollback_begun: bool
+    rolled_back: bool
 
 
 def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
@@ -51,7 +51,7 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
     Raises:
         ProblemError: A set that was sealed has lost its manifest.
     """
-    found = []
+    sets = []
     for folder in _folders(root, plan):
         events = Ledger(folder).events()
         if not any(event["event"] == "started" and event.get("plan") == plan.name for event in events):
@@ -67,20 +67,26 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
                     "Bring the file back, or move the whole set out of the backups folder.",
                 )
             )
-        found.append(BackupSet(folder, sealed, "finished" in noted, "putting-back" in noted, "put-back" in noted))
-    return found
+        sets.append(BackupSet(folder, sealed, "finished" in noted, "putting-back" in noted, "put-back" in noted))
+    return sets
 
 
 def last_finished(root: Path, plan: Plan) -> BackupSet | None:
     """Return the backup set of the last consolidation that stands, or None."""
-    standing = [one for one in backup_sets(root, plan) if one.finished and not one.put_back]
-    return standing[-1] if standing else None
+    finished_sets = [
+        backup_set for backup_set in backup_sets(root, plan) if backup_set.finished and not backup_set.rolled_back
+    ]
+    return finished_sets[-1] if finished_sets else None
 
 
-def cut_short(root: Path, plan: Plan) -> list[BackupSet]:
+def interrupted_sets(root: Path, plan: Plan) -> list[BackupSet]:
     """Return the sets of runs and of rollbacks that did not come to their end, newest first: to be undone."""
     sets = reversed(backup_sets(root, plan))
-    return [one for one in sets if not one.put_back and (one.going_back or not one.finished)]
+    return [
+        backup_set
+        for backup_set in sets
+        if not backup_set.rolled_back and (backup_set.rollback_begun or not backup_set.finished)
+    ]
 
 
 def recover(root: Path, plan: Plan) -> list[Finding]:
@@ -92,28 +98,34 @@ def recover(root: Path, plan: Plan) -> list[Finding]:
         ProblemError: A file is neither as before the run nor as the run left it.
     """
     findings = []
-    for one in cut_short(root, plan):
-        if one.sealed is None:
-            discard(one.folder)
+    for backup_set in interrupted_sets(root, plan):
+        if backup_set.sealed is None:
+            discard_unsealed(backup_set.folder)
             text = "an earlier run was cut short before it changed anything; its set is gone."
-            findings.append(Finding.of("run-cut-short", one.folder.name, text))
+            findings.append(Finding.of("run-cut-short", backup_set.folder.name, text))
             continue
-        done = rollback.put_back(root, one.folder)
-        what = "a rollback" if one.finished else "an earlier run"
-        steps = "; ".join(done.steps) or "nothing had been changed"
-        findings.append(Finding.of("run-cut-short", one.folder.name, f"{what} was cut short; put back first: {steps}."))
+        result = rollback.roll_back(root, backup_set.folder)
+        name = "a rollback" if backup_set.finished else "an earlier run"
+        steps = "; ".join(result.steps) or "nothing had been changed"
+        findings.append(
+            Finding.of("run-cut-short", backup_set.folder.name, f"{name} was cut short; put back first: {steps}.")
+        )
         findings += [
-            Finding.of("recovery-inexact", seen.subject, f"not as before run {one.folder.name}: {seen.observed}.")
-            for seen in done.seen
-            if not seen.holds
+            Finding.of(
+                "recovery-inexact",
+                observation.subject,
+                f"not as before run {backup_set.folder.name}: {observation.observed}.",
+            )
+            for observation in result.observations
+            if not observation.holds
         ]
     for folder in _folders(root, plan):
-        if _barely_begun(folder):
-            discard(folder)
+        if _is_empty_set(folder):
+            discard_unsealed(folder)
     return findings
 
 
-def discard(folder: Path) -> None:
+def discard_unsealed(folder: Path) -> None:
     """The folder of a set that was never sealed is gone, the ledger last: killed in the middle, it can be repeated.
 
     Raises:
@@ -141,9 +153,9 @@ def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
         return None
     if tables_not_moved(plan, last):
         return None
-    there = all((root / archived).exists() for archived in last.sealed.archive.values())
+    archives_exist = all((root / archived).exists() for archived in last.sealed.archive.values())
     run = last.sealed.run
-    return last if there and history.is_committed(root / plan.target, run) else None
+    return last if archives_exist and history.is_committed(root / plan.target, run) else None
 
 
 def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
@@ -167,12 +179,12 @@ def _table_maps(plan: Plan) -> dict[str, str]:
 
 def _folders(root: Path, plan: Plan) -> list[Path]:
     """Every folder that is named like a set of this plan, oldest first."""
-    found = (root / plan.backups).glob(f"{plan.name}-*")
-    stamped = [path for path in found if _STAMP.fullmatch(path.name.removeprefix(f"{plan.name}-"))]
+    folders = (root / plan.backups).glob(f"{plan.name}-*")
+    stamped = [path for path in folders if _STAMP.fullmatch(path.name.removeprefix(f"{plan.name}-"))]
     return sorted(path for path in stamped if path.is_dir() and not path.is_symlink())
 
 
-def _barely_begun(folder: Path) -> bool:
+def _is_empty_set(folder: Path) -> bool:
     """Whether a run was killed before its first event was on disk: empty folders of ours, and nothing else."""
     if Ledger(folder).events():
         return False

@@ -32,7 +32,7 @@ else:
 _UNFINISHED = re.compile(rf"\.(?:part|sql\.reloaded)(?:{ANY_SIDECAR})?$")
 
 
-def open_set(folder: Path) -> None:
+def create_backup_set(folder: Path) -> None:
     """Make the backup set's folders, private to the user; nothing of an earlier set is touched.
 
     Raises:
@@ -56,9 +56,9 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
     """
     final = folder / "databases" / f"{facts.name}.db"
     if final.exists():
-        what = f"two databases are named {facts.name!r}: the backup of one would take the place of the other's."
+        text = f"two databases are named {facts.name!r}: the backup of one would take the place of the other's."
         hint = f"Give the source {facts.file} another name in the plan."
-        raise ProblemError(Problem("name-twice", facts.file, what, hint))
+        raise ProblemError(Problem("name-twice", facts.file, text, hint))
     part = final.with_name(final.name + ".part")
     con = open_new(part, facts.guard.limits)
     facts.guard.limits.progress.begin(facts.size, "bytes", size_of(part))
@@ -68,10 +68,10 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
     finally:
         con.close()
     sha256 = digest_file(part)  # before the proof: as long as the bytes have this digest, what was proved holds
-    if not _is_proved(facts, part):
-        what = "its backup has another content than the database."
-        raise ProblemError(Problem("copy-differs", facts.file, what, "Check the disk, and run again."))
-    settle(part, final)
+    if not _has_same_contents(facts, part):
+        text = "its backup has another content than the database."
+        raise ProblemError(Problem("copy-differs", facts.file, text, "Check the disk, and run again."))
+    publish_file(part, final)
     live = facts.guard.path.stat()
     return DatabaseCopy(
         role="target" if facts.name == "target" else "source",
@@ -81,13 +81,13 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
         size=final.stat().st_size,
         sha256=sha256,
         digest=facts.digest,
-        tables={name: [one.rows, one.sha256] for name, one in facts.digests.items()},
+        tables={name: [table.rows, table.sha256] for name, table in facts.digests.items()},
         mode=live.st_mode & 0o777,
         journal_mode=facts.schema.header["journal_mode"],
     )
 
 
-def _is_proved(facts: InspectedDatabase, copy: Path) -> bool:
+def _has_same_contents(facts: InspectedDatabase, copy: Path) -> bool:
     """Whether a copy has the content of its original: the same pages, or else the same rows and statements."""
     live = facts.guard.path
     if facts.size >= PARALLEL_MIN_BYTES and not has_wal_frames(live):
@@ -114,16 +114,16 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
     # O_EXCL: never into a file that is there, nor through a link.
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
-        loaded = _loaded_meanwhile(folder / copy.copy, out, part, limits) if copy.size >= PARALLEL_MIN_BYTES else {}
+        loaded = _dump_and_load(folder / copy.copy, out, part, limits) if copy.size >= PARALLEL_MIN_BYTES else {}
         if not loaded:
             _dump(folder / copy.copy, out, limits)
     if loaded.get("digest") != copy.digest:
         loaded = {"sha256": digest_file(part), "digest": load_contents(part, limits).digest}
-    settle(part, path)
+    publish_file(part, path)
     return replace(copy, dump=f"databases/{path.name}", dump_sha256=loaded["sha256"], dump_digest=loaded["digest"])
 
 
-def _loaded_meanwhile(copy: Path, out: TextIO, part: Path, limits: Limits) -> dict[str, str]:
+def _dump_and_load(copy: Path, out: TextIO, part: Path, limits: Limits) -> dict[str, str]:
     with ReadWorker("reload", part, use_stdlib_sqlite=True, limits=limits) as loading:
         _dump(copy, out, limits)
         loading.is_complete()
@@ -143,16 +143,16 @@ def _dump(copy: Path, out: TextIO, limits: Limits) -> None:
 def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...]:
     """Copy the code files that the run will rewrite, bytes and mode."""
     copies = []
-    for at, file in enumerate(files):
+    for index, file in enumerate(files):
         data = (root / file).read_bytes()
-        name = f"code/{at:03d}-{Path(file).name}"
+        name = f"code/{index:03d}-{Path(file).name}"
         write_new(folder / name, data)
         mode = (root / file).stat().st_mode & 0o777
         copies.append(CodeCopy(file, name, len(data), digest_file(folder / name), mode))
     return tuple(copies)
 
 
-def clear_scratch(folder: Path) -> None:
+def remove_unfinished_copies(folder: Path) -> None:
     """Remove what a run that was killed had begun in a backup set and not finished: no copy, and in no manifest.
 
     A source's name cannot make a copy look like that: the names of copies end in ``.db`` and ``.sql``.
@@ -162,7 +162,7 @@ def clear_scratch(folder: Path) -> None:
             path.unlink()
 
 
-def settle(part: Path, final: Path) -> None:
+def publish_file(part: Path, final: Path) -> None:
     """Give a finished file its final name; its bytes are on disk before the name is, and nothing is left beside it.
 
     SQLite passes over an error when it takes the sidecars away that a copy in WAL mode had; they hold nothing by now.

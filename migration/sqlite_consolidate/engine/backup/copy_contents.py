@@ -33,15 +33,15 @@ def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = N
         sqlite3.Error: It is missing, or no database any more.
     """
     path = folder / copy.copy
-    is_proved = path.is_file() and digest_file(path) == copy.sha256
-    return _as_proved(copy) if is_proved else read_contents(path, limits)
+    is_unchanged = path.is_file() and digest_file(path) == copy.sha256
+    return _recorded_contents(copy) if is_unchanged else read_contents(path, limits)
 
 
 def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
     """Return what a dump brings back into an empty database, as it was proved while it is that very dump."""
     path = folder / copy.dump
-    is_proved = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
-    return _as_proved(copy) if is_proved else load_contents(path, limits)
+    is_unchanged = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
+    return _recorded_contents(copy) if is_unchanged else load_contents(path, limits)
 
 
 def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
@@ -60,24 +60,24 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
     """
     both_exist = path.is_file() and (folder / copy.copy).is_file()
     if both_exist and not has_wal_frames(path) and pages_equal(path, folder / copy.copy, copy.sha256):
-        proved = _as_proved(copy)
+        recorded = _recorded_contents(copy)
         with looking(path, limits) as con:
-            if digest_database(read(con), proved.tables, marks(con)) == proved.digest:
-                return proved
+            if digest_database(read(con), recorded.tables, marks(con)) == recorded.digest:
+                return recorded
     return read_contents(path, limits)
 
 
-def _as_proved(copy: DatabaseCopy) -> Contents:
+def _recorded_contents(copy: DatabaseCopy) -> Contents:
     tables = {name: TableDigest(rows, int(sha256, 16)) for name, (rows, sha256) in copy.tables.items()}
     return Contents(copy.digest, tables)
 
 
-def reloaded(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> RowDifferences:
+def dump_differences(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> RowDifferences:
     """Return in which rows the SQL dump of a backup set differs from the copy that it was made of."""
-    return differences_or_note(partial(_reloaded, copy, folder, limits))
+    return differences_or_note(partial(_dump_differences, copy, folder, limits))
 
 
-def _reloaded(copy: DatabaseCopy, folder: Path, limits: Limits | None) -> RowDifferences:
+def _dump_differences(copy: DatabaseCopy, folder: Path, limits: Limits | None) -> RowDifferences:
     with tempfile.TemporaryDirectory(prefix="consolidate-rows-") as scratch:
         dump = folder / copy.dump
         con = open_new(Path(scratch) / "reloaded.db", limits)

@@ -37,10 +37,10 @@ class Ledger:
         handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(handle).st_size
-            whole = not size or os.pread(handle, 1, size - 1) == b"\n"
-            rest = memoryview((b"" if whole else b"\n") + line.encode() + b"\n")
-            while rest:  # a disk that fills up takes a part of the bytes and says so only at the next call
-                rest = rest[os.write(handle, rest) :]
+            ends_with_newline = not size or os.pread(handle, 1, size - 1) == b"\n"
+            unwritten = memoryview((b"" if ends_with_newline else b"\n") + line.encode() + b"\n")
+            while unwritten:  # a disk that fills up takes a part of the bytes and says so only at the next call
+                unwritten = unwritten[os.write(handle, unwritten) :]
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -51,13 +51,13 @@ class Ledger:
         """Return all events, oldest first; a line that was cut off while it was written does not count."""
         if not self.path.exists():
             return []
-        found = []
+        events = []
         for line in self.path.read_bytes().split(b"\n")[:-1]:
             try:
-                found.append(json.loads(line))
+                events.append(json.loads(line))
             except ValueError:
                 continue
-        return found
+        return events
 
     def has(self, *events: str) -> bool:
         """Whether one of these events was noted."""
@@ -65,4 +65,4 @@ class Ledger:
 
     def all(self, event: str) -> list[Event]:
         """Return every event of one kind, oldest first."""
-        return [one for one in self.events() if one["event"] == event]
+        return [entry for entry in self.events() if entry["event"] == event]

@@ -124,12 +124,12 @@ def read(folder: Path) -> Manifest | None:
     return sealed
 
 
-def _unreadable(folder: Path, why: str) -> ProblemError:
+def _unreadable(folder: Path, reason: str) -> ProblemError:
     return ProblemError(
         Problem(
             "bad-manifest",
             f"{folder.name}/{NAME}",
-            f"is not a manifest of format 1 ({why}).",
+            f"is not a manifest of format 1 ({reason}).",
             "Bring the file back as it was, or move the whole set out of the backups folder.",
         )
     )

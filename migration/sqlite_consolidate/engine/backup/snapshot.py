@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.sqlite.connections import looking, open_new
 from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal, is_wal
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
-from sqlite_consolidate.engine.sqlite.sidecars import WITH_CONTENT
+from sqlite_consolidate.engine.sqlite.sidecars import WITH_CONTENT, beside
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def snapshot(live: Path, copy: Path) -> None:
         ProblemError: It cannot be read, or is locked, or written so fast that no copy of one state could be made.
     """
     try:
-        if _copied_with_files(live) or not _copied_through_sqlite(live, copy):
+        if _is_copied_as_files(live) or not _copy_through_sqlite(live, copy):
             _copy_files(live, copy)
         copy.chmod(live.stat().st_mode & 0o777 | 0o600)
     except OSError as error:
@@ -49,15 +49,15 @@ def not_copied(file: Path, error: OSError) -> Problem:
     The file cannot be read, or there is no space for its copy.
     """
     if error.errno in _NO_SPACE:
-        what = f"cannot be copied ({error.strerror})."
-        return Problem("no-space", file.name, what, "Free some space, or set TMPDIR to a larger disk.")
-    beside = Path(error.filename).name if isinstance(error.filename, str) else file.name
-    reason = str(error.strerror or error) + ("" if beside == file.name else f": {beside}")
-    what = f"cannot be read ({reason})."
-    return Problem("unreadable", file.name, what, _PERMIT)
+        text = f"cannot be copied ({error.strerror})."
+        return Problem("no-space", file.name, text, "Free some space, or set TMPDIR to a larger disk.")
+    failed_name = Path(error.filename).name if isinstance(error.filename, str) else file.name
+    reason = str(error.strerror or error) + ("" if failed_name == file.name else f": {failed_name}")
+    text = f"cannot be read ({reason})."
+    return Problem("unreadable", file.name, text, _PERMIT)
 
 
-def _copied_with_files(live: Path) -> bool:
+def _is_copied_as_files(live: Path) -> bool:
     with live.open("rb") as file:
         head = file.read(_HEADER_BYTES)
     if not head.startswith(MAGIC) or len(head) < _HEADER_BYTES:
@@ -72,16 +72,16 @@ def _copy_files(live: Path, copy: Path) -> None:
     for _ in range(_TRIES):
         before = _stats(live, names)
         for suffix in names:
-            _with(copy, suffix).unlink(missing_ok=True)
-            if _with(live, suffix).exists():
-                shutil.copyfile(_with(live, suffix), _with(copy, suffix))
+            beside(copy, suffix).unlink(missing_ok=True)
+            if beside(live, suffix).exists():
+                shutil.copyfile(beside(live, suffix), beside(copy, suffix))
         if _stats(live, names) == before:
             return
-    what = "is being written to by another process."
-    raise ProblemError(in_use(live.name, what, "Rehearse when it is quiet, or stop the process."))
+    text = "is being written to by another process."
+    raise ProblemError(in_use(live.name, text, "Rehearse when it is quiet, or stop the process."))
 
 
-def _copied_through_sqlite(live: Path, copy: Path) -> bool:
+def _copy_through_sqlite(live: Path, copy: Path) -> bool:
     """Copy one state of a database; False when it is damaged: the rehearsal is to see the damage."""
     con = open_new(copy)
     try:
@@ -95,8 +95,8 @@ def _copied_through_sqlite(live: Path, copy: Path) -> bool:
         if is_in_use(error):
             problem = in_use(live.name)
         else:
-            what = f"cannot be read ({error})."
-            problem = Problem("unreadable", live.name, what, _PERMIT)
+            text = f"cannot be read ({error})."
+            problem = Problem("unreadable", live.name, text, _PERMIT)
         raise ProblemError(problem) from error
     except sqlite3.DatabaseError:
         return False
@@ -106,15 +106,11 @@ def _copied_through_sqlite(live: Path, copy: Path) -> bool:
 
 
 def _stats(path: Path, suffixes: list[str]) -> list[tuple[int, int, int] | None]:
-    found: list[tuple[int, int, int] | None] = []
+    states: list[tuple[int, int, int] | None] = []
     for suffix in suffixes:
         try:
-            status = _with(path, suffix).stat()
-            found.append((status.st_size, status.st_mtime_ns, status.st_ino))
+            status = beside(path, suffix).stat()
+            states.append((status.st_size, status.st_mtime_ns, status.st_ino))
         except FileNotFoundError:
-            found.append(None)
-    return found
-
-
-def _with(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
+            states.append(None)
+    return states

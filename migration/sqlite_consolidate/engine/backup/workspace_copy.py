@@ -26,7 +26,12 @@ _CRITERIA = {"in-use": "no-other-process", "no-space": "space"}
 
 
 def copy_workspace(
-    plan: Plan, live: Path, scratch: Path, *, also: tuple[Path, ...] = (), leave: frozenset[Identity] = frozenset()
+    plan: Plan,
+    live: Path,
+    scratch: Path,
+    *,
+    extra_files: tuple[Path, ...] = (),
+    excluded: frozenset[Identity] = frozenset(),
 ) -> tuple[FileProblem, ...]:
     """Copy databases, code trees, code files and logs that the plan names from ``live`` to the empty ``scratch``.
 
@@ -36,8 +41,8 @@ def copy_workspace(
         plan: The plan.
         live: The workspace; nothing in it is changed.
         scratch: An empty private folder.
-        also: Further files inside the workspace, such as the plan file.
-        leave: Device and inode of databases that are neither copied nor opened, because this process holds locks on
+        extra_files: Further files inside the workspace, such as the plan file.
+        excluded: Device and inode of databases that are neither copied nor opened, because this process holds locks on
             them, which closing them would drop.
 
     Returns:
@@ -47,8 +52,8 @@ def copy_workspace(
     names = [reference.file for reference in plan.references] + [insert.file for insert in plan.inserts]
     names += [*plan.scan.paths, *(path for test in plan.smoke for path in test.path)]
     names += [str(path.relative_to(live)) for pattern in plan.logs.files for path in _matching(live, pattern)]
-    names += [str(path.relative_to(live)) for path in also if path.is_relative_to(live)]
-    copier = _Copier(live, scratch, leave, frozenset(databases))
+    names += [str(path.relative_to(live)) for path in extra_files if path.is_relative_to(live)]
+    copier = _Copier(live, scratch, excluded, frozenset(databases))
     for name in dict.fromkeys([*databases, *(os.path.normpath(name) for name in names)]):
         copier.copy(Path(name))
     for name in databases:
@@ -63,7 +68,7 @@ def require_complete(problems: Sequence[FileProblem]) -> None:
         ProblemError: With every problem of :func:`copy_workspace`.
     """
     if problems:
-        raise ProblemError(*(wrong.problem for wrong in problems))
+        raise ProblemError(*(problem.problem for problem in problems))
 
 
 def _matching(live: Path, pattern: str) -> Iterator[Path]:
@@ -79,9 +84,9 @@ def _matching(live: Path, pattern: str) -> Iterator[Path]:
 class _Copier:
     live: Path
     scratch: Path
-    leave: frozenset[Identity]
+    excluded: frozenset[Identity]
     databases: frozenset[str]
-    seen: dict[Identity, Path] = field(default_factory=dict)
+    copied: dict[Identity, Path] = field(default_factory=dict)
     problems: dict[str, FileProblem] = field(default_factory=dict)
 
     def copy(self, name: Path) -> None:
@@ -98,17 +103,17 @@ class _Copier:
             self._note(name, error)
 
     def _copy(self, name: Path) -> None:
-        there, copy = self.live / name, self.scratch / name
+        original, copy = self.live / name, self.scratch / name
         self._make_parents(name)
-        if there.is_symlink():
+        if original.is_symlink():
             self._copy_link(name)
-        elif there.is_dir():
+        elif original.is_dir():
             copy.mkdir(mode=0o700, exist_ok=True)
-            for entry in sorted(there.iterdir()):
+            for entry in sorted(original.iterdir()):
                 if entry.name not in _PASSED_OVER and not _is_environment(entry) and not self._is_sidecar(entry):
                     self.copy(name / entry.name)
-        elif there.is_file() and not os.path.lexists(copy):
-            self._copy_file(there, copy)
+        elif original.is_file() and not os.path.lexists(copy):
+            self._copy_file(original, copy)
 
     def copy_orphaned_sidecars(self, name: Path) -> None:
         """Copy a sidecar without its database, so that the rehearsal's preflight finds it too."""
@@ -120,60 +125,63 @@ class _Copier:
     def _copy_orphaned_sidecars(self, name: Path) -> None:
         self._make_parents(name)
         for suffix in WITH_CONTENT:
-            beside = name.with_name(name.name + suffix)
-            if (self.live / beside).is_file() and not os.path.lexists(self.live / name):
-                shutil.copy2(self.live / beside, self.scratch / beside)
+            sidecar = name.with_name(name.name + suffix)
+            if (self.live / sidecar).is_file() and not os.path.lexists(self.live / name):
+                shutil.copy2(self.live / sidecar, self.scratch / sidecar)
 
     def _copy_link(self, name: Path) -> None:
         if os.path.lexists(self.scratch / name):
             return
-        points = (self.live / name).readlink()
-        if points.is_absolute() and points.is_relative_to(self.live):
-            points = self.scratch / points.relative_to(self.live)  # a rehearsal must not reach the live workspace
-        (self.scratch / name).symlink_to(points)
+        link_target = (self.live / name).readlink()
+        if link_target.is_absolute() and link_target.is_relative_to(self.live):
+            # The rehearsal must not reach the live workspace.
+            link_target = self.scratch / link_target.relative_to(self.live)
+        (self.scratch / name).symlink_to(link_target)
         real, root = (self.live / name).resolve(), self.live.resolve()
         if real.is_relative_to(root) and real.exists():
             self.copy(real.relative_to(root))
 
-    def _copy_file(self, there: Path, copy: Path) -> None:
-        if self._is_left(there):
+    def _copy_file(self, original: Path, copy: Path) -> None:
+        if self._is_left(original):
             return
-        status = there.stat()
+        status = original.stat()
         identity = (status.st_dev, status.st_ino)
-        if twin := self.seen.get(identity):
-            os.link(twin, copy)
-        elif _is_database(there):
-            _snapshot_or_nothing(there, copy)
+        if earlier_copy := self.copied.get(identity):
+            os.link(earlier_copy, copy)
+        elif _is_database(original):
+            _snapshot_or_nothing(original, copy)
         else:
-            shutil.copy2(there, copy)
-        self.seen.setdefault(identity, copy)
+            shutil.copy2(original, copy)
+        self.copied.setdefault(identity, copy)
 
     def _note(self, name: Path, error: ProblemError | OSError) -> None:
         file = name.as_posix()
-        wrong = not_copied(name, error) if isinstance(error, OSError) else error.problems[0]
-        criterion = _CRITERIA.get(wrong.id, "sources-readable")
-        if wrong.id == "unreadable" and isinstance(error, OSError) and file not in self.databases:
+        problem = not_copied(name, error) if isinstance(error, OSError) else error.problems[0]
+        criterion = _CRITERIA.get(problem.id, "sources-readable")
+        if problem.id == "unreadable" and isinstance(error, OSError) and file not in self.databases:
             criterion = "references-found"
-        problem = replace(wrong, subject=file, criterion=criterion)
+        problem = replace(problem, subject=file, criterion=criterion)
         cause = error if isinstance(error, OSError) else error.__cause__
         self.problems.setdefault(file, FileProblem(file, problem, cause))
 
     def _is_sidecar(self, path: Path) -> bool:
-        of = [path.with_name(path.name.removesuffix(suffix)) for suffix in SIDECARS if path.name.endswith(suffix)]
-        return any(self._is_left(file) or self._is_planned(file) or _is_database(file) for file in of)
+        databases = [
+            path.with_name(path.name.removesuffix(suffix)) for suffix in SIDECARS if path.name.endswith(suffix)
+        ]
+        return any(self._is_left(file) or self._is_planned(file) or _is_database(file) for file in databases)
 
     def _is_planned(self, path: Path) -> bool:
         return path.relative_to(self.live).as_posix() in self.databases and status_of(path) is not None
 
     def _is_left(self, path: Path) -> bool:
         status = status_of(path)
-        return status is not None and (status.st_dev, status.st_ino) in self.leave
+        return status is not None and (status.st_dev, status.st_ino) in self.excluded
 
     def _make_parents(self, name: Path) -> None:
         for parent in reversed(name.parents):
-            there, copy = self.live / parent, self.scratch / parent
-            if there.is_dir() and not copy.exists():
-                copy.mkdir(mode=(there.stat().st_mode & 0o777) | 0o700)
+            original, copy = self.live / parent, self.scratch / parent
+            if original.is_dir() and not copy.exists():
+                copy.mkdir(mode=(original.stat().st_mode & 0o777) | 0o700)
 
 
 def _snapshot_or_nothing(live: Path, copy: Path) -> None:

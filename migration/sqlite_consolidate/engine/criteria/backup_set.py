@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup.copy_contents import contents_of_copy, contents_of_dump, reloaded
+from sqlite_consolidate.engine.backup.copy_contents import contents_of_copy, contents_of_dump, dump_differences
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.observation import Observation, equal, explained, not_required
@@ -55,7 +55,7 @@ def dump_reloads(run: RunResults) -> list[Observation]:
         content = contents_of_dump(copy, run.folder, run.limits)
         run.note_contents("dump", copy.file, content.tables)
         compared = equal(copy.dump, copy.digest, content.digest)
-        seen.append(explained(compared, partial(reloaded, copy, run.folder, run.limits)))
+        seen.append(explained(compared, partial(dump_differences, copy, run.folder, run.limits)))
     return seen or [not_required("databases", "no database is there")]
 
 

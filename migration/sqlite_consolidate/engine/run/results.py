@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.apps.runner import SmokeResult
     from sqlite_consolidate.engine.apps.smoke_tests import Applications
     from sqlite_consolidate.engine.backup.manifest import Manifest
-    from sqlite_consolidate.engine.backup.rollback.steps import PutBack
+    from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
     from sqlite_consolidate.engine.code.rewrite import Rewrite
     from sqlite_consolidate.engine.content.digest import TableDigest
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
@@ -176,7 +176,7 @@ class RunResults(Pipeline):
         self._sealed: Manifest | None = None
         self._target: TargetTransaction | None = None
         self._applications: Applications | None = None
-        self._rolled_back: PutBack | None = None
+        self._rolled_back: RollbackResult | None = None
         self._final: FinalReading | None = None
         self._has_acted = False
         self._is_taken = self.folder.exists()  # by another run, whose ledger is none of this one's
@@ -246,7 +246,7 @@ class RunResults(Pipeline):
         return _performed(self._applications, stages.SMOKE)
 
     @property
-    def rollback_result(self) -> PutBack:
+    def rollback_result(self) -> RollbackResult:
         """What was put back."""
         return _performed(self._rolled_back, stages.ROLLBACK)
 

@@ -15,10 +15,10 @@ from sqlite_consolidate.engine.backup import archive as archives
 from sqlite_consolidate.engine.backup import backup_set as sets
 from sqlite_consolidate.engine.backup import history, manifest
 from sqlite_consolidate.engine.backup.archive import archived_name
-from sqlite_consolidate.engine.backup.copies import copy_code, copy_database, dump_database, open_set
+from sqlite_consolidate.engine.backup.copies import copy_code, copy_database, create_backup_set, dump_database
 from sqlite_consolidate.engine.backup.ledger import RECORDED
 from sqlite_consolidate.engine.backup.rollback import rollback
-from sqlite_consolidate.engine.backup.rollback.steps import PutBack
+from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
 from sqlite_consolidate.engine.backup.rollback.target_objects import objects_of
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace
 from sqlite_consolidate.engine.checks.hot_journal import roll_back_hot_journals
@@ -63,7 +63,7 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     unread: list[FileProblem] = []
     if run.is_rehearsal:
         run.say("copying what the plan names")
-        unread += copy_workspace(plan, run.live, run.root, also=(run.plan_file,))
+        unread += copy_workspace(plan, run.live, run.root, extra_files=(run.plan_file,))
     others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
     marks = logs.mark(run.root, plan.logs.files, never_open=run.databases())
     known = {problem.file for problem in unread}
@@ -90,7 +90,7 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
         ProblemError: The set is there already, or a copy is not like its original.
         OSError: The disk is full or broken.
     """
-    open_set(run.folder)
+    create_backup_set(run.folder)
     run.ledger.note("started", run=run.stamp, plan=run.plan.name, plan_sha256=run.request.plan_sha256)
     copies = []
     for facts in run.found.databases:
@@ -146,10 +146,10 @@ class Run(RunResults):
             checks |= {criterion: partial(check, self) for criterion, check in module.CHECKS.items()}
         return checks | {
             "size-reasonable": partial(target.size_reasonable, self),
-            "restored-exact": lambda: self.rollback_result.seen,
+            "restored-exact": lambda: self.rollback_result.observations,
         }
 
-    def put_back(self) -> PutBack:
+    def put_back(self) -> RollbackResult:
         """Undo whatever this run has changed; the run's lock stays until the operator's process gives it back."""
         self.close_target()
         guarded = self.found.databases if self.has_preflight else []
@@ -159,17 +159,17 @@ class Run(RunResults):
             facts.guard.release()
         if not self.is_sealed:
             self.discard_unsealed()
-            return PutBack()
+            return RollbackResult()
         made = self._applications.made() if self._applications else []
         aside = bystanders.put_aside(self.root, made, self.folder / "made-by-applications")
-        done = rollback.put_back(self.root, self.folder, proved, self.limits)
+        done = rollback.roll_back(self.root, self.folder, proved, self.limits)
         done.steps[:0] = aside
         return done
 
     def discard_unsealed(self) -> None:
         """Remove the backup set if it was never sealed: nothing had been changed, and it is no backup yet."""
         if self.folder.exists() and not self.is_sealed and not self._is_taken:
-            sets.discard(self.folder)
+            sets.discard_unsealed(self.folder)
 
     def roll_back_unless_accepted(self) -> UndoResult | None:
         """Keep an accepted consolidation, and note that in the ledger; undo any other that the ledger knows of."""
@@ -200,7 +200,7 @@ class Run(RunResults):
             return UndoResult("Everything was put back.")
         wrong = "; ".join(
             f"{seen.subject}: {seen.rows.summary if seen.rows else seen.observed}"
-            for seen in done.seen
+            for seen in done.observations
             if not seen.holds
         )
         return UndoResult(f"{wrong}. The backup set is {self._set_name}.", complete=False)

@@ -313,7 +313,7 @@ def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callabl
     """
     plan, live = request.valid_plan, request.settings.workspace
     scratch = Path(resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()
-    require_complete(copy_workspace(plan, live, scratch, also=(request.settings.plan,)))
+    require_complete(copy_workspace(plan, live, scratch, extra_files=(request.settings.plan,)))
     return Applications(
         plan, scratch, live, held=frozenset(), marks=LogMarks(()), say=say, plan_file=request.settings.plan
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.backup.backup_set import cut_short, last_finished
+from sqlite_consolidate.engine.backup.backup_set import interrupted_sets, last_finished
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.run.pipeline import Pipeline
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.backup.backup_set import BackupSet
-    from sqlite_consolidate.engine.backup.rollback.steps import PutBack
+    from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.request import RunRequest
     from sqlite_consolidate.engine.run.stages import Stage
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def find_set_to_undo(root: Path, plan: Plan) -> BackupSet | None:
     """Return the run that a rollback undoes: one that was cut short, else the last consolidation that stands."""
-    sealed = [found for found in cut_short(root, plan) if found.sealed is not None]
+    sealed = [found for found in interrupted_sets(root, plan) if found.sealed is not None]
     return sealed[0] if sealed else last_finished(root, plan)
 
 
@@ -63,7 +63,7 @@ class RollbackRun(Pipeline):
         self.plan = request.valid_plan
         self.root = request.settings.workspace
         self._before_acting = before_acting
-        self._result: PutBack | None = None
+        self._result: RollbackResult | None = None
         self._acts = False
         found = find_set_to_undo(self.root, self.plan)
         if found is None or found.sealed is None:
@@ -85,7 +85,7 @@ class RollbackRun(Pipeline):
     @property
     def checks(self) -> dict[str, Check]:
         """What was put back is compared with what was there before."""
-        return {"restored-exact": lambda: self.rollback_result.seen}
+        return {"restored-exact": lambda: self.rollback_result.observations}
 
     @property
     def has_acted(self) -> bool:
@@ -98,7 +98,7 @@ class RollbackRun(Pipeline):
         return self.undone.folder.relative_to(self.root).as_posix()
 
     @property
-    def rollback_result(self) -> PutBack:
+    def rollback_result(self) -> RollbackResult:
         """What was put back.
 
         Raises:
@@ -137,7 +137,7 @@ class RollbackRun(Pipeline):
         self._before_acting()
         begun = len(Ledger(self.undone.folder).all("putting-back"))
         try:
-            self._result = rollback.put_back(self.root, self.undone.folder, limits=self.limits)
+            self._result = rollback.roll_back(self.root, self.undone.folder, limits=self.limits)
         finally:
             self._acts = len(Ledger(self.undone.folder).all("putting-back")) > begun or self._result is not None
         self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in self._result.steps))

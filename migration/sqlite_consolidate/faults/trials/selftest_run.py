@@ -100,7 +100,7 @@ class SelftestRun(Pipeline):
         self.say("copying what the plan names")
         fresh = self._scratch / _FRESH / "root"
         fresh.mkdir(parents=True)
-        copy_workspace(self.plan, self.live, fresh, also=(self.plan_file,))
+        copy_workspace(self.plan, self.live, fresh, extra_files=(self.plan_file,))
         self.say("a run without a fault")
         self._accepted = self._run_without_faults()
         if all(observation.holds for observation in self._accepted):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup.rollback import target_state as standing
-from sqlite_consolidate.engine.backup.rollback.restore import Known, overwrite
-from sqlite_consolidate.engine.backup.rollback.target_state import look_at
+from sqlite_consolidate.engine.backup.rollback.restore import DatabaseState, restore_in_place
+from sqlite_consolidate.engine.backup.rollback.target_state import read_target_state
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ class Place:
     backup: Path
     folder: Path
 
-    def known(self) -> Known:
+    def known(self) -> DatabaseState:
         """Look at the target."""
-        now = look_at(self.target, "none")
-        return Known(now.digest, now.bytes)
+        now = read_target_state(self.target, "none")
+        return DatabaseState(now.digest, now.file_digests)
 
-    def kept(self, known: Known | None) -> list[str]:
+    def kept(self, known: DatabaseState | None) -> list[str]:
         """Overwrite the target; return the names of what was kept."""
-        overwrite(self.target, self.backup, self.folder, known=known)
+        restore_in_place(self.target, self.backup, self.folder, known=known)
         return sorted(one.name for one in (self.folder / "databases").iterdir())
 
 
@@ -52,7 +52,7 @@ def test_what_was_looked_at_is_not_kept(place: Place) -> None:
     """Its bytes are the same."""
     known = place.known()
 
-    assert known.bytes
+    assert known.file_digests
     assert place.kept(known) == []
 
 
@@ -64,7 +64,7 @@ def test_other_bytes_with_the_same_content_are_not_kept(place: Place) -> None:
         con.execute("CREATE TABLE more(v)")
         con.execute("DROP TABLE more")
 
-    assert place.known().bytes != known.bytes
+    assert place.known().file_digests != known.file_digests
     assert place.kept(known) == []
 
 

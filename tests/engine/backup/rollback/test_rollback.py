@@ -11,7 +11,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, put_back
+from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.stages import BACKUP, VERIFY
 from sqlite_consolidate.problem import ProblemError
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def test_everything_is_as_it_was_before(root: Path, before: State) -> None:
     """Content, WAL mode, code bytes, names and permission bits; each step is said, and all was looked at."""
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert state(root) == before
     assert done.holds
@@ -49,14 +49,14 @@ def test_everything_is_as_it_was_before(root: Path, before: State) -> None:
         "restored app/notes.py",
         "restored workspace.db from the backup set",
     ]
-    assert {one.subject for one in done.seen} > {"workspace.db", "logs/tasks.db", "app/tasks.py", ARCHIVED}
+    assert {one.subject for one in done.observations} > {"workspace.db", "logs/tasks.db", "app/tasks.py", ARCHIVED}
     [noted] = Ledger(root / SET).all("put-back")
     assert (noted["steps"], noted["exact"]) == (done.steps, True)
 
 
 def test_nothing_lies_about_afterwards(root: Path, before: State) -> None:
     """No part file, no sidecar of an archive, no copy beside the databases."""
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     files = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and SET not in str(path)}
     assert files == before.databases.keys() | before.files.keys()
@@ -66,7 +66,7 @@ def test_the_set_keeps_everything(root: Path) -> None:
     """A rollback deletes and changes nothing in the backup set; the ledger only grows."""
     held = bytes_below(root / SET)
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     after = bytes_below(root / SET)
     assert after.pop("ledger.jsonl").startswith(held.pop("ledger.jsonl"))
@@ -75,9 +75,9 @@ def test_the_set_keeps_everything(root: Path) -> None:
 
 def test_done_twice_it_does_nothing_more(root: Path, before: State) -> None:
     """The second time there is nothing to put back, and it is seen to be so."""
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
-    again = put_back(root, root / SET)
+    again = roll_back(root, root / SET)
 
     assert again.steps == []
     assert again.holds
@@ -89,7 +89,7 @@ def test_a_run_that_was_undone_has_nothing_to_lose(tmp_path: Path) -> None:
     """The target that stands now is a later run's, made anew."""
     root = build(tmp_path / "workspace", target=False)
     consolidated(root)
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
     consolidated(root, "20250131_130000")
 
     assert changed_since(root, root / SET) == []
@@ -113,7 +113,7 @@ def test_a_created_target_goes(tmp_path: Path) -> None:
     before = state(root)
     consolidated(root)
 
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert done.steps[-1] == "removed workspace.db, which the run had created"
     assert not (root / SET / "databases/workspace-before-rollback.db").exists()
@@ -128,7 +128,7 @@ def test_a_target_that_somebody_put_back_already_is_left_alone(root: Path, befor
     (root / "workspace.db").write_bytes((root / SET / "databases/target.db").read_bytes())
 
     changed = changed_since(root, root / SET)
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert changed == []
     assert "restored workspace.db from the backup set" not in done.steps
@@ -140,7 +140,7 @@ def test_a_missing_target_comes_back(root: Path, before: State) -> None:
     (root / "workspace.db").unlink()
 
     assert changed_since(root, root / SET) == []
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert state(root) == before
 
@@ -151,7 +151,7 @@ def test_a_missing_archive_comes_back_from_the_backup(root: Path, before: State)
     (root / "logs/tasks.db-journal").write_bytes(b"stale")
     (root / f"logs/notes.db.archived_{STAMP}").unlink()
 
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert done.steps[:3] == [
         f"set tasks.db-journal aside in {SET_NAME}",
@@ -169,7 +169,7 @@ def test_a_code_file_that_is_as_before_is_left_alone(root: Path, before: State, 
     if begun:
         (root / "app/.tasks.py.part").write_text("half")
 
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert ("restored app/tasks.py" in done.steps) is begun
     assert state(root) == before
@@ -182,14 +182,14 @@ def test_after_a_full_disk_it_is_done_again(root: Path, before: State) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
     try:
         with pytest.raises((ProblemError, OSError)):
-            put_back(root, root / SET)
+            roll_back(root, root / SET)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert Ledger(root / SET).has("putting-back")
     assert state(root) != before
 
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert done.holds
     assert state(root) == before
@@ -200,7 +200,7 @@ def test_permission_bits_come_back(root: Path, before: State) -> None:
     for name in ("workspace.db", ARCHIVED, "app/tasks.py"):
         (root / name).chmod(0o666)
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert state(root) == before
 
@@ -211,7 +211,7 @@ def test_a_set_that_was_not_sealed_has_nothing_to_put_back(tmp_path: Path) -> No
     before = bytes_below(root)
     (root / SET).mkdir(parents=True)
 
-    assert put_back(root, root / SET).steps == []
+    assert roll_back(root, root / SET).steps == []
     assert changed_since(root, root / SET) == []
 
     assert bytes_below(root) == before
@@ -221,7 +221,7 @@ def test_an_empty_file_under_an_old_name_is_no_hindrance(root: Path, before: Sta
     """SQLite makes one for whoever opens a name that is free; nothing is in it, so it goes."""
     (root / "logs/tasks.db").touch()
 
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert done.holds
     assert state(root) == before
@@ -238,7 +238,7 @@ def test_a_target_that_is_not_like_its_backup_afterwards_is_an_error(root: Path)
     digest = read_contents(root / SET / "databases/target.db").digest
 
     with pytest.raises(ProblemError) as caught:
-        put_back(root, root / SET)
+        roll_back(root, root / SET)
 
     (problem,) = caught.value.problems
     assert (problem.id, problem.subject) == ("copy-differs", "workspace.db")

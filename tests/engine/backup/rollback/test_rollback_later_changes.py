@@ -12,7 +12,7 @@ from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import restore
-from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, put_back
+from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from tests.support.small_workspace import ARCHIVED, SET, SET_NAME, build, consolidated, database, execute, state
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> Non
     execute(root / "workspace.db", "DROP TABLE notes")
 
     changed = changed_since(root, root / SET)
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert [one.partition(" (")[0] for one in changed] == [
         "extra: not there at the migration, 0 rows now",
@@ -55,7 +55,7 @@ def test_what_an_earlier_attempt_kept_is_not_overwritten(root: Path) -> None:
     kept.write_text("the first attempt's")
     execute(root / "workspace.db", "INSERT INTO tasks(title) VALUES('new')")
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert kept.read_text() == "the first attempt's"
     assert execute(kept.with_name(kept.name + ".2"), "SELECT count(*) FROM tasks") == [(4,)]
@@ -68,7 +68,7 @@ def test_a_replaced_target_is_told_and_kept(root: Path, before: State) -> None:
     database(root / "workspace.db", "CREATE TABLE mine(x)")
 
     changed = changed_since(root, root / SET)
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert changed == ["the run's row of history is not in it: the file was replaced"]
     assert state(root).databases["workspace.db"] == before.databases["workspace.db"]
@@ -86,7 +86,7 @@ def test_a_destroyed_target_is_set_aside(root: Path, before: State) -> None:
     (root / "workspace.db-shm").write_bytes(b"stale")
 
     [changed] = changed_since(root, root / SET)
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert f"set workspace.db aside in {SET_NAME}" in done.steps
     assert "cannot be read any more (file is not a database)" in changed
@@ -100,9 +100,9 @@ def test_an_archive_changed_since_comes_back_and_is_not_called_exact(root: Path)
     """Its rows are somebody's: they are not thrown away, and the proof says that it is not as before."""
     execute(root / ARCHIVED, "INSERT INTO tasks(title) VALUES('late')")
 
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
-    assert [one.subject for one in done.seen if not one.holds] == ["logs/tasks.db"]
+    assert [one.subject for one in done.observations if not one.holds] == ["logs/tasks.db"]
     assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(4,)]
 
 
@@ -113,9 +113,11 @@ def test_rows_written_between_look_and_act_are_kept(
     """Whoever writes after everything was looked at loses nothing: what is overwritten is compared under the lock."""
     root = build(tmp_path / "w", target=target)
     consolidated(root)
-    monkeypatch.setattr(restore, "must_be_free", lambda path: execute(path, "INSERT INTO tasks(title) VALUES('late')"))
+    monkeypatch.setattr(
+        restore, "require_exclusive_access", lambda path: execute(path, "INSERT INTO tasks(title) VALUES('late')")
+    )
 
-    done = put_back(root, root / SET)
+    done = roll_back(root, root / SET)
 
     assert done.holds
     assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps
@@ -129,11 +131,11 @@ def test_rows_written_as_soon_as_a_database_is_back_are_no_difference(
 ) -> None:
     """What it had is proved before anybody finds it under its name."""
     monkeypatch.setattr(
-        "sqlite_consolidate.engine.backup.rollback.rollback.clear_scratch",
+        "sqlite_consolidate.engine.backup.rollback.rollback.remove_unfinished_copies",
         lambda _: execute(root / file, "CREATE TABLE late(x)"),
     )
 
-    assert put_back(root, root / SET).holds
+    assert roll_back(root, root / SET).holds
 
     assert execute(root / file, "SELECT name FROM sqlite_schema WHERE name = 'late'") == [("late",)]
 
@@ -142,13 +144,13 @@ def test_rows_written_after_a_rollback_that_broke_off_stay(root: Path, monkeypat
     """The target was back already: the next attempt does not put the backup over it once more."""
     with monkeypatch.context() as broken:
         broken.setattr(
-            "sqlite_consolidate.engine.backup.rollback.rollback.clear_scratch", Path.rmdir
+            "sqlite_consolidate.engine.backup.rollback.rollback.remove_unfinished_copies", Path.rmdir
         )  # refused by the system
         with pytest.raises(OSError, match="not empty"):
-            put_back(root, root / SET)
+            roll_back(root, root / SET)
     execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert execute(root / "workspace.db", "SELECT name FROM projects WHERE id = 3") == [("new",)]
 
@@ -168,7 +170,7 @@ def test_a_name_that_somebody_opens_all_the_time_is_tried_a_hundred_times(
     monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.rollback.move", opened_just_before)
 
     with contextlib.nullcontext() if comes_back else pytest.raises(FileExistsError):
-        put_back(root, root / SET)
+        roll_back(root, root / SET)
 
     assert (state(root) == before) is comes_back
 
@@ -185,7 +187,7 @@ def test_a_file_that_somebody_makes_under_an_old_name_is_not_overwritten(
     monkeypatch.setattr("sqlite_consolidate.engine.backup.rollback.rollback.move", made_just_before)
 
     with pytest.raises(FileExistsError):
-        put_back(root, root / SET)
+        roll_back(root, root / SET)
 
     assert (root / "logs/tasks.db").read_text() == "somebody's"
     assert (root / ARCHIVED).exists()

@@ -9,7 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.backup.rollback.rollback import put_back
+from sqlite_consolidate.engine.backup.rollback.rollback import roll_back
 from sqlite_consolidate.engine.run.stages import REFERENCES
 from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.problem import ProblemError
@@ -45,7 +45,7 @@ def refused(root: Path, *problems: tuple[str, str]) -> str:
     held = bytes_below(root)
 
     with pytest.raises(ProblemError) as caught:
-        put_back(root, root / SET)
+        roll_back(root, root / SET)
 
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == list(problems)
     assert bytes_below(root) == held
@@ -54,11 +54,11 @@ def refused(root: Path, *problems: tuple[str, str]) -> str:
 
 def test_an_old_set_is_not_put_back_over_a_newer_run(root: Path) -> None:
     """What was undone once is not undone again when a later consolidation stands."""
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
     consolidated(root, "20250131_130000")
     standing = state(root)
 
-    assert put_back(root, root / SET).steps == []
+    assert roll_back(root, root / SET).steps == []
 
     assert state(root) == standing
 
@@ -107,7 +107,7 @@ def test_a_target_that_is_in_use_is_refused_in_words(
         code = (root / "app/tasks.py").read_bytes()
 
         with pytest.raises(ProblemError, match=r"^workspace\.db: .*\[in-use\]$"):
-            put_back(root, root / SET)
+            roll_back(root, root / SET)
 
         assert sorted(path.name for path in root.rglob("*")) == names
         assert (root / "app/tasks.py").read_bytes() == code
@@ -178,6 +178,6 @@ def test_a_source_that_is_locked_is_refused_in_words(tmp_path: Path, monkeypatch
     fill = "CREATE TABLE half AS SELECT randomblob(100000)"
     with other_process(root / "logs/tasks.db", "PRAGMA cache_size=1", "BEGIN EXCLUSIVE", fill):
         with pytest.raises(ProblemError) as caught:
-            put_back(root, root / SET)
+            roll_back(root, root / SET)
 
     assert [(problem.id, problem.subject) for problem in caught.value.problems] == [("in-use", "tasks.db")]

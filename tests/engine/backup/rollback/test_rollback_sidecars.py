@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, put_back
+from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from tests.support.processes import die, in_a_child
 from tests.support.small_workspace import (
@@ -42,7 +42,7 @@ def test_a_stale_wal_is_never_played_back(root: Path, before: State, tmp_path: P
     beside.write_bytes(stale)
     (root / f"{name}-journal").write_bytes(b"stale")
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert state(root) == before
     assert (root / SET / "set-aside" / beside.name).read_bytes() == stale
@@ -70,7 +70,7 @@ def test_a_stale_wal_beside_an_archive_is_not_played_back(root: Path, before: St
     stale = stale_wal(root / ARCHIVED, tmp_path)
     (root / f"{ARCHIVED}-wal").write_bytes(stale)
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert state(root) == before
     assert [path.read_bytes() for path in (root / SET / "set-aside").iterdir()] == [stale]
@@ -91,7 +91,7 @@ def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path,
     assert (root / "workspace.db-journal").stat().st_size > 512
 
     assert changed_since(root, root / SET) == []
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert state(root) == before
     assert not (root / "workspace.db-journal").exists()
@@ -105,7 +105,7 @@ def test_what_lies_beside_a_target_that_the_run_created_is_set_aside(tmp_path: P
     (root / "workspace.db").unlink()
     (root / "workspace.db-journal").write_bytes(b"stale")
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert state(root) == before
     assert (root / SET / "set-aside/workspace.db-journal").read_bytes() == b"stale"
@@ -117,7 +117,7 @@ def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: P
     consolidate(a_run(root), until=BACKUP)
     (root / "workspace.db-journal").write_bytes(b"somebody's")
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert (root / "workspace.db-journal").read_bytes() == b"somebody's"
 
@@ -128,7 +128,7 @@ def test_a_journal_beside_a_source_that_the_run_never_wrote_to_stays(tmp_path: P
     consolidate(a_run(root), until=REFERENCES)
     (root / "logs/tasks.db-journal").write_bytes(b"somebody's")
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert (root / "logs/tasks.db-journal").read_bytes() == b"somebody's"
 
@@ -141,7 +141,7 @@ def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) ->
     consolidate(a_run(root), until=BACKUP)
     (root / "workspace.db-journal").write_bytes(b"")
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert state(root) == before
     assert not (root / "workspace.db-journal").exists()
@@ -154,6 +154,6 @@ def test_somebody_s_database_in_the_place_of_a_target_that_was_only_begun_stays(
     (root / "workspace.db").unlink(missing_ok=True)
     database(root / "workspace.db", "CREATE TABLE mine(x)")
 
-    put_back(root, root / SET)
+    roll_back(root, root / SET)
 
     assert execute(root / "workspace.db", "SELECT name FROM sqlite_schema") == [("mine",)]

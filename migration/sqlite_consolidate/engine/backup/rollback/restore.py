@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import make_private_folder, sync_folder
-from sqlite_consolidate.engine.backup.copies import settle
+from sqlite_consolidate.engine.backup.copies import publish_file
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.worker import ReadWorker
@@ -34,19 +34,19 @@ _WRITE_VERSION = 18  # byte of the header: 1 in rollback mode, 2 in WAL mode (ht
 
 
 @dataclass(frozen=True)
-class Known:
+class DatabaseState:
     """What a database was when it was looked at.
 
     Attributes:
         digest: Content digest.
-        bytes: Digests of its files, which say the same sooner; empty where they were not taken.
+        file_digests: Digests of its files, which say the same sooner; empty where they were not taken.
     """
 
     digest: str
-    bytes: tuple[str, ...] = ()
+    file_digests: tuple[str, ...] = ()
 
 
-def sidecars(path: Path) -> list[Path]:
+def existing_sidecars(path: Path) -> list[Path]:
     """Return what lies beside a database, or beside the name of one, that SQLite would read with it."""
     return [file for suffix in SIDECARS if os.path.lexists(file := beside(path, suffix))]
 
@@ -58,24 +58,24 @@ def write_version(database: Path) -> int:
     return head[_WRITE_VERSION] if head.startswith(MAGIC) and len(head) > _WRITE_VERSION else 0
 
 
-def is_void(path: Path) -> bool:
+def is_empty_placeholder(path: Path) -> bool:
     """Whether it is an empty file with nothing beside it, as SQLite makes one for whoever opens a name that is free."""
-    return path.is_file() and not path.is_symlink() and not path.stat().st_size and not sidecars(path)
+    return path.is_file() and not path.is_symlink() and not path.stat().st_size and not existing_sidecars(path)
 
 
-def remove_void(path: Path) -> None:
+def remove_empty_placeholder(path: Path) -> None:
     """The empty file is gone.
 
     Raises:
         ProblemError: Somebody has written into it meanwhile; it is as it was.
     """
-    if not is_void(path):
-        what = "is being written to. It is as it was found."
-        raise ProblemError(in_use(path.name, what, _STOP))
+    if not is_empty_placeholder(path):
+        text = "is being written to. It is as it was found."
+        raise ProblemError(in_use(path.name, text, _STOP))
     path.unlink()
 
 
-def take_back(database: Path) -> None:
+def roll_back_hot_journal(database: Path) -> None:
     """No unfinished transaction of a process that died is left in the database; it may be absent.
 
     Ours may be among them: leaving WAL mode writes the header, in a transaction like any other.
@@ -88,7 +88,7 @@ def take_back(database: Path) -> None:
             con.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
-def clear_journal(database: Path) -> None:
+def remove_stale_journal(database: Path) -> None:
     """No journal is left that a transaction had only begun to write; one that a running process needs stays.
 
     SQLite passes over such a journal, and leaves it lying. Held alone, the database has no use for one.
@@ -98,25 +98,25 @@ def clear_journal(database: Path) -> None:
         return
     was_wal = write_version(database) != 1
     with contextlib.suppress(ProblemError):
-        with in_words(database), alone(database):
+        with translate_sqlite_errors(database), exclusive_connection(database):
             journal.unlink(missing_ok=True)
         if was_wal:
-            back_to_wal(database)
+            restore_wal_mode(database)
 
 
-def set_aside(path: Path, folder: Path) -> None:
+def move_to_backup_set(path: Path, folder: Path) -> None:
     """``path`` is gone from the workspace, and kept in the backup set under the first name that is free there."""
     if not (folder / _ASIDE).exists():
         make_private_folder(folder / _ASIDE)
-    kept = _free(folder / _ASIDE, path.name)
+    kept = _unused_path(folder / _ASIDE, path.name)
     Ledger(folder).note("keeping", file=path.name, kept=f"{_ASIDE}/{kept.name}")
     _copy_bytes(path, kept, 0o600)
     path.unlink()
     sync_folder(path.parent)
 
 
-def overwrite(
-    database: Path, backup: Path, folder: Path, *, known: Known | None, limits: Limits | None = None
+def restore_in_place(
+    database: Path, backup: Path, folder: Path, *, known: DatabaseState | None, limits: Limits | None = None
 ) -> tuple[str, str]:
     """The database has the content of ``backup``, in one transaction: whoever has it open sees the old or the new.
 
@@ -129,20 +129,20 @@ def overwrite(
         ProblemError: Somebody else has it open, or it could not be written; it is as it was.
     """
     with (
-        in_words(database),
+        translate_sqlite_errors(database),
         contextlib.closing(open_readonly(backup, limits)) as source,
-        alone(database, limits) as con,
+        exclusive_connection(database, limits) as con,
     ):
-        kept = _kept(con, database, folder, known)
+        kept = _keep_copy(con, database, folder, known)
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(con)
-        found = read_contents(con).digest
+        digest = read_contents(con).digest
     sync_folder(database.parent)  # else a power cut could bring the journal back, and with it what was overwritten
-    return found, kept
+    return digest, kept
 
 
-def place(path: Path, backup: Path, mode: int) -> None:
+def restore_file(path: Path, backup: Path, mode: int) -> None:
     """``path``, which was not there, is a copy of ``backup``; the caller has set aside what lay beside the name."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
@@ -151,7 +151,7 @@ def place(path: Path, backup: Path, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def remove(database: Path, folder: Path, *, known: Known | None, limits: Limits | None = None) -> str:
+def remove_database(database: Path, folder: Path, *, known: DatabaseState | None, limits: Limits | None = None) -> str:
     """The database is gone, and nothing of it is beside its name; what was in it is kept unless it is ``known``.
 
     Returns:
@@ -160,16 +160,16 @@ def remove(database: Path, folder: Path, *, known: Known | None, limits: Limits 
     Raises:
         ProblemError: Somebody else has it open; it is as it was.
     """
-    with in_words(database), alone(database, limits) as con:
-        kept = _kept(con, database, folder, known)
+    with translate_sqlite_errors(database), exclusive_connection(database, limits) as con:
+        kept = _keep_copy(con, database, folder, known)
         database.unlink()
-        for beside in sidecars(database):
-            beside.unlink()
+        for sidecar in existing_sidecars(database):
+            sidecar.unlink()
         sync_folder(database.parent)
     return kept
 
 
-def back_to_wal(database: Path) -> None:
+def restore_wal_mode(database: Path) -> None:
     """The database is in WAL mode; one that is, or that is no database any more, is not opened.
 
     Raises:
@@ -177,15 +177,15 @@ def back_to_wal(database: Path) -> None:
     """
     if write_version(database) != 1:
         return
-    with in_words(database), contextlib.closing(open_existing(database)) as con:
+    with translate_sqlite_errors(database), contextlib.closing(open_existing(database)) as con:
         if con.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
-            what = "could not be put back into WAL mode: another process has it open. Its rows are as they were."
-            raise ProblemError(in_use(database.name, what, "Stop the process and roll back again."))
+            text = "could not be put back into WAL mode: another process has it open. Its rows are as they were."
+            raise ProblemError(in_use(database.name, text, "Stop the process and roll back again."))
     sync_folder(database.parent)
 
 
 @contextlib.contextmanager
-def alone(database: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connection]:
+def exclusive_connection(database: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connection]:
     """Lend the only connection to a database; it holds the exclusive lock between its transactions as well.
 
     ``Connection.backup`` waits for ever for a lock on its destination, and refuses one that is in a transaction:
@@ -199,21 +199,21 @@ def alone(database: Path, limits: Limits | None = None) -> Iterator[sqlite3.Conn
         yield con
 
 
-def must_be_free(database: Path) -> None:
+def require_exclusive_access(database: Path) -> None:
     """Nobody else has the database open in a way that would keep us from writing to it; it is as it was.
 
     Raises:
         ProblemError: Somebody has.
     """
     was_wal = write_version(database) != 1
-    with in_words(database), alone(database):
+    with translate_sqlite_errors(database), exclusive_connection(database):
         pass
     if was_wal:
-        back_to_wal(database)
+        restore_wal_mode(database)
 
 
 @contextlib.contextmanager
-def in_words(database: Path) -> Iterator[None]:
+def translate_sqlite_errors(database: Path) -> Iterator[None]:
     """An error of SQLite says which database it is about, and what to do."""
     try:
         yield
@@ -221,37 +221,37 @@ def in_words(database: Path) -> Iterator[None]:
         if is_in_use(error):
             problem = in_use(database.name, "is locked by another process. It is as it was.", _STOP)
         else:
-            what = f"cannot be restored ({error}). It is as it was."
-            problem = Problem("not-restored", database.name, what, "See to it and roll back again.")
+            text = f"cannot be restored ({error}). It is as it was."
+            problem = Problem("not-restored", database.name, text, "See to it and roll back again.")
         raise ProblemError(problem) from error
 
 
-def _kept(con: sqlite3.Connection, database: Path, folder: Path, known: Known | None) -> str:
+def _keep_copy(con: sqlite3.Connection, database: Path, folder: Path, known: DatabaseState | None) -> str:
     """A copy of the database is in the backup set, if its content is another than the known one."""
     if known and (_same_bytes(database, known, limits_of(con)) or read_contents(con).digest == known.digest):
         return ""
-    kept = _free(folder / "databases", f"{database.stem}-before-rollback.db")
+    kept = _unused_path(folder / "databases", f"{database.stem}-before-rollback.db")
     Ledger(folder).note("keeping", file=database.name, kept=f"databases/{kept.name}")
     part = kept.with_name(kept.name + ".part")
     part.unlink(missing_ok=True)
     with contextlib.closing(open_new(part)) as copy:
         con.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE").fetchone()
-    settle(part, kept)
+    publish_file(part, kept)
     return f"kept {database.name} as it was in {folder.name}/databases"
 
 
-def _same_bytes(database: Path, known: Known, limits: Limits) -> bool:
+def _same_bytes(database: Path, known: DatabaseState, limits: Limits) -> bool:
     """Whether its files are, to the byte, those that were read; asked while nobody else can write to them."""
-    if not known.bytes:
+    if not known.file_digests:
         return False
     with ReadWorker(
         "bytes", database, limits=limits
-    ) as look:  # not in this process: to close the file would drop the lock
-        return tuple(look.result()) == known.bytes
+    ) as worker:  # not in this process: to close the file would drop the lock
+        return tuple(worker.result()) == known.file_digests
 
 
-def _free(folder: Path, name: str) -> Path:
+def _unused_path(folder: Path, name: str) -> Path:
     """Return the path of that name, or of ``<name>.2``, ``<name>.3``, ...: what a set holds is never overwritten."""
     path, number = folder / name, 1
     while os.path.lexists(path):

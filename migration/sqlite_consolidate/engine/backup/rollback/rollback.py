@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.atomic_files import move, replace
 from sqlite_consolidate.engine.backup import manifest
-from sqlite_consolidate.engine.backup.copies import clear_scratch
+from sqlite_consolidate.engine.backup.copies import remove_unfinished_copies
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import restore
-from sqlite_consolidate.engine.backup.rollback.steps import PutBack, Step, restored_observations, unless_refused
-from sqlite_consolidate.engine.backup.rollback.target_state import Standing, look_at
+from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult, Step, restored_observations, steps_or_raise
+from sqlite_consolidate.engine.backup.rollback.target_state import TargetState, read_target_state
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.processes import holders
@@ -44,13 +44,13 @@ def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> lis
     sealed, ledger = manifest.read(folder), Ledger(folder)
     if sealed is None or ledger.has("put-back") or not (root / sealed.target).exists():
         return []
-    now = look_at(root / sealed.target, sealed.run, limits, committed=committed_objects(ledger))
-    return list(now.changed) if _ours(now, ledger) and not _as_before(now, sealed) else []
+    now = read_target_state(root / sealed.target, sealed.run, limits, committed=committed_objects(ledger))
+    return list(now.changed) if _has_run_data(now, ledger) and not _as_before(now, sealed) else []
 
 
-def put_back(
+def roll_back(
     root: Path, folder: Path, proved: Mapping[str, str] | None = None, limits: Limits | None = None
-) -> PutBack:
+) -> RollbackResult:
     """Undo a run: archives, code, target, in this order; each step only where the run's own result is found.
 
     Everything is looked at before the first change, so that a refusal changes nothing. A target that has changed since
@@ -66,47 +66,47 @@ def put_back(
         ProblemError: A file is neither as it was before the run nor as the run left it, or is in use.
         OSError: The disk is full or broken; it can be done again when that is mended.
     """
-    sealed, ledger, done = manifest.read(folder), Ledger(folder), PutBack()
-    seen = dict(proved or {})
+    sealed, ledger, result = manifest.read(folder), Ledger(folder), RollbackResult()
+    digests = dict(proved or {})
     if sealed is None:
-        return done
+        return result
     if not ledger.has("put-back"):
-        looked = [
-            *_names(root, folder, sealed, seen, limits),
-            *_code(root, folder, sealed, ledger),
-            *_target(root, folder, sealed, ledger, seen, limits),
+        checked = [
+            *_archive_steps(root, folder, sealed, digests, limits),
+            *_code_steps(root, folder, sealed, ledger),
+            *_target_steps(root, folder, sealed, ledger, digests, limits),
         ]
-        steps = unless_refused(looked)
-        for database in {step.alone for step in steps if step.alone}:
-            restore.must_be_free(database)
+        steps = steps_or_raise(checked)
+        for database in {step.exclusive_database for step in steps if step.exclusive_database}:
+            restore.require_exclusive_access(database)
         ledger.note("putting-back")
         for step in steps:
-            done.steps.extend(words for words in (step.act(), step.words) if words)
+            result.steps.extend(text for text in (step.action(), step.text) if text)
         _restore_modes(root, sealed)
-        clear_scratch(folder)
-    done.seen.extend(restored_observations(root, folder, sealed, seen, limits))
+        remove_unfinished_copies(folder)
+    result.observations.extend(restored_observations(root, folder, sealed, digests, limits))
     if not ledger.has("put-back"):
-        ledger.note("put-back", steps=done.steps, exact=done.holds)
-    return done
+        ledger.note("put-back", steps=result.steps, exact=result.holds)
+    return result
 
 
-def _names(
-    root: Path, folder: Path, sealed: Manifest, seen: dict[str, str], limits: Limits | None
+def _archive_steps(
+    root: Path, folder: Path, sealed: Manifest, digests: dict[str, str], limits: Limits | None
 ) -> Iterator[Step | Problem]:
     for copy in sealed.databases:
         if copy.file in sealed.archive:
-            yield from _name(root, folder, copy, sealed.archive[copy.file], seen, limits)
+            yield from _steps_for_archive(root, folder, copy, sealed.archive[copy.file], digests, limits)
 
 
-def _name(
-    root: Path, folder: Path, copy: DatabaseCopy, archived: str, seen: dict[str, str], limits: Limits | None
+def _steps_for_archive(
+    root: Path, folder: Path, copy: DatabaseCopy, archived: str, digests: dict[str, str], limits: Limits | None
 ) -> Iterator[Step | Problem]:
     old, new = root / copy.file, root / archived
-    with restore.in_words(old):
-        restore.take_back(old)
-    if os.path.lexists(new) and restore.is_void(old):
-        words = f"removed the empty file that was made under the name {copy.file} since"
-        yield Step(words, partial(restore.remove_void, old))
+    with restore.translate_sqlite_errors(old):
+        restore.roll_back_hot_journal(old)
+    if os.path.lexists(new) and restore.is_empty_placeholder(old):
+        text = f"removed the empty file that was made under the name {copy.file} since"
+        yield Step(text, partial(restore.remove_empty_placeholder, old))
     elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
         yield Problem(
             "created-again",
@@ -116,69 +116,70 @@ def _name(
         )
         return
     if os.path.lexists(new):
-        yield from _settled(new, folder, copy.digest, limits)
+        yield from _archive_sidecar_steps(new, folder, copy.digest, limits)
         if not os.path.lexists(old):  # else a renaming was cut short: what lies beside the old name belongs to it
-            yield from _aside(old, folder)
-        act = partial(_rename_back, new, old, folder, copy, seen, limits)
-        yield Step(f"renamed {archived} back to {copy.file}", act)
+            yield from _sidecar_steps(old, folder)
+        action = partial(_rename_back, new, old, folder, copy, digests, limits)
+        yield Step(f"renamed {archived} back to {copy.file}", action)
     elif not os.path.lexists(old):
-        yield from _aside(old, folder)
-        yield from _placed(old, folder, copy)
+        yield from _sidecar_steps(old, folder)
+        yield from _restore_steps(old, folder, copy)
 
 
 def _rename_back(
-    archive: Path, old: Path, folder: Path, copy: DatabaseCopy, seen: dict[str, str], limits: Limits | None
+    archive: Path, old: Path, folder: Path, copy: DatabaseCopy, digests: dict[str, str], limits: Limits | None
 ) -> None:
-    look = partial(read_contents_using_backup, copy=copy, folder=folder, limits=limits)
-    seen.setdefault(copy.file, digest_or_reason(archive, look))  # before anybody finds it under its old name
-    for left in reversed(range(_ATTEMPTS)):  # whoever opens the old name all the time makes an empty file all the time
-        if restore.is_void(old):
-            restore.remove_void(old)
+    reader = partial(read_contents_using_backup, copy=copy, folder=folder, limits=limits)
+    digests.setdefault(copy.file, digest_or_reason(archive, reader))  # before anybody finds it under its old name
+    # A process that keeps opening the old name makes an empty file each time.
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        if restore.is_empty_placeholder(old):
+            restore.remove_empty_placeholder(old)
         try:
             move(archive, old)
         except FileExistsError:
-            if not left or not restore.is_void(old):
+            if not attempts_left or not restore.is_empty_placeholder(old):
                 raise
         else:
             return
 
 
-def _settled(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | Problem]:
+def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | Problem]:
     """What lies beside an archive came there later: rubbish, if the file itself is as it was and nobody has it open."""
-    if not restore.sidecars(archive):
+    if not restore.existing_sidecars(archive):
         return
-    by = [f"process {one.pid} ({one.command})" for one in holders([archive]).found]
+    processes = [f"process {holder.pid} ({holder.command})" for holder in holders([archive]).found]
     with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
-        lonely = Path(scratch) / "archive.db"
-        shutil.copyfile(archive, lonely)
-        found = digest_or_reason(lonely, partial(read_contents, limits=limits))
-    unchanged = found == digest and restore.write_version(archive) == 1  # it left WAL mode
-    if by or not unchanged:
-        names = " and ".join(one.name for one in restore.sidecars(archive))
+        lone_copy = Path(scratch) / "archive.db"
+        shutil.copyfile(archive, lone_copy)
+        lone_digest = digest_or_reason(lone_copy, partial(read_contents, limits=limits))
+    unchanged = lone_digest == digest and restore.write_version(archive) == 1  # it left WAL mode
+    if processes or not unchanged:
+        names = " and ".join(sidecar.name for sidecar in restore.existing_sidecars(archive))
         yield Problem(
             "archive-opened",
             archive.name,
-            f"has been opened since it was archived{': by ' + ', '.join(by) if by else ''}; {names}"
-            f" {'lies' if len(restore.sidecars(archive)) == 1 else 'lie'} beside it. "
+            f"has been opened since it was archived{': by ' + ', '.join(processes) if processes else ''}; {names}"
+            f" {'lies' if len(restore.existing_sidecars(archive)) == 1 else 'lie'} beside it. "
             "It was not touched.",
             "Close it wherever it is open, let sqlite3 open and close it once, then roll back again.",
         )
-    yield from _aside(archive, folder)
+    yield from _sidecar_steps(archive, folder)
 
 
-def _aside(database: Path, folder: Path) -> Iterator[Step]:
+def _sidecar_steps(database: Path, folder: Path) -> Iterator[Step]:
     """SQLite would play a leftover sidecar into whatever file gets this name: it is kept in the backup set instead."""
-    for beside in restore.sidecars(database):
-        yield Step(f"set {beside.name} aside in {folder.name}", partial(restore.set_aside, beside, folder))
+    for sidecar in restore.existing_sidecars(database):
+        yield Step(f"set {sidecar.name} aside in {folder.name}", partial(restore.move_to_backup_set, sidecar, folder))
 
 
-def _placed(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | Problem]:
-    yield from _proved(folder, copy.copy, copy.sha256)
-    words = f"restored {copy.file} from the backup set"
-    yield Step(words, partial(restore.place, path, folder / copy.copy, copy.mode))
+def _restore_steps(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Step | Problem]:
+    yield from _damaged_copy_problems(folder, copy.copy, copy.sha256)
+    text = f"restored {copy.file} from the backup set"
+    yield Step(text, partial(restore.restore_file, path, folder / copy.copy, copy.mode))
 
 
-def _proved(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
+def _damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
     """A copy is restored only if it still has the bytes that were sealed."""
     path = folder / copy
     if not path.is_file() or digest_file(path) != sha256:
@@ -190,13 +191,13 @@ def _proved(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
         )
 
 
-def _code(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Step | Problem]:
+def _code_steps(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterator[Step | Problem]:
     written = {event["file"]: event["after"] for event in ledger.all("rewriting")}
     for code in sealed.code:
         path = root / code.file
         now = digest_file(path) if path.is_file() else "no such file"
-        begun = path.with_name(f".{path.name}.part").exists()  # a replacing that was cut short; replace() removes it
-        if code.file not in written or (now == code.sha256 and not begun):
+        is_begun = path.with_name(f".{path.name}.part").exists()  # a replacing that was cut short; replace() removes it
+        if code.file not in written or (now == code.sha256 and not is_begun):
             continue
         if now not in (code.sha256, written[code.file]):
             yield Problem(
@@ -205,7 +206,7 @@ def _code(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> Iterato
                 "is neither as it was before the migration nor as the migration wrote it. It was not touched.",
                 f"Compare it with {folder.name}/{code.copy}, settle it by hand, then roll back again.",
             )
-        yield from _proved(folder, code.copy, code.sha256)
+        yield from _damaged_copy_problems(folder, code.copy, code.sha256)
         yield Step(f"restored {code.file}", partial(_restore_code, path, folder / code.copy, code.mode))
 
 
@@ -213,63 +214,67 @@ def _restore_code(path: Path, copy: Path, mode: int) -> None:
     replace(path, copy.read_bytes(), mode)
 
 
-def _target(
-    root: Path, folder: Path, sealed: Manifest, ledger: Ledger, seen: dict[str, str], limits: Limits | None
+def _target_steps(
+    root: Path, folder: Path, sealed: Manifest, ledger: Ledger, digests: dict[str, str], limits: Limits | None
 ) -> Iterator[Step | Problem]:
     target, copy = root / sealed.target, sealed.database(sealed.target)
     if not os.path.lexists(target):
         if copy or ledger.has("creating-target"):
-            yield from _aside(target, folder)
+            yield from _sidecar_steps(target, folder)
         if copy:
-            yield from _placed(target, folder, copy)
+            yield from _restore_steps(target, folder, copy)
         return
     try:
-        now = look_at(target, sealed.run, limits, committed=committed_objects(ledger))
+        now = read_target_state(target, sealed.run, limits, committed=committed_objects(ledger))
     except ProblemError as error:
         yield from error.problems
         return
-    begun = copy is None and now.empty and ledger.has("creating-target")
-    if not _as_before(now, sealed) and (begun or _ours(now, ledger)):
-        yield from _without_the_run(target, folder, copy, now, ledger, seen, limits)
+    is_begun = copy is None and now.is_empty and ledger.has("creating-target")
+    if not _as_before(now, sealed) and (is_begun or _has_run_data(now, ledger)):
+        yield from _without_the_run(target, folder, copy, now, ledger, digests, limits)
 
 
 def _without_the_run(
     target: Path,
     folder: Path,
     copy: DatabaseCopy | None,
-    now: Standing,
+    now: TargetState,
     ledger: Ledger,
-    seen: dict[str, str],
+    digests: dict[str, str],
     limits: Limits | None,
 ) -> Iterator[Step | Problem]:
-    if now.later:
+    if now.later_run:
         yield Problem(
             "consolidated-since",
             target.name,
-            f"has been consolidated into again since, by run {now.later}.",
+            f"has been consolidated into again since, by run {now.later_run}.",
             "Roll that run back first.",
         )
-    if now.trouble:
-        yield Step(f"set {target.name} aside in {folder.name}", partial(restore.set_aside, target, folder))
-        yield from _aside(target, folder)
-    known = None if now.changed and not now.empty else restore.Known(now.digest, now.bytes)
-    if copy and now.trouble:
-        yield from _placed(target, folder, copy)
+    if now.read_error:
+        yield Step(f"set {target.name} aside in {folder.name}", partial(restore.move_to_backup_set, target, folder))
+        yield from _sidecar_steps(target, folder)
+    known = None if now.changed and not now.is_empty else restore.DatabaseState(now.digest, now.file_digests)
+    if copy and now.read_error:
+        yield from _restore_steps(target, folder, copy)
     elif copy:
-        yield from _proved(folder, copy.copy, copy.sha256)
-        act = partial(_restore_target, target, folder, copy, known, ledger, seen, limits)
-        yield Step(f"restored {copy.file} from the backup set", act, alone=target)
-    elif not now.trouble:
-        words = f"removed {target.name}, which the run had created"
-        yield Step(words, partial(restore.remove, target, folder, known=known, limits=limits), alone=target)
+        yield from _damaged_copy_problems(folder, copy.copy, copy.sha256)
+        action = partial(_restore_target, target, folder, copy, known, ledger, digests, limits)
+        yield Step(f"restored {copy.file} from the backup set", action, exclusive_database=target)
+    elif not now.read_error:
+        text = f"removed {target.name}, which the run had created"
+        yield Step(
+            text,
+            partial(restore.remove_database, target, folder, known=known, limits=limits),
+            exclusive_database=target,
+        )
 
 
-def _ours(now: Standing, ledger: Ledger) -> bool:
+def _has_run_data(now: TargetState, ledger: Ledger) -> bool:
     """Whether the target has the run's data in it, or has lost it to somebody who replaced the file since."""
     return now.committed or (ledger.has("committed") and not ledger.has("target-restored"))
 
 
-def _as_before(now: Standing, sealed: Manifest) -> bool:
+def _as_before(now: TargetState, sealed: Manifest) -> bool:
     copy = sealed.database(sealed.target)
     return copy is not None and now.digest == copy.digest
 
@@ -278,24 +283,24 @@ def _restore_target(
     target: Path,
     folder: Path,
     copy: DatabaseCopy,
-    known: restore.Known | None,
+    known: restore.DatabaseState | None,
     ledger: Ledger,
-    seen: dict[str, str],
+    digests: dict[str, str],
     limits: Limits | None,
 ) -> str:
-    found, kept = restore.overwrite(target, folder / copy.copy, folder, known=known, limits=limits)
-    if found != copy.digest:
+    restored, kept = restore.restore_in_place(target, folder / copy.copy, folder, known=known, limits=limits)
+    if restored != copy.digest:
         raise ProblemError(
             Problem(
                 "copy-differs",
                 target.name,
-                f"has been restored, and does not have the content of its backup: {found}. "
+                f"has been restored, and does not have the content of its backup: {restored}. "
                 f"The backup is {folder / copy.copy}.",
                 "Check the disk, and roll back again.",
             )
         )
     ledger.note("target-restored")
-    seen[copy.file] = found
+    digests[copy.file] = restored
     return kept
 
 
@@ -304,9 +309,9 @@ def _restore_modes(root: Path, sealed: Manifest) -> None:
     for copy in sealed.databases:
         path, was_wal = root / copy.file, copy.journal_mode == "wal"
         if path.is_file() and (was_wal or copy.role == "target"):  # nothing is ever written to the others
-            restore.clear_journal(path)
+            restore.remove_stale_journal(path)
         if path.is_file() and was_wal:
-            restore.back_to_wal(path)
+            restore.restore_wal_mode(path)
     modes = {copy.file: copy.mode for copy in sealed.databases} | {code.file: code.mode for code in sealed.code}
     for file, mode in modes.items():
         path = root / file

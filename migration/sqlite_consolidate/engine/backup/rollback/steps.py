@@ -26,39 +26,39 @@ class Step:
     """One thing to put back.
 
     Attributes:
-        words: What is said when it is done.
-        act: How it is done; it may return words that come before.
-        alone: The database that nobody else may have open then, or None.
+        text: What is said when it is done.
+        action: How it is done; it may return words that come before.
+        exclusive_database: The database that nobody else may have open then, or None.
     """
 
-    words: str
-    act: Callable[[], str | None]
-    alone: Path | None = None
+    text: str
+    action: Callable[[], str | None]
+    exclusive_database: Path | None = None
 
 
 @dataclass(frozen=True)
-class PutBack:
+class RollbackResult:
     """What was put back, in the order in which it was done; empty when nothing had been changed."""
 
     steps: list[str] = field(default_factory=list)
-    seen: list[Observation] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
         """Whether everything, looked at afterwards, is as it was."""
-        return all(one.holds for one in self.seen)
+        return all(observation.holds for observation in self.observations)
 
 
-def unless_refused(looked: list[Step | Problem]) -> list[Step]:
+def steps_or_raise(results: list[Step | Problem]) -> list[Step]:
     """Return the steps, if none of what was looked at stands in the way.
 
     Raises:
         ProblemError: Something does; all of it is said.
     """
-    problems = [found for found in looked if isinstance(found, Problem)]
+    problems = [result for result in results if isinstance(result, Problem)]
     if problems:
         raise ProblemError(*problems)
-    return [found for found in looked if isinstance(found, Step)]
+    return [result for result in results if isinstance(result, Step)]
 
 
 def restored_observations(
@@ -68,18 +68,18 @@ def restored_observations(
 
     What was ``proved`` is not read again: others may use it by now.
     """
-    look = partial(read_contents, limits=limits)
-    seen = [
+    reader = partial(read_contents, limits=limits)
+    observations = [
         explained(
-            equal(copy.file, copy.digest, proved.get(copy.file) or digest_or_reason(root / copy.file, look)),
+            equal(copy.file, copy.digest, proved.get(copy.file) or digest_or_reason(root / copy.file, reader)),
             partial(compare_databases, folder / copy.copy, root / copy.file, limits),
         )
         for copy in sealed.databases
     ]
     for code in sealed.code:
         path = root / code.file
-        seen.append(equal(code.file, code.sha256, digest_file(path) if path.is_file() else "no such file"))
-    gone = [*([] if sealed.target_existed else [sealed.target]), *sealed.archive.values()]
-    return seen + [
-        equal(file, "no such file", "there" if os.path.lexists(root / file) else "no such file") for file in gone
+        observations.append(equal(code.file, code.sha256, digest_file(path) if path.is_file() else "no such file"))
+    absent = [*([] if sealed.target_existed else [sealed.target]), *sealed.archive.values()]
+    return observations + [
+        equal(file, "no such file", "there" if os.path.lexists(root / file) else "no such file") for file in absent
     ]

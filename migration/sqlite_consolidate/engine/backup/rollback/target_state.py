@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.backup.rollback.restore import take_back
+from sqlite_consolidate.engine.backup.rollback.restore import roll_back_hot_journal
 from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes, objects_of
 from sqlite_consolidate.engine.content.contents import file_digests, read_contents
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
@@ -27,31 +27,31 @@ else:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TargetState:
     """What of a run stands in its target now.
 
     Attributes:
         digest: Content digest; empty when it cannot be read.
-        bytes: Digests of its files, where it is large and nobody wrote while it was read; else empty.
+        file_digests: Digests of its files, where it is large and nobody wrote while it was read; else empty.
         committed: The run's row of history is in it.
-        later: Stamp of the last run that was committed after it, or empty.
-        empty: There is no table in it.
+        later_run: Stamp of the last run that was committed after it, or empty.
+        is_empty: There is no table in it.
         changed: Sentences, one for each table or object that differs from what the run committed.
-        trouble: Why it cannot be read, or empty.
+        read_error: Why it cannot be read, or empty.
     """
 
     digest: str = ""
-    bytes: tuple[str, ...] = ()
+    file_digests: tuple[str, ...] = ()
     committed: bool = False
-    later: str = ""
-    empty: bool = False
+    later_run: str = ""
+    is_empty: bool = False
     changed: tuple[str, ...] = ()
-    trouble: str = ""
+    read_error: str = ""
 
 
-def look_at(
+def read_target_state(
     target: Path, run: str, limits: Limits | None = None, *, committed: Mapping[str, str] | None = None
-) -> Standing:
+) -> TargetState:
     """Read a target file; the unfinished transaction of a process that died in it is taken back first.
 
     Args:
@@ -64,33 +64,33 @@ def look_at(
         ProblemError: It is locked.
     """
     try:
-        take_back(target)
+        roll_back_hot_journal(target)
         before = _bytes(target)
         with looking(target, limits) as con:
-            found = _read(target, con, run, committed or {})
-        return replace(found, bytes=before) if before and _bytes(target) == before else found
+            state = _read(target, con, run, committed or {})
+        return replace(state, file_digests=before) if before and _bytes(target) == before else state
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
             raise ProblemError(in_use(target.name)) from error
-        return Standing(changed=(f"the file cannot be read any more ({error})",), trouble=str(error))
+        return TargetState(changed=(f"the file cannot be read any more ({error})",), read_error=str(error))
 
 
 def _bytes(target: Path) -> tuple[str, ...]:
     return tuple(file_digests(target)) if target.stat().st_size >= PARALLEL_MIN_BYTES else ()
 
 
-def _read(target: Path, con: sqlite3.Connection, run: str, committed: Mapping[str, str]) -> Standing:
+def _read(target: Path, con: sqlite3.Connection, run: str, committed: Mapping[str, str]) -> TargetState:
     content = read_contents(con, file=target)
     runs = history.runs(con)
     try:
         row = history.row_of(con, run)
     except ProblemError:
         row = None
-    return Standing(
+    return TargetState(
         digest=content.digest,
         committed=run in runs,
-        later=runs[-1] if run in runs and runs[-1] != run else "",
-        empty=not con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0],
+        later_run=runs[-1] if run in runs and runs[-1] != run else "",
+        is_empty=not con.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0],
         changed=(*_changed(row, content.tables, committed=run in runs), *_changed_objects(row, committed, con)),
     )
 
@@ -100,13 +100,13 @@ def _changed(row: history.Row | None, digests: dict[str, TableDigest], *, commit
         return ("the run's row of history was changed and cannot be read",)
     if row is None:
         return ("the run's row of history is not in it: the file was replaced",)
-    found = []
+    changes = []
     for name in sorted(set(row.tables) | set(digests) - {history.TABLE}):
         was = (row.tables[name][0], row.tables[name][1]) if name in row.tables else None
         now = (digests[name].rows, digests[name].sha256) if name in digests else None
         if was != now:
-            found.append(f"{name}: {_rows(was)} at the migration, {_rows(now)} now")
-    return tuple(found)
+            changes.append(f"{name}: {_rows(was)} at the migration, {_rows(now)} now")
+    return tuple(changes)
 
 
 def _changed_objects(row: history.Row | None, committed: Mapping[str, str], con: sqlite3.Connection) -> list[str]:
@@ -115,8 +115,8 @@ def _changed_objects(row: history.Row | None, committed: Mapping[str, str], con:
     return [f"{name} {change}" for name, change in object_changes(committed, objects_of(con)).items()]
 
 
-def _rows(found: tuple[int, str] | None) -> str:
-    if found is None:
+def _rows(recorded: tuple[int, str] | None) -> str:
+    if recorded is None:
         return "not there"
-    rows, sha256 = found
+    rows, sha256 = recorded
     return f"{counted(rows, 'row')} ({sha256[:8]})" if rows else counted(rows, "row")
