@@ -145,7 +145,6 @@ class Bench:
             self.root,
             Ledger(self.root),
             lambda _words: None,
-            record_copy=plan.record_copy,
         )
         self.resources.callback(target.close)
         target.create_schema()

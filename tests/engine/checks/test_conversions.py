@@ -23,7 +23,7 @@ def moved(bench: Bench, here: str, there: str, values: list[Any], **keys: Any) -
     a, b = bench.schema("a.db").table("t"), bench.schema(TARGET).table("t")
     assert a is not None
     assert b is not None
-    mapping, problems = match_columns(one, one.tables[0], a, b, new=False)
+    mapping, problems = match_columns(bench.plan(one), one, one.tables[0], a, b, new=False)
     assert problems == []
     return mapping, find_value_changes(mapping, path)
 
@@ -140,7 +140,7 @@ def test_values_of_a_utf_16_database_are_tried_as_well(bench: Bench) -> None:
     assert a is not None
     assert b is not None
 
-    problems = find_value_changes(match_columns(one, one.tables[0], a, b, new=False)[0], path)
+    problems = find_value_changes(match_columns(bench.plan(one), one, one.tables[0], a, b, new=False)[0], path)
 
     assert "(2 text values would become 1 integer value, 1 text value)" in problems[0].what
 

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.content.projection import Projection, Staging
 from sqlite_consolidate.engine.merge.table_mapping import TableMapping, mapping_of_target_rows, match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.objects import read
-from sqlite_consolidate.plan.model import Source, TableMap
+from sqlite_consolidate.plan.model import Plan, Source, TableMap
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,6 +30,11 @@ def ends(source: str, target: str, *rows: str) -> sqlite3.Connection:
     return con
 
 
+def plan_of(source: Source) -> Plan:
+    """Return a plan with one source."""
+    return Plan(format=1, name="one", target="target.db", sources=[source])
+
+
 def projected(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> Projection:
     """Return the projection of ``src.t`` into ``main.t``; every column must have a place."""
     return moved(con, new=new, **keys).projection("src")
@@ -39,7 +44,9 @@ def moved(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> TableMap
     """Return the table mapping of ``src.t`` into ``main.t``."""
     table_map = TableMap(name="t", **keys)
     source = Source(name="a", file="a.db", tables=[table_map])
-    mapping, problems = match_columns(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=new)
+    mapping, problems = match_columns(
+        plan_of(source), source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=new
+    )
     assert problems == []
     return mapping
 
@@ -192,7 +199,7 @@ def test_hostile_names_are_names_and_no_sql() -> None:
     table_map = TableMap(name=HOSTILE)
     source = Source(name="a", file="a.db", tables=[table_map])
     table, into = read(con, HOSTILE).tables[HOSTILE], read(con).tables[HOSTILE]
-    rows = match_columns(source, table_map, table, into, new=False)[0].projection(HOSTILE)
+    rows = match_columns(plan_of(source), source, table_map, table, into, new=False)[0].projection(HOSTILE)
 
     assert rows_at_both_ends(con, rows) == ([("x", 1)], [("x", 1)])
     assert con.execute(rows.select(["count(*)"], rows.clashing)).fetchone() == (1,)
@@ -316,7 +323,9 @@ def test_rows_are_read_from_the_table_unless_an_index_may_answer() -> None:
 def test_rows_that_the_target_has_are_projected_onto_themselves() -> None:
     """Also where the table is to get a key that it has not."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)", "(rowid, v) VALUES(7, 'x')")
-    mapping = mapping_of_target_rows("target.db", read(con, "src").tables["t"], read(con).tables["t"], rowids=True)
+    mapping = mapping_of_target_rows(
+        plan_of(Source(name="a", file="a.db")), read(con, "src").tables["t"], read(con).tables["t"], rowids=True
+    )
 
     rows = mapping.projection("src")
 
@@ -356,7 +365,9 @@ def test_column_computed_at_one_end_is_not_compared() -> None:
     table_map = TableMap(name="t")
     source = Source(name="a", file="a.db", tables=[table_map])
 
-    mapping, problems = match_columns(source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=True)
+    mapping, problems = match_columns(
+        plan_of(source), source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=True
+    )
 
     assert [problem.id for problem in problems] == ["no-place-for-column"] * 2
     assert mapping.projection("src").computed == ()

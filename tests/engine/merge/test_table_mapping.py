@@ -27,7 +27,7 @@ def fitted(bench: Bench, here: str, there: str, **keys: object) -> tuple[TableMa
     a, b = bench.schema("a.db").table("t"), bench.schema(TARGET).table("t")
     assert a is not None
     assert b is not None
-    return match_columns(one, one.tables[0], a, b, new=False)
+    return match_columns(bench.plan(one), one, one.tables[0], a, b, new=False)
 
 
 def move_of(bench: Bench, here: str, there: str, **keys: object) -> TableMapping:
@@ -207,7 +207,7 @@ def test_an_index_that_the_target_lacks_is_named(bench: Bench) -> None:
     assert here is not None
     assert there is not None
 
-    mapping, _ = match_columns(one, one.tables[0], here, there, new=False)
+    mapping, _ = match_columns(bench.plan(one), one, one.tables[0], here, there, new=False)
 
     [finding] = declaration_findings(mapping)
     assert (finding.id, finding.level, finding.subject, finding.count) == ("index-lost", "attention", "a.db:t", 1)

@@ -183,9 +183,7 @@ def _arrivals(
                 parties.append((opened.enter_context(looking(path, limits)), mapping))
             before = found.target.schema.table(name) if found.target else None
             if found.target and before:
-                standing = mapping_of_target_rows(
-                    found.target.file, before, mappings[0].into, rowids=mappings[0].rowid_counts
-                )
+                standing = mapping_of_target_rows(found.plan, before, mappings[0].into, rowids=mappings[0].rowid_counts)
                 parties.insert(0, (opened.enter_context(looking(scratch / found.target.file, limits)), standing))
             arrived = match_rows(table, con, parties)
         arrivals += zip(mappings, arrived[-len(mappings) :], strict=True)

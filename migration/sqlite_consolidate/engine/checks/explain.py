@@ -107,7 +107,7 @@ class OriginalRows:
                 table = schema.table(table_map.name)
                 if table is None:
                     raise rows_unavailable(source.file, f"its backup has no table {table_map.name}.")
-                mapping, problems = match_columns(source, table_map, table, into, new=is_new)
+                mapping, problems = match_columns(self.plan, source, table_map, table, into, new=is_new)
                 if problems:
                     raise rows_unavailable(mapping.subject, f"its rows do not fit {into.name} as it is now.")
                 mappings.append((con, mapping))

@@ -98,7 +98,7 @@ def inspect_databases(
     Returns:
         Facts, moves and the future schema, as far as they could be found, with every problem.
     """
-    found, limits = InspectedDatabases(), limits or Limits()
+    found, limits = InspectedDatabases(plan), limits or Limits()
     skip = _noted(plan, found, unread)
     for wrong in file_problems(plan, root, skip=skip):
         found.add_file_problem(wrong)
@@ -244,7 +244,7 @@ def _match_tables(found: InspectedDatabases, tables: list[MappedTable]) -> None:
         if into is None:
             continue  # its creation is a problem of its own
         new = folded(table_map.into) in found.target_schema.created_tables
-        mapping, problems = match_columns(source, table_map, table, into, new=new)
+        mapping, problems = match_columns(found.plan, source, table_map, table, into, new=new)
         found.problems += problems
         if not problems:
             found.mappings.append(mapping)
@@ -297,7 +297,7 @@ def _look_for_collisions(plan: Plan, root: Path, found: InspectedDatabases, limi
         ]
         before = found.target.schema.table(into.name) if found.target else None
         if found.target and before and found.target.digests[before.name].rows:
-            standing = mapping_of_target_rows(plan.target, before, into, rowids=mappings[0].rowid_counts)
+            standing = mapping_of_target_rows(plan, before, into, rowids=mappings[0].rowid_counts)
             key_sources.insert(0, KeySource(standing, root / plan.target, is_target=True))
         try:
             found.problems += find_key_conflicts(into, mappings, key_sources, limits)

@@ -60,7 +60,6 @@ def copy_rows(
     alias: str,
     *,
     execute: Execute | None = None,
-    record_copy: bool = True,
 ) -> CopiedTable:
     """Copy the rows of one table map from the attached database ``alias``.
 
@@ -76,7 +75,6 @@ def copy_rows(
         source: Digest of the whole source table, under the target's column names.
         alias: Name that the source is attached under.
         execute: Executes each statement that writes; by default ``con`` does.
-        record_copy: Whether whole records may be copied under another DEFAULT (see record_copy).
 
     Raises:
         ProblemError: Rows under a key that the policy was to settle differ and may not; or SQLite refuses a row.
@@ -86,7 +84,7 @@ def copy_rows(
     rows = mapping.projection(alias)
     skipped, replaced, where = _resolve_conflicts(con, mapping, rows, execute)
     try:
-        records = try_record_copy(con, mapping, rows, execute, under_other_defaults=record_copy)
+        records = try_record_copy(con, mapping, rows, execute)
         method: CopyMethod = records.method if records else "columns"
         inserted = records.rows if records else execute(rows.insert(where, is_empty=is_empty(con, mapping))).rowcount
     except sqlite3.IntegrityError as error:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
     from sqlite_consolidate.engine.sqlite.files import FileProblem
     from sqlite_consolidate.findings import Finding
+    from sqlite_consolidate.plan.model import Plan
     from sqlite_consolidate.problem import Problem
 
 
@@ -24,11 +25,13 @@ class InspectedDatabases:
     """All that is known before the run touches anything.
 
     Attributes:
+        plan: What the databases were read for.
         unread: Every database of the plan that exists and could not be read: its file in the plan, to the reason in a
             few words.
         staged: Source name to the scratch database that its rows are read from, where that is not the source itself.
     """
 
+    plan: Plan
     sources: dict[str, InspectedDatabase] = field(default_factory=dict)
     target: InspectedDatabase | None = None
     mappings: list[TableMapping] = field(default_factory=list)

@@ -60,7 +60,7 @@ class RecordCopy:
 
 
 def try_record_copy(
-    con: sqlite3.Connection, mapping: TableMapping, rows: Projection, execute: Execute, *, under_other_defaults: bool
+    con: sqlite3.Connection, mapping: TableMapping, rows: Projection, execute: Execute
 ) -> RecordCopy | None:
     """Copy all rows of a table mapping as whole records, or change nothing and return None.
 
@@ -69,7 +69,6 @@ def try_record_copy(
         mapping: What to copy.
         rows: The projection of ``mapping``.
         execute: Executes what writes.
-        under_other_defaults: Whether the target's table may have the source's DEFAULTs meanwhile.
 
     Raises:
         sqlite3.IntegrityError: SQLite refuses a row.
@@ -79,7 +78,7 @@ def try_record_copy(
         return None
     if copies_records(con, insert):
         return RecordCopy(execute(insert).rowcount, "records")
-    if not under_other_defaults or mapping.table.name != mapping.into.name:
+    if not mapping.plan.record_copy or mapping.table.name != mapping.into.name:
         return None
     if not same_but_defaults(mapping.table.sql, mapping.into.sql):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
-    from sqlite_consolidate.plan.model import ConflictPolicy, Source, TableMap
+    from sqlite_consolidate.plan.model import ConflictPolicy, Plan, Source, TableMap
 
 MAX_COLUMNS = 2000  # of a SELECT; a table of so many has no room in it for the rowid
 
@@ -29,14 +29,16 @@ class TableMapping:
     """One source table on its way into one target table.
 
     Attributes:
+        plan: The plan, for whatever it says of all tables.
         source: The plan's source.
-        map: The plan's table map.
+        table_map: The plan's table map.
         table: The table that rows are read from: the source's, or its likeness in a scratch database (see gather).
         into: The table in the target, as it will be.
         new: Whether the run creates the target table.
         columns: Pairs of source and target column, both spelled as declared; every stored source column is in it.
     """
 
+    plan: Plan = field(compare=False, repr=False)
     source: Source
     table_map: TableMap
     table: Table
@@ -124,25 +126,25 @@ class KeySource:
         return self.mapping.table_map.on_conflict
 
 
-def mapping_of_target_rows(file: str, table: Table, into: Table, *, rowids: bool) -> TableMapping:
+def mapping_of_target_rows(plan: Plan, table: Table, into: Table, *, rowids: bool) -> TableMapping:
     """Return the table map of the rows that the target has already, as if they were copied into it.
 
     Args:
-        file: Path of the target inside the workspace.
+        plan: The plan, which names the target.
         table: The target's table as it is.
         into: The same table as it will be.
         rowids: Whether their implicit rowids have to stay, where those are all that tells them apart.
     """
     from sqlite_consolidate.plan.model import Source, TableMap
 
-    source = Source(name="target", file=file)
+    source = Source(name="target", file=plan.target)
     table_map = TableMap(name=into.name, rowids="keep" if rowids else "renumber")
     columns = tuple((column.name, column.name) for column in into.stored)
-    return TableMapping(source, table_map, table, into, new=True, columns=columns)
+    return TableMapping(plan, source, table_map, table, into, new=True, columns=columns)
 
 
 def match_columns(
-    source: Source, table_map: TableMap, table: Table, into: Table, *, new: bool
+    plan: Plan, source: Source, table_map: TableMap, table: Table, into: Table, *, new: bool
 ) -> tuple[TableMapping, list[Problem]]:
     """Match the columns of both ends by name, and list every one that has no place."""
     subject = f"{source.file}:{table.name}"
@@ -170,7 +172,7 @@ def match_columns(
             pairs.append((column.name, target_column.name))
     problems += _columns_with_two_sources(subject, into, pairs)
     problems += _columns_without_value(subject, into, {folded(name) for _, name in pairs})
-    return TableMapping(source, table_map, table, into, new, tuple(pairs)), problems
+    return TableMapping(plan, source, table_map, table, into, new, tuple(pairs)), problems
 
 
 def _by_name(table: Table) -> dict[str, Column]:

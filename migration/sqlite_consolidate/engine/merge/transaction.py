@@ -79,7 +79,6 @@ class TargetTransaction:
         copied_tables: Each table that was copied.
         verified: Table to the digest that the comparisons before COMMIT have seen.
         digests: Digests tables of the open transaction.
-        record_copy: Whether whole records may be copied under another DEFAULT.
         sql: Statements that were executed, names and no values.
         conflict_findings: Findings about rows that a conflict policy decided on.
     """
@@ -91,7 +90,6 @@ class TargetTransaction:
     limits: Limits
     report_progress: Callable[[str], None]
     connection: sqlite3.Connection
-    record_copy: bool = True
     digests_before: dict[str, TableDigest] = field(default_factory=dict)
     copied_tables: list[CopiedTable] = field(default_factory=list)
     verified: dict[str, TableDigest] = field(default_factory=dict)
@@ -109,8 +107,6 @@ class TargetTransaction:
         ledger: Ledger,
         report_progress: Callable[[str], None],
         limits: Limits | None = None,
-        *,
-        record_copy: bool = True,
     ) -> TargetTransaction:
         """Open the transaction, alone on the target; a target that does not exist yet is created, and noted before.
 
@@ -126,7 +122,7 @@ class TargetTransaction:
         else:
             con = inspected.target.guard.alone()
             con.execute("ROLLBACK")
-        transaction = cls(path, inspected, folder, ledger, limits, report_progress, con, record_copy)
+        transaction = cls(path, inspected, folder, ledger, limits, report_progress, con)
         con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         # Inside a transaction this does nothing (https://sqlite.org/pragma.html#pragma_foreign_keys): off before it, so
         # that the child may come first; foreign_key_check judges the result.
@@ -241,9 +237,7 @@ class TargetTransaction:
         if finding := log_resolved_conflicts(con, mapping, alias, self.folder):
             self.conflict_findings.append(finding)
         expected = self.inspected.expected_digest(mapping) or source_digest(con, mapping, alias)
-        self.copied_tables.append(
-            copy_rows(con, mapping, expected, alias, execute=self._execute, record_copy=self.record_copy)
-        )
+        self.copied_tables.append(copy_rows(con, mapping, expected, alias, execute=self._execute))
         raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
 
     def _state(self) -> tuple[object, ...]:

@@ -238,7 +238,6 @@ class Run(RunResults):
             self.ledger,
             self.say,
             self.limits,
-            record_copy=self.plan.record_copy,
         )
         self.target.create_schema()
 
