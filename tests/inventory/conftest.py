@@ -1,4 +1,7 @@
-"""The folder of all kinds, built once, and its inventory: to be read only."""
+"""Build the folder with databases of every kind once and take its inventory.
+
+Tests only read both.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of all kinds."""
+    """Build the folder with databases of every kind."""
     return folder(tmp_path_factory.mktemp("inventory") / "mixed")
 
 
 @pytest.fixture(scope="session")
 def inventory(root: Path) -> Inventory:
-    """Its inventory."""
+    """Take the inventory of the folder."""
     return take_inventory(root, lambda _words: None)

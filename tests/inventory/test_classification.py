@@ -1,4 +1,4 @@
-"""What a database is for, by its path and its content; and which hold the same."""
+"""Test how databases are classified by path and content, and which are duplicates."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _ROWS = "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES (1, 'x')
         ("fixtures/shop.db", "test"),
     ],
 )
-def test_the_path_says_what_it_is_for(tmp_path: Path, file: str, expected: str) -> None:
-    """As people name such files; a word counts only as a whole one."""
+def test_role_follows_from_a_word_in_the_path(tmp_path: Path, file: str, expected: str) -> None:
+    """A word in the path counts only as a whole word."""
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     execute(tmp_path / file, _ROWS)
     [database] = [inspect_file(tmp_path, candidate) for candidate in discover(tmp_path).candidates]
@@ -54,8 +54,11 @@ def test_the_path_says_what_it_is_for(tmp_path: Path, file: str, expected: str) 
     assert classify(database)[0] == expected
 
 
-def test_the_same_content_makes_a_copy_whatever_the_bytes_are(tmp_path: Path) -> None:
-    """A vacuumed copy, in WAL mode and with another page size, is one; one more row, and it is none."""
+def test_equal_rows_make_a_copy_when_bytes_differ(tmp_path: Path) -> None:
+    """A vacuumed copy in WAL mode with another page size is a copy.
+
+    One more row makes it none.
+    """
     execute(tmp_path / "shop.db", _ROWS)
     execute(tmp_path / "twin.db", f"PRAGMA page_size=8192; {_ROWS} PRAGMA journal_mode=WAL; VACUUM;")
     execute(tmp_path / "other.db", _ROWS.replace("'y'", "'z'"))
@@ -68,16 +71,19 @@ def test_the_same_content_makes_a_copy_whatever_the_bytes_are(tmp_path: Path) ->
     assert groups == [["shop.db", "twin.db"]]
 
 
-def test_of_two_with_the_same_content_the_one_set_aside_is_the_copy(inventory: Inventory) -> None:
-    """A backup folder, a template, a longer path: the other is the original."""
+def test_duplicate_in_a_backup_folder_is_the_copy(inventory: Inventory) -> None:
+    """A backup folder, a template or a longer path marks the copy."""
     assert inventory.duplicates == (("north.db", "north_again.db"), ("shop.db", "backups/shop-2024.db"))
 
 
-def test_overlaps_are_between_databases_that_count(inventory: Inventory) -> None:
-    """Neither the backup nor the copy nor the template; declared alike or not is told."""
-    shown = {overlap.table: (overlap.same, overlap.rows) for overlap in inventory.overlaps}
+def test_overlaps_leave_out_backups_copies_and_templates(inventory: Inventory) -> None:
+    """Backups, copies and templates do not count.
 
-    assert shown == {
+    The overlap records whether the tables are declared alike.
+    """
+    rows = {overlap.table: (overlap.same, overlap.rows) for overlap in inventory.overlaps}
+
+    assert rows == {
         "sales": (True, {"north.db": "2", "south.db": "1", "west.db": "2"}),
         "users": (False, {"shop.db": "2", "crm/crm.sqlite3": "2"}),
     }

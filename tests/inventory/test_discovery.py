@@ -1,4 +1,4 @@
-"""Which files are found, and which folders are not looked into."""
+"""Test which files the inventory finds and which folders it skips."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def names(root: Path) -> list[str]:
-    """The paths of all candidates."""
+    """Return the paths of all candidates."""
     return [candidate.file for candidate in discover(root).candidates]
 
 
 def database(path: Path) -> None:
-    """Make a small database."""
+    """Create a small database."""
     path.parent.mkdir(parents=True, exist_ok=True)
     execute(path, "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A git repository that ignores all databases, and a folder."""
+    """Create a git repository that ignores all databases and one folder."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / ".gitignore").write_text("*.db\nbuild/\n")
     for file in ("kept/one.db", "build/two.db", "build/deep/three.db"):
@@ -35,8 +35,8 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_database_is_found_by_its_header_whatever_its_name(tmp_path: Path) -> None:
-    """Applications call their databases what they like, and call .db what is none."""
+def test_database_is_found_by_its_header(tmp_path: Path) -> None:
+    """Applications name databases freely, and name other files ``.db``."""
     database(tmp_path / "state")
     database(tmp_path / "History.dat")
     (tmp_path / "notes.txt").write_text("SQLite format 3 is a nice thing")
@@ -44,16 +44,16 @@ def test_a_database_is_found_by_its_header_whatever_its_name(tmp_path: Path) -> 
     assert names(tmp_path) == ["History.dat", "state"]
 
 
-def test_what_is_only_named_like_a_database_is_a_candidate_and_a_sidecar_is_not(tmp_path: Path) -> None:
-    """It is reported for what it is; a sidecar belongs to its database."""
+def test_files_named_like_databases_are_candidates_and_sidecars_not(tmp_path: Path) -> None:
+    """A sidecar file belongs to its database and is not listed."""
     for name in ("a.db", "b.sqlite3", "c.db.bak", "d.db-wal", "e.db-shm", "f.py", "g.db.archived_20250131_120000"):
         (tmp_path / name).write_bytes(b"x" * 10)
 
     assert names(tmp_path) == ["a.db", "b.sqlite3", "c.db.bak", "g.db.archived_20250131_120000"]
 
 
-def test_virtual_environments_and_caches_are_not_looked_into(tmp_path: Path) -> None:
-    """What lies there belongs to somebody's package."""
+def test_virtual_environments_and_caches_are_skipped(tmp_path: Path) -> None:
+    """Their databases belong to installed packages."""
     for file in ("env/lib/a.db", "node_modules/b.db", "__pycache__/c.db", "data/d.db"):
         database(tmp_path / file)
     (tmp_path / "env" / "pyvenv.cfg").touch()
@@ -61,21 +61,21 @@ def test_virtual_environments_and_caches_are_not_looked_into(tmp_path: Path) -> 
     assert names(tmp_path) == ["data/d.db"]
 
 
-def test_a_folder_that_git_ignores_is_passed_over_and_named(repository: Path) -> None:
-    """How many files of it are named like databases is told, so that nobody is left wondering."""
+def test_ignored_folder_is_skipped_and_reported(repository: Path) -> None:
+    """The folder is reported with the number of files that are named like databases."""
     discovery = discover(repository)
 
     assert [candidate.file for candidate in discovery.candidates] == ["kept/one.db"]
     assert [(folder.folder, folder.databases) for folder in discovery.skipped_folders] == [("build", 2)]
 
 
-def test_a_workspace_that_git_ignores_is_looked_into(repository: Path) -> None:
-    """It was named on purpose."""
+def test_ignored_workspace_is_searched(repository: Path) -> None:
+    """The operator named the workspace."""
     assert names(repository / "build") == ["two.db", "deep/three.db"]
 
 
-def test_a_link_is_reported_and_not_followed(tmp_path: Path) -> None:
-    """Its database may lie anywhere."""
+def test_link_is_reported_and_not_followed(tmp_path: Path) -> None:
+    """The database of a link may be outside of the workspace."""
     root = tmp_path / "root"
     root.mkdir()
     database(tmp_path / "elsewhere.db")
@@ -83,5 +83,6 @@ def test_a_link_is_reported_and_not_followed(tmp_path: Path) -> None:
 
     [link] = discover(root).candidates
 
-    assert link.unread_reason == "a symbolic link to ../elsewhere.db"
+    assert (link.file, link.is_link) == ("link.db", True)
+    assert "../elsewhere.db" in link.unread_reason
     assert not link.is_database

@@ -1,4 +1,4 @@
-"""The file that is written: valid whatever names there are, and never over another."""
+"""Test that the written plan is valid whatever names occur. No file is overwritten."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOSTILE = 'a"b\\c\n# decide: \x1b[2J\x7f\u202e]'
 
 
 def hostile() -> Proposal:
-    """A proposal all of whose texts try to break out of their places."""
+    """Return a proposal whose texts all try to escape from their places."""
     table_map = ProposedMap(HOSTILE, f"{HOSTILE}2", "3", (HOSTILE,), (HOSTILE,), (HOSTILE,))
     source = ProposedSource(
         "source", "a\nb.db", (HOSTILE,), (table_map,), (ProposedLeave("x[*]", HOSTILE, (HOSTILE,)),)
@@ -50,8 +50,8 @@ def hostile() -> Proposal:
     )
 
 
-def test_hostile_names_stay_in_their_places(tmp_path: Path) -> None:
-    """Quotes, line ends and escapes are data in a value, and escapes in a comment."""
+def test_hostile_names_stay_in_their_values(tmp_path: Path) -> None:
+    """Quotes, line ends and control characters are escaped in values and in comments."""
     text = render_plan(hostile(), "2026-11-22")
     (tmp_path / "plan.toml").write_text(text, "utf-8")
 
@@ -65,31 +65,31 @@ def test_hostile_names_stay_in_their_places(tmp_path: Path) -> None:
 
 
 def test_every_decision_is_counted_and_marked() -> None:
-    """The number in the header is the number of marks."""
+    """The header gives the number of marks."""
     proposal = hostile()
     text = render_plan(proposal, "2026-11-22")
 
     marks = [line for line in text.splitlines() if line.lstrip().startswith("# decide: ")]
 
     assert len(marks) == proposal.decisions == 6
-    assert "# 6 places need a decision" in text
+    assert "# 6 places " in text
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
-def test_any_text_is_quoted_as_toml_reads_it(text: str) -> None:
-    """Whatever a table is called."""
+def test_toml_reads_any_quoted_text_back(text: str) -> None:
+    """A table may have any name."""
     assert tomllib.loads(f"a = {toml_string(text)}") == {"a": text}
 
 
 @given(st.text(alphabet="a[]*?!-"))
-def test_a_pattern_matches_its_own_name(name: str) -> None:
-    """And a bracket in it is a bracket."""
+def test_literal_pattern_matches_only_its_name(name: str) -> None:
+    """Brackets in the name match themselves."""
     assert fnmatchcase(name, literal_pattern(name))
     assert not fnmatchcase(f"{name}x", literal_pattern(name))
 
 
-def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
-    """The plan goes beside it, as often as need be."""
+def test_existing_plan_is_never_overwritten(tmp_path: Path) -> None:
+    """The plan gets the next free name."""
     wanted = tmp_path / "consolidation.toml"
 
     written = [write_plan(str(number), wanted) for number in range(3)]
@@ -100,8 +100,8 @@ def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
     assert [path.read_text() for path in written] == ["0", "1", "2"]
 
 
-def test_the_schema_lies_beside_the_plan_and_is_named_in_its_first_line(tmp_path: Path) -> None:
-    """By a path that means the same on every machine, with or without a network."""
+def test_schema_is_beside_the_plan_and_named_there(tmp_path: Path) -> None:
+    """The relative path is valid on every machine, with or without a network."""
     written = write_plan(render_plan(hostile(), "2026-11-22"), tmp_path / "consolidation.toml")
 
     first = written.read_text("utf-8").splitlines()[0]

@@ -1,4 +1,4 @@
-"""Which plan is proposed, and that its own check has nothing against it, or says where to decide."""
+"""Test which plan is proposed, and that it passes its own check or marks the decisions."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def refined(root: Path, inventory: Inventory) -> RefinedProposal:
-    """The proposal for the folder of all kinds."""
+    """Propose a plan for the folder with databases of every kind."""
     proposal = propose_plan(inventory)
     assert proposal is not None
     return refine_proposal(root, proposal, lambda _words: None)
 
 
 def source(refined: RefinedProposal, file: str) -> ProposedSource:
-    """One of its sources."""
+    """Return one of the sources."""
     return next(source for source in refined.proposal.sources if source.file == file)
 
 
 def table(refined: RefinedProposal, file: str, name: str) -> ProposedMap:
-    """One of its table maps."""
+    """Return one of the table mappings."""
     return next(table_map for table_map in source(refined, file).maps if table_map.name == name)
 
 
 def small(tmp_path: Path, **databases: str) -> RefinedProposal:
-    """Take the inventory of a folder with these databases, and revise its proposal."""
+    """Take the inventory of a folder with these databases, and refine its proposal."""
     for name, sql in databases.items():
         execute(tmp_path / f"{name}.db", sql)
     proposal = propose_plan(take_inventory(tmp_path, lambda _words: None))
@@ -45,32 +45,33 @@ def small(tmp_path: Path, **databases: str) -> RefinedProposal:
     return refine_proposal(tmp_path, proposal, lambda _words: None)
 
 
-def test_the_check_of_plans_has_nothing_against_a_proposal(root: Path, refined: RefinedProposal) -> None:
-    """Plan check and preflight, on copies."""
+def test_proposal_passes_the_preflight(root: Path, refined: RefinedProposal) -> None:
+    """The plan check and the preflight run on copies."""
     assert refined.problems == ()
     assert find_problems(root, refined.proposal) == []
 
 
-def test_the_target_is_the_one_for_which_most_speaks(refined: RefinedProposal) -> None:
-    """And the plan says what does."""
+def test_target_is_the_database_with_most_points(refined: RefinedProposal) -> None:
+    """The plan gives the reasons."""
     assert refined.proposal.target == "shop.db"
-    assert refined.proposal.target_reasons == ("tables with rows: 3, no other has more", "no other lies further out")
+    assert len(refined.proposal.target_reasons) == 2
 
 
-def test_a_name_that_says_main_speaks_for_a_target(tmp_path: Path) -> None:
-    """With all else equal."""
+def test_name_main_is_a_point_for_a_target(tmp_path: Path) -> None:
+    """All other points are equal."""
     sql = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1)"
 
     refined = small(tmp_path, a=sql.format("a"), main=sql.format("m"), z=sql.format("z"))
 
     assert refined.proposal.target == "main.db"
-    assert refined.proposal.target_reasons == ("it is called main.db",)
+    assert len(refined.proposal.target_reasons) == 1
+    assert "main.db" in refined.proposal.target_reasons[0]
 
 
-def test_every_live_database_is_a_source_and_all_others_are_left_out_with_a_reason(refined: RefinedProposal) -> None:
-    """Nothing that was found goes unmentioned."""
+def test_every_database_is_a_source_or_left_out(refined: RefinedProposal) -> None:
+    """Every file of the inventory is in the plan."""
     sources = {source.file for source in refined.proposal.sources}
-    left_out = {file.file: (file.decide, file.reason) for file in refined.proposal.left_out}
+    left_out = {file.file: file.decide for file in refined.proposal.left_out}
 
     assert sources == {
         "billing.db",
@@ -83,61 +84,59 @@ def test_every_live_database_is_a_source_and_all_others_are_left_out_with_a_reas
         "crm/crm.sqlite3",
     }
     assert left_out == {
-        "Thumbs.db": (False, "it is named like a database, and has no SQLite header"),
-        "cache.db": (False, "none of its tables has a row"),
-        "empty.db": (False, "it has 0 bytes"),
-        "north_again.db": (False, "it holds the same as north.db"),
-        "vault.db": (True, "it has no SQLite header, and its bytes look encrypted"),
-        "backups/shop-2024.db": (
-            False,
-            "looks like a backup: its path says 'backups', and it holds the same as shop.db",
-        ),
-        "templates/new_shop.db": (False, "looks like a template: its path says 'templates'"),
+        "Thumbs.db": False,
+        "cache.db": False,
+        "empty.db": False,
+        "north_again.db": False,
+        "vault.db": True,
+        "backups/shop-2024.db": False,
+        "templates/new_shop.db": False,
     }
+    assert all(file.reason for file in refined.proposal.left_out)
 
 
-def test_tables_declared_alike_become_one_where_no_key_is_in_two(refined: RefinedProposal) -> None:
-    """The policy for later stands there as a comment."""
+def test_equal_tables_are_merged_when_keys_differ(refined: RefinedProposal) -> None:
+    """The plan has the conflict policy as a comment."""
     assert table(refined, "south.db", "sales").into == "sales"
     assert table(refined, "south.db", "sales").shared == ("north.db",)
     assert table(refined, "south.db", "sales").decide == ()
 
 
-def test_tables_that_claim_the_same_keys_are_kept_apart_and_are_a_decision(refined: RefinedProposal) -> None:
-    """Which of two rows is right is no question for a tool."""
+def test_tables_with_equal_keys_are_kept_apart(refined: RefinedProposal) -> None:
+    """Only the operator knows which of two rows is right."""
     west = table(refined, "west.db", "sales")
 
     assert west.into == "west_sales"
-    assert west.decide[0].startswith(
-        "1 key (id) of sales would stand in more than one row: in north.db:sales and west.db:sales."
-    )
+    assert "north.db:sales" in west.decide[0]
+    assert "west.db:sales" in west.decide[0]
 
 
-def test_tables_declared_differently_are_kept_apart_and_are_a_decision(refined: RefinedProposal) -> None:
-    """The columns that only one of them has are named."""
+def test_tables_declared_differently_are_kept_apart(refined: RefinedProposal) -> None:
+    """The decision names the columns that only one table has."""
     users = table(refined, "crm/crm.sqlite3", "users")
 
     assert users.into == "crm_users"
-    assert users.decide[0].startswith("users is declared differently in shop.db (only here: phone). It is kept apart")
+    assert "shop.db" in users.decide[0]
+    assert "phone" in users.decide[0]
 
 
-def test_an_empty_table_comes_along_only_where_another_needs_it(refined: RefinedProposal) -> None:
-    """A foreign key must have its parent."""
+def test_empty_table_is_copied_when_another_refers_to_it(refined: RefinedProposal) -> None:
+    """A foreign key needs its parent table."""
     assert [table_map.name for table_map in source(refined, "crm/crm.sqlite3").maps] == ["users", "regions", "calls"]
 
 
-def test_what_cannot_be_copied_is_left_with_a_reason_and_is_a_decision(refined: RefinedProposal) -> None:
-    """An index over another table is built anew."""
+def test_table_that_cannot_be_copied_is_a_decision(refined: RefinedProposal) -> None:
+    """An index over another table has to be rebuilt."""
     notes = source(refined, "notes.db")
 
     assert [table_map.name for table_map in notes.maps] == ["notes", "own"]
     assert [leave.table for leave in notes.leaves] == ["found"]
-    assert "cannot be copied row by row" in notes.leaves[0].reason
+    assert notes.leaves[0].reason.startswith("found ")
     assert notes.leaves[0].decide
 
 
-def test_three_that_claim_one_key_are_all_kept_apart(tmp_path: Path) -> None:
-    """In one round: the problem names all of them."""
+def test_three_tables_with_one_key_are_kept_apart(tmp_path: Path) -> None:
+    """One round is enough, because the problem names all of them."""
     sql = "CREATE TABLE t(id INTEGER PRIMARY KEY, who); INSERT INTO t VALUES (1, '{0}')"
 
     refined = small(tmp_path, **{name: sql.format(name) for name in ("a", "b", "c")})
@@ -146,8 +145,8 @@ def test_three_that_claim_one_key_are_all_kept_apart(tmp_path: Path) -> None:
     assert refined.problems == ()
 
 
-def test_a_source_that_cannot_be_moved_becomes_a_decision(tmp_path: Path) -> None:
-    """Damage further in, which only the full check sees."""
+def test_damaged_source_becomes_a_decision(tmp_path: Path) -> None:
+    """Only the full integrity check finds the damage."""
     good = "CREATE TABLE {0}(a); INSERT INTO {0} VALUES (1), (2)"
     bad = "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE t(a NOT NULL)'"
     execute(tmp_path / "bad.db", f"CREATE TABLE t(a); INSERT INTO t VALUES (NULL); {bad}")
@@ -158,25 +157,26 @@ def test_a_source_that_cannot_be_moved_becomes_a_decision(tmp_path: Path) -> Non
     assert [source.file for source in refined.proposal.sources] == ["two.db"]
     [left] = refined.proposal.left_out
     assert (left.file, left.decide) == ("bad.db", True)
-    assert "is corrupt" in left.reason
+    assert "corrupt" in left.reason
 
 
-def test_a_large_workspace_is_not_tried_and_the_plan_says_so(
+def test_large_workspace_is_not_checked_and_marked(
     root: Path, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An inventory does not copy a hundred gigabytes; the rehearsal does."""
+    """The rehearsal copies the databases instead."""
     monkeypatch.setattr(refine, "MAX_TRIED_BYTES", 1000)
     proposal = propose_plan(inventory)
     assert proposal is not None
 
     refined = refine_proposal(root, proposal, lambda _words: None)
 
-    assert refined.untried_reason.startswith("not tried on copies:")
+    assert refined.rounds == 0
+    assert "pytest -m verify" in refined.untried_reason
     assert refined.proposal.decide == (refined.untried_reason,)
 
 
-def test_one_database_needs_no_plan(tmp_path: Path) -> None:
-    """Nor does none."""
+def test_single_database_needs_no_plan(tmp_path: Path) -> None:
+    """There is nothing to consolidate."""
     execute(tmp_path / "a.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
 
     assert propose_plan(take_inventory(tmp_path, lambda _words: None)) is None

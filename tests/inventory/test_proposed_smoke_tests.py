@@ -1,4 +1,4 @@
-"""Smoke tests that only import, and never what would do more than that."""
+"""Test that proposed smoke tests import modules and do nothing else."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def smoke(root: Path, file: str, source: str) -> tuple[str, str, str, str]:
     return test.module, test.path, test.interpreter, test.decide
 
 
-def test_a_module_is_named_from_the_folder_above_its_package(tmp_path: Path) -> None:
-    """That folder is what has to be on the path."""
+def test_module_is_named_from_the_folder_above_its_package(tmp_path: Path) -> None:
+    """That folder has to be on the import path."""
     (tmp_path / "src" / "app" / "queue").mkdir(parents=True)
     (tmp_path / "src" / "app" / "__init__.py").touch()
     (tmp_path / "src" / "app" / "queue" / "__init__.py").touch()
@@ -35,36 +35,36 @@ def test_a_module_is_named_from_the_folder_above_its_package(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("source", "question"),
+    ("source", "cause"),
     [
-        ("import sqlite3\nsqlite3.connect('old.db').execute('DELETE FROM t')\n", "its line 2 does something"),
-        ("for n in range(3):\n    print('old.db')\n", "its line 1 does something"),
-        ("import a_package_that_nobody_has\nDB = 'old.db'\n", "it imports a_package_that_nobody_has"),
-        ("DB = 'old.db'\nif\n", "it cannot be read as Python"),
+        ("import sqlite3\nsqlite3.connect('old.db').execute('DELETE FROM t')\n", "line 2"),
+        ("for n in range(3):\n    print('old.db')\n", "line 1"),
+        ("import a_package_without_a_distribution\nDB = 'old.db'\n", "a_package_without_a_distribution"),
+        ("DB = 'old.db'\nif\n", "Python"),
     ],
 )
-def test_what_cannot_be_imported_safely_is_a_question(tmp_path: Path, source: str, question: str) -> None:
+def test_unsafe_import_is_a_question(tmp_path: Path, source: str, cause: str) -> None:
     """A script that runs when it is imported would run in every rehearsal."""
-    assert smoke(tmp_path, "script.py", source)[3].startswith(question)
+    assert cause in smoke(tmp_path, "script.py", source)[3]
 
 
-def test_a_name_that_python_cannot_import_is_a_question(tmp_path: Path) -> None:
-    """Scripts have such names."""
-    assert smoke(tmp_path, "load-data.py", _DEFINES)[3] == "'load-data' is no name that Python can import"
+def test_name_that_python_cannot_import_is_a_question(tmp_path: Path) -> None:
+    """Scripts may have names with hyphens."""
+    assert "'load-data'" in smoke(tmp_path, "load-data.py", _DEFINES)[3]
 
 
-def test_the_workspaces_own_environment_is_used(tmp_path: Path) -> None:
-    """It has the packages."""
+def test_environment_of_the_workspace_is_used(tmp_path: Path) -> None:
+    """The packages are installed there."""
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").touch()
 
-    assert smoke(tmp_path, "single.py", f"import a_package_that_nobody_has\n{_DEFINES}") == (
+    assert smoke(tmp_path, "single.py", f"import a_package_without_a_distribution\n{_DEFINES}") == (
         "single", ".", ".venv/bin/python", "",
     )  # fmt: skip
 
 
-def test_tests_are_not_imported(tmp_path: Path) -> None:
-    """They are no applications."""
+def test_modules_of_tests_are_not_imported(tmp_path: Path) -> None:
+    """Tests are no applications."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_x.py").write_text(_DEFINES)
 

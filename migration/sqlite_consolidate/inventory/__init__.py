@@ -1,1 +1,4 @@
-"""What lies in a workspace, and which plan it suggests; nothing is written but the plan."""
+"""Take the inventory of a workspace and propose a plan.
+
+Nothing in the workspace is written but the plan and its JSON Schema.
+"""

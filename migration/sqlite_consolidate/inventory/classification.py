@@ -1,4 +1,4 @@
-"""Judge what a database is for, and which databases hold the same or overlap."""
+"""Tell what each database is for, and which databases have equal content or shared tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ else:
 
 Role = Literal["live", "copy", "backup", "template", "test", "no rows", "not read"]
 
-# A word that is a whole name ("archive.db") may well be what the rows are about; in a folder's name it is not.
+# As a whole name ("archive.db") such a word may be the subject of the rows. In the name of a folder it is not.
 _ROLE_PATTERNS: dict[Role, re.Pattern[str]] = {
     "backup": re.compile(
         r"(?<![a-z])(bak|snapshot|archived|copies)(?![a-z])|(backups?|copy)(?![a-z])|~$|\(\d+\)"
@@ -36,11 +36,11 @@ _ROLE_PATTERNS: dict[Role, re.Pattern[str]] = {
 
 
 def classify(database: Database, twin: str = "") -> tuple[Role, str]:
-    """Return what a database is for, and why that is thought, in half a sentence.
+    """Return the role of a database and the reason for it, in half a sentence.
 
     Args:
         database: The database.
-        twin: File of the database that it is a copy of, if another holds just the same.
+        twin: File of a database with equal content, of which this one is the copy; else empty.
     """
     if database.kind != "database":
         return "not read", database.unread_reason or "it has 0 bytes"
@@ -54,8 +54,11 @@ def classify(database: Database, twin: str = "") -> tuple[Role, str]:
 
 
 def is_named_as_copy(file: str) -> bool:
-    """Tell whether a path says backup, template or test: of two equal databases, that one is the copy."""
-    return any(_role_word(what, file) for what in _ROLE_PATTERNS)
+    """Return whether a path has a word for a backup, a template or a test.
+
+    Of two databases with equal content, the one with such a path is the copy.
+    """
+    return any(_role_word(named_role, file) for named_role in _ROLE_PATTERNS)
 
 
 def _role_word(named_role: Role, file: str) -> str:
@@ -64,7 +67,7 @@ def _role_word(named_role: Role, file: str) -> str:
 
 
 MAX_COMPARED_ROWS = 300_000
-"""Rows up to which two databases are compared by content; about a second of work."""
+"""Databases with up to this number of rows are compared by content. That takes about a second."""
 
 
 def find_duplicates(root: Path, databases: Sequence[Database], limits: Limits | None = None) -> list[list[str]]:
@@ -101,19 +104,19 @@ def _original_first(database: Database) -> tuple[object, ...]:
 def _digest(path: Path, limits: Limits | None) -> str:
     try:
         return read_contents(path, limits).digest
-    except (sqlite3.Error, OSError):  # locked just now, or damaged further in: then nothing is said of it
+    except (sqlite3.Error, OSError):  # it is locked or damaged: it is not compared
         return ""
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """One table name that several databases have.
+    """Hold one table name that several databases have.
 
     Attributes:
-        table: As the first of them spells it.
-        same: True when all of them declare it alike.
-        rows: File to the rows there, in words.
-        filled: Number of files in which it has rows.
+        table: The name as the first of them spells it.
+        same: True when all of them declare the table alike.
+        rows: File to the number of its rows, as text.
+        filled: Number of files in which the table has rows.
     """
 
     table: str
@@ -123,7 +126,10 @@ class Overlap:
 
 
 def find_overlaps(databases: Sequence[Database]) -> list[Overlap]:
-    """Return every table that is in more than one of the databases, those with rows in most files first."""
+    """Return every table name that more than one database has.
+
+    Tables that have rows in the most files come first.
+    """
     by_name: dict[str, list[tuple[Database, CountedTable]]] = defaultdict(list)
     for database in databases:
         for table in database.tables:

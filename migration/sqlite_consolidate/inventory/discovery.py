@@ -1,4 +1,7 @@
-"""Find: which files of a workspace are SQLite databases, by their headers, or look as if they were meant to be."""
+"""Find the files of a workspace that are SQLite databases, or are named like one.
+
+A database is recognised by its header.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,23 @@ from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEAD = 4096  # bytes of a file that are read: enough for the header, and to tell noise from text
+HEAD = 4096  # bytes that are read of a file: enough for the header, and to tell encrypted bytes from text
 _LIKE_A_DATABASE = re.compile(r"\.(s?db3?|sqlite3?|s3db)([.~-].*)?$", re.IGNORECASE)
 _SIDECAR = re.compile(rf"({ANY_SIDECAR})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file that is a database, or is named like one.
+    """Hold a file that is a database or is named like one.
 
     Attributes:
         file: Path relative to the workspace, "/"-separated.
         size: Bytes of the file alone.
         modified: Seconds since the epoch.
-        identity: Device and inode: equal for two names of one file.
-        head: Its first bytes; empty for an empty file, and for one that could not be read.
-        unread_reason: Why it could not be read, or is not looked at; else empty.
-        is_link: It is a symbolic link.
+        identity: Device and inode. Two names of one file have the same identity.
+        head: The first bytes. Empty for an empty file, and for a file that cannot be read.
+        unread_reason: Why the file is not read; else empty.
+        is_link: True for a symbolic link.
     """
 
     file: str
@@ -46,13 +49,13 @@ class Candidate:
 
     @property
     def is_database(self) -> bool:
-        """Whether it has SQLite's header."""
+        """Return whether the file has SQLite's header."""
         return self.head.startswith(MAGIC)
 
 
 @dataclass(frozen=True)
 class SkippedFolder:
-    """A folder that was not looked into because git ignores it.
+    """Hold a folder that was not searched because git ignores it.
 
     Attributes:
         folder: Path relative to the workspace.
@@ -65,7 +68,7 @@ class SkippedFolder:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a walk through a workspace came upon."""
+    """Hold the result of a walk through a workspace."""
 
     candidates: tuple[Candidate, ...]
     skipped_folders: tuple[SkippedFolder, ...]
@@ -73,10 +76,11 @@ class Discovery:
 
 
 def discover(root: Path) -> Discovery:
-    """Walk through the workspace, and read the first bytes of every file in it.
+    """Walk through a workspace and read the first bytes of every file.
 
-    Left out: caches, virtual environments, ``node_modules``, folders that git ignores (single files that git ignores
-    stay: databases nearly always are), and links to folders. No connection to any of the databases may be open.
+    Caches, virtual environments, ``node_modules``, folders that git ignores, and links to folders are left out.
+    A single file that git ignores stays, because databases nearly always are ignored.
+    This process must have no connection to any of the databases, because closing a file drops its POSIX locks.
 
     Args:
         root: The workspace, resolved.
@@ -86,7 +90,13 @@ def discover(root: Path) -> Discovery:
     files = [file for folder, names in folders.items() if not _within(folder, unwanted) for file in names]
     skipped_folders = [
         SkippedFolder(
-            top, sum(_named_like(file) for parent, names in folders.items() if _within(parent, [top]) for file in names)
+            top,
+            sum(
+                _is_named_like_database(file)
+                for parent, names in folders.items()
+                if _within(parent, [top])
+                for file in names
+            ),
         )
         for top in unwanted
     ]
@@ -95,7 +105,7 @@ def discover(root: Path) -> Discovery:
 
 
 def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield every folder that may be looked into, with its files, both relative to the root."""
+    """Yield every folder that may be searched, with its files, relative to the root."""
     for directory, folders, names in os.walk(root):
         if "pyvenv.cfg" in names:
             folders.clear()
@@ -106,7 +116,10 @@ def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _ignored(root: Path, folders: list[str]) -> frozenset[str]:
-    """Return the folders that git ignores; none where it ignores the workspace itself, which was named on purpose."""
+    """Return the folders that git ignores.
+
+    None is returned where git ignores the workspace itself, because the operator named it.
+    """
     ignored_folders = ignored_files(root, [folder or "." for folder in folders])
     return frozenset() if "." in ignored_folders else ignored_folders
 
@@ -119,7 +132,7 @@ def _within(folder: str, tops: list[str]) -> bool:
     return any(folder == top or folder.startswith(f"{top}/") for top in tops)
 
 
-def _named_like(file: str) -> bool:
+def _is_named_like_database(file: str) -> bool:
     return bool(_LIKE_A_DATABASE.search(file)) and not _SIDECAR.search(file)
 
 
@@ -128,22 +141,22 @@ def _candidate(root: Path, file: str) -> Candidate | None:
     path = root / file
     try:
         status = path.lstat()
-    except OSError:  # gone meanwhile
+    except OSError:  # removed since the folder was listed
         return None
     candidate = Candidate(file, status.st_size, status.st_mtime, (status.st_dev, status.st_ino), b"")
     if stat.S_ISLNK(status.st_mode):
-        link = _because(candidate, f"a symbolic link to {os.readlink(path)}")  # noqa: PTH115
-        return replace(link, is_link=True) if _named_like(file) else None
+        link = _unread(candidate, f"a symbolic link to {os.readlink(path)}")  # noqa: PTH115
+        return replace(link, is_link=True) if _is_named_like_database(file) else None
     if not stat.S_ISREG(status.st_mode):
         return None
     try:
         candidate = Candidate(candidate.file, candidate.size, candidate.modified, candidate.identity, _head(path))
     except OSError as error:
-        return _because(candidate, f"it cannot be read: {error.strerror}") if _named_like(file) else None
-    return candidate if candidate.is_database or _named_like(file) else None
+        return _unread(candidate, f"it cannot be read: {error.strerror}") if _is_named_like_database(file) else None
+    return candidate if candidate.is_database or _is_named_like_database(file) else None
 
 
-def _because(candidate: Candidate, reason: str) -> Candidate:
+def _unread(candidate: Candidate, reason: str) -> Candidate:
     return Candidate(candidate.file, candidate.size, candidate.modified, candidate.identity, b"", reason)
 
 
@@ -151,6 +164,6 @@ def _head(path: Path) -> bytes:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         head = os.read(handle, len(MAGIC))
-        return head + os.read(handle, HEAD - len(head)) if head == MAGIC or _named_like(path.name) else head
+        return head + os.read(handle, HEAD - len(head)) if head == MAGIC or _is_named_like_database(path.name) else head
     finally:
         os.close(handle)

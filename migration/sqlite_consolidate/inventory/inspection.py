@@ -1,4 +1,7 @@
-"""Look: what one database file holds, read through a connection that cannot write."""
+"""Read what one database file holds, through a connection that cannot write.
+
+Nothing in the workspace changes.
+"""
 
 from __future__ import annotations
 
@@ -30,23 +33,23 @@ else:
 Kind = Literal["database", "empty", "encrypted", "unreadable", "no database", "link"]
 
 MAX_COUNTED_ROWS = 1_000_000
-"""Rows up to which a table is counted; beyond, "more than" is all that is known."""
+"""Rows up to which a table is counted. Of a larger table only "more than" is known."""
 
-_PATIENCE_MS = 300  # for a lock; whoever writes just now goes first
-_SECONDS = 10.0  # beside one for each MB, that looking into a database may take
+_BUSY_MS = 300  # time that SQLite waits for the lock of another process
+_SECONDS = 10.0  # limit for reading a database, plus one second for each MB
 _NOISE = 7.2  # bits a byte; 4096 random bytes have 7.95, 1024 have 7.8, text and code below 6
 _SMALLEST_PAGE = 512
 
 
 @dataclass(frozen=True)
 class CountedTable:
-    """One table that holds a user's rows.
+    """Hold one table with rows of a user.
 
     Attributes:
         rows: Number of rows, at most ``MAX_COUNTED_ROWS``; None when they could not be counted.
         has_more: True when there are more than ``rows``.
-        needs: Names, folded, of the tables that its foreign keys and triggers cannot do without.
-        error: Why its rows could not be counted, in SQLite's words; else empty.
+        needs: Names, folded, of the tables that its foreign keys and triggers use.
+        error: SQLite's message when the rows could not be counted; else empty.
     """
 
     table: Table
@@ -57,24 +60,25 @@ class CountedTable:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Return the name of the table."""
         return self.table.name
 
     @property
     def rows_text(self) -> str:
-        """Its rows in words: ``85``, ``more than 1000000``, ``?``."""
+        """Return the number of rows as text, such as ``85``, ``more than 1000000`` or ``?``."""
         return "?" if self.rows is None else f"more than {self.rows}" if self.has_more else str(self.rows)
 
 
 @dataclass(frozen=True)
 class Database:
-    """One file, as it was found.
+    """Hold the content of one file of the inventory.
 
     Attributes:
-        kind: ``database``: it could be read. ``empty``: 0 bytes. ``encrypted``: noise where the header should be.
+        kind: ``database`` is a file that was read, ``empty`` one of 0 bytes. ``encrypted`` means random bytes in place
+            of a header.
         size: Bytes, ``-wal`` included.
-        changed: UTC, ISO 8601: the later of the file's and its ``-wal``'s last change.
-        unread_reason: What kept it from being read, for all kinds but ``database`` and ``empty``.
+        changed: Time of the last change of the file or its ``-wal``, UTC, ISO 8601.
+        unread_reason: Why the file was not read, for all kinds but ``database`` and ``empty``.
     """
 
     file: str
@@ -87,17 +91,17 @@ class Database:
 
     @property
     def tables_with_rows(self) -> tuple[CountedTable, ...]:
-        """The tables that have rows, or may have."""
+        """Return the tables that have rows, and those that could not be counted."""
         return tuple(table for table in self.tables if table.rows != 0)
 
     @property
     def rows(self) -> int:
-        """Rows of all tables, as far as they were counted."""
+        """Return the number of rows of all tables, as far as they were counted."""
         return sum(table.rows or 0 for table in self.tables)
 
     @property
     def features(self) -> list[str]:
-        """What is not everyday about it: ``WAL``, ``UTF-16le``, ``STRICT``, ``WITHOUT ROWID``, ``fts5``, ..."""
+        """Return the unusual features, such as ``WAL``, ``UTF-16le``, ``STRICT`` or ``fts5``."""
         encoding = self.schema.header.get("encoding", "UTF-8")
         names = ["WAL"] if self.schema.header.get("journal_mode") == "wal" else []
         names += [encoding] if encoding != "UTF-8" else []
@@ -106,14 +110,15 @@ class Database:
         return names + sorted({table.table.module for table in self.tables if table.table.module})
 
     def table(self, name: str) -> CountedTable | None:
-        """The table of that name as SQLite compares names, or None."""
+        """Return the table with a name that SQLite takes for the same, or None."""
         return next((table for table in self.tables if folded(table.name) == folded(name)), None)
 
 
 def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None) -> Database:
-    """Look into a file; nothing of it changes, and nothing lies beside it afterwards that did not before.
+    """Return what a file holds.
 
-    A database with a hot journal is not opened: SQLite would have to write to it before anybody can read it.
+    The file is not changed and no sidecar file is left beside it.
+    A database with a hot journal is not opened, because SQLite would write to it before it can be read.
     """
     path, limits = root / candidate.file, limits or Limits()
     if candidate.unread_reason:
@@ -135,7 +140,7 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
             limits.deadline.within(seconds_for(candidate.size, _SECONDS), candidate.file),
             looking(path, limits) as con,
         ):
-            con.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+            con.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             if not has_linear_cost(con):
                 examine_in_worker(path, limits)
             schema = read(con)
@@ -161,7 +166,10 @@ def _database(path: Path, candidate: Candidate, kind: Kind, reason: str = "") ->
 
 
 def _is_noise(candidate: Candidate) -> bool:
-    """Tell encrypted pages from text and other formats: whole pages, and as many different bytes as chance gives."""
+    """Return whether the bytes look encrypted.
+
+    The file consists of whole pages, and its bytes are spread as random bytes are.
+    """
     if candidate.size % _SMALLEST_PAGE:
         return False
     share = (count / len(candidate.head) for count in Counter(candidate.head).values())
@@ -173,7 +181,7 @@ def _table(con: sqlite3.Connection, schema: Schema, table: Table) -> CountedTabl
     query = f"SELECT count(*) FROM (SELECT 1 FROM main.{quoted(table.name)} LIMIT {MAX_COUNTED_ROWS + 1})"
     try:
         rows = int(con.execute(query).fetchone()[0])
-    except sqlite3.Error as error:  # a virtual table whose module, or whose content, is not here
+    except sqlite3.Error as error:  # a virtual table whose module or content is missing
         return CountedTable(table, None, has_more=False, needs=needs, error=str(error))
     return CountedTable(table, min(rows, MAX_COUNTED_ROWS), rows > MAX_COUNTED_ROWS, needs)
 

@@ -1,4 +1,4 @@
-"""Take: the whole inventory of a workspace, from the walk to who has what open."""
+"""Take the inventory of a workspace, with the code and processes that use each database."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _BESIDE = ("", *SIDECARS)
 
 @dataclass(frozen=True)
 class Entry:
-    """One database with what is known from around it.
+    """Hold one database with what is known from outside of it.
 
     Attributes:
-        role: What it is for, as far as it can be told; ``role_reason`` says what tells it.
+        role: What the database is for; ``role_reason`` says why.
         twin: File of the database whose content it has, or empty.
         mentions: Places in code and configuration that have its file name.
         open_in: Processes that have it open.
@@ -44,21 +44,21 @@ class Entry:
 
     @property
     def file(self) -> str:
-        """Path relative to the workspace."""
+        """Return the path relative to the workspace."""
         return self.database.file
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What lies in a workspace.
+    """Hold the databases of a workspace and how they are related.
 
     Attributes:
-        entries: Every database, and what is named like one, in the order of folders and names.
-        duplicates: Groups of files with the same content, each with the one that the others copy first.
-        overlaps: Tables that more than one database has; backups, copies and what could not be read do not count.
+        entries: Every database and every file that is named like one, ordered by folder and name.
+        duplicates: Groups of files with equal content. A group begins with the file that the others are copies of.
+        overlaps: Tables that more than one database has. Backups, copies and unread files do not count.
         files_read: Number of text files that were read for mentions.
-        unexamined_processes: Number of processes that could not be looked into.
-        state: Size and time of last change of every database and its sidecars, as they were before.
+        unexamined_processes: Number of processes whose open files could not be listed.
+        state: Size and time of the last change of every database and its sidecar files before the inventory.
     """
 
     root: Path
@@ -72,21 +72,21 @@ class Inventory:
 
     @property
     def live(self) -> tuple[Entry, ...]:
-        """The databases that have rows and are no copies, backups, templates or tests."""
+        """Return the databases with rows that are no copy, backup, template or test."""
         return tuple(entry for entry in self.entries if entry.role == "live")
 
 
 def take_inventory(
     root: Path, say: Callable[[str], None], excluded: Sequence[str] = (), limits: Limits | None = None
 ) -> Inventory:
-    """Look at everything in a workspace; nothing is written.
+    """Inspect every database of a workspace without writing to it.
 
     Args:
         root: The workspace, resolved.
-        say: Called with a few words before each part.
-        excluded: Files and folders whose mentions do not count, for they are about consolidations: plans, backup sets,
-            reports; relative to the workspace.
-        limits: Of what is read.
+        say: Called with the name of each step before it begins.
+        excluded: Files and folders whose mentions do not count, such as plans, backup sets and reports. They are
+            relative to the workspace.
+        limits: Limits of time and size for reading.
     """
     say("looking for databases")
     discovery = discover(root)
@@ -99,7 +99,7 @@ def take_inventory(
     database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
     names = [database.file for database in databases]
     scanned = find_mentions(ScanScope(root, ["."], names, never_open=database_identities, own=frozenset(excluded)))
-    say("looking who has them open")
+    say("listing the processes that have them open")
     held = holders([root / database.file for database in databases])
     entries = _entries(root, databases, duplicates, scanned.mentions, held.found)
     return Inventory(
@@ -115,7 +115,7 @@ def take_inventory(
 
 
 def file_state(root: Path, files: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return size and time of last change of each file and of each sidecar beside it, where there is one."""
+    """Return size and time of the last change of each existing file and sidecar file."""
     paths = [root / f"{file}{suffix}" for file in files for suffix in _BESIDE]
     statuses = {path: path.lstat() for path in paths if path.exists()}
     return {

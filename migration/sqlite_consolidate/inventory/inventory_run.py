@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class InventoryRun(Pipeline):
-    """An inventory under way.
+    """Run an inventory as a pipeline of one stage.
 
     Attributes:
-        session: What was found, and the plan that it suggests.
+        session: The inventory, and the plan that is proposed from it.
     """
 
     def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
-        """Prepare an inventory; nothing is opened."""
+        """Prepare an inventory without opening a file."""
         super().__init__(request, say)
         settings = request.settings
         inside = [path for path in (settings.plan, settings.reports) if path.is_relative_to(settings.workspace)]
@@ -42,12 +42,12 @@ class InventoryRun(Pipeline):
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """Everything is looked at, and a plan is written where there are databases to make one of."""
+        """Return the action that inspects the workspace and writes the plan."""
         return {INVENTORY: self._take}
 
     @property
     def checks(self) -> dict[str, Check]:
-        """The check of each criterion."""
+        """Return the check of each criterion."""
         return {
             "databases-found": lambda: databases_found(self.session.inventory),
             "plan-proposed": lambda: plan_proposed(self.session),
@@ -56,7 +56,7 @@ class InventoryRun(Pipeline):
 
     @property
     def has_acted(self) -> bool:
-        """Whether a plan was written."""
+        """Return whether a plan was written."""
         return self.session.written is not None
 
     def _take(self) -> None:

@@ -1,4 +1,4 @@
-"""Write: a proposal as a plan file with comments, put where no file is yet."""
+"""Write a proposal as a commented plan file, under a name that no file has yet."""
 
 from __future__ import annotations
 
@@ -25,23 +25,25 @@ _TEMPLATE = "plan.toml.j2"
 
 
 def render_plan(proposal: Proposal, date: str) -> str:
-    """Return the plan file's text.
+    """Return the text of the plan file.
 
     Args:
-        proposal: What is proposed.
-        date: When the inventory was taken, as the first line says it.
+        proposal: The proposed plan.
+        date: Date of the inventory, for the first line.
     """
     return _template().render(plan=proposal, date=date, schema=f"./{SCHEMA}") + "\n"
 
 
 def write_plan(text: str, wanted: Path) -> Path:
-    """Put the text into ``wanted``, or beside it where that name is taken, and the JSON Schema of plans beside both.
+    """Write the text to ``wanted``, and the JSON Schema of plans beside it.
+
+    A file that exists is never overwritten. The next free name is used instead.
 
     Returns:
-        The new file: ``wanted`` itself, or ``consolidation.proposed.toml``, ``consolidation.proposed-2.toml``, ...
+        The new file, which is ``wanted``, ``consolidation.proposed.toml``, ``consolidation.proposed-2.toml``, ...
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     data = text.encode("utf-8")
     for path in _names(wanted):
@@ -57,12 +59,15 @@ def write_plan(text: str, wanted: Path) -> Path:
 
 
 def toml_string(text: str) -> str:
-    """Return a text as a TOML string: JSON's escapes are TOML's, and DEL, which only TOML forbids, is escaped too."""
+    """Return a text as a TOML string.
+
+    JSON's escapes are valid in TOML. DEL is escaped as well, because only TOML forbids it.
+    """
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def literal_pattern(name: str) -> str:
-    """Return the pattern that matches just this name, whatever characters it has (see :mod:`fnmatch`)."""
+    """Return the ``fnmatch`` pattern that matches exactly this name."""
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 

@@ -1,4 +1,4 @@
-"""Proposal: a plan as it is proposed, with what a reader has to know, and to decide, at each of its places."""
+"""Hold a proposed plan with its comments and the decisions that the operator has to make."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProposedMap:
-    """One ``[[source.table]]``.
+    """Hold one ``[[source.table]]``.
 
     Attributes:
-        into: Name in the target; the same as ``name`` unless it has to be another.
-        rows: Its rows now, in words.
+        into: Name in the target. It differs from ``name`` only if it has to.
+        rows: Number of rows now, as text.
         notes: Comments above it.
-        decide: What a person has to decide about it, each in a sentence.
-        shared: Files that bring the same table, if it is to become one with theirs.
+        decide: Decisions that the operator has to make about it, a sentence each.
+        shared: Files with the same table that is merged with this one.
     """
 
     name: str
@@ -31,7 +31,7 @@ class ProposedMap:
 
 @dataclass(frozen=True)
 class ProposedLeave:
-    """One ``[[source.leave]]``: a table with rows that cannot be moved."""
+    """Hold one ``[[source.leave]]`` for a table with rows that cannot be copied."""
 
     table: str
     reason: str
@@ -40,7 +40,7 @@ class ProposedLeave:
 
 @dataclass(frozen=True)
 class ProposedSource:
-    """One ``[[source]]``."""
+    """Hold one ``[[source]]``."""
 
     name: str
     file: str
@@ -51,10 +51,10 @@ class ProposedSource:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that is no source.
+    """Hold a file that is no source.
 
     Attributes:
-        decide: True when a person has to look: it may hold rows, and nobody could read them.
+        decide: True when the operator has to decide, because the file may have rows that could not be read.
     """
 
     file: str
@@ -64,10 +64,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ProposedSmoke:
-    """One ``[[smoke]]``: the module can still be imported.
+    """Hold one ``[[smoke]]`` that imports a module.
 
     Attributes:
-        decide: Why it is proposed as a comment only; empty when it can be run.
+        decide: Why it is proposed only as a comment; empty when it can be run.
     """
 
     module: str
@@ -78,12 +78,12 @@ class ProposedSmoke:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A whole plan.
+    """Hold a whole plan.
 
     Attributes:
-        target_reasons: What speaks for the target.
-        decide: What is to be decided about the plan as a whole.
-        scan: Trees that are scanned.
+        target_reasons: Why the target was chosen.
+        decide: Decisions about the plan as a whole.
+        scan: Folders that are scanned for references.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Proposal:
 
     @property
     def decisions(self) -> int:
-        """Number of places that are marked ``# decide:``."""
+        """Return the number of decisions that the operator has to make."""
         marked = len(self.decide) + sum(not reference.understood for reference in self.references)
         for source in self.sources:
             marked += sum(len(table_map.decide) for table_map in source.maps)

@@ -1,4 +1,7 @@
-"""Propose: from an inventory to a plan: target, sources, table maps, and what stays where it is."""
+"""Propose a plan from an inventory.
+
+The plan has a target, sources, table mappings, and the files that are left out.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +34,11 @@ _CENTRAL = frozenset(["main", "app", "core", "workspace", "central", "master", "
 def choose_target(
     databases: Sequence[Database], mentions: Mapping[str, int], workspace: str
 ) -> tuple[Database, list[str]]:
-    """Return the database that most speaks for, and what does, each in half a sentence.
+    """Return the database that has the most points as a target, and a reason for each point.
 
-    Each of these is a point: a name such as ``main`` or that of the workspace; most tables with rows; most mentions
-    in the code; the outermost folder. Several may have most. Where points are equal, the one with most rows is it,
-    then the first by name.
+    A database gets a point for each of these: a name such as ``main`` or that of the workspace, most tables with rows,
+    most mentions in the code, and the outermost folder. Several databases may get the same point.
+    Where points are equal, the database with most rows is chosen, then the first by name.
 
     Args:
         databases: At least one.
@@ -53,7 +56,9 @@ def choose_target(
     )
     _award_most(reasons, mentions, "mentions in the code: {}, no other has more")
     _award_most(
-        reasons, {database.file: -database.file.count("/") for database in databases}, "no other lies further out"
+        reasons,
+        {database.file: -database.file.count("/") for database in databases},
+        "no other is in a folder further out",
     )
     best = min(databases, key=lambda database: (-len(reasons[database.file]), -database.rows, database.file))
     return best, reasons[best.file] or [f"it has most rows ({best.rows})"]
@@ -65,7 +70,10 @@ def _is_central(file: str, workspace: str) -> bool:
 
 
 def _award_most(reasons: dict[str, list[str]], by_file: Mapping[str, int], reason: str) -> None:
-    """Give a point to those that have most; to nobody when all have as many."""
+    """Give a point to the files with the largest number.
+
+    No file gets a point when all numbers are equal.
+    """
     most = max(by_file.values())
     for file, number in by_file.items() if len(set(by_file.values())) > 1 else ():
         if number == most:
@@ -73,7 +81,10 @@ def _award_most(reasons: dict[str, list[str]], by_file: Mapping[str, int], reaso
 
 
 def propose_plan(inventory: Inventory) -> Proposal | None:
-    """Return the plan that an inventory suggests; None where there are not two databases with rows to make one of."""
+    """Return the plan that an inventory suggests.
+
+    None is returned where fewer than two databases have rows, because then there is nothing to consolidate.
+    """
     live = [entry.database for entry in inventory.live]
     if len(live) < 2:  # noqa: PLR2004 -- one database needs no consolidation
         return None
@@ -98,7 +109,10 @@ def propose_plan(inventory: Inventory) -> Proposal | None:
 
 
 class TableNaming:
-    """Gives each table its name in the target: one for tables that are declared alike, another for what differs."""
+    """Give each table its name in the target.
+
+    Tables that are declared alike share a name. A table that is declared differently gets another name.
+    """
 
     def __init__(self, target: Database) -> None:
         self._target = target.file
@@ -109,7 +123,7 @@ class TableNaming:
         self._shared: dict[str, list[str]] = {}
 
     def name_table(self, source: str, file: str, table: CountedTable) -> ProposedMap:
-        """Return the map of one table of a source."""
+        """Return the mapping of one table of a source."""
         table_map = ProposedMap(table.name, table.name, table.rows_text)
         first_file, first_table = self._taken.setdefault(folded(table.name), (file, table.table))
         if first_file == file:
@@ -126,24 +140,31 @@ class TableNaming:
 
 
 def keep_separate(table_map: ProposedMap, source: str, reason: str) -> ProposedMap:
-    """Return the map with a name of its own in the target, and the question whether that is what is wanted."""
+    """Return the mapping with a separate table in the target.
+
+    It asks the operator to confirm that the tables stay apart.
+    """
     into = f"{source}_{table_map.name}"
     question = (
-        f"{reason} It is kept apart as {into}, and code that reads it has to say so. "
-        "To make one table of them instead, take `into` away, and say what to do with `columns` or `on_conflict`."
+        f"{reason} It is kept apart as {into}, so change the code that reads it. "
+        "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
     )
     return replace(table_map, into=into, shared=(), decide=(*table_map.decide, question))
 
 
 def _view_as_table(name: str) -> Table:
-    return Table(name, "view", "", False, False, (), (), "", "", "")  # noqa: FBT003 -- a view has none of all this
+    return Table(name, "view", "", False, False, (), (), "", "", "")  # noqa: FBT003 -- a view has none of these
 
 
 def _difference(first: Table, second: Table) -> str:
-    """Say in which columns two tables differ, or that it is something else."""
+    """Return the columns that only one of two tables has, or another reason why they differ."""
     first_names, second_names = ({folded(column.name) for column in table.columns} for table in (first, second))
-    differences = [f"only there: {', '.join(sorted(first_names - second_names))}"] if first_names - second_names else []
-    differences += [f"only here: {', '.join(sorted(second_names - first_names))}"] if second_names - first_names else []
+    differences = (
+        [f"only in the first: {', '.join(sorted(first_names - second_names))}"] if first_names - second_names else []
+    )
+    differences += (
+        [f"only in this one: {', '.join(sorted(second_names - first_names))}"] if second_names - first_names else []
+    )
     return "; ".join(differences) or "types, keys or constraints"
 
 
@@ -155,13 +176,16 @@ def _source(entry: Entry, name: str, naming: TableNaming) -> ProposedSource:
         if isinstance(problem, Table):
             maps.append(naming.name_table(name, database.file, table))
         elif table.rows != 0:
-            question = f"{table.name} {problem.what} It is left behind here: can it be built anew in the target?"
+            question = f"{table.name} {problem.what} It is left out. Rebuild it in the target, or confirm the reason."
             leaves.append(ProposedLeave(table.name, f"{table.name} {problem.what}", (question,)))
     return ProposedSource(name, database.file, _notes(entry), tuple(maps), tuple(leaves))
 
 
 def _needed_tables(database: Database) -> list[CountedTable]:
-    """Return the tables with rows, and the empty ones that those cannot do without, in the order of the schema."""
+    """Return the tables that have to be copied, in the order of the schema.
+
+    These are the tables with rows, and the empty tables that they refer to.
+    """
     wanted: set[str] = set()
     pending = [folded(table.name) for table in database.tables_with_rows]
     while pending:
@@ -178,7 +202,8 @@ def _notes(entry: Entry) -> tuple[str, ...]:
     facts = [f"tables with rows: {len(database.tables_with_rows)} of {len(database.tables)}", *database.features]
     notes = [f"{', '.join(facts)}; last changed {database.changed[:10]}; mentions in the code: {len(entry.mentions)}"]
     notes += [
-        f"open in process {holder.pid} now ({holder.command}): end it before migrating" for holder in entry.open_in
+        f"open in process {holder.pid} now ({holder.command}): end that process before the migration"
+        for holder in entry.open_in
     ]
     return tuple(notes)
 
@@ -186,7 +211,10 @@ def _notes(entry: Entry) -> tuple[str, ...]:
 def _references(
     inventory: Inventory, databases: list[str], target: str, mentions: list[Mention]
 ) -> tuple[ProposedReference, ...]:
-    """Propose a reference for every mention of a source; only the files that were found to have one are read again."""
+    """Propose a reference for every mention of a source.
+
+    Only files with a mention are read again.
+    """
     files = list(dict.fromkeys(mention.file for mention in mentions))
     return propose_references(ScanScope(inventory.root, files, databases, target)) if files else ()
 
@@ -202,12 +230,15 @@ def _left_out(entry: Entry) -> LeftOut:
 
 
 def _trees(files: Sequence[str]) -> tuple[str, ...]:
-    """Return the outermost folders that the files are in, and those files that are in none."""
+    """Return the outermost folders of the files, and the files that are in no folder."""
     return tuple(sorted({file.partition("/")[0] for file in files}))
 
 
 def _names(files: Sequence[str]) -> dict[str, str]:
-    """Return a short name for each file, all different: the stem, with as many folders before it as that takes."""
+    """Return a short, unique name for each file.
+
+    A name is the stem of the file, with as many folders before it as make it unique.
+    """
     names: dict[str, str] = {}
     for file in files:
         *folders, stem = [_slug(part) for part in re.sub(r"\.\w+$", "", file).split("/")]

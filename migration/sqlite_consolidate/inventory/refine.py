@@ -1,4 +1,7 @@
-"""Revise: a proposal is tried as the preflight would try the plan, on copies, and mended where that finds a problem."""
+"""Check a proposal on copies as the preflight would, and correct it.
+
+The corrections give a table another name or leave a source out.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
 MAX_TRIED_BYTES = 300_000_000
-"""Bytes of target and sources up to which a proposal is tried on copies; above, the first rehearsal does it."""
+"""Bytes of target and sources up to which a proposal is checked on copies. A larger one is left to the rehearsal."""
 
 _ROUNDS = 5
 _FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
@@ -33,12 +36,12 @@ _FIXED_BY_RENAMING = ("keys-free", "values-fit", "names-free")
 
 @dataclass(frozen=True)
 class RefinedProposal:
-    """A proposal, and what its own check still says.
+    """Hold a proposal, and the problems that its own check still has.
 
     Attributes:
-        problems: What the preflight found and no other proposal avoids; each is a decision in the plan, too.
-        rounds: How often it was tried.
-        untried_reason: Why it was not tried, or empty.
+        problems: Problems that no correction avoids. Each is a decision in the plan as well.
+        rounds: How often the proposal was checked.
+        untried_reason: Why it was not checked; else empty.
     """
 
     proposal: Proposal
@@ -50,19 +53,19 @@ class RefinedProposal:
 def refine_proposal(
     root: Path, proposal: Proposal, say: Callable[[str], None], limits: Limits | None = None
 ) -> RefinedProposal:
-    """Try the proposal, and mend it until the preflight has nothing against it or there is nothing left to mend.
+    """Check the proposal and correct it until no problem or no correction is left.
 
     Raises:
-        ProblemError: The plan itself has a mistake; that would be ours.
+        ProblemError: The plan itself has a mistake, which would be a defect of this program.
         ProblemError: A database is locked or busy.
     """
     files = [proposal.target, *(source.file for source in proposal.sources)]
     size = sum(size_with_sidecars(root / file) for file in files)
     if size > MAX_TRIED_BYTES:
-        reason = f"not tried on copies: {size / 1e6:.0f} MB; pytest -m verify does that"
+        reason = f"not checked on copies, because the databases have {size / 1e6:.0f} MB. Run: pytest -m verify"
         return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), untried_reason=reason)
     for round_number in range(1, _ROUNDS + 1):
-        say(f"trying the proposal on copies, round {round_number}")
+        say(f"checking the proposal on copies, round {round_number}")
         problems = find_problems(root, proposal, limits)
         corrected = _corrected(proposal, problems)
         if corrected == proposal:
@@ -72,9 +75,10 @@ def refine_proposal(
 
 
 def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) -> list[Problem]:
-    """Return what plan check and preflight have against a proposal; the databases are read on private copies.
+    """Return the problems that the preflight has with a proposal.
 
-    References are not tried again: each was, before it was proposed as understood.
+    The databases are read on private copies.
+    References are not checked again, because each was checked before it was proposed.
     """
     with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as guards:
         file = Path(folder) / "proposal.toml"
@@ -88,7 +92,10 @@ def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) 
 
 
 def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:
-    """Return the proposal without the sources that cannot be moved, and with other names where those help."""
+    """Return the proposal without the sources that cannot be copied.
+
+    Tables get another name where that avoids a problem.
+    """
     unfit = {problem.subject: problem for problem in reversed(problems)}
     sources = tuple(_corrected_source(source, problems) for source in proposal.sources if source.file not in unfit)
     if not sources:
@@ -107,10 +114,10 @@ def _corrected_source(source: ProposedSource, problems: list[Problem]) -> Propos
 
 
 def _corrected_map(table_map: ProposedMap, source: ProposedSource, problems: list[Problem]) -> ProposedMap:
-    """Return the map under another name, if that is what helps and it has not got one yet."""
+    """Return the mapping under another name if that avoids a problem and it still has its own."""
     subject = f"{source.file}:{table_map.name}"
     for problem in problems:
-        # Of those that claim one key, only the last is the subject.
+        # Of the tables with the same key, only the last is the subject of the problem.
         concerns_map = problem.subject == subject or (table_map.shared and subject in problem.others)
         if concerns_map and problem.criterion in _FIXED_BY_RENAMING and table_map.into == table_map.name:
             return keep_separate(table_map, source.name, problem.what)
@@ -118,7 +125,10 @@ def _corrected_map(table_map: ProposedMap, source: ProposedSource, problems: lis
 
 
 def _marked(proposal: Proposal, problems: list[Problem]) -> Proposal:
-    """Return the proposal with what could not be mended as a decision: at its table, or at the top."""
+    """Return the proposal with a decision for each problem that remains.
+
+    The decision stands at the table of the problem, or else at the top of the plan.
+    """
     subjects = {f"{source.file}:{table_map.name}" for source in proposal.sources for table_map in source.maps}
     by_map: dict[str, list[str]] = {}
     above = []

@@ -1,4 +1,7 @@
-"""Taking: one inventory under way: look, propose, write; then what came of it, as observations and as plain data."""
+"""Take one inventory step by step, and observe its result.
+
+The steps are to inspect the workspace, to propose a plan, and to write it.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,15 @@ _READ = frozenset({"database", "empty"})
 
 @dataclass
 class InventorySession:
-    """An inventory under way.
+    """Hold an inventory while it is taken.
 
     Attributes:
         root: The workspace.
-        plan: Where the plan goes, if that name is free.
-        say: Called with a few words before each part.
-        excluded: Files and folders, relative to the workspace, that are about consolidations: plan and reports.
-        limits: What ends a long statement, and how far the reading has come.
-        written: The plan file that was written; None before, and where there is nothing to propose.
+        plan: Where the plan is written if no file has that name.
+        say: Called with the name of each step before it begins.
+        excluded: Files and folders, relative to the workspace, that belong to consolidations, such as plan and reports.
+        limits: Limits of time and size, and the progress of reading.
+        written: The plan file that was written; None before that, and where there is nothing to propose.
     """
 
     root: Path
@@ -49,27 +52,32 @@ class InventorySession:
 
     @property
     def inventory(self) -> Inventory:
-        """What was found.
+        """Return the inventory.
 
         Raises:
-            ProblemError: Nothing was looked at yet.
+            ProblemError: The workspace was not inspected yet.
         """
         if self.result is None:
             raise ProblemError(
                 Problem(
-                    "out-of-order", INVENTORY.id, "nothing was looked at yet.", "Run the stage from its first test on."
+                    "out-of-order",
+                    INVENTORY.id,
+                    "the workspace was not inspected yet.",
+                    "Run the stage from its first test on.",
                 )
             )
         return self.result
 
     def inspect_workspace(self) -> None:
-        """Look at everything in the workspace."""
+        """Inspect every database of the workspace."""
         proposed = self.plan.parent.glob(f"{self.plan.stem}.proposed*{self.plan.suffix}")
         names = [path.relative_to(self.root).as_posix() for path in proposed if path.is_relative_to(self.root)]
         self.result = take_inventory(self.root, self.say, (*self.excluded, *names), self.limits)
 
     def write_plan(self) -> Path | None:
-        """Write the plan that the inventory suggests; None where there are not two databases to make one of.
+        """Write the plan that the inventory suggests, and return its file.
+
+        None is returned where fewer than two databases have rows.
 
         Raises:
             ProblemError: A database is locked or busy.
@@ -84,25 +92,28 @@ class InventorySession:
 
     @property
     def decisions(self) -> int:
-        """Number of places in the plan that need a decision."""
+        """Return the number of places in the plan that need a decision."""
         return self.refined.proposal.decisions if self.refined else 0
 
 
 def databases_found(inventory: Inventory) -> list[Observation]:
-    """Observe that there is a database at all; none is a reason to refuse."""
+    """Observe that there is a database at all.
+
+    Without a database the inventory is refused.
+    """
     databases = sum(entry.database.kind in _READ for entry in inventory.entries)
-    observed = f"{databases} databases among {inventory.discovery.files} files"
+    observed = f"{databases} databases in {inventory.discovery.files} files"
     hidden = [
         f"{folder.folder} ({folder.databases})" for folder in inventory.discovery.skipped_folders if folder.databases
     ]
     if hidden:
-        observed += f"; git ignores these folders, which have files named like databases: {', '.join(hidden)}"
+        observed += f"; not searched because git ignores them, with files named like databases: {', '.join(hidden)}"
     hint = "Name the folder that holds the databases: --workspace=DIR."
     return [Observation(inventory.root.name, "at least one SQLite database", observed, databases > 0, hint)]
 
 
 def plan_proposed(session: InventorySession) -> list[Observation]:
-    """Observe that the plan is a plan, and that whatever its own check found is marked at its place."""
+    """Observe that the plan is valid and marks every problem of its own check."""
     if session.written is None or session.refined is None:
         live = len(session.inventory.live)
         observed = f"{live} with rows that are no copy, backup, template or test: no plan was written"
@@ -114,32 +125,37 @@ def plan_proposed(session: InventorySession) -> list[Observation]:
         return [Observation(name, "a plan without a mistake", str(problem), holds=False) for problem in error.problems]
     text = session.written.read_text("utf-8")
     marked = text.count("# decide: ")
-    trial = session.refined.untried_reason or f"tried on copies: {len(session.refined.problems)} problems left"
+    trial = session.refined.untried_reason or f"checked on copies: {len(session.refined.problems)} problems left"
     observed = f"{trial}; {marked} decisions marked"
     return [
-        Observation(name, "passes its own check, or marks what is to be decided", observed, marked == session.decisions)
+        Observation(
+            name, "no problem in its own check, or a mark at each problem", observed, marked == session.decisions
+        )
     ]
 
 
 def only_looked(inventory: Inventory) -> list[Observation]:
-    """Observe that no database and no sidecar was changed, made or removed; those that others have open may be."""
+    """Observe that no database and no sidecar file was changed, created or removed.
+
+    Changes to databases that another process has open do not count.
+    """
     now = file_state(inventory.root, [entry.file for entry in inventory.entries])
     held = tuple(entry.file for entry in inventory.entries if entry.open_in)
     changed = [file for file in sorted({*now, *inventory.state}) if now.get(file) != inventory.state.get(file)]
     unexpected = [file for file in changed if not file.startswith(held)] if held else changed
     explained = len(changed) - len(unexpected)
-    addition = f"; {explained} files changed that others have open" if explained else ""
-    unchanged = f"{len(now)} files as before{addition}"
+    addition = f"; {explained} files that another process has open changed" if explained else ""
+    unchanged = f"{len(now)} files unchanged{addition}"
     all_unchanged = Observation("workspace", "as before", unchanged, holds=True, examined=len(now))
     if not now and not inventory.state:
-        return [not_required("workspace", "no database is there")]
+        return [not_required("workspace", "there is no database")]
     return [
         Observation(file, "as before", _change(file, inventory.state, now), holds=False) for file in unexpected
     ] or [all_unchanged]
 
 
 def inventory_data(session: InventorySession) -> dict[str, Any]:
-    """Return what the reports show of an inventory, as data that JSON can hold."""
+    """Return what the reports show of an inventory, as data for JSON."""
     inventory, proposal = session.inventory, session.refined.proposal if session.refined else None
     sources = {source.file for source in proposal.sources} if proposal else set()
     parts = {proposal.target: "target"} if proposal else {}
@@ -177,5 +193,5 @@ def _entry(entry: Entry, part: str) -> dict[str, Any]:
 
 def _change(file: str, before: dict[str, tuple[int, int]], now: dict[str, tuple[int, int]]) -> str:
     if file not in before:
-        return "it was not there before"
-    return "changed" if file in now else "it is gone"
+        return "created"
+    return "changed" if file in now else "removed"

@@ -1,4 +1,7 @@
-"""Imports: a smoke test for each module that names a source: it can still be imported. Nothing is imported here."""
+"""Propose a smoke test for each module that names a source.
+
+The smoke test imports the module. This process imports none of them.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,15 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.old_names import Mention
 
 _ENVIRONMENTS = (".venv", "venv", "env")
-# What a module may do while it is imported, without that being more than a definition.
+# The statements that only define names when a module is imported.
 _DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
 def propose_smoke_tests(root: Path, mentions: Sequence[Mention]) -> tuple[ProposedSmoke, ...]:
     """Return a smoke test for each Python module that names a source, tests excepted.
 
-    One that would do more than define things when it is imported, or needs packages that are not installed, is
-    proposed with the question whether it can be run.
+    A module is a question to the operator if it would do more than define names when it is imported, or needs packages
+    that are not installed.
     """
     files = dict.fromkeys(mention.file for mention in mentions if mention.kind == "code" and is_python(mention.file))
     interpreter = _interpreter(root)
@@ -37,7 +40,7 @@ def propose_smoke_tests(root: Path, mentions: Sequence[Mention]) -> tuple[Propos
 def _smoke(root: Path, file: str, interpreter: str) -> ProposedSmoke:
     folder, module = _module(root, PurePosixPath(file))
     invalid_parts = [part for part in module.split(".") if not part.isidentifier() or keyword.iskeyword(part)]
-    question = f"{invalid_parts[0]!r} is no name that Python can import" if invalid_parts else ""
+    question = f"Python cannot import a module with the name {invalid_parts[0]!r}" if invalid_parts else ""
     if not question:
         try:
             tree = ast.parse((root / file).read_bytes())
@@ -48,7 +51,7 @@ def _smoke(root: Path, file: str, interpreter: str) -> ProposedSmoke:
 
 
 def _module(root: Path, file: PurePosixPath) -> tuple[str, str]:
-    """Return the folder that is to be on the path, and the module's name from there."""
+    """Return the folder for the import path, and the name of the module from there."""
     parts = [] if file.name == "__init__.py" else [file.stem]
     folder = file.parent
     while folder.name and (root / folder / "__init__.py").is_file():
@@ -58,27 +61,27 @@ def _module(root: Path, file: PurePosixPath) -> tuple[str, str]:
 
 
 def _interpreter(root: Path) -> str:
-    """Return the interpreter of the workspace's own virtual environment, if it has one."""
+    """Return the interpreter of the virtual environment of the workspace, or an empty text."""
     return next((f"{name}/bin/python" for name in _ENVIRONMENTS if (root / name / "bin" / "python").exists()), "")
 
 
 def _import_side_effect(tree: ast.Module) -> str:
-    """Say which line runs when the module is imported, if one does more than to define something."""
+    """Return a text with the first line that does more than define a name, or an empty text."""
     for node in tree.body:
         guarded = isinstance(node, ast.If | ast.Try)  # "if __name__ ...", "if TYPE_CHECKING", "try: import"
         text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if not (isinstance(node, _DEFINES) or guarded or text):
-            return f"its line {node.lineno} does something when it is imported"
+            return f"line {node.lineno} runs when the module is imported"
     return ""
 
 
 def _missing_package(folder: Path, tree: ast.Module) -> str:
-    """Say which package the module imports that the interpreter of this run does not have."""
+    """Return a text with the first imported package that is not installed, or an empty text."""
     for name in _imported(tree):
         package = name.partition(".")[0]
         is_local = (folder / package).is_dir() or (folder / f"{package}.py").is_file()
         if not is_local and package not in sys.stdlib_module_names and importlib.util.find_spec(package) is None:
-            return f"it imports {package}, which the Python that runs pytest does not have: name an interpreter"
+            return f"it imports {package}, which is not installed for the Python that runs pytest: set interpreter"
     return ""
 
 

@@ -1,0 +1,83 @@
+"""Hold the wording of the inventory's messages in one place.
+
+The other tests of this folder compare kinds, files and decisions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sqlite_consolidate.inventory.discovery import discover
+from sqlite_consolidate.inventory.inspection import Database, inspect_file
+from sqlite_consolidate.inventory.propose import choose_target, propose_plan
+from sqlite_consolidate.inventory.refine import refine_proposal
+from tests.support.whole_run import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_consolidate.inventory.inventory import Inventory
+    from sqlite_consolidate.inventory.proposal import Proposal
+
+LEFT_OUT = {
+    "Thumbs.db": "it is named like a database, and has no SQLite header",
+    "cache.db": "none of its tables has a row",
+    "empty.db": "it has 0 bytes",
+    "north_again.db": "it holds the same as north.db",
+    "vault.db": "it has no SQLite header, and its bytes look encrypted",
+    "backups/shop-2024.db": "looks like a backup: its path says 'backups', and it holds the same as shop.db",
+    "templates/new_shop.db": "looks like a template: its path says 'templates'",
+}
+TARGET_REASONS = ("tables with rows: 3, no other has more", "no other is in a folder further out")
+SEPARATE_USERS = (
+    "users is declared differently in shop.db (only in this one: phone). It is kept apart as crm_users, "
+    "so change the code that reads it. "
+    "To make one table of them instead, remove `into` and set `columns` or `on_conflict`."
+)
+
+
+@pytest.fixture(scope="module")
+def proposal(root: Path, inventory: Inventory) -> Proposal:
+    """Propose a plan for the folder with databases of every kind."""
+    proposal = propose_plan(inventory)
+    assert proposal is not None
+    return refine_proposal(root, proposal, lambda _words: None).proposal
+
+
+def test_reasons_of_files_left_out_are_worded(proposal: Proposal) -> None:
+    """The plan has each reason as a comment."""
+    assert {file.file: file.reason for file in proposal.left_out} == LEFT_OUT
+
+
+def test_reasons_for_the_target_are_worded(proposal: Proposal) -> None:
+    """The first line of the plan has them."""
+    assert proposal.target_reasons == TARGET_REASONS
+
+
+def test_name_is_a_worded_reason_for_the_target() -> None:
+    """The name is the only point when all else is equal."""
+    databases = [Database(f"{name}.db", "database", 1, "") for name in ("a", "main")]
+
+    target, reasons = choose_target(databases, {"a.db": 0, "main.db": 0}, "workspace")
+
+    assert (target.file, reasons) == ("main.db", ["it is called main.db"])
+
+
+def test_decision_about_separate_tables_is_worded(proposal: Proposal) -> None:
+    """It names the first table, the difference and both ways out."""
+    source = next(source for source in proposal.sources if source.file == "crm/crm.sqlite3")
+
+    assert source.maps[0].decide == (SEPARATE_USERS,)
+
+
+def test_reason_for_a_hot_journal_is_worded(tmp_path: Path) -> None:
+    """It names the process that owns the transaction."""
+    execute(tmp_path / "a.db", "CREATE TABLE t(a)")
+    (tmp_path / "a.db-journal").write_bytes(bytes.fromhex("d9d505f920a163d7") + bytes(512))
+    [candidate] = discover(tmp_path).candidates
+
+    assert inspect_file(tmp_path, candidate).unread_reason == (
+        "a process died, or is still busy, in the middle of a transaction"
+    )
