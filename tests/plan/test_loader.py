@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
+from sqlite_consolidate.plan import model as models
 from sqlite_consolidate.plan.loader import load, sha256
+from sqlite_consolidate.plan.model import Part
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlite_consolidate.problem import Problem
 
-FULL = Path(__file__).with_name("full.toml").read_text(encoding="utf-8")  # every kind of part, and every key
+FULL = Path(__file__).with_name("full.toml").read_text(encoding="utf-8")  # every key, with a value of its own
 
 SMALL = """\
 format = 1
@@ -60,6 +64,36 @@ def test_a_full_plan_loads_with_every_value(tmp_path: Path) -> None:
     assert plan.references[0].import_.startswith("from meridian_core")
     assert plan.change.id == "CHG-1042"
     assert (plan.record_copy, load(written(tmp_path, SMALL)).record_copy) == (False, True)
+
+
+def test_full_plan_has_every_key_with_a_value_of_its_own(tmp_path: Path) -> None:
+    """A key that is added to a model gets an example there, which is not its default."""
+    plan = load(written(tmp_path, FULL))
+
+    stated = {(type(part), name) for part in parts_of(plan) for name in part.model_fields_set if differs(part, name)}
+
+    keys = {(type(part), name) for part in parts_of(plan) for name in type(part).model_fields}
+    assert {model for model, _ in keys} == {model for model in vars(models).values() if is_part(model)}
+    assert keys - stated == set()
+
+
+def parts_of(part: Part) -> Iterator[Part]:
+    """Yield a part of a plan, and the parts in it."""
+    yield part
+    for value in dict(part).values():
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Part):
+                yield from parts_of(inner)
+
+
+def differs(part: Part, name: str) -> bool:
+    """Tell whether a key has another value than the default of its model."""
+    return bool(getattr(part, name) != type(part).model_fields[name].get_default(call_default_factory=True))
+
+
+def is_part(model: object) -> bool:
+    """Tell whether a name of the models' module is a kind of part."""
+    return isinstance(model, type) and issubclass(model, Part) and model is not Part
 
 
 def test_a_loaded_plan_is_frozen(tmp_path: Path) -> None:
