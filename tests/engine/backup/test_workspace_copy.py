@@ -213,6 +213,21 @@ def test_sidecars_without_their_database_are_copied(live: Path, scratch: Path, r
     assert file_problems(plan(), scratch) == file_problems(plan(), live) != []
 
 
+@pytest.mark.parametrize("role", ["source", "target"])
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_sidecars_of_empty_databases_are_copied(live: Path, scratch: Path, role: str, suffix: str) -> None:
+    """The rehearsal refuses what the migration refuses, and neither opens the database."""
+    name = "a.db" if role == "source" else "target.db"
+    (live / name).write_bytes(b"")
+    (live / f"{name}{suffix}").write_bytes(b"rows")
+
+    copy_workspace(plan(), live, scratch)
+
+    assert (live / f"{name}{suffix}").read_bytes() == b"rows"
+    assert (scratch / f"{name}{suffix}").read_bytes() == b"rows"
+    assert file_problems(plan(), scratch) == file_problems(plan(), live) != []
+
+
 def test_sidecars_in_a_tree_come_with_their_database_or_not_at_all(live: Path, scratch: Path) -> None:
     """A name that only looks like a sidecar's is an ordinary file, or folder, and is copied."""
     make_database(live / "src/c.db", "WAL")

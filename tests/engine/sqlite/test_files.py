@@ -172,6 +172,28 @@ def test_a_sidecar_without_its_target_is_a_finding(root: Path, suffix: str) -> N
     assert f"new.db: is missing, but its {suffix} is there: committed rows may be in it." in problems[0]
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+@pytest.mark.parametrize("role", ["source", "target"])
+def test_sidecar_of_empty_database_is_refused(root: Path, suffix: str, role: str) -> None:
+    """SQLite would delete it as soon as it opens the database."""
+    file = "a.db" if role == "source" else "target.db"
+    (root / file).write_bytes(b"")
+    (root / f"{file}{suffix}").write_bytes(b"rows")
+
+    [wrong] = file_problems(plan("a.db"), root)
+
+    assert (wrong.file, wrong.problem.id, wrong.problem.criterion) == (file, "sidecar-alone", "sources-readable")
+    assert f"its {suffix} is not" in wrong.problem.what
+
+
+def test_empty_sidecar_of_empty_database_is_no_problem(root: Path) -> None:
+    """It holds no row."""
+    (root / "a.db").write_bytes(b"")
+    (root / "a.db-wal").write_bytes(b"")
+
+    assert file_problems(plan("a.db"), root) == []
+
+
 def test_a_target_needs_its_folder(root: Path) -> None:
     """It is not made in silence: a mistyped path would hide the result."""
     what, todo = "its folder no/such does not exist.", "Create the folder, or correct target in the plan."

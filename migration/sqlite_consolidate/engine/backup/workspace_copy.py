@@ -116,7 +116,7 @@ class _Copier:
             self._copy_file(original, copy)
 
     def copy_orphaned_sidecars(self, name: Path) -> None:
-        """Copy a sidecar without its database, so that the rehearsal's preflight finds it too."""
+        """Copy a sidecar whose database is missing or empty, so that the rehearsal's preflight finds it too."""
         try:
             self._copy_orphaned_sidecars(name)
         except OSError as error:
@@ -126,7 +126,9 @@ class _Copier:
         self._make_parents(name)
         for suffix in WITH_CONTENT:
             sidecar = name.with_name(name.name + suffix)
-            if (self.live / sidecar).is_file() and not os.path.lexists(self.live / name):
+            status = status_of(self.live / name)
+            is_orphaned = status.st_size == 0 if status else not os.path.lexists(self.live / name)
+            if is_orphaned and (self.live / sidecar).is_file():
                 shutil.copy2(self.live / sidecar, self.scratch / sidecar)
 
     def _copy_link(self, name: Path) -> None:

@@ -201,6 +201,16 @@ def _orphaned(file: str, path: Path) -> FileProblem:
     return _problem(file, what, "Bring the database back beside it, or move the sidecar away.", id="sidecar-alone")
 
 
+def _full_sidecars(file: str, path: Path) -> list[FileProblem]:
+    full = [suffix for suffix in WITH_CONTENT if (status := status_of(beside(path, suffix))) and status.st_size]
+    if not full:
+        return []
+    # SQLite deletes the sidecar of an empty database as soon as it opens the database.
+    what = f"is empty, but its {' and '.join(full)} is not: committed rows may be in it."
+    todo = "Restore the database beside it, or move the sidecar away."
+    return [_problem(file, what, todo, id="sidecar-alone")]
+
+
 def _unfit(file: str, path: Path, root: Path) -> list[FileProblem]:
     try:
         return _shape(file, path, root)
@@ -234,7 +244,7 @@ def _header(file: str, path: Path) -> list[FileProblem]:
     with path.open("rb") as opened:
         head = opened.read(_HEADER_BYTES)
     if not head:
-        return []  # a valid, empty database
+        return _full_sidecars(file, path)  # an empty file is a valid, empty database
     if not head.startswith(MAGIC) or len(head) < _HEADER_BYTES:
         what = "is not a database (or it is encrypted)."
         return [_problem(file, what, "Correct file in the plan.", id="not-a-database")]
