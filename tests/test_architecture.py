@@ -45,7 +45,7 @@ APART = {
     TOP: {"fleet"},
     "engine.code": {"engine.merge"},
 }
-ENGINE = [path for path in MODULES if path.parts[-3:-2] == ("engine",)]  # on_a_copy belongs to another interpreter
+ENGINE = [path for path in MODULES if path.parts[-3:-2] == ("engine",)]  # audit_hook belongs to another interpreter
 STAGE_FUNCTIONS = [
     node
     for path in sorted((ROOT / "tests" / "stages").glob("*.py"))

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.apps.database_watch import Change, changes, look, put_aside
+from sqlite_consolidate.engine.apps.database_watch import (
+    DatabaseChange,
+    compare_fingerprints,
+    fingerprint_databases,
+    quarantine_databases,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -41,7 +46,7 @@ def identity(path: Path) -> tuple[int, int]:
 
 def files(root: Path, skip: frozenset[Path] = frozenset()) -> list[str]:
     """Name the databases that are found."""
-    return sorted(look(root, never_open=frozenset(), skip=skip))
+    return sorted(fingerprint_databases(root, never_open=frozenset(), skip=skip))
 
 
 def test_a_database_is_known_by_its_first_bytes(tmp_path: Path) -> None:
@@ -77,32 +82,32 @@ def test_nothing_to_see_is_no_change(tmp_path: Path) -> None:
     """Two looks at the same workspace are equal, even with a reader between them, or still there."""
     path = make(tmp_path / "tasks.db", "wal")
     databases = frozenset({identity(path)})
-    before = look(tmp_path, never_open=databases)
+    before = fingerprint_databases(tmp_path, never_open=databases)
 
     reader = sqlite3.connect(path)
     reader.execute("select * from tasks")
-    during = look(tmp_path, never_open=databases)
+    during = fingerprint_databases(tmp_path, never_open=databases)
     assert path.with_name("tasks.db-wal").exists()
     reader.close()
 
-    assert changes(before, during) == []
-    assert changes(before, look(tmp_path, never_open=databases)) == []
+    assert compare_fingerprints(before, during) == []
+    assert compare_fingerprints(before, fingerprint_databases(tmp_path, never_open=databases)) == []
 
 
 def test_a_new_a_changed_and_a_removed_database_are_told_apart(tmp_path: Path) -> None:
     """Each is named by its path in the workspace."""
     changed, removed = make(tmp_path / "changed.db"), make(tmp_path / "removed.db")
     make(tmp_path / "same.db")
-    before = look(tmp_path, never_open=frozenset())
+    before = fingerprint_databases(tmp_path, never_open=frozenset())
 
     execute(changed, "insert into tasks values (1)")
     removed.unlink()
     make(tmp_path / "sub" / "workspace.db")
 
-    assert changes(before, look(tmp_path, never_open=frozenset())) == [
-        Change("changed.db", "changed"),
-        Change("removed.db", "removed"),
-        Change("sub/workspace.db", "created"),
+    assert compare_fingerprints(before, fingerprint_databases(tmp_path, never_open=frozenset())) == [
+        DatabaseChange("changed.db", "changed"),
+        DatabaseChange("removed.db", "removed"),
+        DatabaseChange("sub/workspace.db", "created"),
     ]
 
 
@@ -110,26 +115,28 @@ def test_a_write_that_is_only_in_the_wal_is_a_change(tmp_path: Path) -> None:
     """The database file itself need not have moved."""
     path = make(tmp_path / "tasks.db", "wal")
     connection = sqlite3.connect(path, isolation_level=None)
-    before = look(tmp_path, never_open=frozenset({identity(path)}))
+    before = fingerprint_databases(tmp_path, never_open=frozenset({identity(path)}))
     size = path.stat().st_size
 
     connection.execute("insert into tasks values (1)")
-    after = look(tmp_path, never_open=frozenset({identity(path)}))
+    after = fingerprint_databases(tmp_path, never_open=frozenset({identity(path)}))
     connection.close()
 
     assert before["tasks.db"].size == after["tasks.db"].size == size
-    assert changes(before, after) == [Change("tasks.db", "changed")]
+    assert compare_fingerprints(before, after) == [DatabaseChange("tasks.db", "changed")]
 
 
 def test_a_replaced_database_is_a_change(tmp_path: Path) -> None:
     """A copy with the same size and times is another file."""
     path = make(tmp_path / "tasks.db")
-    before = look(tmp_path, never_open=frozenset())
+    before = fingerprint_databases(tmp_path, never_open=frozenset())
 
     shutil.copy2(path, tmp_path / "copy")
     (tmp_path / "copy").rename(path)
 
-    assert changes(before, look(tmp_path, never_open=frozenset())) == [Change("tasks.db", "changed")]
+    assert compare_fingerprints(before, fingerprint_databases(tmp_path, never_open=frozenset())) == [
+        DatabaseChange("tasks.db", "changed")
+    ]
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
@@ -139,7 +146,7 @@ def test_looking_keeps_this_process_s_locks(tmp_path: Path, journal_mode: str) -
     guard = sqlite3.connect(path, isolation_level=None)
     guard.execute("begin immediate")
 
-    found = look(tmp_path, never_open=frozenset({identity(path)}))
+    found = fingerprint_databases(tmp_path, never_open=frozenset({identity(path)}))
 
     writer = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('begin immediate')"
     writing = subprocess.run([sys.executable, "-c", writer], capture_output=True, text=True, check=False)
@@ -154,7 +161,7 @@ def test_what_was_made_is_put_aside_and_not_deleted(tmp_path: Path) -> None:
     connection.execute("insert into tasks values (1)")
     aside = tmp_path / "aside"
 
-    [said] = put_aside(tmp_path, ["sub/second.db", "gone.db"], aside)
+    [said] = quarantine_databases(tmp_path, ["sub/second.db", "gone.db"], aside)
 
     connection.close()
     assert said == "moved sub/second.db, which an application made, into aside of the backup set"
@@ -170,7 +177,7 @@ def test_what_cannot_be_put_aside_is_said(tmp_path: Path) -> None:
     (tmp_path / "aside").mkdir()
     (tmp_path / "aside" / "second.db").write_text("another")
 
-    [said] = put_aside(tmp_path, ["second.db"], tmp_path / "aside")
+    [said] = quarantine_databases(tmp_path, ["second.db"], tmp_path / "aside")
 
     assert said == "second.db, which an application made, is still there (File exists): remove it"
     assert (tmp_path / "aside" / "second.db").read_text() == "another"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.apps.runner import observe, run_smoke
+from sqlite_consolidate.engine.apps.runner import run_smoke, smoke_observations
 from sqlite_consolidate.plan.model import Smoke
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_a_virtual_environment_in_the_workspace_is_no_use_of_it(live: Path) -> N
     [libraries] = (live / ".venv" / "lib").glob("*/site-packages")
     (libraries / "library.py").write_text("import sitecustomize\nfound = sitecustomize.found\n")
     (libraries / "sitecustomize.py").write_text("found = 'its own'\n")
-    source = "import library, sys; print(library.found, [one for one in sys.path if 'on_a_copy' in one])"
+    source = "import library, sys; print(library.found, [one for one in sys.path if 'audit_hook' in one])"
 
     result = run_smoke(Smoke(name="x", python=source), root=live.with_name("copy"), live_root=live)
 
@@ -116,9 +116,11 @@ def test_what_is_seen_is_stated_with_the_files(live: Path) -> None:
     clean = Smoke(name="x", python="pass")
 
     [failing] = [
-        one for one in observe(test, run_smoke(test, root=live.with_name("copy"), live_root=live)) if one.todo
+        one
+        for one in smoke_observations(test, run_smoke(test, root=live.with_name("copy"), live_root=live))
+        if one.todo
     ][:1]
-    [holding] = observe(clean, run_smoke(clean, root=live.with_name("copy"), live_root=live))[:1]
+    [holding] = smoke_observations(clean, run_smoke(clean, root=live.with_name("copy"), live_root=live))[:1]
 
     assert failing.observed == "opened app.py of the workspace itself"
     assert not failing.holds

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.apps.log_watch import LogMarks, mark, new_errors
+from sqlite_consolidate.engine.apps.log_watch import LogPositions, find_new_errors, record_log_positions
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 
@@ -46,10 +46,10 @@ def failing(observations: list[Observation]) -> list[str]:
 
 def test_an_old_error_is_not_a_new_one(tmp_path: Path, log: Path) -> None:
     """Only what was written since counts, and what was read is stated."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 done\n10:03 idle\n")
 
-    [observation] = new_errors(tmp_path, marks, PATTERNS, ERRORS)
+    [observation] = find_new_errors(tmp_path, marks, PATTERNS, ERRORS)
 
     assert (observation.outcome, observation.examined) == (Outcome.PASSED, 1)
     assert observation.observed == "1 files and 2 new lines read, none matches"
@@ -57,10 +57,10 @@ def test_an_old_error_is_not_a_new_one(tmp_path: Path, log: Path) -> None:
 
 def test_each_new_error_line_is_stated(tmp_path: Path, log: Path) -> None:
     """The report names the file and shows the line, harmless and short."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 fine\n10:03 ERROR no such table: tasks \x1b[2J\nTraceback" + "x" * 500)
 
-    first, second = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    first, second = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
     assert first == "logs/app.log: 10:03 ERROR no such table: tasks \\x1b[2J"
     assert second.startswith("logs/app.log: Tracebackxxx")
@@ -69,10 +69,10 @@ def test_each_new_error_line_is_stated(tmp_path: Path, log: Path) -> None:
 
 def test_a_flood_of_errors_is_counted(tmp_path: Path, log: Path) -> None:
     """Twenty lines are shown, the others are a number."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "ERROR\n" * 123)
 
-    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
     assert len(found) == 21
     assert found[-1] == "logs/*.log: 103 more lines match"
@@ -80,33 +80,33 @@ def test_a_flood_of_errors_is_counted(tmp_path: Path, log: Path) -> None:
 
 def test_a_new_file_is_new_from_its_start(tmp_path: Path, log: Path) -> None:
     """An error in a log that was not there before is found."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     log.with_name("other.log").write_text("ERROR in another one\n")
 
-    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/other.log: ERROR in another one"]
+    assert failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/other.log: ERROR in another one"]
 
 
 def test_a_renamed_log_is_read_on_under_its_new_name(tmp_path: Path, log: Path) -> None:
     """What was written before a rotation is found, although no pattern matches the rotated file, and nothing old."""
     log.with_name("app.log.7").write_text("ERROR of last week, rotated long ago\n")
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 ERROR before the rotation\n")
     log.rename(log.with_name("app.log.1"))
     log.write_text("10:03 ERROR after it\n")
 
-    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
     assert sorted(found) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
 
 
 def test_a_log_that_was_copied_and_emptied_is_read_on_in_the_copy(tmp_path: Path, log: Path) -> None:
     """The other way to rotate loses nothing either, and brings nothing old up again."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 ERROR before the rotation\n")
     log.with_name("app.log.1").write_bytes(log.read_bytes())
     log.write_text("10:03 ERROR after it\n")
 
-    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
     assert sorted(found) == ["logs/app.log.1: 10:02 ERROR before the rotation", "logs/app.log: 10:03 ERROR after it"]
 
@@ -114,31 +114,31 @@ def test_a_log_that_was_copied_and_emptied_is_read_on_in_the_copy(tmp_path: Path
 @pytest.mark.parametrize("size", [10, 1000])
 def test_a_log_written_anew_is_new_from_its_start(tmp_path: Path, log: Path, size: int) -> None:
     """Truncated and refilled in place, it is not taken for grown, even if it is longer than before."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     log.write_text("ERROR\n" + "-" * size)
 
-    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: ERROR"]
+    assert failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: ERROR"]
 
 
 def test_the_same_text_in_a_new_file_is_new(tmp_path: Path, log: Path) -> None:
     """An application that fails again in the very same words is noticed."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     text = log.read_bytes()
     log.rename(log.with_name("app.log.1"))
     log.write_bytes(text)
 
-    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: 10:01 ERROR an old one"]
+    assert failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: 10:01 ERROR an old one"]
 
 
 def test_the_same_text_elsewhere_is_new(tmp_path: Path, log: Path) -> None:
     """When a log went to another folder, neither its successor nor another log is taken for its copy."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     text = log.read_bytes()
     log.rename(tmp_path / "app.log.old")
     log.write_bytes(text)
     log.with_name("other.log").write_bytes(text)
 
-    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
     assert found == ["logs/app.log: 10:01 ERROR an old one", "logs/other.log: 10:01 ERROR an old one"]
 
@@ -147,10 +147,10 @@ def test_an_old_rotated_log_is_no_copy_of_an_empty_one(tmp_path: Path, log: Path
     """Every file begins like an empty one; that does not make its lines new."""
     log.rename(log.with_name("app.log.7"))
     log.touch()
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     log.unlink()
 
-    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == []
+    assert failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS)) == []
 
 
 def test_missing_files_are_stated_and_no_failure(tmp_path: Path, log: Path) -> None:
@@ -158,10 +158,10 @@ def test_missing_files_are_stated_and_no_failure(tmp_path: Path, log: Path) -> N
     patterns = [*PATTERNS, "none/*.log"]
     other = log.with_name("other.log")
     other.write_text("started\n", "utf-8")
-    marks = mark(tmp_path, patterns)
+    marks = record_log_positions(tmp_path, patterns)
     log.unlink()
 
-    [observation] = new_errors(tmp_path, marks, patterns, ERRORS)
+    [observation] = find_new_errors(tmp_path, marks, patterns, ERRORS)
 
     assert observation.outcome is Outcome.PASSED
     assert observation.examined == 1
@@ -170,10 +170,10 @@ def test_missing_files_are_stated_and_no_failure(tmp_path: Path, log: Path) -> N
 
 def test_logs_that_all_went_away_are_not_examined(tmp_path: Path, log: Path) -> None:
     """Nothing of what the applications wrote could be read."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     log.unlink()
 
-    [observation] = new_errors(tmp_path, marks, PATTERNS, ERRORS)
+    [observation] = find_new_errors(tmp_path, marks, PATTERNS, ERRORS)
 
     assert observation.outcome is Outcome.NOT_EXAMINED
     assert observation.observed.endswith("logs/app.log is gone")
@@ -181,7 +181,7 @@ def test_logs_that_all_went_away_are_not_examined(tmp_path: Path, log: Path) -> 
 
 def test_a_plan_without_log_files_says_so(tmp_path: Path) -> None:
     """Nothing to read is stated, not passed over."""
-    [observation] = new_errors(tmp_path, LogMarks(()), [], ERRORS)
+    [observation] = find_new_errors(tmp_path, LogPositions(()), [], ERRORS)
 
     assert (observation.outcome, observation.examined) == (Outcome.NOT_REQUIRED, 0)
     assert observation.observed == "the plan names no log files"
@@ -189,7 +189,7 @@ def test_a_plan_without_log_files_says_so(tmp_path: Path) -> None:
 
 def test_a_pattern_without_a_file_requires_nothing(tmp_path: Path) -> None:
     """No log was there before, and none is there now: nothing is taken for read."""
-    [observation] = new_errors(tmp_path, mark(tmp_path, PATTERNS), PATTERNS, ERRORS)
+    [observation] = find_new_errors(tmp_path, record_log_positions(tmp_path, PATTERNS), PATTERNS, ERRORS)
 
     assert (observation.outcome, observation.examined) == (Outcome.NOT_REQUIRED, 0)
 
@@ -200,19 +200,19 @@ def test_other_encodings_are_read(tmp_path: Path, log: Path, encoding: str, old:
     """Neither what a Windows program writes nor bytes that are no UTF-8 hide an error, from the first line on."""
     text = old + "ERROR café\r\n10:03 idle\r\n"
     log.write_bytes(old.encode(encoding) if old else b"")
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     log.write_bytes(text.encode(encoding))
 
-    assert failing(new_errors(tmp_path, marks, PATTERNS, "^ERROR caf.$")) == ["logs/app.log: ERROR café"]
+    assert failing(find_new_errors(tmp_path, marks, PATTERNS, "^ERROR caf.$")) == ["logs/app.log: ERROR café"]
 
 
 def test_a_line_that_was_half_written_is_read_as_a_whole(tmp_path: Path, log: Path) -> None:
     """The word that makes it an error may have been begun before the run."""
     append(log, "10:02 tasks: ERR")
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "OR no such table\n10:03 idle\n")
 
-    found = failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))
+    found = failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))
 
     assert found == ["logs/app.log: 10:02 tasks: ERROR no such table"]
 
@@ -221,39 +221,39 @@ def test_a_line_that_was_half_written_is_read_as_a_whole(tmp_path: Path, log: Pa
 def test_an_error_that_was_only_ended_is_not_new(tmp_path: Path, log: Path, more: str) -> None:
     """The last line of a log need not have an end."""
     append(log, "10:02 ERROR an old one")
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, more)
 
-    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == []
+    assert failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS)) == []
 
 
 def test_a_second_error_in_the_same_line_is_new(tmp_path: Path, log: Path) -> None:
     """Two programs may write without an end of line."""
     append(log, "10:02 ERROR an old one")
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:03 ERROR another one")
 
-    assert len(failing(new_errors(tmp_path, marks, PATTERNS, ERRORS))) == 1
+    assert len(failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS))) == 1
 
 
 def test_bytes_that_are_no_text_are_read_past(tmp_path: Path, log: Path) -> None:
     """A line of noise does not hide the next one, nor steer the reader's terminal."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     with log.open("ab") as file:
         file.write(bytes(range(256)) * 20 + b"\n\x1b[2JERROR\n")
 
-    assert failing(new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: \\x1b[2JERROR"]
+    assert failing(find_new_errors(tmp_path, marks, PATTERNS, ERRORS)) == ["logs/app.log: \\x1b[2JERROR"]
 
 
 def test_what_went_away_with_a_rotation_is_said(tmp_path: Path, log: Path) -> None:
     """A log that was compressed cannot be read on; nobody is told that it had no error."""
-    marks = mark(tmp_path, PATTERNS)
+    marks = record_log_positions(tmp_path, PATTERNS)
     append(log, "10:02 ERROR before the rotation\n")
     log.unlink()
     log.with_name("app.log.1.gz").write_bytes(b"compressed")
     log.write_text("10:03 idle\n")
 
-    [observation] = new_errors(tmp_path, marks, PATTERNS, ERRORS)
+    [observation] = find_new_errors(tmp_path, marks, PATTERNS, ERRORS)
 
     assert observation.observed == (
         "1 files and 1 new lines read, none matches; "
@@ -268,7 +268,7 @@ def test_links_that_lead_outside_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("ERROR of somebody else\n")
     (root / "app.log").symlink_to("../secret")
 
-    assert failing(new_errors(root, LogMarks(()), ["*.log"], ERRORS)) == []
+    assert failing(find_new_errors(root, LogPositions(()), ["*.log"], ERRORS)) == []
 
 
 def test_a_pattern_cannot_drop_the_locks_of_a_database(tmp_path: Path, log: Path) -> None:
@@ -279,8 +279,8 @@ def test_a_pattern_cannot_drop_the_locks_of_a_database(tmp_path: Path, log: Path
     guard.execute("begin immediate")
     status = path.stat()
 
-    marks = mark(tmp_path, ["logs/*"], never_open=frozenset({(status.st_dev, status.st_ino)}))
-    new_errors(tmp_path, marks, ["logs/*"], ERRORS, never_open=frozenset({(status.st_dev, status.st_ino)}))
+    marks = record_log_positions(tmp_path, ["logs/*"], never_open=frozenset({(status.st_dev, status.st_ino)}))
+    find_new_errors(tmp_path, marks, ["logs/*"], ERRORS, never_open=frozenset({(status.st_dev, status.st_ino)}))
 
     writer = f"import sys, sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('begin immediate')"
     writing = subprocess.run([sys.executable, "-c", writer], capture_output=True, text=True, check=False)
@@ -290,16 +290,16 @@ def test_a_pattern_cannot_drop_the_locks_of_a_database(tmp_path: Path, log: Path
 
 def test_a_pattern_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     """A mistake in the plan is named, with the place to correct it; when the logs are to be read it is an error."""
-    [problem] = mark(tmp_path, ["/var/log/*"]).problems
+    [problem] = record_log_positions(tmp_path, ["/var/log/*"]).problems
 
     assert (problem.criterion, problem.subject, problem.id) == ("references-found", "/var/log/*", "log-pattern")
     with pytest.raises(ProblemError, match=r"\[logs\]"):
-        new_errors(tmp_path, LogMarks(()), ["/var/log/*"], ERRORS)
+        find_new_errors(tmp_path, LogPositions(()), ["/var/log/*"], ERRORS)
 
 
 def test_a_wrong_pattern_hides_no_log(tmp_path: Path, log: Path) -> None:
     """The files of the other patterns are marked."""
-    marks = mark(tmp_path, ["/var/log/*", *PATTERNS])
+    marks = record_log_positions(tmp_path, ["/var/log/*", *PATTERNS])
 
     assert [entry.path for entry in marks.files] == [log.resolve()]
     assert [problem.id for problem in marks.problems] == ["log-pattern"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from sqlite_consolidate.engine.apps.runner import SmokeResult, observe, run_smoke
+from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke, smoke_observations
 from sqlite_consolidate.plan.model import Expect, Smoke
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_the_workspaces_own_environment_is_used_without_being_named(tmp_path: Pa
     result = run_smoke(test, root=tmp_path, live_root=tmp_path)
 
     assert result.stdout == "own\n"
-    assert observe(test, result)[0].observed.endswith(f"started with {python}")
+    assert smoke_observations(test, result)[0].observed.endswith(f"started with {python}")
 
 
 def test_a_broken_environment_of_the_workspace_is_noticed(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_what_cannot_be_started_is_a_result_with_a_problem(
 
     result = run_smoke(test, root=tmp_path, live_root=tmp_path)
 
-    [observation] = observe(test, result)
+    [observation] = smoke_observations(test, result)
     assert result.exit is None
     assert result.problem.endswith(problem)
     assert not observation.holds
@@ -274,7 +274,7 @@ def test_of_long_output_both_ends_are_kept(tmp_path: Path) -> None:
     assert result.stdout.startswith("first\nline\n")
     assert result.stdout.endswith("185\n")
     assert result.stderr == "caf\N{REPLACEMENT CHARACTER}"
-    assert [one.holds for one in observe(test, result)] == [True, True, False, True]
+    assert [one.holds for one in smoke_observations(test, result)] == [True, True, False, True]
 
 
 def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_program_that_never_stops_printing_is_ended(tmp_path: Path) -> None:
 
     result = run_smoke(test, root=tmp_path, live_root=tmp_path)
 
-    [observation] = observe(test, result)
+    [observation] = smoke_observations(test, result)
     assert (result.exit, observation.holds) == (None, False)
     assert observation.observed.startswith("it has printed more than 100 MB, ended with its children")
 
@@ -316,7 +316,7 @@ def test_each_expectation_that_fails_is_stated(
     test = Smoke(name="it works", python="pass", expect=expect)
     fields = {"name": test.name, "command": ("python",), **result}
 
-    observations = observe(test, SmokeResult(**fields))  # type: ignore[arg-type]  # values of several types in one table
+    observations = smoke_observations(test, SmokeResult(**fields))  # type: ignore[arg-type]  # values of several types in one table
 
     assert [(one.observed, one.program_output) for one in observations if not one.holds] == failing
     assert all(one.todo for one in observations if not one.holds)
@@ -327,7 +327,7 @@ def test_the_command_and_its_output_are_shown_short_and_harmless() -> None:
     test = smoke(python="print('\x1b[2J')\n" * 50)
     result = SmokeResult(test.name, ("python",), exit=1, stderr="\x1b[2J\n" + "x" * 1000)
 
-    failing = observe(test, result)[-1]
+    failing = smoke_observations(test, result)[-1]
 
     assert failing.subject.startswith("python -c ")
     assert len(failing.subject) == 120

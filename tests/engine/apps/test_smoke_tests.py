@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.apps.log_watch import mark
+from sqlite_consolidate.engine.apps.log_watch import record_log_positions
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import looking
@@ -72,9 +72,11 @@ def applications(root: Path, source: Guard) -> Applications:
         logs=Logs(files=["*.log"]),
     )
     held = frozenset((one.stat().st_dev, one.stat().st_ino) for one in (root / "main.db", source.path))
-    one = Applications(plan, root, root, held=held, marks=mark(root, ["*.log"]), say=lambda _words: None)
+    one = Applications(
+        plan, root, root, held=held, marks=record_log_positions(root, ["*.log"]), say=lambda _words: None
+    )
     with looking(root / "main.db") as con:
-        one.note(digest_tables(con, read(con)))
+        one.record_state(digest_tables(con, read(con)))
     return one
 
 
@@ -192,11 +194,11 @@ sqlite3.connect("data/main.db").execute("CREATE TABLE tasks(id)")
     assert len(found) == 21
     assert found[0] == "data/main.db: created"
     assert all(one.startswith(f"main.db: orm_{at:02}: ") for at, one in enumerate(found[1:]))
-    assert applications.made() == ["data/main.db"]
+    assert applications.created_databases() == ["data/main.db"]
 
 
 def test_an_archive_is_nothing_that_an_application_made(root: Path, applications: Applications) -> None:
     """A source under its new name is still that source."""
     (root / "app/old.db").rename(root / "app/old.db.archived_20260101_000000")
 
-    assert applications.made() == []
+    assert applications.created_databases() == []

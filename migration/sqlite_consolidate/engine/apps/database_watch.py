@@ -44,14 +44,16 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
-class Change:
+class DatabaseChange:
     """What happened to one database file, named relative to the workspace."""
 
     file: str
-    what: Literal["created", "changed", "removed"]
+    kind: Literal["created", "changed", "removed"]
 
 
-def look(root: Path, *, never_open: frozenset[Identity], skip: frozenset[Path] = frozenset()) -> dict[str, Fingerprint]:
+def fingerprint_databases(
+    root: Path, *, never_open: frozenset[Identity], skip: frozenset[Path] = frozenset()
+) -> dict[str, Fingerprint]:
     """Return the fingerprint of every SQLite database below ``root``, by its path relative to it.
 
     A database is known by its first 16 bytes; an empty file, or one that we may not read, by its name. Symbolic links
@@ -75,16 +77,16 @@ def look(root: Path, *, never_open: frozenset[Identity], skip: frozenset[Path] =
     return found
 
 
-def changes(before: Mapping[str, Fingerprint], after: Mapping[str, Fingerprint]) -> list[Change]:
+def compare_fingerprints(before: Mapping[str, Fingerprint], after: Mapping[str, Fingerprint]) -> list[DatabaseChange]:
     """Return what differs between two looks, by file name."""
     return [
-        Change(file, "created" if file not in before else "removed" if file not in after else "changed")
+        DatabaseChange(file, "created" if file not in before else "removed" if file not in after else "changed")
         for file in sorted(before.keys() | after.keys())
         if before.get(file) != after.get(file)
     ]
 
 
-def put_aside(root: Path, files: Iterable[str], folder: Path) -> list[str]:
+def quarantine_databases(root: Path, files: Iterable[str], folder: Path) -> list[str]:
     """The databases are no longer where they were made but in ``folder``, with their sidecars; nothing is deleted.
 
     Args:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     import psutil
 
-ON_A_COPY = Path(__file__).with_name("on_a_copy")
+AUDIT_HOOK_FOLDER = Path(__file__).with_name("audit_hook")
 
 
-class LiveUse:
+class LiveAccessWatch:
     """Watches one program and its children for as long as it is entered.
 
     Python programs (3.8 or newer, not started with ``-I``, ``-E`` or ``-S``) report each file themselves, before it is
@@ -44,7 +44,7 @@ class LiveUse:
             "CONSOLIDATION_REPORT": self._report.name,
         }
 
-    def look(self, processes: Iterable[psutil.Process]) -> None:
+    def record_open_files(self, processes: Iterable[psutil.Process]) -> None:
         """Note what these processes have open now."""
         import psutil
 
@@ -52,7 +52,7 @@ class LiveUse:
             with suppress(psutil.Error, OSError):
                 self._seen |= {name for one in process.open_files() if (name := self._named(Path(one.path)))}
 
-    def used(self) -> tuple[str, ...]:
+    def opened_files(self) -> tuple[str, ...]:
         """Return what was opened until now, relative to the workspace, in alphabetical order."""
         reported = Path(self._report.name).read_bytes().split(b"\0")
         return tuple(sorted(self._seen | {os.fsdecode(one) for one in reported if one}))

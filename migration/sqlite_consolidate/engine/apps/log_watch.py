@@ -28,7 +28,7 @@ _LONGEST_LINE = 1_000_000  # bytes read at once, however long a line is
 
 
 @dataclass(frozen=True)
-class LogMark:
+class LogPosition:
     """How far one log file reached.
 
     Attributes:
@@ -45,18 +45,20 @@ class LogMark:
 
 
 @dataclass(frozen=True)
-class LogMarks:
+class LogPositions:
     """How far the log files of a workspace reached at one moment.
 
     Attributes:
         problems: Log files that could not be read, and patterns that are none.
     """
 
-    files: tuple[LogMark, ...]
+    files: tuple[LogPosition, ...]
     problems: tuple[Problem, ...] = ()
 
 
-def mark(root: Path, patterns: Sequence[str], *, never_open: frozenset[Identity] = frozenset()) -> LogMarks:
+def record_log_positions(
+    root: Path, patterns: Sequence[str], *, never_open: frozenset[Identity] = frozenset()
+) -> LogPositions:
     """Return how far each log file reaches now, and a problem for each that cannot be read.
 
     Args:
@@ -67,7 +69,7 @@ def mark(root: Path, patterns: Sequence[str], *, never_open: frozenset[Identity]
     """
     root = root.resolve()
     paths: set[Path] = set()
-    marks: list[LogMark] = []
+    marks: list[LogPosition] = []
     problems: list[Problem] = []
     for pattern in patterns:
         try:
@@ -77,19 +79,19 @@ def mark(root: Path, patterns: Sequence[str], *, never_open: frozenset[Identity]
     for path in sorted(paths):
         try:
             for identity, size in _files([path], never_open).values():
-                marks.append(LogMark(path, identity, size, _tail(path, size)))
+                marks.append(LogPosition(path, identity, size, _tail(path, size)))
         except FileNotFoundError:  # removed since it was listed
             continue
         except ProblemError as error:
             problems += (
                 replace(problem, subject=_name(path, root), criterion="references-found") for problem in error.problems
             )
-    return LogMarks(tuple(marks), tuple(problems))
+    return LogPositions(tuple(marks), tuple(problems))
 
 
-def new_errors(
+def find_new_errors(
     root: Path,
-    marks: LogMarks,
+    marks: LogPositions,
     patterns: Sequence[str],
     errors: str,
     *,
@@ -129,7 +131,7 @@ def new_errors(
 
 
 def _starts(
-    root: Path, marks: LogMarks, patterns: Sequence[str], never_open: frozenset[Identity]
+    root: Path, marks: LogPositions, patterns: Sequence[str], never_open: frozenset[Identity]
 ) -> tuple[dict[Path, int], list[Path]]:
     """Return where the new text of each file begins, and the logs whose marked text is nowhere any more.
 
@@ -151,7 +153,7 @@ def _starts(
     return dict.fromkeys(matching, 0) | starts, lost
 
 
-def _goes_on(path: Path, one: LogMark) -> bool:
+def _goes_on(path: Path, one: LogPosition) -> bool:
     """Tell whether the file still begins with the text that was marked."""
     try:
         return path.stat().st_size >= one.size and _tail(path, one.size) == one.tail
@@ -159,7 +161,7 @@ def _goes_on(path: Path, one: LogMark) -> bool:
         return False
 
 
-def _is_copy(path: Path, one: LogMark) -> bool:
+def _is_copy(path: Path, one: LogPosition) -> bool:
     """Tell whether a rotation that copies and truncates (``app.log`` to ``app.log.1``) put the marked text here."""
     named = path.parent == one.path.parent and path.name.startswith(one.path.name) and path != one.path
     return named and one.size > 0 and _goes_on(path, one)
@@ -184,7 +186,7 @@ def _paths(root: Path, pattern: str) -> set[Path]:
     return {path for path in paths if path.is_relative_to(root)}
 
 
-def _beside(marks: LogMarks, never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
+def _beside(marks: LogPositions, never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
     """Return all files in the folders of marked ones, whatever their names; nothing is opened for that."""
     folders = {one.path.parent for one in marks.files}
     entries = (path for folder in folders if folder.is_dir() for path in folder.iterdir() if not path.is_symlink())

@@ -16,7 +16,7 @@ _GRACE = 1.0  # seconds between the polite signal and the other one
 _MARK = "CONSOLIDATION_FAMILY"
 
 
-class Family:
+class ProcessTree:
     """A program and its descendants: those of its process group, and those that left it but kept its environment.
 
     A process that leaves the group *and* clears its environment is not found, nor one that another program starts on
@@ -30,7 +30,7 @@ class Family:
         """Return the variable by which the program's descendants are known."""
         return {_MARK: self._mark}
 
-    def living(self, leader: int | None) -> list[psutil.Process]:
+    def running_processes(self, leader: int | None) -> list[psutil.Process]:
         """Return those that live; zombies do not: some containers never collect theirs.
 
         Args:
@@ -45,7 +45,7 @@ class Family:
                     found.append(process)
         return found
 
-    def end(self, leader: int | None) -> None:
+    def terminate(self, leader: int | None) -> None:
         """End all of them, politely at first; what the kernel cannot end is left after a second."""
         import psutil
 
@@ -53,7 +53,7 @@ class Family:
         for number in (signal.SIGTERM, signal.SIGKILL):
             told: set[psutil.Process] = set()
             until = time.monotonic() + _GRACE
-            while left := self.living(leader):
+            while left := self.running_processes(leader):
                 for process in left:  # told once: the polite signal is a question; newly born ones are told as well
                     if process not in told:
                         with suppress(psutil.Error):

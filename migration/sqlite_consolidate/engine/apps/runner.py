@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
-from sqlite_consolidate.engine.apps.live_access import ON_A_COPY, LiveUse
-from sqlite_consolidate.engine.apps.process_tree import Family
+from sqlite_consolidate.engine.apps.live_access import AUDIT_HOOK_FOLDER, LiveAccessWatch
+from sqlite_consolidate.engine.apps.process_tree import ProcessTree
 from sqlite_consolidate.observation import Observation, Relation, equal
 from sqlite_consolidate.text import one_line
 
@@ -30,7 +30,7 @@ _KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT"})  # and
 _ENVIRONMENTS = (".venv", "venv")
 
 
-def command_of(test: Smoke, live_root: Path) -> tuple[str, ...]:
+def build_command(test: Smoke, live_root: Path) -> tuple[str, ...]:
     """Return what is started; ``python`` and what a virtual environment brings are those of the live workspace."""
     interpreter = _interpreter(test, live_root.absolute())
     if test.python:
@@ -55,7 +55,7 @@ def _of_environment(program: Path) -> bool:
     return program.parent.name == "bin" and (program.parents[1] / "pyvenv.cfg").exists()
 
 
-def environment_of(test: Smoke, root: Path, use: LiveUse | None) -> dict[str, str]:
+def build_environment(test: Smoke, root: Path, use: LiveAccessWatch | None) -> dict[str, str]:
     """Keep what a program needs to run at all; what steers Python or names a workspace does not come along.
 
     HOME stays: an application without its user's settings would be another application.
@@ -64,7 +64,7 @@ def environment_of(test: Smoke, root: Path, use: LiveUse | None) -> dict[str, st
         ValueError: A folder of the plan cannot stand in PYTHONPATH.
     """
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
-    folders = [str(ON_A_COPY)] if use else []
+    folders = [str(AUDIT_HOOK_FOLDER)] if use else []
     folders += [str(root.absolute() / folder) for folder in test.path]
     if any(os.pathsep in folder for folder in folders):
         raise ValueError(f"PYTHONPATH cannot hold a folder with {os.pathsep!r} in its name")
@@ -122,20 +122,20 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
         root: The workspace, or a copy of it: then what the test opens of the workspace itself is noted.
         live_root: The workspace; a virtual environment is used from there, since it is not copied.
     """
-    command = command_of(test, live_root)
+    command = build_command(test, live_root)
     with ExitStack() as stack:
         on_copy = root.resolve() != live_root.resolve()
-        use = stack.enter_context(LiveUse(live_root, root)) if on_copy else None
+        use = stack.enter_context(LiveAccessWatch(live_root, root)) if on_copy else None
         # Not pipes: a child that keeps one open would keep us, too.
         outputs = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
-        family = Family()
+        family = ProcessTree()
         started = time.monotonic()
         process = None
         try:
             process = subprocess.Popen(
                 command,
                 cwd=root,
-                env=environment_of(test, root, use) | family.environment(),
+                env=build_environment(test, root, use) | family.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=outputs[0],
                 stderr=outputs[1],
@@ -147,7 +147,7 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
                 raise
             return SmokeResult(test.name, command, problem=_why_not_started(error, command))
         finally:  # an interruption may arrive after the program has started and before Popen returns
-            family.end(process.pid if process is not None else None)
+            family.terminate(process.pid if process is not None else None)
             if process is not None:
                 with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not hold us
                     process.wait(timeout=_GRACE)
@@ -155,7 +155,7 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
         texts, lines = (_read(outputs[0]), _read(outputs[1])), None
         if not why and test.expect.lines is not None:
             lines = _lines(outputs[0])
-        status, used = None if why else process.returncode, use.used() if use else None
+        status, used = None if why else process.returncode, use.opened_files() if use else None
         return SmokeResult(test.name, command, status, *texts, lines, seconds, why, used=used)
 
 
@@ -163,8 +163,8 @@ def _ended(
     process: subprocess.Popen[bytes],
     timeout: float,
     outputs: tuple[IO[bytes], ...],
-    family: Family,
-    use: LiveUse | None,
+    family: ProcessTree,
+    use: LiveAccessWatch | None,
 ) -> str:
     """Wait for the program; return why it has to be ended, empty when it ended by itself."""
     until = time.monotonic() + timeout
@@ -173,7 +173,7 @@ def _ended(
             process.wait(timeout=min(_TICK, left))
         except subprocess.TimeoutExpired:
             if use:
-                use.look(family.living(process.pid))
+                use.record_open_files(family.running_processes(process.pid))
         if any(os.fstat(one.fileno()).st_size > _MOST_WRITTEN for one in outputs):
             return f"it has printed more than {_MOST_WRITTEN // 1_000_000} MB"
         if process.returncode is not None:
@@ -181,7 +181,7 @@ def _ended(
     return f"still running after {timeout:g} s"
 
 
-def observe(test: Smoke, result: SmokeResult) -> list[Observation]:
+def smoke_observations(test: Smoke, result: SmokeResult) -> list[Observation]:
     """State whether the test ran, ended in time, with the exit status and the output that the plan expects."""
     return list(_observations(test, result))
 

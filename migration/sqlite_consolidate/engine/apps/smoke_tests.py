@@ -54,7 +54,7 @@ class Applications:
 
     Attributes:
         reader: Reads the target; whoever has one that has read it already may give it.
-        noted: Whether the state before the first application is known.
+        is_state_recorded: Whether the state before the first application is known.
     """
 
     def __init__(  # noqa: PLR0913 -- what a run knows, each by its name
@@ -64,12 +64,12 @@ class Applications:
         live: Path,
         *,
         held: frozenset[Identity],
-        marks: logs.LogMarks,
+        marks: logs.LogPositions,
         say: Callable[[str], None],
         plan_file: Path | None = None,
         reader: ContentsCache | None = None,
     ) -> None:
-        self.noted = False
+        self.is_state_recorded = False
         self.reader = reader or ContentsCache()
         self.say = say
         self._plan, self._root, self._live = plan, root, live
@@ -81,11 +81,11 @@ class Applications:
         self._written: list[tuple[str, _Difference]] = []
         self._logged_on_copies: list[Observation] = []
 
-    def note(self, target: dict[str, TableDigest]) -> None:
+    def record_state(self, target: dict[str, TableDigest]) -> None:
         """Remember the target's digests and every database of the workspace, as they are before the applications."""
         self._before = target
         self._databases = self._look(self._root)
-        self.noted = True
+        self.is_state_recorded = True
 
     def run(self, test: Smoke) -> SmokeResult:
         """Run one smoke test in a subprocess; one that may write, on a copy of its own."""
@@ -99,7 +99,7 @@ class Applications:
     def new_log_errors(self) -> list[Observation]:
         """Observe lines that are new since the run began and report an error, on the copies as well."""
         said = self._plan.logs
-        seen = logs.new_errors(self._root, self._marks, said.files, said.errors, never_open=self._held)
+        seen = logs.find_new_errors(self._root, self._marks, said.files, said.errors, never_open=self._held)
         return [*seen, *self._logged_on_copies]
 
     def side_effects(self) -> list[Observation]:
@@ -136,27 +136,27 @@ class Applications:
         subject = self._plan.target if noun == "table" else ""
         return Finding.of("smoke-changed-copy", subject, text, count=len(names))
 
-    def made(self) -> list[str]:
+    def created_databases(self) -> list[str]:
         """Return the databases that the applications made: under a new name, or in the place of a source.
 
         What has a new name and is a source is none of them: it is an archive.
         """
-        if not self.noted:
+        if not self.is_state_recorded:
             return []
         sources = {source.file for source in self._plan.sources}
         ours = self._databases.keys() - sources | {self._plan.target}
-        there = [change.file for change in bystanders.changes(self._databases, self._look(self._root))]
+        there = [change.file for change in bystanders.compare_fingerprints(self._databases, self._look(self._root))]
         there = [file for file in there if file not in ours and (self._root / file).exists()]
         return [file for file in there if _identity(self._root / file) not in self._held]
 
     def _run_on_copy(self, test: Smoke, copy: Path) -> SmokeResult:
         self._copy(copy)
         said = self._plan.logs
-        marks, databases = logs.mark(copy, said.files), self._look(copy)
+        marks, databases = logs.record_log_positions(copy, said.files), self._look(copy)
         result = run_smoke(test, root=copy, live_root=self._live)
-        found = logs.new_errors(copy, marks, said.files, said.errors)
+        found = logs.find_new_errors(copy, marks, said.files, said.errors)
         self._logged_on_copies += [one for one in found if not one.holds]
-        if self.noted:
+        if self.is_state_recorded:
             self._written += [(test.name, one) for one in self._differences(copy, databases, self._before)]
         return result
 
@@ -170,9 +170,9 @@ class Applications:
     def _differences(
         self, root: Path, databases: dict[str, bystanders.Fingerprint], tables: dict[str, TableDigest]
     ) -> list[_Difference]:
-        changes = bystanders.changes(databases, self._look(root))
+        changes = bystanders.compare_fingerprints(databases, self._look(root))
         others = [
-            _Difference(file := one_line(change.file), _UNTOUCHED, change.what, file, "database", change.what)
+            _Difference(file := one_line(change.file), _UNTOUCHED, change.kind, file, "database", change.kind)
             for change in changes
             if change.file != self._plan.target
         ]
@@ -186,7 +186,7 @@ class Applications:
 
     def _look(self, root: Path) -> dict[str, bystanders.Fingerprint]:
         skip = frozenset({root / self._plan.backups})
-        return bystanders.look(root, never_open=self._held, skip=skip)
+        return bystanders.fingerprint_databases(root, never_open=self._held, skip=skip)
 
 
 _UNTOUCHED = "no database created, changed or removed"

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlite_consolidate.engine.apps.runner import observe
+from sqlite_consolidate.engine.apps.runner import smoke_observations
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.checks.compare import TargetComparison
@@ -96,7 +96,7 @@ class Preflight:
 
     survey: InspectedDatabases
     rewrites: tuple[Rewrite, ...]
-    log_marks: logs.LogMarks
+    log_marks: logs.LogPositions
     unseen: int
 
 
@@ -308,7 +308,7 @@ class RunResults(Pipeline):
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
         self.application_results.append((name, result))
-        return observe(test, result)
+        return smoke_observations(test, result)
 
     def databases(self) -> frozenset[tuple[int, int]]:
         """Return device and inode of every database of the plan.

@@ -65,7 +65,7 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
         run.say("copying what the plan names")
         unread += copy_workspace(plan, run.live, run.root, extra_files=(run.plan_file,))
     others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
-    marks = logs.mark(run.root, plan.logs.files, never_open=run.databases())
+    marks = logs.record_log_positions(run.root, plan.logs.files, never_open=run.databases())
     known = {problem.file for problem in unread}
     rewrites, unfit = plan_rewrites(run.root, plan.references, plan.inserts, skip=known)
     keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
@@ -160,8 +160,10 @@ class Run(RunResults):
         if not self.is_sealed:
             self.discard_unsealed()
             return RollbackResult()
-        made = self._applications.made() if self._applications else []
-        aside = bystanders.put_aside(self.root, made, self.folder / "made-by-applications")
+        created_databases = self._applications.created_databases() if self._applications else []
+        aside = bystanders.quarantine_databases(
+            self.root, created_databases, self.folder / "created_databases-by-applications"
+        )
         done = rollback.roll_back(self.root, self.folder, proved, self.limits)
         done.steps[:0] = aside
         return done
@@ -303,7 +305,7 @@ class Run(RunResults):
             plan_file=self._context.original_plan or self.plan_file,
             reader=self.reader,
         )
-        self.applications.note(self.target.verified)
+        self.applications.record_state(self.target.verified)
 
     def _archive(self) -> None:
         """Rename every source, each while it is held exclusively."""

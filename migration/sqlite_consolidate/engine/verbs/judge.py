@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.apps.log_watch import LogMarks
-from sqlite_consolidate.engine.apps.runner import SmokeResult, observe
+from sqlite_consolidate.engine.apps.log_watch import LogPositions
+from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_observations
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.backup_set import last_finished, tables_not_moved
@@ -106,7 +106,7 @@ class ReadOnlyRun(Pipeline):
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
         self.application_results.append((name, result))
-        return observe(test, result)
+        return smoke_observations(test, result)
 
     def close(self) -> None:
         """Remove the private copies."""
@@ -315,7 +315,7 @@ def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callabl
     scratch = Path(resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()
     require_complete(copy_workspace(plan, live, scratch, extra_files=(request.settings.plan,)))
     return Applications(
-        plan, scratch, live, held=frozenset(), marks=LogMarks(()), say=say, plan_file=request.settings.plan
+        plan, scratch, live, held=frozenset(), marks=LogPositions(()), say=say, plan_file=request.settings.plan
     )
 
 

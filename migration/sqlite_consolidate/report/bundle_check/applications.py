@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.apps.runner import SmokeResult, observe
+from sqlite_consolidate.engine.apps.runner import SmokeResult, smoke_observations
 from sqlite_consolidate.engine.run.criteria import SMOKE
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.text import printable, unescaped
@@ -65,7 +65,7 @@ def _differences(
     withheld = application.lines and not application.stdout
     if withheld or _CUT.match(application.stdout):  # what it printed is not known: it is not judged again
         test = test.model_copy(update={"expect": test.expect.model_copy(update={"stdout": "", "lines": None})})
-    for observation in observe(test, result):
+    for observation in smoke_observations(test, result):
         expected = printable(observation.expected)
         subject = f"{SMOKE}{application.name}: {expected}"
         texts = _texts(observation)
