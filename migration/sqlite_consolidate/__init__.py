@@ -1,4 +1,4 @@
-"""Move several SQLite databases into one, and prove that nothing was lost.
+"""Move several SQLite databases into one and verify that no row was lost.
 
 Example::
 
@@ -41,7 +41,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used: a bare pytest must not pay for it."""
+    """Import a public name when it is first used.
+
+    A bare pytest loads this package as a plugin and must not import the engine.
+    """
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES.get(name, "sqlite_consolidate.library")), name)

@@ -1,4 +1,4 @@
-"""One answer: how a file is written, replaced or renamed so that a power cut leaves the old state or the new one."""
+"""Write, replace and rename files so that a power cut leaves the old or the new state."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, err
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """``path`` is a new file with exactly ``data`` and ``mode``, on the disk together with its name.
+    """Write a new file with exactly ``data`` and ``mode``, and sync it and its name.
 
     Raises:
-        FileExistsError: When anything has that name, a dangling symbolic link included; it stays as it was.
-        OSError: When it cannot be written; what was begun is removed again.
+        FileExistsError: A file or a dangling symbolic link has that name. It is left unchanged.
+        OSError: The file cannot be written. The incomplete file is removed.
     """
     with _created(path) as descriptor:
         _fill(descriptor, data, mode)
@@ -32,13 +32,14 @@ def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def replace(path: Path, data: bytes, mode: int) -> None:
-    """``path`` holds ``data`` with ``mode``; at every moment a reader finds the old bytes or the new ones, whole.
+    """Replace the content and mode of a file atomically.
 
-    The new bytes are written to ``.<name>.part`` beside it first; one that a killed run left there is removed. The
-    owner is kept when this process may do that (root). A symbolic link is replaced by a file: resolve it before.
+    A reader sees the old bytes or the new ones, never a mixture. The new bytes are first written to ``.<name>.part``
+    beside the file. A part file that a killed run left is removed before. The owner is kept if this process may set it
+    (root). A symbolic link is replaced by a file, so resolve it before.
 
     Raises:
-        OSError: When it cannot be written; ``path`` is as it was.
+        OSError: The file cannot be written. ``path`` is unchanged.
     """
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
@@ -52,15 +53,15 @@ def replace(path: Path, data: bytes, mode: int) -> None:
 
 
 def move(old: Path, new: Path) -> None:
-    """The file has the name ``new`` and no longer the name ``old``, on the disk; its bytes were not opened.
+    """Rename a file without opening it, and sync both folders.
 
-    It has both names for a moment and never none. If ``new`` already is this very file (a move that was cut short),
-    only the old name goes.
+    The file has both names between the two steps, and never none. If ``new`` is already this very file, because a
+    rename was cut short, only the old name is removed.
 
     Raises:
-        FileExistsError: When ``new`` is another file; nothing was changed.
-        ProblemError: When the file system cannot give a file a second name; nothing was changed.
-        OSError: When a folder cannot be written, or ``old`` does not exist.
+        FileExistsError: ``new`` is another file. Nothing was changed.
+        ProblemError: The file system cannot give a file a second name. Nothing was changed.
+        OSError: A folder cannot be written, or ``old`` does not exist.
     """
     try:
         os.link(old, new, follow_symlinks=False)
@@ -85,21 +86,23 @@ def move(old: Path, new: Path) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """``path`` is a new folder that only its owner can enter (0700), on the disk together with its name.
+    """Make a new folder that only its owner can enter (0700), and sync its name.
 
     Raises:
-        FileExistsError: When anything has that name.
-        OSError: When its parent does not exist or cannot be written.
+        FileExistsError: A file or folder has that name.
+        OSError: Its parent does not exist or cannot be written.
     """
     path.mkdir(mode=0o700)
     sync_folder(path.parent)
 
 
 def sync(path: Path) -> None:
-    """The bytes of the file ``path`` survive a power cut; its name does once its folder is synced.
+    """Sync the bytes of a file to the disk.
+
+    The name of the file survives a power cut only after :func:`sync_folder`.
 
     Raises:
-        OSError: When the file cannot be opened, or the disk reports an error.
+        OSError: The file cannot be opened, or the disk reports an error.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -109,10 +112,10 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """The names in the folder ``path`` survive a power cut.
+    """Sync the names in a folder to the disk.
 
     Raises:
-        OSError: When the folder cannot be opened, or the disk reports an error.
+        OSError: The folder cannot be opened, or the disk reports an error.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -123,7 +126,10 @@ def sync_folder(path: Path) -> None:
 
 @contextmanager
 def _created(path: Path) -> Iterator[int]:
-    """Lend the descriptor of a new, private, empty file; after an error the file is gone again."""
+    """Create a private, empty file and lend its descriptor.
+
+    After an error the file is removed.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
@@ -135,7 +141,10 @@ def _created(path: Path) -> Iterator[int]:
 
 
 def _has_both_names(old: Path, new: Path) -> bool:
-    """Tell whether the names are two, and of one file; a name that is only spelled in two ways would be its last."""
+    """Return whether ``old`` and ``new`` are two names of one file.
+
+    Two spellings of a single name do not count, because removing one would remove the file.
+    """
     one, other = old.lstat(), new.lstat()
     return os.path.samestat(one, other) and one.st_nlink > 1 and old.resolve() != new.resolve()
 
@@ -144,28 +153,28 @@ def _fill(descriptor: int, data: bytes, mode: int) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-    os.fchmod(descriptor, mode)  # after the bytes, and whatever the umask says
+    os.fchmod(descriptor, mode)  # after the bytes, independent of the umask
     _sync(descriptor)
 
 
 def _sync(descriptor: int) -> None:
-    if sys.platform == "darwin":  # fsync stops at the drive's own cache there
+    if sys.platform == "darwin":  # fsync does not flush the cache of the drive there
         try:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-        except OSError:  # not every file system knows it
+        except OSError:  # not every file system supports it
             os.fsync(descriptor)
     else:
         os.fsync(descriptor)
 
 
 def write_private(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Leave ``path`` with exactly ``data`` and mode 0600, also where another file was there before.
+    """Write a file with mode 0600, and replace any file of that name atomically.
 
-    Whoever reads meanwhile, or after a crash, finds the old content or the new one. A link at ``path`` is replaced,
-    not followed. With ``sync=False``, for a file that is written again soon, that is not so after a power cut.
+    A reader sees the old content or the new one, also after a crash. A symbolic link at ``path`` is replaced, not
+    followed. With ``sync=False`` a power cut may lose the content: use it for a file that is soon written again.
 
     Raises:
-        OSError: The folder cannot be written, or the disk is full; ``path`` is as before.
+        OSError: The folder cannot be written, or the disk is full. ``path`` is unchanged.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp creates it with mode 0600
     temporary = Path(name)

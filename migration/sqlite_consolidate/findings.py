@@ -1,4 +1,4 @@
-"""State what a reader should know that is no failure of a criterion."""
+"""Describe facts that a reader should know although no criterion fails."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Level = Literal["attention", "note"]
-"""``attention`` asks the reader to judge, ``note`` does not."""
+"""A reader has to judge a finding of level ``attention``, but not a ``note``."""
 
 STAGE_ERROR = "stage-error"
-"""Id of the findings that say why a stage failed where no criterion does."""
+"""Id of the findings that state why a stage failed if no criterion states it."""
 
 LEVELS: dict[str, Level] = {
     STAGE_ERROR: "attention",
@@ -63,21 +63,21 @@ LEVELS: dict[str, Level] = {
     "untracked-file": "note",
     "view-left": "attention",
 }
-"""Id of each kind of finding to its level; docs/findings.md explains each."""
+"""Id of each kind of finding to its level. The file docs/findings.md explains each id."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something a reader should know that is no failure of a criterion.
+    """Hold a fact that a reader should know although no criterion fails.
 
     Attributes:
-        id: What kind of thing it is.
+        id: Kind of the finding, a key of :data:`LEVELS`.
         level: Whether the reader has to judge it.
-        subject: File, ``file:table`` or command; empty where the text names what it is about.
-        count: Number of things that it is about.
-        text: A sentence about the subject; of values of rows it has integer keys, and others only if the operator asks
-            for them.
-        noun: What ``count`` counts, as long as the text does not say the number yet; empty in a record.
+        subject: File, ``file:table`` or command. It is empty if the text names the subject.
+        count: Number of rows, tables or other objects that the finding is about.
+        text: A sentence about the subject. It contains integer keys of rows, and other values of rows only if the
+            operator asked for them.
+        noun: What ``count`` counts, as long as the text does not state the number. It is empty in a record.
     """
 
     id: str
@@ -89,27 +89,27 @@ class Finding:
 
     @classmethod
     def of(cls, id: str, subject: str, text: str, *, count: int = 1, noun: str = "") -> Finding:
-        """Return a finding of a known kind, which has the level of its kind.
+        """Return a finding of a known kind, with the level of that kind.
 
         Args:
             id: A key of :data:`LEVELS`.
-            subject: File, ``file:table`` or command; empty where the text names what it is about.
-            text: A sentence about the subject, with no values of rows that the operator has not asked for.
-            count: Number of things that it is about.
-            noun: Where given, :func:`merge_findings` puts the count and this noun before the text.
+            subject: File, ``file:table`` or command. It is empty if the text names the subject.
+            text: A sentence about the subject, without values of rows that the operator did not ask for.
+            count: Number of rows, tables or other objects that the finding is about.
+            noun: If given, :func:`merge_findings` puts the count and this noun before the text.
         """
         return cls(id, LEVELS[id], subject, count, text, noun)
 
     @property
     def sentence(self) -> str:
-        """Subject and text as a person reads them in one line."""
+        """Return subject and text in one line."""
         return f"{self.subject}: {self.text}" if self.subject else self.text
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Join findings that say the same of several subjects, and put those that ask for attention first.
+    """Merge findings that differ only in subject and count, and put ``attention`` first.
 
-    Within a level they stay in the order in which they first occur.
+    Within a level, findings keep the order in which they first occur.
     """
     groups: dict[tuple[str, Level, str, str], list[Finding]] = {}
     for finding in findings:
@@ -119,11 +119,11 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True)
 class ListedFinding:
-    """A finding as a list shows it.
+    """Hold a finding as an item of a list that may be cut.
 
     Attributes:
-        finding: It.
-        alike: Number of further findings of the same id, where it is the first of them.
+        finding: The finding.
+        alike: Number of further findings of the same id, if this is the first of them.
     """
 
     finding: Finding
@@ -131,13 +131,16 @@ class ListedFinding:
 
     @property
     def sentence(self) -> str:
-        """The sentence of the finding, and how many more are of its kind."""
+        """Return the sentence of the finding, with the number of further ones of its kind."""
         alike = f" (and {self.alike} more of this kind)" if self.alike else ""
         return f"{self.finding.sentence}{alike}"
 
 
 def list_findings(findings: Sequence[Finding], level: Level) -> tuple[ListedFinding, ...]:
-    """Return the findings of a level for a list that may be cut, the first of each id in front of all others."""
+    """Return the findings of a level, with the first of each id before all others.
+
+    A list that is cut then still shows each kind.
+    """
     chosen = [finding for finding in findings if finding.level == level]
     places: dict[str, list[int]] = {}
     for place, finding in enumerate(chosen):
@@ -148,7 +151,10 @@ def list_findings(findings: Sequence[Finding], level: Level) -> tuple[ListedFind
 
 
 def _join(alike: Sequence[Finding]) -> Finding:
-    """Return one finding for several of the same text; it names the first of their subjects."""
+    """Return one finding for several of the same text.
+
+    It names the first of their subjects.
+    """
     first, count = alike[0], sum(finding.count for finding in alike)
     text = f"{counted(count, first.noun)} {first.text}" if first.noun else first.text
     subjects = list(dict.fromkeys(finding.subject for finding in alike if finding.subject))

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """Hold what one run came to.
+    """Hold the result of one run.
 
-    A run that was not accepted is a result as well. Durations in the record are in seconds, sizes are in bytes, and
+    A run that was not accepted has a result as well. Durations in the record are in seconds, sizes are in bytes, and
     times are UTC in ISO 8601.
 
     Attributes:
-        record: Everything that the run has shown, as its ``evidence.json`` holds it.
-        folder: Folder of its evidence, or None where no folder for reports was named.
+        record: All evidence of the run, as its ``evidence.json`` holds it.
+        folder: Folder of its evidence, or None if the caller named no folder for reports.
 
     Example:
         >>> from sqlite_consolidate import load_plan, rehearse
@@ -54,36 +54,39 @@ class Result:
 
     @property
     def verdict(self) -> Verdict:
-        """``accepted``, ``refused`` or ``not shown``."""
+        """Return ``accepted``, ``refused`` or ``not shown``."""
         return self.record.verdict
 
     @property
     def accepted(self) -> bool:
-        """Whether the verdict is *accepted*.
+        """Return whether the verdict is *accepted*.
 
-        The workspace of any other run is as it was before, unless :attr:`exit_code` is 3: then something could not be
-        rolled back, and :attr:`headline` says so.
+        The workspace of any other run is as it was before, unless :attr:`exit_code` is 3. Then a change could not be
+        rolled back, and :attr:`headline` names it.
         """
         return self.record.verdict == "accepted"
 
     @property
     def exit_code(self) -> ExitCode:
-        """What ``pytest`` would exit with."""
+        """Return the exit code that ``pytest`` would have."""
         return ExitCode(self.record.exit_code)
 
     @property
     def headline(self) -> str:
-        """The verdict in one sentence."""
+        """Return the verdict in one sentence."""
         return self.record.headline
 
     @property
     def backup_set(self) -> str:
-        """Path of the backup set relative to the workspace; empty where the run left none."""
+        """Return the path of the backup set, relative to the workspace.
+
+        It is empty if the run left no backup set.
+        """
         return self.record.backup_set
 
     @property
     def counts(self) -> dict[str, int]:
-        """Table of the target to the number of rows that the run has moved into it."""
+        """Return the number of rows that the run moved into each table of the target."""
         counts: dict[str, int] = {}
         for move in self.record.moves:
             counts[move.into] = counts.get(move.into, 0) + (move.arrived or 0)
@@ -91,34 +94,37 @@ class Result:
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """What each criterion saw, in the order of the stages."""
+        """Return the evidence of each criterion, in the order of the stages."""
         return self.record.criteria
 
     @property
     def failures(self) -> tuple[Evidence, ...]:
-        """The evidence that does not hold."""
+        """Return the evidence that does not hold."""
         return tuple(entry for entry in self.record.criteria if not entry.holds)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What a reader should know that is no failure; those that ask for attention come first."""
+        """Return the facts that a reader should know although no criterion fails.
+
+        Findings that ask for attention come first.
+        """
         return self.record.findings
 
 
 def load_plan(path: str | PathLike[str]) -> Plan:
     """Return the plan in a TOML file of format 1.
 
-    No database and no file of code is looked at. Paths in a plan are relative to the workspace, durations are seconds.
+    No database and no code file is read. Paths in a plan are relative to the workspace, durations are seconds.
 
     Args:
-        path: The file. A relative path starts in the current folder.
+        path: The plan file. A relative path starts in the current folder.
 
     Returns:
-        The plan, frozen. It knows its file, which the backup set of a run keeps.
+        The frozen plan. It knows its file, because the backup set of a run keeps a copy.
 
     Raises:
-        ProblemError: The file cannot be read, is not TOML, or is no plan. ``problems`` names every mistake at once,
-            each with its line.
+        ProblemError: The file cannot be read, is not TOML, or is not a plan. ``problems`` lists every mistake with its
+            line.
 
     Example:
         >>> from sqlite_consolidate import load_plan
@@ -141,21 +147,21 @@ def rehearse(
     The stages and their code are those of :func:`consolidate`.
 
     Args:
-        plan: As :func:`load_plan` returned it.
-        workspace: Folder that holds target, sources and code. Nothing in it is written.
-        reports: Folder in which the run leaves a folder with its evidence, and a ZIP of that. With None it leaves none.
-        on_progress: Called with a few words before each part of a long step, in the thread of the caller.
+        plan: A plan that :func:`load_plan` returned.
+        workspace: Folder with target, sources and code. It is not changed.
+        reports: Folder to which the run writes a folder with its evidence, and a ZIP of it. None writes neither.
+        on_progress: Called with a short text before each part of a long step, in the thread of the caller.
 
     Returns:
-        The result. It is accepted where every criterion holds on the copies, those of the rollback included.
+        The result. It is accepted if every criterion holds on the copies, including those of the rollback.
 
     Raises:
-        ProblemError: The workspace is consolidated already (``nothing-to-rehearse``), a run was cut short in it
-            (``cut-short``), or another process runs one (``under-way``).
-        ProblemError: The plan was not loaded from a file (``plan-without-file``), or that file has changed since
-            (``plan-changed``), or there is no such folder (``no-workspace``).
-        OSError: The system does not permit what the run needs, such as writing to ``reports``.
-        sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
+        ProblemError: The workspace is already consolidated (``nothing-to-rehearse``), a run was cut short in it
+            (``cut-short``), or another process runs a consolidation (``under-way``).
+        ProblemError: The plan was not loaded from a file (``plan-without-file``), the file has changed since
+            (``plan-changed``), or the workspace does not exist (``no-workspace``).
+        OSError: The operating system refuses an operation of the run, such as writing to ``reports``.
+        sqlite3.Error: SQLite cannot read whether the workspace is consolidated.
 
     Example:
         >>> from sqlite_consolidate import load_plan, rehearse
@@ -173,29 +179,29 @@ def consolidate(
     reports: str | PathLike[str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Result:
-    """Move the rows of all sources into the target, all or nothing.
+    """Move the rows of all sources into the target, or change nothing.
 
-    What a run that was cut short has left is rolled back first. What ``on_progress`` raises ends the run, and reaches
-    the caller after the rollback.
+    If an earlier run was cut short, its changes are rolled back first. An exception of ``on_progress`` ends the run. It
+    reaches the caller after the rollback.
 
     Args:
-        plan: As :func:`load_plan` returned it.
-        workspace: Folder that holds target, sources and code. It is changed.
-        reports: Folder in which the run leaves a folder with its evidence, and a ZIP of that. With None it leaves none.
-        on_progress: Called with a few words before each part of a long step, in the thread of the caller.
+        plan: A plan that :func:`load_plan` returned.
+        workspace: Folder with target, sources and code. It is changed.
+        reports: Folder to which the run writes a folder with its evidence, and a ZIP of it. None writes neither.
+        on_progress: Called with a short text before each part of a long step, in the thread of the caller.
 
     Returns:
-        The result. Everything that a run did without being accepted was rolled back. A workspace that is consolidated
-        already is accepted, with no counts.
+        The result. The changes of a run that was not accepted were rolled back. A workspace that is already
+        consolidated is accepted, without counts.
 
     Raises:
-        ProblemError: Another process runs a consolidation (``under-way``), or what an earlier run has left cannot be
+        ProblemError: Another process runs a consolidation (``under-way``), or the changes of an earlier run cannot be
             rolled back.
-        ProblemError: The plan was not loaded from a file (``plan-without-file``), or that file has changed since
-            (``plan-changed``), or there is no such folder (``no-workspace``).
-        OSError: The system does not permit what the run needs, such as writing to ``reports``.
-        sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
-        KeyboardInterrupt: The operator interrupted the program; everything was rolled back before.
+        ProblemError: The plan was not loaded from a file (``plan-without-file``), the file has changed since
+            (``plan-changed``), or the workspace does not exist (``no-workspace``).
+        OSError: The operating system refuses an operation of the run, such as writing to ``reports``.
+        sqlite3.Error: SQLite cannot read whether the workspace is consolidated.
+        KeyboardInterrupt: The operator interrupted the program. All changes were rolled back before.
 
     Example:
         >>> from sqlite_consolidate import consolidate, load_plan
@@ -216,23 +222,24 @@ def verify(
     reports: str | PathLike[str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Result:
-    """Check whether a finished consolidation is still right, or rehearse one that is still to be.
+    """Check a finished consolidation, or rehearse one that was not made yet.
 
     Args:
-        plan: As :func:`load_plan` returned it.
-        workspace: Folder that holds target, sources and code. Nothing in it is written.
-        reports: Folder in which the run leaves a folder with its evidence, and a ZIP of that. With None it leaves none.
-        on_progress: Called with a few words before each part of a long step, in the thread of the caller.
+        plan: A plan that :func:`load_plan` returned.
+        workspace: Folder with target, sources and code. It is not changed.
+        reports: Folder to which the run writes a folder with its evidence, and a ZIP of it. None writes neither.
+        on_progress: Called with a short text before each part of a long step, in the thread of the caller.
 
     Returns:
-        The result. ``record.mode`` says whether it is of a check or of a rehearsal.
+        The result. ``record.mode`` is the mode of the run, a check or a rehearsal.
 
     Raises:
-        ProblemError: A run was cut short in the workspace (``cut-short``), or another process runs one (``under-way``).
-        ProblemError: The plan was not loaded from a file (``plan-without-file``), or that file has changed since
-            (``plan-changed``), or there is no such folder (``no-workspace``).
-        OSError: The system does not permit what the run needs, such as writing to ``reports``.
-        sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
+        ProblemError: A run was cut short in the workspace (``cut-short``), or another process runs a consolidation
+            (``under-way``).
+        ProblemError: The plan was not loaded from a file (``plan-without-file``), the file has changed since
+            (``plan-changed``), or the workspace does not exist (``no-workspace``).
+        OSError: The operating system refuses an operation of the run, such as writing to ``reports``.
+        sqlite3.Error: SQLite cannot read whether the workspace is consolidated.
 
     Example:
         >>> from sqlite_consolidate import consolidate, load_plan, verify
@@ -252,26 +259,26 @@ def rollback(
     reports: str | PathLike[str] | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Result:
-    """Restore the state before the last consolidation, and prove it.
+    """Restore the state before the last consolidation, and verify it.
 
     Args:
-        plan: As :func:`load_plan` returned it.
-        workspace: Folder that holds target, sources and code. It is changed.
-        discard_changes: Whether rows that were changed in the target since the consolidation are discarded. The target
-            as it is then is kept in the backup set first.
-        reports: Folder in which the run leaves a folder with its evidence, and a ZIP of that. With None it leaves none.
-        on_progress: Called with a few words before each part of a long step, in the thread of the caller.
+        plan: A plan that :func:`load_plan` returned.
+        workspace: Folder with target, sources and code. It is changed.
+        discard_changes: Whether to discard changes of the target since the consolidation. The changed target is first
+            copied to the backup set.
+        reports: Folder to which the run writes a folder with its evidence, and a ZIP of it. None writes neither.
+        on_progress: Called with a short text before each part of a long step, in the thread of the caller.
 
     Returns:
-        The result. It is refused, and nothing was changed, where the target has changes that are not to be discarded.
+        The result. If the target has changes that must not be discarded, it is refused and nothing was changed.
 
     Raises:
         ProblemError: There is no consolidation to roll back (``nothing-to-undo``), or another process runs one
             (``under-way``).
-        ProblemError: The plan was not loaded from a file (``plan-without-file``), or that file has changed since
-            (``plan-changed``), or there is no such folder (``no-workspace``).
-        OSError: The system does not permit what the run needs, such as writing to ``reports``.
-        sqlite3.Error: SQLite cannot read what tells whether the workspace is consolidated.
+        ProblemError: The plan was not loaded from a file (``plan-without-file``), the file has changed since
+            (``plan-changed``), or the workspace does not exist (``no-workspace``).
+        OSError: The operating system refuses an operation of the run, such as writing to ``reports``.
+        sqlite3.Error: SQLite cannot read whether the workspace is consolidated.
 
     Example:
         >>> from sqlite_consolidate import consolidate, load_plan, rollback
@@ -286,7 +293,11 @@ def rollback(
 
 @dataclass(frozen=True)
 class _Options:
-    """What a call asks for beside plan and workspace; ``only`` is the mode that the verb has to mean."""
+    """Hold the arguments of a call beside plan and workspace.
+
+    Attributes:
+        only: Mode that the verb must have in this workspace, or None for any.
+    """
 
     reports: str | PathLike[str] | None
     on_progress: Callable[[str], None] | None
@@ -296,11 +307,13 @@ class _Options:
 
 @dataclass
 class _Progress:
-    """Pass words on to the caller while a run acts; a callback that raises must not stop the rollback.
+    """Pass progress texts on to the caller until the run ends.
+
+    A callback that raises must not stop the rollback.
 
     Attributes:
-        on_progress: What the caller has given, or None.
-        over: The run ends now, and no more words are passed on.
+        on_progress: Callback of the caller, or None.
+        over: Whether the run is ending. No more texts are passed on then.
     """
 
     on_progress: Callable[[str], None] | None
@@ -312,7 +325,7 @@ class _Progress:
 
 
 def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Options) -> Result:
-    """Open a run, take it through its stages, and end it."""
+    """Open a run, perform its stages, and end it."""
     progress = _Progress(options.on_progress)
     with tempfile.TemporaryDirectory(prefix="consolidate-reports-") as scratch:
         reports = Path(options.reports or scratch).resolve()
@@ -330,16 +343,16 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
         finally:
             progress.over = True
             session.end()
-            if session.request.folder.is_dir():  # also for a run that was interrupted, as by pytest
+            if session.request.folder.is_dir():  # also after an interruption, as pytest does
                 session.write()
         return Result(session.record(), session.request.folder if options.reports else None)
 
 
 def _refuse_another_mode(session: Session, only: Mode | None) -> None:
-    """Refuse a run whose verb means another mode in this workspace than the caller asks for.
+    """Refuse a run that has another mode in this workspace than the caller asks for.
 
     Raises:
-        ProblemError: It does.
+        ProblemError: The modes differ.
     """
     if only is not None and session.request.mode is not only:
         raise ProblemError(
@@ -353,7 +366,10 @@ def _refuse_another_mode(session: Session, only: Mode | None) -> None:
 
 
 def _run_stages(session: Session) -> None:
-    """Take the run through its stages; an interruption is noted, so that everything is rolled back."""
+    """Perform the stages of a run, and note an interruption.
+
+    The run is rolled back then.
+    """
     try:
         run_stages(session.run)
     except KeyboardInterrupt:
@@ -362,11 +378,11 @@ def _run_stages(session: Session) -> None:
 
 
 def _file_of(plan: Plan) -> Path:
-    """Return the file of a plan, which still has to say what the caller has loaded.
+    """Return the file of a plan, and check that it still holds the loaded plan.
 
     Raises:
-        ProblemError: The plan was not loaded from a file, or that has changed since.
-        ProblemError: The file has mistakes by now.
+        ProblemError: The plan was not loaded from a file, or the file has changed since.
+        ProblemError: The file now has mistakes.
     """
     if plan.file is None:
         raise ProblemError(

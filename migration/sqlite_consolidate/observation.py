@@ -1,4 +1,4 @@
-"""State what was expected of a subject and what was seen there."""
+"""Describe what a check expected of a subject and what it observed."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """What a criterion came to, on one subject or as a whole (design, section 5)."""
+    """Name the result of a criterion, for one subject or as a whole (design, section 5)."""
 
     PASSED = "passed"
-    """A check looked, and it holds."""
+    """A check was made, and it holds."""
     FAILED = "failed"
-    """A check looked, and it does not hold."""
+    """A check was made, and it does not hold."""
     NOT_EXAMINED = "not examined"
-    """No check looked; acceptance is refused."""
+    """No check was made. The run cannot be accepted."""
     NOT_REQUIRED = "not required"
-    """The plan asks for nothing that could be examined; acceptance does not wait for it."""
+    """The plan demands nothing that could be checked. The run can be accepted."""
 
     @property
     def holds(self) -> bool:
-        """Whether it lets the run go on."""
+        """Return whether the run may continue."""
         return self in (Outcome.PASSED, Outcome.NOT_REQUIRED)
 
 
 class Relation(StrEnum):
-    """How what was observed has to relate to what was expected where a criterion passed."""
+    """Name how the observed value relates to the expected one if a criterion passed."""
 
     EQUAL = "equal"
-    """Both texts are the same."""
+    """Both texts are equal."""
     AT_MOST = "at most"
-    """A number is at most a limit; both are recorded as numbers."""
+    """A number is at most a limit. Both are recorded as numbers."""
     AT_LEAST = "at least"
-    """A number is at least a limit; both are recorded as numbers."""
+    """A number is at least a limit. Both are recorded as numbers."""
     STATED = "stated"
-    """Words say what was expected and observed; only the check itself could decide."""
+    """Both are described in words, so that only the check itself could decide."""
 
     def holds(self, expected: str, observed: str, limit: int | None, number: int | None) -> bool:
-        """Whether a passed entry with these values does not contradict itself."""
+        """Return whether a passed entry with these values is consistent with the relation."""
         if self is Relation.STATED:
             return True
         if self is Relation.EQUAL:
@@ -62,24 +62,26 @@ def _begins(text: str, words: str) -> bool:
 
 @dataclass(frozen=True)
 class Observation:
-    """One look at one subject.
+    """Hold what a check observed of one subject.
 
     Attributes:
-        subject: What was looked at: a file, ``file:table``, a table of the target, a command.
-        expected: What had to be seen, in words or numbers that an auditor reads.
-        observed: What was seen, in the same form; or why nothing was looked at.
-        holds: Whether that lets the run go on.
-        todo: When it does not: one sentence that says what to do next.
-        program_output: What an application or a log printed, which may hold values of rows. Reports may withhold it.
-        values: Values of rows that it is about. Reports show them only if the operator asks for them.
-        examined: Number of subjects that this observation stands for; 0 exactly when nothing was looked at.
-        rows: Which rows differ, with their values; reports show those only if the operator asks for them.
-        outcome: Set by :func:`not_examined` and :func:`not_required`; else it follows from ``holds``.
-        relation: How expected and observed relate where it holds, so that a reader of evidence can decide it again.
-        limit: What the number was compared with, where the relation is one of numbers.
-        number: The number that was observed there.
-        changed_since: What was observed was changed after the consolidation, by an application.
-        repeats: It was not examined for a reason that a failed observation of the same run states in full.
+        subject: File, ``file:table``, table of the target, or command.
+        expected: Expected state, in words or numbers that an auditor reads.
+        observed: Observed state in the same form, or the reason why the subject was not examined.
+        holds: Whether the run may continue.
+        todo: If it does not hold, one sentence with the next step for the operator.
+        program_output: Output of an application or lines of a log. It may contain values of rows, so reports may
+            withhold it.
+        values: Values of rows that the observation is about. Reports show them only if the operator asks for them.
+        examined: Number of subjects that this observation covers. It is 0 exactly if nothing was examined.
+        rows: Rows that differ, with their values. Reports show the values only if the operator asks for them.
+        unchecked_outcome: Set by :func:`not_examined` and :func:`not_required`. Otherwise ``holds`` decides the
+            outcome.
+        relation: Relation of observed to expected if it holds, so that a reader of evidence can decide it again.
+        limit: Limit of the number, if the relation is one of numbers.
+        number: The observed number, if the relation is one of numbers.
+        changed_since: Whether an application changed the subject after the consolidation.
+        repeats: Whether a failed observation of the same run already states the reason in full.
     """
 
     subject: str
@@ -100,43 +102,55 @@ class Observation:
 
     @property
     def outcome(self) -> Outcome:
-        """Passed or failed where a check looked, else why it did not; nothing examined never is a pass."""
+        """Return passed or failed if a check was made, otherwise why it was not.
+
+        An observation that examined nothing never passes.
+        """
         if self.unchecked_outcome is not None or not self.holds:
             return self.unchecked_outcome or Outcome.FAILED
         return Outcome.PASSED if self.examined else Outcome.NOT_EXAMINED
 
 
 def equal(subject: str, expected: object, observed: object, todo: str = "") -> Observation:
-    """Observe that two values are the same; both are shown as text."""
+    """Return an observation that two values are equal.
+
+    Both are shown as text.
+    """
     return Observation(subject, str(expected), str(observed), expected == observed, todo, relation=Relation.EQUAL)
 
 
 def at_most(subject: str, limit: int, number: int, noun: str, after: str = "", note: str = "") -> Observation:
-    """Observe that a number is at most a limit; ``after`` follows the noun in both texts, the note the limit alone."""
+    """Return an observation that a number is at most a limit.
+
+    The text ``after`` follows the noun in both texts, ``note`` follows the limit only.
+    """
     expected, observed = f"at most {counted(limit, noun)}{after}{note}", f"{counted(number, noun)}{after}"
     holds = number <= limit
     return Observation(subject, expected, observed, holds, relation=Relation.AT_MOST, limit=limit, number=number)
 
 
 def at_least(subject: str, limit: int, number: int) -> Observation:
-    """Observe that a number is at least a limit."""
+    """Return an observation that a number is at least a limit."""
     expected, holds = f"at least {limit}", number >= limit
     return Observation(subject, expected, str(number), holds, relation=Relation.AT_LEAST, limit=limit, number=number)
 
 
 def not_examined(subject: str, reason: str, todo: str = "", *, repeats: bool = False) -> Observation:
-    """State that nobody looked at a subject, and why."""
+    """Return an observation that a subject was not examined, with the reason."""
     outcome = Outcome.NOT_EXAMINED
     return Observation(subject, "examined", reason, False, todo, examined=0, unchecked_outcome=outcome, repeats=repeats)  # noqa: FBT003
 
 
 def not_required(subject: str, reason: str) -> Observation:
-    """State that the plan asks for nothing here, and how one can tell."""
+    """Return an observation that the plan demands nothing of a subject, with the reason."""
     return Observation(
         subject, "nothing demanded", reason, holds=True, examined=0, unchecked_outcome=Outcome.NOT_REQUIRED
     )
 
 
 def explained(observation: Observation, explain: Callable[[], RowDifferences | None]) -> Observation:
-    """Return an observation with the rows that differ; one that holds costs nothing, and is returned as it is."""
+    """Return an observation with the rows that differ.
+
+    An observation that holds is returned unchanged, because comparing rows takes time.
+    """
     return observation if observation.holds else replace(observation, rows=explain())

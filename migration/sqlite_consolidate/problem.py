@@ -1,4 +1,4 @@
-"""State what stands in the way of a run, and what to do about it."""
+"""Describe why a run is refused or failed, and what the operator can do."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Loc = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """State one reason of a refusal or a failure, and what to do about it.
+    """Hold one reason of a refusal or a failure, and what the operator can do.
 
     Attributes:
         id: Name of the message, which docs/troubleshooting.md explains: ``"key-collision"``.
-        subject: What it is about: a file, ``file:table``, or a place in the plan file.
-        what: Sentences of fact; the last one may say what is left as it was.
-        hint: One sentence that says what to do next.
-        criterion: Id of the criterion that does not hold because of it, such as ``"keys-free"``; empty where a step
-            could not be done.
+        subject: File, ``file:table``, or a place in the plan file.
+        what: Sentences of fact. The last one may state what is unchanged.
+        hint: One sentence with the next step for the operator.
+        criterion: Id of the criterion that fails for this reason, such as ``"keys-free"``. It is empty if a step could
+            not be performed.
         others: Further subjects, such as the other tables that claim the same key.
-        values: Values of rows that it is about. Reports show them only if the operator asks for them.
-        loc: Key path of what is wrong in a plan or fleet file; of something that is missing, the path it should have.
+        values: Values of rows that the problem is about. Reports show them only if the operator asks for them.
+        loc: Key path of the mistake in a plan or fleet file. For a missing key it is the path that the key should have.
 
     Example:
         >>> from sqlite_consolidate import ProblemError, load_plan
@@ -50,19 +50,22 @@ class Problem:
 
     @property
     def next(self) -> str:
-        """What to do next, and the id under which more is said about it."""
+        """Return the hint, followed by the id of the message in brackets."""
         return with_message_id(self.hint, id=self.id)
 
     def of_file(self, criterion: str, place: str) -> Problem:
-        """Return the problem as one of a plan or fleet file, its key path behind the place in the file."""
+        """Return the problem as one of a plan or fleet file.
+
+        The position in the file precedes the key path.
+        """
         return replace(self, criterion=criterion, subject=f"{place} ({self.subject})")
 
 
 class ProblemError(Exception):
-    """Raised when something must not be started, or could not be done.
+    """Raise one or more problems because an operation was refused or failed.
 
     Attributes:
-        problems: Every reason, at least one, in the order in which they were found.
+        problems: All problems, at least one, in the order in which they were found.
 
     Example:
         >>> from sqlite_consolidate import ProblemError, load_plan, rollback
@@ -83,5 +86,5 @@ class ProblemError(Exception):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The id of each problem."""
+        """Return the id of each problem."""
         return tuple(problem.id for problem in self.problems)

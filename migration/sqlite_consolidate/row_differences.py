@@ -1,4 +1,4 @@
-"""Name the rows in which two readings of a table differ, by key and column, with or without their values."""
+"""Describe the rows in which two states of a table differ, with or without values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MASKED = "(masked)"
 
 MAX_DIFFERENCES = 20
-"""Differences that are named one by one; any further ones are counted."""
+"""Number of differences that are listed. Further ones are only counted."""
 
 _IN_TEXT = 3  # differences that a line of text names
 _COLUMNS_IN_TEXT = 5  # columns of one difference that a line of text names
@@ -26,19 +26,19 @@ _INTEGER = re.compile(r"-?\d+")
 
 
 class DifferenceKind(StrEnum):
-    """How a row differs."""
+    """Name how a row differs."""
 
     MISSING = "missing"
-    """It was expected, and is not in the table."""
+    """The row was expected, and is not in the table."""
     EXTRA = "extra"
-    """It is in the table, and was not expected, or not as often."""
+    """The row is in the table, and was not expected, or not as often."""
     CHANGED = "changed"
-    """A row with its key is in the table, with other values."""
+    """A row with the same key is in the table, with other values."""
 
 
 @dataclass(frozen=True)
 class KeyValue:
-    """One column of a row's key, and its value as an SQL literal or masked."""
+    """Hold one column of a row's key, with its value as an SQL literal or masked."""
 
     column: str
     value: str
@@ -46,7 +46,10 @@ class KeyValue:
 
 @dataclass(frozen=True)
 class ColumnDifference:
-    """One column in which a row differs; both values are SQL literals, or masked, or empty where there is no row."""
+    """Hold one column in which a row differs, with the expected and the observed value.
+
+    Both values are SQL literals or masked. A value is empty if that row does not exist.
+    """
 
     column: str
     expected: str
@@ -55,17 +58,17 @@ class ColumnDifference:
 
 @dataclass(frozen=True)
 class RowDifference:
-    """One row that is missing, extra or changed.
+    """Hold one row that is missing, extra or changed.
 
     Attributes:
-        kind: How it differs.
-        table: The table.
-        key: Columns and values of its key; empty where none tells it from other rows.
-        rowid: Where the row is in the table that was observed; of a missing row, where it was among the expected ones.
-            None where it has none, or where the key is the rowid.
-        columns: The columns that differ. Of a row that is missing or extra and has no key: all of its columns, as long
-            as values are shown.
-        count: Number of equal rows that this stands for.
+        kind: How the row differs.
+        table: Name of the table.
+        key: Columns and values of the row's key. It is empty if no key identifies the row.
+        rowid: Rowid in the observed table, or for a missing row the rowid that was expected. It is None if the row has
+            no rowid, or if the key is the rowid.
+        columns: Columns that differ. For a missing or extra row without a key they are all columns, as long as values
+            are shown.
+        count: Number of equal rows that this difference covers.
     """
 
     kind: DifferenceKind
@@ -76,20 +79,26 @@ class RowDifference:
     count: int = 1
 
     def masked(self) -> RowDifference:
-        """Return it without values, but for integer keys, by which an operator finds the row."""
+        """Return the difference without values except integer keys.
+
+        The operator finds the row by an integer key.
+        """
         key = tuple(part if _INTEGER.fullmatch(part.value) else replace(part, value=MASKED) for part in self.key)
         columns = tuple(ColumnDifference(difference.column, MASKED, MASKED) for difference in self.columns)
         return replace(self, key=key, columns=columns if self.kind is DifferenceKind.CHANGED else ())
 
     @property
     def text(self) -> str:
-        """The difference in a few words."""
+        """Return the difference as a short text."""
         times = f" ({self.count} times)" if self.count > 1 else ""
         return f"{self._row} of {_cut(self.table)}{self._was_at}: {self._what}{times}"
 
     @property
     def values(self) -> str:
-        """The values of the columns that differ, of each what was expected and what was observed; empty if masked."""
+        """Return the expected and the observed value of each column that differs.
+
+        The text is empty if the values are masked.
+        """
         known = [column for column in self.columns if {column.expected, column.observed} - {MASKED}]
         return one_line("; ".join(f"{column.column}: {column.expected} -> {column.observed}" for column in known))
 
@@ -122,14 +131,14 @@ class RowDifference:
 
 @dataclass(frozen=True)
 class RowDifferences:
-    """What differs between the rows that were expected and those that were observed.
+    """Hold how the observed rows of a table differ from the expected ones.
 
     Attributes:
-        missing: Number of expected rows that are not there.
-        extra: Number of rows that are there and were not expected.
-        changed: Number of rows whose key is there with other values.
+        missing: Number of expected rows that are not in the table.
+        extra: Number of rows in the table that were not expected.
+        changed: Number of rows whose key is in the table with other values.
         first: The first differences, at most twenty.
-        note: What a reader has to know beside: such as why rows could not be compared. A sentence, or empty.
+        note: A sentence that the reader needs in addition, such as why rows could not be compared, or empty.
     """
 
     missing: int = 0
@@ -140,16 +149,16 @@ class RowDifferences:
 
     @property
     def number(self) -> int:
-        """Number of rows that differ."""
+        """Return the number of rows that differ."""
         return self.missing + self.extra + self.changed
 
     @property
     def rest(self) -> int:
-        """Number of rows that differ and are not among the first."""
+        """Return the number of rows that differ and are not among the first."""
         return self.number - sum(difference.count for difference in self.first)
 
     def __add__(self, other: RowDifferences) -> RowDifferences:
-        """Return the differences of two tables together; some of each are among the first."""
+        """Return the differences of two tables together, with the first ones of each."""
         notes = dict.fromkeys(note for note in (self.note, other.note) if note)
         return RowDifferences(
             self.missing + other.missing,
@@ -160,18 +169,18 @@ class RowDifferences:
         )
 
     def masked(self) -> RowDifferences:
-        """Return the same without values, but for integer keys."""
+        """Return the differences without values except integer keys."""
         return replace(self, first=tuple(difference.masked() for difference in self.first))
 
     @property
     def only_changed(self) -> RowDifferences:
-        """The rows whose key is there with other values."""
+        """Return only the rows whose key is in the table with other values."""
         first = tuple(difference for difference in self.first if difference.kind is DifferenceKind.CHANGED)
         return RowDifferences(changed=self.changed, first=first)
 
     @property
     def text(self) -> str:
-        """One line that counts the differences and names the first few."""
+        """Return one line that counts the differences and names the first few."""
         named = [difference.text for difference in self.first[:_IN_TEXT]]
         more = self.number - sum(difference.count for difference in self.first[:_IN_TEXT])
         parts = [self._counts, *named, *([f"and {more} more"] if named and more else [])]
@@ -179,7 +188,7 @@ class RowDifferences:
 
     @property
     def summary(self) -> str:
-        """The numbers of the rows that differ, and the note."""
+        """Return the numbers of the rows that differ, and the note."""
         return one_line("; ".join(part for part in (self._counts, self.note) if part))
 
     @property
@@ -211,14 +220,17 @@ def row_differences_from(record: dict[str, Any]) -> RowDifferences:
 def first_differences(
     groups: Iterable[Iterable[RowDifference]], most: int = MAX_DIFFERENCES
 ) -> tuple[RowDifference, ...]:
-    """Return the first differences of some groups, in their order; where there are too many, some of each group."""
+    """Return the first differences of several groups, in the order of the groups.
+
+    If there are too many, each group keeps some of its own.
+    """
     kept = [list(group) for group in groups]
     places = sorted((place, at) for at, group in enumerate(kept) for place in range(len(group)))[:most]
     return tuple(kept[at][place] for at, place in sorted((at, place) for place, at in places))
 
 
 def no_row_differences(_table: str) -> RowDifferences | None:
-    """Explain nothing: the rows of a table are not looked at."""
+    """Return None for a table whose rows are not compared."""
     return None
 
 
@@ -228,16 +240,16 @@ def _cut(text: str, longest: int = _LONGEST_NAME) -> str:
 
 @dataclass(frozen=True)
 class Disclosure:
-    """What reports may hold of the rows and of what applications print.
+    """Hold which values and outputs reports may show.
 
     Attributes:
-        show_values: Values of rows, such as colliding keys, are in the evidence.
-        withhold_output: What applications and logs print is not.
+        show_values: Whether the evidence contains values of rows, such as colliding keys.
+        withhold_output: Whether the evidence omits the output of applications and logs.
     """
 
     show_values: bool = False
     withhold_output: bool = False
 
     def of_rows(self, rows: RowDifferences | None) -> RowDifferences | None:
-        """Return rows that differ as reports may name them."""
+        """Return differences of rows as reports may show them."""
         return rows if rows is None or self.show_values else rows.masked()

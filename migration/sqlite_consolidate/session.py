@@ -1,4 +1,4 @@
-"""Open a run, take it to its end, and leave its bundle; pytest and the library both go this way."""
+"""Open a run, take it to its end, and write its bundle, for pytest and the library."""
 
 from __future__ import annotations
 
@@ -63,15 +63,16 @@ with it go the rollback and, with the archives, the originals.
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a session calls while its run goes on.
+    """Hold the callbacks and settings that a caller gives to a session.
 
     Attributes:
-        say: Called with a few words before each part of a long step.
+        say: Called with a short text before each part of a long step.
         before_rollback: Called right before the first change of a rollback, which must not be interrupted.
-        original: The workspace that the one of the session was copied from, which no application may open; or None.
-        original_plan: Its plan file.
-        run_applications: False: a check runs no application, because nothing keeps one from that workspace.
-        selftest: Makes the run of a self-test, which opens sessions of its own.
+        original: Workspace from which the session's workspace was copied, or None. No application may open it.
+        original_plan: Plan file of that workspace.
+        run_applications: Whether a check runs applications. It is False if nothing prevents them from opening that
+            workspace.
+        selftest: Creates the run of a self-test, which opens sessions of its own.
     """
 
     say: Callable[[str], None] = lambda _words: None
@@ -84,12 +85,12 @@ class Hooks:
 
 @dataclass
 class Session:
-    """One run, from its opening to its bundle.
+    """Hold one run from its opening to its bundle.
 
     Attributes:
-        run: Its stages and criteria.
-        record_context: What its record says beside that.
-        code: What the run exits with, once :meth:`end` has decided it.
+        run: Stages and criteria of the run.
+        record_context: Further facts of its record.
+        code: Exit code of the run, set by :meth:`end`.
     """
 
     run: Pipeline
@@ -99,11 +100,13 @@ class Session:
 
     @property
     def request(self) -> RunRequest:
-        """What was asked for."""
+        """Return the request of the run."""
         return self.run.request
 
     def prepare(self) -> None:
-        """Make the folder of the run's report, and leave a manifest there that a killed run is known by.
+        """Make the folder of the run's report, and write a first manifest to it.
+
+        The manifest identifies a run that is killed later.
 
         Raises:
             OSError: The folder cannot be made.
@@ -114,19 +117,22 @@ class Session:
         begin_bundle(folder, self.record())
 
     def record(self) -> Record:
-        """Return the record of the run as it stands."""
+        """Return the record of the run in its current state."""
         return build_record(self.run, self.record_context, exit_code=self.code)
 
     def close(self) -> None:
-        """Release the run's lock; :meth:`end` has done so where the run came to its end."""
+        """Release the lock of the run.
+
+        If the run came to its end, :meth:`end` has released it.
+        """
         self._resources.close()
 
     def end(self, *, internal: bool = False, refused: bool = False) -> ExitCode:
-        """Keep or roll back what the run did, release what it holds, and return its exit code.
+        """Keep or roll back the changes of the run, release its locks, and return its exit code.
 
         Args:
-            internal: Something broke that is no part of the run.
-            refused: The run was refused before its first stage.
+            internal: Whether an error occurred that is no part of the run.
+            refused: Whether the run was refused before its first stage.
         """
         try:
             self.run.end()
@@ -140,10 +146,10 @@ class Session:
         return self.code
 
     def write(self) -> None:
-        """Leave the bundle in the run's folder, bring the list of runs up to date, and complete the backup set.
+        """Write the bundle, update the list of runs, and complete the backup set.
 
         Raises:
-            OSError: Something cannot be written.
+            OSError: A file cannot be written.
         """
         record = self.record()
         if record.mode is Mode.SELFTEST:
@@ -151,22 +157,22 @@ class Session:
         write_bundle(self.request.folder, record, plan=self.request.plan_text)
         kept = self.request.settings.workspace / record.backup_set / RECORD
         if record.mode is Mode.MIGRATE and record.backup_set and kept.is_file():
-            # Stage 95 wrote it before there was a verdict.
+            # Stage 95 wrote it before the verdict was known.
             atomic_files.replace(kept, to_json(record).encode("utf-8"), 0o600)
         update_latest(self.request.settings.reports, self.request.run_id)
         write_index(self.request.settings.reports)
 
 
 def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> Session:
-    """Open a run of ``verb``; a run that was cut short before has been rolled back first.
+    """Open a run of ``verb``, and first roll back a run that was cut short.
 
-    A plan with mistakes opens a run too: its preflight names them all, and the report with them.
+    A plan with mistakes opens a run as well: its preflight and the report list all of them.
 
     Raises:
-        ProblemError: The plan of a rollback or selftest has mistakes, or another run is under way.
-        ProblemError: Nothing can be begun here; nothing was touched.
-        OSError: The system does not allow it.
-        sqlite3.Error: A database cannot be read.
+        ProblemError: The plan of a rollback or self-test has mistakes, or another run is under way.
+        ProblemError: The run is refused. Nothing was changed.
+        OSError: The operating system refuses an operation.
+        sqlite3.Error: SQLite cannot read a database.
     """
     hooks = hooks or Hooks()
     if settings.bundle is not None:
@@ -184,7 +190,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
                 "Name it: --workspace=DIR",
             )
         )
-    if verb == Mode.INVENTORY.verb:  # it needs no plan, and whatever a run has left does not concern it
+    if verb == Mode.INVENTORY.verb:  # it needs no plan, and does not depend on earlier runs
         from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
         request = _with_unused_names(settings, RunRequest(Mode.INVENTORY, settings))
@@ -217,7 +223,10 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
 def _open_in_workspace(
     request: RunRequest, attempts: tuple[Attempt, ...], hooks: Hooks, resources: ExitStack
 ) -> Session:
-    """Take the lock, roll back what was cut short, and see whether the workspace is consolidated already."""
+    """Take the lock, roll back a run that was cut short, and determine the mode.
+
+    The mode depends on whether the workspace is already consolidated.
+    """
     settings, plan = request.settings, request.valid_plan
     root, findings, already = settings.workspace, list[Finding](), False
     if settings.originals is not None:
@@ -269,7 +278,10 @@ def _run(request: RunRequest, context: Context, hooks: Hooks) -> Pipeline:
 
 
 def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> Session:
-    """Read a bundle; what is none, or cannot be read safely, is refused. No workspace is looked at."""
+    """Read a bundle, without reading a workspace.
+
+    A file that is not a bundle or that cannot be read safely is refused.
+    """
     from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 
     if verb != "verify" or settings.originals is not None:
@@ -280,7 +292,7 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
 
 
 def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
-    """Turn a verify after a migration into a check; a selftest is refused there."""
+    """Turn a verify after a migration into a check, and refuse a self-test then."""
     if last_finished(root, plan) is None:
         return request
     if request.mode is Mode.SELFTEST:
@@ -290,7 +302,7 @@ def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
 
 
 def _originals_request(request: RunRequest, originals: Path) -> RunRequest:
-    """Turn a verify into the judgement of a consolidation that was not made by this project."""
+    """Turn a verify into the check of a consolidation that another tool made."""
     if request.mode.verb != "verify":
         what = "goes with pytest -m verify: it judges, and never writes."
         raise ProblemError(Problem("option-elsewhere", "--originals", what, "Say pytest -m verify."))
@@ -301,7 +313,10 @@ def _originals_request(request: RunRequest, originals: Path) -> RunRequest:
 
 
 def _refuse_unfinished_run(root: Path, plan: Plan) -> None:
-    """While a run goes on, or before what it left is rolled back, the workspace is neither old nor new."""
+    """Refuse to judge a workspace while a run changes it or after a run was cut short.
+
+    The workspace is neither in its old nor in its new state then.
+    """
     pid = holder(root / plan.backups)
     if pid is not None:
         raise ProblemError(
@@ -313,14 +328,20 @@ def _refuse_unfinished_run(root: Path, plan: Plan) -> None:
 
 
 def _with_unused_names(settings: Settings, request: RunRequest) -> RunRequest:
-    """Give a run names of its own: two that begin in one second differ by a second in their names."""
+    """Give a run names that no other run has.
+
+    If two runs begin in the same second, the names of the second one are a second later.
+    """
     while (settings.reports / request.run_id).exists() or _has_backup_set(request):
         request = replace(request, seconds_later=request.seconds_later + 1)
     return request
 
 
 def _has_backup_set(request: RunRequest) -> bool:
-    """Whether a backup set has the name that the one of this run would get: reports may go elsewhere each time."""
+    """Return whether a backup set already has the name of this run's backup set.
+
+    The folder of reports alone cannot show that, because the operator may name another one for each run.
+    """
     plan = request.plan
     if plan is None or not request.mode.is_consolidation:
         return False
@@ -328,7 +349,7 @@ def _has_backup_set(request: RunRequest) -> bool:
 
 
 def _documents(run: RunResults, record_context: RecordContext) -> dict[str, bytes]:
-    """Return the record and the rollback instructions that are kept in the backup set."""
+    """Return the record and the rollback instructions for the backup set."""
     record = build_record(run, record_context, exit_code=ExitCode.ACCEPTED)
     target = run.plan.target
     by_hand = "\n".join(f"    {archive}  ->  {file}" for file, archive in run.sealed.archive.items())

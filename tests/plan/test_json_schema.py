@@ -70,4 +70,5 @@ def test_keys_have_their_names_in_toml_and_say_what_they_mean() -> None:
 
     assert {"into", "rowids", "on_conflict"} <= set(parts["TableMap"]["properties"])
     assert "import" in parts["Reference"]["properties"]
-    assert parts["Source"]["properties"]["optional"]["description"] == "True: absent is noted, not refused."
+    described = parts["Source"]["properties"]["optional"]["description"]
+    assert described == "True if the file may be absent. Its absence is then a note, not a refusal."

@@ -1,1 +1,1 @@
-"""What is to be done: the plan, its file format, and what is wrong with it."""
+"""Define the plan, read it from its file, and find its mistakes."""

@@ -1,7 +1,7 @@
-"""What is wrong between the parts of a plan: what no single part can see of itself.
+"""Find the mistakes between the parts of a plan, which no single part can detect.
 
-The checks read what TOML gave, not the validated plan, so that one wrong value elsewhere does not silence them. They
-step over whatever has the wrong type: saying that is :mod:`sqlite_consolidate.plan.fields`'s task.
+The checks read the data of the TOML parser instead of the validated plan, so that one wrong value does not hide other
+mistakes. They skip values of a wrong type, because :mod:`sqlite_consolidate.plan.fields` reports those.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def find_mistakes(data: Data) -> list[Problem]:
     """Return every mistake between the parts of a plan.
 
     Args:
-        data: A plan as tomllib returns it, sound or not.
+        data: A plan as tomllib returns it, valid or not.
     """
     checks = (_names, _files, _backups, _tables, _left_too, _idle, _renames, _references, _created)
     return [mistake for check in checks for mistake in check(data)]
@@ -107,7 +107,7 @@ def _left_too(data: Data) -> Iterator[Problem]:
 
 def _idle(data: Data) -> Iterator[Problem]:
     for loc, source in _each(data, "source", ...):
-        # Any part will do: a misspelt [[source.tabel]] or [source.table] is reported as such, and only as such.
+        # Any part counts, because a misspelt [[source.tabel]] or [source.table] is already reported as such.
         if isinstance(source, dict) and not any(isinstance(value, list | dict) and value for value in source.values()):
             todo = "Add a [[source.table]] for each table to move, or a [[source.leave]] with the reason."
             yield mistake_at(loc, "idle-source", "this source moves nothing and leaves nothing.", todo)
@@ -148,7 +148,10 @@ def _created(data: Data) -> Iterator[Problem]:
 
 
 def _each(data: Any, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, Any]]:
-    """Go down ``path`` (``...``: into every element of a list) and yield what is there, each with its key path."""
+    """Yield the values at ``path`` with the key path of each.
+
+    The step ``...`` stands for every element of a list.
+    """
     if not path:
         yield (), data
         return
@@ -171,7 +174,10 @@ def _texts(data: Data, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, s
 def _again(
     found: Iterable[tuple[Loc, Value]], same: Callable[[Value], Hashable] = lambda value: value
 ) -> Iterator[tuple[Loc, Loc, Value]]:
-    """Yield what was there before, up to ``same``: its key path, that of the first one, and the value."""
+    """Yield the repeated values, each with its key path and that of its first occurrence.
+
+    Two values are the same if ``same`` returns equal keys for them.
+    """
     seen: dict[Hashable, Loc] = {}
     for loc, value in found:
         first = seen.setdefault(same(value), loc)
@@ -180,5 +186,5 @@ def _again(
 
 
 def _folded(name: str) -> bytes:
-    """Fold a name as SQLite does: ASCII letters only."""
+    """Fold the case of a name as SQLite does, in ASCII letters only."""
     return name.encode().lower()

@@ -1,4 +1,4 @@
-"""What the ``create`` text of a plan does: its statements, and a trial of them in memory."""
+"""Split the ``create`` text of a plan into statements, and try them in memory."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _WORDS = re.compile(rf"{_SPACE}*+(\w+(?:\s+\w+)?)")
 
 
 def statements(text: str) -> list[str]:
-    """Return the SQL statements of ``text`` in order, each as written, without the space around it.
+    """Return the SQL statements of ``text`` in order, as written, without surrounding space.
 
-    SQLite itself says where one ends, so semicolons in strings, comments and trigger bodies do not cut. Comments stay
-    with the statement that follows them; a comment after the last one is dropped. The last statement needs no
-    semicolon.
+    SQLite decides where a statement ends, so semicolons in strings, comments and trigger bodies do not split it. A
+    comment stays with the statement that follows it. A comment after the last statement is dropped. The last statement
+    needs no semicolon.
     """
     found = []
     begun = ""
     for piece in re.findall(r"[^;]*;|[^;]+\Z", text):
         begun += piece
-        # complete_statement() would stop reading at a NUL; executing such a text is refused later, by SQLite.
+        # complete_statement() stops reading at a NUL. SQLite refuses such a text later, when it is executed.
         if piece.endswith(";") and sqlite3.complete_statement(begun.replace("\0", " ")):
             found.append(begun)
             begun = ""
@@ -37,14 +37,14 @@ def statements(text: str) -> list[str]:
 
 
 def validate_create(text: str, table: str) -> str:
-    """Create ``table`` with ``text`` in an empty database in memory, and say what is wrong.
+    """Create ``table`` with ``text`` in an empty database in memory, and return the mistake.
 
     Args:
         text: One CREATE TABLE, and the indexes, triggers and views that belong to it.
-        table: The name that the plan gives the table, spelled as it has to be in the schema.
+        table: Name that the plan gives to the table, spelled as in the schema.
 
     Returns:
-        One sentence, or an empty text when nothing is wrong.
+        One sentence, or an empty text if the SQL has no mistake.
     """
     parts = statements(text)
     for statement in parts:
@@ -72,7 +72,10 @@ def validate_create(text: str, table: str) -> str:
 
 
 def without_rows(action: int, *_names: str | None) -> int:
-    """Deny CREATE TABLE ... AS SELECT: rows come from the sources alone."""
+    """Deny CREATE TABLE ... AS SELECT as an authorizer of SQLite.
+
+    Rows may only come from the sources.
+    """
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_SELECT else sqlite3.SQLITE_OK
 
 

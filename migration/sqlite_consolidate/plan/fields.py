@@ -1,4 +1,4 @@
-"""What is wrong within the parts of a plan or a fleet: pydantic finds it, and it is said here for the author."""
+"""Describe the mistakes that pydantic finds within the parts of a plan or fleet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Whole = TypeVar("Whole", bound=BaseModel)
 
-# pydantic's error type -> what belongs there, and how to write it
+# Type of a pydantic error to the expected value and to the hint
 _WRONG_TYPE = {
     "string_type": ("text", "Write it in quotes."),
     "bool_type": ("true or false", "Write true or false, small and without quotes."),
@@ -30,19 +30,19 @@ _WRONG_TYPE = {
 
 
 def validate_data(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | None, list[Problem]]:
-    """Return the whole of a file, or None and every mistake that a part of it has in itself.
+    """Return the validated model of a file, or None and every mistake within its parts.
 
     Args:
-        whole: The model of the file: that of a plan, or of a fleet.
-        data: What tomllib read.
+        whole: Model of the file, that of a plan or of a fleet.
+        data: Data that tomllib read.
     """
     try:
-        # TOML names only: without by_name=False the model would also take its Python names, such as "sources".
+        # Without by_name=False the model would also accept its Python names, such as "sources".
         return whole.model_validate(data, by_alias=True, by_name=False), []
     except ValidationError as error:
         errors = error.errors(include_url=False)
     meant = {(*one["loc"][:-1], _nearest(whole, one["loc"])) for one in errors if one["type"] == "extra_forbidden"}
-    # A required key that is only misspelt is one mistake, not two.
+    # A required key that is misspelt is one mistake, not two.
     return None, [_mistake(whole, one) for one in errors if one["type"] != "missing" or one["loc"] not in meant]
 
 
@@ -64,7 +64,7 @@ def _mistake(whole: type[BaseModel], error: ErrorDetails) -> Problem:
 
 
 def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
-    """Say what is wrong with a value of the right type, and what it should be."""
+    """Describe a value that is wrong although it has the right type, with a hint."""
     value, context = _shown(error["input"]), error.get("ctx", {})
     match kind:
         case "literal_error":
@@ -127,7 +127,7 @@ def _noun(whole: type[BaseModel]) -> str:
 
 
 def _nearest(whole: type[BaseModel], loc: Loc) -> str:
-    """Return the known key that looks most like the last step of ``loc``, or an empty text."""
+    """Return the known key that is most similar to the last step of ``loc``, or empty."""
     return next(iter(get_close_matches(str(loc[-1]), _known(whole, loc[:-1]), n=1)), "")
 
 
@@ -138,7 +138,10 @@ def _known(whole: type[BaseModel], loc: Loc) -> list[str]:
 
 
 def _model_at(whole: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
-    """Return the model of the part at ``loc``, or of the parts in the list at ``loc``; None for anything else."""
+    """Return the model of the part, or of the list of parts, at ``loc``.
+
+    Return None for any other value.
+    """
     model: type[BaseModel] | None = whole
     for step in loc:
         if isinstance(step, str) and model:
@@ -154,12 +157,15 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 
 def _key(loc: Loc) -> str:
-    """Return the last key of ``loc`` in quotes; an index belongs to the list before it."""
+    """Return the last key of ``loc`` in quotes.
+
+    An index belongs to the list before it.
+    """
     return in_quotes(next((step for step in reversed(loc) if isinstance(step, str)), "plan"))
 
 
 def _shown(value: object) -> str:
-    """Say what stands in the file: the value if it is short, its kind if not."""
+    """Return a short value as text, or the kind of a long one."""
     if isinstance(value, str):
         return f"the text {in_quotes(value)}" if value else "an empty text"
     if isinstance(value, bool):
@@ -171,4 +177,4 @@ def _shown(value: object) -> str:
     return "a part with keys" if isinstance(value, dict) else "a date or time"
 
 
-_LARGE = 10**18  # printing an integer of thousands of digits is an error in Python
+_LARGE = 10**18  # Python raises an error when it prints an integer of thousands of digits

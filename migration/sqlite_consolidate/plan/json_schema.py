@@ -1,6 +1,6 @@
-"""Editor: the JSON Schema of a plan file, by which editors complete and check it; generated from the models.
+"""Generate the JSON Schema with which editors complete and check a plan file.
 
-``python -m sqlite_consolidate.plan.json_schema`` writes it anew; a test keeps it equal to the models.
+``python -m sqlite_consolidate.plan.json_schema`` writes it to its file. A test keeps the file equal to the models.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
 def json_schema() -> str:
-    """Return the JSON Schema (draft 2020-12) of a plan of format 1, with TOML's names for the keys, as text."""
+    """Return the JSON Schema (draft 2020-12) of a plan of format 1 as text.
+
+    The keys have their TOML names.
+    """
     schema = Plan.model_json_schema(by_alias=True)
     parts = {model.__name__: model for model in _models(Part)}
     for name, part in (("Plan", schema), *schema["$defs"].items()):
@@ -38,7 +41,7 @@ def _models(base: type[Part]) -> Iterator[type[Part]]:
 
 
 def _describe(part: dict[str, Any], model: type[Part]) -> None:
-    """Say of each key what the docstring of its model says of the attribute."""
+    """Copy the description of each key from the docstring of its model."""
     text = inspect.cleandoc(model.__doc__ or "")
     sentence, _, attributes = text.partition("\n\nAttributes:\n")
     part["description"] = _unmarked(sentence)

@@ -1,4 +1,4 @@
-"""The plan file: TOML text of format 1 becomes a plan, or a refusal that names every mistake and its line."""
+"""Load a plan from its TOML file, or report every mistake with its line."""
 
 from __future__ import annotations
 
@@ -28,13 +28,15 @@ _PLAN = TomlFileKind(
 
 
 def load(path: Path) -> Plan:
-    """Return the plan in a TOML file of format 1; it has no mistake that can be seen without looking at the databases.
+    """Return the plan in a TOML file of format 1.
+
+    The plan has no mistake that can be detected without reading the databases.
 
     Args:
         path: The plan file.
 
     Raises:
-        ProblemError: The file is not there, cannot be read, is not TOML, or is not a plan: every mistake is a problem
+        ProblemError: The file does not exist, cannot be read, is not TOML, or is not a plan. Every mistake is a problem
             of the criterion ``plan-valid``, with its line, in the order of the file.
     """
     with limit_nesting(path, _PLAN):
@@ -48,7 +50,7 @@ def load(path: Path) -> Plan:
 
 
 def sha256(path: Path) -> str:
-    """Return the digest of the file's bytes: 64 hex digits.
+    """Return the digest of the file's bytes as 64 hex digits.
 
     Raises:
         OSError: The file cannot be read.

@@ -1,4 +1,4 @@
-"""Name places of a plan or fleet file, and state what is wrong at one of them."""
+"""Describe a mistake in a plan or fleet file, and name its place."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ _LONGEST = 80
 
 
 def mistake_at(loc: Loc, id: str, what: str, hint: str) -> Problem:
-    """Return what is wrong at a key path; who reads the file adds its name and the line.
+    """Return a mistake at a key path.
+
+    The caller that reads the file adds its name and the line.
 
     Args:
-        loc: Key path of what is wrong; of something that is missing, the path it should have.
+        loc: Key path of the mistake. For a missing key it is the path that the key should have.
         id: Name of the message, which docs/troubleshooting.md explains: ``"unknown-key"``.
         what: One sentence of fact.
-        hint: One sentence that says what to do next.
+        hint: One sentence with the next step for the author.
     """
     return Problem(id, key_path_text(loc), what, hint, loc=loc)
 
 
 def shortened(text: str) -> str:
-    """Return ``text`` from a plan fit to stand inside a sentence: on one line, cut after 80 characters."""
+    """Return ``text`` of a plan in one line, cut after 80 characters."""
     return one_line(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
 
 
 def in_quotes(text: str) -> str:
-    """Return :func:`shortened` text in quotes."""
+    """Return ``text`` of a plan in quotes, in one line, cut after 80 characters."""
     return f'"{shortened(text)}"'
 
 
 def key_path_text(loc: Loc) -> str:
-    """Return a key path in words, counting from 1: ``source 2, table 1, on_conflict``."""
+    """Return a key path in words that count from 1, as in ``source 2, table 1``."""
     words: list[str] = []
     for step in loc:
         if isinstance(step, int) and words:
@@ -44,7 +46,10 @@ def key_path_text(loc: Loc) -> str:
 
 
 def toml_header(loc: Loc, whole: str = "a plan") -> str:
-    """Return the TOML header of the part at ``loc``: ``[[source.table]]``, ``[change]``; of the top, ``whole``."""
+    """Return the TOML header of the part at ``loc``, such as ``[[source.table]]``.
+
+    For the top of the file return ``whole``.
+    """
     name = ".".join(step for step in loc if isinstance(step, str))
     if not name:
         return whole

@@ -1,4 +1,4 @@
-"""The plan: what is to be consolidated, as frozen models that a TOML file of format 1 validates into."""
+"""Define the plan as frozen models, into which a TOML file of format 1 validates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INSIDE = "Write a path inside the workspace, relative to it."
 
 
 def _seconds(value: object) -> object:
-    """Turn ``"1h30m"``, ``"15m"``, ``"30s"`` or a number of seconds into seconds."""
+    """Convert ``"1h30m"``, ``"15m"``, ``"30s"`` or a number of seconds into seconds."""
     if not isinstance(value, str):
         return value
     found = _DURATION.fullmatch(value.strip())
@@ -31,7 +31,10 @@ def _seconds(value: object) -> object:
 
 
 def _inside(value: str) -> str:
-    """Refuse a path that is absolute or leaves the workspace; links are looked at later, on the file system."""
+    """Refuse a path that is absolute or leaves the workspace.
+
+    Symbolic links are checked later, because that needs the file system.
+    """
     if "\0" in value:
         raise ValueError("a path cannot contain a NUL character")
     if value.startswith("/"):
@@ -51,7 +54,7 @@ def _pattern(value: str) -> str:
     return value
 
 
-# As the JSON Schema tells editors: a number, or text that the validator reads.
+# For the JSON Schema a duration is a number, or a text that the validator reads.
 _Duration = Annotated[str, StringConstraints(pattern=rf"^(?=.){_DURATION.pattern}$")] | Annotated[float, Field(ge=0)]
 Seconds = Annotated[
     float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_seconds, json_schema_input_type=_Duration)
@@ -63,13 +66,13 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Part(BaseModel):
-    """Base of every part of a plan: frozen, strict about types, and without room for unknown keys."""
+    """Define the base of every part, frozen, strictly typed, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
 
 class Change(Part):
-    """The change record's own fields; shown on page one of the report, empty ones as empty."""
+    """Hold the fields of the change record, which page one of the report shows."""
 
     id: str = ""
     reason: str = ""
@@ -78,16 +81,16 @@ class Change(Part):
 
 
 class TableMap(Part):
-    """One source table to one target table; columns are matched by name.
+    """Map one source table to one target table, with columns matched by name.
 
     Attributes:
-        name: Table in the source.
-        target_name: TOML key ``into``; empty means the same name as in the source.
-        rows: Count that the plan expects in the source, or None.
-        on_conflict: What happens to a source row whose key the target already has.
-        columns: Renames, source column to target column.
-        create: DDL for the target; empty means the source's own schema, indexes and triggers.
-        rowids: ``keep``: implicit rowids arrive unchanged or the run refuses; ``renumber``: they may change.
+        name: Name of the table in the source.
+        target_name: TOML key ``into``. If it is empty, the table has the same name as in the source.
+        rows: Number of rows that the plan expects in the source, or None.
+        on_conflict: What happens to a source row whose key already exists in the target.
+        columns: Renamed columns, from the name in the source to the name in the target.
+        create: DDL of the target table. If it is empty, the schema, indexes and triggers of the source are used.
+        rowids: With ``keep`` implicit rowids arrive unchanged, or the run refuses. With ``renumber`` they may change.
     """
 
     name: Name
@@ -100,12 +103,12 @@ class TableMap(Part):
 
     @property
     def into(self) -> str:
-        """Name of the table in the target."""
+        """Return the name of the table in the target."""
         return self.target_name or self.name
 
 
 class Leave(Part):
-    """Tables of a source that stay behind on purpose; patterns as in the shell (``agent_*``)."""
+    """Name tables of a source that are not moved, by shell patterns such as ``agent_*``."""
 
     tables: Annotated[
         tuple[Name, ...],
@@ -115,12 +118,12 @@ class Leave(Part):
 
 
 class Source(Part):
-    """One database to move from.
+    """Describe one source database.
 
     Attributes:
         file: Path inside the workspace.
-        optional: True: absent is noted, not refused.
-        priority: Order of transfer, small first; equal ones in the order of the file.
+        optional: True if the file may be absent. Its absence is then a note, not a refusal.
+        priority: Order of transfer, small numbers first. Sources of equal priority keep the order of the file.
         estimate: Seconds that the plan expects its transfer to take, or None.
     """
 
@@ -136,17 +139,17 @@ class Source(Part):
 
 
 class RequiredTable(Part):
-    """A table that the target must have even if no source brings it."""
+    """Name a table that the target must have even if no source contains it."""
 
     name: Name
     create: Name
 
 
 class Reference(Part):
-    """An expression in a code file that names an old database, and what takes its place.
+    """Name an expression of a code file that refers to an old database, and its replacement.
 
     Attributes:
-        import_: TOML key ``import``: an import statement that the replacement needs, or empty.
+        import_: TOML key ``import``. An import statement that the replacement needs, or empty.
     """
 
     file: PathInside
@@ -156,32 +159,38 @@ class Reference(Part):
 
 
 class Insert(Part):
-    """A function or other top-level definition that a module gets if it does not have it yet."""
+    """Name a top-level definition, such as a function, that a module must have.
+
+    It is added to the module if it lacks it.
+    """
 
     file: PathInside
     code: Name
 
 
 class Exemption(Part):
-    """A place that may go on naming an old database: a file, a folder, or a pattern as in the shell (``docs/*``)."""
+    """Name a place that may still refer to an old database.
+
+    It is a file, a folder, or a shell pattern such as ``docs/*``.
+    """
 
     path: PathInside
     reason: Name
 
 
 class Scan(Part):
-    """Trees in which no reference to an old database may remain, and the places in them where one may."""
+    """Name the trees in which no reference to an old database may remain, with exemptions."""
 
     paths: list[PathInside] = []
     exempt: list[Exemption] = []
 
 
 class Expect(Part):
-    """What a smoke test must show.
+    """State the result that a smoke test must have.
 
     Attributes:
         exit: Exit status.
-        stdout: Regular expression that its standard output must contain; ``^`` and ``$`` are ends of lines.
+        stdout: Regular expression that its standard output must contain. ``^`` and ``$`` match at the ends of lines.
         lines: Number of lines of its standard output that are not blank, or None.
     """
 
@@ -191,15 +200,17 @@ class Expect(Part):
 
 
 class Smoke(Part):
-    """One proof that an application still works: ``python`` source text or a ``run`` command, not both.
+    """Check that an application works, by ``python`` source text or a ``run`` command.
 
     Attributes:
         path: Folders for PYTHONPATH, inside the workspace.
-        interpreter: Python to use, relative to the workspace; empty means that of the workspace's own ``.venv`` or
-            ``venv``, and where there is none the one that runs pytest.
-        timeout: Seconds until it and its children are ended.
-        writes: True: it runs on a copy that is thrown away; changes of a database by it are listed, not a failure.
-        answers: The success criterion that this test answers, in the report ("WMS CLI works"); empty: its own name.
+        interpreter: Python to use, relative to the workspace. If it is empty, the ``.venv`` or ``venv`` of the
+            workspace is used, or else the Python that runs pytest.
+        timeout: Seconds after which it and its child processes are ended.
+        writes: True if it runs on a copy that is deleted afterwards. A database that it changes is then listed and is
+            not a failure.
+        answers: Success criterion in the report that this test answers, such as "WMS CLI works". If it is empty, the
+            name of the test is used.
     """
 
     name: Name
@@ -213,21 +224,24 @@ class Smoke(Part):
     answers: str = ""
 
     def model_post_init(self, _context: Any, /) -> None:
-        """Refuse a smoke test that says how to run it twice, or not at all."""
+        """Refuse a smoke test that has both or neither of ``python`` and ``run``."""
         if bool(self.python) == bool(self.run):
             hint = 'Keep one of the two: "python" for source text, "run" for a command.'
             raise ValueError('a smoke test needs either "python" or "run", and not both', hint)
 
 
 class Logs(Part):
-    """Log files, and what a new line in them must not match."""
+    """Name log files, and a pattern that no new line of them may match."""
 
     files: list[PathInside] = []
     errors: Pattern = "ERROR|CRITICAL|Traceback"
 
 
 class Estimates(Part):
-    """Seconds that the plan expects the stages to take, shown beside the measured times; 0 means not estimated."""
+    """State the seconds that the plan expects the stages to take.
+
+    The report shows them beside the measured times. 0 means that there is no estimate.
+    """
 
     backup: Seconds = 0.0
     schema_: Seconds = Field(default=0.0, alias="schema")
@@ -237,19 +251,19 @@ class Estimates(Part):
 
 
 class Plan(Part):
-    """A whole plan of format 1.
+    """Describe a whole consolidation in format 1.
 
     Attributes:
         backups: Folder for backup sets, inside the workspace.
-        index_clash: What to do when an index name is taken by another table of the target: ``rename`` creates the
-            index as ``<table>_<name>`` and says so; ``refuse`` refuses.
-        dump: Write and prove an SQL dump beside each database backup.
-        deadline: Seconds that reading one database may take before the run, beside a second for each MB that it has;
-            what takes longer is refused.
-        require_rehearsal: Greatest age in seconds of the rehearsal, of this very plan on these very databases, without
-            which a migration is refused; None demands none.
-        record_copy: Rows may be copied as whole records while their new table has the source's DEFAULTs; false: such
-            rows are copied by columns, and no statement of the run writes the schema directly.
+        index_clash: What happens if another table of the target has an index of the same name. With ``rename`` the
+            index is created as ``<table>_<name>`` and reported. With ``refuse`` the run refuses.
+        dump: Write and verify an SQL dump beside each database backup.
+        deadline: Seconds that reading one database may take before the run, plus one second for each MB of the
+            database. A database that takes longer is refused.
+        require_rehearsal: Maximum age in seconds of a rehearsal of the same plan on the same databases. Without it a
+            migration is refused. None demands no rehearsal.
+        record_copy: Rows may be copied as whole records while their new table has the DEFAULTs of the source. With
+            false such rows are copied by columns, and no statement of the run writes the schema directly.
 
     Example:
         >>> from sqlite_consolidate import load_plan
@@ -282,16 +296,16 @@ class Plan(Part):
     _file: Path | None = PrivateAttr(default=None)
 
     def loaded_from(self, path: Path) -> Plan:
-        """Return this plan, which knows from now on the file that it was loaded from."""
+        """Return this plan with the file from which it was loaded."""
         self._file = path
         return self
 
     @property
     def file(self) -> Path | None:
-        """The file that the plan was loaded from, or None."""
+        """Return the file from which the plan was loaded, or None."""
         return self._file
 
     @property
     def in_order(self) -> list[Source]:
-        """The sources in the order of transfer."""
+        """Return the sources in the order of transfer."""
         return sorted(self.sources, key=lambda source: source.priority)

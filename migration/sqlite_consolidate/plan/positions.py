@@ -1,4 +1,7 @@
-"""Where in TOML text a key path stands: tomllib checks the text but keeps no positions."""
+"""Find the position of a key path in TOML text.
+
+The parser tomllib checks the text but keeps no positions.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Position(NamedTuple):
-    """Where something begins; both count from 1, columns in characters, as editors show them."""
+    """Hold a line and a column as editors show them.
+
+    Both count from 1, columns in characters.
+    """
 
     line: int
     column: int
@@ -25,28 +31,28 @@ _TOKEN = re.compile(
 
 
 def find_line(text: str, loc: Loc) -> int | None:
-    """Find the line of a key path, or of the nearest thing around it that is there.
+    """Return the line of a key path, or of its nearest enclosing part in the text.
 
     Args:
-        text: Valid TOML; what tomllib refuses has no key paths.
-        loc: Such as ``("source", 1, "table", 0, "on_conflict")``; indexes count from 0.
+        text: Valid TOML, because other text has no key paths.
+        loc: Such as ``("source", 1, "table", 0, "on_conflict")``. Indexes count from 0.
 
     Returns:
-        The line, counted from 1; None when not even the first step of the path is in the text.
+        The line, counted from 1, or None if not even the first step of the path is in the text.
     """
     place = find_position(text, loc)
     return place.line if place else None
 
 
 def find_position(text: str, loc: Loc) -> Position | None:
-    """Find the place of a key path in the same way as :func:`find_line`."""
+    """Return the position of a key path or of its nearest enclosing part."""
     places = _places(text)
     while loc and loc not in places:
         loc = loc[:-1]
     return places.get(loc)
 
 
-@lru_cache(maxsize=1)  # every mistake of one file asks about the same text
+@lru_cache(maxsize=1)  # every mistake of a file searches the same text
 def _places(text: str) -> dict[Loc, Position]:
     return _Reader(text).read()
 
@@ -57,7 +63,7 @@ class _Token(NamedTuple):
 
 
 class _Reader:
-    """Walks through valid TOML once and notes the first place of every key path."""
+    """Read valid TOML once, and record the first position of every key path."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
@@ -66,7 +72,7 @@ class _Reader:
         self._lengths: dict[Loc, int] = {}  # of each array of tables, so far
 
     def read(self) -> dict[Loc, Position]:
-        """Return the place of every key path in the text."""
+        """Return the position of every key path in the text."""
         part: Loc = ()
         while (token := self._next_filled()).text:
             if token.text == "[":
@@ -136,7 +142,10 @@ class _Reader:
         return keys
 
     def _noted(self, loc: Loc, keys: list[str], place: Position) -> Loc:
-        """Go down ``keys``, into the last element where one is an array of tables, and note the place of each."""
+        """Follow ``keys`` from ``loc``, and record the position of each.
+
+        The path enters the last element of an array of tables.
+        """
         for key in keys:
             loc = (*loc, key)
             self._places.setdefault(loc, place)
@@ -159,7 +168,10 @@ class _Reader:
 
 
 def _tokens(text: str) -> list[_Token]:
-    """Cut the text into tokens without spaces and comments; an empty one ends it."""
+    """Split the text into tokens, without spaces and comments.
+
+    The last token is empty.
+    """
     tokens = []
     line, last_newline, counted = 1, -1, 0
     for found in _TOKEN.finditer(text):

@@ -1,4 +1,4 @@
-"""One answer: how a TOML file that somebody wrote is read: its text and what stands in it, or why it is none."""
+"""Read a TOML file, and return its text and data or raise a problem."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LARGEST = 4 * 1024 * 1024  # bytes; a plan of a thousand tables with their DDL stays below one
+_LARGEST = 4 * 1024 * 1024  # bytes; a plan of a thousand tables with their DDL has less than 1 MiB
 
 
 @dataclass(frozen=True)
 class TomlFileKind:
-    """What the file is, for the sentences that refuse it.
+    """Hold the words that describe a kind of file in its problems.
 
     Attributes:
-        criterion: Id under which its problems are reported.
+        criterion: Id of the criterion of its problems.
         noun: ``plan`` or ``fleet``.
-        elsewhere: What to do when this is another file than was meant.
-        absent: What to do when there is none.
+        elsewhere: Hint for a path that names another file than the operator meant.
+        absent: Hint for a file that does not exist.
     """
 
     criterion: str
@@ -38,11 +38,11 @@ class TomlFileKind:
 
 
 def read_toml(path: Path, kind: TomlFileKind) -> tuple[str, dict[str, Any]]:
-    """Return the file's text, and what TOML makes of it.
+    """Return the text of the file and the data that it contains.
 
     Raises:
-        ProblemError: The file is not there, cannot be read, or is not TOML; a problem of ``kind.criterion``, with its
-            line.
+        ProblemError: The file does not exist, cannot be read, or is not TOML. It is a problem of ``kind.criterion``
+            with its line.
     """
     text = _text(path, kind)
     try:
@@ -55,16 +55,16 @@ def read_toml(path: Path, kind: TomlFileKind) -> tuple[str, dict[str, Any]]:
         what = f"not valid TOML{column}: {shortened(sentence)}."
         todo = "Correct this line; a text in quotes or a bracket may be open before it."
         _refuse(kind, f"{path.name}:{line}", what, todo, id="not-toml")
-    except ValueError:  # Python's own limit; tomllib lets it through, without a place
+    except ValueError:  # limit of Python, which tomllib passes on without a position
         _refuse(kind, path.name, "a number has thousands of digits.", "Correct it.", id="not-toml")
 
 
 @contextmanager
 def limit_nesting(path: Path, kind: TomlFileKind) -> Iterator[None]:
-    """While the file is read and judged, brackets that are nested too deep for that are a refusal.
+    """Raise a problem if brackets are nested too deep while the file is read and checked.
 
     Raises:
-        ProblemError: They are; a problem of ``kind.criterion``.
+        ProblemError: The brackets are nested too deep, as a problem of ``kind.criterion``.
     """
     try:
         yield
@@ -91,7 +91,7 @@ def _text(path: Path, kind: TomlFileKind) -> str:
 
 def _content(path: Path, kind: TomlFileKind) -> bytes:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait forever
             _refuse(kind, str(path), "this is not a file.", kind.elsewhere, id="no-plan-file")
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)

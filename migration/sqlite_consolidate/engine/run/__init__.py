@@ -1,1 +1,1 @@
-"""A run: its modes, stages, criteria and log, and what its stages have come to."""
+"""Define the modes, stages, criteria and log of a run, and hold its results."""

@@ -6,20 +6,20 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What pytest, the console script and a fleet exit with (design, section 1)."""
+    """Name the exit codes of pytest, the console script and a fleet (design, section 1)."""
 
     ACCEPTED = 0
-    """The verdict is accepted, or the workspace was consolidated already."""
+    """The verdict is accepted, or the workspace was already consolidated."""
     FAILED = 1
-    """A criterion failed after the run had begun to act; everything was rolled back."""
+    """A criterion failed after the run had begun to act. All changes were rolled back."""
     INTERRUPTED = 2
-    """Ctrl-C ended the run; everything was rolled back."""
+    """Ctrl-C ended the run. All changes were rolled back."""
     INTERNAL = 3
-    """Something broke that is no criterion, or something could not be rolled back."""
+    """An internal error occurred, or a change could not be rolled back."""
     REFUSED = 4
-    """The run was refused before anything was touched."""
+    """The run was refused before it changed anything."""
     NOTHING_SELECTED = 5
-    """No test was selected; pytest's own code."""
+    """No test was selected. This code belongs to pytest."""
     HUNG_UP = 129
     """The terminal was closed (SIGHUP)."""
     TERMINATED = 143

@@ -1,4 +1,4 @@
-"""Name the kinds of a run, and the words that describe each."""
+"""Name the modes of a run, and the texts that describe each."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ VERBS = {
     "inventory": "find the databases, and propose a plan",
     "selftest": "plant faults into runs on copies, to see that every check can fail",
 }
-"""What the operator says to pytest (``pytest -m <verb>``), and what it means."""
+"""Each verb of ``pytest -m <verb>``, with its meaning."""
 
 FleetVerb = Literal["verify", "migrate", "rollback"]
-"""What a fleet does in each of its workspaces."""
+"""A verb that a fleet can run in each of its workspaces."""
 
 FLEET_VERBS: tuple[FleetVerb, ...] = get_args(FleetVerb)
 
 
 class Mode(StrEnum):
-    """One kind of run; the value is what reports and evidence call it.
+    """Name a mode of a run, with the value that reports and evidence use.
 
     Attributes:
-        verb: The verb that starts it.
-        means: What it does, for the first lines of the terminal.
+        verb: Verb that starts the run.
+        means: Description for the first lines on the terminal.
         word: The verdict *accepted* in one to three words.
         accepted: The verdict *accepted* in one sentence.
-        next_verb: The verb that follows an accepted run, or empty.
-        only_judges: It acts on nothing but copies, so each failure has exit code 1, and none is "refused before
-            anything was touched".
-        is_consolidation: It takes the stages 10 to 95.
+        next_verb: Verb that follows an accepted run, or empty.
+        only_judges: Whether the run acts on copies only. Each failure then has exit code 1, and no run is "refused
+            before anything was touched".
+        is_consolidation: Whether the run has the stages 10 to 95.
     """
 
     verb: str
@@ -132,7 +132,10 @@ class Mode(StrEnum):
 
     @classmethod
     def of_verb(cls, verb: str) -> Mode:
-        """Return what a verb means before anything is opened: a verify is a rehearsal until there was a migration."""
+        """Return the mode of a verb before a workspace is opened.
+
+        A verify is a rehearsal until the workspace is consolidated.
+        """
         return next(mode for mode in cls if mode.verb == verb)
 
     @classmethod
@@ -140,11 +143,14 @@ class Mode(StrEnum):
         """Return the mode with a value.
 
         Raises:
-            KeyError: There is none.
+            KeyError: No mode has this value.
         """
         return {mode.value: mode for mode in cls}[value]
 
     @property
     def in_evidence(self) -> str:
-        """What ``evidence.json`` calls it: judging by originals, and judging a bundle, is a check to its readers."""
+        """Return the name of the mode in ``evidence.json``.
+
+        A check by originals and a check of a bundle are called a check there.
+        """
         return Mode.CHECK if self in (Mode.ORIGINALS, Mode.BUNDLE) else self

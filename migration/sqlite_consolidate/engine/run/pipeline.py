@@ -1,4 +1,4 @@
-"""Take a run through its stages: perform each, check its criteria, keep what they came to."""
+"""Perform the stages of a run, check their criteria, and keep the results."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ else:
     from sqlite_utils.utils import sqlite3
 
 Check = Callable[[], Sequence[Observation]]
-"""Looks at a run, and states what it saw."""
+"""A function that examines a run and returns its observations."""
 
 EXPECTED_ERRORS = (ProblemError, sqlite3.Error, UnicodeDecodeError, OSError)
-"""What a step raises when it could not look or act.
+"""Errors of a step that could not examine or act.
 
-Python cannot decode what SQLite reports of a damaged schema whose names are not UTF-8.
+Python cannot decode a message of SQLite about a damaged schema whose names are not UTF-8.
 """
 
 
 class Pipeline(ABC):
-    """One run of one mode.
+    """Run one mode on one workspace.
 
-    :meth:`perform` and :meth:`check` are the only ways forward. :meth:`end` is the only way out: it keeps an accepted
-    result, rolls back any other, and releases what the run holds.
+    Only :meth:`perform` and :meth:`check` advance the run. Only :meth:`end` ends it: it keeps an accepted result, rolls
+    back any other, and releases the resources of the run.
 
     Attributes:
-        request: What was asked for.
-        log: What the stages and criteria came to so far.
-        say: Called with a few words before each part of a long step.
-        limits: Ends a long statement of this run, and tells how far its reading has come.
+        request: Request of the run.
+        log: Results of the stages and criteria so far.
+        say: Called with a short text before each part of a long step.
+        limits: Ends a long statement of this run, and counts how much was read.
     """
 
     def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
@@ -65,38 +65,39 @@ class Pipeline(ABC):
     @property
     @abstractmethod
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """What each stage of the mode does."""
+        """Return the action of each stage of the mode."""
 
     @property
     @abstractmethod
     def checks(self) -> dict[str, Check]:
-        """The check of each criterion that this run can judge."""
+        """Return the check of each criterion that this run can judge."""
 
     @property
     @abstractmethod
     def has_acted(self) -> bool:
-        """Whether the run has begun to change something, if only on copies."""
+        """Return whether the run has begun to change files, including copies."""
 
     @property
     def workspace(self) -> Path:
-        """The folder that the run works on."""
+        """Return the folder on which the run works."""
         return self.request.settings.workspace
 
     def perform(self, stage: Stage) -> None:
         """Perform a stage and keep its result.
 
         Raises:
-            ProblemError: A stage before it was not performed, or a criterion of one does not hold or was not checked;
-                nothing was done. Or the stage could not be performed.
-            sqlite3.Error: SQLite could not do what the stage needs.
-            OSError: The system could not.
+            ProblemError: An earlier stage was not performed, or one of its criteria failed or was not checked. Nothing
+                was done.
+            ProblemError: The stage could not be performed.
+            sqlite3.Error: SQLite could not perform a statement of the stage.
+            OSError: The operating system refused an operation of the stage.
         """
         self.log.require_ready(stage)
         self.log.begin(stage)
         try:
             self.actions[stage]()
         except EXPECTED_ERRORS as error:
-            if self.log.interrupted is None:  # else it is the statement that the signal has ended
+            if self.log.interrupted is None:  # otherwise the signal has ended the statement
                 self.log.fail(stage, failure_message(error))
             raise
         self.log.end_performing(stage)
@@ -104,13 +105,13 @@ class Pipeline(ABC):
     def check(self, criterion: str) -> CheckResult:
         """Check a criterion of the stage that was performed last, and keep its evidence.
 
-        A check whose prerequisites do not hold examines what can be examined all the same: it can fail, but not pass.
+        If a prerequisite does not hold, the check still examines what it can. It can fail then, but not pass.
 
         Args:
-            criterion: Its id, such as ``"rows-exact"`` or ``"smoke:WMS CLI"``.
+            criterion: Id of the criterion, such as ``"rows-exact"`` or ``"smoke:WMS CLI"``.
 
         Raises:
-            ProblemError: Its stage was not performed, or the criterion is none of this run.
+            ProblemError: The stage was not performed, or the run has no such criterion.
         """
         stage = self._stage_of(criterion)
         known = criterion_named(criterion)
@@ -126,24 +127,33 @@ class Pipeline(ABC):
         return self.log.add(stage, criterion, observations)
 
     def look(self, criterion: Criterion) -> Sequence[Observation]:
-        """Return what the check of a criterion sees; nothing where this run has none."""
+        """Return the observations of a criterion, or nothing if this run has no check for it."""
         check = self.checks.get(criterion.id)
         return check() if check else ()
 
     def end(self) -> None:
-        """Keep an accepted result, roll back any other, and release what the run holds; done again, it does nothing."""
-        self.limits.interrupted.clear()  # what ended the run must not end its rollback
+        """Keep an accepted result or roll back any other, and release all resources.
+
+        The method is idempotent.
+        """
+        self.limits.interrupted.clear()  # the signal that ended the run must not end its rollback
         try:
             self.log.rolled_back = self.log.rolled_back or self.roll_back_unless_accepted()
         finally:
             self.close()
 
     def roll_back_unless_accepted(self) -> UndoResult | None:
-        """Return what became of the changes of a run that was not accepted; None where there were none."""
+        """Roll back the changes of a run that was not accepted, and return the result.
+
+        Return None if the run made no changes.
+        """
         return None
 
     def close(self) -> None:  # noqa: B027 -- most runs hold nothing
-        """Release what the run holds; nothing is undone by this."""
+        """Release the resources of the run.
+
+        No change is rolled back.
+        """
 
     def _stage_of(self, criterion: str) -> Stage:
         for stage, ids in self.log.criteria.items():
@@ -172,11 +182,13 @@ class Pipeline(ABC):
 
 
 def run_stages(run: Pipeline, check: Callable[[str], object] | None = None) -> None:
-    """Perform each stage of a run and check its criteria, as far as they hold; what stops it is in the run's log.
+    """Perform each stage of a run and check its criteria, until one does not hold.
+
+    The log of the run holds the reason why it stopped.
 
     Args:
         run: The run.
-        check: Called for each criterion instead of :meth:`Pipeline.check`, which it has to call itself.
+        check: Called for each criterion instead of :meth:`Pipeline.check`. It has to call that method itself.
     """
     check = check or run.check
     if run.log.already_consolidated:
@@ -193,7 +205,10 @@ def run_stages(run: Pipeline, check: Callable[[str], object] | None = None) -> N
 
 
 def failure_message(error: BaseException) -> str:
-    """Return the reason of an error that was foreseen; empty for any other, which needs its traceback."""
+    """Return the reason of an expected error, or an empty text for any other.
+
+    Any other error needs its traceback.
+    """
     if isinstance(error, ProblemError):
         return printable(str(error))
     if isinstance(error, UnicodeDecodeError):
@@ -204,5 +219,5 @@ def failure_message(error: BaseException) -> str:
 
 
 def _stated(error: BaseException) -> str:
-    """Return the text of an error, or its kind where it has none."""
+    """Return the text of an error, or the name of its class if it has no text."""
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""State what a run was asked for."""
+"""Hold the request of a run."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
 
 DEFAULT_PLAN = "consolidation.toml"
-"""Name of the plan file in a workspace, where the operator names no other."""
+"""Name of the plan file in a workspace, unless the operator names another one."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the options and the configuration say, resolved to absolute paths.
+    """Hold the options and the configuration, with absolute paths.
 
     Attributes:
-        workspace: Folder that holds target, sources and code.
+        workspace: Folder with target, sources and code.
         plan: The plan file.
-        reports: Folder that gets one folder a run.
-        discard_changes: Rollback may discard what was changed in the target since.
-        originals: Folder with the original databases of a consolidation that somebody else made, or None.
-        show_values: The report may hold values of rows, such as colliding keys.
-        withhold_output: What applications print, and what logs say, stays in the terminal: it may hold values of rows.
-        bundle: The bundle of an earlier run that is to be checked, or None; workspace and plan do not matter then.
-        sample: True when no workspace was named and the bundled sample stands in.
-        copy_of: The workspace that this one is a copy of, in a trial of the self-test; no option sets it.
+        reports: Folder that gets one folder per run.
+        discard_changes: Whether a rollback may discard later changes of the target.
+        originals: Folder with the original databases of a consolidation that another tool made, or None.
+        show_values: Whether the report may contain values of rows, such as colliding keys.
+        withhold_output: Whether the output of applications and logs is shown on the terminal only, because it may
+            contain values of rows.
+        bundle: Bundle of an earlier run that is to be checked, or None. Workspace and plan are not used then.
+        sample: Whether the operator named no workspace, so that the bundled sample is used.
+        copy_of: Workspace from which this one was copied, in a trial of the self-test. No option sets it.
     """
 
     workspace: Path
@@ -51,23 +52,27 @@ class Settings:
 
     @property
     def evidence_workspace(self) -> Path:
-        """The workspace that evidence is about; that of a copy counts for the workspace it is a copy of."""
+        """Return the workspace that the evidence names.
+
+        For a copy it is the workspace from which it was copied.
+        """
         return self.copy_of or self.workspace
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What one run was asked for; nothing of it changes while the run goes on.
+    """Hold the request of one run, which does not change during the run.
 
     Attributes:
-        mode: What the verb means for this workspace: a ``verify`` is a rehearsal before, and a check after a migration.
-        settings: Where everything is.
-        plan: The loaded plan, or None where it has mistakes or is not needed.
+        mode: Meaning of the verb for this workspace. A ``verify`` is a rehearsal before a migration, and a check after
+            it.
+        settings: Options and configuration.
+        plan: The loaded plan, or None if it has mistakes or is not needed.
         plan_problems: Why the plan could not be loaded.
-        plan_sha256: Digest of the plan file; empty without a loaded plan.
+        plan_sha256: Digest of the plan file. It is empty without a loaded plan.
         plan_text: Bytes of the plan file.
-        started: UTC; the names of the run derive from it.
-        seconds_later: By how much the time in the names is later, because an earlier run has those of the same second.
+        started: UTC time from which the names of the run are derived.
+        seconds_later: Seconds that the names are later than ``started``, because an earlier run has the same names.
     """
 
     mode: Mode
@@ -81,10 +86,10 @@ class RunRequest:
 
     @property
     def valid_plan(self) -> Plan:
-        """The plan.
+        """Return the plan.
 
         Raises:
-            ProblemError: It has mistakes, or none was loaded.
+            ProblemError: The plan has mistakes, or none was loaded.
         """
         if self.plan is None:
             raise ProblemError(
@@ -99,21 +104,24 @@ class RunRequest:
 
     @property
     def stamp(self) -> str:
-        """The run's UTC time as names carry it: ``YYYYMMDD_HHMMSS``."""
+        """Return the UTC time of the run as names contain it, ``YYYYMMDD_HHMMSS``."""
         return (self.started + timedelta(seconds=self.seconds_later)).strftime("%Y%m%d_%H%M%S")
 
     @property
     def run_id(self) -> str:
-        """``<UTC stamp>-<mode>``; also the name of the run's folder under reports."""
+        """Return ``<UTC stamp>-<mode>``.
+
+        It is also the name of the run's folder under reports.
+        """
         return f"{self.stamp}-{self.mode}"
 
     @property
     def folder(self) -> Path:
-        """Where this run's report and evidence go."""
+        """Return the folder of this run's report and evidence."""
         return self.settings.reports / self.run_id
 
     def command(self, verb: str) -> str:
-        """Return the command that does ``verb`` with this run's workspace and plan, ready to be copied into a shell."""
+        """Return a shell command that runs ``verb`` with this workspace and plan."""
         words = ["pytest", "-m", verb]
         if not self.settings.sample:
             words.append(f"--workspace={self.settings.workspace}")
@@ -123,17 +131,17 @@ class RunRequest:
 
     @property
     def disclosure(self) -> Disclosure:
-        """What reports may hold of rows and outputs."""
+        """Return what reports may show of rows and outputs."""
         return Disclosure(self.settings.show_values, self.settings.withhold_output)
 
     @property
     def estimates(self) -> dict[str, float | None]:
-        """Stage id to the seconds that the plan expects of it, None where it expects none."""
+        """Return the seconds that the plan expects of each stage, by stage id."""
         return estimates_of(self.plan) if self.plan else {}
 
 
 def estimates_of(plan: Plan) -> dict[str, float | None]:
-    """Return the id of each stage that can be estimated to the seconds that a plan expects of it, None without any."""
+    """Return the seconds that a plan expects of each stage that can be estimated."""
     stated = plan.estimates
     return {
         stages.BACKUP.id: stated.backup or None,

@@ -1,4 +1,4 @@
-"""Hold what a consolidation under way is given, and what its stages have come to."""
+"""Hold the context of a consolidation and the results of its stages."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ _DOCUMENTS = {manifest.RECORD: b"{}\n", manifest.INSTRUCTIONS: b"Roll back by: p
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A rehearsal that passed, its rollback included.
+    """Hold a rehearsal that passed, including its rollback.
 
     Attributes:
-        run: Its id, which is the name of its folder among the reports.
-        finished: When it ended.
-        digests: Content digest of each database that it copied, by the path inside the workspace.
-        tables: Rows and digest of each of their tables, likewise.
-        seconds: Time that each stage took, by its id.
+        run: Id of the run, which is the name of its folder among the reports.
+        finished: Time when it ended.
+        digests: Content digest of each database that it copied, by path inside the workspace.
+        tables: Rows and digest of each table of these databases, by path and table.
+        seconds: Time that each stage took, by stage id.
     """
 
     run: str
@@ -69,13 +69,13 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class LastRehearsal:
-    """The last rehearsal that counts for a run.
+    """Hold the last rehearsal that counts for a run, or the reason why none counts.
 
     Attributes:
-        passed: It, or None.
-        refusal: Why the best of those that do not count does not; empty where no report of one is there.
-        unmet: The demand that it does not meet: mode, plan, workspace, version, verdict, time, or a criterion of
-            bundles.
+        passed: The rehearsal, or None.
+        refusal: Why the best of the others does not count. It is empty if there is no report of a rehearsal.
+        unmet: Demand that it does not meet, which is the mode, plan, workspace, version, verdict, time, or a criterion
+            of bundles.
     """
 
     passed: Rehearsal | None = None
@@ -85,11 +85,11 @@ class LastRehearsal:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What is known before anything is touched.
+    """Hold the facts that are known before the run changes anything.
 
     Attributes:
-        survey: Databases, moves, the schema that is to be, and every problem.
-        rewrites: Code files, and what becomes of them.
+        survey: Databases, moves, the planned schema, and every problem.
+        rewrites: Code files, with their new content.
         log_marks: Where each log ended.
         unseen: Number of processes of other users, which could not be examined.
     """
@@ -102,12 +102,12 @@ class Preflight:
 
 @dataclass(frozen=True)
 class FinalReading:
-    """The target, read through a new connection after everything was done.
+    """Hold the target as a new connection read it at the end of the run.
 
     Attributes:
-        content: Its rows.
-        schema: Its tables and their header.
-        size: Bytes, ``-wal`` included.
+        content: Rows of the target.
+        schema: Tables and header of the target.
+        size: Size in bytes, including ``-wal``.
     """
 
     content: Contents
@@ -117,14 +117,15 @@ class FinalReading:
 
 @dataclass(frozen=True)
 class Context:
-    """What a consolidation is given beside its request.
+    """Hold what a consolidation needs beside its request.
 
     Attributes:
-        say: Called with a few words before each part of a long step.
-        rehearsal: The last rehearsal that counts for this run, or why none does.
-        documents: Gives the files that are kept in the backup set at the end.
-        original: The workspace that applications must not open while they run on a copy; None for that of the request.
-        original_plan: The plan file in it.
+        say: Called with a short text before each part of a long step.
+        rehearsal: The last rehearsal that counts for this run, or why none counts.
+        documents: Returns the files that are written to the backup set at the end.
+        original: Workspace that applications must not open while they run on a copy. None is the workspace of the
+            request.
+        original_plan: Plan file of that workspace.
     """
 
     say: Callable[[str], None] = lambda _words: None
@@ -135,24 +136,26 @@ class Context:
 
 
 class RunResults(Pipeline):
-    """What a consolidation under way has come to; a result is there once its stage was performed.
+    """Hold the results of a consolidation, each from the time when its stage was performed.
 
     Attributes:
-        plan: What is to be done.
+        plan: The plan.
         live: The workspace.
-        root: The workspace, or in a rehearsal its private copy.
-        stamp: ``YYYYMMDD_HHMMSS`` of the run's start; backup set and archives are named by it.
-        folder: The backup set.
-        ledger: In the backup set.
-        rehearsal: The last rehearsal that counts for this run, or why none does.
+        root: The workspace, or the private copy of a rehearsal.
+        stamp: Start of the run as ``YYYYMMDD_HHMMSS``, which names the backup set and the archives.
+        folder: Folder of the backup set.
+        ledger: Ledger of the backup set.
+        rehearsal: The last rehearsal that counts for this run, or why none counts.
         reader: Reads databases that this process has closed.
-        contents: Where tables were read (``backup``, ``dump``, ``archive``), to file, to what they hold.
-        application_results: Each application that was run, and what it did.
+        contents: Digests of tables by place (``backup``, ``dump``, ``archive``) and file.
+        application_results: Each application that was run, with its result.
         diff: Unified diff of the rewritten code.
     """
 
     def __init__(self, request: RunRequest, context: Context | None = None) -> None:
-        """Prepare a run; nothing is opened, and in a rehearsal an empty private folder is made.
+        """Prepare a run without opening a database.
+
+        A rehearsal makes an empty private folder.
 
         Raises:
             ProblemError: The request has no valid plan.
@@ -179,56 +182,59 @@ class RunResults(Pipeline):
         self._rolled_back: RollbackResult | None = None
         self._final: FinalReading | None = None
         self._has_acted = False
-        self._is_taken = self.folder.exists()  # by another run, whose ledger is none of this one's
+        self._is_taken = self.folder.exists()  # by another run, whose ledger is not that of this run
 
     @property
     def workspace(self) -> Path:
-        """The folder that the run works on: the workspace, or the private copy of a rehearsal."""
+        """Return the workspace, or the private copy of a rehearsal."""
         return self.root
 
     @property
     def is_rehearsal(self) -> bool:
-        """Whether this happens on copies."""
+        """Return whether the run works on copies."""
         return self.log.mode is Mode.REHEARSAL
 
     @property
     def plan_problems(self) -> Sequence[Problem]:
-        """Why the plan cannot be carried out: it was loaded, so there is no reason."""
+        """Return why the plan cannot be carried out.
+
+        The plan was loaded, so there is no reason.
+        """
         return ()
 
     @property
     def plan_name(self) -> str:
-        """Name of the plan file."""
+        """Return the name of the plan file."""
         return self.plan_file.name
 
     @property
     def preflight(self) -> Preflight:
-        """What the preflight has found."""
+        """Return the facts that the preflight found."""
         return _performed(self._preflight, stages.PREFLIGHT)
 
     @property
     def found(self) -> InspectedDatabases:
-        """What the preflight knows of the databases."""
+        """Return the facts about the databases that the preflight found."""
         return self.preflight.survey
 
     @property
     def sealed(self) -> Manifest:
-        """The manifest of the backup set."""
+        """Return the manifest of the backup set."""
         return _performed(self._sealed, stages.BACKUP)
 
     @property
     def rows_before(self) -> OriginalRows:
-        """The rows that the run began with, to explain a comparison that failed."""
+        """Return the rows before the run, which explain a comparison that failed."""
         return OriginalRows(self.plan, self.sealed, self.folder, self.root, self.limits)
 
     @property
     def target(self) -> TargetTransaction:
-        """The transaction on the target."""
+        """Return the transaction on the target."""
         return _performed(self._target, stages.SCHEMA)
 
     @property
     def compared(self) -> TargetComparison:
-        """The target as it is now inside its transaction, and what it was to be."""
+        """Return the target inside its transaction, with its planned state."""
         target = self.target
         return TargetComparison(
             schema=read(target.connection),
@@ -242,56 +248,59 @@ class RunResults(Pipeline):
 
     @property
     def applications(self) -> Applications:
-        """The applications of the plan."""
+        """Return the applications of the plan."""
         return _performed(self._applications, stages.SMOKE)
 
     @property
     def rollback_result(self) -> RollbackResult:
-        """What was put back."""
+        """Return the result of the rollback."""
         return _performed(self._rolled_back, stages.ROLLBACK)
 
     @property
     def has_preflight(self) -> bool:
-        """Whether everything was looked at."""
+        """Return whether the preflight was performed."""
         return self._preflight is not None
 
     @property
     def is_sealed(self) -> bool:
-        """Whether there is a backup set, from which everything can be restored."""
+        """Return whether there is a backup set from which all files can be restored."""
         return (self.folder / manifest.NAME).exists()
 
     @property
     def is_archived(self) -> bool:
-        """Whether the sources have been renamed."""
+        """Return whether the sources have been renamed."""
         return stages.ARCHIVE.id in self.log.performed
 
     @property
     def has_rolled_back(self) -> bool:
-        """Whether the rehearsal's own rollback was performed."""
+        """Return whether the rehearsal has performed its rollback."""
         return self._rolled_back is not None
 
     @property
     def final(self) -> FinalReading | None:
-        """The target as it was read through a new connection after everything was done, or None before that."""
+        """Return the target as a new connection read it at the end, or None before."""
         return self._final
 
     @property
     def transaction(self) -> TargetTransaction | None:
-        """The transaction on the target, or None before there was one."""
+        """Return the transaction on the target, or None before it began."""
         return self._target
 
     @property
     def has_acted(self) -> bool:
-        """Whether the ledger says that the run has begun to act, be it rolled back since."""
+        """Return whether the run has begun to act, by its ledger."""
         return self._has_acted or (not self._is_taken and self.ledger.has("started"))
 
     @property
     def backup_set(self) -> str:
-        """Path of the backup set relative to the workspace; empty while, or because, there is none."""
+        """Return the path of the backup set, relative to the workspace.
+
+        It is empty if there is no backup set.
+        """
         return self._set_name if self.folder.exists() else ""
 
     def read_final(self) -> FinalReading:
-        """Read the target through a new connection, and keep what is in it."""
+        """Read the target through a new connection, and keep the result."""
         path = self.root / self.plan.target
         content = self.reader.contents(path)
         with looking(path) as con:
@@ -300,11 +309,11 @@ class RunResults(Pipeline):
         return self._final
 
     def note_contents(self, place: str, file: str, tables: dict[str, TableDigest]) -> None:
-        """Keep what the tables of a database were found to hold at one more place."""
+        """Keep the digests of the tables of a database as they were read at one place."""
         self.contents.setdefault(place, {})[file] = tables
 
     def run_application(self, name: str) -> list[Observation]:
-        """Run the application of a smoke test, and observe whether it did what the plan expects."""
+        """Run a smoke test, and observe whether its result is as the plan expects."""
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
         self.application_results.append((name, result))
@@ -319,7 +328,10 @@ class RunResults(Pipeline):
         return frozenset((status.st_dev, status.st_ino) for path in files if (status := status_of(path)))
 
     def scan_scope(self) -> ScanScope:
-        """Return where no old database may be named; plan, backup sets and reports may mention old databases."""
+        """Return the files in which no old database may be named.
+
+        Plan, backup sets and reports may name old databases.
+        """
         own = [self.plan_file, self.request.settings.reports]
         return scan_scope(self.plan, self.root, self.live, own=own, never_open=self.databases())
 
@@ -329,7 +341,10 @@ class RunResults(Pipeline):
             self._target.close()
 
     def close(self) -> None:
-        """Close the target and give back every guard and private folder; nothing is undone by this."""
+        """Close the target, and release all guards and private folders.
+
+        No committed change is rolled back.
+        """
         self.close_target()
         self._resources.close()
 

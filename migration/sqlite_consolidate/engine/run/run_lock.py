@@ -1,4 +1,7 @@
-"""One answer: how a second run is kept out, by a kernel lock that is gone when its process is."""
+"""Prevent a second run in the same folder by a kernel lock.
+
+The kernel releases the lock when its process ends.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +26,20 @@ _HELD_ELSEWHERE = frozenset({errno.EAGAIN, errno.EACCES})
 _ATTEMPTS = 1000
 _MOST_READ = 300  # bytes of the lock file: a process id and a command
 
-# Identities of the lock files that this process has locked. A POSIX lock does not keep its own process out, and
-# opening and closing the file once more would drop it: both are prevented by asking here first.
+# Identities of the lock files that this process has locked. A POSIX lock does not exclude its own process, and closing
+# a second descriptor of the file would release it. This set is checked first to prevent both.
 _ours: set[tuple[int, int]] = set()
 os.register_at_fork(after_in_child=_ours.clear)  # locks are not inherited
 
 
 class RunLock:
-    """A context in which no other run works in ``folder``; a file left by a dead process does not matter.
+    """Hold the lock of ``folder``, so that no other run works in it.
 
-    The folder is created (0700) if it is absent, and goes again at the end if it is empty then.
+    A lock file that a dead process left does not matter. The folder is created (0700) if it is absent, and removed at
+    the end if it is empty.
 
     Raises:
-        ProblemError: On entering, when another run is under way, or the lock file cannot be made; nothing was changed.
+        ProblemError: On entering, another run is under way, or the lock file cannot be made. Nothing was changed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,15 +65,15 @@ class RunLock:
     ) -> None:
         identity = _identity(os.fstat(self._descriptor))
         if identity not in _ours:
-            return  # a forked child leaves the context: the lock is its parent's
+            return  # a forked child leaves the context, but its parent holds the lock
         with suppress(OSError):  # a file that stays does not matter
-            self._path.unlink()  # while it is locked: whoever opened it before will see that it is gone
+            self._path.unlink()  # while it is locked, so that another process sees that it is gone
         _ours.remove(identity)
         os.close(self._descriptor)
         self._remove_created()
 
     def _acquire(self) -> None:
-        for left in reversed(range(_ATTEMPTS)):  # a run that ends removes file and folder under our hands: look again
+        for left in reversed(range(_ATTEMPTS)):  # a run that ends may remove file and folder meanwhile
             try:
                 if self._locked():
                     return
@@ -79,7 +83,7 @@ class RunLock:
         raise _refused(self._path, "other runs start and end all the time.", "End them, and run again.", id="lock-file")
 
     def _locked(self) -> bool:
-        """Lock the file and state who we are in it; False when it was removed meanwhile."""
+        """Lock the file and write this process to it, or return False if it was removed."""
         _refuse_own(self._path)
         self._make_folder()
         descriptor = os.open(self._path, os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -92,7 +96,7 @@ class RunLock:
             raise
         self._descriptor = descriptor
         _ours.add(_identity(os.fstat(descriptor)))
-        with suppress(OSError):  # a full disk: the lock holds, only its message is poorer
+        with suppress(OSError):  # on a full disk the lock holds, but its message lacks the command
             os.ftruncate(descriptor, 0)
             os.write(descriptor, _statement())
         return True
@@ -112,12 +116,12 @@ class RunLock:
 
 
 def holder(folder: Path) -> int | None:
-    """Return the id of the process that holds the lock of ``folder``, this one included, or None; changes nothing.
+    """Return the id of the process that holds the lock of ``folder``, or None.
 
-    0 means that it is held by a process whom the kernel does not name.
+    The process may be this one. The function changes nothing. 0 means that the kernel does not name the process.
 
     Raises:
-        ProblemError: When there is a lock file that cannot be looked at.
+        ProblemError: There is a lock file that cannot be read.
     """
     path = folder / _NAME
     try:
@@ -142,10 +146,10 @@ def holder(folder: Path) -> int | None:
 
 
 def _lock(descriptor: int, path: Path) -> bool:
-    """Lock the file; False when its holder ended just now.
+    """Lock the file, or return False if its holder has just ended.
 
     Raises:
-        ProblemError: When another process holds it.
+        ProblemError: Another process holds the lock.
     """
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -166,7 +170,10 @@ def _refuse_own(path: Path) -> None:
 
 
 def _under_way(path: Path, pid: int, stated: bytes) -> ProblemError:
-    """Name the process: its id as the kernel says, its command as the file says if it is that process's."""
+    """Return the problem that another run is under way.
+
+    The kernel gives the process id. The command in the file is shown only if it is of that process.
+    """
     stated_pid, _, command = stated.decode("utf-8", "replace").strip().partition("\n")
     number = str(pid) if pid else stated_pid
     named = f" ({one_line(command)})" if command and stated_pid == number else ""
@@ -190,6 +197,6 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _statement() -> bytes:
-    """Return what the lock file says: process id and command."""
+    """Return the content of the lock file, which is process id and command."""
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
     return f"{os.getpid()}\n{command}\n".encode("utf-8", "replace")

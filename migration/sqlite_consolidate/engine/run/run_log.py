@@ -1,4 +1,4 @@
-"""Keep what the stages and criteria of one run came to."""
+"""Keep the results of the stages and criteria of one run."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ StageOutcome = Literal["passed", "failed", "not run", "running"]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one criterion saw on one subject.
+    """Hold what one criterion observed of one subject.
 
     Attributes:
         criterion: Id of the criterion, such as ``"rows-exact"`` or ``"smoke:WMS CLI"``.
-        subject: File, ``file:table``, or command; empty where it is about the criterion as a whole.
-        expected: What had to be seen.
-        observed: What was seen; where nobody looked, why.
+        subject: File, ``file:table``, or command. It is empty if the entry is about the criterion as a whole.
+        expected: The expected state.
+        observed: The observed state, or the reason why the subject was not examined.
         outcome: Passed, failed, not examined or not required.
-        examined: Number of subjects that it stands for.
-        todo: When it does not hold: what to do next.
-        rows: Which rows differ, where rows were compared and did; without values unless they were asked for.
-        relation: How expected and observed relate where it holds; None in evidence that was written without it.
-        limit: What the number was compared with, where the relation is one of numbers.
-        number: The number that was observed there.
-        repeats: It was not examined for a reason that a failed entry of the same run states in full.
+        examined: Number of subjects that the entry covers.
+        todo: If it does not hold, the next step for the operator.
+        rows: Rows that differ, if rows were compared. It has no values unless the operator asked for them.
+        relation: Relation of observed to expected if it holds. It is None in evidence that was written without it.
+        limit: Limit of the number, if the relation is one of numbers.
+        number: The observed number, if the relation is one of numbers.
+        repeats: Whether a failed entry of the same run already states the reason in full.
     """
 
     criterion: str
@@ -58,26 +58,29 @@ class Evidence:
 
     @property
     def holds(self) -> bool:
-        """Whether it lets the run go on."""
+        """Return whether the run may continue."""
         return self.outcome.holds
 
     @property
     def rows_text(self) -> str:
-        """Which rows differ, in one line of bounded length; empty where none are known."""
+        """Return the rows that differ in one line of bounded length.
+
+        The text is empty if no such rows are known.
+        """
         return self.rows.text if self.rows else ""
 
 
 NO_TABLE_MOVED = "No table is moved."
-"""What the headline of a consolidation adds whose plan moves none."""
+"""Second sentence of the headline if the plan of a consolidation moves no table."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check came to.
+    """Hold the result of one check.
 
     Attributes:
         criterion: Id of the criterion.
-        evidence: One entry for each subject; at least one.
+        evidence: One entry for each subject, at least one.
     """
 
     criterion: str
@@ -85,17 +88,20 @@ class CheckResult:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of its evidence; passed if anything was looked at and all of it holds."""
+        """Return the worst outcome of the evidence.
+
+        The check passed if at least one subject was examined and all of its evidence holds.
+        """
         return worst(entry.outcome for entry in self.evidence)
 
     @property
     def examined(self) -> int:
-        """Number of subjects that the check looked at."""
+        """Return the number of subjects that the check examined."""
         return sum(entry.examined for entry in self.evidence)
 
     @property
     def text(self) -> str:
-        """One line for each subject that does not hold; empty when all do."""
+        """Return one line for each subject that does not hold, or an empty text."""
         return printable(
             "\n".join(
                 f"{self.criterion} {entry.subject}: expected {entry.expected}, observed {entry.observed}. "
@@ -107,7 +113,10 @@ class CheckResult:
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """Return failed, not examined, passed or not required: the first of these that occurs."""
+    """Return the first of failed, not examined and passed that occurs in ``outcomes``.
+
+    Return not required if none of them occurs.
+    """
     known = set(outcomes)
     order = (Outcome.FAILED, Outcome.NOT_EXAMINED, Outcome.PASSED)
     return next((outcome for outcome in order if outcome in known), Outcome.NOT_REQUIRED)
@@ -115,13 +124,13 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 @dataclass(frozen=True)
 class StageRecord:
-    """One stage of a run: its outcome, and measured against estimated seconds.
+    """Hold the outcome of one stage, with its measured and its estimated seconds.
 
     Attributes:
         id: Such as ``"40-transfer"``.
-        outcome: ``passed``, ``failed``, ``not run`` or ``running`` (interrupted there).
-        reason: Why it was not run, else empty.
-        seconds: Measured, 0 when not run.
+        outcome: ``passed``, ``failed``, ``not run`` or ``running``, which means that it was interrupted.
+        reason: Why it was not run, or empty.
+        seconds: Measured seconds, 0 if it was not run.
         estimate: Seconds from the plan, or None.
     """
 
@@ -134,11 +143,11 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class UndoResult:
-    """What became of the changes of a run that was not accepted.
+    """Hold the result of rolling back a run that was not accepted.
 
     Attributes:
-        text: It in a sentence or two; what was done for it are findings.
-        complete: Everything is as it was before.
+        text: The result in one or two sentences. The single steps are findings.
+        complete: Whether everything is as it was before.
     """
 
     text: str
@@ -147,25 +156,27 @@ class UndoResult:
 
 @dataclass
 class RunLog:
-    """What one run has shown so far; entries are added, and none is changed.
+    """Hold the results of one run so far.
+
+    Entries are added, and no entry is changed.
 
     Attributes:
-        mode: The kind of the run.
-        criteria: Stage id to the ids of the criteria that it demands; those of ``unanswerable`` are among them.
-        disclosure: What may be kept of values and outputs.
-        estimates: Stage id to the seconds that the plan expects of it.
-        unanswerable: Criteria that cannot be answered here, and why; they are not demanded.
-        results: Criterion id to what its check came to.
-        stages: Stage id to its record, in the order in which they were performed.
-        errors: Why a stage could not be performed or judged, where no evidence says it.
-        program_output: What applications and logs printed where something does not hold; for the terminal.
+        mode: Mode of the run.
+        criteria: Ids of the criteria of each stage, by stage id, including those of ``unanswerable``.
+        disclosure: Which values and outputs may be kept.
+        estimates: Seconds that the plan expects of each stage, by stage id.
+        unanswerable: Criteria that cannot be answered in this run, with the reason. They are not demanded.
+        results: Result of each check, by criterion id.
+        stages: Record of each stage, by stage id, in the order in which they were performed.
+        errors: Why a stage could not be performed or judged, if no evidence states it.
+        program_output: Output of applications and logs of failed observations, for the terminal.
         performed: Ids of the stages that were performed, so that their criteria can be checked.
-        extra: Further keys of ``evidence.json``: the inventory.
-        headline_suffix: Second sentence of an accepted run, such as that no table is moved.
-        already_consolidated: The workspace was consolidated before, and there is nothing to do.
+        extra: Further keys of ``evidence.json``, such as the inventory.
+        headline_suffix: Second sentence of the headline of an accepted run, such as that no table is moved.
+        already_consolidated: Whether the workspace was consolidated before, so that the run does nothing.
         interrupted: Exit code of the signal that ended the run, or None.
-        rolled_back: What became of the changes of the run, once that is known.
-        finished: UTC, ISO 8601; empty while the run goes on.
+        rolled_back: Result of the rollback, once it is known.
+        finished: Time of the end in UTC, ISO 8601. It is empty during the run.
     """
 
     mode: Mode
@@ -189,19 +200,22 @@ class RunLog:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What a reader should know that is no failure; those that say the same are joined, attention first."""
+        """Return the facts that a reader should know although no criterion fails.
+
+        Findings of the same text are merged. Those that ask for attention come first.
+        """
         return merge_findings(self._noted)
 
     def note(self, *findings: Finding) -> None:
-        """Keep what a reader should know that is no failure."""
+        """Keep findings."""
         self._noted += findings
 
     def require_ready(self, stage: Stage) -> None:
-        """Refuse a stage unless every stage before it was performed and every criterion of theirs holds.
+        """Raise unless every earlier stage was performed and all of its criteria hold.
 
         Raises:
-            ProblemError: It is not due (``out-of-order``), or a criterion does not hold or was not checked
-                (``not-verified``).
+            ProblemError: The stage is not the next one (``out-of-order``), or a criterion does not hold or was not
+                checked (``not-verified``).
         """
         stages = stages_of(self.mode)
         if stage not in stages or stage.id in self.stages:
@@ -238,26 +252,29 @@ class RunLog:
                 )
 
     def begin(self, stage: Stage) -> None:
-        """Note that a stage is being performed from now on."""
+        """Note that a stage begins."""
         self._began[stage.id] = time.monotonic()
         self.stages[stage.id] = StageRecord(stage.id, "running", estimate=self.estimates.get(stage.id))
 
     def end_performing(self, stage: Stage) -> None:
-        """Note that a stage was performed; it has passed when all its criteria hold."""
+        """Note that a stage was performed.
+
+        The stage passes when all of its criteria hold.
+        """
         self.performed.append(stage.id)
         self._update(stage.id)
 
     def fail(self, stage: Stage, error: str) -> None:
-        """Note that a stage failed for a reason that no evidence of it states."""
+        """Note that a stage failed for a reason that its evidence does not state."""
         self.errors.append(printable(f"{stage.id}: {error}"))
         if stage.id not in self.stages:
             self.begin(stage)
         self.stages[stage.id] = replace(self._timed(stage.id), outcome="failed")
 
     def add(self, stage: Stage, criterion: str, observations: Sequence[Observation]) -> CheckResult:
-        """Keep what a check saw as the evidence of its criterion, and return it.
+        """Keep the observations of a check as the evidence of its criterion, and return it.
 
-        A check that saw nothing has examined nothing.
+        A check without observations has examined nothing.
         """
         kept = tuple(observations) or (not_examined("", "the check looked at nothing"),)
         self.program_output += [
@@ -269,7 +286,10 @@ class RunLog:
         return result
 
     def outcome(self, criterion: str) -> Outcome:
-        """Return what a criterion came to; not examined before its check."""
+        """Return the outcome of a criterion.
+
+        Before its check it is not examined.
+        """
         result = self.results.get(criterion)
         return result.outcome if result else Outcome.NOT_EXAMINED
 
@@ -278,15 +298,18 @@ class RunLog:
         return [id for id in self.criteria.get(stage.id, ()) if id not in self.unanswerable]
 
     def unverified(self, stage: Stage) -> list[str]:
-        """Return the demanded criteria of a stage that do not hold, or were not checked yet."""
+        """Return the demanded criteria of a stage that do not hold or were not checked."""
         return [id for id in self.demanded(stage) if not self.outcome(id).holds]
 
     def failed_stage(self) -> str:
-        """Return the id of the first stage that failed, or empty."""
+        """Return the id of the first stage that failed, or an empty text."""
         return next((record.id for record in self.stages.values() if record.outcome == "failed"), "")
 
     def all_stages(self) -> tuple[StageRecord, ...]:
-        """Return a record for each stage of the mode; one that was not performed says why."""
+        """Return a record for each stage of the mode.
+
+        The record of a stage that was not performed states the reason.
+        """
         return tuple(
             self.stages.get(stage.id)
             or StageRecord(stage.id, "not run", reason=self.not_run_reason(), estimate=self.estimates.get(stage.id))
@@ -294,14 +317,17 @@ class RunLog:
         )
 
     def not_run_reason(self) -> str:
-        """Return why stages that were not performed were not."""
+        """Return why the remaining stages were not performed."""
         if self.already_consolidated:
             return "already consolidated"
         failed = self.failed_stage()
         return f"{failed} failed" if failed else "the run ended before"
 
     def evidence(self) -> tuple[Evidence, ...]:
-        """Return all evidence in the order of the stages; a criterion without a check says why it has none."""
+        """Return all evidence in the order of the stages.
+
+        A criterion that was not checked has an entry with the reason.
+        """
         found: list[Evidence] = []
         for stage in stages_of(self.mode):
             for criterion in self.criteria.get(stage.id, ()):
@@ -329,7 +355,7 @@ class RunLog:
         return replace(self.stages[stage], seconds=time.monotonic() - self._began[stage])
 
     def _update(self, stage: str) -> None:
-        """Bring the record of a stage to what its criteria came to so far."""
+        """Update the record of a stage from the outcomes of its criteria so far."""
         record = self._timed(stage)
         outcomes = [self.outcome(id) for id in self.criteria.get(stage, ()) if id not in self.unanswerable]
         checked = [self.results[id].outcome for id in self.criteria.get(stage, ()) if id in self.results]

@@ -9,13 +9,13 @@ from sqlite_consolidate.engine.run.modes import Mode
 
 @dataclass(frozen=True)
 class Stage:
-    """One ordered part of a run.
+    """Describe one ordered part of a run.
 
     Attributes:
         id: Two digits and a name, such as ``"40-transfer"``.
-        does: What it does, in half a sentence.
-        modes: The kinds of run that contain it.
-        runs_applications: The plan's smoke tests are criteria of it.
+        does: Description in half a sentence.
+        modes: Modes of a run that contain the stage.
+        runs_applications: Whether the smoke tests of the plan are criteria of the stage.
     """
 
     id: str
@@ -25,7 +25,7 @@ class Stage:
 
     @property
     def file(self) -> str:
-        """Name of its test file in ``tests/stages``."""
+        """Return the name of its test file in ``tests/stages``."""
         return f"test_{self.id.replace('-', '_')}.py"
 
 
@@ -62,7 +62,10 @@ STAGES = (
 
 
 def stages_of(mode: Mode | None) -> tuple[Stage, ...]:
-    """Return the stages of a mode in order; there are none without a mode."""
+    """Return the stages of a mode in order.
+
+    Without a mode there are none.
+    """
     return tuple(stage for stage in STAGES if mode in stage.modes)
 
 

@@ -1,4 +1,4 @@
-"""Decide what a run came to: its verdict, its exit code, and the sentence that says it."""
+"""Decide the verdict, the exit code and the headline of a run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ Verdict = Literal["accepted", "refused", "not shown"]
 
 
 def verdict(log: RunLog) -> Verdict:
-    """Return ``accepted`` only if each stage passed and each demanded criterion passed or is not required.
+    """Return ``accepted`` only if each stage and each demanded criterion passed.
 
-    The log may be that of a run, or one that was rebuilt from its evidence.
+    A criterion that is not required counts as passed. The log may be that of a run, or one that was rebuilt from its
+    evidence.
     """
     records = log.all_stages()
     outcomes = [result.outcome for result in log.results.values()]
@@ -31,11 +32,11 @@ def verdict(log: RunLog) -> Verdict:
 
 
 def exit_code(log: RunLog, *, has_acted: bool) -> ExitCode:
-    """Return the exit code of a run that is over.
+    """Return the exit code of a run that has ended.
 
     Args:
-        log: Of the run.
-        has_acted: The run has begun to change something, if only on copies.
+        log: Log of the run.
+        has_acted: Whether the run has begun to change files, including copies.
     """
     if log.rolled_back is not None and not log.rolled_back.complete:
         return ExitCode.INTERNAL
@@ -47,7 +48,7 @@ def exit_code(log: RunLog, *, has_acted: bool) -> ExitCode:
 
 
 def headline(log: RunLog) -> str:
-    """Return the verdict in one sentence for people."""
+    """Return the verdict in one sentence."""
     if not log.finished:
         return "Unfinished: the run had not ended when this was written."
     if log.rolled_back is not None and not log.rolled_back.complete:

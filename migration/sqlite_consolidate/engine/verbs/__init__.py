@@ -1,1 +1,1 @@
-"""What an operator can ask for: consolidate, roll back, or judge what stands."""
+"""Define what an operator can ask for, which is to consolidate, roll back, or judge."""

@@ -1,4 +1,4 @@
-"""Consolidate one workspace, for real or on copies, from preflight to archive."""
+"""Consolidate one workspace, in place or on copies, from preflight to archive."""
 
 from __future__ import annotations
 
@@ -53,11 +53,13 @@ else:
 
 
 def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
-    """Read databases, code, logs and processes; what cannot be read is a problem, and all else is examined.
+    """Read databases, code, logs and processes, and collect every problem.
+
+    A file that cannot be read is a problem, and all others are still examined.
 
     Args:
-        run: The run; in a rehearsal the workspace is copied to its private folder first.
-        guards: Gets the guard of each database that was read; it keeps writers out from now on.
+        run: The run. A rehearsal first copies the workspace to its private folder.
+        guards: Receives the guard of each database that was read. The guard excludes writers from then on.
     """
     plan = run.plan
     unread: list[FileProblem] = []
@@ -82,12 +84,12 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:
-    """Copy databases, dumps and code files into a new backup set, and return its manifest once that is written.
+    """Copy databases, dumps and code files into a new backup set, and return its manifest.
 
-    An unsealed set is no backup: the manifest is written last, and the ledger says so afterwards.
+    An unsealed set is no backup. The manifest is therefore written last, and then noted in the ledger.
 
     Raises:
-        ProblemError: The set is there already, or a copy is not like its original.
+        ProblemError: The set already exists, or a copy differs from its original.
         OSError: The disk is full or broken.
     """
     create_backup_set(run.folder)
@@ -117,11 +119,11 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
 
 
 class Run(RunResults):
-    """Perform the stages of a consolidation, check its criteria, and undo what is not accepted."""
+    """Perform the stages of a consolidation, check its criteria, and roll back on failure."""
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """What each stage does."""
+        """Return the action of each stage."""
         return {
             stages.PREFLIGHT: self._run_preflight,
             stages.BACKUP: self._back_up,
@@ -138,7 +140,7 @@ class Run(RunResults):
 
     @property
     def checks(self) -> dict[str, Check]:
-        """The check of each criterion, the plan's applications included."""
+        """Return the check of each criterion, including the applications of the plan."""
         checks: dict[str, Check] = {
             f"{SMOKE}{test.name}": partial(self.run_application, test.name) for test in self.plan.smoke
         }
@@ -150,10 +152,13 @@ class Run(RunResults):
         }
 
     def put_back(self) -> RollbackResult:
-        """Undo whatever this run has changed; the run's lock stays until the operator's process gives it back."""
+        """Roll back all changes of this run.
+
+        The process that started the run still holds the run's lock.
+        """
         self.close_target()
         guarded = self.found.databases if self.has_preflight else []
-        # What is still under its guard is read there: as soon as that is released, others may write again.
+        # Guarded databases are read first, because other processes may write again once the guards are released.
         proved = {facts.file: read_contents(facts.guard.writer).digest for facts in guarded if _holds(facts.guard)}
         for facts in guarded:
             facts.guard.release()
@@ -169,12 +174,18 @@ class Run(RunResults):
         return done
 
     def discard_unsealed(self) -> None:
-        """Remove the backup set if it was never sealed: nothing had been changed, and it is no backup yet."""
+        """Remove the backup set if it was never sealed.
+
+        Nothing was changed then, and the set is no backup.
+        """
         if self.folder.exists() and not self.is_sealed and not self._is_taken:
             sets.discard_unsealed(self.folder)
 
     def roll_back_unless_accepted(self) -> UndoResult | None:
-        """Keep an accepted consolidation, and note that in the ledger; undo any other that the ledger knows of."""
+        """Keep an accepted consolidation, or roll back any other.
+
+        An accepted result is noted in the ledger. A run that has not begun to act has no changes.
+        """
         self._has_acted = self.has_acted
         if not self._has_acted:
             self.discard_unsealed()
@@ -183,15 +194,15 @@ class Run(RunResults):
             return None
         try:
             self.say("putting everything back")
-        finally:  # the caller's own code may raise there, and everything is rolled back all the same
+        finally:  # the callback may raise, and the run is rolled back nevertheless
             self.log.rolled_back = self._roll_back()
         return self.log.rolled_back
 
     def _roll_back(self) -> UndoResult:
-        """Undo the run, and return what became of it."""
+        """Roll back the run, and return the result."""
         try:
             done = self.put_back()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the operator must be told what is left
+        except Exception as error:  # noqa: BLE001 -- the operator needs to know the state after any error
             return UndoResult(
                 printable(f"{failure_message(error) or error} The backup set is {self._set_name}."), complete=False
             )
@@ -208,7 +219,10 @@ class Run(RunResults):
         return UndoResult(f"{wrong}. The backup set is {self._set_name}.", complete=False)
 
     def _is_kept(self) -> bool:
-        """Note an accepted result in the ledger, and return whether there was one; from then on the run stands."""
+        """Note an accepted result in the ledger, and return whether the run is kept.
+
+        A kept run is never rolled back automatically.
+        """
         if verdict(self.log) != "accepted":
             return False
         if not self.is_rehearsal:
@@ -220,7 +234,10 @@ class Run(RunResults):
         return True
 
     def _run_preflight(self) -> None:
-        """Read databases, code, logs and processes, and keep writers out of the databases from now on."""
+        """Read databases, code, logs and processes.
+
+        From then on the guards exclude writers.
+        """
         self._preflight = run_preflight(self, self._resources)
         self.log.note(*self.found.findings)
         if not self.found.mappings:
@@ -231,7 +248,7 @@ class Run(RunResults):
         self._sealed = write_backup_set(self)
 
     def _create_schema(self) -> None:
-        """Open the one transaction on the target, and create tables and indexes in it."""
+        """Begin the transaction on the target, and create tables and indexes in it."""
         path = self.root / self.plan.target
         self._target = TargetTransaction.begin(
             path,
@@ -244,7 +261,7 @@ class Run(RunResults):
         self.target.create_schema()
 
     def _transfer(self) -> None:
-        """Copy the rows of each source, then create triggers and views, and last write the row of history."""
+        """Copy the rows of each source, create triggers and views, and write the history row."""
         bring = {mapping.source.name for mapping in self.found.mappings}
         for source in self.plan.in_order:
             if source.name in bring:
@@ -266,14 +283,14 @@ class Run(RunResults):
         self.target.write_history(row)
 
     def _read_target(self) -> None:
-        """Read each table of the target as COMMIT would leave it."""
+        """Read each table of the target as COMMIT would write it."""
         self.target.digest_tables()
 
     def _commit(self) -> None:
-        """COMMIT, and find the run's row of history through a new connection.
+        """Commit, and check through a new connection that the history row of the run exists.
 
         Raises:
-            ProblemError: It is not there; nothing of the run is in the target.
+            ProblemError: The row does not exist. No change of the run is in the target.
         """
         tables = {name: (digest.rows, digest.sha256) for name, digest in self.target.verified.items()}
         self.ledger.note("committing", tables=tables, objects=objects_of(self.target.connection))
@@ -289,12 +306,15 @@ class Run(RunResults):
             )
 
     def _rewrite_code(self) -> None:
-        """Rewrite the code files, each noted in the ledger before."""
+        """Rewrite the code files.
+
+        Each file is noted in the ledger before it is changed.
+        """
         write_rewrites(self.root, self.preflight.rewrites, self.ledger)
         self.diff = unified_diff(self.preflight.rewrites)
 
     def _note_state_before_applications(self) -> None:
-        """Note logs, databases and the target's content before the first application runs."""
+        """Record logs, databases and target content before the first application runs."""
         self._applications = Applications(
             self.plan,
             self.root,
@@ -308,7 +328,10 @@ class Run(RunResults):
         self.applications.record_state(self.target.verified)
 
     def _archive(self) -> None:
-        """Rename every source, each while it is held exclusively."""
+        """Rename every source.
+
+        This process holds an exclusive lock on each source while it is renamed.
+        """
         for facts in self.found.sources.values():
             self.say(f"archiving {facts.file}")
             archived = self.root / self.sealed.archive[facts.file]
@@ -321,13 +344,16 @@ class Run(RunResults):
         self.ledger.note(RECORDED)
 
     def _roll_back_rehearsal(self) -> None:
-        """Put everything back on the copies, as a rollback would in the workspace."""
+        """Roll back the copies, as a rollback would do in the workspace."""
         self.say("putting everything back")
         self._rolled_back = self.put_back()
 
 
 def _holds(guard: Guard) -> bool:
-    """Whether nobody else has been able to write since the guard was taken, nor to put another file in its place."""
+    """Return whether the guard has excluded writers without interruption.
+
+    Its database must still be the same file.
+    """
     try:
         return guard.writer.in_transaction and guard.in_place
     except sqlite3.ProgrammingError:  # closed

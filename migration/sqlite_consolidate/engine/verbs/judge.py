@@ -1,4 +1,4 @@
-"""Judge a consolidation that stands, from outside: without having made it, and without changing it."""
+"""Judge a finished consolidation without changing it."""
 
 from __future__ import annotations
 
@@ -54,23 +54,24 @@ else:
 
 
 class ReadOnlyRun(Pipeline):
-    """A run that only judges; its applications run on a private copy.
+    """Judge a consolidation, with its applications run on a private copy.
 
     Attributes:
-        plan: What was to be done.
+        plan: The plan.
         root: The workspace.
-        application_results: Each application that was run, and what it did.
+        application_results: Each application that was run, with its result.
     """
 
     def __init__(
         self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
     ) -> None:
-        """Prepare to judge; nothing is opened.
+        """Prepare the run without opening a database.
 
         Args:
-            request: What was asked for; it has a valid plan.
-            say: Called with a few words before each part of a long step.
-            run_applications: False: the plan's applications are not run, and their criteria cannot be answered.
+            request: Request of the run, with a valid plan.
+            say: Called with a short text before each part of a long step.
+            run_applications: Whether to run the applications of the plan. If it is False, their criteria cannot be
+                answered.
         """
         super().__init__(request, say)
         self.plan = request.valid_plan
@@ -83,26 +84,29 @@ class ReadOnlyRun(Pipeline):
 
     @property
     def has_acted(self) -> bool:
-        """Nothing is changed."""
+        """Return False, because nothing is changed."""
         return False
 
     @property
     def checks(self) -> dict[str, Check]:
-        """The check of each application of the plan."""
+        """Return the check of each application of the plan."""
         return {f"{SMOKE}{test.name}": partial(self.run_application, test.name) for test in self.plan.smoke}
 
     @property
     def plan_problems(self) -> Sequence[Problem]:
-        """Why the plan cannot be judged by: it was loaded, so there is no reason."""
+        """Return why the plan cannot be used.
+
+        The plan was loaded, so there is no reason.
+        """
         return ()
 
     @cached_property
     def applications(self) -> Applications:
-        """The plan's applications, in a private copy of target and code."""
+        """Return the applications of the plan, in a private copy of target and code."""
         return applications_on_copy(self.request, self._resources, self.say)
 
     def run_application(self, name: str) -> list[Observation]:
-        """Run the application of a smoke test on the copy, and observe whether it did what the plan expects."""
+        """Run a smoke test on the copy, and observe whether its result is as expected."""
         test = next(test for test in self.plan.smoke if test.name == name)
         result = self.applications.run(test)
         self.application_results.append((name, result))
@@ -114,17 +118,17 @@ class ReadOnlyRun(Pipeline):
 
 
 class CheckRun(ReadOnlyRun):
-    """A check whether the last consolidation of a plan is still right.
+    """Check whether the last consolidation of a plan is still intact.
 
     Attributes:
-        backup_set: Its backup set.
-        sealed: The manifest of that.
+        backup_set: Backup set of that consolidation.
+        sealed: Manifest of the backup set.
     """
 
     def __init__(
         self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
     ) -> None:
-        """Find the consolidation that stands.
+        """Find the last finished consolidation.
 
         Raises:
             ProblemError: There is none.
@@ -145,12 +149,12 @@ class CheckRun(ReadOnlyRun):
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """The target is read."""
+        """Return the action of the stage, which reads the target."""
         return {CHECK: self._read_target}
 
     @property
     def checks(self) -> dict[str, Check]:
-        """The check of each criterion, the plan's applications included."""
+        """Return the check of each criterion, including the applications of the plan."""
         return super().checks | {
             "archives-unchanged": lambda: check.archives_unchanged(
                 self.root, self.sealed, self.limits, folder=self.backup_set.folder
@@ -162,23 +166,29 @@ class CheckRun(ReadOnlyRun):
 
     @cached_property
     def target_now(self) -> ConsolidatedTarget:
-        """The target as it is now."""
+        """Return the target in its current state."""
         committed = committed_objects(Ledger(self.backup_set.folder))
         return check.read_consolidated_target(self.root, self.sealed, self.limits, committed=committed)
 
     def _read_target(self) -> None:
-        """Read the target first: one that another process has locked is named once, and nothing is judged by it."""
+        """Read the target before any criterion is checked.
+
+        A target that another process has locked is then reported once, and no criterion is judged.
+        """
         self.say("reading archives and target")
         self.target_now  # noqa: B018 -- read and kept
 
     @cached_property
     def changed_since(self) -> dict[str, RowDifferences]:
-        """Each table of the target with other rows than at COMMIT, and which rows differ from then."""
+        """Return the rows that differ from COMMIT, for each table of the target that changed."""
         names = self.target_now.changed_tables
         return {name: differences_or_note(partial(self._changed_since, name)) for name in names}
 
     def _target_right(self) -> list[Observation]:
-        """Observe that the target is intact and has each table; rows changed since are a finding."""
+        """Observe that the target is intact and has each table.
+
+        Rows that were changed since the consolidation are a finding.
+        """
         self.log.note(
             *self.target_now.changes_since_commit(self.sealed.target, self.changed_since, self.log.disclosure)
         )
@@ -186,7 +196,7 @@ class CheckRun(ReadOnlyRun):
         return check.target_right(self.target_now, self.sealed, self.changed_since) + added
 
     def _no_stale_references(self) -> list[Observation]:
-        """Observe that no code or configuration in the scanned trees names an archived database."""
+        """Observe that no scanned code or configuration names an archived database."""
         settings = self.request.settings
         scope = scan_scope(self.plan, self.root, self.root, own=[settings.plan, settings.reports])
         result = find_mentions(replace(scope, databases=list(self.sealed.archive)))
@@ -194,17 +204,20 @@ class CheckRun(ReadOnlyRun):
         return stale_observations(result)
 
     def _changed_since(self, name: str) -> RowDifferences:
-        """Compare by the plan that was carried out: that of the workspace may be another one by now."""
+        """Compare a table with its state at COMMIT, by the plan in the backup set.
+
+        The plan in the workspace may have changed since.
+        """
         folder = self.backup_set.folder
         before = OriginalRows(load(folder / manifest.PLAN), self.sealed, folder, self.root, self.limits)
         return before.differences_in_file(self.root / self.sealed.target, name)
 
 
 class OriginalsRun(ReadOnlyRun):
-    """A judgement of a consolidation by the databases it was made from.
+    """Judge a consolidation by the databases from which it was made.
 
     Attributes:
-        problems: Why the originals are not what the plan names.
+        problems: Why the originals are not the databases that the plan names.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -213,7 +226,10 @@ class OriginalsRun(ReadOnlyRun):
     def __init__(
         self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
     ) -> None:
-        """Prepare to judge; what only the run that makes a consolidation can show is noted as unanswerable."""
+        """Prepare the run, and mark the criteria that it cannot answer.
+
+        Only the run that makes a consolidation can show them.
+        """
         super().__init__(request, say, run_applications=run_applications)
         answered = self.log.criteria[ORIGINALS.id]
         others = [id for stage in stages_of(Mode.MIGRATE) for id in criteria_in(stage) if id not in answered]
@@ -222,11 +238,11 @@ class OriginalsRun(ReadOnlyRun):
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """Originals and target are copied and read."""
+        """Return the action of the stage, which copies and reads originals and target."""
         return {ORIGINALS: self._lay_out}
 
     def look(self, criterion: Criterion) -> Sequence[Observation]:
-        """Return what the check of a criterion sees.
+        """Return the observations of a criterion.
 
         Raises:
             ProblemError: The target is damaged.
@@ -243,10 +259,10 @@ class OriginalsRun(ReadOnlyRun):
 
     @property
     def compared(self) -> TargetComparison:
-        """The target as it is today, and what it was to be by its originals.
+        """Return the target in its current state, with the state that its originals imply.
 
         Raises:
-            ProblemError: They have not been read.
+            ProblemError: The originals have not been read.
         """
         if self._compared is None:
             raise ProblemError(
@@ -256,7 +272,7 @@ class OriginalsRun(ReadOnlyRun):
 
     @property
     def checks(self) -> dict[str, Check]:
-        """The check of each criterion that originals and target can show, the plan's applications included."""
+        """Return the check of each criterion that originals and target can answer."""
         of_target: dict[str, Check] = {
             id: partial(check, self) for id, check in target.CHECKS.items() if CRITERIA[id].by_originals
         }
@@ -271,12 +287,12 @@ class OriginalsRun(ReadOnlyRun):
         )
 
     def _plan_valid(self) -> list[Observation]:
-        """Observe that the plan is one, and that the originals are what it names."""
+        """Observe that the plan is valid, and that the originals are the ones it names."""
         problems = [as_observation(problem) for problem in (*self.plan_problems, *self.problems)]
         return problems or [Observation("plan and originals", "no problem", "no problem", holds=True)]
 
     def _no_stale_references(self) -> list[Observation]:
-        """Observe that nothing in the scanned trees names an original database."""
+        """Observe that no scanned file names an original database."""
         settings = self.request.settings
         result = find_mentions(scan_scope(self.plan, self.root, self.root, own=[settings.plan, settings.reports]))
         self.log.note(*mention_findings(result, self.plan.scan.exempt))
@@ -301,12 +317,12 @@ class OriginalsRun(ReadOnlyRun):
 
 
 def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callable[[str], None]) -> Applications:
-    """Copy the workspace to a private folder, and return the applications that run there.
+    """Copy the workspace to a private folder, and return the applications of that copy.
 
     Args:
         request: Names workspace and plan.
-        resources: Gets the folder, and removes it at its end.
-        say: Called with a few words before each part of a long step.
+        resources: Receives the folder, and removes it at the end.
+        say: Called with a short text before each part of a long step.
 
     Raises:
         ProblemError: A database is locked or busy.
@@ -320,7 +336,7 @@ def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callabl
 
 
 def _not_moved(subject: str, run: str) -> Observation:
-    """State that the plan names a table that the run did not move."""
+    """Return an observation that the plan names a table that the run did not move."""
     observed = f"the plan names this table, and run {run} did not move it"
     todo = "Take it out of the plan, or roll back and consolidate again."
     return Observation(subject, f"moved by run {run}", observed, holds=False, todo=todo)

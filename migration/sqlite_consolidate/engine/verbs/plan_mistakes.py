@@ -1,4 +1,4 @@
-"""Report the mistakes of a plan with which nothing can be begun."""
+"""Report the mistakes of a plan that cannot be loaded."""
 
 from __future__ import annotations
 
@@ -18,29 +18,35 @@ if TYPE_CHECKING:
 
 
 class PlanRun(Pipeline):
-    """A run whose plan could not be loaded: its mistakes are all that can be examined."""
+    """Report the mistakes of a plan that could not be loaded.
+
+    Nothing else can be examined.
+    """
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """Nothing can be done; the first stage is performed so that its criteria say so."""
+        """Return an empty action for each stage.
+
+        The first stage is performed so that its criteria report the mistakes.
+        """
         return {stage: lambda: None for stage in stages_of(self.log.mode)}
 
     @property
     def has_acted(self) -> bool:
-        """Nothing is ever changed."""
+        """Return False, because nothing is ever changed."""
         return False
 
     @property
     def plan_problems(self) -> Sequence[Problem]:
-        """Why the plan could not be loaded."""
+        """Return why the plan could not be loaded."""
         return self.request.plan_problems
 
     @property
     def plan_name(self) -> str:
-        """Name of the plan file."""
+        """Return the name of the plan file."""
         return self.request.settings.plan.name
 
     @property
     def checks(self) -> dict[str, Check]:
-        """The plan is examined, and nothing else."""
+        """Return the check of the plan, which is the only one."""
         return {"plan-valid": partial(plan_valid, self)}

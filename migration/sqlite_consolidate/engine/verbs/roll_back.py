@@ -1,4 +1,4 @@
-"""Roll back the consolidation that stands in a workspace, or what a run that was cut short has left."""
+"""Roll back the last consolidation of a workspace, or a run that was cut short."""
 
 from __future__ import annotations
 
@@ -28,18 +28,21 @@ if TYPE_CHECKING:
 
 
 def find_set_to_undo(root: Path, plan: Plan) -> BackupSet | None:
-    """Return the run that a rollback undoes: one that was cut short, else the last consolidation that stands."""
+    """Return the backup set of the run that a rollback undoes.
+
+    It is a run that was cut short, or else the last finished consolidation.
+    """
     sealed = [found for found in interrupted_sets(root, plan) if found.sealed is not None]
     return sealed[0] if sealed else last_finished(root, plan)
 
 
 class RollbackRun(Pipeline):
-    """A rollback under way.
+    """Roll back a consolidation.
 
     Attributes:
-        plan: The plan of the consolidation.
+        plan: Plan of the consolidation.
         root: The workspace.
-        undone: Backup set of the run that is undone.
+        undone: Backup set of the run that is rolled back.
     """
 
     def __init__(
@@ -49,15 +52,15 @@ class RollbackRun(Pipeline):
         *,
         before_acting: Callable[[], None] = lambda: None,
     ) -> None:
-        """Find the run that is to be undone.
+        """Find the run that is to be rolled back.
 
         Args:
-            request: What was asked for; it has a valid plan.
-            say: Called with a few words before each part of a long step.
-            before_acting: Called right before the first change; a rollback must not be interrupted from then on.
+            request: Request of the run, with a valid plan.
+            say: Called with a short text before each part of a long step.
+            before_acting: Called right before the first change, from which on a rollback must not be interrupted.
 
         Raises:
-            ProblemError: There is none.
+            ProblemError: There is no run to roll back.
         """
         super().__init__(request, say)
         self.plan = request.valid_plan
@@ -79,30 +82,30 @@ class RollbackRun(Pipeline):
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """Everything is put back."""
+        """Return the action of the stage, which rolls everything back."""
         return {ROLLBACK: self._put_back}
 
     @property
     def checks(self) -> dict[str, Check]:
-        """What was put back is compared with what was there before."""
+        """Return the check that compares the restored files with their state before the run."""
         return {"restored-exact": lambda: self.rollback_result.observations}
 
     @property
     def has_acted(self) -> bool:
-        """Whether the first change may have been made."""
+        """Return whether the first change may have been made."""
         return self._acts
 
     @property
     def backup_set(self) -> str:
-        """Path of the backup set relative to the workspace."""
+        """Return the path of the backup set, relative to the workspace."""
         return self.undone.folder.relative_to(self.root).as_posix()
 
     @property
     def rollback_result(self) -> RollbackResult:
-        """What was put back.
+        """Return the result of the rollback.
 
         Raises:
-            ProblemError: Nothing was, yet.
+            ProblemError: The rollback was not performed yet.
         """
         if self._result is None:
             raise ProblemError(
@@ -111,7 +114,10 @@ class RollbackRun(Pipeline):
         return self._result
 
     def roll_back_unless_accepted(self) -> UndoResult | None:
-        """Return what became of the workspace; a rollback that was begun is never undone."""
+        """Return the result of the rollback.
+
+        A rollback that has begun is never undone.
+        """
         if not self._acts:
             return None
         if self._result is not None and self._result.holds:
