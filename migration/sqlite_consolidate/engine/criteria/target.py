@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from sqlite_consolidate.engine.checks.compare import TargetComparison
-    from sqlite_consolidate.engine.run.results import RunResults
     from sqlite_consolidate.engine.run.run_log import RunLog
     from sqlite_consolidate.observation import Observation
     from sqlite_consolidate.plan.model import Plan
@@ -94,11 +93,11 @@ def triggers_in_place(run: Compares) -> list[Observation]:
     return compare_structure.triggers_in_place(run.compared)
 
 
-def size_reasonable(run: RunResults) -> list[Observation]:
+def size_reasonable(run: Compares) -> list[Observation]:
     """Observe that the target has grown by about what was moved."""
-    con = run.target.connection
+    con = run.compared.con
     size = int(str(pragma(con, "page_count"))) * int(str(pragma(con, "page_size")))
-    return compare.size_reasonable(size, run.found)
+    return compare.size_reasonable(size, run.compared.survey)
 
 
 CHECKS = {
@@ -113,5 +112,6 @@ CHECKS = {
     "integrity": integrity,
     "neighbours-unchanged": neighbours_unchanged,
     "triggers-in-place": triggers_in_place,
+    "size-reasonable": size_reasonable,
 }
 """Criterion to its check."""

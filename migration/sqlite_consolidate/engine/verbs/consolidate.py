@@ -146,10 +146,7 @@ class Run(RunResults):
         }
         for module in (preflight, backup_set, target, committed):
             checks |= {criterion: partial(check, self) for criterion, check in module.CHECKS.items()}
-        return checks | {
-            "size-reasonable": partial(target.size_reasonable, self),
-            "restored-exact": lambda: self.rollback_result.observations,
-        }
+        return checks | {"restored-exact": lambda: self.rollback_result.observations}
 
     def put_back(self) -> RollbackResult:
         """Roll back all changes of this run.
