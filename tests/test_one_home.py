@@ -191,7 +191,10 @@ def test_name_of_a_file_is_written_once(name: str) -> None:
     assert holders == HOMES_OF_NAMES[name]
 
 
-NAMING_IT = {Path(__file__), ROOT / "tests" / "whole" / "test_foreign_project.py"}  # whose package has that name
+NAMING_IT = {
+    Path(__file__),
+    ROOT / "tests" / "whole" / "projects" / "test_foreign_project.py",
+}  # whose package has that name
 
 
 def test_nothing_names_the_package_by_its_folder() -> None:
