@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.support.whole_run import Workspace
+    from tests.support.workspaces.whole_run import Workspace
 
 LEFT_OUT = ("long", "crash", "thorough")  # marks that have to be asked for, by -m and their name; longest first
 _HERE = Path(__file__).parent
@@ -87,6 +87,6 @@ def pytest_collection_finish() -> None:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """Lend the small workspace, with one target, one source, one file of code, one log and one smoke test."""
-    from tests.support.whole_run import small_workspace
+    from tests.support.workspaces.whole_run import small_workspace
 
     return small_workspace(tmp_path)

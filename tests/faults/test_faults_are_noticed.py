@@ -19,7 +19,7 @@ from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
 from tests.support.fault_trials import trial_on, try_fault
 from tests.support.thorough import thorough
-from tests.support.whole_run import Workspace, small_workspace
+from tests.support.workspaces.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from sqlite_consolidate.session import Hooks, Session, open_session
 from tests.support.fault_trials import NOT_PLANTED, strip, try_fault
 
 if TYPE_CHECKING:
-    from tests.support.whole_run import Workspace
+    from tests.support.workspaces.whole_run import Workspace
 
 JUDGED = [id for id in CRITERIA if id != FAULTLESS]
 SMOKE_TEST = "the store reads its tasks"

@@ -17,7 +17,7 @@ from tests.support.fault_trials import trial_on
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.whole_run import Workspace
+    from tests.support.workspaces.whole_run import Workspace
 
 LONG = 60.0  # seconds that no trial of the small workspace needs
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.support.fleet_run import kill_tree
+from tests.support.workspaces.fleet_run import kill_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.fleet_run import break_smoke, hold, small_fleet
+from tests.support.workspaces.fleet_run import break_smoke, hold, small_fleet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fleet.conftest import Hosts
-    from tests.support.fleet_run import Fleet, RolledUp
+    from tests.support.workspaces.fleet_run import Fleet, RolledUp
 
 pytestmark = pytest.mark.long
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.fleet_run import small_fleet
+from tests.support.workspaces.fleet_run import small_fleet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.fleet_run import Fleet
+    from tests.support.workspaces.fleet_run import Fleet
 
 PLUGINS = (
     "-p",

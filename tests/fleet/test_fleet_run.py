@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.fleet_run import break_smoke, hold, small_fleet
+from tests.support.workspaces.fleet_run import break_smoke, hold, small_fleet
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
-from tests.support.inventory_folder import folder
+from tests.support.workspaces.inventory_folder import folder
 
 if TYPE_CHECKING:
     from pathlib import Path

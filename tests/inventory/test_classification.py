@@ -9,7 +9,7 @@ import pytest
 from sqlite_consolidate.inventory.classification import classify, find_duplicates
 from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import inspect_file
-from tests.support.whole_run import execute
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.inventory.discovery import discover
-from tests.support.whole_run import execute
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

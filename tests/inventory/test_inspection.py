@@ -11,7 +11,7 @@ from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
 from sqlite_consolidate.inventory.inventory import Inventory, file_state, take_inventory
 from tests.support.processes import other_process
-from tests.support.whole_run import execute
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from sqlite_consolidate.inventory.discovery import discover
 from sqlite_consolidate.inventory.inspection import Database, inspect_file
 from sqlite_consolidate.inventory.propose import choose_target, propose_plan
 from sqlite_consolidate.inventory.refine import refine_proposal
-from tests.support.whole_run import execute
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from sqlite_consolidate.inventory import refine
 from sqlite_consolidate.inventory.inventory import Inventory, take_inventory
 from sqlite_consolidate.inventory.propose import propose_plan
 from sqlite_consolidate.inventory.refine import RefinedProposal, find_problems, refine_proposal
-from tests.support.whole_run import execute
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.pytest_plugin import refusals
-from tests.support.staged_project import StagedProject, staged_project, whole
+from tests.support.workspaces.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.modes import Mode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sqlite_consolidate.engine.sqlite import connections
-from tests.support.staged_project import StagedProject, staged_project, whole
+from tests.support.workspaces.staged_project import StagedProject, staged_project, whole
 
 TRANSFER = "tests/stages/test_40_transfer.py"
 

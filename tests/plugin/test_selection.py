@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.staged_project import StagedProject, staged_project, whole
+from tests.support.workspaces.staged_project import StagedProject, staged_project, whole
 
 if TYPE_CHECKING:
     from pathlib import Path

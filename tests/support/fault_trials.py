@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.faults.fault import Fault
-    from tests.support.whole_run import Workspace
+    from tests.support.workspaces.whole_run import Workspace
 
 # The criteria of a stripped workspace for which no fault can be planted.
 NOT_PLANTED = {

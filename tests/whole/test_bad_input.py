@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
-from tests.support.whole_run import Workspace
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.report.html.faults_table import FAULTS_FILE
 from tests.support.fault_trials import NOT_PLANTED, strip
-from tests.support.whole_run import REPOSITORY, Ran, Workspace
+from tests.support.workspaces.whole_run import REPOSITORY, Ran, Workspace
 
 SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.sample.build import build
-from tests.support.inventory_folder import folder
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
-from tests.support.whole_run import Before, Workspace, execute
+from tests.support.workspaces.inventory_folder import folder
+from tests.support.workspaces.whole_run import Before, Workspace, execute
 
 if TYPE_CHECKING:
     from pathlib import Path

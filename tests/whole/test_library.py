@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.run_lock import holder
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.sample.build import build
-from tests.support.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace
+from tests.support.workspaces.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

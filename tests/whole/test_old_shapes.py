@@ -13,7 +13,7 @@ import pytest
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.shapes.contents import contents
 from tests.support.reports.tampering import edited, zipped
-from tests.support.whole_run import Workspace
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.sample.build import build
-from tests.support.whole_run import Workspace
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

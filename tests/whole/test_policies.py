@@ -9,7 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import looking
 from tests.support.thorough import thorough
-from tests.support.whole_run import Workspace, execute
+from tests.support.workspaces.whole_run import Workspace, execute
 
 if TYPE_CHECKING:
     from pathlib import Path

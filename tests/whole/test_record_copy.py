@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate import consolidate, load_plan
-from tests.support.whole_run import small_workspace
+from tests.support.workspaces.whole_run import small_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

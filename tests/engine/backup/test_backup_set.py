@@ -17,9 +17,9 @@ from sqlite_consolidate.engine.backup.backup_set import (
 )
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.problem import ProblemError
-from tests.support.killed_runs import run_until_death
 from tests.support.processes import dies_at_change
-from tests.support.small_workspace import SET, STAMP, consolidated, crashed, execute, plan_of, state
+from tests.support.workspaces.killed_runs import run_until_death
+from tests.support.workspaces.small_workspace import SET, STAMP, consolidated, crashed, execute, plan_of, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,9 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
-from tests.support.killed_runs import die_after, run_until_death
 from tests.support.processes import die, dies_at_change, in_a_child
-from tests.support.small_workspace import (
+from tests.support.workspaces.killed_runs import die_after, run_until_death
+from tests.support.workspaces.small_workspace import (
     SET,
     STAMP,
     a_run,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.comparisons import consolidation
+from tests.support.rows.comparisons import consolidation
 
 if TYPE_CHECKING:
     from tests.support.databases import Bench, Copied

@@ -14,8 +14,8 @@ import pytest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from tests.support.processes import die_in_a_transaction, other_process
-from tests.support.small_workspace import PLAN, a_run, build, execute
 from tests.support.unprivileged import common_folder, unprivileged
+from tests.support.workspaces.small_workspace import PLAN, a_run, build, execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

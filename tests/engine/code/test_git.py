@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.code.git import uncommitted_findings
-from tests.support.real_project import commit, run_git
+from tests.support.workspaces.real_project import commit, run_git
 
 if TYPE_CHECKING:
     from pathlib import Path

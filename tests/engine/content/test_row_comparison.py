@@ -14,7 +14,7 @@ from sqlite_consolidate.row_differences import (
     KeyValue,
     RowDifferences,
 )
-from tests.support.compared_rows import BY_NUMBER, BY_TEXT, NO_KEY, compared, named, numbers
+from tests.support.rows.compared_rows import BY_NUMBER, BY_TEXT, NO_KEY, compared, named, numbers
 
 if TYPE_CHECKING:
     import sqlite3

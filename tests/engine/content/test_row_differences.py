@@ -19,7 +19,7 @@ from sqlite_consolidate.row_differences import (
     RowDifferences,
     row_differences_from,
 )
-from tests.support.compared_rows import BY_NUMBER, BY_TEXT, compared, numbers
+from tests.support.rows.compared_rows import BY_NUMBER, BY_TEXT, compared, numbers
 
 if TYPE_CHECKING:
     import sqlite3

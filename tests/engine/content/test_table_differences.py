@@ -8,8 +8,8 @@ from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.copy_contents import dump_differences
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.row_differences import DifferenceKind
-from tests.support.named_rows import named
-from tests.support.small_workspace import (
+from tests.support.rows.named_rows import named
+from tests.support.workspaces.small_workspace import (
     consolidated,
     database,
     execute,

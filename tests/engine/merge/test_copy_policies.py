@@ -10,8 +10,8 @@ from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.merge.copy_rows import conflicting_keys, copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.connections import attached
 from sqlite_consolidate.problem import ProblemError
-from tests.support.copied_rows import exact, only
 from tests.support.databases import TARGET, Bench, Copied, source, table, wrong
+from tests.support.rows.copied_rows import exact, only
 
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.merge.copy_rows import raise_autoincrement, source_digest
-from tests.support.copied_rows import exact, only, read
 from tests.support.databases import TARGET, Bench, content, source, table, wrong
+from tests.support.rows.copied_rows import exact, only, read
 
 AWKWARD = [
     None, 0, 1, -1, 2**63 - 1, -(2**63), 0.0, -0.0, 0.1, 5e-324, 1.7976931348623157e308, float("inf"), float("-inf"),

@@ -9,8 +9,8 @@ import pytest
 
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
 from sqlite_consolidate.engine.sqlite.sql import folded
-from tests.support.copied_rows import exact, read
 from tests.support.databases import TARGET, Bench, Copied, content, source, table
+from tests.support.rows.copied_rows import exact, read
 
 if TYPE_CHECKING:
     import sqlite3

@@ -23,7 +23,7 @@ from sqlite_consolidate.observation import Outcome
 from tests.support.history_rows import runs_of
 from tests.support.observations import OBSERVATIONS
 from tests.support.processes import in_a_child
-from tests.support.small_workspace import (
+from tests.support.workspaces.small_workspace import (
     STAMP,
     DyingLedger,
     a_request,

@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.checks import open_files as in_use
 from sqlite_consolidate.engine.sqlite import files
 from sqlite_consolidate.engine.sqlite.files import NETWORK, kind_of, network, synchronized
 from sqlite_consolidate.plan.model import Plan
-from tests.support.whole_run import execute
+from tests.support.workspaces.whole_run import execute
 
 MOUNTED = {"/": "ext4", "/mnt/share": "nfs4", "/mnt/share/local": "xfs", "/mnt/share2": "btrfs"}
 PLAN = {"format": 1, "name": "p", "target": "t.db", "source": [{"name": "a", "file": "a.db"}]}

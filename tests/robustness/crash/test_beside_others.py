@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite import write_lock as guard
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
-from tests.support.whole_run import Before, Ran, Workspace, small_workspace
+from tests.support.workspaces.whole_run import Before, Ran, Workspace, small_workspace
 
 if TYPE_CHECKING:
     import sqlite3

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from pathlib import Path
 
-    from tests.support.whole_run import Workspace
+    from tests.support.workspaces.whole_run import Workspace
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no fault can be injected: {why_not()}")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.security.table import Table
-    from tests.support.whole_run import Ran, Workspace
+    from tests.support.workspaces.whole_run import Ran, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 

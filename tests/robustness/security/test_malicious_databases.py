@@ -12,13 +12,13 @@ import pytest
 
 from tests.support.security.harm import HARMFUL, HARMLESS, Harm
 from tests.support.security.table import Ended
-from tests.support.whole_run import small_workspace
+from tests.support.workspaces.whole_run import small_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.security.table import Table
-    from tests.support.whole_run import Ran
+    from tests.support.workspaces.whole_run import Ran
 
 pytestmark = pytest.mark.security
 _MEMORY = 1_000_000_000  # bytes that no process may have had

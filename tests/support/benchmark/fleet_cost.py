@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.fleet_run import Fleet, small_fleet
-from tests.support.whole_run import REPOSITORY
+from tests.support.workspaces.fleet_run import Fleet, small_fleet
+from tests.support.workspaces.whole_run import REPOSITORY
 
 _LOOK_SECONDS = 0.2
 _MB = 1e6

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.support.whole_run import execute
+from tests.support.workspaces.whole_run import execute
 
 DATABASES, FILES = 200, 10_000
 

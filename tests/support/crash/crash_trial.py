@@ -19,8 +19,8 @@ from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
 from tests.support.crash.injector import Call, calls_of, strike
 from tests.support.crash.power_cut import Disk
 from tests.support.crash.sets_kept import lost
-from tests.support.small_workspace import build
-from tests.support.whole_run import Workspace
+from tests.support.workspaces.small_workspace import build
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.whole_run import Ran, Workspace
+    from tests.support.workspaces.whole_run import Ran, Workspace
 
 FAULTS = {
     "kill": "signal=SIGKILL:when={}",

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.support.whole_run import DEADLINE, REPOSITORY
+from tests.support.workspaces.whole_run import DEADLINE, REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.sql import listed, quoted
-from tests.support.whole_run import Workspace, execute
+from tests.support.workspaces.whole_run import Workspace, execute
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from tests.support.whole_run import small_workspace
+from tests.support.workspaces.whole_run import small_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

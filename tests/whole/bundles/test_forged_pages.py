@@ -14,7 +14,7 @@ from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.html.page_file import pytest_html_styles
 from sqlite_consolidate.report.records import DIGEST_LIMITS
 from tests.support.reports.forgery import Files, edit, found, in_page, seal_anew, without, write
-from tests.support.whole_run import Workspace, small_workspace
+from tests.support.workspaces.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

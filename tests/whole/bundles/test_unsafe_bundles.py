@@ -14,7 +14,7 @@ import pytest
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from tests.support.reports.tampering import edited, with_a_failure_hidden, with_other_count, zipped
-from tests.support.whole_run import Workspace
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

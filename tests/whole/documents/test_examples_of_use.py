@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
+from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
 
 DOCS = REPOSITORY / "docs"
 

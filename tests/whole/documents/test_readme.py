@@ -18,7 +18,7 @@ import sqlite_consolidate
 from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.plan.model import Plan
 from tests.support.benchmark.results import markdown, read
-from tests.support.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
+from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
-from tests.support.whole_run import Ran, Workspace
+from tests.support.workspaces.whole_run import Ran, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from junitparser import Failure, JUnitXml
 
 if TYPE_CHECKING:
-    from tests.support.whole_run import Workspace
+    from tests.support.workspaces.whole_run import Workspace
 
 # The shape that Jenkins' schema of JUnit files allows: element to attributes and to elements inside it.
 SHAPE = {

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.thorough import thorough
-from tests.support.whole_run import Before, Workspace, small_workspace
+from tests.support.workspaces.whole_run import Before, Workspace, small_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.verbs.consolidate import Run
-    from tests.support.whole_run import Ran
+    from tests.support.workspaces.whole_run import Ran
 
 CANARY = "canary-5b1d"
 

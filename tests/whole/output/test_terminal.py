@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import library
 from sqlite_consolidate.pytest_plugin.output import heartbeat as life
 from tests.support.thorough import thorough
-from tests.support.whole_run import Before, Workspace
+from tests.support.workspaces.whole_run import Before, Workspace
 
 _COUNTED = "rows-counted"
 

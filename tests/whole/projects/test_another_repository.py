@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
+from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

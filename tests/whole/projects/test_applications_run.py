@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from tests.support.whole_run import Ran, Workspace
+    from tests.support.workspaces.whole_run import Ran, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.support.whole_run import DEADLINE, LIGHT, REPOSITORY
+from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

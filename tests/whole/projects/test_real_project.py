@@ -14,15 +14,15 @@ from sqlite_consolidate.engine.code.scanned_files import scan_scope
 from sqlite_consolidate.engine.code.suggest import propose_references
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
-from tests.support.real_project import PLAN, REFERENCES, REST, real_project, run_git
-from tests.support.whole_run import Workspace
+from tests.support.workspaces.real_project import PLAN, REFERENCES, REST, real_project, run_git
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.suggest import ProposedReference
-    from tests.support.whole_run import Ran
+    from tests.support.workspaces.whole_run import Ran
 
 CODE = ("src", "config", "scripts", ".env")
 

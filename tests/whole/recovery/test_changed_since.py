@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.contents import read_contents
 
 if TYPE_CHECKING:
-    from tests.support.whole_run import Workspace
+    from tests.support.workspaces.whole_run import Workspace
 
 
 def test_a_rollback_does_not_discard_what_was_written_since(workspace: Workspace) -> None:

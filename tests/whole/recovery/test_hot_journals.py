@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.whole_run import Ran, Workspace
+    from tests.support.workspaces.whole_run import Ran, Workspace
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and SIGKILL")
 

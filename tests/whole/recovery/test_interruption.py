@@ -12,7 +12,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup.rollback import rollback
 from tests.support.thorough import thorough
-from tests.support.whole_run import REPOSITORY, Before, Workspace
+from tests.support.workspaces.whole_run import REPOSITORY, Before, Workspace
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.verbs.consolidate import Run

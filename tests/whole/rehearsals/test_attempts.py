@@ -7,7 +7,7 @@ import shutil
 import signal
 from typing import TYPE_CHECKING
 
-from tests.support.whole_run import Before, Workspace
+from tests.support.workspaces.whole_run import Before, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

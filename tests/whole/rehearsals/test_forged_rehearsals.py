@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.report.rehearsals import last_rehearsal
 from tests.support.reports.forgery import entry_of, forge, moved_back, read, seal_anew, write
-from tests.support.whole_run import Workspace, small_workspace
+from tests.support.workspaces.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.processes import other_process
-from tests.support.whole_run import Before, Workspace
+from tests.support.workspaces.whole_run import Before, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.reports.forgery import forge, moved_back
 from tests.support.thorough import thorough
-from tests.support.whole_run import Workspace, small_workspace
+from tests.support.workspaces.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
-    from tests.support.whole_run import Ran
+    from tests.support.workspaces.whole_run import Ran
 
 
 @pytest.fixture

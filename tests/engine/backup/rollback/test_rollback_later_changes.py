@@ -13,10 +13,19 @@ from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import restore
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
-from tests.support.small_workspace import ARCHIVED, SET, SET_NAME, build, consolidated, database, execute, state
+from tests.support.workspaces.small_workspace import (
+    ARCHIVED,
+    SET,
+    SET_NAME,
+    build,
+    consolidated,
+    database,
+    execute,
+    state,
+)
 
 if TYPE_CHECKING:
-    from tests.support.small_workspace import State
+    from tests.support.workspaces.small_workspace import State
 
 
 def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> None:

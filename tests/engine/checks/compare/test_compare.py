@@ -8,8 +8,8 @@ import pytest
 
 from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.plan.model import RequiredTable
-from tests.support.comparisons import every
 from tests.support.databases import Bench, Copied, source, wrong
+from tests.support.rows.comparisons import every
 
 
 def red(copied: Copied) -> dict[str, list[str]]:

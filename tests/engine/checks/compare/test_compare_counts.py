@@ -9,8 +9,8 @@ import pytest
 from sqlite_consolidate.engine.checks import compare
 from sqlite_consolidate.engine.checks.row_matching import RowMatch
 from sqlite_consolidate.row_differences import RowDifferences
-from tests.support.comparisons import every, said
 from tests.support.databases import TARGET, Bench, Copied, source, table
+from tests.support.rows.comparisons import every, said
 
 
 @pytest.mark.parametrize(

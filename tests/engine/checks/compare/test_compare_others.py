@@ -12,8 +12,8 @@ from sqlite_consolidate.engine.checks import compare, compare_structure
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from tests.support.comparisons import said
 from tests.support.databases import TARGET, Bench, Copied, source, table, wrong
+from tests.support.rows.comparisons import said
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.checks.compare import TargetComparison

@@ -6,8 +6,8 @@ import pytest
 
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.checks import compare
-from tests.support.comparisons import every, said
 from tests.support.databases import Bench, Copied, source
+from tests.support.rows.comparisons import every, said
 
 AS_OFTEN = "rows, equal ones as often as before"
 

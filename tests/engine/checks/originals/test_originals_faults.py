@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.engine.run.criteria import CRITERIA
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
-from tests.support.consolidated_by_hand import HAND, consolidated, failed
+from tests.support.workspaces.consolidated_by_hand import HAND, consolidated, failed
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,7 +9,7 @@ import pytest
 
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.row_differences import DifferenceKind
-from tests.support.consolidated_by_hand import ByHand, consolidated, failed
+from tests.support.workspaces.consolidated_by_hand import ByHand, consolidated, failed
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.support.whole_run import Workspace, execute
+from tests.support.workspaces.whole_run import Workspace, execute
 
 if TYPE_CHECKING:
     from pathlib import Path

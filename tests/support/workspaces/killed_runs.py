@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from tests.support.processes import die, in_a_child
-from tests.support.small_workspace import DyingLedger, a_run, consolidate, reach
+from tests.support.workspaces.small_workspace import DyingLedger, a_run, consolidate, reach
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.support.whole_run import execute
+from tests.support.workspaces.whole_run import execute
 
 if TYPE_CHECKING:
     import sqlite3

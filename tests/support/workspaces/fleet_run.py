@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tests.support.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace, small_workspace
+from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace, small_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
