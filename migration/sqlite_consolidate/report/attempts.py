@@ -23,22 +23,23 @@ if TYPE_CHECKING:
 _NO_END = "the ledger of its backup set has no end, and nothing had put it back yet"
 
 
-def earlier_attempts(said: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
+def earlier_attempts(settings: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
     """Return every run on the workspace that is known, oldest first: failed ones, and those that were cut short, too.
 
     To be asked before a run does anything: what a killed run left is cleared away by the next one.
 
     Args:
-        said: Where workspace and reports are.
+        settings: Where workspace and reports are.
         plan: The plan whose backup sets are looked at, or None while it cannot be read.
     """
-    own = workspace_id(said.evidence_workspace)
-    known = {one.run: one for _, one in past_runs(said.reports) if one is not None and one.workspace_id == own}
-    for one in _backup_sets(said.workspace, plan):
-        told = _attempt_of(one, said.workspace)
-        reported = known.get(told.run)
-        known[told.run] = told if reported is None else _merge(reported, told)
-    return tuple(sorted(known.values(), key=lambda one: (one.started, one.run)))
+    workspace = workspace_id(settings.evidence_workspace)
+    reported = (attempt for _, attempt in past_runs(settings.reports) if attempt is not None)
+    attempts = {attempt.run: attempt for attempt in reported if attempt.workspace_id == workspace}
+    for backup_set in _backup_sets(settings.workspace, plan):
+        recorded = _attempt_of(backup_set, settings.workspace)
+        known = attempts.get(recorded.run)
+        attempts[recorded.run] = recorded if known is None else _merge(known, recorded)
+    return tuple(sorted(attempts.values(), key=lambda attempt: (attempt.started, attempt.run)))
 
 
 def _backup_sets(root: Path, plan: Plan | None) -> list[BackupSet]:
@@ -48,45 +49,45 @@ def _backup_sets(root: Path, plan: Plan | None) -> list[BackupSet]:
         return []
 
 
-def _merge(reported: Attempt, told: Attempt) -> Attempt:
+def _merge(reported: Attempt, recorded: Attempt) -> Attempt:
     """Add to what the report says what the backup set says."""
-    how = " and ".join(one for one in (reported.cut_short, told.cut_short) if one) if reported.cut_short else ""
-    return replace(reported, backup_set=told.backup_set, cut_short=how)
+    reasons = filter(None, (reported.cut_short, recorded.cut_short)) if reported.cut_short else ()
+    return replace(reported, backup_set=recorded.backup_set, cut_short=" and ".join(reasons))
 
 
-def _attempt_of(one: BackupSet, root: Path) -> Attempt:
+def _attempt_of(backup_set: BackupSet, root: Path) -> Attempt:
     """Tell of the run that made a backup set by what lies in the set."""
-    events = Ledger(one.folder).events()
-    began = next(event for event in events if event["event"] == "started")
-    ended = one.finished or one.rolled_back
-    told = Attempt(
-        run=f"{began.get('run', '')}-migrate",
+    events = Ledger(backup_set.folder).events()
+    start = next(event for event in events if event["event"] == "started")
+    has_ended = backup_set.finished or backup_set.rolled_back
+    attempt = Attempt(
+        run=f"{start.get('run', '')}-migrate",
         mode=Mode.MIGRATE,
         verdict="not shown",
-        headline="Put back." if one.rolled_back and not one.finished else "",
+        headline="Put back." if backup_set.rolled_back and not backup_set.finished else "",
         exit_code=None,
-        started=_seconds(began["at"]),
-        finished=_seconds(events[-1]["at"]) if ended else "",
+        started=_seconds(start["at"]),
+        finished=_seconds(events[-1]["at"]) if has_ended else "",
         workspace=root.name,
         workspace_id=workspace_id(root),
-        backup_set=one.folder.relative_to(root).as_posix(),
-        cut_short="" if ended else _NO_END,
+        backup_set=backup_set.folder.relative_to(root).as_posix(),
+        cut_short="" if has_ended else _NO_END,
     )
-    return _with_record(told, one.folder)
+    return _with_record(attempt, backup_set.folder)
 
 
-def _with_record(told: Attempt, folder: Path) -> Attempt:
+def _with_record(attempt: Attempt, folder: Path) -> Attempt:
     """Add what the record in the set says, if the run came so far as to leave one."""
     from sqlite_consolidate.engine.backup.manifest import RECORD
 
     try:
-        said = json.loads((folder / RECORD).read_bytes())
-        verdict, headline, code, finished = (said[key] for key in ("verdict", "headline", "exit_code", "finished"))
+        document = json.loads((folder / RECORD).read_bytes())
+        verdict, headline, code, finished = (document[key] for key in ("verdict", "headline", "exit_code", "finished"))
     except (OSError, ValueError, LookupError, TypeError):
-        return told
+        return attempt
     if not finished:
-        return told
-    return replace(told, verdict=verdict, headline=headline, exit_code=code, finished=finished)
+        return attempt
+    return replace(attempt, verdict=verdict, headline=headline, exit_code=code, finished=finished)
 
 
 def _seconds(moment: str) -> str:

@@ -77,7 +77,7 @@ class SchemaDifference:
 
     subject: str
     column: str
-    what: str
+    aspect: str
     source: str
     target: str
 

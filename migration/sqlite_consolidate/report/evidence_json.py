@@ -63,7 +63,7 @@ _LISTS: dict[str, type] = {
     "attempts": Attempt,
 }
 _OTHER_KEYS = ("schema", "mode", "workspace", "sources", "target", "not_shown", "key_maps", "planned")
-_KEYS = {"criterion": "id"}
+_KEYS = {"criterion": "id", "aspect": "what"}
 _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
     Evidence: {"outcome": Outcome, "relation": Relation},
     Attempt: {"mode": Mode.named},
@@ -213,20 +213,20 @@ def _database(database: DatabaseRecord) -> dict[str, Any]:
     }
 
 
-def _database_from(said: dict[str, Any]) -> DatabaseRecord:
-    before, after = said["before"], said["after"]
+def _database_from(document: dict[str, Any]) -> DatabaseRecord:
+    before, after = document["before"], document["after"]
     return DatabaseRecord(
-        name=said["name"],
-        file=said["file"],
+        name=document["name"],
+        file=document["file"],
         size=before["size"],
         size_after=after["size"],
         digest=before["digest"],
         digest_after=after["digest"],
         rows=before["rows"],
         rows_after=after["rows"],
-        versions=said["versions"],
+        versions=document["versions"],
         contents={
             place: {table: TableContent(**content) for table, content in tables.items()}
-            for place, tables in said.get("contents", {}).items()
+            for place, tables in document.get("contents", {}).items()
         },
     )

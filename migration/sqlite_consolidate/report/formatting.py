@@ -82,11 +82,11 @@ def stage_does(stage: str) -> str:
 def moment(iso: str) -> str:
     """Return an ISO 8601 time as ``2026-11-22 12:06:03 UTC``; a text that is none comes back as it is."""
     try:
-        when = datetime.fromisoformat(iso)
+        time = datetime.fromisoformat(iso)
     except ValueError:
         return iso
-    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
-    return when.strftime("%Y-%m-%d %H:%M:%S UTC")
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def elapsed(record: Record | Attempt) -> float | None:

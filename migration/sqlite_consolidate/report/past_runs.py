@@ -37,14 +37,14 @@ def workspace_id(workspace: Path) -> str:
     Args:
         workspace: The folder's absolute path, symbolic links resolved.
     """
-    where = f"{platform.node()}\0{workspace}".encode("utf-8", "surrogateescape")
-    return hashlib.sha256(where).hexdigest()[:16]
+    identity = f"{platform.node()}\0{workspace}".encode("utf-8", "surrogateescape")
+    return hashlib.sha256(identity).hexdigest()[:16]
 
 
 def describe_run(record: Record) -> dict[str, Any]:
     """Return what a manifest tells of its run: everything of an :class:`Attempt` but where its report is."""
-    told = {name: getattr(record, name) for name in _FIELDS}
-    return {**told, "plan": record.plan.get("path", "")}
+    values = {name: getattr(record, name) for name in _FIELDS}
+    return {**values, "plan": record.plan.get("path", "")}
 
 
 def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
@@ -68,16 +68,16 @@ def parse_manifest(manifest: bytes, report: str) -> Attempt | None:
         report: Name of the folder it lies in, empty where that is of no interest.
     """
     try:
-        said = json.loads(manifest)["about"]
-        told = {name: said[name] for name in _FIELDS}
+        document = json.loads(manifest)["about"]
+        values = {name: document[name] for name in _FIELDS}
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    if not all(isinstance(value, _OPTIONAL.get(name, (str,))) for name, value in told.items()):
+    if not all(isinstance(value, _OPTIONAL.get(name, (str,))) for name, value in values.items()):
         return None
-    if told["mode"] not in list(Mode) or told["verdict"] not in get_args(Verdict):
+    if values["mode"] not in list(Mode) or values["verdict"] not in get_args(Verdict):
         return None
     return Attempt(
-        **told | {"mode": Mode.named(told["mode"])}, report=report, cut_short="" if told["finished"] else _NO_END
+        **values | {"mode": Mode.named(values["mode"])}, report=report, cut_short="" if values["finished"] else _NO_END
     )
 
 

@@ -45,10 +45,10 @@ class Unexamined:
 
 def outcomes(record: Record) -> dict[str, Outcome]:
     """Return what each criterion of a record came to, in the order of the evidence: the worst of its subjects."""
-    known: defaultdict[str, list[Outcome]] = defaultdict(list)
+    outcomes_of: defaultdict[str, list[Outcome]] = defaultdict(list)
     for entry in record.criteria:
-        known[entry.criterion].append(entry.outcome)
-    return {criterion: worst(each) for criterion, each in known.items()}
+        outcomes_of[entry.criterion].append(entry.outcome)
+    return {criterion: worst(all_outcomes) for criterion, all_outcomes in outcomes_of.items()}
 
 
 def counts(record: Record) -> dict[Outcome, int]:
@@ -80,7 +80,7 @@ def answers(record: Record) -> list[Answer]:
         else:
             answered.append(answer(question.value.format(target=target), _criteria_of(question, known), known))
     undone = Question.UNDONE.value  # asked only where something was to be undone
-    return [*(one for one in answered if one.outcome or one.question != undone), tests_passing(record)]
+    return [*(given for given in answered if given.outcome or given.question != undone), tests_passing(record)]
 
 
 def answer(question: str, ids: Iterable[str], known: Mapping[str, Outcome]) -> Answer:
@@ -103,9 +103,9 @@ def applications(record: Record, known: Mapping[str, Outcome]) -> list[Answer]:
 def tests_passing(record: Record) -> Answer:
     """Return whether every stage of the run, each a file of tests, has passed."""
     by_stage = {"failed": Outcome.FAILED, "passed": Outcome.PASSED}
-    each = [by_stage.get(stage.outcome, Outcome.NOT_EXAMINED) for stage in record.stages]
+    outcomes_of_stages = [by_stage.get(stage.outcome, Outcome.NOT_EXAMINED) for stage in record.stages]
     nothing_to_do = record.already or not record.stages
-    return Answer("Tests passing", None if nothing_to_do else worst(each), {}, section="stages")
+    return Answer("Tests passing", None if nothing_to_do else worst(outcomes_of_stages), {}, section="stages")
 
 
 def _criteria_of(question: Question, known: Iterable[str]) -> list[str]:

@@ -54,7 +54,7 @@ DIGEST_LIMITS = (
 
 def limits(plan: Plan) -> tuple[str, ...]:
     """Return a sentence for each thing that nobody looked at; the reader decides whether that is enough."""
-    said = [
+    sentences = [
         "Application code that no [[smoke]] of the plan runs was not tried."
         if plan.smoke
         else "No application was run: the plan names no [[smoke]].",
@@ -63,15 +63,15 @@ def limits(plan: Plan) -> tuple[str, ...]:
         else "References to old databases were not looked for: the plan names no [scan] paths.",
     ]
     if not plan.logs.files:
-        said.append("No log was watched for new errors: the plan names no [logs] files.")
+        sentences.append("No log was watched for new errors: the plan names no [logs] files.")
     if not plan.dump:
-        said.append("No SQL dump was made: the plan says dump = false.")
-    said += [
+        sentences.append("No SQL dump was made: the plan says dump = false.")
+    sentences += [
         f"{source.name}: rows were not compared with a number that the plan states; it states none for {names}."
         for source in plan.sources
         if (names := ", ".join(table.name for table in source.tables if table.rows is None))
     ]
-    return tuple(said)
+    return tuple(sentences)
 
 
 _LONGEST_OUTPUT = 20_000  # characters of one stream of one application
@@ -107,14 +107,14 @@ def versions() -> dict[str, str]:
     }
 
 
-def build_record(run: Pipeline, around: RecordContext, *, exit_code: int) -> Record:
+def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Record:
     """Return the record of a run as it stands, its texts printable; its verdict is not shown before the run has ended.
 
     Page, summary and evidence are made of this one record: what one of them escapes, the others escape too.
     """
     request, log = run.request, run.log
     settings, plan = request.settings, request.plan
-    works = settings.bundle is None  # on a workspace, by a plan
+    uses_plan = settings.bundle is None  # on a workspace, by a plan
     record = Record(
         run=request.run_id,
         mode=log.mode,
@@ -125,30 +125,30 @@ def build_record(run: Pipeline, around: RecordContext, *, exit_code: int) -> Rec
         finished=log.finished,
         host=platform.node(),
         user=getpass.getuser(),
-        versions=dict(around.versions),
-        plan={"path": settings.plan.name if works else "", "sha256": request.plan_sha256},
+        versions=dict(context.versions),
+        plan={"path": settings.plan.name if uses_plan else "", "sha256": request.plan_sha256},
         change=plan.change.model_dump() if plan else {},
-        workspace=settings.workspace.name if works else "",
-        workspace_id=workspace_id(settings.evidence_workspace) if works else "",
+        workspace=settings.workspace.name if uses_plan else "",
+        workspace_id=workspace_id(settings.evidence_workspace) if uses_plan else "",
         stages=log.all_stages() if log.finished else tuple(log.stages.values()),
         criteria=log.evidence(),
         findings=merge_findings([*(Finding.of(STAGE_ERROR, "", error) for error in log.errors), *log.findings]),
         put_back=log.rolled_back.text if log.rolled_back else "",
         already=log.already_consolidated,
         unanswerable=dict(log.unanswerable),
-        attempts=around.attempts,
+        attempts=context.attempts,
         asked=questions_by_criterion(plan) if plan else {},
-        limits=limits(plan) if plan else () if works else (DIGEST_LIMITS,),
+        limits=limits(plan) if plan else () if uses_plan else (DIGEST_LIMITS,),
         extra=dict(log.extra),
-        **_fields_of_run(run, around),
+        **_fields_of_run(run, context),
     )
     return printable_record(record)
 
 
-def _fields_of_run(run: Pipeline, around: RecordContext) -> dict[str, Any]:
+def _fields_of_run(run: Pipeline, context: RecordContext) -> dict[str, Any]:
     """Return the fields of a record that only some kinds of run fill."""
     if isinstance(run, RunResults):
-        return _fields_of_consolidation(run, around)
+        return _fields_of_consolidation(run, context)
     if isinstance(run, CheckRun):
         folder = run.backup_set.folder.relative_to(run.root).as_posix()
         return {"backup_set": folder, "archive": dict(run.sealed.archive), "smoke": _smoke_records(run)}
@@ -157,62 +157,64 @@ def _fields_of_run(run: Pipeline, around: RecordContext) -> dict[str, Any]:
     return {"backup_set": run.backup_set} if isinstance(run, RollbackRun) else {}
 
 
-def _fields_of_consolidation(run: RunResults, around: RecordContext) -> dict[str, Any]:
-    drilled = run.log.finished if run.is_rehearsal and run.has_rolled_back else around.drilled
-    known: dict[str, Any] = {
+def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[str, Any]:
+    drilled = run.log.finished if run.is_rehearsal and run.has_rolled_back else context.drilled
+    fields: dict[str, Any] = {
         "backup_set": run.backup_set,
         "rollback": {"drilled": drilled},
         "diff": run.diff,
         "smoke": _smoke_records(run),
     }
     if run.is_sealed or run.has_acted:
-        known["rollback"] = {"command": run.request.command("rollback"), "drilled": drilled}
+        fields["rollback"] = {"command": run.request.command("rollback"), "drilled": drilled}
     if run.is_archived:
-        known["archive"] = dict(run.sealed.archive)
+        fields["archive"] = dict(run.sealed.archive)
     if run.has_preflight:
-        known |= _fields_of_preflight(run)
+        fields |= _fields_of_preflight(run)
     if run.transaction is not None:
-        known["moves"] = tuple(
+        fields["moves"] = tuple(
             MoveRecord(
-                source=done.mapping.source.name,
-                subject=done.mapping.subject,
-                table=done.mapping.table_map.name,
-                into=done.mapping.into.name,
-                rows=done.rows,
-                arrived=done.inserted,
-                skipped=done.skipped,
-                replaced=done.replaced,
-                method=done.method,
+                source=table.mapping.source.name,
+                subject=table.mapping.subject,
+                table=table.mapping.table_map.name,
+                into=table.mapping.into.name,
+                rows=table.rows,
+                arrived=table.inserted,
+                skipped=table.skipped,
+                replaced=table.replaced,
+                method=table.method,
             )
-            for done in run.transaction.copied_tables
+            for table in run.transaction.copied_tables
         )
-        known["sql"] = tuple(run.transaction.sql)
-    return known
+        fields["sql"] = tuple(run.transaction.sql)
+    return fields
 
 
 def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
-    found = run.found
+    preflight = run.found
     by_name = {source.name: source for source in run.plan.sources}
-    target = _database_record(found.target, run) if found.target else None
+    target = _database_record(preflight.target, run) if preflight.target else None
     if run.final is not None:
         target = _with_final_reading(target or DatabaseRecord(name="target", file=run.plan.target), run.final)
     return {
         "sources": tuple(
-            _database_record(found.sources[source.name], run, by_name[source.name])
+            _database_record(preflight.sources[source.name], run, by_name[source.name])
             for source in run.plan.sources
-            if source.name in found.sources
+            if source.name in preflight.sources
         ),
         "target": target,
         "planned": tuple(
             MoveRecord(
-                mapping.source.name, mapping.subject, mapping.table_map.name, mapping.into.name, found.rows(mapping)
+                mapping.source.name, mapping.subject, mapping.table_map.name, mapping.into.name, preflight.rows(mapping)
             )
-            for mapping in found.mappings
+            for mapping in preflight.mappings
         ),
         "differences": tuple(
-            SchemaDifference(one.subject, one.column, one.aspect, one.source, one.target)
-            for mapping in found.mappings
-            for one in declaration_differences(mapping)
+            SchemaDifference(
+                difference.subject, difference.column, difference.aspect, difference.source, difference.target
+            )
+            for mapping in preflight.mappings
+            for difference in declaration_differences(mapping)
         ),
     }
 

@@ -64,10 +64,10 @@ def last_rehearsal(request: RunRequest) -> LastRehearsal:
     for folder in sorted(folders, key=lambda folder: folder.name, reverse=True):
         refusal = _refusal(folder, request)
         if refusal is None:
-            judged = _check_report(folder)
-            if isinstance(judged, Rehearsal):
-                return LastRehearsal(judged)
-            refusal = judged
+            result = _check_report(folder)
+            if isinstance(result, Rehearsal):
+                return LastRehearsal(result)
+            refusal = result
         refusals.append(refusal)
     best = max(refusals, key=lambda refusal: (refusal.met, refusal.run), default=None)
     return LastRehearsal(None, f"{best.run} {best.reason}", best.unmet) if best else LastRehearsal()
@@ -92,12 +92,12 @@ def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Ite
     yield "mode", "" if document["mode"] == Mode.REHEARSAL.in_evidence else "is no rehearsal"
     yield "run", "" if document["run"] == folder.name else "has the evidence of another run"
     yield "plan", "" if document["plan"]["sha256"] == request.plan_sha256 else "is of another plan"
-    known = workspace_id(request.settings.evidence_workspace)
-    yield "workspace", "" if document["workspace"]["id"] == known else "is of another workspace"
+    workspace = workspace_id(request.settings.evidence_workspace)
+    yield "workspace", "" if document["workspace"]["id"] == workspace else "is of another workspace"
     version = document["versions"]["sqlite-consolidate"]
-    ours = version == sqlite_consolidate.__version__ and schema_of(document) == document["schema"] == SCHEMA
-    other = f"is of another version (it is {one_line(str(version))}, this is {sqlite_consolidate.__version__})"
-    yield "version", "" if ours else other
+    same_version = version == sqlite_consolidate.__version__ and schema_of(document) == document["schema"] == SCHEMA
+    reason = f"is of another version (it is {one_line(str(version))}, this is {sqlite_consolidate.__version__})"
+    yield "version", "" if same_version else reason
     yield "verdict", "" if document["verdict"] == "accepted" else "was not accepted"
     in_time = _parse_time(document["started"]) <= _parse_time(document["finished"]) <= request.started
     yield "time", "" if in_time else "ended in the future, or before it began"
@@ -111,10 +111,10 @@ def _check_report(folder: Path) -> Rehearsal | _Refusal:
     except (ProblemError, OSError) as error:
         return _Refusal(_ALL_DEMANDS, run, "bundle-whole", f"has a report that cannot be read: {one_line(str(error))}")
     for criterion, check in _CHECKS.items():
-        wrong = next((seen for seen in check(contents) if not seen.holds), None)
-        if wrong is not None:
+        failed = next((observation for observation in check(contents) if not observation.holds), None)
+        if failed is not None:
             reason = one_line(
-                f"does not agree with itself: {wrong.subject} has to be {wrong.expected}, and is {wrong.observed}"
+                f"does not agree with itself: {failed.subject} has to be {failed.expected}, and is {failed.observed}"
             )
             return _Refusal(_ALL_DEMANDS, run, criterion, reason[:500])
     return (

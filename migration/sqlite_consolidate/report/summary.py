@@ -75,8 +75,8 @@ def _or_dash(text: str | None) -> str:
 
 
 def _people(record: Record) -> str:
-    asked, approved = (_or_dash(record.change.get(field)) for field in ("requested_by", "approved_by"))
-    return f"requested by {asked}, approved by {approved}, run by {record.user} on {record.host}"
+    requested, approved = (_or_dash(record.change.get(field)) for field in ("requested_by", "approved_by"))
+    return f"requested by {requested}, approved by {approved}, run by {record.user} on {record.host}"
 
 
 def _when(record: Record) -> str:
@@ -99,7 +99,7 @@ def _target(target: DatabaseRecord | None) -> str:
 
 def _failures(record: Record) -> list[str]:
     """Name the first failures, and say how many more there are: at most four lines, and one for what is unexamined."""
-    failed = [one for one in record.criteria if one.outcome is Outcome.FAILED]
+    failed = [entry for entry in record.criteria if entry.outcome is Outcome.FAILED]
     lines = [
         f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: {_difference(one)}" for one in failed[:_MOST_FAILURES]
     ]
@@ -133,6 +133,6 @@ def _findings(record: Record) -> list[str]:
 
 def _rollback(record: Record) -> str:
     drilled = record.rollback.get("drilled")
-    when = f"drilled {moment(drilled)}" if drilled else "not drilled"
+    drill = f"drilled {moment(drilled)}" if drilled else "not drilled"
     command = record.rollback.get("command")
-    return one_line(f"Rollback:  {command}  ({when})" if command else "Rollback:  —")
+    return one_line(f"Rollback:  {command}  ({drill})" if command else "Rollback:  —")

@@ -70,7 +70,7 @@ def write_reports(folder: Path, records: dict[str, Record]) -> dict[str, Path]:
     done = subprocess.run(
         [sys.executable, "-c", _RUNS],
         cwd=folder,
-        env=environment | {"PYTHONPATH": str(REPOSITORY)},
+        env=environment | {"PYTHONPATH": os.pathsep.join(map(str, (REPOSITORY / "migration", REPOSITORY)))},
         capture_output=True,
         text=True,
         check=False,

@@ -37,11 +37,11 @@ def _contradictions(attempt: Attempt, record: Record) -> Iterator[_Pair]:
         yield "mode", attempt.run.rpartition("-")[2], attempt.mode
     if attempt.report not in ("", attempt.run):
         yield "report", attempt.run, attempt.report
-    began, beginning = _moment(attempt.started), _moment(record.started)
-    if began is None or beginning is None or began > beginning:
+    started, record_started = _moment(attempt.started), _moment(record.started)
+    if started is None or record_started is None or started > record_started:
         yield "started", f"not after {record.started}", attempt.started
-    ended = _moment(attempt.finished)
-    if attempt.finished and (ended is None or began is None or ended < began):
+    finished = _moment(attempt.finished)
+    if attempt.finished and (finished is None or started is None or finished < started):
         yield "finished", f"not before {attempt.started}", attempt.finished
     if bool(attempt.cut_short) == bool(attempt.finished):
         yield "cut_short", "said of a run without an end only", attempt.cut_short or "nothing"

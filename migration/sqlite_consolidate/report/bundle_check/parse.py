@@ -133,7 +133,7 @@ def _files(text: str) -> dict[str, dict[str, Any]]:
         files = json.loads(text, object_pairs_hook=_each_once)["files"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return {}
-    if not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
+    if not isinstance(files, dict) or not all(isinstance(entry, dict) for entry in files.values()):
         return {}
     return files
 
@@ -150,4 +150,4 @@ def _smoke_tests(plan: str) -> list[dict[str, Any]]:
         tests = tomllib.loads(plan).get("smoke", [])
     except (ValueError, RecursionError):  # a plan with mistakes: its run was refused, and ran no application
         return []
-    return [one for one in tests if isinstance(one, dict)] if isinstance(tests, list) else []
+    return [test for test in tests if isinstance(test, dict)] if isinstance(tests, list) else []

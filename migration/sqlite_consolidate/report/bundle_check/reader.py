@@ -66,31 +66,31 @@ def read_bundle(path: Path) -> Bundle:
             Problem("no-bundle", one_line(str(path)), "there is no such file or folder.", _NAME_ONE),
         )
     files: dict[str, bytes] = {}
-    room = _MOST_BYTES
+    bytes_left = _MOST_BYTES
     for name, data in _folder(path) if path.is_dir() else _zip(path):
-        room -= len(data)
+        bytes_left -= len(data)
         if name in files:
             raise _unsafe(path, f"holds {one_line(name)} twice: no run leaves that.")
-        if len(files) == _MOST_FILES or room < 0:
+        if len(files) == _MOST_FILES or bytes_left < 0:
             raise _too_large(path)
         files[name] = data
     top = _top(files)
     files = {name.removeprefix(f"{top}/") if top else name: data for name, data in files.items()}
     if MANIFEST not in files:
-        what = f"has no {MANIFEST}: it is not the bundle of a run."
-        raise ProblemError(Problem("no-bundle", one_line(path.name), what, _NAME_ONE))
+        text = f"has no {MANIFEST}: it is not the bundle of a run."
+        raise ProblemError(Problem("no-bundle", one_line(path.name), text, _NAME_ONE))
     return Bundle(path.name, files, "" if path.is_dir() else top)
 
 
 def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
-    for one in sorted(path.rglob("*")):
-        mode = one.lstat().st_mode
+    for file_path in sorted(path.rglob("*")):
+        mode = file_path.lstat().st_mode
         if stat.S_ISDIR(mode):
             continue
         if not stat.S_ISREG(mode):
-            raise _unsafe(path, f"holds {one_line(one.name)}, which is no plain file: no run leaves that.")
-        with one.open("rb") as file:
-            yield one.relative_to(path).as_posix(), _bounded(file, path)
+            raise _unsafe(path, f"holds {one_line(file_path.name)}, which is no plain file: no run leaves that.")
+        with file_path.open("rb") as file:
+            yield file_path.relative_to(path).as_posix(), _bounded(file, path)
 
 
 def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -99,7 +99,7 @@ def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             _refuse_extra_bytes(path, archive, packed)
-            members = [one for one in archive.infolist() if not one.is_dir()]
+            members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > _MOST_FILES:
                 raise _too_large(path)
             for member in members:
@@ -107,9 +107,9 @@ def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
                 with archive.open(member) as unpacked:
                     yield member.filename, _bounded(unpacked, path)
     except _DAMAGED as error:
-        why = "it is no zip" if not zipfile.is_zipfile(io.BytesIO(packed)) else f"it is damaged ({error})"
-        what = f"cannot be read: {one_line(why)}."
-        raise ProblemError(Problem("damaged-bundle", one_line(path.name), what, _ANOTHER_COPY)) from None
+        reason = "it is no zip" if not zipfile.is_zipfile(io.BytesIO(packed)) else f"it is damaged ({error})"
+        text = f"cannot be read: {one_line(reason)}."
+        raise ProblemError(Problem("damaged-bundle", one_line(path.name), text, _ANOTHER_COPY)) from None
 
 
 def _refuse_extra_bytes(path: Path, archive: zipfile.ZipFile, packed: bytes) -> None:
@@ -153,9 +153,9 @@ def _top(files: dict[str, bytes]) -> str:
 
 
 def _too_large(path: Path) -> ProblemError:
-    what = f"holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB: no run leaves that much."
-    return _unsafe(path, what)
+    text = f"holds more than {_MOST_FILES} files or {_MOST_BYTES // 1024**2} MiB: no run leaves that much."
+    return _unsafe(path, text)
 
 
-def _unsafe(path: Path, what: str) -> ProblemError:
-    return ProblemError(Problem("unsafe-bundle", one_line(path.name), what, _ANOTHER_COPY))
+def _unsafe(path: Path, text: str) -> ProblemError:
+    return ProblemError(Problem("unsafe-bundle", one_line(path.name), text, _ANOTHER_COPY))

@@ -39,12 +39,12 @@ def diff_lines(text: str) -> tuple[CodeLine, ...]:
     lines = shortened(text.rstrip("\n"), _LONG_DIFF, DIFF).split("\n") if text else []
     python = _lexer("python")
     lexer: Lexer | None = None
-    found = []
+    code_lines = []
     for line in lines:
         if line.startswith("+++"):
             lexer = python if line.rstrip().endswith(".py") else None
-        found.append(_diff_line(line, lexer))
-    return tuple(found)
+        code_lines.append(_diff_line(line, lexer))
+    return tuple(code_lines)
 
 
 @lru_cache(maxsize=1)

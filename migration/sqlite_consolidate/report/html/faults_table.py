@@ -26,8 +26,8 @@ def proven(record: Record) -> tuple[int, int]:
 
 def sentence(record: Record) -> str:
     """Return both numbers in words."""
-    some, all_ = proven(record)
-    return f"{counted(all_, 'criterion', 'criteria')}, {some} proven able to fail here"
+    proven_count, total = proven(record)
+    return f"{counted(total, 'criterion', 'criteria')}, {proven_count} proven able to fail here"
 
 
 def fault_rows(record: Record) -> Iterator[tuple[str, str, str]]:
@@ -44,6 +44,8 @@ def faults_table(record: Record) -> str:
     """Return the table as lines of printable text, the numbers first."""
     head = ("criterion", "fault", "refused by it")
     lines = [tuple(map(one_line, line)) for line in (head, *fault_rows(record))]
-    widths = [max(len(line[at]) for line in lines) for at in (0, 1)]
-    text = [f"{one:<{widths[0]}}  {fault:<{widths[1]}}  {refused}".rstrip() for one, fault, refused in lines]
+    widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
+    text = [
+        f"{criterion:<{widths[0]}}  {fault:<{widths[1]}}  {refused}".rstrip() for criterion, fault, refused in lines
+    ]
     return "\n".join([f"{sentence(record)}.", "", *text]) + "\n"

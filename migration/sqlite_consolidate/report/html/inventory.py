@@ -25,7 +25,7 @@ class DatabaseRow:
 
     file: str
     part: str
-    why: str
+    reason: str
     tables: str
     rows: str
     size: str
@@ -55,52 +55,56 @@ def inventory_context(inventory: dict[str, Any] | None) -> dict[str, Any]:
         "grid": overlap_grid(inventory),
         "duplicates": inventory["duplicates"],
         "plan": inventory["plan"],
-        "why": inventory["target_because"],
+        "reasons": inventory["target_because"],
     }
 
 
 def database_rows(inventory: dict[str, Any]) -> list[DatabaseRow]:
     """Return the databases: the target first, then the sources, then the others."""
-    largest = max((one["size"] for one in inventory["databases"]), default=0) or 1
+    largest = max((database["size"] for database in inventory["databases"]), default=0) or 1
     order = {"target": 0, "source": 1}
-    return [
-        _database_row(one, largest) for one in sorted(inventory["databases"], key=lambda one: order.get(one["part"], 2))
-    ]
+    databases = sorted(inventory["databases"], key=lambda database: order.get(database["part"], 2))
+    return [_database_row(database, largest) for database in databases]
 
 
 def overlap_grid(inventory: dict[str, Any]) -> OverlapGrid:
     """Return the overlaps as a grid of at most 40 tables by 12 files."""
-    shared = inventory["overlaps"]
-    named = list(dict.fromkeys(file for one in shared for file in one["rows"]))
-    shown = named[:_MOST_FILES]
-    rows = [(one["table"], one["same"], [one["rows"].get(file, "") for file in shown]) for one in shared]
-    return OverlapGrid(shown, rows[:_MOST_TABLES], len(named) - len(shown), max(0, len(rows) - _MOST_TABLES))
+    overlaps = inventory["overlaps"]
+    files = list(dict.fromkeys(file for overlap in overlaps for file in overlap["rows"]))
+    shown_files = files[:_MOST_FILES]
+    rows = [
+        (overlap["table"], overlap["same"], [overlap["rows"].get(file, "") for file in shown_files])
+        for overlap in overlaps
+    ]
+    more_files, more_tables = len(files) - len(shown_files), max(0, len(rows) - _MOST_TABLES)
+    return OverlapGrid(shown_files, rows[:_MOST_TABLES], more_files, more_tables)
 
 
 def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
     """Yield the inventory in lines for a terminal: a database each, then what is shared, doubled, and passed over."""
-    found = database_rows(inventory)
-    width = min(60, max([len(one.file) for one in found], default=0))
+    rows = database_rows(inventory)
+    width = min(60, max([len(row.file) for row in rows], default=0))
     yield f"{'file':<{width}}  {'part':<11}  {'tables':>6}  {'rows':>9}  {'size':>10}"
-    for one in found[:_MOST_LINES]:
-        facts = f"{one.part:<11}  {one.tables:>6}  {one.rows:>9}  {one.size:>10}  {one.features}"
-        yield f"{one.file:<{width}}  {facts}".rstrip()
-        if one.part not in ("target", "source") and one.why:
-            yield f"    {one.why}"
-        yield from (f"    open in {who}" for who in one.open_in)
-    if len(found) > _MOST_LINES:
-        yield f"and {len(found) - _MOST_LINES} more: see the report"
-    filled = [one for one in inventory["overlaps"] if one["filled"] > 1]
-    for one in filled[:10]:
-        how = "declared alike" if one["same"] else "declared differently"
-        yield f"table {one['table']} has rows in {one['filled']} files ({how})"
+    for row in rows[:_MOST_LINES]:
+        facts = f"{row.part:<11}  {row.tables:>6}  {row.rows:>9}  {row.size:>10}  {row.features}"
+        yield f"{row.file:<{width}}  {facts}".rstrip()
+        if row.part not in ("target", "source") and row.reason:
+            yield f"    {row.reason}"
+        yield from (f"    open in {process}" for process in row.open_in)
+    if len(rows) > _MOST_LINES:
+        yield f"and {len(rows) - _MOST_LINES} more: see the report"
+    filled = [overlap for overlap in inventory["overlaps"] if overlap["filled"] > 1]
+    for overlap in filled[:10]:
+        how = "declared alike" if overlap["same"] else "declared differently"
+        yield f"table {overlap['table']} has rows in {overlap['filled']} files ({how})"
     if len(filled) > 10:  # noqa: PLR2004 -- as many as are shown
         yield f"and {len(filled) - 10} more tables have rows in several files: see the report"
     for group in inventory["duplicates"]:
         yield f"the same content: {', '.join(group)}"
-    for one in inventory["passed_over"]:
-        if one["databases"]:
-            yield f"git ignores {one['folder']}: not looked into ({one['databases']} files named like databases)"
+    for ignored in inventory["passed_over"]:
+        if ignored["databases"]:
+            files = f"{ignored['databases']} files named like databases"
+            yield f"git ignores {ignored['folder']}: not looked into ({files})"
     if inventory["plan"]:
         marked = inventory["decisions"]
         yield f"plan: {inventory['plan']}" + (f', {marked} to decide (look for "# decide:")' if marked else "")
@@ -108,20 +112,20 @@ def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
         yield "no plan: there are not two databases to make one of"
 
 
-def _database_row(one: dict[str, Any], largest: int) -> DatabaseRow:
-    counted = [int(rows) for rows in one["tables"].values() if rows.isdigit()]
-    more = "+" if len(counted) < len(one["tables"]) else ""
-    read = one["kind"] == "database"
+def _database_row(database: dict[str, Any], largest: int) -> DatabaseRow:
+    row_counts = [int(rows) for rows in database["tables"].values() if rows.isdigit()]
+    more = "+" if len(row_counts) < len(database["tables"]) else ""
+    is_read = database["kind"] == "database"
     return DatabaseRow(
-        file=one["file"],
-        part=one["part"] or (one["kind"] if one["role"] == "not read" else one["role"]),
-        why=one["why"],
-        tables=str(len(one["tables"])) if read else "",
-        rows=f"{sum(counted)}{more}" if read else "",
-        size=size(one["size"]),
-        bar=round(100 * one["size"] / largest, 1),
-        features=", ".join(one["features"]),
-        changed=one["changed"],
-        mentions=[f"{at['file']}:{at['line']}" for at in one["mentions"]],
-        open_in=[f"process {who['pid']} ({who['command']})" for who in one["open_in"]],
+        file=database["file"],
+        part=database["part"] or (database["kind"] if database["role"] == "not read" else database["role"]),
+        reason=database["why"],
+        tables=str(len(database["tables"])) if is_read else "",
+        rows=f"{sum(row_counts)}{more}" if is_read else "",
+        size=size(database["size"]),
+        bar=round(100 * database["size"] / largest, 1),
+        features=", ".join(database["features"]),
+        changed=database["changed"],
+        mentions=[f"{mention['file']}:{mention['line']}" for mention in database["mentions"]],
+        open_in=[f"process {process['pid']} ({process['command']})" for process in database["open_in"]],
     )

@@ -76,7 +76,7 @@ def _context(record: Record) -> dict[str, Any]:
     for line in all_lines:
         by_outcome[line.outcome].append(line)
     holding = [line for line in all_lines if line.outcome.holds]
-    unlooked = unexamined(record)
+    groups_unexamined = unexamined(record)
     estimates = [stage.estimate for stage in record.stages if stage.estimate]
     return {
         "record": record,
@@ -85,7 +85,7 @@ def _context(record: Record) -> dict[str, Any]:
         "counts": counts(record),
         "change": [(label, record.change.get(field, "")) for field, label in _CHANGE_FIELDS],
         "elapsed": _seconds_taken(record),
-        "way_back": _rollback_command(record),
+        "rollback_command": _rollback_command(record),
         "estimate": sum(estimates) if estimates else None,
         "moved": _describe_moves(record),
         "stages": [(stage, stage_does(stage.id)) for stage in record.stages],
@@ -95,10 +95,10 @@ def _context(record: Record) -> dict[str, Any]:
         "failed": by_outcome[Outcome.FAILED],
         "urgent": by_outcome[Outcome.FAILED] + by_outcome[Outcome.NOT_EXAMINED],
         "groups": _by_stage(holding),
-        "unlooked": [
+        "unexamined": [
             (title, outcome, groups)
             for title, outcome in (("Not examined", Outcome.NOT_EXAMINED), ("Not required", Outcome.NOT_REQUIRED))
-            if (groups := [group for group in unlooked if group.outcome is outcome])
+            if (groups := [group for group in groups_unexamined if group.outcome is outcome])
         ],
         "review": list_findings(record.findings, "attention"),
         "notes": list_findings(record.findings, "note"),
@@ -107,7 +107,7 @@ def _context(record: Record) -> dict[str, Any]:
         "diff": diff_lines(record.diff),
         "sql": sql_lines(record.sql),
         "each_output": _LONG_OUTPUT // max(1, 2 * len(record.smoke)),
-        "attempts": [_attempt_row(one) for one in reversed(record.attempts)][:_MOST_ATTEMPTS],
+        "attempts": [_attempt_row(attempt) for attempt in reversed(record.attempts)][:_MOST_ATTEMPTS],
         **_pictures(record),
         "inventory": inventory.inventory_context(record.extra.get("inventory")),
     }
@@ -119,10 +119,11 @@ def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
     for line in lines:
         stages[line.stage].append(line)
     groups = []
-    for stage, some in stages.items():
-        grey = sum(line.outcome is Outcome.NOT_REQUIRED for line in some)
-        said = f"{len(some) - grey} passed, {grey} not required" if grey else "all passed"
-        groups.append((stage, f"{flow.count_of(len(some), 'line')}, {said}", some))
+    for stage, stage_lines in stages.items():
+        not_required = sum(line.outcome is Outcome.NOT_REQUIRED for line in stage_lines)
+        passed = len(stage_lines) - not_required
+        outcomes = f"{passed} passed, {not_required} not required" if not_required else "all passed"
+        groups.append((stage, f"{flow.count_of(len(stage_lines), 'line')}, {outcomes}", stage_lines))
     return groups
 
 
@@ -152,8 +153,8 @@ def _seconds_taken(record: Record) -> float | None:
 
 def _rollback_command(record: Record) -> str:
     """Return the rollback command where there is, or may be, something to roll back; else an empty text."""
-    stands = record.verdict == "accepted" or not record.finished or record.exit_code == ExitCode.INTERNAL
-    return record.rollback.get("command", "") if stands else ""
+    can_roll_back = record.verdict == "accepted" or not record.finished or record.exit_code == ExitCode.INTERNAL
+    return record.rollback.get("command", "") if can_roll_back else ""
 
 
 def _describe_moves(record: Record) -> str:
@@ -178,16 +179,16 @@ def _attempt_row(attempt: Attempt) -> dict[str, str]:
         "tone": tone(attempt),
         "started": attempt.started,
         "finished": attempt.finished,
-        "said": attempt.cut_short or attempt.headline,
+        "outcome": attempt.cut_short or attempt.headline,
     }
 
 
 def _answers(record: Record) -> list[Answer]:
-    found = answers(record)
-    known = any(one.outcome and one.criteria for one in found)
+    all_answers = answers(record)
+    known = any(answer.outcome and answer.criteria for answer in all_answers)
     if record.mode is Mode.ROLLBACK:
-        return [one for one in found if one.outcome]
-    return found if known and not record.already else []
+        return [answer for answer in all_answers if answer.outcome]
+    return all_answers if known and not record.already else []
 
 
 def _occurrences(finding: Finding) -> str:

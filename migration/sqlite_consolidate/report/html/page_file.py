@@ -75,11 +75,11 @@ class PytestHtmlParts:
 
 def parse_page_file(text: str) -> PytestHtmlParts | None:
     """Return the variable parts of a page; None where one of them is not where pytest-html writes it."""
-    found = [pattern.search(text) for pattern in (_TIME, _TOOK, _STYLES)]
+    matches = [pattern.search(text) for pattern in (_TIME, _TOOK, _STYLES)]
     blobs = _DATA.findall(text)
-    if not blobs or not all(found):
+    if not blobs or not all(matches):
         return None
-    written, took, styles = (match for match in found if match)
+    written, took, styles = (match for match in matches if match)
     try:
         data = json.loads(unescape(blobs[-1]))
     except (ValueError, RecursionError):
@@ -87,21 +87,21 @@ def parse_page_file(text: str) -> PytestHtmlParts | None:
     return PytestHtmlParts(written[1], written[2], took[1], styles[1], data) if isinstance(data, dict) else None
 
 
-def render_page_file(record: Record, around: PytestHtmlParts) -> str:
+def render_page_file(record: Record, parts: PytestHtmlParts) -> str:
     """Return the hardened file that pytest-html writes around the page of a record."""
-    number = Counter(str(row.get("result")).lower() for row in around.results)
+    number = Counter(str(row.get("result")).lower() for row in parts.results)
     tests = sum(number[outcome] for outcome in _COUNTED)
     text = _template().render(
         title=title(record.run, record.mode),
-        date=around.date,
-        time=around.time,
+        date=parts.date,
+        time=parts.time,
         version=record.versions.get("pytest-html", ""),
-        styles=around.styles,
-        run_count=f"{tests} {'tests' if tests > 1 else 'test'} took {around.took}.",
+        styles=parts.styles,
+        run_count=f"{tests} {'tests' if tests > 1 else 'test'} took {parts.took}.",
         running_state="finished",
         self_contained=True,
         outcomes={name: {"label": label, "value": number[name]} for name, label in _LABELS.items()},
-        test_data=json.dumps(around.data),
+        test_data=json.dumps(parts.data),
         table_head=_HEADERS,
         additional_summary={"prefix": [render_page(record), TEST_TABLE_HEADING], "summary": [], "postfix": []},
     )
@@ -166,9 +166,9 @@ def _make_accessible(text: str) -> str:
 
 def _running_head(text: str) -> str:
     """Return the style that prints the report's title, which has the run id, on top of every page."""
-    found = re.search(r'<title id="head-title">([^<]*)</title>', text)
-    words = re.sub(r"[^\w .:-]", "", found.group(1)) if found else ""
-    return f'@page {{ @top-left {{ content: "{words}"; font: 8pt system-ui, sans-serif; color: #444c56; }} }}'
+    match = re.search(r'<title id="head-title">([^<]*)</title>', text)
+    title_text = re.sub(r"[^\w .:-]", "", match.group(1)) if match else ""
+    return f'@page {{ @top-left {{ content: "{title_text}"; font: 8pt system-ui, sans-serif; color: #444c56; }} }}'
 
 
 def _policy(text: str) -> str:

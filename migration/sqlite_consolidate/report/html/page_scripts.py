@@ -36,11 +36,11 @@ def has_policy(text: str, digest: str) -> bool:
 @cache
 def known_scripts() -> frozenset[str]:
     """Return the digests of the scripts that a page may have: those known, and that of the pytest-html that is here."""
-    found = importlib.util.find_spec("pytest_html")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("pytest_html")
+    if spec is None or spec.origin is None:
         return _KNOWN_DIGESTS
     try:
-        script = (Path(found.origin).parent / "resources" / "app.js").read_text("utf-8")
+        script = (Path(spec.origin).parent / "resources" / "app.js").read_text("utf-8")
     except OSError:
         return _KNOWN_DIGESTS
     return _KNOWN_DIGESTS | {script_digest(f"\n      {script.removesuffix(chr(10))}\n    ")}

@@ -51,7 +51,7 @@ class DatabaseTables:
 
 def database_tables(record: Record) -> list[DatabaseTables]:
     """Return the tables of each source and of the target."""
-    return [_tables(one, record) for one in (*record.sources, record.target) if one]
+    return [_tables(database, record) for database in (*record.sources, record.target) if database]
 
 
 def _tables(database: DatabaseRecord, record: Record) -> DatabaseTables:
@@ -79,5 +79,5 @@ def _has_rows(line: TableLine) -> bool:
     return bool(line.live and line.live.rows) or any(cell and cell.rows for cell in line.cells)
 
 
-def _cell(live: TableContent | None, found: TableContent | None) -> Cell | None:
-    return Cell(found == live, found.rows, found.digest) if found else None
+def _cell(live: TableContent | None, content: TableContent | None) -> Cell | None:
+    return Cell(content == live, content.rows, content.digest) if content else None

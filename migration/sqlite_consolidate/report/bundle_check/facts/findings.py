@@ -49,16 +49,16 @@ def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
 def _unmapped_tables(plan: Plan, record: Record) -> tuple[list[str], list[Finding]]:
     """Return the tables that the plan forgets, and a finding for each that it leaves."""
     rows = {source.name: source.rows for source in record.sources}
-    looked = [find_unmapped_tables(source, rows[source.name]) for source in plan.sources if source.name in rows]
-    forgotten = [problem.subject for problems, _ in looked for problem in problems]
-    return forgotten, [finding for _, findings in looked for finding in findings]
+    results = [find_unmapped_tables(source, rows[source.name]) for source in plan.sources if source.name in rows]
+    forgotten = [problem.subject for problems, _ in results for problem in problems]
+    return forgotten, [finding for _, findings in results for finding in findings]
 
 
 def _differences(record: Record) -> list[Finding]:
     by_subject: dict[str, list[DeclarationDifference]] = {}
-    for each in record.differences:
-        difference = DeclarationDifference(each.subject, each.column, each.what, each.source, each.target)
-        by_subject.setdefault(each.subject, []).append(difference)
+    for entry in record.differences:
+        difference = DeclarationDifference(entry.subject, entry.column, entry.aspect, entry.source, entry.target)
+        by_subject.setdefault(entry.subject, []).append(difference)
     into = {move.subject: move.into for move in record.flow}
     return [
         finding
@@ -82,7 +82,7 @@ def _text(finding: Finding) -> str:
 
 def _resolved_conflicts(record: Record) -> Iterator[_Pair]:
     """Yield a contradiction where rows were settled and no finding says so, or the other way round."""
-    settled = sum(move.skipped + move.replaced for move in record.moves)
+    number = sum(move.skipped + move.replaced for move in record.moves)
     listed = sum(finding.count for finding in record.findings if finding.id in _CONFLICT_FINDINGS)
-    if bool(settled) != bool(listed):
-        yield f"findings: {', '.join(_CONFLICT_FINDINGS)}", f"of {settled} rows", f"of {listed} rows"
+    if bool(number) != bool(listed):
+        yield f"findings: {', '.join(_CONFLICT_FINDINGS)}", f"of {number} rows", f"of {listed} rows"

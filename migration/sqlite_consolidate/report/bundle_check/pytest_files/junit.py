@@ -106,5 +106,5 @@ class _Reader:
             _refuse("a text outside of its tests")
 
 
-def _refuse(what: str) -> NoReturn:
-    raise ValueError(f"it has {what}")
+def _refuse(description: str) -> NoReturn:
+    raise ValueError(f"it has {description}")

@@ -85,18 +85,18 @@ def complete_record(contents: BundleContents, record: Record) -> Record:
 
 def _compare_page(text: str, reader: PageReader, record: Record) -> Iterator[Observation]:
     """Yield for each section, and for what is around them, whether it is as it is drawn now."""
-    around = parse_page_file(text)
+    parts = parse_page_file(text)
     if "<html" not in text.lower():  # the page of the record alone, as whoever runs without pytest may leave it
         yield from _compare_sections(PageReader(render_page(record)), reader, set())
-    elif around is None:
-        what = "the page of pytest-html, written when its run was over"
-        yield agreement(f"{PAGE}: {OUTSIDE}", what, "another page")
+    elif parts is None:
+        expected = "the page of pytest-html, written when its run was over"
+        yield agreement(f"{PAGE}: {OUTSIDE}", expected, "another page")
     elif not uses_installed_pytest_html(record):
         yield from _compare_sections(PageReader(render_page(record)), reader, {"", OUTSIDE})
         yield _not_compared(f"what pytest-html {record.versions.get('pytest-html')} writes, which is not here")
     else:
-        yield from _compare_sections(PageReader(render_page_file(record, around)), reader, set())
-        yield from _compare_pytest_html_parts(around, record)
+        yield from _compare_sections(PageReader(render_page_file(record, parts)), reader, set())
+        yield from _compare_pytest_html_parts(parts, record)
 
 
 def _compare_sections(expected: PageReader, reader: PageReader, unknown: set[str]) -> Iterator[Observation]:
@@ -110,56 +110,58 @@ def _compare_sections(expected: PageReader, reader: PageReader, unknown: set[str
 
 def _compare_lists(subject: str, expected: list[str], observed: list[str]) -> Observation:
     """Observe that two lists are the same; where they are not, the texts are those of the first difference."""
-    for one, other in zip_longest(expected, observed, fillvalue="nothing"):
-        if one != other:
-            places = (place for place, pair in enumerate(zip_longest(one, other)) if pair[0] != pair[1])
-            begin = max(0, next(places) - _CONTEXT)
-            texts = (one_line(text[begin : begin + _SHOWN]) for text in (one, other))
+    for expected_part, observed_part in zip_longest(expected, observed, fillvalue="nothing"):
+        if expected_part != observed_part:
+            pairs = enumerate(zip_longest(expected_part, observed_part))
+            begin = max(0, next(index for index, pair in pairs if pair[0] != pair[1]) - _CONTEXT)
+            texts = (one_line(text[begin : begin + _SHOWN]) for text in (expected_part, observed_part))
             return replace(agreement(subject, *texts), holds=False, todo=REPLACE_BUNDLE)
     same = f"{len(expected)} parts as in the other files"
     return agreement(subject, same, same)
 
 
-def _compare_pytest_html_parts(around: PytestHtmlParts, record: Record) -> Iterator[Observation]:
+def _compare_pytest_html_parts(parts: PytestHtmlParts, record: Record) -> Iterator[Observation]:
     """Yield whether what pytest-html alone knows can be so, and say what of it nothing else tells."""
-    yield agreement(f"{PAGE}: environment", str(environment(record)), str(around.data.get("environment")))
-    yield agreement(f"{PAGE}: data", str(sorted(_DATA)), str(sorted(around.data)))
-    yield agreement(f"{PAGE}: data: title", title(record.run, record.mode), str(around.data.get("title")))
-    yield agreement(f"{PAGE}: date", *_date(around, record))
-    yield agreement(f"{PAGE}: tests", *_tests(around, record))
-    own, ours, styles = (" ".join(text.split()) for text in (pytest_html_styles(), _styles(), around.styles))
+    yield agreement(f"{PAGE}: environment", str(environment(record)), str(parts.data.get("environment")))
+    yield agreement(f"{PAGE}: data", str(sorted(_DATA)), str(sorted(parts.data)))
+    yield agreement(f"{PAGE}: data: title", title(record.run, record.mode), str(parts.data.get("title")))
+    yield agreement(f"{PAGE}: date", *_date(parts, record))
+    yield agreement(f"{PAGE}: tests", *_tests(parts, record))
+    texts = (pytest_html_styles(), _styles(), parts.styles)
+    pytest_html, record_styles, styles = (" ".join(text.split()) for text in texts)
     expected = "those of pytest-html first, that of the record last"
-    in_place = styles.startswith(own) and styles.endswith(ours)
+    in_place = styles.startswith(pytest_html) and styles.endswith(record_styles)
     yield agreement(f"{PAGE}: styles", expected, expected if in_place else "others before or behind them")
-    further = len(styles) - len(own) - len(ours) - 1
-    what = f", and {further} characters of styles that the operator named" if further > 0 else ""
-    yield _not_compared(f"the time of day, the times that tests took and the outputs of those that did not pass{what}")
+    further = len(styles) - len(pytest_html) - len(record_styles) - 1
+    by_operator = f", and {further} characters of styles that the operator named" if further > 0 else ""
+    times = "the time of day, the times that tests took and the outputs of those that did not pass"
+    yield _not_compared(f"{times}{by_operator}")
 
 
 def _styles() -> str:
     return " ".join(style.read_text("utf-8") for style in STYLES)
 
 
-def _not_compared(what: str) -> Observation:
-    return Observation(f"{PAGE}: not compared", "named", what, holds=True)
+def _not_compared(text: str) -> Observation:
+    return Observation(f"{PAGE}: not compared", "named", text, holds=True)
 
 
-def _date(around: PytestHtmlParts, record: Record) -> tuple[str, str]:
+def _date(parts: PytestHtmlParts, record: Record) -> tuple[str, str]:
     expected = f"within a day of {record.finished}"
     try:
-        written = datetime.strptime(f"{around.date} {around.time}", "%d-%b-%Y %H:%M:%S").replace(tzinfo=UTC)
+        written = datetime.strptime(f"{parts.date} {parts.time}", "%d-%b-%Y %H:%M:%S").replace(tzinfo=UTC)
         near = abs(written - datetime.fromisoformat(record.finished).astimezone(UTC)) <= _LATE
     except ValueError:
         near = False
-    return expected, expected if near else f"{around.date} {around.time}"
+    return expected, expected if near else f"{parts.date} {parts.time}"
 
 
-def _tests(around: PytestHtmlParts, record: Record) -> tuple[str, str]:
+def _tests(parts: PytestHtmlParts, record: Record) -> tuple[str, str]:
     """Return what the table of tests may say: plain words, and no failure after an acceptance."""
     expected = "plain words" if record.exit_code else "plain words, and no failure"
-    bad = [str(row.get("testId")) for row in around.results if not _is_plain(row)]
+    bad = [str(row.get("testId")) for row in parts.results if not _is_plain(row)]
     if not record.exit_code:
-        bad += [str(row["testId"]) for row in around.results if row.get("result") in ("Failed", "Error")]
+        bad += [str(row["testId"]) for row in parts.results if row.get("result") in ("Failed", "Error")]
     return expected, _joined(bad) or expected
 
 

@@ -54,10 +54,10 @@ def contradictions_of_tests(contents: BundleContents, record: Record) -> Iterato
                 if record.exit_code not in _UNFINISHED or case.name not in _OF_NO_TEST
                 for outcome in case.outcomes or ["Passed"]
             )
-    around = parse_page_file(contents.bundle.text(PAGE))
-    if around is not None:
-        reports[PAGE] = _worst((_test(str(row.get("testId"))), str(row.get("result"))) for row in around.results)
-        yield from _rows(around, len(reports[PAGE]), record)
+    parts = parse_page_file(contents.bundle.text(PAGE))
+    if parts is not None:
+        reports[PAGE] = _worst((_test(str(row.get("testId"))), str(row.get("result"))) for row in parts.results)
+        yield from _rows(parts, len(reports[PAGE]), record)
     if contents.of_this_release:
         for name, outcomes in reports.items():
             yield from _contradictions(name, outcomes, contents, record)
@@ -69,17 +69,17 @@ def contradictions_of_tests(contents: BundleContents, record: Record) -> Iterato
 _BOTH = ((JUNIT, PAGE), (PAGE, JUNIT))
 
 
-def _rows(around: PytestHtmlParts, tests: int, record: Record) -> Iterator[_Pair]:
+def _rows(parts: PytestHtmlParts, tests: int, record: Record) -> Iterator[_Pair]:
     """Yield a row of the page's table under the key of another test, or a second one of a test that passed."""
-    table = around.data.get("tests")
+    table = parts.data.get("tests")
     for key, rows in table.items() if isinstance(table, dict) else ():
         name = escape(one_line(key))
         alike = {name, f"{name}::setup", f"{name}::teardown"}
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict) and row.get("testId") not in alike:
                 yield f"{PAGE}: tests", name, one_line(str(row.get("testId")))
-    if record.exit_code == ExitCode.ACCEPTED and len(around.results) != tests:
-        yield f"{PAGE}: tests of the run", f"{tests}, each once", str(len(around.results))
+    if record.exit_code == ExitCode.ACCEPTED and len(parts.results) != tests:
+        yield f"{PAGE}: tests of the run", f"{tests}, each once", str(len(parts.results))
 
 
 def _counts(junit: JUnit, record: Record) -> Iterator[_Pair]:
