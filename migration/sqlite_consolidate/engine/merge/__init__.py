@@ -1,1 +1,1 @@
-"""The target: table mappings, the schema that it will have, and the one transaction that fills it."""
+"""Map source tables to target tables and copy their rows in one transaction."""

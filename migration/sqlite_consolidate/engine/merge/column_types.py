@@ -1,4 +1,4 @@
-"""Affinity: what SQLite makes of a value in a column of a declared type, and so of the column's default."""
+"""Determine the type affinity and the stored default of a column."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ else:
 
 
 def affinity(column: Column) -> str:
-    """Return the affinity of a declared type (https://sqlite.org/datatype3.html, section 3.1)."""
+    """Return the type affinity of a column.
+
+    The rules are in section 3.1 of https://sqlite.org/datatype3.html.
+    """
     kind = column.type
     if "INT" in kind:
         return "INTEGER"
@@ -32,26 +35,30 @@ def affinity(column: Column) -> str:
 
 
 def default_is_constant(column: Column) -> bool:
-    """Whether every row that does not name the column gets the same value: no function, no CURRENT_TIMESTAMP."""
+    """Return whether every row that omits the column gets the same value.
+
+    A function call or CURRENT_TIMESTAMP gives each row its own value.
+    """
     code = keywords(column.default or "")
     return "(" not in code and "current_" not in code
 
 
 def stored_default(column: Column, *, strict: bool) -> str:
-    """Return, as an SQL literal, what the column holds in a row that does not name it.
+    """Return the value of a column in a row that omits it, as an SQL literal.
 
-    The default's text does not say: ``DEFAULT 0`` of a REAL column is stored as 0.0, ``DEFAULT "x"`` as the text x.
+    SQLite applies the column's affinity to the default. ``DEFAULT 0`` of a REAL column is stored as 0.0, and
+    ``DEFAULT "x"`` is stored as the text x.
 
     Args:
         column: A column whose default is constant.
-        strict: Whether its table is STRICT; there a column of type ANY keeps every value as it is.
+        strict: Whether its table is STRICT. In a STRICT table, a column of type ANY stores every value unchanged.
     """
     if column.default is None:
         return "NULL"
     kind = "BLOB" if strict and column.type == "ANY" else affinity(column)
     con = open_memory()
     try:
-        for text in (column.default, f"({column.default})"):  # the pragma shows DEFAULT (1+2) without its parentheses
+        for text in (column.default, f"({column.default})"):  # table_info shows DEFAULT (1+2) as 1+2
             with contextlib.suppress(sqlite3.Error):
                 con.execute(f"CREATE TABLE one(number, value {kind} DEFAULT {text})")
                 break

@@ -1,4 +1,4 @@
-"""Transfer: rows of one table map into the target, inside its one transaction, and what happened to each of them."""
+"""Copy the rows of one table mapping into the target and count each of them."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ else:
 
 @dataclass(frozen=True)
 class CopiedTable:
-    """What one table map did.
+    """Hold the result of copying one table mapping.
 
     Attributes:
-        rows: Rows in the source.
-        inserted: Rows that the target got.
-        skipped: Source rows that stayed behind because of the plan's conflict policy.
-        replaced: Target rows that made place because of it.
-        change: Digest of the inserted rows minus that of the replaced ones: what the target table gains.
+        rows: Number of rows in the source.
+        inserted: Number of rows that were added to the target.
+        skipped: Number of source rows that were not copied because of the conflict policy.
+        replaced: Number of target rows that were deleted because of the conflict policy.
+        change: Digest of the inserted rows minus the digest of the replaced rows.
         method: Whether whole records or columns were copied.
-        seconds: Time it took.
+        seconds: Duration of the copy.
     """
 
     mapping: TableMapping
@@ -61,23 +61,23 @@ def copy_rows(
     *,
     execute: Execute | None = None,
 ) -> CopiedTable:
-    """Copy the rows of one table map from the attached database ``alias``.
+    """Copy the rows of one table mapping from the attached database ``alias``.
 
-    Columns are matched by name on both sides. Where they stand in the same order, and SQLite's own plan says that it
-    copies records whole, it may; the comparison afterwards does not trust that.
+    Columns are matched by name. SQLite copies whole records if the columns have the same order and its own program
+    does so. The comparison after the copy does not rely on that.
 
-    Implicit rowids are kept where they are the rows' only identity. Where a key identifies them, they are kept as well
-    in a table that the run has made, but only from the first source that brings rows: the next may use the same ones.
+    Implicit rowids are kept if nothing else identifies the rows. If a key identifies them, rowids are kept in a table
+    that the run has created, and only for the first source with rows, because the next source may use the same rowids.
 
     Args:
         con: The target's connection, inside the transaction.
-        mapping: What to copy.
+        mapping: The table mapping to copy.
         source: Digest of the whole source table, under the target's column names.
-        alias: Name that the source is attached under.
-        execute: Executes each statement that writes; by default ``con`` does.
+        alias: Name under which the source is attached.
+        execute: Function that executes each statement that writes. The default is ``con.execute``.
 
     Raises:
-        ProblemError: Rows under a key that the policy was to settle differ and may not; or SQLite refuses a row.
+        ProblemError: Rows under one key differ although the policy is ``skip-identical``, or SQLite refuses a row.
     """
     began = time.monotonic()
     execute = execute or con.execute
@@ -100,11 +100,11 @@ def copy_rows(
 def _resolve_conflicts(
     con: sqlite3.Connection, mapping: TableMapping, rows: Projection, execute: Execute
 ) -> tuple[TableDigest, TableDigest, str]:
-    """Delete the target rows that make place, and return what the conflict policy settles.
+    """Delete the target rows that the conflict policy replaces and digest all affected rows.
 
     Returns:
-        Digest of the source rows that stay behind, digest of the target rows that made place, and the SQL condition
-        over ``s`` of the rows to copy, which is empty where all are copied.
+        Digest of the source rows that are skipped, digest of the target rows that were deleted, and the SQL condition
+        over ``s`` that selects the rows to copy. The condition is empty if all rows are copied.
 
     Raises:
         ProblemError: Rows under one key differ, and the policy is ``skip-identical``.
@@ -123,9 +123,10 @@ def _resolve_conflicts(
 
 
 def conflicting_keys(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> Iterator[list[str]]:
-    """Yield the key of each row that the conflict policy settles, as SQL literals; to be asked before the copy.
+    """Yield the key of each row that the conflict policy affects, as SQL literals.
 
-    With ``prefer-source`` these are the target's rows that make place, else the source's rows that stay behind.
+    With ``prefer-source`` these are the keys of the target rows that the copy will replace. Otherwise they are the keys
+    of the source rows that the copy will skip. Call this before the copy, because the copy changes the answer.
     """
     rows = mapping.projection(alias)
     if mapping.table_map.on_conflict == "refuse" or not rows.keys:
@@ -152,33 +153,40 @@ def source_digest(con: sqlite3.Connection, mapping: TableMapping, alias: str) ->
 
 
 def existing_rows_digest(con: sqlite3.Connection, mapping: TableMapping) -> TableDigest:
-    """Digest the rows that the target table has now, as they will be compared after the copy."""
+    """Digest the rows that the target table has now.
+
+    They are digested as the comparison after the copy reads them.
+    """
     limits_of(con).deadline.at(f"the rows of {mapping.into.name}")
     rows = mapping.projection()
     return digest_query(con, rows.select_target(rows.target_row()))
 
 
 def raise_autoincrement(con: sqlite3.Connection, mapping: TableMapping, mark: int) -> None:
-    """Let the target's AUTOINCREMENT mark be at least the source's, so that no deleted id is given out again.
+    """Raise the target's AUTOINCREMENT value to at least the source's.
 
-    SQLite has written a mark with the copy, also where that was of no row.
+    Otherwise SQLite could assign the id of a deleted row again. SQLite has inserted a row into sqlite_sequence with the
+    copy, even if the copy had no rows.
     """
     if mapping.into.autoincrement:
         con.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (mark, mapping.into.name))
 
 
 def _clashing_source_rows(rows: Projection) -> str:
-    """Return the query of the source rows under a key that the target has already, as digests read them."""
+    """Return the query of the source rows whose key the target already has."""
     return rows.select(rows.source_row(), rows.clashing)
 
 
 def _claimed_target_rows(rows: Projection) -> str:
-    """Return the query of the target rows under a key that the source has as well, as digests read them."""
+    """Return the query of the target rows whose key the source also has."""
     return rows.select_target(rows.target_row(), rows.claimed, by_index=True)
 
 
 def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, skipped: TableDigest) -> None:
-    """Compare the rows under equal keys as digests see them: SQL takes -0.0 for 0.0, and no chain of 2,000 terms."""
+    """Raise if rows under equal keys differ in a byte or a storage class.
+
+    Digests are compared, because SQL takes -0.0 for 0.0 and limits the depth of an expression.
+    """
     if digest_query(con, _claimed_target_rows(rows)) == skipped:
         return
     target_rows = set(_exact_rows(con, _claimed_target_rows(rows)))
@@ -205,23 +213,23 @@ def _exact_rows(con: sqlite3.Connection, query: str) -> list[bytes]:
 
 
 CONFLICT_LOG = "settled-conflicts.jsonl"
-"""One JSON object a row: ``from``, ``into``, ``policy``, and ``key`` as SQL literals."""
+"""File of one JSON object per row, with ``from``, ``into``, ``policy``, and ``key`` as SQL literals."""
 
 _POLICY_FINDINGS = {
     "skip-identical": ("rows-skipped", "not moved, because the target has the same"),
     "prefer-target": ("rows-not-moved", "not moved, because the target has the key"),
     "prefer-source": ("rows-replaced", "of the target replaced"),
 }
-"""Conflict policy to the id of its finding, and what became of the rows."""
+"""Conflict policy to the id and the text of its finding."""
 
 
 def log_resolved_conflicts(con: sqlite3.Connection, mapping: TableMapping, alias: str, folder: Path) -> Finding | None:
-    """Append the keys to the list in the backup set, readable by its owner alone; the rows are in the backups.
+    """Append the affected keys to the conflict log of the backup set.
 
-    To be called right before the copy.
+    Only the operator can read the log. The rows themselves are in the backups. Call this right before the copy.
 
     Returns:
-        How many rows it decided on, without values; None when it decided on none.
+        A finding with the number of affected rows and without values, or None if there are none.
     """
     if mapping.table_map.on_conflict == "refuse":
         return None

@@ -1,4 +1,4 @@
-"""Hold all that is known of the databases before anything is touched."""
+"""Hold the contents of all databases as they were before the first change."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class InspectedDatabases:
-    """All that is known before the run touches anything.
+    """Hold all that the preflight has read and planned.
 
     Attributes:
-        plan: What the databases were read for.
-        unread: Every database of the plan that exists and could not be read: its file in the plan, to the reason in a
-            few words.
-        staged: Source name to the scratch database that its rows are read from, where that is not the source itself.
+        plan: The plan for which the databases were read.
+        sources: Source name to its inspected database.
+        target: The inspected target, or None if the run creates it.
+        mappings: Each table mapping, in the plan's order.
+        target_schema: The schema that the target will have.
+        staged: Source name to the staging database that holds its rows. A source that is not in it is read directly.
+        unread: File of each database of the plan that exists and could not be read, to a short reason.
     """
 
     plan: Plan
@@ -43,23 +46,26 @@ class InspectedDatabases:
 
     @property
     def databases(self) -> list[InspectedDatabase]:
-        """The target, where there is one, and the sources, as far as they were read."""
+        """Return the inspected target, if it exists, and the inspected sources."""
         return [*([self.target] if self.target else []), *self.sources.values()]
 
     def add_file_problem(self, file_problem: FileProblem) -> None:
-        """Add a problem of a file, and the reason for which a database was not read."""
+        """Add the problem of a file, and note why its database was not read."""
         self.problems.append(file_problem.problem)
         if file_problem.reason:
             self.unread.setdefault(file_problem.file, file_problem.reason)
 
     def rows(self, mapping: TableMapping) -> int:
-        """Number of rows in the source of a move."""
+        """Return the number of rows in the source table of a mapping."""
         facts = self.sources[mapping.source.name]
         table = facts.schema.table(mapping.table_map.name)
         return facts.digests[table.name].rows if table else 0
 
     def expected_digest(self, mapping: TableMapping) -> TableDigest | None:
-        """Digest of a move's rows as they have to arrive, where the survey has read the very same; else None."""
+        """Return the digest of a mapping's rows in the target, or None if it is unknown.
+
+        It is known if the preflight has read the same columns and rowids without any change.
+        """
         facts = self.sources[mapping.source.name]
         table = facts.schema.table(mapping.table_map.name)
         if table is None or not mapping.projection().is_unchanged or mapping.source.name in self.staged:
@@ -67,14 +73,17 @@ class InspectedDatabases:
         return facts.digests[table.name] if mapping.rowid_counts == table.counts_rowid else None
 
     def digest_before(self, mapping: TableMapping) -> TableDigest | None:
-        """Digest of the rows that the table of a move has before, where the survey has read the same; else None."""
+        """Return the digest of the target table before the copy, or None if it is unknown.
+
+        It is known if the preflight has read the same rowids.
+        """
         table = self.target.schema.table(mapping.into.name) if self.target else None
         if self.target is None or table is None or mapping.rowid_counts != table.counts_rowid:
             return None
         return self.target.digests[table.name]
 
     def autoincrement_value(self, mapping: TableMapping) -> int:
-        """The AUTOINCREMENT mark of the source of a move, 0 without one."""
+        """Return the AUTOINCREMENT value of a mapping's source table, or 0 without one."""
         return next(
             (
                 value

@@ -1,24 +1,25 @@
-"""Copy stored records whole into a new table that differs in nothing but DEFAULTs.
+"""Copy whole records into a new table whose declaration differs only in DEFAULTs.
 
-Proof that the rows are the same. A record is a header of serial types and the values in the order of the columns, and
-the rowid or the key lies beside it (https://www.sqlite.org/fileformat2.html#record_format). It holds no name, no
-declared type and no DEFAULT. A DEFAULT lies in the text of ``sqlite_schema`` alone, and it takes part in reading a row
-in one case. A record that is older than an ``ALTER TABLE ADD COLUMN`` ends early, and the values that are missing at
-its end are read from the DEFAULTs (https://www.sqlite.org/fileformat2.html#representation_of_sql_tables). Hence two
-tables whose statements differ in DEFAULTs alone read the same rows from the same records, unless such a record is
-among them. This module uses that only where the target's table is new and empty, where nothing is renamed, filtered,
-computed or left to a conflict policy, where both CREATE TABLE statements are equal token by token without their
-DEFAULTs, and where each of these DEFAULTs is a literal. The case of early ends is tested and not assumed: the columns
-whose DEFAULT differs are read at both ends once the table has the plan's DEFAULTs again, and a difference rolls the
-copy back to its savepoint. Then the rows are copied by columns. What arrived is proved like every other copy, before
-COMMIT: rows-exact digests each value, schema-as-planned compares the statement, integrity runs integrity_check.
+Proof that the rows are the same. A record is a header of serial types and the values in the order of the columns. The
+rowid or the key is stored beside it (https://www.sqlite.org/fileformat2.html#record_format). A record holds no name, no
+declared type and no DEFAULT. A DEFAULT is stored only in the text of ``sqlite_schema``, and it takes part in reading a
+row in one case. A record that is older than an ``ALTER TABLE ADD COLUMN`` is short, and SQLite reads the missing values
+at its end from the DEFAULTs (https://www.sqlite.org/fileformat2.html#representation_of_sql_tables). Hence two tables
+whose statements differ only in DEFAULTs read the same rows from the same records, unless such a record is among them.
 
-SQLite copies records itself, indexes included, where both tables are declared alike; EXPLAIN tells. It does not where a
-DEFAULT differs, because of the records that end early. So the target's table is declared as the source's is while its
-rows come, and as planned right after. Changing a DEFAULT through ``PRAGMA writable_schema`` is one of the changes that
-SQLite documents as safe (https://www.sqlite.org/lang_altertable.html#otheralter), because no byte of the table depends
-on it. It happens inside the one transaction that has created the table, so no other connection ever reads the borrowed
-statement. ``RESET`` makes this connection read the schema again. ``record_copy = false`` in the plan turns it off.
+This module relies on that only if all of the following hold. The target's table is new and empty. Nothing is renamed,
+filtered, computed or left to a conflict policy. Both CREATE TABLE statements are equal token by token without their
+DEFAULTs. Each of these DEFAULTs is a literal. The case of short records is tested and not assumed. The columns whose
+DEFAULT differs are read at both ends after the table has the plan's DEFAULTs again. A difference rolls the copy back to
+its savepoint, and the rows are copied by columns. The result is verified like every other copy, before COMMIT.
+rows-exact digests each value, schema-as-planned compares the statement, and integrity runs integrity_check.
+
+SQLite copies records itself, indexes included, if both tables are declared alike. EXPLAIN shows whether it does. It
+does not if a DEFAULT differs, because of short records. So the target's table has the source's declaration while rows
+are copied, and the planned declaration right after. SQLite documents a change of a DEFAULT through ``PRAGMA
+writable_schema`` as safe (https://www.sqlite.org/lang_altertable.html#otheralter), because no byte of the table depends
+on it. It happens inside the transaction that has created the table, so no other connection ever reads the temporary
+declaration. ``RESET`` makes this connection read the schema again. ``record_copy = false`` in the plan turns this off.
 """
 
 from __future__ import annotations
@@ -38,21 +39,21 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
     Execute = Callable[[str], sqlite3.Cursor]
-    """Execute a statement on the target. That of a run keeps it for ``sql.log`` as well."""
+    """Function that executes a statement on the target. The one of a run also logs it for ``sql.log``."""
 else:
     from sqlite_utils.utils import sqlite3
 
 CopyMethod = Literal["columns", "records", "records-under-other-defaults"]
-"""How the rows of a table were copied: by the names of the columns, or as whole records; see the module."""
+"""Method of a copy, by column names or by whole records."""
 
 
 @dataclass(frozen=True)
 class RecordCopy:
-    """Hold what a copy of whole records came to.
+    """Hold the result of copying whole records.
 
     Attributes:
         rows: Number of records.
-        method: Whether the target's table had the source's DEFAULTs meanwhile.
+        method: Whether the target's table had the source's DEFAULTs during the copy.
     """
 
     rows: int
@@ -66,9 +67,9 @@ def try_record_copy(
 
     Args:
         con: The target's connection, inside the transaction.
-        mapping: What to copy.
+        mapping: The table mapping to copy.
         rows: The projection of ``mapping``.
-        execute: Executes what writes.
+        execute: Function that executes each statement that writes.
 
     Raises:
         sqlite3.IntegrityError: SQLite refuses a row.
@@ -87,22 +88,22 @@ def try_record_copy(
 
 
 def is_empty(con: sqlite3.Connection, mapping: TableMapping) -> bool:
-    """Tell whether the target table of a move has no row."""
+    """Return whether the target table of a mapping has no row."""
     return con.execute(f"SELECT 1 FROM main.{quoted(mapping.into.name)} LIMIT 1").fetchone() is None
 
 
 def copies_records(con: sqlite3.Connection, statement: str) -> bool:
-    """Tell whether SQLite runs an ``INSERT ... SELECT *`` by copying records, indexes included, as they are stored.
+    """Return whether SQLite executes an ``INSERT ... SELECT *`` by copying whole records.
 
-    Its program then moves whole records (https://sqlite.org/opcode.html#RowCell).
+    The program of such a statement has the opcode RowCell or RowData (https://sqlite.org/opcode.html#RowCell).
     """
     codes = {row[1] for row in con.execute(f"EXPLAIN {statement}")}
     return bool(codes & {"RowData", "RowCell"})
 
 
 def _keeps_rows_and_rowids(mapping: TableMapping) -> bool:
-    """Whether nothing else is in the way of whole records, and rowids are not lost by them."""
-    # Without an index SQLite's whole-record copy numbers implicit rowids anew.
+    """Return whether a copy of whole records keeps every row and every rowid."""
+    # Without an index, SQLite assigns new implicit rowids when it copies whole records.
     keeps_rowids = bool(mapping.into.alias or mapping.into.without_rowid or mapping.into.indexes)
     return mapping.new and mapping.table_map.on_conflict == "refuse" and keeps_rowids
 
@@ -117,7 +118,10 @@ class _CopyUnderSourceDefaults:
     execute: Execute
 
     def copy(self) -> int | None:
-        """Return the number of records, or None where nothing was changed because they mean other rows."""
+        """Return the number of records, or None if nothing was changed.
+
+        Nothing is changed if the records would be read as other rows under the plan's DEFAULTs.
+        """
         self.execute("SAVEPOINT records")
         try:
             count = self._insert()
@@ -126,7 +130,7 @@ class _CopyUnderSourceDefaults:
             if count is None:
                 self.execute("ROLLBACK TO records")
         finally:
-            if self.con.in_transaction:  # an ON CONFLICT ROLLBACK takes the savepoint with it
+            if self.con.in_transaction:  # an ON CONFLICT ROLLBACK also ends the savepoint
                 self.execute("RELEASE records")
         return count
 
@@ -136,7 +140,7 @@ class _CopyUnderSourceDefaults:
         insert = self.rows.insert_records
         try:
             self._declare(self.mapping.table.sql)
-        except sqlite3.OperationalError:  # a build of SQLite that lets no program write the schema
+        except sqlite3.OperationalError:  # this build of SQLite does not allow writing the schema
             return None
         try:
             return self.execute(insert).rowcount if copies_records(self.con, insert) else None
@@ -153,7 +157,7 @@ class _CopyUnderSourceDefaults:
             self.execute("PRAGMA main.writable_schema=RESET")
 
     def _same_values(self) -> bool:
-        """Whether the columns whose DEFAULT differs have the same values at both ends."""
+        """Return whether the columns with another DEFAULT have the same values at both ends."""
         pairs = zip(self.mapping.table.columns, self.mapping.into.columns, strict=True)
         names = {target.name for source, target in pairs if source.default != target.default}
         columns = [column for column in self.rows.columns if column.name in names]
@@ -162,5 +166,8 @@ class _CopyUnderSourceDefaults:
 
 
 def _sql_literal(sql: str) -> str:
-    """Return a text of the schema as an SQL literal; it has no NUL, because SQLite would have ended it there."""
+    """Return a text of the schema as an SQL literal.
+
+    It contains no NUL, because SQLite would have ended the text there.
+    """
     return "'" + sql.replace("'", "''") + "'"

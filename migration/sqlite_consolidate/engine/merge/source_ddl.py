@@ -1,4 +1,4 @@
-"""Planned: the DDL statements that one table map asks the target for."""
+"""Derive the DDL statements that one table map needs in the target."""
 
 from __future__ import annotations
 
@@ -24,16 +24,19 @@ else:
 def planned_statements(
     table_map: TableMap, schema: Schema, source_maps: Sequence[TableMap] = (), limits: Limits | None = None
 ) -> list[Statement]:
-    """Return the DDL for one table map: the plan's own, or the source's with the plan's renames applied.
+    """Return the DDL statements for the target table of one table map.
+
+    They are the plan's ``create`` text, if it has one. Otherwise they are the source's statements after the plan's
+    renames.
 
     Args:
-        table_map: The map.
+        table_map: The table map.
         schema: The source's schema.
-        source_maps: All maps of the source: foreign keys and triggers follow what they rename.
-        limits: End what SQLite does with the schema in memory.
+        source_maps: All table maps of the source. Foreign keys and triggers follow the renames of each of them.
+        limits: Limits of what SQLite executes in memory.
 
     Raises:
-        sqlite3.Error: The source's schema needs what only its application has (a collation, a function, a module).
+        sqlite3.Error: The source's schema needs a collation, a function or a module that only its application has.
     """
     if table_map.create:
         return create_statements(table_map.create, limits)
@@ -47,7 +50,7 @@ def planned_statements(
 
 
 def create_statements(text: str, limits: Limits | None = None) -> list[Statement]:
-    """Return what a ``create`` text of the plan makes, as SQLite would hold it in its schema."""
+    """Return the statements of a ``create`` text as SQLite stores them in its schema."""
     con = open_memory(limits)
     try:
         for statement in statements(text):
@@ -65,15 +68,16 @@ def _source_statements(table: Table, schema: Schema) -> list[Statement]:
 
 
 def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits | None) -> list[Statement]:
-    """Let SQLite itself rename: ALTER TABLE rewrites indexes, triggers, checks and foreign keys with it.
+    """Return the statements of a table after SQLite has applied the renames.
 
-    All tables of the source are there while it does so, for a trigger may mention any of them.
+    ALTER TABLE rewrites indexes, triggers, checks and foreign keys as well. All tables of the source are created first,
+    because a trigger may mention any of them.
     """
     con = open_memory(limits)
     try:
         for other in schema.movable:
             if other is not table:
-                with contextlib.suppress(sqlite3.Error):  # what this one lacks is its own map's affair
+                with contextlib.suppress(sqlite3.Error):  # its own table map reports this error
                     con.execute(other.sql)
         for statement in _source_statements(table, schema):
             con.execute(statement.sql)
@@ -84,7 +88,10 @@ def _renamed(maps: list[TableMap], table: Table, schema: Schema, limits: Limits 
 
 
 def _rename(con: sqlite3.Connection, maps: list[TableMap], schema: Schema) -> None:
-    """Rename in two steps, through names that nobody uses: two tables, or two columns, may change places."""
+    """Rename tables and columns in two steps, through temporary names.
+
+    Two tables, or two columns, may exchange their names.
+    """
     tables = [(each, table) for each in maps if (table := schema.table(each.name)) and _has_table(con, table.name)]
     for number, (table_map, table) in enumerate(tables):
         columns = [(column.name, new) for old, new in table_map.columns.items() if (column := table.column(old))]
@@ -98,7 +105,7 @@ def _rename(con: sqlite3.Connection, maps: list[TableMap], schema: Schema) -> No
         new = table_map.target_name or table.name
         if new == table.name:
             continue
-        if _has_table(con, new):  # a table that is not moved; who mentions it must not mean this one
+        if _has_table(con, new):  # a table that is not moved must not be mistaken for the renamed one
             con.execute(f"ALTER TABLE {quoted(new)} RENAME TO {quoted(f'{new} (not moved)')}")
         con.execute(f'ALTER TABLE "~{number}" RENAME TO {quoted(new)}')
 

@@ -1,8 +1,8 @@
-"""Gather: rows of sources that the target's connection cannot attach, brought into one scratch database that it can.
+"""Copy rows that the target's connection cannot attach into one staging database.
 
-SQLite attaches ten databases at most, lets none go that the open transaction has read, and attaches none of another
-text encoding (https://sqlite.org/lang_attach.html, https://sqlite.org/limits.html#max_attached). Columns of the scratch
-tables have no type, so every value is stored as it is; implicit rowids are kept.
+SQLite attaches at most ten databases (https://sqlite.org/limits.html#max_attached). It detaches none that the open
+transaction has read, and attaches none that has another text encoding (https://sqlite.org/lang_attach.html).
+Columns of the staging tables have no type, so SQLite stores every value unchanged. Implicit rowids are kept.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
 
 MAX_DIRECT_SOURCES = 8
-"""Sources that are attached as they are, if they can be: ten less the scratch database and one to spare."""
+"""Number of sources that are attached directly: ten, less the staging database, less one in reserve."""
 
 
 class StagingDatabase:
-    """One scratch database for all tables that have to be gathered.
+    """Hold the rows of all tables that have to be staged.
 
     Attributes:
-        path: Its file, in a private folder.
+        path: The database file, in a private folder.
     """
 
     def __init__(self, path: Path, encoding: str, limits: Limits | None = None) -> None:
         self.path = path
         self._con = open_new(path, limits)
         self._con.execute(f"PRAGMA encoding='{encoding}'")
-        self._con.execute("PRAGMA synchronous=OFF")  # it is gone after the run; nothing depends on it after a crash
+        self._con.execute("PRAGMA synchronous=OFF")  # a crash ends the run, and the file is deleted with it
 
     def add(self, source: Path, tables: Sequence[Table], *, prefix: str, recode: bool) -> None:
         """Copy tables of one source.
 
         Args:
-            source: The database file; its guard keeps it as it is.
-            tables: What to copy.
-            prefix: Tables are named ``<prefix>.<name>`` here, so no two sources may have the same.
-            recode: The source's text encoding is another one: rows take the way through this process.
+            source: The database file. Its write lock keeps other processes from changing it.
+            tables: Tables to copy.
+            prefix: Tables are named ``<prefix>.<name>`` here. No two sources may have the same prefix.
+            recode: Whether the source has another text encoding. Its rows are then decoded and encoded by this process.
 
         Raises:
-            ProblemError: A text has no counterpart in the other encoding.
+            ProblemError: A text cannot be expressed in the other encoding.
         """
         if recode:
             for table in tables:
@@ -61,7 +61,7 @@ class StagingDatabase:
         self._con.execute("DETACH src")
 
     def close(self) -> None:
-        """Close the connection; the file stays for whoever attaches it."""
+        """Close the connection and keep the file."""
         self._con.close()
 
     def _recode(self, source: Path, staging: Staging) -> None:
@@ -70,7 +70,7 @@ class StagingDatabase:
         try:
             self._con.executemany(staging.insert_values, _decoded_rows(source, staging, limits_of(self._con)))
         except UnicodeError as error:
-            self._con.execute("ROLLBACK")  # the next table, and what is wrong with it, is looked at all the same
+            self._con.execute("ROLLBACK")  # the problems of the other tables are reported as well
             text = f"its table {staging.table.name} has text that is not valid in its encoding, and would be changed."
             hint = "Mend that text, or leave the table behind with a reason."
             raise ProblemError(Problem("invalid-text", source.name, text, hint)) from error
@@ -78,7 +78,10 @@ class StagingDatabase:
 
 
 def _decoded_rows(source: Path, staging: Staging, limits: Limits) -> Iterator[tuple[object, ...]]:
-    """Yield rows with each text decoded strictly from its stored bytes: SQLite would replace what is invalid."""
+    """Yield rows with each text decoded from its stored bytes.
+
+    SQLite would replace invalid bytes without an error.
+    """
     with looking(source, limits) as con:
         encoding = str(con.execute("PRAGMA encoding").fetchone()[0])
         exact_text(con)

@@ -1,4 +1,4 @@
-"""Move: one table map with the facts of both its ends; what transfer copies and compare compares."""
+"""Match the columns of a source table and a target table and report their differences."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Column, Schema, Table
     from sqlite_consolidate.plan.model import ConflictPolicy, Plan, Source, TableMap
 
-MAX_COLUMNS = 2000  # of a SELECT; a table of so many has no room in it for the rowid
+MAX_COLUMNS = 2000  # of a SELECT, so a table with that many columns leaves no place for the rowid
 
 
 @dataclass(frozen=True)
 class TableMapping:
-    """One source table on its way into one target table.
+    """Hold one source table, one target table and how their columns match.
 
     Attributes:
-        plan: The plan, for whatever it says of all tables.
+        plan: The plan, for what applies to all tables.
         source: The plan's source.
         table_map: The plan's table map.
-        table: The table that rows are read from: the source's, or its likeness in a scratch database (see gather).
+        table: The table that rows are read from. It is the source's table, or its copy in the staging database.
         into: The table in the target, as it will be.
         new: Whether the run creates the target table.
-        columns: Pairs of source and target column, both spelled as declared; every stored source column is in it.
+        columns: Pairs of source and target column, both spelled as declared. Every stored source column is in it.
     """
 
     plan: Plan = field(compare=False, repr=False)
@@ -48,24 +48,30 @@ class TableMapping:
 
     @property
     def subject(self) -> str:
-        """``file:table``, as evidence names it."""
+        """Return the file and the table, as the evidence names them."""
         return f"{self.source.file}:{self.table_map.name}"
 
     @property
     def renamed(self) -> dict[str, str]:
-        """Source column to target column."""
+        """Return source column to target column."""
         return dict(self.columns)
 
     @cached_property
     def constants(self) -> dict[str, str]:
-        """Target columns that no source column feeds, to the SQL literal that moved rows have there."""
+        """Return each target column without a source column, to its value as an SQL literal.
+
+        Every copied row has that value.
+        """
         fed = {folded(new) for _, new in self.columns}
         unfed = [column for column in self.into.stored if folded(column.name) not in fed]
         return {column.name: stored_default(column, strict=self.into.strict) for column in unfed}
 
     @property
     def rowid_counts(self) -> bool:
-        """Whether the implicit rowid is part of what must arrive: at both ends nothing else identifies a row."""
+        """Return whether the copy must keep the implicit rowid.
+
+        It must if nothing else identifies a row, neither in the source nor in the target.
+        """
         if self.into.module.startswith("rtree"):
             return True  # its first column is the rowid
         virtual = self.table.kind == "virtual" and self.into.kind == "virtual"
@@ -74,15 +80,18 @@ class TableMapping:
 
     @property
     def carries_rowid(self) -> bool:
-        """Whether the copy may name the rowid: where it counts, and for the first rows of a new table."""
+        """Return whether the copy may name the rowid.
+
+        It may if the rowid must be kept, and for the first rows of a new table.
+        """
         named = bool(self.table.rowid and self.into.rowid and not self.into.alias) and len(self.columns) < MAX_COLUMNS
         return named and self.table_map.rowids == "keep" and (self.new or self.rowid_counts)
 
     def projection(self, database: str = "main") -> Projection:
-        """Return the SQL of its rows as they have to arrive.
+        """Return the SQL of the rows as they have to arrive.
 
         Args:
-            database: Name under which the connection has the database of the source rows.
+            database: Name of the database with the source rows on the connection.
         """
         columns = [ProjectedColumn(new, column_of(old), old) for old, new in self.columns]
         columns += [ProjectedColumn(name, f"({literal})") for name, literal in self.constants.items()]
@@ -103,12 +112,12 @@ class TableMapping:
 
 @dataclass(frozen=True)
 class KeySource:
-    """Rows that will be in one target table: those of a source, or those that the target has already.
+    """Hold rows that will be in one target table, from a source or from the target itself.
 
     Attributes:
-        mapping: Their table map. That of the target's own rows leads from the target's table into itself.
+        mapping: Their table mapping. The mapping of the target's own rows leads from the target's table into itself.
         path: The database file.
-        is_target: Whether they are the target's own.
+        is_target: Whether they are the target's own rows.
     """
 
     mapping: TableMapping
@@ -117,23 +126,23 @@ class KeySource:
 
     @property
     def subject(self) -> str:
-        """``file:table``."""
+        """Return the file and the table, as the evidence names them."""
         return self.mapping.subject
 
     @property
     def policy(self) -> ConflictPolicy:
-        """What happens to a row whose key the target already has."""
+        """Return the policy for a row whose key the target already has."""
         return self.mapping.table_map.on_conflict
 
 
 def mapping_of_target_rows(plan: Plan, table: Table, into: Table, *, rowids: bool) -> TableMapping:
-    """Return the table map of the rows that the target has already, as if they were copied into it.
+    """Return the mapping of the target's own rows, as if they were copied into it.
 
     Args:
-        plan: The plan, which names the target.
+        plan: The plan.
         table: The target's table as it is.
         into: The same table as it will be.
-        rowids: Whether their implicit rowids have to stay, where those are all that tells them apart.
+        rowids: Whether their implicit rowids must be kept if nothing else identifies the rows.
     """
     from sqlite_consolidate.plan.model import Source, TableMap
 
@@ -146,7 +155,7 @@ def mapping_of_target_rows(plan: Plan, table: Table, into: Table, *, rowids: boo
 def match_columns(
     plan: Plan, source: Source, table_map: TableMap, table: Table, into: Table, *, new: bool
 ) -> tuple[TableMapping, list[Problem]]:
-    """Match the columns of both ends by name, and list every one that has no place."""
+    """Match the columns of both tables by name and return a problem for each mismatch."""
     subject = f"{source.file}:{table.name}"
     wanted = {folded(old): name for old, name in table_map.columns.items()}
     problems = [
@@ -228,13 +237,14 @@ def _columns_without_value(subject: str, into: Table, fed: set[str]) -> list[Pro
 
 @dataclass(frozen=True)
 class DeclarationDifference:
-    """One thing that the target declares otherwise for a column than the source.
+    """Hold one difference between the declarations of a source and a target column.
 
     Attributes:
         subject: ``file:table``.
-        column: Its name, or ``old -> new``.
+        column: Name of the column, or ``old -> new``.
         aspect: ``type``, ``NOT NULL``, ``default`` or ``place in primary key``.
-        source: As the source declares it, ``none`` where it says nothing; ``target`` likewise.
+        source: Declaration in the source, or ``none``.
+        target: Declaration in the target, or ``none``.
     """
 
     subject: str
@@ -245,12 +255,15 @@ class DeclarationDifference:
 
     @property
     def change(self) -> str:
-        """What it was and what it is."""
+        """Return the declaration in the source and the one in the target."""
         return f"{self.aspect} was {self.source}, is {self.target}"
 
     @property
     def finding_id(self) -> str:
-        """Id of the finding for a declaration of the source that the target does not have; else empty."""
+        """Return the id of the finding if the target lacks a declaration of the source.
+
+        It is empty for every other difference.
+        """
         return "" if self.source in ("no", "none") else _LOST.get(self.aspect, "")
 
 
@@ -263,13 +276,13 @@ _DIFFERENCES = {
     "column-differs": ("column", "is", "are", "declared otherwise in"),
     "further-column": ("further column", "is", "are", "filled by default in"),
 }
-"""Id of the finding to its noun, the verb for one and for several, and the fact about them, before the table's name."""
-_NAMED_IN_FULL = {"index-lost", "further-column"}  # the schema differences of the evidence name every other one
+"""Id of the finding to its noun, its verb in singular and plural, and its fact before the table's name."""
+_NAMED_IN_FULL = {"index-lost", "further-column"}  # the evidence lists all others among the schema differences
 _MOST_NAMED = 3
 
 
 def declaration_differences(mapping: TableMapping) -> list[DeclarationDifference]:
-    """Return, column by column, where the target's declaration differs from the source's."""
+    """Return the differences between the declarations of all columns."""
     differences = []
     source_columns, target_columns = _by_name(mapping.table), _by_name(mapping.into)
     for old, new in mapping.columns:
@@ -287,7 +300,10 @@ def declaration_differences(mapping: TableMapping) -> list[DeclarationDifference
 
 
 def declaration_findings(mapping: TableMapping) -> list[Finding]:
-    """State where the target's declaration differs from the source's: columns, and indexes without a counterpart."""
+    """Return the findings about columns and indexes that the target declares differently.
+
+    An index of the source that the target lacks is among them.
+    """
     others = {"further-column": list(mapping.constants), "index-lost": _lost_indexes(mapping)}
     return findings_of_declaration_differences(
         mapping.subject, mapping.into.name, declaration_differences(mapping), others
@@ -297,13 +313,13 @@ def declaration_findings(mapping: TableMapping) -> list[Finding]:
 def findings_of_declaration_differences(
     subject: str, into: str, differing: Iterable[DeclarationDifference], others: Mapping[str, list[str]] | None = None
 ) -> list[Finding]:
-    """Return a finding for each kind of differences of one table.
+    """Return one finding for each kind of difference of a table.
 
     Args:
         subject: ``file:table``.
         into: The table of the target.
-        differing: Those of its columns.
-        others: Id of a finding about something else, to the names that it names.
+        differing: Differences of its columns.
+        others: Id of each further finding, to the names in it.
     """
     columns: dict[str, list[str]] = dict(others or {})
     for difference in differing:
@@ -314,7 +330,7 @@ def findings_of_declaration_differences(
 
 
 def _difference_finding(subject: str, into: str, id: str, names: list[str]) -> Finding:
-    """Return one finding for all columns, or indexes, of a table that differ in the same way."""
+    """Return the finding for all columns or indexes that differ in the same way."""
     noun, has, have, fact = _DIFFERENCES[id]
     most = len(names) if id in _NAMED_IN_FULL else _MOST_NAMED
     number = f"{counted(len(names), noun, 'indexes' if noun == 'index' else '')} {has if len(names) == 1 else have}"
@@ -331,17 +347,17 @@ def _lost_indexes(mapping: TableMapping) -> list[str]:
     ]
 
 
-def _yes_no(value: bool) -> str:  # noqa: FBT001 -- a word for a fact
+def _yes_no(value: bool) -> str:  # noqa: FBT001 -- formats a boolean
     return "yes" if value else "no"
 
 
 _MODULES = ("fts5", "rtree", "rtree_i32")
-# Of FTS5: the text is kept elsewhere, or not at all. A column may have the name content.
+# FTS5 with this option stores the text elsewhere or not at all. A column may be named content.
 _OPTION = re.compile(r"[(,]\s*content\s*=")
 
 
 def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> Table | Problem:
-    """Find the table that a map names, or say why it cannot be moved."""
+    """Return the table that a table map names, or the problem why it cannot be moved."""
     subject = f"{source.file}:{table_map.name}"
     table = schema.table(table_map.name)
     if table is None:
@@ -376,7 +392,10 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
 
 
 def _computed_columns(mapping: TableMapping) -> tuple[ProjectedColumn, ...]:
-    """Return the pairs of columns that both ends compute; only the expression or text encoding can differ."""
+    """Return the pairs of columns that both tables compute.
+
+    Their values differ only if the expression or the text encoding differs.
+    """
     renamed = {folded(old): new for old, new in mapping.table_map.columns.items()}
     pairs = [
         (column.name, mapping.into.column(renamed.get(folded(column.name), column.name)))

@@ -1,11 +1,12 @@
-"""Future: the schema that the target will have, tried out in memory before anything is touched.
+"""Build the schema that the target will have, in memory, before the first change.
 
-The statements of the target, of the sources' moved tables and of the plan are executed on an empty database, so what
-SQLite would refuse later, it refuses here, and what it makes of the plan's DDL is read back instead of guessed.
+The statements of the target, of the moved source tables and of the plan are executed on an empty database. So SQLite
+refuses here what it would refuse later. The schema is read back as SQLite understands it, because the text of a
+statement does not show that.
 
-A trigger, a view or a foreign key may need a table that is not moved. A view then stays in the archive, which is a
-finding. A trigger that needs a table which is nowhere would break every later insert: the run refuses, unless the plan
-leaves that table behind with a reason; then the trigger stays with it. A foreign key cannot be left off: a refusal.
+A trigger, a view or a foreign key may need a table that is not moved. A view then stays in the archive, with a finding.
+A trigger without its table would make every later insert fail, so the run refuses. If the plan leaves that table behind
+with a reason, the trigger stays in the archive as well. A foreign key cannot be left behind, so the run refuses.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ else:
 
 @dataclass
 class TargetSchema:
-    """What will be made in the target, in order, and what stands in the way.
+    """Hold the statements that the run will execute in the target, and all problems.
 
     Attributes:
-        early: Tables and indexes: made before the rows arrive.
-        late: Views and triggers: made after, so that nothing fires during the copy.
-        schema: The target's whole schema afterwards.
-        made: Names of tables (folded) that the run creates; the others were there before.
+        before_rows: Tables and indexes, which are created before the rows arrive.
+        after_rows: Views and triggers, which are created after the rows so that no trigger fires during the copy.
+        schema: The whole schema of the target after the run.
+        created_tables: Folded names of the tables that the run creates.
     """
 
     before_rows: list[Statement] = field(default_factory=list)
@@ -56,20 +57,23 @@ class TargetSchema:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a statement comes from: words for messages, and the source; None for the plan's own tables."""
+    """Hold where a statement comes from, for messages.
+
+    Source and schema are None for the plan's own tables.
+    """
 
     subject: str
     source: Source | None = None
     schema: Schema | None = None
 
     def leave_reason(self, table: str) -> str | None:
-        """The reason for which the plan leaves a table of this source behind, or None."""
+        """Return the plan's reason to leave a table of this source behind, or None."""
         leave = self.source.leave if self.source else ()
         return next((entry.reason for entry in leave if any(fnmatchcase(table, p) for p in entry.tables)), None)
 
 
 class TargetSchemaBuilder:
-    """Builds a :class:`TargetSchema` step by step on one in-memory database."""
+    """Build the target schema step by step on one in-memory database."""
 
     def __init__(
         self, plan: Plan, target: Schema | None, limits: Limits | None = None, unread_tables: Sequence[str] = ()
@@ -78,21 +82,21 @@ class TargetSchemaBuilder:
 
         Args:
             plan: The plan.
-            target: The target's schema; None where it does not exist yet.
-            limits: Of what is tried.
-            unread_tables: Tables that sources bring which could not be read: they are not missing.
+            target: The target's schema, or None if the target does not exist yet.
+            limits: Limits of what SQLite executes in memory.
+            unread_tables: Tables of sources that could not be read. They do not count as missing.
         """
         self.plan = plan
         self._unread_tables = {folded(table) for table in unread_tables}
         self.con = open_memory(limits)
         self.target_schema = TargetSchema()
-        self._own_tables: set[str] = (
-            set()
-        )  # made by a statement of their own, folded; the others are virtual tables' inner ones
+        # Folded names of the tables with a CREATE TABLE of their own. The others are parts of virtual tables.
+        self._own_tables: set[str] = set()
         self._triggers: list[tuple[_Origin, Statement]] = []
         self._created: list[tuple[_Origin, str]] = []
-        self._moved_tables: dict[str, set[str]] = {}  # source name to the tables that arrive, folded, by their new name
-        self._unchanged_tables: dict[str, set[str]] = {}  # likewise, those that keep their name and their columns
+        # Source name to the folded target names of its tables, and to those that keep their name and columns.
+        self._moved_tables: dict[str, set[str]] = {}
+        self._unchanged_tables: dict[str, set[str]] = {}
         for statement in own_statements(target or Schema({}, (), ())):
             try:
                 self.con.execute(statement.sql)
@@ -107,7 +111,10 @@ class TargetSchemaBuilder:
                 self._own_tables.add(folded(statement.name))
 
     def build(self) -> TargetSchema:
-        """Return the future with the target's schema in it; triggers are looked at now, when all they use is there."""
+        """Add the triggers, check the foreign keys and return the finished target schema.
+
+        Triggers come last, because all tables that they use exist now.
+        """
         for origin, statement in self._triggers:
             self._add_object(origin, statement)
         for origin, table in self._created:
@@ -119,13 +126,13 @@ class TargetSchemaBuilder:
     def add_table(
         self, source: Source, table_map: TableMap, planned: Sequence[Statement], schema: Schema | None = None
     ) -> None:
-        """Add one moved table with its indexes and triggers (as :func:`planned_statements` gives them).
+        """Add one moved table with its indexes and triggers.
 
         Args:
             source: The plan's source.
-            table_map: One of its maps.
-            planned: Its statements, the table's first.
-            schema: The source's schema; needed to tell what was missing there already.
+            table_map: One of its table maps.
+            planned: The statements of :func:`planned_statements`, the table's first.
+            schema: The source's schema. It shows which tables were missing in the source already.
         """
         origin = _Origin(f"{source.file}:{table_map.name}", source, schema)
         self._moved_tables.setdefault(source.name, set()).add(folded(table_map.into))
@@ -139,7 +146,7 @@ class TargetSchemaBuilder:
                 self._finding("trigger-left", origin, text)
 
     def require_table(self, name: str, sql: str) -> None:
-        """Add a table that the target must have in any case, and its indexes and triggers likewise."""
+        """Add a table that the target must have, with its indexes and triggers."""
         origin = _Origin(f"the plan's table {name}")
         planned = create_statements(sql, limits_of(self.con))
         known = self._find("table", name)
@@ -149,9 +156,10 @@ class TargetSchemaBuilder:
         self._add(origin, planned)
 
     def add_view(self, source: Source, name: str, sql: str, triggers: Sequence[Named] = ()) -> None:
-        """Let a view come along, with its triggers, if all it reads comes from the same source, and as it is.
+        """Add a view with its triggers if all tables that it reads are moved unchanged.
 
-        Otherwise it would read nothing, or what has its table's name by chance; it stays in the archive, a finding.
+        They must come from the same source. Otherwise the view would read nothing, or another table of that name. It
+        stays in the archive then, with a finding.
         """
         origin = _Origin(source.file, source)
         known = self._find("view", name)
@@ -163,7 +171,7 @@ class TargetSchemaBuilder:
         self._triggers += [(origin, Statement("trigger", trigger.name, name, trigger.sql)) for trigger in triggers]
 
     def _create_view(self, source: Source, name: str, sql: str) -> str:
-        """Make a view and return an empty text, or say why it cannot be."""
+        """Create a view and return an empty text, or return why it cannot be created."""
         if self._find("view", name) is not None:
             return "the target has another object of that name"
         self.con.execute("SAVEPOINT trial")
@@ -215,7 +223,7 @@ class TargetSchemaBuilder:
         return False
 
     def _add_object(self, origin: _Origin, statement: Statement) -> None:
-        """Make an index, a trigger or a view of the plan's create text, under a free name."""
+        """Create an index, a trigger or a view of a ``create`` text under an unused name."""
         known = self._find(statement.kind, statement.name)
         if known is None:
             self._create(origin, statement)
@@ -276,7 +284,10 @@ class TargetSchemaBuilder:
         return True
 
     def _check_foreign_keys(self, origin: _Origin, table: str) -> None:
-        """A foreign key to a table that is not there lets no row be inserted where foreign keys are enforced."""
+        """Report each foreign key whose parent table is missing.
+
+        SQLite refuses every insert into its table when foreign keys are enforced.
+        """
         for _, _, parent, *_ in self.con.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall():
             if self._find("table", parent) is not None or folded(parent) in self._unread_tables:
                 continue
@@ -297,7 +308,10 @@ class TargetSchemaBuilder:
             )
 
     def _find(self, kind: str, name: str) -> Statement | None:
-        """What has this name; triggers have names of their own, tables, indexes and views share theirs."""
+        """Return the object of this name, or None.
+
+        Triggers have a namespace of their own. Tables, indexes and views share one.
+        """
         row = self.con.execute(
             "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema"
             " WHERE name = ? COLLATE NOCASE AND (type = 'trigger') = ?",

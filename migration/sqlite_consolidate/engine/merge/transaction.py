@@ -40,17 +40,17 @@ else:
 
 @dataclass
 class DigestCache:
-    """Digests a table, and not again until a statement of the connection has changed a row or the schema.
+    """Digest a table, and reuse the digest until the connection changes a row or the schema.
 
-    The connection holds the database exclusively, so nobody else can change it; and once the rows are in it takes back
-    no part of its transaction, which SQLite would not count as a change.
+    The connection holds the exclusive lock, so no other process can change the database. SQLite counts every change but
+    a rollback to a savepoint. After the rows are copied, the run rolls no part of its transaction back.
     """
 
     _state: tuple[object, ...] = ()
     _digests: dict[tuple[str, bool | None], TableDigest] = field(default_factory=dict)
 
     def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
-        """Return what :func:`sqlite_consolidate.engine.content.digest.digest_table` does."""
+        """Return the digest of a table as ``digest_table`` computes it."""
         state = (id(con), con.total_changes, pragma(con, "schema_version"))
         if state != self._state:
             self._state, self._digests = state, {}
@@ -60,27 +60,27 @@ class DigestCache:
         return self._digests[table.name, counts]
 
 
-_CACHE_KB = 16_000  # each row is looked up in, or put into, each index; more helps hardly, and memory stays flat
+_CACHE_KB = 16_000  # enough for the pages of the indexes; a larger cache costs memory and is hardly faster
 
 
 @dataclass
 class TargetTransaction:
-    """The one transaction on the target, from BEGIN to COMMIT.
+    """Hold the one transaction on the target, from BEGIN to COMMIT.
 
     Attributes:
         path: The target.
-        inspected: What the preflight has read.
-        folder: The backup set; keys that a conflict policy decided on are listed there.
-        ledger: Of the run.
-        limits: Of the run.
-        report_progress: Called with a few words before each part of a long step.
+        inspected: All databases as the preflight has read them.
+        folder: The backup set. The keys that a conflict policy affects are logged there.
+        ledger: The ledger of the run.
+        limits: The limits of the run.
+        report_progress: Function that is called with a short text before each part of a long step.
         connection: The one connection that writes to the target.
         digests_before: Table to the digest of the rows that it had before.
-        copied_tables: Each table that was copied.
-        verified: Table to the digest that the comparisons before COMMIT have seen.
-        digests: Digests tables of the open transaction.
-        sql: Statements that were executed, names and no values.
-        conflict_findings: Findings about rows that a conflict policy decided on.
+        copied_tables: The result of each copied table.
+        verified: Table to the digest that the comparisons before COMMIT have read.
+        digests: Digests of the tables in the open transaction.
+        sql: The executed statements, with names and without values.
+        conflict_findings: Findings about rows that a conflict policy affected.
     """
 
     path: Path
@@ -108,11 +108,13 @@ class TargetTransaction:
         report_progress: Callable[[str], None],
         limits: Limits | None = None,
     ) -> TargetTransaction:
-        """Open the transaction, alone on the target; a target that does not exist yet is created, and noted before.
+        """Open the transaction with the exclusive lock on the target.
+
+        A target that does not exist yet is created. The ledger records that first.
 
         Raises:
             ProblemError: Another process has the target open, or has written to it since the preflight.
-            sqlite3.Error: SQLite cannot begin it.
+            sqlite3.Error: SQLite cannot begin the transaction.
         """
         limits = limits or Limits()
         if inspected.target is None:
@@ -124,40 +126,46 @@ class TargetTransaction:
             con.execute("ROLLBACK")
         transaction = cls(path, inspected, folder, ledger, limits, report_progress, con)
         con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
-        # Inside a transaction this does nothing (https://sqlite.org/pragma.html#pragma_foreign_keys): off before it, so
-        # that the child may come first; foreign_key_check judges the result.
+        # SQLite ignores this pragma inside a transaction (https://sqlite.org/pragma.html#pragma_foreign_keys). It is
+        # off so that child rows may be copied before their parents. foreign_key_check verifies the result.
         con.execute("PRAGMA foreign_keys=OFF")
         con.execute("BEGIN EXCLUSIVE")
         return transaction
 
     def create_schema(self) -> None:
-        """Create the planned tables and indexes; triggers of tables that receive rows are dropped for the copy."""
+        """Create the planned tables and indexes.
+
+        The target's triggers on tables that receive rows are dropped first, so that none fires during the copy.
+        """
         for trigger in self._receiving_triggers():
             self._execute(f"DROP TRIGGER {quoted(trigger.name)}")
         for statement in self.inspected.target_schema.before_rows:
             self._execute(statement.sql)
 
     def copy_source(self, source: InspectedDatabase, path: Path) -> None:
-        """Attach the database that a source's rows are read from, and copy its tables in the plan's order."""
+        """Attach the database with a source's rows and copy its tables in the plan's order."""
         with attached(self.connection, path, f"source {source.name}") as alias:
             for mapping in self.inspected.mappings:
                 if mapping.source.name == source.name:
                     self._copy_table(source, mapping, alias)
 
     def create_triggers_and_views(self) -> None:
-        """Create triggers and views, now that no row can make one fire."""
+        """Create the dropped triggers again, and the planned triggers and views."""
         for trigger in self._receiving_triggers():
             self._execute(trigger.sql)
         for statement in self.inspected.target_schema.after_rows:
             self._execute(statement.sql)
 
     def write_history(self, row: history.Row) -> None:
-        """Write the row of history; after it nothing writes before COMMIT."""
+        """Write the run's row of history, the last write before COMMIT."""
         history.write(self.connection, row)
         self._last_write = self._state()
 
     def expected_digests(self) -> dict[str, TableDigest]:
-        """Return the digest that each table has to have at COMMIT; what cannot be derived is read."""
+        """Return the digest that each table must have at COMMIT.
+
+        A digest that cannot be derived from others is read from the table.
+        """
         tables = {table.name: table for table in read(self.connection).movable}
         tables.pop(history.TABLE, None)
         arrived: dict[str, TableDigest] = {}
@@ -187,12 +195,14 @@ class TargetTransaction:
         self.verified.pop(history.TABLE, None)
 
     def commit(self, run: str) -> bool:
-        """COMMIT, close the connection, and return whether a new one finds the run's row of history.
+        """Commit, close the connection, and return whether the run's row of history is there.
+
+        A new connection reads it.
 
         Raises:
-            ProblemError: Something was written after the row of history, so that it was not verified; nothing was
-                committed.
-            sqlite3.Error: SQLite reports an error. Whether COMMIT happened is known by the row of history alone.
+            ProblemError: The target was changed after the row of history was written. The change was not verified, so
+                nothing was committed.
+            sqlite3.Error: SQLite reports an error. Only the row of history shows whether COMMIT took effect.
         """
         if self._state() != self._last_write:
             raise ProblemError(
@@ -210,13 +220,13 @@ class TargetTransaction:
             self.close()
             committed = history.is_committed(self.path, run, self.limits)
         if committed:
-            sync_folder(self.path.parent)  # SQLite removes the journal only: a power cut could bring it back
+            sync_folder(self.path.parent)  # otherwise a power failure could bring the deleted journal back
             self.ledger.note("committed")
             self._restore_wal_mode()
         return committed
 
     def close(self) -> None:
-        """Roll back the transaction if it is open, and close the connection; it never commits."""
+        """Roll back the transaction if it is open, and close the connection."""
         try:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
@@ -241,7 +251,7 @@ class TargetTransaction:
         raise_autoincrement(con, mapping, self.inspected.autoincrement_value(mapping))
 
     def _state(self) -> tuple[object, ...]:
-        """Return what each statement that writes to the target changes."""
+        """Return the counters that every statement changes when it writes to the target."""
         pragmas = ("schema_version", "user_version", "application_id")
         return self.connection.total_changes, *(pragma(self.connection, name) for name in pragmas)
 
@@ -267,7 +277,10 @@ class TargetTransaction:
 
 
 def _strictest_mode(inspected: InspectedDatabases) -> int:
-    """Return the permission bits that each source grants, and reading and writing for the operator."""
+    """Return the permission bits that every source grants.
+
+    The operator can always read and write.
+    """
     mode = 0o666
     for facts in inspected.sources.values():
         mode &= facts.guard.path.stat().st_mode & 0o777
