@@ -1,1 +1,1 @@
-"""All that knows pytest: options, gate, fixtures, progress, report hooks."""
+"""Connect the engine to pytest by options, a gate, fixtures and report hooks."""

@@ -1,4 +1,4 @@
-"""Fixtures of the stages: the run, and what has to be given back whatever happens."""
+"""Provide the fixtures of the stages, and release what they hold."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
 
 class Check:
-    """Checks criteria of a run, and fails the test of those that do not hold."""
+    """Check criteria of a run, and fail the test if one does not hold."""
 
     def __init__(self, run: Pipeline) -> None:
         self._run = run
 
     def __call__(self, *criteria: str) -> None:
-        """Check each criterion and keep its evidence; fail unless all of them passed or are not required.
+        """Check each criterion and keep its evidence.
 
-        ``assert`` is not used, because pytest adds a comparison to its message.
+        The test fails unless all of them passed or are not required. The method does not use ``assert``, because pytest
+        adds a comparison to the message of an assertion.
         """
         results = [self._run.check(criterion) for criterion in criteria]
         wrong = [result.text for result in results if not result.outcome.holds]
@@ -47,7 +48,10 @@ class Check:
 
 @pytest.fixture(scope="session")
 def session(pytestconfig: pytest.Config) -> Session:
-    """The session of the run; without the gate there is none, and no stage can do anything."""
+    """Return the session of the run.
+
+    If the gate opened no run, the test fails.
+    """
     found = pytestconfig.stash.get(SESSION, None)
     if found is None:
         pytest.fail("a stage runs only as part of a run: pytest -m migrate, -m verify or -m rollback", pytrace=False)
@@ -56,37 +60,40 @@ def session(pytestconfig: pytest.Config) -> Session:
 
 @pytest.fixture(scope="session")
 def run(session: Session) -> Pipeline:
-    """The run: it performs stages and checks criteria."""
+    """Return the run, which performs stages and checks criteria."""
     return session.run
 
 
 @pytest.fixture(scope="session")
 def check(run: Pipeline) -> Check:
-    """Checks criteria, and asserts that they hold."""
+    """Return the object that checks criteria and asserts that they hold."""
     return Check(run)
 
 
 @pytest.fixture(scope="session")
 def evidence(run: Pipeline) -> RunLog:
-    """What each criterion saw."""
+    """Return the log with the evidence of each criterion."""
     return run.log
 
 
 @pytest.fixture(scope="session")
 def plan(session: Session) -> Plan:
-    """The plan."""
+    """Return the plan."""
     return session.request.valid_plan
 
 
 @pytest.fixture(scope="session")
 def workspace(session: Session) -> Path:
-    """The folder that the run works on: the workspace, or the private copy of a rehearsal."""
+    """Return the workspace, or the private copy of a rehearsal."""
     return session.run.workspace
 
 
 @pytest.fixture(scope="session")
 def backup_set(run: Run) -> Iterator[Run]:
-    """The run; afterwards a backup set that was never sealed is gone, for it is no backup."""
+    """Return the run, and afterwards remove a backup set that was never sealed.
+
+    An unsealed set is no backup.
+    """
     try:
         yield run
     finally:
@@ -95,7 +102,10 @@ def backup_set(run: Run) -> Iterator[Run]:
 
 @pytest.fixture(scope="session")
 def target(run: Run) -> Iterator[Run]:
-    """The run with the one transaction on the target; afterwards what was not committed is rolled back."""
+    """Return the run with its transaction on the target.
+
+    Afterwards an uncommitted transaction is rolled back.
+    """
     try:
         yield run
     finally:
@@ -104,12 +114,18 @@ def target(run: Run) -> Iterator[Run]:
 
 @pytest.fixture
 def attached(target: Run) -> Run:
-    """The run whose sources are attached to the target, one after the other, read-only and by bound names."""
+    """Return the run whose sources are attached to the target.
+
+    They are attached one after the other, read-only and by bound names.
+    """
     return target
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each criterion of the stage, and of each smoke test of the plan, where one asks for them."""
+    """Repeat a test for each criterion of its stage, or for each smoke test of the plan.
+
+    Each repetition has its own place in the order.
+    """
     marks = metafunc.definition.iter_markers("stage")
     stage = stage_named(str(next((mark.args[0] for mark in marks if mark.args), "")))
     if stage is not None and "criterion" in metafunc.fixturenames:
@@ -144,6 +160,9 @@ def _applications(stage: Stage, demanded: Sequence[str]) -> list[ParameterSet]:
 
 
 def _first_place(stage: Stage, kind: str) -> int:
-    """Return the order of the first test of a kind: in the stage of the smoke tests these come before its criteria."""
+    """Return the order of the first test of a kind in a stage.
+
+    In the stage of the smoke tests these precede the criteria, in other stages they follow them.
+    """
     places = {"application": 20, "criterion": 910} if stage == stages.SMOKE else {"criterion": 20, "application": 50}
     return int(stage.id[:2]) * 100 + places[kind]

@@ -1,8 +1,8 @@
-"""The gate: stages run only when the verb was said in so many words, then all of them, in order, each once.
+"""Let stages run only if the operator names the verb, and then all of them in order.
 
-Five layers, each for what the one before cannot see: the command line (before anything is opened), the folders that
-are collected, the final list of tests, the moment before each test, and the fixtures, which ask for the run's state.
-What each layer decides stands in a function beside its hook, not in it: mutation testing leaves decorated ones alone.
+Five layers check this, because each can miss what the next one detects: the command line before anything is opened, the
+folders that are collected, the final list of tests, the moment before each test, and the fixtures, which need a run.
+The decision of each layer is a function beside its hook, because mutation testing skips decorated functions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.session import Session
 
-# Options that only show something: with the first no run is begun, with the others nothing is even collected.
+# With the first options pytest collects and starts no run. With the others it does not even collect.
 _COLLECT_ONLY_OPTIONS = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
 _INFO_OPTIONS = ("help", "version", "markers")
 
@@ -43,12 +43,15 @@ _TURNS = pytest.StashKey[deque[pytest.Item]]()
 
 
 def gate_mode(config: pytest.Config) -> Mode | None:
-    """Return the mode of the run that was asked for, or None while the gate is closed."""
+    """Return the mode of the requested run, or None while the gate is closed."""
     return config.stash.get(_MODE, None)
 
 
 def is_listing(config: pytest.Config) -> bool:
-    """Tell whether pytest was only asked to show what it would do: nothing may be opened or written for that."""
+    """Return whether pytest was only asked to show what it would do.
+
+    No file may be opened or written then.
+    """
     return _any_of(_COLLECT_ONLY_OPTIONS, config)
 
 
@@ -56,7 +59,7 @@ def open_run(config: pytest.Config, verb: str) -> Session:
     """Begin a run and return its session.
 
     Raises:
-        pytest.UsageError: The run is refused; nothing was touched.
+        pytest.UsageError: The run is refused. Nothing was changed.
     """
     from sqlite_consolidate.pytest_plugin.startup import begin_run
 
@@ -64,10 +67,10 @@ def open_run(config: pytest.Config, verb: str) -> Session:
 
 
 def run_all(config: pytest.Config, verb: str) -> int:
-    """Run every workspace of a fleet and return the exit code of the whole.
+    """Run every workspace of a fleet, and return the exit code of the fleet.
 
     Raises:
-        pytest.UsageError: The fleet is refused; nothing was touched.
+        pytest.UsageError: The fleet is refused. Nothing was changed.
     """
     from sqlite_consolidate.pytest_plugin.commands.fleet import run_fleet
 
@@ -76,15 +79,18 @@ def run_all(config: pytest.Config, verb: str) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """The command line decides, before anything is opened; a fleet's run ends here with its exit code."""
+    """Decide by the command line before anything is opened.
+
+    The run of a fleet ends here with its exit code.
+    """
     return _apply_gate(config)
 
 
 def _apply_gate(config: pytest.Config) -> int | None:
-    """The gate is open for exactly one of the verbs, with options that leave the run whole; else it is closed.
+    """Open the gate for exactly one verb, if no option would leave out a part of the run.
 
-    The text decides, not the expression: ``migrate and not slow`` is just as explicit, and half a migration. Each
-    workspace of a fleet has a pytest of its own.
+    The text of ``-m`` decides, not its meaning, because ``migrate and not slow`` would be half a migration. Each
+    workspace of a fleet has a pytest process of its own.
     """
     if _any_of(_INFO_OPTIONS, config):
         return None
@@ -101,12 +107,15 @@ def _apply_gate(config: pytest.Config) -> int | None:
     else:
         config.stash[SESSION] = session = open_run(config, verb)
         config.stash[_MODE] = session.request.mode
-    config.args = [str(stage_folder(config))]  # whichever folders this project has its tests in
+    config.args = [str(stage_folder(config))]  # whatever the testpaths of this project are
     return None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say what a run or a listing is about, or how to start a run where the expression looks as if one was meant."""
+    """Describe the run or the listing in the header.
+
+    If the expression contains a verb but is not exactly a verb, the header names the right command.
+    """
     mode = gate_mode(config)
     if mode is None:
         words = re.findall(r"\w+", config.option.markexpr.lower())
@@ -124,28 +133,34 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 class ClosedFolder(pytest.Directory):
-    """A folder in which nothing is to be found."""
+    """Collect nothing from a folder."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """Yield nothing; no module of it is imported."""
+        """Yield nothing.
+
+        No module of the folder is imported.
+        """
         yield from ()
 
 
 class StageParentFolder(pytest.Directory):
-    """A folder above the stages, while the gate is open: only the way to them is there."""
+    """Collect only the path to the stages while the gate is open."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """Yield the next folder on the way, so that a broken test elsewhere cannot stop a migration."""
+        """Yield the next folder on the path to the stages.
+
+        A broken test in another folder can therefore not stop a migration.
+        """
         stages = stage_folder(self.config)
         step = next(folder for folder in (stages, *stages.parents) if folder.parent == self.path)
         yield self.ihook.pytest_collect_directory(path=step, parent=self)
 
 
 class StageFolder(pytest.Directory):
-    """The folder of the stages, while the gate is open."""
+    """Collect the folder of the stages while the gate is open."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """Yield the files of the mode's stages, in order."""
+        """Yield the files of the mode's stages in order."""
         for stage in stages_of(gate_mode(self.config)):
             if (file := self.path / stage.file).is_file():
                 yield from self.ihook.pytest_collect_file(file_path=file, parent=self)
@@ -153,7 +168,10 @@ class StageFolder(pytest.Directory):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Stages are collected only behind the open gate, and nothing else is collected there."""
+    """Collect the stages only while the gate is open.
+
+    Nothing else is collected then.
+    """
     return _stage_collector(path, parent)
 
 
@@ -166,16 +184,16 @@ def _stage_collector(path: Path, parent: pytest.Collector) -> pytest.Collector |
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """What is collected is remembered, so that what is deselected afterwards shows."""
+    """Remember each collected test, so that a later deselection is detected."""
     item.config.stash.setdefault(_COLLECTED, set()).add(item.nodeid)
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest itself reports the collection from this hook, and could fail before us
+@pytest.hookimpl(tryfirst=True)  # pytest itself reports the collection from this hook, and could fail first
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """The final list is the whole run in order, or has nothing of it.
+    """Refuse a final list that is neither the whole run in order nor without any stage.
 
     Raises:
-        pytest.UsageError: It is anything between; nothing was run.
+        pytest.UsageError: The list is a part of the run. No test was run.
     """
     _require_whole_run(session)
 
@@ -195,11 +213,11 @@ def _require_whole_run(session: pytest.Session) -> None:
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    """A mere listing shows what the stages do."""
+    """Describe the stages in a listing."""
     mode = gate_mode(config)
     if mode is None or not config.option.collectonly:
         return []
-    # A file's tests are counted by its name: after the check above there is one file a stage.
+    # Tests are counted by file name, because the check above leaves one file per stage.
     files = [item.path.name for item in items]
     return [
         f"{number:2}. {stage.id:<14} {stage.does} ({files.count(stage.file)} tests)"
@@ -209,7 +227,10 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A test of a stage runs only in its turn; once one is out of turn, none runs any more."""
+    """Run a test of a stage only in its turn.
+
+    After a test that is out of turn, no further test runs.
+    """
     _take_turn(item)
 
 

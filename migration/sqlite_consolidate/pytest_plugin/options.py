@@ -1,4 +1,4 @@
-"""What can be said about a run: the options, the keys of the configuration, the marks, and what they amount to."""
+"""Define the options, configuration keys and marks of a run, and read their values."""
 
 from __future__ import annotations
 
@@ -54,23 +54,23 @@ _OPTIONS = (  # an option without a metavar is a switch
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options and configuration keys of the same names are known to pytest."""
+    """Register options and the configuration keys of the same names."""
     group = parser.getgroup(
         "sqlite-consolidate", "consolidation of SQLite databases (-m inventory, verify, migrate, rollback, selftest)"
     )
     for name, _metavar, text in _PATHS:
         parser.addini(name, f"{text}; relative to the root folder", default="")
     for name, metavar, text in (*_PATHS, *_OPTIONS):
-        # No default for a path: None tells "not given" from every path, so that the configuration gets its turn.
+        # A path has no default, so that None means "not given" and the configuration is read.
         keys: dict[str, Any] = {"metavar": metavar, "type": _path_argument} if metavar else {"action": "store_true"}
         group.addoption(f"--{name}", dest=f"consolidate_{name.replace('-', '_')}", help=text, **keys)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marks of stages are registered, and the gate stands.
+    """Register the marks of stages, and check that the gate is active.
 
     Raises:
-        pytest.UsageError: The gate was switched off (``-p no:...``); without it nothing holds a stage back.
+        pytest.UsageError: The gate was switched off (``-p no:...``). Without it stages are not protected.
     """
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
@@ -80,10 +80,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def settings(config: pytest.Config) -> Settings:
-    """Return where workspace, plan and reports are: the command line wins, then the configuration, then the defaults.
+    """Return the settings from the command line, the configuration and the defaults.
 
-    A path of the command line is relative to the folder pytest was started in, one of the configuration to the root
-    folder. All paths returned are absolute, with symbolic links resolved; none is required to exist.
+    The command line has priority, then the configuration. A path of the command line is relative to the folder in which
+    pytest was started. A path of the configuration is relative to the root folder. All returned paths are absolute,
+    with symbolic links resolved. They need not exist.
     """
     named = _configured_path(config, "workspace")
     originals: Path | None = config.getoption("consolidate_originals")
@@ -111,7 +112,10 @@ def _configured_path(config: pytest.Config, name: str) -> Path | None:
 
 
 def _path_argument(value: str) -> Path:
-    """Refuse the empty path of an unset shell variable: it would mean the current folder."""
+    """Refuse an empty path, which an unset shell variable causes.
+
+    It would mean the current folder.
+    """
     if not value.strip():
         raise argparse.ArgumentTypeError("the path is empty (an unset variable?); name a path or leave the option out")
     return Path(value).expanduser()

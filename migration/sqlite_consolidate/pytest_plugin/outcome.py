@@ -1,4 +1,4 @@
-"""Let the engine's log decide which tests run, what they came to, and what pytest exits with."""
+"""Let the engine's log decide which tests run, their outcomes, and the exit code."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _NOT_RUN = pytest.StashKey[bool]()
 
 
 def failure_message(error: BaseException) -> str:
-    """Return the reason of a failure that was foreseen; empty for any other, which needs its traceback.
+    """Return the reason of an expected failure, or an empty text for any other.
 
-    Foreseen are what the engine refuses, what SQLite and the operating system report, and ``pytest.fail`` without a
-    traceback, as for a criterion that does not hold.
+    Any other failure needs its traceback. Expected are problems of the engine, errors of SQLite and of the operating
+    system, and ``pytest.fail`` without a traceback, as for a criterion that does not hold.
     """
     from sqlite_consolidate.engine.run.pipeline import failure_message as engine_failure_message
 
@@ -35,14 +35,17 @@ def failure_message(error: BaseException) -> str:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Signals end a run in order."""
+    """Install the signal handlers of the run."""
     found = session.config.stash.get(SESSION, None)
     if found is not None:
         signals.install_handlers(session.config, found)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A stage is not run once an earlier one failed, nor when there is nothing to do; both are said, not skipped."""
+    """Skip a test after a failed stage, or if the workspace is already consolidated.
+
+    The test is reported as "not run", not as skipped.
+    """
     log, stage = _log(item), stage_of(item)
     if log is None or stage is None:
         return
@@ -55,7 +58,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """A statement that was ended by a signal is an interruption, not a failure of the stage."""
+    """Treat a statement that a signal ended as an interruption, not as a failure."""
     log = _log(item)
     try:
         return (yield)
@@ -66,7 +69,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """After the last test the run is settled: undone or left standing, and nothing comes between."""
+    """Ignore signals after the last test.
+
+    The run is then kept or rolled back, and a signal must not interrupt that.
+    """
     if nextitem is None and SESSION in item.config.stash:
         signals.ignore_signals()
 
@@ -75,7 +81,10 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure says why, in a sentence; one that the log does not know yet is noted there."""
+    """Report a failure by its reason.
+
+    A failure that the log does not contain yet is added to it.
+    """
     made = yield
     log, stage = _log(item), stage_of(item)
     if log is None or stage is None:
@@ -90,20 +99,23 @@ def pytest_runtest_makereport(
         reason = str(call.excinfo.value.msg)
         made.longrepr = (str(item.path), item.location[1] or 0, reason)
         made.__dict__["not_run"] = is_not_run = item.stash.get(_NOT_RUN, False)
-        if not is_not_run and not log.failed_stage():  # it skips itself, and has shown nothing
+        if not is_not_run and not log.failed_stage():  # the test skipped itself, and checked nothing
             log.fail(stage, f"a test of the stage was left out: {reason}")
     return made
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, Any] | None:
-    """Say "not run" where pytest would say "skipped"."""
+    """Report "not run" instead of "skipped"."""
     is_not_run = getattr(report, "not_run", False)
     return ("not run", "-", ("NOT RUN", {"yellow": True})) if is_not_run else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
-    """Undo, judge, and only then let the reports be written; the exit code is the verdict's."""
+    """Keep or roll back the run, decide the verdict, and then let the reports be written.
+
+    The exit code is that of the verdict.
+    """
     found = session.config.stash.get(SESSION, None)
     if found is None:
         return (yield)
@@ -123,7 +135,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
             found.write()
         except OSError as error:
             session.exitstatus = ExitCode.INTERNAL
-            print(printable(f"the report could not be written: {error}"), file=sys.stderr)  # noqa: T201 -- last words
+            print(printable(f"the report could not be written: {error}"), file=sys.stderr)  # noqa: T201 -- pytest has ended
 
 
 def _log(item: pytest.Item) -> RunLog | None:

@@ -1,4 +1,7 @@
-"""The harness as one plugin: what a conftest.py names to run consolidations, here or in another repository."""
+"""Load the pytest plugin as a whole.
+
+A conftest.py names this module to run consolidations, in this or in another repository.
+"""
 
 pytest_plugins = (
     "sqlite_consolidate.pytest_plugin.options",

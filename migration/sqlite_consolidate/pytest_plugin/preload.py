@@ -1,6 +1,6 @@
-"""Warmed: a process that imports this has all that every run imports and compiles; the runs it forks need not.
+"""Import everything that a run needs, so that forked runs need not import it.
 
-It does so when it is imported, since a name to import is all that a server of forks can be told.
+The imports happen when this module is imported, because a fork server can only be told to import a module.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MODULES = (
 for _module in _MODULES:
     importlib.import_module(_module)
 for _plugin in entry_points(group="pytest11"):
-    with suppress(Exception):  # one that cannot be loaded stops pytest, which says so, if it is asked for at all
+    with suppress(Exception):  # if pytest needs a plugin that cannot be loaded, it reports that itself
         _plugin.load()
 compile_templates()
-gc.freeze()  # what is here stays: a collection in a fork would look through all of it, and copy its pages
+gc.freeze()  # a garbage collection in a fork would copy the pages of all these objects

@@ -1,4 +1,4 @@
-"""Why a run is refused before anything is touched: every option, plugin or place that would make it less than whole."""
+"""List the options, plugins and paths with which a run is refused before it starts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SHIPPED = Path(sqlite_consolidate.__file__).parent / "stages"  # in a wheel; py
 
 @dataclass(frozen=True)
 class IncompatibleOption:
-    """An option that cannot go with a verb.
+    """Describe an option that cannot be combined with a verb.
 
     Attributes:
-        dest: Name under which pytest keeps its value; a plugin that is absent has none.
-        spelled: As the user writes it.
-        why: What it would do to the run.
-        harmless: Values, beside the empty ones, that change nothing.
+        dest: Name under which pytest keeps its value. A plugin that is absent has none.
+        spelled: Spelling on the command line.
+        why: Effect on the run.
+        harmless: Values, beside the empty ones, that have no effect.
     """
 
     dest: str
@@ -74,10 +74,10 @@ _INCOMPATIBLE = (
 
 
 def stage_folder(config: pytest.Config) -> Path:
-    """Return the folder of the stages: the project's own, or the one that came with this package.
+    """Return the folder of the stages, in the project or in this package.
 
-    Where pytest was started inside a project with stages, they are the only ones: a root folder that was moved away
-    from them is a mistake to be told, and no reason to run others.
+    If pytest was started inside a project with stages, only those count. A root folder that was moved away from them is
+    a mistake to report, and no reason to run other stages.
     """
     own, here = config.rootpath / "tests" / "stages", config.invocation_params.dir
     if any(is_stage_folder(place / "tests" / "stages") for place in (config.rootpath, here, *here.parents)):
@@ -86,27 +86,37 @@ def stage_folder(config: pytest.Config) -> Path:
 
 
 def uses_shipped_stages(config: pytest.Config) -> bool:
-    """Tell whether the stages came with the package: then no path of this project leads to them."""
+    """Return whether the stages are those of this package.
+
+    No path of this project leads to them then.
+    """
     return stage_folder(config) != config.rootpath / "tests" / "stages"
 
 
 def is_stage_folder(folder: Path) -> bool:
-    """Tell a folder of stages by names alone: a root folder moved by ``-c`` or ``--rootdir`` must not hide it.
+    """Return whether a folder contains stages, by names alone.
 
-    A folder ``tests/stages`` without any file of a stage is some other project's, and none of ours.
+    A root folder that ``-c`` or ``--rootdir`` moved must not hide it. A folder ``tests/stages`` without any file of a
+    stage belongs to another project.
     """
     return folder.parts[-2:] in _NAMES and any((folder / stage.file).is_file() for stage in STAGES)
 
 
 def named_stages(config: pytest.Config) -> list[str]:
-    """Return the arguments of the command line that name the folder of stages or something in it."""
+    """Return the arguments of the command line that name stages.
+
+    An argument may name their folder or a file in it.
+    """
     if config.args_source is not config.ArgsSource.ARGS:
         return []
     return [arg for arg in config.args if any(map(is_stage_folder, (path := _path(config, arg), path.parent)))]
 
 
 def refusals(config: pytest.Config, verb: str) -> list[str]:
-    """Return every reason why this run must not be started, one line each with what to do; empty when it may be."""
+    """Return every reason why this run must not be started.
+
+    Each is one line with a hint. The list is empty if the run may be started.
+    """
     return [
         *(
             with_message_id(f"{option.spelled}: {option.why}. Leave it out.", id="option-unfit")
@@ -157,7 +167,10 @@ def _plugins(config: pytest.Config) -> list[str]:
 
 
 def _place(config: pytest.Config, verb: str) -> list[str]:
-    """A run is asked for in so many words, and as a whole: not by an environment variable, not by a path."""
+    """Return the reasons that the verb or the path of a run is not as it must be.
+
+    The operator must name the verb on the command line, not in an environment variable. A run takes no path.
+    """
     reasons = []
     if not any(arg.strip().endswith(verb) for arg in config.invocation_params.args):
         what = f"{verb!r} stands in PYTEST_ADDOPTS or in the configuration, not on the command line: a bare pytest"
@@ -197,10 +210,10 @@ def _covers(path: Path, folder: Path) -> bool:
 
 
 def refusal(text: str, *, id: str) -> pytest.UsageError:
-    """Return what to raise when nothing can be begun; pytest shows it without a traceback.
+    """Return the error that refuses a run, which pytest shows without a traceback.
 
     Args:
-        text: A sentence of fact, and what to do.
+        text: A sentence of fact, and a hint.
         id: Name of the message, which docs/troubleshooting.md explains: ``"under-way"``.
     """
     return pytest.UsageError(printable(with_message_id(text, id=id)))

@@ -1,11 +1,12 @@
-"""Rootdir: ``--workspace DIR`` must not make pytest take DIR for the root folder, nor read the configuration there.
+"""Keep ``--workspace DIR`` from changing pytest's root folder and configuration.
 
-pytest looks for its configuration before it knows our options, and takes every argument that exists as a path for
-something to test (https://docs.pytest.org/en/stable/reference/customize.html, "Finding the rootdir"). With
-``--workspace ../shop`` it would then read the shop's pytest.ini and never see our conftest; ``--workspace=../shop`` is
-safe. The same holds for an existing file behind an option of pytest or pytest-html. This module is the only one that
-every pytest run of the environment loads (entry point ``pytest11``); it does nothing unless such a path was given and
-the folder pytest was started in belongs to a harness, and then starts the same command once more with the equals sign.
+pytest looks for its configuration before it knows our options. It takes every argument that exists as a path for
+a test (https://docs.pytest.org/en/stable/reference/customize.html, "Finding the rootdir"). With ``--workspace ../shop``
+it would read the pytest.ini of the shop and never load our conftest. With ``--workspace=../shop`` it does not. The same
+holds for an existing file behind an option of pytest or pytest-html.
+
+Every pytest run of the environment loads this module (entry point ``pytest11``). It does nothing unless such a path was
+given and pytest was started in a folder that uses our plugin. Then it starts the same command again with equals signs.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _FILES_OF_OTHERS = ("--css", "--html", "--junitxml", "--junit-xml", "--log-file"
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside pytest's own wrapper, which redirects the output
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Start again where pytest could be led astray by a path behind an option.
+    """Start pytest again if it could take the path behind an option for a test.
 
     Raises:
-        pytest.UsageError: It cannot be started again because it was not started from a command line.
+        pytest.UsageError: pytest was not started from a command line, so it cannot be started again.
     """
     said = list(early_config.invocation_params.args)
     joined = with_equals_signs(said)
@@ -47,9 +48,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def with_equals_signs(args: Sequence[str]) -> list[str]:
-    """Return arguments with each path joined to its option: ``--workspace DIR`` as ``--workspace=DIR``.
+    """Return the arguments with each path joined to its option by an equals sign.
 
-    A file of another option is joined where it exists, for pytest passes over a path that does not.
+    An example is ``--workspace=DIR`` for ``--workspace DIR``. A file of another option is joined only if it exists,
+    because pytest ignores a path that does not.
     """
     joined: list[str] = []
     for arg in args:
@@ -62,7 +64,7 @@ def with_equals_signs(args: Sequence[str]) -> list[str]:
 
 
 def _is_of_harness(folder: Path) -> bool:
-    """Tell whether a conftest in ``folder`` or above it names our harness."""
+    """Return whether a conftest in ``folder`` or above it loads our plugin."""
     conftests = [parent / "conftest.py" for parent in (folder, *folder.parents)]
     named = "sqlite_consolidate.pytest_plugin"
     return any(named in conftest.read_text("utf-8", "replace") for conftest in conftests if conftest.is_file())

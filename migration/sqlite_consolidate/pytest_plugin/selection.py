@@ -1,4 +1,7 @@
-"""Is this list of tests the whole run, each test once, in order? Asked of the final list, after every plugin."""
+"""Check that a list of tests is the whole run, with each test once and in order.
+
+The check is made on the final list, after every other plugin.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,20 @@ _FORBIDDEN_MARKS = ("skip", "skipif", "xfail", "usefixtures", "flaky", "repeat")
 
 
 def is_of_stage(item: pytest.Item) -> bool:
-    """Tell whether a test belongs to a run, by its mark or by its folder: a symbolic link must not hide it."""
+    """Return whether a test belongs to a run, by its mark or by its folder.
+
+    A symbolic link must not hide it.
+    """
     return item.get_closest_marker("stage") is not None or is_stage_folder(item.path.parent)
 
 
 def lineup_problems(items: Sequence[pytest.Item], collected: Iterable[str], mode: Mode) -> list[str]:
-    """Return everything that keeps ``items`` from being the whole run in order; empty when it is.
+    """Return every reason why ``items`` is not the whole run in order.
 
     Args:
         items: The final list, as pytest is going to run it.
-        collected: Node ids of everything that was collected before anything was deselected.
-        mode: The mode of the run; it decides which stages there must be.
+        collected: Node ids of all tests that were collected before any was deselected.
+        mode: Mode of the run, which decides the required stages.
     """
     by_stage = {stage: [item for item in items if _is_in(item, stage)] for stage in stages_of(mode)}
     known = {item for members in by_stage.values() for item in members}
@@ -49,7 +55,10 @@ def _is_in(item: pytest.Item, stage: Stage) -> bool:
 
 
 def _incomplete(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:
-    """Every function of the file is there once; options such as ``-o python_functions`` can hide some."""
+    """Yield the functions of a stage file that are missing or repeated.
+
+    Options such as ``-o python_functions`` can hide a function.
+    """
     if not members:
         yield f"{stage.id}: it has no test; {stage.file} is missing, or could not be collected."
         return
@@ -67,12 +76,18 @@ def _function_of(item: pytest.Item) -> str:
 
 
 def _is_generated(item: pytest.Item) -> bool:
-    """Tell whether a test is there once for each criterion of its stage, or for each smoke test of the plan."""
+    """Return whether a test is repeated for criteria or smoke tests.
+
+    It exists once for each criterion of its stage, or for each smoke test of the plan.
+    """
     return not {"criterion", "application"}.isdisjoint(getattr(getattr(item, "callspec", None), "params", {}))
 
 
 def _criteria(stage: Stage, members: Sequence[pytest.Item]) -> Iterator[str]:
-    """The tests of a stage name its criteria, all of them and no others (a plan adds those of its smoke tests)."""
+    """Yield the criteria of a stage without a test, and the tests of unknown criteria.
+
+    A plan adds the criteria of its smoke tests.
+    """
     from sqlite_consolidate.engine.run.criteria import criteria_in
 
     known = criteria_in(stage)
@@ -96,7 +111,7 @@ def _marks(stage: Stage, item: pytest.Item) -> Iterator[str]:
 
 
 def _order(items: Sequence[pytest.Item]) -> Iterator[str]:
-    """The list follows the stages, and the marks within them, strictly upwards."""
+    """Yield the tests that are not in the order of the stages and of their marks."""
     places = [(item, place) for item in items if (place := _place(item)) is not None]
     for (before, lower), (after, higher) in pairwise(places):
         if lower >= higher:

@@ -1,4 +1,7 @@
-"""Interruption: how Ctrl-C, SIGTERM and a closed terminal end a run in order, and from when on they no longer may."""
+"""End a run in order after Ctrl-C, SIGTERM or SIGHUP.
+
+Once the run is being ended, the signals are ignored.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 if TYPE_CHECKING:
     from sqlite_consolidate.session import Session
 
-# pytest alone would die of SIGTERM, and of SIGHUP when its terminal is closed, without undoing anything.
+# Without these handlers SIGTERM, or SIGHUP of a closed terminal, would end pytest without a rollback.
 EXIT_CODES = {
     signal.SIGINT: ExitCode.INTERRUPTED,
     signal.SIGTERM: ExitCode.TERMINATED,
@@ -21,9 +24,9 @@ EXIT_CODES = {
 
 
 def install_handlers(config: pytest.Config, session: Session) -> None:
-    """The three signals end the run from now on, except those that were ignored before, as under nohup.
+    """Let the three signals end the run, except those that were ignored, as under nohup.
 
-    A long SQL statement ends within milliseconds. When pytest ends, the signals mean what they did before.
+    A long SQL statement ends within milliseconds. When pytest ends, the former handlers are restored.
     """
 
     def _end(number: int, _frame: object) -> None:
@@ -43,14 +46,20 @@ def install_handlers(config: pytest.Config, session: Session) -> None:
 
 
 def exit_interrupted(code: ExitCode) -> NoReturn:
-    """End the session as pytest does after Ctrl-C; the exit code is that of the run's log."""
+    """End the session as pytest does after Ctrl-C.
+
+    The exit code is that of the run's log.
+    """
     name = next(number.name for number, its_code in EXIT_CODES.items() if its_code == code)
-    # Not KeyboardInterrupt: pytest then goes on with the other finalisers of a fixture's scope
-    # (https://github.com/pytest-dev/pytest/issues/15067). 2, since pytest sums up after no other code of ours.
+    # KeyboardInterrupt is not raised, because pytest would then run the other finalisers of a fixture's scope
+    # (https://github.com/pytest-dev/pytest/issues/15067). The code is 2, because pytest prints no summary after others.
     pytest.exit(f"interrupted by {name}", returncode=ExitCode.INTERRUPTED)
 
 
 def ignore_signals() -> None:
-    """No signal is heard from now on: putting back must not be torn by what made it necessary."""
+    """Ignore all signals from now on.
+
+    A rollback must not be interrupted by the signal that caused it.
+    """
     for number in EXIT_CODES:
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Begin a run of pytest: open its session, or refuse in a sentence."""
+"""Begin a run of pytest, or refuse it with the reason."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _REFUSED = "refused; nothing was changed:\n"
 
 
 def begin_run(config: pytest.Config, verb: str) -> Session:
-    """Return the session of a run of ``verb``; a run that was cut short before has been rolled back first.
+    """Return the session of a run, and first roll back a run that was cut short.
 
     Raises:
-        pytest.UsageError: Nothing can be begun here; nothing was touched.
+        pytest.UsageError: The run is refused. Nothing was changed.
     """
 
     def say(words: str) -> None:
-        progress_callback(config)(words)  # who shows it is known only when pytest is configured
+        progress_callback(config)(words)  # the plugin that shows it is known only after pytest is configured
 
     hooks = Hooks(say=say, before_rollback=signals.ignore_signals, selftest=_selftest)
     try:
         session = open_session(settings(config), verb, hooks)
         session.prepare()
-    except ProblemError as error:  # each of its lines has an id of its own
-        refused = all(problem.criterion for problem in error.problems)  # found before anything was touched
+    except ProblemError as error:  # each of its lines has its own id
+        refused = all(problem.criterion for problem in error.problems)  # found before anything was changed
         raise pytest.UsageError(printable(f"{_REFUSED}{error}" if refused else str(error))) from None
     except OSError as error:
         todo = "See to that, and run again."
@@ -51,7 +51,7 @@ def begin_run(config: pytest.Config, verb: str) -> Session:
         todo = "Look which program keeps it, or restore it, and run again."
         raise refusal(f"{_REFUSED}a database cannot be read: {error}. {todo}", id="unreadable") from None
     config.add_cleanup(session.close)
-    config.option.maxfail = 0  # with -x the first problem would be the only one said; a run stops by itself
+    config.option.maxfail = 0  # with -x only the first problem would be reported
     report.prepare(config, session)
     return session
 

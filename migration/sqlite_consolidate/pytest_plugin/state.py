@@ -1,4 +1,4 @@
-"""Know the run of this pytest process."""
+"""Give access to the run of this pytest process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def stage_of(item: pytest.Item) -> Stage | None:
-    """Return the stage that a test belongs to, or None."""
+    """Return the stage to which a test belongs, or None."""
     mark = item.get_closest_marker("stage")
     return stage_named(str(mark.args[0])) if mark and mark.args else None

@@ -1,1 +1,1 @@
-"""What a command line can ask for beside one run."""
+"""Run commands that concern more than one run."""

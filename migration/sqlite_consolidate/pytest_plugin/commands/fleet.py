@@ -1,4 +1,7 @@
-"""A fleet's run: from ``--fleet FILE`` to the roll-up and one exit code; each workspace has a pytest of its own."""
+"""Run a fleet from ``--fleet FILE`` to its roll-up and exit code.
+
+Each workspace has a pytest process of its own.
+"""
 
 from __future__ import annotations
 
@@ -38,15 +41,15 @@ _MOST_NAMED = 20
 
 
 def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
-    """Every workspace of the fleet has been run, as far as it had to be; return the exit code of the whole.
+    """Run the workspaces of a fleet as far as needed, and return the exit code of the fleet.
 
     Args:
-        config: With ``--fleet``.
+        config: Configuration with ``--fleet``.
         verb: ``migrate``, ``verify`` or ``rollback``.
-        only_list: Say what would be run where, and run nothing.
+        only_list: Whether only to print what would be run on which worker.
 
     Raises:
-        pytest.UsageError: The fleet is refused; nothing was touched anywhere.
+        pytest.UsageError: The fleet is refused. No workspace was changed.
     """
     if verb not in FLEET_VERBS:
         raise refusal(f"--fleet goes with pytest -m {', -m '.join(FLEET_VERBS)}.", id="option-elsewhere")
@@ -70,7 +73,7 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
             groups = plan_rounds(
                 file.fleet, resolve_members(file, cluster.find_workspaces if cluster else find_workspaces)
             )
-        except ProblemError as error:  # each of its lines has an id of its own
+        except ProblemError as error:  # each of its lines has its own id
             raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
         except OSError as error:
             raise refusal(f"refused; nothing was changed:\n{error}. See to that, and run again.", id="system") from None
@@ -82,7 +85,7 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
 
 
 class _FleetRun:
-    """One run of a fleet, and the folder of its roll-up."""
+    """Run a fleet once, and write its roll-up."""
 
     def __init__(self, config: pytest.Config, file: FleetFile, verb: str) -> None:
         self._file, self._verb = file, verb
@@ -94,7 +97,7 @@ class _FleetRun:
             f"--{name}" for name in _PASSED_ON if config.getoption(f"consolidate_{name.replace('-', '_')}")
         )
         self._started = datetime.now(UTC)
-        while self._folder.exists():  # two runs in one second: each has its own names
+        while self._folder.exists():  # two runs that begin in the same second need different names
             self._started += timedelta(seconds=1)
         self._ended: int | None = None
         self._told = 0
@@ -108,7 +111,7 @@ class _FleetRun:
         return self._reports / self._id
 
     def carry_out(self, cluster: Cluster, groups: Sequence[tuple[Member, ...]]) -> int:
-        """Run all, write the roll-up, say how it ended, and return the exit code."""
+        """Run all workspaces, write the roll-up, print the result, and return the exit code."""
         from sqlite_consolidate.fleet.dispatch import Dispatcher, FleetJob
         from sqlite_consolidate.fleet.rollup import roll_up
 
@@ -136,7 +139,10 @@ class _FleetRun:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """A signal only leaves a note: whoever waits for the workspaces looks at it, and passes it on."""
+        """Note a signal instead of ending the process.
+
+        The dispatcher reads the note and passes the signal on.
+        """
 
         def note(number: int, _frame: object) -> None:
             self._ended = EXIT_CODES[signal.Signals(number)]
@@ -168,7 +174,7 @@ def _write(rollup: RollUp, reports: Path) -> None:
 
 
 def _outlook(file: FleetFile, verb: str, groups: Sequence[tuple[Member, ...]]) -> Iterator[str]:
-    """Say what is going to be run, and in what order."""
+    """Yield what is going to be run, in order."""
     yield f"{file.path.name}: {verb} in {sum(map(len, groups))} workspaces, in {len(groups)} rounds"
     for number, group in enumerate(groups, start=1):
         kind = "canaries" if group[0].canary else "batch"
@@ -176,7 +182,7 @@ def _outlook(file: FleetFile, verb: str, groups: Sequence[tuple[Member, ...]]) -
 
 
 def _summary_lines(rollup: RollUp, folder: Path | None, again: str) -> Iterator[str]:
-    """Say what needs a person, the totals, where the roll-up is, and what to do next."""
+    """Yield the workspaces that need attention, the totals, and the next command."""
     yield from ("", " sqlite-consolidate ".center(80, "="))
     needing = [row for row in rollup.workspaces if row.standing not in ("accepted", "not run")]
     for row in needing[:_MOST_NAMED]:
@@ -196,6 +202,6 @@ def _more(number: int) -> str:
 
 
 def _say(*lines: str) -> None:
-    with suppress(OSError):  # whoever read it has gone; the fleet goes on
+    with suppress(OSError):  # the reader has closed the pipe, but the fleet continues
         sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
         sys.stdout.flush()

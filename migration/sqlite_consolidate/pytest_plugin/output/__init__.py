@@ -1,1 +1,1 @@
-"""What a run shows: in the terminal while it goes on and at its end, and in the HTML report."""
+"""Show a run on the terminal, during the run and at its end, and in the HTML report."""

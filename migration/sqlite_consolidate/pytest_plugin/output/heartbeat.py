@@ -1,4 +1,4 @@
-"""Life: how a step that takes long shows that it goes on, on a terminal and in a log file."""
+"""Show that a long step continues, on a terminal and in a log file."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _BAR = 20
 
 
 def progress_text(progress: Progress, seconds: float) -> str:
-    """Return ``45 %, 9,000 of 20,000 rows, 3,000 rows/s, 4 s left``; less where less is known.
+    """Return ``45 %, 9,000 of 20,000 rows, 3,000 rows/s, 4 s left``, or the known part of it.
 
     Args:
-        progress: What is under way.
-        seconds: Since it began.
+        progress: Progress of the step.
+        seconds: Seconds since the step began.
     """
     done, total = progress.done, progress.total
     if not done or seconds <= 0:
         return ""
     if done == total:
-        return f"all {_amount(total, progress.unit)}"  # what is still done about them cannot be counted
+        return f"all {_amount(total, progress.unit)}"  # further work on them cannot be counted
     rate = done / seconds
     words = [f"{_amount(done, progress.unit)}{f' of {_amount(total, progress.unit)}' if total else ''}"]
     words.append(f"{_amount(round(rate), progress.unit)}/s")
@@ -44,14 +44,17 @@ def progress_text(progress: Progress, seconds: float) -> str:
 
 
 def time_left(expected: float | None, seconds: float) -> str:
-    """Return how long a stage will still take if it takes as long as at the rehearsal; empty when that is over."""
+    """Return how long a stage will still take if it takes as long as in the rehearsal.
+
+    The text is empty once that time is over.
+    """
     if expected is None or seconds >= expected:
         return ""
     return f"{_whole(expected - seconds)} left of the stage, by the rehearsal"
 
 
 def bar(progress: Progress) -> str:
-    """Return a bar, or nothing where the end is not known."""
+    """Return a progress bar, or an empty text if the total is unknown."""
     if not progress.total:
         return ""
     full = _BAR * progress.done // progress.total
@@ -63,40 +66,43 @@ def _amount(count: int, unit: str) -> str:
 
 
 def _whole(seconds: float) -> str:
-    return duration(seconds) if seconds > 10 else f"{seconds:.0f} s"  # noqa: PLR2004 -- where duration leaves hundredths out
+    return duration(seconds) if seconds > 10 else f"{seconds:.0f} s"  # noqa: PLR2004 -- from there on duration omits hundredths
 
 
 TERMINAL_SECONDS, LOG_SECONDS = 2.0, 10.0
-"""How often a long step shows that it lives: on a terminal, where the line is written over, and in a log file."""
+"""Seconds between two signs of a long step, on a terminal, which overwrites the line, and in a log file."""
 
 
 class Heartbeat:
-    """Shows now and then what is being done, for how long already, how far it has come and how long it will still take.
+    """Show periodically the current step, its duration, its progress and the time left.
 
-    It writes to a descriptor of its own: pytest catches whatever is written to standard output during a test.
+    The thread writes to its own descriptor, because pytest captures standard output during a test.
 
     Args:
-        on_terminal: The line is written over and over, and erased at the end; else each sign is a line.
+        on_terminal: Whether the line is overwritten and erased at the end. Otherwise each sign is a line.
         width: Columns of the terminal.
-        progress: Of the run; each new step begins it anew.
+        progress: Progress of the run. Each new step resets it.
     """
 
     expected: Callable[[], float | None] = staticmethod(lambda: None)
-    """Says how many seconds the stage took at the rehearsal, if there was one; asked only when a sign is due."""
+    """Returns the seconds that the stage took in the rehearsal, if any. It is called only when a sign is due."""
 
     def __init__(self, *, on_terminal: bool, width: int, progress: Progress) -> None:
         self._progress = progress
         self._on_terminal, self._width = on_terminal, width - 1
         self._out: TextIO | None = None
         self._words = ""
-        self._since = self._last = time.monotonic()  # of these words; of the last sign, or of the stage's beginning
-        self._stage = self._since  # when the stage began
+        self._since = self._last = time.monotonic()  # begin of the step; time of the last sign, or begin of the stage
+        self._stage = self._since  # begin of the stage
         self._to_erase = False
         self._over = threading.Event()
         self._turn = threading.Lock()
 
     def begin(self) -> None:
-        """Watch from now on; where there is no standard output, nothing is shown."""
+        """Start the thread.
+
+        Without a standard output nothing is shown.
+        """
         try:
             self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
         except (OSError, ValueError):
@@ -104,13 +110,16 @@ class Heartbeat:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def start_step(self, words: str) -> None:
-        """This is being done now; it is shown once it, or a row of such steps, takes long."""
+        """Note that a step begins.
+
+        The step is shown once it, or a sequence of steps, takes long.
+        """
         with self._turn:
             self._words, self._since = one_line(words), time.monotonic()
             self._progress.begin()
 
     def clear_step(self) -> None:
-        """Nothing is being done, and no sign is left on the terminal: the line is free for others."""
+        """Note that no step is performed, and erase the line on the terminal."""
         with self._turn:
             self._words, self._last = "", time.monotonic()
             self._stage = self._last
@@ -119,7 +128,7 @@ class Heartbeat:
                 self._to_erase = False
 
     def end(self) -> None:
-        """Nothing is shown any more."""
+        """Show nothing more."""
         self._over.set()
         self.clear_step()
 
@@ -150,6 +159,6 @@ class Heartbeat:
 
     def _write(self, text: str) -> None:
         if self._out is not None:
-            with contextlib.suppress(OSError):  # whoever read it has gone; the run goes on
+            with contextlib.suppress(OSError):  # the reader has closed the pipe, but the run continues
                 self._out.write(text)
                 self._out.flush()

@@ -1,8 +1,8 @@
-"""How a run's record gets into pytest-html's report, and what that report is mended of.
+"""Write the record of a run into pytest-html's report, and correct that report.
 
-The page is put above pytest-html's own table and drawn anew before every write of the file, so that a file left by a
-killed run says how far that run was. pytest-html 4.2 does not escape test ids and environment values, and loses the
-texts of failing subtests; both is mended through its public hooks.
+The page is put above pytest-html's own table. It is drawn again before every write of the file, so that the file of a
+killed run shows how far the run was. pytest-html 4.2 does not escape test ids and environment values, and loses the
+texts of failing subtests. Its public hooks are used to correct both.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ _NAME = "sqlite-consolidate-report"
 
 
 def prepare(config: pytest.Config, session: Session) -> None:
-    """Let pytest-html and junitxml write into the run's folder, and put the run's page on top.
+    """Let pytest-html and junitxml write into the run's folder, with the run's page on top.
 
-    Must be called before pytest-html is configured: from ``pytest_cmdline_main`` or a first ``pytest_configure``. A
-    path that was given with ``--html`` or ``--junitxml`` is kept.
-
+    Call it before pytest-html is configured, from ``pytest_cmdline_main`` or a first ``pytest_configure``. A path that
+    was given with ``--html`` or ``--junitxml`` is kept.
     """
     option = config.option
     ours = None
@@ -48,10 +47,10 @@ def prepare(config: pytest.Config, session: Session) -> None:
 
 
 def finish(config: pytest.Config) -> None:
-    """Draw the page from the run's state as it is now; nothing happens where there is no run.
+    """Draw the page from the current state of the run, or do nothing without a run.
 
-    To be called when the verdict is known and before pytest-html writes, thus from a ``pytest_sessionfinish`` that is
-    not the last.
+    Call it when the verdict is known and before pytest-html writes, from a ``pytest_sessionfinish`` that is not the
+    last.
     """
     report = config.pluginmanager.get_plugin(_NAME)
     if isinstance(report, AuditReport):
@@ -59,9 +58,9 @@ def finish(config: pytest.Config) -> None:
 
 
 def finalise_html(path: Path, *, sync: bool = True) -> None:
-    """Harden the file that pytest-html has written, if there is one; mode 0600. Doing it twice changes nothing.
+    """Harden the file that pytest-html has written, if there is one, and set its mode to 0600.
 
-    A file that is written again after the next test need not be waited for: ``sync=False``.
+    The function is idempotent. Pass ``sync=False`` for a file that is written again after the next test.
     """
     if path.is_file():
         text = path.read_text("utf-8")
@@ -69,10 +68,12 @@ def finalise_html(path: Path, *, sync: bool = True) -> None:
 
 
 class AuditReport:
-    """The hooks of one run's report; registered by :func:`prepare`, so that without a run there are none.
+    """Provide the hooks of one run's report.
+
+    :func:`prepare` registers them, so that without a run there are none.
 
     Attributes:
-        path: The file that is hardened after each write; None when the user has it written elsewhere.
+        path: File that is hardened after each write. It is None if the user has it written to another path.
     """
 
     def __init__(self, session: Session, path: Path | None) -> None:
@@ -84,7 +85,10 @@ class AuditReport:
         self._subtests: dict[str, list[pytest.SubtestReport]] = defaultdict(list)
 
     def draw(self) -> None:
-        """Bring page and environment table, which pytest-html holds by reference, to the state as it is now."""
+        """Update page and environment table to the current state.
+
+        pytest-html holds both by reference.
+        """
         self._drawn = self._now()
         record = self._session.record()
         self._above[:] = [render_page(record), TEST_TABLE_HEADING]
@@ -92,18 +96,24 @@ class AuditReport:
         self._environment.update(environment(record))
 
     def _now(self) -> tuple[object, ...]:
-        """What a reader of an unfinished report needs: drawing the page for each test would cost more than the run."""
+        """Return the state that decides whether the page is drawn again.
+
+        Drawing the page for each test would take longer than the run.
+        """
         return tuple((record.id, record.outcome) for record in self._session.run.log.stages.values())
 
     @pytest.hookimpl(optionalhook=True, trylast=True)
     def pytest_metadata(self, metadata: dict[str, Any]) -> None:
-        """Empty the environment table: it knows paths, users and mail addresses of a CI system. Ours goes in."""
+        """Replace the environment table by ours.
+
+        The table of pytest-metadata contains paths, users and mail addresses of a CI system.
+        """
         self._environment = metadata
         metadata.clear()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
-        """Name the report, and prime it with the page of an unfinished run."""
+        """Set the title of the report, and draw the page of the unfinished run."""
         report.title = title(self._session.request.run_id, self._session.request.mode)
         self._above = report.additional_summary["prefix"]
         self.draw()
@@ -130,7 +140,7 @@ class AuditReport:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Draw the page after others have noted the report in the state, and before pytest-html writes."""
+        """Draw the page after other plugins have noted the report, before pytest-html writes."""
         if isinstance(report, pytest.SubtestReport):
             self._subtests[report.nodeid].append(report)
         elif report.when == "teardown" and self._now() != self._drawn:
@@ -138,12 +148,18 @@ class AuditReport:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        """Drop the column of links: a run has none, and pytest-html would not escape them."""
+        """Remove the column of links.
+
+        A run has no links, and pytest-html would not escape them.
+        """
         del cells[3:]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
-        """Escape the test id, and keep one row a test: rows of subtests overwrite each other."""
+        """Escape the test id, and keep one row per test.
+
+        Rows of subtests overwrite each other.
+        """
         if isinstance(report, pytest.SubtestReport):
             cells.clear()
             return
@@ -153,7 +169,10 @@ class AuditReport:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
-        """Make the log printable, and put the texts of the test's subtests, which have no row, in front of it."""
+        """Make the log printable, and put the texts of the test's subtests before it.
+
+        Subtests have no row of their own.
+        """
         data[:] = [printable(part) for part in data]
         if report.when == "call":
             data[:0] = [escape(printable(_subtest_text(subtest))) for subtest in self._subtests.pop(report.nodeid, [])]

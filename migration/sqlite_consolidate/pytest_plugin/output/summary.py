@@ -1,4 +1,4 @@
-"""Closing: what the terminal says last: why, the verdict, where everything is, and what to do next."""
+"""Write the last lines on the terminal, with reasons, verdict, paths and next command."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _MOST_TO_REVIEW = 10
 
 
 def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the last lines of a run, each with its markup; every problem is named once, here.
+    """Yield the last lines of a run, each with its markup.
 
-    Names from plans and databases are escaped: none of the lines can be broken, nor steer the terminal.
+    Every problem is named only here. Names of plans and databases are escaped, so that none can break a line or control
+    the terminal.
     """
     from sqlite_consolidate.engine.run.modes import Mode
     from sqlite_consolidate.report.bundle import zip_of
@@ -58,7 +59,10 @@ def summary_lines(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield the findings that ask for attention, at least one of each id, and the number of notes in the report."""
+    """Yield the findings that ask for attention, and the number of notes.
+
+    At least one finding of each id is shown.
+    """
     from sqlite_consolidate.findings import list_findings
     from sqlite_consolidate.text import counted
 
@@ -73,10 +77,10 @@ def _to_review(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _not_held(record: Record) -> list[str]:
-    """Say of each observation that does not hold what was seen, and what was expected where that tells more.
+    """Return a line for each observation that does not hold.
 
-    Criteria of stages that were not run are counted in the report, and need no line here. What was not examined for a
-    reason that another line states needs none either.
+    It contains the expected state if that adds information. Criteria of stages that were not run are counted in the
+    report only. A subject that was not examined has no line if another line states the reason.
     """
     lines = []
     for entry in record.criteria:
@@ -98,6 +102,6 @@ def _next(session: Session, record: Record) -> str:
     if record.verdict != "accepted":
         first = "" if log.interrupted is not None else "settle what is listed above, then: "
         return first + request.command(log.mode.verb)
-    if log.mode is Mode.INVENTORY and not session.run.has_acted:  # there was no plan to write
+    if log.mode is Mode.INVENTORY and not session.run.has_acted:  # the run wrote no plan
         return ""
     return request.command(log.mode.next_verb) if log.mode.next_verb else ""

@@ -1,4 +1,4 @@
-"""Progress: a line for each stage, and what pytest shows beside them."""
+"""Write one line for each stage, and adjust what pytest shows beside them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME = "sqlite-consolidate-progress"
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """During a run the stages are the unit of progress, not the test files."""
+    """Show the stages of a run as progress, instead of the test files."""
     session = config.stash.get(SESSION, None)
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if session is None or terminal is None:
@@ -32,13 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def progress_callback(config: pytest.Config) -> Callable[[str], None]:
-    """Return what a run calls with a few words before each part of a long step."""
+    """Return the function that a run calls with a text before each part of a long step."""
     lines = config.pluginmanager.get_plugin(_NAME)
     return lines.heartbeat.start_step if isinstance(lines, StageLines) else lambda _words: None
 
 
 class StageLines:
-    """Writes one line a stage; registered for a run only."""
+    """Write one line for each stage.
+
+    The plugin is registered for a run only.
+    """
 
     def __init__(self, session: Session, terminal: Any, *, shown: bool) -> None:
         self._session = session
@@ -54,13 +57,16 @@ class StageLines:
         self.heartbeat = Heartbeat(on_terminal=bool(terminal.isatty), width=width, progress=session.run.limits.progress)
 
     def pytest_sessionstart(self) -> None:
-        """Begin to watch for long steps."""
+        """Start to show long steps."""
         if self._shown:
             self.heartbeat.expected = self._expected
             self.heartbeat.begin()
 
     def _expected(self) -> float | None:
-        """Seconds that the stage took at the last rehearsal of this plan; reports are read once, and only if needed."""
+        """Return the seconds that the stage took in the last rehearsal of this plan.
+
+        Reports are read once, and only if needed.
+        """
         if self._rehearsed is None:
             from sqlite_consolidate.report.rehearsals import last_rehearsal
 
@@ -70,7 +76,7 @@ class StageLines:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Close the line of the stage before when a new one begins."""
+        """Close the line of the previous stage when a new one begins."""
         stage = stage_of(item)
         if stage is not None and stage.id != self._stage:
             self._close_line()
@@ -81,7 +87,10 @@ class StageLines:
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
     ) -> tuple[str, str, str] | None:
-        """Write no letter for each test; the stage's line counts them."""
+        """Write no letter for each test.
+
+        The line of the stage counts the observations.
+        """
         if config.get_verbosity() > 0 or not isinstance(report, pytest.TestReport):
             return None
         if report.skipped:
@@ -98,12 +107,15 @@ class StageLines:
         self._stage = ""
 
     def pytest_report_header(self) -> list[str]:
-        """Say what was done before the first stage: a run that was cut short has been put back."""
+        """Report what was done before the first stage, such as rolling back an earlier run."""
         return [one_line(finding.sentence) for finding in self._log.findings]
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)  # around pytest's own summary
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # wraps pytest's own summary
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, Any, Any]:
-        """Say each reason once: pytest what was not foreseen, with its traceback; the last lines all others."""
+        """Let pytest report unexpected failures with their tracebacks only.
+
+        The last lines report all others.
+        """
         stats = terminalreporter.stats
         kept = {name: stats[name] for name in ("failed", "error") if name in stats}
         for name, reports in kept.items():
@@ -115,7 +127,10 @@ class StageLines:
             self._close()
 
     def pytest_unconfigure(self) -> None:
-        """Close here where pytest has no summary: after an error of its own, or of another plugin."""
+        """Write the last lines if pytest writes no summary.
+
+        That happens after an internal error of pytest or of another plugin.
+        """
         if self._log.finished and not self._closed:
             self._close()
 
