@@ -77,7 +77,7 @@ class Copied:
     def compared(self) -> TargetComparison:
         """The target as it is now, and what it was to be."""
         return TargetComparison(
-            schema=self.schema, survey=self.found, con=self.con, digests_before=self.own, copied=self.done
+            schema=self.schema, inspected=self.found, con=self.con, digests_before=self.own, copied=self.done
         )
 
 

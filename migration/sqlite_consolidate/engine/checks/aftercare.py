@@ -128,14 +128,14 @@ def archives_unchanged(
         limits: Of what is read.
         folder: The backup set, by which an archive that differs is explained; None: it is not.
     """
-    seen, look = [], partial(read_contents, limits=limits)
+    observations, read = [], partial(read_contents, limits=limits)
     for file, archived in sealed.archive.items():
         copy = sealed.database(file)
-        compared = equal(archived, copy.digest if copy else "in the manifest", digest_or_reason(root / archived, look))
+        compared = equal(archived, copy.digest if copy else "in the manifest", digest_or_reason(root / archived, read))
         if copy and folder:
             compared = explained(compared, partial(compare_databases, folder / copy.copy, root / archived, limits))
-        seen.append(compared)
-    return seen or [not_required("archives", "this consolidation archived nothing")]
+        observations.append(compared)
+    return observations or [not_required("archives", "this consolidation archived nothing")]
 
 
 def target_right(
@@ -148,7 +148,7 @@ def target_right(
         sealed: The manifest of the backup set.
         differences: Table to the rows that were changed since; they are kept as records, and fail nothing.
     """
-    seen = [
+    observations = [
         equal(f"{sealed.target}: integrity_check", "ok", "; ".join(now.damage)),
         equal(
             f"{sealed.target}: row of history",
@@ -156,10 +156,10 @@ def target_right(
             now.row.run if now.row else "none: the target was replaced, or put back",
         ),
     ]
-    there = {folded(name) for name in now.digests}
-    return seen + [
+    present_tables = {folded(name) for name in now.digests}
+    return observations + [
         replace(
-            equal(f"{sealed.target}: {name}", "there", "there" if folded(name) in there else "missing"),
+            equal(f"{sealed.target}: {name}", "there", "there" if folded(name) in present_tables else "missing"),
             rows=(differences or {}).get(name),
         )
         for name in (now.row.tables if now.row else ())
@@ -168,8 +168,8 @@ def target_right(
 
 def no_new_source_files(root: Path, sealed: Manifest) -> list[Observation]:
     """Nothing has been created under an archived source's old name."""
-    seen = [
+    observations = [
         equal(file, "no such file", "created again" if os.path.lexists(root / file) else "no such file")
         for file in sealed.archive
     ]
-    return seen or [not_required("sources", "this consolidation archived nothing")]
+    return observations or [not_required("sources", "this consolidation archived nothing")]

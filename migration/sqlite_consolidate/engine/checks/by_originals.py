@@ -53,15 +53,15 @@ def copy_originals(plan: Plan, originals: Path, live: Path, scratch: Path) -> Pa
         ProblemError: A required original, or the target, is not there.
     """
     sealed = manifest.read(originals)
-    wanted = [(source.file, source.optional) for source in plan.sources] + [(plan.target, True)]
+    files = [(source.file, source.optional) for source in plan.sources] + [(plan.target, True)]
     missing = []
-    for file, optional in wanted:
+    for file, optional in files:
         entry = sealed.database(file) if sealed else None
-        found = _find(originals, file, entry.copy if entry else "")
-        if found is not None:
+        original = _find_original(originals, file, entry.copy if entry else "")
+        if original is not None:
             copy = scratch / file
             copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            snapshot(found, copy)
+            snapshot(original, copy)
         elif not optional:
             missing.append(file)
     if missing:
@@ -92,163 +92,176 @@ def compare_with_originals(
     Raises:
         ProblemError: The target as it is now is damaged.
     """
-    found = _surveyed(plan, scratch, resources, limits)
-    unread = _unread(plan, found)
-    if unread:  # what a trigger lacks may be in a table that no original has
-        found.problems = [problem for problem in found.problems if problem.id != "broken-trigger"]
+    databases = _inspect_originals(plan, scratch, resources, limits)
+    unread_tables = _find_unread_tables(plan, databases)
+    if unread_tables:  # what a trigger lacks may be in a table that no original has
+        databases.problems = [problem for problem in databases.problems if problem.id != "broken-trigger"]
     try:
         # Through a connection that cannot write SQLite leaves CHECKs out of integrity_check. This one may not write.
-        con = resources.enter_context(closing(open_existing(target, limits)))
-        con.execute("PRAGMA query_only=ON")
-        schema = read(con)
-        arrivals = _arrivals(scratch, found, con, schema, limits)
+        connection = resources.enter_context(closing(open_existing(target, limits)))
+        connection.execute("PRAGMA query_only=ON")
+        schema = read(connection)
+        arrivals = _match_all_rows(scratch, databases, connection, schema, limits)
     except sqlite3.DatabaseError as error:
         raise ProblemError(damaged_target_problem(plan.target, error)) from error
     return TargetComparison(
         schema=schema,
-        survey=found,
-        con=con,
+        inspected=databases,
+        con=connection,
         digests_before={},
         row_matches=arrivals,
         changed_since=True,
-        unread_tables=unread,
+        unread_tables=unread_tables,
     )
 
 
-def _surveyed(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | None) -> InspectedDatabases:
+def _inspect_originals(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | None) -> InspectedDatabases:
     """Survey the originals; where that of the target cannot be read, once more as if it were not there."""
     with ExitStack() as first:
-        found = inspect_databases(plan, scratch, first, limits)
-        if plan.target not in found.unread:
+        databases = inspect_databases(plan, scratch, first, limits)
+        if plan.target not in databases.unread:
             resources.enter_context(first.pop_all())
-            return _told_once(plan, found)
-    damaged = [problem for problem in found.problems if problem.subject == plan.target]
+            return _merge_original_problems(plan, databases)
+    damaged = [problem for problem in databases.problems if problem.subject == plan.target]
     (scratch / plan.target).unlink()
-    found = inspect_databases(plan, scratch, resources, limits)
-    found.problems[:0] = damaged
-    found.unread[plan.target] = "damaged"
-    return _told_once(plan, found)
+    databases = inspect_databases(plan, scratch, resources, limits)
+    databases.problems[:0] = damaged
+    databases.unread[plan.target] = "damaged"
+    return _merge_original_problems(plan, databases)
 
 
-def _told_once(plan: Plan, found: InspectedDatabases) -> InspectedDatabases:
+def _merge_original_problems(plan: Plan, databases: InspectedDatabases) -> InspectedDatabases:
     """Leave one problem of each original that is damaged or empty, with what can be done about an original."""
-    todo = "Put an undamaged copy of it, from before the consolidation, among the originals."
+    hint = "Put an undamaged copy of it, from before the consolidation, among the originals."
     problems: dict[str, Problem] = {}
     files = {f"{source.file}:{table.name}": source for source in plan.sources for table in source.tables}
-    empty = {name for name, facts in found.sources.items() if not facts.schema.movable}
-    for number, problem in enumerate(found.problems):
+    empty = {name for name, database in databases.sources.items() if not database.schema.movable}
+    for number, problem in enumerate(databases.problems):
         source = files.get(problem.subject)
         if source and source.name in empty:
-            what = "has no table: it is empty, and none of the plan's tables can be judged by it."
-            problems.setdefault(source.file, replace(problem, subject=source.file, what=what, hint=todo))
-        elif problem.subject in found.unread:
-            problems.setdefault(problem.subject, replace(problem, hint=todo))
+            fact = "has no table: it is empty, and none of the plan's tables can be judged by it."
+            problems.setdefault(source.file, replace(problem, subject=source.file, what=fact, hint=hint))
+        elif problem.subject in databases.unread:
+            problems.setdefault(problem.subject, replace(problem, hint=hint))
         else:
             problems[f"{number}"] = problem
-    found.problems = list(problems.values())
-    return found
+    databases.problems = list(problems.values())
+    return databases
 
 
-def _unread(plan: Plan, found: InspectedDatabases) -> dict[str, tuple[str, str]]:
+def _find_unread_tables(plan: Plan, databases: InspectedDatabases) -> dict[str, tuple[str, str]]:
     """Return the tables of the plan of which no original tells, each with the file and why it does not."""
     unread = {}
     for source in plan.in_order:
         for table_map in source.tables:
-            facts = found.sources.get(source.name)
-            if facts and facts.schema.table(table_map.name) is None:
-                why = f"has no table {table_map.name}" if facts.schema.movable else "is empty"
-                unread[table_map.into] = source.file, why
-            elif not facts and source.file in found.unread:
+            database = databases.sources.get(source.name)
+            if database and database.schema.table(table_map.name) is None:
+                reason = f"has no table {table_map.name}" if database.schema.movable else "is empty"
+                unread[table_map.into] = source.file, reason
+            elif not database and source.file in databases.unread:
                 unread[table_map.into] = source.file, "cannot be read"
     return unread
 
 
-def _arrivals(
-    scratch: Path, found: InspectedDatabases, con: sqlite3.Connection, schema: Schema, limits: Limits | None
+def _match_all_rows(
+    scratch: Path, databases: InspectedDatabases, connection: sqlite3.Connection, schema: Schema, limits: Limits | None
 ) -> list[tuple[TableMapping, RowMatch]]:
     """Find out for each table map what became of its rows."""
-    arrivals: list[tuple[TableMapping, RowMatch]] = []
-    for name in dict.fromkeys(mapping.into.name for mapping in found.mappings):
-        mappings = [mapping for mapping in found.mappings if mapping.into.name == name]
+    row_matches: list[tuple[TableMapping, RowMatch]] = []
+    for name in dict.fromkeys(mapping.into.name for mapping in databases.mappings):
+        mappings = [mapping for mapping in databases.mappings if mapping.into.name == name]
         table = schema.table(name)
         if table is None:
-            numbers = [found.rows(mapping) for mapping in mappings]
-            lost = [RowMatch(rows, exact=0, changed=0, missing=rows, doubled=0) for rows in numbers]
-            arrivals += zip(mappings, lost, strict=True)
+            numbers = [databases.rows(mapping) for mapping in mappings]
+            lost_rows = [RowMatch(rows, exact=0, changed=0, missing=rows, doubled=0) for rows in numbers]
+            row_matches += zip(mappings, lost_rows, strict=True)
             continue
         with ExitStack() as opened:
-            parties = []
+            originals = []
             for mapping in mappings:
-                path = found.staged.get(mapping.source.name, scratch / mapping.source.file)
-                parties.append((opened.enter_context(looking(path, limits)), mapping))
-            before = found.target.schema.table(name) if found.target else None
-            if found.target and before:
-                standing = mapping_of_target_rows(found.plan, before, mappings[0].into, rowids=mappings[0].rowid_counts)
-                parties.insert(0, (opened.enter_context(looking(scratch / found.target.file, limits)), standing))
-            arrived = match_rows(table, con, parties)
-        arrivals += zip(mappings, arrived[-len(mappings) :], strict=True)
-        if len(parties) > len(mappings) and arrived[0].missing and not any(_replaces(mapping) for mapping in mappings):
-            arrivals.append((parties[0][1], arrived[0]))
-    return arrivals
+                path = databases.staged.get(mapping.source.name, scratch / mapping.source.file)
+                originals.append((opened.enter_context(looking(path, limits)), mapping))
+            before = databases.target.schema.table(name) if databases.target else None
+            if databases.target and before:
+                target_mapping = mapping_of_target_rows(
+                    databases.plan, before, mappings[0].into, rowids=mappings[0].rowid_counts
+                )
+                originals.insert(
+                    0, (opened.enter_context(looking(scratch / databases.target.file, limits)), target_mapping)
+                )
+            table_matches = match_rows(table, connection, originals)
+        row_matches += zip(mappings, table_matches[-len(mappings) :], strict=True)
+        if (
+            len(originals) > len(mappings)
+            and table_matches[0].missing
+            and not any(_replaces_target_rows(mapping) for mapping in mappings)
+        ):
+            row_matches.append((originals[0][1], table_matches[0]))
+    return row_matches
 
 
 def damaged_target_problem(target: str, error: sqlite3.Error) -> Problem:
     """Return the problem that SQLite cannot read the target as it is now."""
     if code_of(error) == sqlite3.SQLITE_NOTADB:
-        todo = "Name the workspace of the consolidation: --workspace DIR"
-        return Problem("not-a-database", target, "is not a database (or it is encrypted).", todo)
+        hint = "Name the workspace of the consolidation: --workspace DIR"
+        return Problem("not-a-database", target, "is not a database (or it is encrypted).", hint)
     return replace(read_problem(target, error), criterion="")
 
 
-def _replaces(mapping: TableMapping) -> bool:
+def _replaces_target_rows(mapping: TableMapping) -> bool:
     return mapping.table_map.on_conflict == "prefer-source"
 
 
 def changed_row_findings(
-    arrivals: Sequence[tuple[TableMapping, RowMatch]], disclosure: Disclosure = _MASKING
+    row_matches: Sequence[tuple[TableMapping, RowMatch]], disclosure: Disclosure = _MASKING
 ) -> list[Finding]:
     """Count and name the rows that have changed since, which is a reader's matter and not a fault."""
     return [
-        Finding.of("rows-changed-since", mapping.subject, _changed(mapping, arrival, disclosure), count=arrival.changed)
-        for mapping, arrival in arrivals
-        if arrival.changed and not arrival.systematic
+        Finding.of(
+            "rows-changed-since",
+            mapping.subject,
+            _describe_changed_rows(mapping, row_match, disclosure),
+            count=row_match.changed,
+        )
+        for mapping, row_match in row_matches
+        if row_match.changed and not row_match.systematic
     ]
 
 
 def added_row_findings(
-    arrivals: Sequence[tuple[TableMapping, RowMatch]], disclosure: Disclosure = _MASKING
+    row_matches: Sequence[tuple[TableMapping, RowMatch]], disclosure: Disclosure = _MASKING
 ) -> list[Finding]:
     """Count and name the rows of each table that no original has."""
-    tables = {mapping.into.name: arrival for mapping, arrival in arrivals}
+    tables = {mapping.into.name: row_match for mapping, row_match in row_matches}
     return [
-        Finding.of("rows-added-since", name, _in_addition(arrival, disclosure), count=arrival.extra)
-        for name, arrival in tables.items()
-        if arrival.extra > arrival.doubled
+        Finding.of("rows-added-since", name, _describe_added_rows(row_match, disclosure), count=row_match.extra)
+        for name, row_match in tables.items()
+        if row_match.extra > row_match.doubled
     ]
 
 
-def _in_addition(arrival: RowMatch, disclosure: Disclosure) -> str:
-    first = tuple(difference for difference in arrival.differences.first if difference.kind is DifferenceKind.EXTRA)
-    rows = disclosure.of_rows(RowDifferences(extra=arrival.extra, first=first if not arrival.unsure else ()))
+def _describe_added_rows(row_match: RowMatch, disclosure: Disclosure) -> str:
+    first = tuple(difference for difference in row_match.differences.first if difference.kind is DifferenceKind.EXTRA)
+    rows = disclosure.of_rows(RowDifferences(extra=row_match.extra, first=first if not row_match.unsure else ()))
     named = f": {rows.text}" if rows and rows.first else ""
-    return f"has {counted(arrival.extra, 'row')} that no original has{named}."
+    return f"has {counted(row_match.extra, 'row')} that no original has{named}."
 
 
-def _changed(mapping: TableMapping, arrival: RowMatch, disclosure: Disclosure) -> str:
-    of_all = f"{arrival.changed} of {counted(arrival.rows, 'row')}"
-    has = "has" if arrival.changed == 1 else "have"
-    if arrival.unsure == arrival.changed:
-        them = "it" if arrival.unsure == 1 else "they"
+def _describe_changed_rows(mapping: TableMapping, row_match: RowMatch, disclosure: Disclosure) -> str:
+    share = f"{row_match.changed} of {counted(row_match.rows, 'row')}"
+    has = "has" if row_match.changed == 1 else "have"
+    if row_match.unsure == row_match.changed:
+        pronoun = "it" if row_match.unsure == 1 else "they"
         return (
-            f"{of_all}, which no key tells from others, {'is' if arrival.unsure == 1 else 'are'} not there as before, "
-            f"and as many others are: {them} may have been changed."
+            f"{share}, which no key tells from others, {'is' if row_match.unsure == 1 else 'are'} not there as before, "
+            f"and as many others are: {pronoun} may have been changed."
         )
-    rows = disclosure.of_rows(arrival.differences.only_changed)
+    rows = disclosure.of_rows(row_match.differences.only_changed)
     named = f": {rows.text}" if rows and rows.first else ""
-    return f"{of_all} in {mapping.into.name} {has} other values now ({', '.join(arrival.differing)}){named}."
+    return f"{share} in {mapping.into.name} {has} other values now ({', '.join(row_match.differing)}){named}."
 
 
-def _find(originals: Path, file: str, copy: str) -> Path | None:
+def _find_original(originals: Path, file: str, copy: str) -> Path | None:
     places = [originals / copy] if copy else []
     places += [originals / file, originals / Path(file).name]
     return next((place for place in places if place.is_file()), None)

@@ -65,36 +65,38 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
 
     By how many others a table that is in use has grown is not asked.
     """
-    seen = [_arrived(mapping, arrival) for mapping, arrival in compared.row_matches]
-    for one in compared.copied:
-        settled = f" ({one.skipped} not moved, {one.replaced} replaced, as the plan says)"
-        expected = f"{counted(one.rows, 'row')}{settled if one.skipped or one.replaced else ''}"
-        observed = f"{counted(one.inserted, 'row')} arrived in {one.seconds:.2f} s"
-        holds = one.inserted + one.skipped == one.rows
-        seen.append(Observation(f"{one.mapping.subject} -> {one.mapping.into.name}", expected, observed, holds))
+    observations = [_rows_counted_observation(mapping, row_match) for mapping, row_match in compared.row_matches]
+    for table in compared.copied:
+        not_inserted = f" ({table.skipped} not moved, {table.replaced} replaced, as the plan says)"
+        expected = f"{counted(table.rows, 'row')}{not_inserted if table.skipped or table.replaced else ''}"
+        observed = f"{counted(table.inserted, 'row')} arrived in {table.seconds:.2f} s"
+        holds = table.inserted + table.skipped == table.rows
+        observations.append(
+            Observation(f"{table.mapping.subject} -> {table.mapping.into.name}", expected, observed, holds)
+        )
     for name, rows in _expected_rows(compared).items():
         count = compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
-        grown = equal(f"target: {name}", counted(rows, "row"), counted(count, "row"))
-        seen.append(explained(grown, partial(compared.explain, name)))
-    seen += compared.unread_originals
-    return seen or [not_required("target", "the sources bring no table")]
+        row_count = equal(f"target: {name}", counted(rows, "row"), counted(count, "row"))
+        observations.append(explained(row_count, partial(compared.explain, name)))
+    observations += compared.unread_originals
+    return observations or [not_required("target", "the sources bring no table")]
 
 
-def _arrived(mapping: TableMapping, arrival: RowMatch) -> Observation:
-    expected = f"{counted(arrival.rows, 'row')} arrived"
-    lost = f", {arrival.missing} did not (or {'was' if arrival.missing == 1 else 'were'} deleted since)"
-    observed = f"{counted(arrival.rows - arrival.missing, 'row')} arrived{lost if arrival.missing else ''}"
+def _rows_counted_observation(mapping: TableMapping, row_match: RowMatch) -> Observation:
+    expected = f"{counted(row_match.rows, 'row')} arrived"
+    lost = f", {row_match.missing} did not (or {'was' if row_match.missing == 1 else 'were'} deleted since)"
+    observed = f"{counted(row_match.rows - row_match.missing, 'row')} arrived{lost if row_match.missing else ''}"
     return equal(f"{mapping.subject} -> {mapping.into.name}", expected, observed)
 
 
 def rows_expected(compared: TargetComparison) -> list[Observation]:
     """Observe that the counts are those that the plan states, where it states one."""
-    seen = [
-        equal(one.mapping.subject, counted(one.mapping.table_map.rows, "row"), counted(one.rows, "row"))
-        for one in compared.copied
-        if one.mapping.table_map.rows is not None
+    observations = [
+        equal(table.mapping.subject, counted(table.mapping.table_map.rows, "row"), counted(table.rows, "row"))
+        for table in compared.copied
+        if table.mapping.table_map.rows is not None
     ]
-    return seen or [not_required("plan", "the plan states no number of rows")]
+    return observations or [not_required("plan", "the plan states no number of rows")]
 
 
 def rows_exact(compared: TargetComparison) -> list[Observation]:
@@ -103,37 +105,43 @@ def rows_exact(compared: TargetComparison) -> list[Observation]:
     Where the target may have been in use since, each row is looked at: what was changed since is counted, what looks
     like a fault is one.
     """
-    seen = [_as_it_was(mapping, arrival) for mapping, arrival in compared.row_matches] + compared.unread_originals
-    for name, mappings in _by_table(compared.copied).items():
+    observations = [
+        _rows_exact_observation(mapping, row_match) for mapping, row_match in compared.row_matches
+    ] + compared.unread_originals
+    for name, mappings in _group_by_table(compared.copied).items():
         table = compared.schema.table(name)
         if table is None:
-            seen.append(Observation(name, "in the target", "no such table", holds=False))
+            observations.append(Observation(name, "in the target", "no such table", holds=False))
             continue
         expected = compared.digests_before.get(name, TableDigest())
-        for one in mappings:
-            expected = expected + one.change
-        found = compared.digest(compared.con, table, with_rowid=mappings[0].mapping.rowid_counts)
-        subject = f"{name} <- {', '.join(one.mapping.subject for one in mappings)}"
-        seen.append(explained(equal(subject, expected.full, found.full), partial(compared.explain, name)))
-    return seen or [not_required("target", "the sources bring no table")]
+        for copied_table in mappings:
+            expected = expected + copied_table.change
+        observed = compared.digest(compared.con, table, with_rowid=mappings[0].mapping.rowid_counts)
+        subject = f"{name} <- {', '.join(copied_table.mapping.subject for copied_table in mappings)}"
+        observations.append(explained(equal(subject, expected.full, observed.full), partial(compared.explain, name)))
+    return observations or [not_required("target", "the sources bring no table")]
 
 
-def _as_it_was(mapping: TableMapping, arrival: RowMatch) -> Observation:
-    words = [f"{counted(arrival.exact, 'row')} exact", f"{arrival.changed} changed", f"{arrival.missing} not there"]
-    words += [f"columns {a} and {b} have changed places" for a, b in arrival.swapped]
-    words += [f"column {name} has values of another type" for name in arrival.retyped]
-    if arrival.systematic and not arrival.swapped and not arrival.retyped:
-        where = f", in {', '.join(arrival.differing)}" if arrival.differing else ""
-        words.append(f"every row differs{where}: copied wrongly, or all changed since")
-    if arrival.renumbered:
-        has, them = ("has", "it") if arrival.renumbered == 1 else ("have", "them")
-        words.append(f"{arrival.renumbered} {has} another rowid, which is all that tells {them} from others")
+def _rows_exact_observation(mapping: TableMapping, row_match: RowMatch) -> Observation:
+    parts = [
+        f"{counted(row_match.exact, 'row')} exact",
+        f"{row_match.changed} changed",
+        f"{row_match.missing} not there",
+    ]
+    parts += [f"columns {a} and {b} have changed places" for a, b in row_match.swapped]
+    parts += [f"column {name} has values of another type" for name in row_match.retyped]
+    if row_match.systematic and not row_match.swapped and not row_match.retyped:
+        columns = f", in {', '.join(row_match.differing)}" if row_match.differing else ""
+        parts.append(f"every row differs{columns}: copied wrongly, or all changed since")
+    if row_match.renumbered:
+        has, pronoun = ("has", "it") if row_match.renumbered == 1 else ("have", "them")
+        parts.append(f"{row_match.renumbered} {has} another rowid, which is all that tells {pronoun} from others")
     return Observation(
         f"{mapping.subject} -> {mapping.into.name}",
-        f"{counted(arrival.rows, 'row')} exact, but for those changed since",
-        "; ".join(words),
-        holds=not (arrival.missing or arrival.systematic or arrival.renumbered),
-        rows=arrival.differences if arrival.differences.number else None,
+        f"{counted(row_match.rows, 'row')} exact, but for those changed since",
+        "; ".join(parts),
+        holds=not (row_match.missing or row_match.systematic or row_match.renumbered),
+        rows=row_match.differences if row_match.differences.number else None,
     )
 
 
@@ -143,45 +151,49 @@ def no_duplicates(compared: TargetComparison) -> list[Observation]:
     Where an index brings the keys in order they are read from it, so that none has to be kept in memory; that the
     index has every row, and in its place, is what integrity_check shows.
     """
-    seen = [
+    observations = [
         explained(
             equal(
                 f"{mapping.subject} -> {mapping.into.name}",
                 "0 rows doubled",
-                f"{counted(arrival.doubled, 'row')} doubled",
+                f"{counted(row_match.doubled, 'row')} doubled",
             ),
-            partial(_doubles_of, arrival),
+            partial(_doubled_rows, row_match),
         )
-        for mapping, arrival in compared.row_matches
+        for mapping, row_match in compared.row_matches
     ] + compared.unread_originals
     counts = _expected_rows(compared)
-    for name in dict.fromkeys(mapping.into.name for mapping in compared.survey.mappings):
-        planned, there = compared.survey.target_schema.schema.table(name), compared.schema.table(name)
-        if planned is None or there is None:
+    for name in dict.fromkeys(mapping.into.name for mapping in compared.inspected.mappings):
+        planned, present = compared.inspected.target_schema.schema.table(name), compared.schema.table(name)
+        if planned is None or present is None:
             continue
         keys = keys_of(planned)
         for key in keys:
-            if all(there.column(column) for column, _ in key):
+            if all(present.column(column) for column, _ in key):
                 subject = f"{name} ({', '.join(column for column, _ in key)})"
-                seen.append(
-                    equal(subject, "0 keys twice", f"{counted(_keys_twice(compared.con, name, key), 'key')} twice")
+                observations.append(
+                    equal(
+                        subject,
+                        "0 keys twice",
+                        f"{counted(_count_repeated_keys(compared.con, name, key), 'key')} twice",
+                    )
                 )
         if not keys and name in counts:
             count = compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
-            as_often = equal(f"{name} (no key declared)", _as_often(counts[name]), _as_often(count))
-            seen.append(explained(as_often, partial(compared.explain, name)))
-    return seen or [not_required("target", "the sources bring no table")]
+            equal_rows = equal(f"{name} (no key declared)", _row_count_text(counts[name]), _row_count_text(count))
+            observations.append(explained(equal_rows, partial(compared.explain, name)))
+    return observations or [not_required("target", "the sources bring no table")]
 
 
-def _doubles_of(arrival: RowMatch) -> RowDifferences:
-    return arrival.doubles
+def _doubled_rows(row_match: RowMatch) -> RowDifferences:
+    return row_match.doubles
 
 
-def _as_often(rows: int) -> str:
+def _row_count_text(rows: int) -> str:
     return f"{counted(rows, 'row')}, equal ones as often as before"
 
 
-def _keys_twice(con: sqlite3.Connection, table: str, key: Key) -> int:
+def _count_repeated_keys(con: sqlite3.Connection, table: str, key: Key) -> int:
     """Count the keys that more than one row has; NULL is no key."""
     names = ", ".join(f"{quoted(column)} COLLATE {quoted(collation)}" for column, collation in key)
     whole = " AND ".join(f"{quoted(column)} IS NOT NULL" for column, _ in key)
@@ -191,14 +203,16 @@ def _keys_twice(con: sqlite3.Connection, table: str, key: Key) -> int:
 
 def foreign_keys(compared: TargetComparison) -> list[Observation]:
     """Observe that no foreign key points at nothing that did not point at nothing before."""
-    before = _orphans_before(compared.survey)
-    seen = compared.unread_originals
+    before = _orphans_before(compared.inspected)
+    observations = compared.unread_originals
     for (child, parent), count in orphans(compared.con).items():
         if compared.is_unread(child):
             continue
-        known = before[folded(child), folded(parent)]
-        seen.append(at_most(f"{child} -> {parent}", known, count, "row", " without a parent", ", as before"))
-    return seen or no_orphans_observation(len(compared.schema.tables))
+        count_before = before[folded(child), folded(parent)]
+        observations.append(
+            at_most(f"{child} -> {parent}", count_before, count, "row", " without a parent", ", as before")
+        )
+    return observations or no_orphans_observation(len(compared.schema.tables))
 
 
 def no_orphans_observation(tables: int) -> list[Observation]:
@@ -209,14 +223,14 @@ def no_orphans_observation(tables: int) -> list[Observation]:
     return [replace(none, examined=tables)]
 
 
-def _orphans_before(survey: InspectedDatabases) -> dict[tuple[str, str], int]:
+def _orphans_before(inspected: InspectedDatabases) -> dict[tuple[str, str], int]:
     """Count the orphans of target and sources by child and parent, under the names that they have in the target."""
     before: dict[tuple[str, str], int] = defaultdict(int)
-    for (child, parent), count in (survey.target.orphans if survey.target else {}).items():
+    for (child, parent), count in (inspected.target.orphans if inspected.target else {}).items():
         before[folded(child), folded(parent)] += count
-    for name, facts in survey.sources.items():
-        into = {folded(m.table_map.name): folded(m.into.name) for m in survey.mappings if m.source.name == name}
-        for (child, parent), count in facts.orphans.items():
+    for name, database in inspected.sources.items():
+        into = {folded(m.table_map.name): folded(m.into.name) for m in inspected.mappings if m.source.name == name}
+        for (child, parent), count in database.orphans.items():
             if folded(child) in into:
                 before[into[folded(child)], into.get(folded(parent), folded(parent))] += count
     return before
@@ -231,42 +245,45 @@ def integrity(con: sqlite3.Connection) -> list[Observation]:
 
 def neighbours(compared: TargetComparison) -> list[Observation]:
     """Observe that every table that the target had, and that nothing was moved into, is as it was."""
-    target = compared.survey.target
+    target = compared.inspected.target
     if target is None:
         return [not_required("target", "there was no target before this run")]
-    receiving = {folded(mapping.into.name) for mapping in compared.survey.mappings} | {folded(history.TABLE)}
+    receiving = {folded(mapping.into.name) for mapping in compared.inspected.mappings} | {folded(history.TABLE)}
     receiving |= {folded(name) for name in compared.unread_tables}
-    seen = [
-        _neighbour(compared, name, digest) for name, digest in target.digests.items() if folded(name) not in receiving
+    observations = [
+        _neighbour_observation(compared, name, digest)
+        for name, digest in target.digests.items()
+        if folded(name) not in receiving
     ]
-    return seen + [
-        _header(compared, name, target.schema.header[name]) for name in ("user_version", "application_id", "encoding")
+    return observations + [
+        _header_observation(compared, name, target.schema.header[name])
+        for name in ("user_version", "application_id", "encoding")
     ]
 
 
-def _neighbour(compared: TargetComparison, name: str, before: TableDigest) -> Observation:
-    table, was = compared.schema.table(name), compared.survey.target_schema.schema.table(name)
-    if table is None or was is None:
+def _neighbour_observation(compared: TargetComparison, name: str, before: TableDigest) -> Observation:
+    table, planned = compared.schema.table(name), compared.inspected.target_schema.schema.table(name)
+    if table is None or planned is None:
         return Observation(name, before.full, "no such table", holds=False)
-    found = compared.digest(compared.con, table)
-    what = ""
+    observed_digest = compared.digest(compared.con, table)
+    differences = ""
     if compared.changed_since:
-        other = list_schema_differences(compared, was, table)
-        what = f", other: {', '.join(other)}" if other else ""
-    elif (table.sql, index_statements(table)) != (was.sql, index_statements(was)):
-        what = ", with another statement or other indexes"
-    if compared.changed_since and found != before:
+        changed_kinds = list_schema_differences(compared, planned, table)
+        differences = f", other: {', '.join(changed_kinds)}" if changed_kinds else ""
+    elif (table.sql, index_statements(table)) != (planned.sql, index_statements(planned)):
+        differences = ", with another statement or other indexes"
+    if compared.changed_since and observed_digest != before:
         expected = f"{counted(before.rows, 'row')}, or changed since by its application"
-        observed = f"{counted(found.rows, 'row')}, changed since{what}"
-        return Observation(name, expected, observed, holds=not what, changed_since=True)
-    as_before = equal(name, before.full, f"{found.full}{what}")
-    return as_before if found == before else explained(as_before, partial(compared.explain, name))
+        observed = f"{counted(observed_digest.rows, 'row')}, changed since{differences}"
+        return Observation(name, expected, observed, holds=not differences, changed_since=True)
+    as_before = equal(name, before.full, f"{observed_digest.full}{differences}")
+    return as_before if observed_digest == before else explained(as_before, partial(compared.explain, name))
 
 
 def changed_neighbour_finding(compared: TargetComparison, neighbour: Observation) -> Finding:
     """Return the finding that a table, into which nothing was moved, has other rows than before."""
     name = neighbour.subject
-    before = compared.survey.target.digests[name].rows if compared.survey.target else 0
+    before = compared.inspected.target.digests[name].rows if compared.inspected.target else 0
     now = int(compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0])
     if before and not now:
         text = f"had {counted(before, 'row')} before the consolidation, and has none now."
@@ -274,7 +291,7 @@ def changed_neighbour_finding(compared: TargetComparison, neighbour: Observation
     return Finding.of("table-changed-since", name, f"{counted(now, 'row')}, changed since; {before} before.")
 
 
-def _header(compared: TargetComparison, name: str, before: str) -> Observation:
+def _header_observation(compared: TargetComparison, name: str, before: str) -> Observation:
     """Compare a field of the header; its application raises user_version, and never lets it fall."""
     now = compared.schema.header[name]
     if compared.changed_since and name == "user_version":
@@ -284,55 +301,55 @@ def _header(compared: TargetComparison, name: str, before: str) -> Observation:
 
 def marks_carried(compared: TargetComparison) -> list[Observation]:
     """Observe that every AUTOINCREMENT mark is at least the largest of those that the target and the sources had."""
-    survey = compared.survey
-    expected = {folded(name): mark for name, mark in (survey.target.marks if survey.target else {}).items()}
-    for mapping in survey.mappings:
+    inspected = compared.inspected
+    expected = {folded(name): mark for name, mark in (inspected.target.marks if inspected.target else {}).items()}
+    for mapping in inspected.mappings:
         if mapping.into.autoincrement:
             expected[folded(mapping.into.name)] = max(
-                survey.autoincrement_value(mapping), expected.get(folded(mapping.into.name), 0)
+                inspected.autoincrement_value(mapping), expected.get(folded(mapping.into.name), 0)
             )
-    found = {folded(name): mark for name, mark in marks(compared.con).items()}
-    seen = []
+    observed = {folded(name): mark for name, mark in marks(compared.con).items()}
+    observations = []
     for name, mark in expected.items():
-        seen.append(at_least(f"{name}: AUTOINCREMENT", mark, found.get(name, 0)))
-    return seen
+        observations.append(at_least(f"{name}: AUTOINCREMENT", mark, observed.get(name, 0)))
+    return observations
 
 
-def size_reasonable(size: int, survey: InspectedDatabases) -> list[Observation]:
+def size_reasonable(size: int, inspected: InspectedDatabases) -> list[Observation]:
     """The target has grown by no more than twice the sources' size, and a page for each of its objects."""
-    before = survey.target.size if survey.target else 0
-    brought = sum(facts.size for facts in survey.sources.values())
-    tables = survey.target_schema.schema.tables.values()
+    before = inspected.target.size if inspected.target else 0
+    source_size = sum(database.size for database in inspected.sources.values())
+    tables = inspected.target_schema.schema.tables.values()
     objects = len(tables) + sum(len(table.indexes) for table in tables)
-    limit = before + 2 * brought + (64 + objects) * 65536
-    return [at_most("target", limit, size, "byte", note=f" ({before} before, {brought} in the sources)")]
+    limit = before + 2 * source_size + (64 + objects) * 65536
+    return [at_most("target", limit, size, "byte", note=f" ({before} before, {source_size} in the sources)")]
 
 
 def final(
-    found: dict[str, TableDigest],
+    observed: dict[str, TableDigest],
     verified: dict[str, TableDigest],
     explain: Callable[[str], RowDifferences | None] = no_row_differences,
 ) -> list[Observation]:
     """Every table, as it was ``found`` through another connection, has the digest that was verified before COMMIT."""
     return [
         explained(
-            equal(f"target: {name}", digest.full, found[name].full if name in found else "no such table"),
+            equal(f"target: {name}", digest.full, observed[name].full if name in observed else "no such table"),
             partial(explain, name),
         )
         for name, digest in verified.items()
     ]
 
 
-def _by_table(done: Sequence[CopiedTable]) -> dict[str, list[CopiedTable]]:
+def _group_by_table(copied: Sequence[CopiedTable]) -> dict[str, list[CopiedTable]]:
     tables: dict[str, list[CopiedTable]] = {}
-    for one in done:
-        tables.setdefault(one.mapping.into.name, []).append(one)
+    for table in copied:
+        tables.setdefault(table.mapping.into.name, []).append(table)
     return tables
 
 
 def _expected_rows(compared: TargetComparison) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for one in compared.copied:
-        name = one.mapping.into.name
-        counts[name] = counts.get(name, compared.digests_before.get(name, TableDigest()).rows) + one.change.rows
+    for table in compared.copied:
+        name = table.mapping.into.name
+        counts[name] = counts.get(name, compared.digests_before.get(name, TableDigest()).rows) + table.change.rows
     return counts

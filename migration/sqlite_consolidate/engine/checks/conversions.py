@@ -33,7 +33,7 @@ def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None 
         return []
     with scratch(live, limits) as con:
         attach(con, live, "src")
-        return _try(con, mapping, mapping.projection("src"))
+        return _copy_and_compare(con, mapping, mapping.projection("src"))
 
 
 def needs_value_check(mapping: TableMapping) -> bool:
@@ -47,27 +47,31 @@ def needs_value_check(mapping: TableMapping) -> bool:
         return True
     if mapping.into.alias and mapping.into.alias != mapping.renamed.get(mapping.table.alias):
         return True
-    here, there = ({column.name: column for column in table.columns} for table in (mapping.table, mapping.into))
-    pairs = [(here[old], there[new]) for old, new in mapping.columns]
+    source_columns, target_columns = (
+        {column.name: column for column in table.columns} for table in (mapping.table, mapping.into)
+    )
+    pairs = [(source_columns[old], target_columns[new]) for old, new in mapping.columns]
     return any(affinity(a) != affinity(b) or (b.notnull and not a.notnull) for a, b in pairs)
 
 
-def _try(con: sqlite3.Connection, mapping: TableMapping, rows: Projection) -> list[Problem]:
+def _copy_and_compare(con: sqlite3.Connection, mapping: TableMapping, rows: Projection) -> list[Problem]:
     try:
         con.execute(mapping.into.sql)
         con.execute("BEGIN")
         con.execute(rows.insert(is_empty=True))
-        lost = _count(con, rows.select(["count(*)"])) - _count(con, rows.select_target(["count(*)"]))
+        dropped = _count(con, rows.select(["count(*)"])) - _count(con, rows.select_target(["count(*)"]))
     except sqlite3.Error as error:
-        what = f"its rows do not fit {mapping.into.name} as the target declares it: {error}."
-        return [Problem("row-refused", mapping.subject, what, _TODO, criterion="values-fit")]
-    if lost:
-        what = f"{counted(lost, 'row')} would be dropped without a word: {mapping.into.name} has a clause ON CONFLICT."
+        fact = f"its rows do not fit {mapping.into.name} as the target declares it: {error}."
+        return [Problem("row-refused", mapping.subject, fact, _HINT, criterion="values-fit")]
+    if dropped:
+        fact = (
+            f"{counted(dropped, 'row')} would be dropped without a word: {mapping.into.name} has a clause ON CONFLICT."
+        )
         return [
             Problem(
                 "rows-dropped",
                 mapping.subject,
-                what,
+                fact,
                 "Take the clause from the target's table, or mend the rows.",
                 criterion="values-fit",
             )
@@ -75,7 +79,7 @@ def _try(con: sqlite3.Connection, mapping: TableMapping, rows: Projection) -> li
     columns = rows.computed
     if _differ(con, rows, rows.columns):
         columns += rows.columns
-    return [_changed(con, mapping, rows, column) for column in columns if _differ(con, rows, [column])]
+    return [_value_change_problem(con, mapping, rows, column) for column in columns if _differ(con, rows, [column])]
 
 
 def _count(con: sqlite3.Connection, query: str) -> int:
@@ -88,25 +92,27 @@ def _differ(con: sqlite3.Connection, rows: Projection, columns: Sequence[Project
     return before != digest_query(con, rows.select_target(column.target for column in columns))
 
 
-def _changed(con: sqlite3.Connection, mapping: TableMapping, rows: Projection, projected: ProjectedColumn) -> Problem:
+def _value_change_problem(
+    con: sqlite3.Connection, mapping: TableMapping, rows: Projection, projected: ProjectedColumn
+) -> Problem:
     by_class = " GROUP BY 1 ORDER BY 1"
-    kinds = con.execute(rows.select([f"typeof({projected.source})", "count(*)"]) + by_class).fetchall()
-    stored = con.execute(rows.select_target([f"typeof({projected.target})", "count(*)"]) + by_class).fetchall()
+    source_types = con.execute(rows.select([f"typeof({projected.source})", "count(*)"]) + by_class).fetchall()
+    target_types = con.execute(rows.select_target([f"typeof({projected.target})", "count(*)"]) + by_class).fetchall()
     column = mapping.into.column(projected.name)
     name = projected.origin or projected.name
     if column and column.generated:
-        what = f"values of column {name} would change: it is generated, and the target would compute others."
-        todo = "Mend them in the source (an UPDATE computes them anew), or declare the column as an ordinary one."
-        return Problem("computed-value-changes", mapping.subject, what, todo, criterion="values-fit")
-    what = (
+        fact = f"values of column {name} would change: it is generated, and the target would compute others."
+        hint = "Mend them in the source (an UPDATE computes them anew), or declare the column as an ordinary one."
+        return Problem("computed-value-changes", mapping.subject, fact, hint, criterion="values-fit")
+    fact = (
         f"values of column {name} would change: the target's type is {column.type if column else ''} "
-        f"({_counts(kinds)} would become {_counts(stored)})."
+        f"({_describe_counts(source_types)} would become {_describe_counts(target_types)})."
     )
-    return Problem("value-changes", mapping.subject, what, _TODO, criterion="values-fit")
+    return Problem("value-changes", mapping.subject, fact, _HINT, criterion="values-fit")
 
 
-def _counts(rows: list[tuple[str, int]]) -> str:
+def _describe_counts(rows: list[tuple[str, int]]) -> str:
     return ", ".join(counted(count, f"{kind} value") for kind, count in rows)
 
 
-_TODO = "Declare the column in the target as the source does, or move the table under another name."
+_HINT = "Declare the column in the target as the source does, or move the table under another name."

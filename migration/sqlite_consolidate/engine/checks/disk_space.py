@@ -64,30 +64,32 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
         root: The folder that the run writes to: the workspace, or its copy.
         live: The workspace, with every database.
     """
-    wanted = disk_space_needed(plan, live)
+    needed = disk_space_needed(plan, live)
     temporary = tempfile.gettempdir()
-    apart = Path(temporary).stat().st_dev != root.stat().st_dev
+    has_separate_temporary_disk = Path(temporary).stat().st_dev != root.stat().st_dev
     # A dump is loaded beside the backups, before the target grows; an archive is restored in the temporary folder.
-    beside = max(0, wanted.scratch - wanted.growth if plan.dump else 0)
-    problems = _too_little(plan.backups, root, wanted.kept + (beside if apart else wanted.scratch), wanted)
-    if apart:
-        problems += _too_little(temporary, temporary, wanted.scratch, wanted)
+    dump_scratch = max(0, needed.scratch - needed.growth if plan.dump else 0)
+    problems = _check_free_space(
+        plan.backups, root, needed.kept + (dump_scratch if has_separate_temporary_disk else needed.scratch), needed
+    )
+    if has_separate_temporary_disk:
+        problems += _check_free_space(temporary, temporary, needed.scratch, needed)
     files = [file for file in (source.file for source in plan.sources) if is_there(root / file)]
     for folder in sorted({(root / file).parent for file in (*files, plan.backups, plan.target)}):
         status = status_of(folder)
         if status and stat.S_ISDIR(status.st_mode) and not os.access(folder, os.W_OK | os.X_OK):
-            what = "is read-only for the user who runs this: no permission to write there."
+            fact = "is read-only for the user who runs this: no permission to write there."
             name = str(folder.relative_to(root))
-            problems.append(Problem("read-only", name, what, "Give write permission and run again.", criterion="space"))
+            problems.append(Problem("read-only", name, fact, "Give write permission and run again.", criterion="space"))
     return problems
 
 
-def _too_little(subject: str, folder: Path | str, wanted: int, needs: DiskSpaceNeeded) -> list[Problem]:
+def _check_free_space(subject: str, folder: Path | str, wanted: int, needs: DiskSpaceNeeded) -> list[Problem]:
     free = shutil.disk_usage(folder).free
     if free >= wanted:
         return []
-    what = f"{needs}; {_mb(free)} are free, {_mb(wanted)} should be."
-    return [Problem("no-space", subject, what, "Free some space and run again.", criterion="space")]
+    fact = f"{needs}; {_mb(free)} are free, {_mb(wanted)} should be."
+    return [Problem("no-space", subject, fact, "Free some space and run again.", criterion="space")]
 
 
 def _mb(count: int) -> str:

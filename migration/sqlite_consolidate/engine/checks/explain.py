@@ -59,32 +59,32 @@ class OriginalRows:
             con: Connection to the target; only read from.
             name: The table.
         """
-        return differences_or_note(partial(self._table_in, con, name))
+        return differences_or_note(partial(self._differences_in_table, con, name))
 
     def differences_in_file(self, target: Path, name: str) -> RowDifferences:
         """Return the same of a target that is opened for this, in one state of it."""
-        return differences_or_note(partial(self._table_of, target, name))
+        return differences_or_note(partial(self._differences_in_file, target, name))
 
-    def _table_of(self, target: Path, name: str) -> RowDifferences:
+    def _differences_in_file(self, target: Path, name: str) -> RowDifferences:
         with looking(target, self.limits) as con:
             con.execute("BEGIN")
-            return self._table_in(con, name)
+            return self._differences_in_table(con, name)
 
-    def _table_in(self, con: sqlite3.Connection, name: str) -> RowDifferences:
-        now = read(con).table(name)
-        if now is None:
+    def _differences_in_table(self, con: sqlite3.Connection, name: str) -> RowDifferences:
+        target_table = read(con).table(name)
+        if target_table is None:
             return RowDifferences(note=f"The target has no table {name}.")
         with ExitStack() as opened:
-            before = self._before(name, opened)
-            mappings = self._mappings(now, opened, is_new=before is None)
-            counts = mappings[0][1].rowid_counts if mappings else now.counts_rowid
+            before = self._table_before(name, opened)
+            mappings = self._list_mappings(target_table, opened, is_new=before is None)
+            counts = mappings[0][1].rowid_counts if mappings else target_table.counts_rowid
             expected = [table_side(*before, counts=counts)] if before else []
             expected += [
                 Side(source, mapping.projection(), mapping.table_map.on_conflict) for source, mapping in mappings
             ]
-            return compare_sides(name, expected, table_side(con, now, counts=counts))
+            return compare_sides(name, expected, table_side(con, target_table, counts=counts))
 
-    def _before(self, name: str, opened: ExitStack) -> tuple[sqlite3.Connection, Table] | None:
+    def _table_before(self, name: str, opened: ExitStack) -> tuple[sqlite3.Connection, Table] | None:
         """Return the table that the target had before the run, and a connection to its backup; None if it had none."""
         if not self.sealed.target_existed:
             return None
@@ -92,7 +92,7 @@ class OriginalRows:
         table = read(con).table(name)
         return (con, table) if table else None
 
-    def _mappings(
+    def _list_mappings(
         self, into: Table, opened: ExitStack, *, is_new: bool
     ) -> list[tuple[sqlite3.Connection, TableMapping]]:
         """Return the table maps into a table in the order of the plan, each with a connection to its source."""

@@ -52,7 +52,7 @@ class HotJournalRollback:
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     unread: tuple[FileProblem, ...] = ()
-    survey: InspectedDatabases | None = None
+    inspected: InspectedDatabases | None = None
 
 
 def roll_back_hot_journals(
@@ -69,20 +69,22 @@ def roll_back_hot_journals(
     """
     hot = list_hot_journals(plan, root)
     if hot and keep is not None:
-        found = _foresee(plan, root, hot, limits)
-        if found.problems or not otherwise_fine:
-            return HotJournalRollback(problems=() if otherwise_fine else _waiting(hot), survey=found)
-    done, unread = _roll_back(root, hot, keep)
-    kept = f"; as found, it is in {keep.relative_to(root).as_posix()}" if keep is not None else ""
-    text = f"a process had died in mid-transaction and left a hot journal; SQLite took that transaction back{kept}."
-    findings = tuple(Finding.of("hot-journal-rolled-back", file, text) for file in done)
+        inspected = _inspect_copies(plan, root, hot, limits)
+        if inspected.problems or not otherwise_fine:
+            return HotJournalRollback(problems=() if otherwise_fine else _waiting_problems(hot), inspected=inspected)
+    rolled_back, unread = _roll_back(root, hot, keep)
+    kept_files = f"; as found, it is in {keep.relative_to(root).as_posix()}" if keep is not None else ""
+    text = (
+        f"a process had died in mid-transaction and left a hot journal; SQLite took that transaction back{kept_files}."
+    )
+    findings = tuple(Finding.of("hot-journal-rolled-back", file, text) for file in rolled_back)
     return HotJournalRollback(findings=findings, unread=tuple(unread))
 
 
-def _waiting(hot: list[str]) -> tuple[Problem, ...]:
-    what = "has a hot journal; the run lets SQLite take it back once nothing else is wrong."
-    todo = "Settle the rest and run again."
-    return tuple(Problem("hot-journal-waits", file, what, todo, criterion="sources-readable") for file in hot)
+def _waiting_problems(hot: list[str]) -> tuple[Problem, ...]:
+    fact = "has a hot journal; the run lets SQLite take it back once nothing else is wrong."
+    hint = "Settle the rest and run again."
+    return tuple(Problem("hot-journal-waits", file, fact, hint, criterion="sources-readable") for file in hot)
 
 
 def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str], list[FileProblem]]:
@@ -91,30 +93,30 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
     Returns:
         The databases that SQLite rolled back, and a problem for each whose journal is still there.
     """
-    done, problems = [], []
+    rolled_back, problems = [], []
     for file in hot:
         try:
-            most = (root / file).stat().st_size + _journal(root / file).stat().st_size
+            size_limit = (root / file).stat().st_size + _journal(root / file).stat().st_size
             roll_back_hot_journal(root / file, keep)
             size = (root / file).stat().st_size
-            if size > most:
-                problems.append(_outgrown(file, size, most))
+            if size > size_limit:
+                problems.append(_oversized_problem(file, size, size_limit))
                 continue
-            done.append(file)
+            rolled_back.append(file)
         except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
             if has_hot_journal(root / file):  # otherwise the survey says what is wrong with the database
-                what = f"has a hot journal that SQLite could not roll back ({error})."
-                todo = "Give write permission on the file, its folder and the folder of backups, and run again."
-                problem = Problem("hot-journal", file, what, todo, criterion="sources-readable")
+                fact = f"has a hot journal that SQLite could not roll back ({error})."
+                hint = "Give write permission on the file, its folder and the folder of backups, and run again."
+                problem = Problem("hot-journal", file, fact, hint, criterion="sources-readable")
                 problems.append(FileProblem(file, problem, error))
-    return done, problems
+    return rolled_back, problems
 
 
-def _outgrown(file: str, size: int, most: int) -> FileProblem:
+def _oversized_problem(file: str, size: int, size_limit: int) -> FileProblem:
     """Return that a rollback wrote pages which neither the database nor its journal can have held."""
-    what = f"has a damaged hot journal: rolled back, the file has {size} bytes, and both together had {most}."
-    todo = "Restore the database from a backup, or move its journal away if the database is sound without it."
-    problem = Problem("hot-journal", file, what, todo, criterion="sources-readable")
+    fact = f"has a damaged hot journal: rolled back, the file has {size} bytes, and both together had {size_limit}."
+    hint = "Restore the database from a backup, or move its journal away if the database is sound without it."
+    problem = Problem("hot-journal", file, fact, hint, criterion="sources-readable")
     return FileProblem(file, problem)
 
 
@@ -131,7 +133,7 @@ def list_hot_journals(plan: Plan, root: Path) -> list[str]:
         if has_hot_journal(root / file)
         and (root / file).is_file()
         and not _names_super_journal(root / file)
-        and _is_free(root / file)
+        and _is_unlocked(root / file)
         and has_hot_journal(root / file)  # still: it was not that of a transaction that has ended by now
     ]
 
@@ -147,9 +149,9 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
         keep.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync_folder(keep.parent.parent)
         keep.mkdir(mode=0o700, exist_ok=True)
-        for found in (database, _journal(database)):
-            copy = keep / found.name
-            shutil.copyfile(found, copy)
+        for file in (database, _journal(database)):
+            copy = keep / file.name
+            shutil.copyfile(file, copy)
             copy.chmod(0o600)
             sync(copy)
         sync_folder(keep)
@@ -159,28 +161,28 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
     sync_folder(database.parent)
 
 
-def _foresee(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> InspectedDatabases:
+def _inspect_copies(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> InspectedDatabases:
     """Return what the survey would find once the journals are rolled back, seen on private copies."""
     databases_only = {"references": [], "inserts": [], "scan": Scan(), "smoke": [], "logs": Logs()}
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as guards:
         scratch = Path(folder).resolve()
         uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch)
         _, damaged = _roll_back(scratch, list_hot_journals(plan, scratch), None)
-        found = inspect_databases(plan, scratch, guards, limits, unread=[*uncopied, *damaged], live=live)
+        inspected = inspect_databases(plan, scratch, guards, limits, unread=[*uncopied, *damaged], live=live)
     # The copies may always be written to, and lie on another disk.
-    found.problems = [problem for problem in found.problems if problem.criterion != "space"]
-    found.problems += [*check_disk_space(plan, live, live), *_unwritable(live, hot)]
-    return found
+    inspected.problems = [problem for problem in inspected.problems if problem.criterion != "space"]
+    inspected.problems += [*check_disk_space(plan, live, live), *_unwritable_problems(live, hot)]
+    return inspected
 
 
-def _unwritable(live: Path, hot: list[str]) -> list[Problem]:
-    what = "cannot be written, so that SQLite cannot roll back its hot journal."
-    todo = "Give the user who runs this write permission on the file and its folder."
-    closed = [file for file in hot if not os.access(live / file, os.W_OK)]
-    return [Problem("read-only", file, what, todo, criterion="sources-readable") for file in closed]
+def _unwritable_problems(live: Path, hot: list[str]) -> list[Problem]:
+    fact = "cannot be written, so that SQLite cannot roll back its hot journal."
+    hint = "Give the user who runs this write permission on the file and its folder."
+    read_only = [file for file in hot if not os.access(live / file, os.W_OK)]
+    return [Problem("read-only", file, fact, hint, criterion="sources-readable") for file in read_only]
 
 
-def _is_free(database: Path) -> bool:
+def _is_unlocked(database: Path) -> bool:
     try:
         return lock_owner(database) is None
     except OSError:

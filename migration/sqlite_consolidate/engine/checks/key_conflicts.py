@@ -40,10 +40,10 @@ def find_conflicts_by_trial_copy(
         for index in into.indexes:
             if index.unique and index.sql:
                 con.execute(index.sql)
-        return _try(con, into, mappings, key_sources)
+        return _copy_into(con, into, mappings, key_sources)
 
 
-def _try(
+def _copy_into(
     con: sqlite3.Connection, into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource]
 ) -> list[Problem]:
     expected = TableDigest()
@@ -56,16 +56,16 @@ def _try(
                     con, key_source.mapping, source_digest(con, key_source.mapping, alias), alias
                 ).change
             except ProblemError as error:
-                problems.append(_settling_problem(into, key_source, error))
+                problems.append(_conflict_problem(into, key_source, error))
             if con.in_transaction:
                 con.execute("COMMIT")
     if not problems and existing_rows_digest(con, mappings[0]) != expected:
-        what = f"rows of {into.name} would be dropped without a word: its ON CONFLICT settles a key collision."
+        fact = f"rows of {into.name} would be dropped without a word: its ON CONFLICT settles a key collision."
         problems.append(
             Problem(
                 "rows-dropped",
                 key_sources[-1].subject,
-                what,
+                fact,
                 "Take the clause out, or mend the rows.",
                 criterion="keys-free",
             )
@@ -73,16 +73,16 @@ def _try(
     return problems
 
 
-def _settling_problem(into: Table, key_source: KeySource, error: ProblemError) -> Problem:
-    first = error.problems[0]
+def _conflict_problem(into: Table, key_source: KeySource, error: ProblemError) -> Problem:
+    cause = error.problems[0]
     if not key_source.is_target:
-        return replace(first, subject=key_source.subject, what=f"{first.what} A key collision.", criterion="keys-free")
-    what = f"its own rows would not stand in {into.name} any more: {error.__cause__ or first.what}."
+        return replace(cause, subject=key_source.subject, what=f"{cause.what} A key collision.", criterion="keys-free")
+    fact = f"its own rows would not stand in {into.name} any more: {error.__cause__ or cause.what}."
     hint = "Leave the new key out of the target, or mend the rows."
-    return Problem("key-collision", key_source.subject, what, hint, criterion="keys-free")
+    return Problem("key-collision", key_source.subject, fact, hint, criterion="keys-free")
 
 
-_MOST_SHOWN = 3  # keys of one collision
+_MAX_KEYS_SHOWN = 3  # keys of one collision
 
 
 def find_key_conflicts(
@@ -99,22 +99,22 @@ def find_key_conflicts(
     if not key_sources:
         return []
     if len({mapping.rowid_counts for mapping in mappings}) > 1:
-        return [_mixed(into, mappings)]
+        return [_mixed_identity_problem(into, mappings)]
     only = key_sources[0].mapping if len(key_sources) == 1 and not key_sources[0].is_target else None
     keys = [key for key in keys_of(into) if only is None or not _already_unique(only, key)]
     rowids = len(key_sources) > 1 and mappings[0].rowid_counts
-    found = _compared(into, keys, key_sources, limits, rowids=rowids) if keys or rowids else []
+    problems = _look_up_conflicts(into, keys, key_sources, limits, rowids=rowids) if keys or rowids else []
     if _needs_trial(into, key_sources, only):
-        named = {problem.subject for problem in found}
-        found += [
+        subjects = {problem.subject for problem in problems}
+        problems += [
             problem
             for problem in find_conflicts_by_trial_copy(into, mappings, key_sources, limits)
-            if problem.subject not in named
+            if problem.subject not in subjects
         ]
-    return found
+    return problems
 
 
-def _compared(
+def _look_up_conflicts(
     into: Table, keys: list[Key], key_sources: Sequence[KeySource], limits: Limits | None, *, rowids: bool
 ) -> list[Problem]:
     """Attach the databases of all parties beside each other, and look for what two rows of them claim."""
@@ -123,20 +123,21 @@ def _compared(
         con.execute(f"PRAGMA encoding='{encoding_of(key_sources[0].path, limits)}'")
         exact_text(con)
         aliases = {
-            path: f"p{at}" for at, path in enumerate(dict.fromkeys(key_source.path for key_source in key_sources))
+            path: f"p{index}" for index, path in enumerate(dict.fromkeys(key_source.path for key_source in key_sources))
         }
         for path, alias in aliases.items():
             attach(con, path, alias)
-        rows = [
-            _Rows(key_source, key_source.mapping.projection(aliases[key_source.path])) for key_source in key_sources
+        projected_rows = [
+            _ProjectedRows(key_source, key_source.mapping.projection(aliases[key_source.path]))
+            for key_source in key_sources
         ]
-        found = [problem for key in keys for problem in _claimed_twice(con, into, key, rows)]
-        return found + (_rowids_taken(con, into, rows) if rowids else [])
+        problems = [problem for key in keys for problem in _find_repeated_keys(con, into, key, projected_rows)]
+        return problems + (_find_repeated_rowids(con, into, projected_rows) if rowids else [])
     finally:
         con.close()
 
 
-class _Rows(NamedTuple):
+class _ProjectedRows(NamedTuple):
     """Hold a party, and the SQL of its rows under the name that its database is attached as."""
 
     key_source: KeySource
@@ -145,31 +146,33 @@ class _Rows(NamedTuple):
 
 def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMapping | None) -> bool:
     """Whether looking up columns does not tell: keys that are computed, or more parties than one and a policy."""
-    settled = len(key_sources) > 1 and any(key_source.policy != "refuse" for key_source in key_sources)
-    kept = {index.sql for index in only.table.indexes} if only else set()
-    return settled or any(index.sql not in kept for index in computed_keys(into))
+    has_policy = len(key_sources) > 1 and any(key_source.policy != "refuse" for key_source in key_sources)
+    source_indexes = {index.sql for index in only.table.indexes} if only else set()
+    return has_policy or any(index.sql not in source_indexes for index in computed_keys(into))
 
 
-def _mixed(into: Table, mappings: Sequence[TableMapping]) -> Problem:
+def _mixed_identity_problem(into: Table, mappings: Sequence[TableMapping]) -> Problem:
     first, *others = (mapping.subject for mapping in mappings if mapping.rowid_counts)
     by_rowid = join_names([first, *others])
-    what = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
+    fact = f"rows of {by_rowid} have no identity but their rowid, those of the other sources of {into.name} have one."
     hint = 'Let the rowids change: rowids = "renumber"; or move them under another name.'
-    return Problem("rowids-beside-keys", first, what, hint, criterion="keys-free", others=tuple(others))
+    return Problem("rowids-beside-keys", first, fact, hint, criterion="keys-free", others=tuple(others))
 
 
 def _already_unique(mapping: TableMapping, key: Key) -> bool:
     """Whether the only source declares a key that is at least as strict: then its rows cannot collide."""
-    wanted = {(folded(column), folded(collation)) for column, collation in key}
+    target_key = {(folded(column), folded(collation)) for column, collation in key}
     renamed = {folded(old): folded(new) for old, new in mapping.columns}
-    for own in keys_of(mapping.table):
-        have = {(renamed.get(folded(column), ""), folded(collation)) for column, collation in own}
-        if have <= wanted:
+    for key_of_source in keys_of(mapping.table):
+        source_key = {(renamed.get(folded(column), ""), folded(collation)) for column, collation in key_of_source}
+        if source_key <= target_key:
             return True
     return False
 
 
-def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, key_sources: Sequence[_Rows]) -> list[Problem]:
+def _find_repeated_keys(
+    con: sqlite3.Connection, into: Table, key: Key, key_sources: Sequence[_ProjectedRows]
+) -> list[Problem]:
     names = ", ".join(column for column, _ in key)
     rows = " UNION ALL ".join(_select_key(at, projection, key) for at, (_, projection) in enumerate(key_sources))
     not_null = " AND ".join(f"k{n} IS NOT NULL" for n in range(len(key)))
@@ -184,8 +187,12 @@ def _claimed_twice(con: sqlite3.Connection, into: Table, key: Key, key_sources: 
         involved = [key_sources[at].key_source for at in sorted(int(at) for at in str(who).split(","))]
         if len(involved) > 1 and all(key_source.policy != "refuse" for key_source in involved[1:]):
             continue
-        some = con.execute(f"SELECT {key_columns} FROM {twice} WHERE who = ? LIMIT {_MOST_SHOWN}", (who,)).fetchall()
-        problems.append(replace(_problem(into, names, involved, count), values=_values(key, some, count)))
+        some = con.execute(
+            f"SELECT {key_columns} FROM {twice} WHERE who = ? LIMIT {_MAX_KEYS_SHOWN}", (who,)
+        ).fetchall()
+        problems.append(
+            replace(_key_collision_problem(into, names, involved, count), values=_describe_keys(key, some, count))
+        )
     return problems
 
 
@@ -195,7 +202,7 @@ def _select_key(number: int, projection: Projection, key: Key) -> str:
     return projection.select([f"{number} AS party", *values], by_index=True)
 
 
-def _values(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
+def _describe_keys(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
     """Return a sentence with the first of the keys, for an operator who asks for values."""
     keys = [", ".join(format_value(column, value) for (column, _), value in zip(key, row, strict=True)) for row in rows]
     if count == 1:
@@ -203,26 +210,26 @@ def _values(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
     return f"The {'keys are' if len(keys) == count else 'first keys are'} {'; '.join(keys)}."
 
 
-def _problem(into: Table, names: str, involved: list[KeySource], count: int) -> Problem:
+def _key_collision_problem(into: Table, names: str, involved: list[KeySource], count: int) -> Problem:
     keys = counted(count, "key")
     if len(involved) == 1:
-        what = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key."
+        fact = f"{keys} ({names}) would stand more than once in {into.name} under the target's unique key."
         return Problem(
             "key-collision",
             involved[0].subject,
-            what,
+            fact,
             "Drop the unique key from the target, or mend the rows.",
             criterion="keys-free",
         )
     subjects = tuple(key_source.subject for key_source in involved)
-    what = f"{keys} ({names}) of {into.name} would stand in more than one row: in {join_names(subjects)}."
-    todo = (
+    fact = f"{keys} ({names}) of {into.name} would stand in more than one row: in {join_names(subjects)}."
+    hint = (
         'Keep each: into = "..."; or say which stays: on_conflict = "skip-identical", "prefer-target", "prefer-source".'
     )
-    return Problem("key-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])
+    return Problem("key-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])
 
 
-def _rowids_taken(con: sqlite3.Connection, into: Table, key_sources: Sequence[_Rows]) -> list[Problem]:
+def _find_repeated_rowids(con: sqlite3.Connection, into: Table, key_sources: Sequence[_ProjectedRows]) -> list[Problem]:
     rows = " UNION ALL ".join(
         projection.select([f"{projection.rowid.source} AS r"], by_index=True)
         for _, projection in key_sources
@@ -233,6 +240,6 @@ def _rowids_taken(con: sqlite3.Connection, into: Table, key_sources: Sequence[_R
         return []
     subjects = tuple(rows.key_source.subject for rows in key_sources)
     rowids = f"{counted(count, 'rowid')} {'is' if count == 1 else 'are'}"
-    what = f"{into.name} has no key, and {rowids} used by more than one row: in {join_names(subjects)}."
-    todo = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
-    return [Problem("rowid-collision", subjects[-1], what, todo, criterion="keys-free", others=subjects[:-1])]
+    fact = f"{into.name} has no key, and {rowids} used by more than one row: in {join_names(subjects)}."
+    hint = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
+    return [Problem("rowid-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])]

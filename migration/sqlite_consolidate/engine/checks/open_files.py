@@ -52,16 +52,16 @@ class OpenDatabases:
             for problem in self.problems
             if problem.subject not in locked or not sqlite_errors.tells_of_use(problem)
         ]
-        return [*map(self._with_users, problems), *others]
+        return [*map(self._with_processes, problems), *others]
 
     def other_findings(self, problems: Sequence[Problem]) -> list[Finding]:
         """Return the findings; a problem that names the processes of a database needs no finding of the same."""
         locked = {problem.subject for problem in problems if sqlite_errors.tells_of_use(problem)}
         return [item for item in self.findings if item.id != DATABASE_OPEN or item.subject not in locked]
 
-    def _with_users(self, problem: Problem) -> Problem:
-        users = self.processes.get(problem.subject) if sqlite_errors.tells_of_use(problem) else None
-        return replace(problem, what=f"{problem.what} It is open in {users}.") if users else problem
+    def _with_processes(self, problem: Problem) -> Problem:
+        processes = self.processes.get(problem.subject) if sqlite_errors.tells_of_use(problem) else None
+        return replace(problem, what=f"{problem.what} It is open in {processes}.") if processes else problem
 
 
 def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatabases:
@@ -69,7 +69,7 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
 
     A migration needs the processes stopped; a rehearsal, which works on copies, notes them.
     """
-    problems, findings = _places(plan, live)
+    problems, findings = _check_locations(plan, live)
     databases = _databases(plan, live)
     others = holders(list(databases))
     users = {
@@ -77,12 +77,12 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
         for path, file in databases.items()
         if any(holder.file == path for holder in others.found)
     }
-    for file, who in users.items():
+    for file, names in users.items():
         if rehearsal:
-            text = f"is open in {who}: stop it before pytest -m migrate."
+            text = f"is open in {names}: stop it before pytest -m migrate."
             findings.append(Finding.of(DATABASE_OPEN, file, text))
         else:
-            problems.append(sqlite_errors.in_use(file, f"is open, in use by {who}.", criterion="no-other-process"))
+            problems.append(sqlite_errors.in_use(file, f"is open, in use by {names}.", criterion="no-other-process"))
     if others.unseen:
         findings.append(unexamined_finding(others.unseen))
     return OpenDatabases(tuple(problems), tuple(findings), others.unseen, users)
@@ -108,15 +108,15 @@ def unexamined_finding(processes: int) -> Finding:
     return Finding.of("processes-unexamined", "", text, count=processes)
 
 
-def _places(plan: Plan, live: Path) -> tuple[list[Problem], list[Finding]]:
+def _check_locations(plan: Plan, live: Path) -> tuple[list[Problem], list[Finding]]:
     """Locks on a network file system do not reach other machines reliably, and shared memory of WAL not at all."""
     problems, findings = [], []
     for path, file in _databases(plan, live).items():
         kind = network(path)
         if kind and is_wal(path):
-            what = f"is in WAL mode on a network file system ({kind}): who else writes to it cannot be seen."
-            todo = "Copy the workspace to a local disk and run there (https://sqlite.org/wal.html#noshm)."
-            problems.append(Problem("wal-on-network", file, what, todo, criterion="no-other-process"))
+            fact = f"is in WAL mode on a network file system ({kind}): who else writes to it cannot be seen."
+            hint = "Copy the workspace to a local disk and run there (https://sqlite.org/wal.html#noshm)."
+            problems.append(Problem("wal-on-network", file, fact, hint, criterion="no-other-process"))
         elif kind:
             text = f"is on a network file system ({kind}): make sure that no other machine uses it."
             findings.append(Finding.of("network-file-system", file, text))

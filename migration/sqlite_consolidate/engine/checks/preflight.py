@@ -57,17 +57,17 @@ def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[lis
     problems, findings = [], []
     moved = {folded(table_map.name) for table_map in source.tables}
     for name, rows in tables.items():
-        reason = next((one.reason for one in source.leave if any(fnmatchcase(name, p) for p in one.tables)), None)
+        reason = next((leave.reason for leave in source.leave if any(fnmatchcase(name, p) for p in leave.tables)), None)
         if folded(name) in moved:
             continue
         if reason is not None:
             subject, text = f"{source.file}:{name}", f"left behind: {reason.rstrip('.')}."
             findings.append(Finding.of("rows-left", subject, text, count=rows, noun="row"))
         elif rows:
-            what = f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} in no table map, and would be left behind."
-            todo = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
+            fact = f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} in no table map, and would be left behind."
+            hint = "Add a [[source.table]] for it, or a [[source.leave]] with a reason."
             problems.append(
-                Problem("left-behind", f"{source.file}:{name}", what, todo, criterion="nothing-left-behind")
+                Problem("left-behind", f"{source.file}:{name}", fact, hint, criterion="nothing-left-behind")
             )
     return problems, findings
 
@@ -98,137 +98,145 @@ def inspect_databases(
     Returns:
         Facts, moves and the future schema, as far as they could be found, with every problem.
     """
-    found, limits = InspectedDatabases(plan), limits or Limits()
-    skip = _noted(plan, found, unread)
-    for wrong in file_problems(plan, root, skip=skip):
-        found.add_file_problem(wrong)
-        skip.add(wrong.file)
-    _read_databases(plan, root, found, guards, limits, skip=skip)
-    tables = _mapped_tables(plan, found)
-    _count_rows(found, tables)
-    with _in_proportion(plan, found, limits.deadline):
-        if plan.target not in found.unread:
-            _foretell(plan, found, tables, limits)
-        _gather(plan, root, found, guards, limits)
-        for mapping in found.mappings:
+    databases, limits = InspectedDatabases(plan), limits or Limits()
+    skip = _add_unread(plan, databases, unread)
+    for problem in file_problems(plan, root, skip=skip):
+        databases.add_file_problem(problem)
+        skip.add(problem.file)
+    _read_databases(plan, root, databases, guards, limits, skip=skip)
+    tables = _mapped_tables(plan, databases)
+    _count_rows(databases, tables)
+    with _limit_total_time(plan, databases, limits.deadline):
+        if plan.target not in databases.unread:
+            _plan_target_schema(plan, databases, tables, limits)
+        _stage_sources(plan, root, databases, guards, limits)
+        for mapping in databases.mappings:
             limits.deadline.at(f"the trial of {mapping.subject}")
-            found.problems += find_value_changes(mapping, _read_from(root, found, mapping), limits)
-        _look_for_collisions(plan, root, found, limits)
+            databases.problems += find_value_changes(mapping, _path_of(root, databases, mapping), limits)
+        _add_key_conflicts(plan, root, databases, limits)
     for source in plan.sources:
-        if source.name in found.sources:
-            problems, findings = find_unmapped_tables(source, found.sources[source.name].rows)
-            found.problems += problems
-            found.findings += findings
-    found.problems += check_disk_space(plan, root, live or root)
-    return found
+        if source.name in databases.sources:
+            problems, findings = find_unmapped_tables(source, databases.sources[source.name].rows)
+            databases.problems += problems
+            databases.findings += findings
+    databases.problems += check_disk_space(plan, root, live or root)
+    return databases
 
 
 def _read_databases(
-    plan: Plan, root: Path, found: InspectedDatabases, guards: ExitStack, limits: Limits, *, skip: set[str]
+    plan: Plan, root: Path, databases: InspectedDatabases, guards: ExitStack, limits: Limits, *, skip: set[str]
 ) -> None:
     """Read target and sources, each even if another cannot be read."""
     if plan.target not in skip and (root / plan.target).exists():
-        found.target = _read(found, inspect_database("target", plan.target, root, guards, plan.deadline, limits))
-    if found.target:
-        found.problems += history.problems(found.target.guard.reader, plan.target)
-    there = present(plan, root)
+        databases.target = _add_result(
+            databases, inspect_database("target", plan.target, root, guards, plan.deadline, limits)
+        )
+    if databases.target:
+        databases.problems += history.problems(databases.target.guard.reader, plan.target)
+    present_sources = present(plan, root)
     for source in plan.in_order:
         if source.file in skip:
             continue
-        if source not in there:
+        if source not in present_sources:
             text = "absent, and optional in the plan; nothing is moved from it."
-            found.findings.append(Finding.of("source-absent", source.file, text))
-        elif facts := _read(found, inspect_database(source.name, source.file, root, guards, plan.deadline, limits)):
-            found.sources[source.name] = facts
+            databases.findings.append(Finding.of("source-absent", source.file, text))
+        elif facts := _add_result(
+            databases, inspect_database(source.name, source.file, root, guards, plan.deadline, limits)
+        ):
+            databases.sources[source.name] = facts
 
 
-def _noted(plan: Plan, found: InspectedDatabases, unread: Sequence[FileProblem]) -> set[str]:
+def _add_unread(plan: Plan, databases: InspectedDatabases, unread: Sequence[FileProblem]) -> set[str]:
     """Add the problems of ``unread`` and return its databases, spelled as in the plan."""
-    spelled = {os.path.normpath(file): file for file in (plan.target, *(source.file for source in plan.sources))}
-    for wrong in unread:
-        file = spelled.get(os.path.normpath(wrong.file))
+    planned_files = {os.path.normpath(file): file for file in (plan.target, *(source.file for source in plan.sources))}
+    for problem in unread:
+        file = planned_files.get(os.path.normpath(problem.file))
         if file is None:
-            found.problems.append(wrong.problem)
+            databases.problems.append(problem.problem)
         else:
-            found.add_file_problem(replace(wrong, file=file))
-    return set(found.unread)
+            databases.add_file_problem(replace(problem, file=file))
+    return set(databases.unread)
 
 
 @contextlib.contextmanager
-def _in_proportion(plan: Plan, found: InspectedDatabases, deadline: Deadline) -> Iterator[None]:
+def _limit_total_time(plan: Plan, databases: InspectedDatabases, deadline: Deadline) -> Iterator[None]:
     """Let what is tried out with all databases together take what all their bytes allow; else that is a problem."""
-    size = sum(facts.size for facts in (*found.sources.values(), found.target) if facts)
+    size = sum(database.size for database in (*databases.sources.values(), databases.target) if database)
     try:
         with deadline.within(seconds_for(size, plan.deadline), plan.target):
             yield
     except ProblemError as error:
         if "out-of-proportion" not in error.ids:
             raise
-        found.problems += error.problems
+        databases.problems += error.problems
 
 
-def _read(found: InspectedDatabases, facts: InspectedDatabase | FileProblem) -> InspectedDatabase | None:
-    if isinstance(facts, FileProblem):
-        found.add_file_problem(facts)
+def _add_result(databases: InspectedDatabases, result: InspectedDatabase | FileProblem) -> InspectedDatabase | None:
+    if isinstance(result, FileProblem):
+        databases.add_file_problem(result)
         return None
-    return facts
+    return result
 
 
-def _mapped_tables(plan: Plan, found: InspectedDatabases) -> list[MappedTable]:
+def _mapped_tables(plan: Plan, databases: InspectedDatabases) -> list[MappedTable]:
     """Return the tables that the plan's table maps name, and add a problem for each missing one."""
     tables: list[MappedTable] = []
     for source in plan.in_order:
-        if source.name not in found.sources:
+        if source.name not in databases.sources:
             continue
-        for at, table_map in enumerate(source.tables):
+        for index, table_map in enumerate(source.tables):
             if history.is_reserved(table_map.into):
-                found.problems.append(history.reserved_name(f"{source.file}:{table_map.name}"))
+                databases.problems.append(history.reserved_name(f"{source.file}:{table_map.name}"))
                 continue
-            table = find_movable_table(source, table_map, found.sources[source.name].schema)
+            table = find_movable_table(source, table_map, databases.sources[source.name].schema)
             if isinstance(table, Problem):
-                found.problems.append(table)
+                databases.problems.append(table)
             else:
-                tables.append((source, at, table))
+                tables.append((source, index, table))
     return tables
 
 
-def _count_rows(found: InspectedDatabases, tables: list[MappedTable]) -> None:
+def _count_rows(databases: InspectedDatabases, tables: list[MappedTable]) -> None:
     """Compare the numbers of rows that the plan states with those of the sources."""
-    for source, at, table in tables:
-        table_map = source.tables[at]
-        rows = found.sources[source.name].digests[table.name].rows
+    for source, index, table in tables:
+        table_map = source.tables[index]
+        rows = databases.sources[source.name].digests[table.name].rows
         if table_map.rows is not None and table_map.rows != rows:
             subject = f"{source.file}:{table_map.name}"
-            what = f"the plan expects {counted(table_map.rows, 'row')}, the source has {rows}."
-            todo = "Find out why, and correct rows in the plan."
-            found.problems.append(Problem("other-count", subject, what, todo, criterion="rows-as-stated"))
+            fact = f"the plan expects {counted(table_map.rows, 'row')}, the source has {rows}."
+            hint = "Find out why, and correct rows in the plan."
+            databases.problems.append(Problem("other-count", subject, fact, hint, criterion="rows-as-stated"))
 
 
-def _foretell(plan: Plan, found: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
+def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
     """Fill in the future schema, and the moves into it."""
-    awaited = [table.into for source in plan.sources if source.file in found.unread for table in source.tables]
-    builder = TargetSchemaBuilder(plan, found.target.schema if found.target else None, limits, awaited)
-    foretold: list[MappedTable] = []
-    for source, at, table in tables:
-        table_map, schema = source.tables[at], found.sources[source.name].schema
+    unread_tables = [
+        table.into for source in plan.sources if source.file in databases.unread for table in source.tables
+    ]
+    builder = TargetSchemaBuilder(plan, databases.target.schema if databases.target else None, limits, unread_tables)
+    planned: list[MappedTable] = []
+    for source, index, table in tables:
+        table_map, schema = source.tables[index], databases.sources[source.name].schema
         try:
             wanted = _with_create(plan, table_map)
             builder.add_table(source, wanted, planned_statements(wanted, schema, source.tables, limits), schema)
-            foretold.append((source, at, table))
+            planned.append((source, index, table))
         except sqlite3.Error as error:
-            found.problems.append(read_problem(f"{source.file}:{table_map.name}", error))
-    found.problems += [history.reserved_name(table.name) for table in plan.tables if history.is_reserved(table.name)]
+            databases.problems.append(read_problem(f"{source.file}:{table_map.name}", error))
+    databases.problems += [
+        history.reserved_name(table.name) for table in plan.tables if history.is_reserved(table.name)
+    ]
     for required in plan.tables:
         builder.require_table(required.name, required.create)
     for source in plan.in_order:
-        schema = found.sources[source.name].schema if source.name in found.sources else Schema({}, (), ())
+        schema = databases.sources[source.name].schema if source.name in databases.sources else Schema({}, (), ())
         for view in schema.views:
-            triggers = [one for one in schema.triggers if folded(one.table) == folded(view.name)]
+            triggers = [trigger for trigger in schema.triggers if folded(trigger.table) == folded(view.name)]
             builder.add_view(source, view.name, view.sql, triggers)
-    found.target_schema = builder.build()
-    found.problems += found.target_schema.problems
-    found.findings += found.target_schema.findings
-    _match_tables(found, foretold)
+    databases.target_schema = builder.build()
+    databases.problems += databases.target_schema.problems
+    databases.findings += databases.target_schema.findings
+    _match_tables(databases, planned)
 
 
 def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
@@ -237,74 +245,76 @@ def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
     return table_map.model_copy(update={"create": required}) if required and not table_map.create else table_map
 
 
-def _match_tables(found: InspectedDatabases, tables: list[MappedTable]) -> None:
-    for source, at, table in tables:
-        table_map = source.tables[at]
-        into = found.target_schema.schema.table(table_map.into)
+def _match_tables(databases: InspectedDatabases, tables: list[MappedTable]) -> None:
+    for source, index, table in tables:
+        table_map = source.tables[index]
+        into = databases.target_schema.schema.table(table_map.into)
         if into is None:
             continue  # its creation is a problem of its own
-        new = folded(table_map.into) in found.target_schema.created_tables
-        mapping, problems = match_columns(found.plan, source, table_map, table, into, new=new)
-        found.problems += problems
+        new = folded(table_map.into) in databases.target_schema.created_tables
+        mapping, problems = match_columns(databases.plan, source, table_map, table, into, new=new)
+        databases.problems += problems
         if not problems:
-            found.mappings.append(mapping)
-            found.findings += declaration_findings(mapping)
+            databases.mappings.append(mapping)
+            databases.findings += declaration_findings(mapping)
 
 
-def _gather(plan: Plan, root: Path, found: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
+def _stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
     """Bring the rows of sources that cannot be attached into a scratch database, and let their moves read it."""
-    encoding = found.target.schema.header["encoding"] if found.target else "UTF-8"
-    bring = [found.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in found.mappings)]
-    recoded = [facts for facts in bring if facts.schema.header["encoding"] != encoding]
-    attachable = [facts for facts in bring if facts not in recoded]
+    encoding = databases.target.schema.header["encoding"] if databases.target else "UTF-8"
+    sources = [
+        databases.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in databases.mappings)
+    ]
+    recoded = [database for database in sources if database.schema.header["encoding"] != encoding]
+    attachable = [database for database in sources if database not in recoded]
     indirect = [*recoded, *attachable[MAX_DIRECT_SOURCES:]]
     if not indirect:
         return
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="consolidate-gather-")))
     staging = StagingDatabase(folder / "gathered.db", encoding, limits)
     # The number comes first, because two sources can be told apart by dots or by case alone.
-    prefixes = {facts.name: f"{number}.{facts.name}" for number, facts in enumerate(indirect, 1)}
-    for facts in indirect:
-        found.staged[facts.name] = staging.path
-        tables = [mapping.table for mapping in found.mappings if mapping.source.name == facts.name]
+    prefixes = {database.name: f"{number}.{database.name}" for number, database in enumerate(indirect, 1)}
+    for database in indirect:
+        databases.staged[database.name] = staging.path
+        tables = [mapping.table for mapping in databases.mappings if mapping.source.name == database.name]
         try:
-            staging.add(root / facts.file, tables, prefix=prefixes[facts.name], recode=facts in recoded)
+            staging.add(root / database.file, tables, prefix=prefixes[database.name], recode=database in recoded)
         except ProblemError as error:
-            found.problems += (
-                replace(problem, subject=facts.file, criterion="values-fit") for problem in error.problems
+            databases.problems += (
+                replace(problem, subject=database.file, criterion="values-fit") for problem in error.problems
             )
-            found.mappings = [
-                mapping for mapping in found.mappings if mapping.source.name != facts.name
+            databases.mappings = [
+                mapping for mapping in databases.mappings if mapping.source.name != database.name
             ]  # its rows are not there
-        if facts in recoded:
-            was = facts.schema.header["encoding"]
-            text = f"its text is {was}, in the target {encoding}; each code point stays."
-            found.findings.append(Finding.of("encoding-changed", facts.file, text))
+        if database in recoded:
+            encoding_before = database.schema.header["encoding"]
+            text = f"its text is {encoding_before}, in the target {encoding}; each code point stays."
+            databases.findings.append(Finding.of("encoding-changed", database.file, text))
     staging.close()
-    found.mappings = [
+    databases.mappings = [
         replace(mapping, table=replace(mapping.table, name=f"{prefixes[mapping.source.name]}.{mapping.table.name}"))
-        if mapping.source.name in found.staged
+        if mapping.source.name in databases.staged
         else mapping
-        for mapping in found.mappings
+        for mapping in databases.mappings
     ]
 
 
-def _look_for_collisions(plan: Plan, root: Path, found: InspectedDatabases, limits: Limits) -> None:
-    for into in {mapping.into.name: mapping.into for mapping in found.mappings}.values():
-        mappings = [mapping for mapping in found.mappings if mapping.into.name == into.name]
+def _add_key_conflicts(plan: Plan, root: Path, databases: InspectedDatabases, limits: Limits) -> None:
+    for into in {mapping.into.name: mapping.into for mapping in databases.mappings}.values():
+        mappings = [mapping for mapping in databases.mappings if mapping.into.name == into.name]
         key_sources = [
-            KeySource(mapping, _read_from(root, found, mapping)) for mapping in mappings if found.rows(mapping)
+            KeySource(mapping, _path_of(root, databases, mapping)) for mapping in mappings if databases.rows(mapping)
         ]
-        before = found.target.schema.table(into.name) if found.target else None
-        if found.target and before and found.target.digests[before.name].rows:
-            standing = mapping_of_target_rows(plan, before, into, rowids=mappings[0].rowid_counts)
-            key_sources.insert(0, KeySource(standing, root / plan.target, is_target=True))
+        before = databases.target.schema.table(into.name) if databases.target else None
+        if databases.target and before and databases.target.digests[before.name].rows:
+            target_mapping = mapping_of_target_rows(plan, before, into, rowids=mappings[0].rowid_counts)
+            key_sources.insert(0, KeySource(target_mapping, root / plan.target, is_target=True))
         try:
-            found.problems += find_key_conflicts(into, mappings, key_sources, limits)
+            databases.problems += find_key_conflicts(into, mappings, key_sources, limits)
         except sqlite3.Error as error:
             subject = ", ".join(mapping.subject for mapping in mappings)
-            found.problems.append(read_problem(subject, error))
+            databases.problems.append(read_problem(subject, error))
 
 
-def _read_from(root: Path, found: InspectedDatabases, mapping: TableMapping) -> Path:
-    return found.staged.get(mapping.source.name, root / mapping.source.file)
+def _path_of(root: Path, databases: InspectedDatabases, mapping: TableMapping) -> Path:
+    return databases.staged.get(mapping.source.name, root / mapping.source.file)

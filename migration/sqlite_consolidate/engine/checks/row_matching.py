@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.projection import ProjectedColumn
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
 
-_UNSURE = "A missing row and an extra one without a key may be one row that was changed."
+_UNSURE_NOTE = "A missing row and an extra one without a key may be one row that was changed."
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_LOOKED_AT = 5_000  # changed rows that are compared column by column
+_MAX_PAIRS = 5_000  # changed rows that are compared column by column
 
 
 @dataclass(frozen=True)
@@ -76,82 +76,86 @@ class RowMatch:
 
 
 def match_rows(
-    table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, TableMapping]]
+    table: Table, target: sqlite3.Connection, originals: Sequence[tuple[sqlite3.Connection, TableMapping]]
 ) -> list[RowMatch]:
     """Compare the rows of all originals of one table with the table as it is.
 
     Args:
         table: The target's table as it is.
         target: Connection to the target.
-        parties: The table maps into it, with the schema that was to be, and what the target had in it. Each with the
+        originals: The table maps into it, with the schema that was to be, and what the target had in it. Each with the
             connection to the database that its rows are read from.
     """
-    whole = _comparison(table, target, parties)
-    arrivals = []
-    for party in parties:
-        original, mapping = party
-        found = whole if len(parties) == 1 else _comparison(table, target, [party])
-        in_place = found.exact
+    all_rows = _comparison(table, target, originals)
+    row_matches = []
+    for original_rows in originals:
+        original, mapping = original_rows
+        comparison = all_rows if len(originals) == 1 else _comparison(table, target, [original_rows])
+        in_place = comparison.exact
         if mapping.rowid_counts and table.rowid:
-            in_place = _in_place(original, mapping, target, table)
-        keeps_rowids = mapping.rowid_counts and bool(_rowid(table, "t")) and in_place == found.exact
-        if keeps_rowids and found.missing and len(parties) == 1:
-            arrived = _by_rowid(original, mapping, target, table, found)
+            in_place = _count_unmoved(original, mapping, target, table)
+        keeps_rowids = mapping.rowid_counts and bool(_rowid(table, "t")) and in_place == comparison.exact
+        if keeps_rowids and comparison.missing and len(originals) == 1:
+            row_match = _match_by_rowid(original, mapping, target, table, comparison)
         else:
-            arrived = _arrival(found, whole, mapping, table)
-        arrivals.append(replace(arrived, renumbered=found.exact - in_place))
-    return arrivals
+            row_match = _row_match(comparison, all_rows, mapping, table)
+        row_matches.append(replace(row_match, renumbered=comparison.exact - in_place))
+    return row_matches
 
 
 def _comparison(
-    table: Table, target: sqlite3.Connection, parties: Sequence[tuple[sqlite3.Connection, TableMapping]]
+    table: Table, target: sqlite3.Connection, originals: Sequence[tuple[sqlite3.Connection, TableMapping]]
 ) -> Comparison:
     """Compare rows by their key, or by content; each is named by its rowid as well."""
-    first = parties[0][1]
-    sources = [{column.name: column.source for column in _columns(mapping, table)} for _, mapping in parties]
-    columns = [column for column in _columns(first, table) if all(column.name in source for source in sources)]
+    first_mapping = originals[0][1]
+    sources = [{column.name: column.source for column in _columns(mapping, table)} for _, mapping in originals]
+    columns = [column for column in _columns(first_mapping, table) if all(column.name in source for source in sources)]
     expected = []
-    for (original, mapping), source in zip(parties, sources, strict=True):
+    for (original, mapping), source in zip(originals, sources, strict=True):
         query = mapping.projection().select([*(source[column.name] for column in columns), *_rowid(mapping.table, "s")])
-        expected.append(Rows(original, query, mapping.table_map.on_conflict if len(parties) > 1 else "refuse"))
-    query = first.projection().within(table).select_target([*(c.target for c in columns), *_rowid(table, "t")])
+        expected.append(Rows(original, query, mapping.table_map.on_conflict if len(originals) > 1 else "refuse"))
+    query = first_mapping.projection().within(table).select_target([*(c.target for c in columns), *_rowid(table, "t")])
     observed = Rows(target, query)
-    shape = row_shape(table.name, [column.name for column in columns], keys_of(first.into))
-    return compare_rows(shape, expected, observed, pairs=_LOOKED_AT)
+    shape = row_shape(table.name, [column.name for column in columns], keys_of(first_mapping.into))
+    return compare_rows(shape, expected, observed, pairs=_MAX_PAIRS)
 
 
 def _columns(mapping: TableMapping, table: Table) -> tuple[ProjectedColumn, ...]:
     return mapping.projection().within(table).columns
 
 
-def _arrival(found: Comparison, whole: Comparison, mapping: TableMapping, table: Table) -> RowMatch:
+def _row_match(comparison: Comparison, all_rows: Comparison, mapping: TableMapping, table: Table) -> RowMatch:
     """Return what became of the rows of one original; the extra ones are those that no original has."""
     # Where no key tells rows apart, a row that was changed is one that is lacking and one in addition.
-    is_even = whole.keyless_missing == whole.keyless_extra
-    unsure = min(found.keyless_missing, whole.keyless_missing) if is_even else 0
-    extra = whole.extra - (whole.keyless_extra if is_even else 0)
-    differences = found.differences(DifferenceKind.MISSING, DifferenceKind.CHANGED) + whole.differences(
+    is_even = all_rows.keyless_missing == all_rows.keyless_extra
+    unsure = min(comparison.keyless_missing, all_rows.keyless_missing) if is_even else 0
+    extra = all_rows.extra - (all_rows.keyless_extra if is_even else 0)
+    differences = comparison.differences(DifferenceKind.MISSING, DifferenceKind.CHANGED) + all_rows.differences(
         DifferenceKind.EXTRA
     )
     if unsure:
-        differences = replace(differences, note=_UNSURE)
-    doubled = min(found.doubled, extra)
+        differences = replace(differences, note=_UNSURE_NOTE)
+    doubled = min(comparison.doubled, extra)
     return RowMatch(
-        found.rows,
-        found.exact,
-        found.changed + unsure,
-        found.missing - unsure,
+        comparison.rows,
+        comparison.exact,
+        comparison.changed + unsure,
+        comparison.missing - unsure,
         doubled,
-        *_where(found.pairs, _columns(mapping, table), mapping, table),
+        *_differing_columns(comparison.pairs, _columns(mapping, table), mapping, table),
         extra=extra,
         unsure=unsure,
         differences=differences,
-        doubles=found.doubles if doubled else RowDifferences(),
+        doubles=comparison.doubles if doubled else RowDifferences(),
     )
 
 
-def _by_rowid(
-    original: sqlite3.Connection, mapping: TableMapping, target: sqlite3.Connection, table: Table, found: Comparison
+def _match_by_rowid(
+    original: sqlite3.Connection,
+    mapping: TableMapping,
+    target: sqlite3.Connection,
+    table: Table,
+    comparison: Comparison,
 ) -> RowMatch:
     """Return what became of rows that have kept their rowid, which is all that tells them apart."""
     columns = _columns(mapping, table)
@@ -159,30 +163,32 @@ def _by_rowid(
     shape = Shape(table.name, (table.rowid, *(column.name for column in columns)), (((0, "BINARY"),),), by_rowid=True)
     expected = Rows(original, rows.select([*_rowid(mapping.table, "s"), *(column.source for column in columns)]))
     observed = Rows(target, rows.select_target([*_rowid(table, "t"), *(column.target for column in columns)]))
-    told = compare_rows(shape, [expected], observed, pairs=_LOOKED_AT)
-    doubled = min(found.doubled, told.extra)
+    by_rowid = compare_rows(shape, [expected], observed, pairs=_MAX_PAIRS)
+    doubled = min(comparison.doubled, by_rowid.extra)
     return RowMatch(
-        told.rows,
-        told.exact,
-        told.changed,
-        told.missing,
+        by_rowid.rows,
+        by_rowid.exact,
+        by_rowid.changed,
+        by_rowid.missing,
         doubled,
-        *_where([(was[1:], now[1:]) for was, now in told.pairs], columns, mapping, table),
-        extra=told.extra,
-        differences=told.differences(),
-        doubles=found.doubles if doubled else RowDifferences(),
+        *_differing_columns([(was[1:], now[1:]) for was, now in by_rowid.pairs], columns, mapping, table),
+        extra=by_rowid.extra,
+        differences=by_rowid.differences(),
+        doubles=comparison.doubles if doubled else RowDifferences(),
     )
 
 
-def _in_place(original: sqlite3.Connection, mapping: TableMapping, con: sqlite3.Connection, table: Table) -> int:
+def _count_unmoved(
+    original: sqlite3.Connection, mapping: TableMapping, connection: sqlite3.Connection, table: Table
+) -> int:
     """Count the rows that are in the target as they were, under the rowid that they had."""
     rows = mapping.projection().within(table)
     if rows.rowid is None:
         return 0
     columns = [rows.rowid, *rows.columns]
-    before = (digest_values(row) for row in Rows(original, rows.select(column.source for column in columns)))
-    now = Rows(con, rows.select_target(column.target for column in columns))
-    return len(set(before).intersection(digest_values(row) for row in now))
+    digests_before = (digest_values(row) for row in Rows(original, rows.select(column.source for column in columns)))
+    rows_now = Rows(connection, rows.select_target(column.target for column in columns))
+    return len(set(digests_before).intersection(digest_values(row) for row in rows_now))
 
 
 def _rowid(table: Table, alias: str) -> list[str]:
@@ -190,47 +196,50 @@ def _rowid(table: Table, alias: str) -> list[str]:
     return [f"{alias}.{quoted(table.rowid)}"] if table.rowid and table.kind == "table" and not table.alias else []
 
 
-def _where(
-    both: list[tuple[tuple[Any, ...], tuple[Any, ...]]],
+def _differing_columns(
+    pairs: list[tuple[tuple[Any, ...], tuple[Any, ...]]],
     columns: Sequence[ProjectedColumn],
     mapping: TableMapping,
     table: Table,
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]:
     """Say in which columns rows differ before and after, and whether two have changed places or one its type."""
-    places = range(len(columns))
+    indexes = range(len(columns))
     differing = [
-        at for at in places if any(digest_values((was[at],)) != digest_values((now[at],)) for was, now in both)
+        index
+        for index in indexes
+        if any(digest_values((before[index],)) != digest_values((after[index],)) for before, after in pairs)
     ]
     swapped = [
-        (one, other)
-        for one, other in combinations(differing, 2)
-        if all((was[one], was[other]) == (now[other], now[one]) for was, now in both)
+        (first, second)
+        for first, second in combinations(differing, 2)
+        if all((before[first], before[second]) == (after[second], after[first]) for before, after in pairs)
     ]
     retyped = [
-        at
-        for at in differing
-        if any(_is_retyped(was[at], now[at]) for was, now in both)
+        index
+        for index in differing
+        if any(_is_retyped(before[index], after[index]) for before, after in pairs)
         and (
-            _declared(mapping, columns[at], table)
+            _is_declared_differently(mapping, columns[index], table)
             or any(
-                _is_retyped(was[at], now[at]) and _as_number_or_bytes(was[at]) == _as_number_or_bytes(now[at])
-                for was, now in both
+                _is_retyped(before[index], after[index])
+                and _comparable_value(before[index]) == _comparable_value(after[index])
+                for before, after in pairs
             )
         )
     ]
     names = [column.name for column in columns]
     return (
-        tuple((names[one], names[other]) for one, other in swapped),
-        tuple(names[at] for at in retyped),
-        tuple(names[at] for at in differing),
+        tuple((names[first], names[second]) for first, second in swapped),
+        tuple(names[index] for index in retyped),
+        tuple(names[index] for index in differing),
     )
 
 
-def _is_retyped(was: Any, now: Any) -> bool:
-    return was is not None and now is not None and type(was) is not type(now)
+def _is_retyped(before: Any, after: Any) -> bool:
+    return before is not None and after is not None and type(before) is not type(after)
 
 
-def _as_number_or_bytes(value: Any) -> float | bytes:
+def _comparable_value(value: Any) -> float | bytes:
     """Return the same for values that differ in their storage class alone."""
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogateescape")
@@ -239,6 +248,6 @@ def _as_number_or_bytes(value: Any) -> float | bytes:
     return float(value)
 
 
-def _declared(mapping: TableMapping, column: ProjectedColumn, table: Table) -> bool:
-    one, other = mapping.table.column(column.origin), table.column(column.name)
-    return one is not None and other is not None and one.type != other.type
+def _is_declared_differently(mapping: TableMapping, column: ProjectedColumn, table: Table) -> bool:
+    before, after = mapping.table.column(column.origin), table.column(column.name)
+    return before is not None and after is not None and before.type != after.type

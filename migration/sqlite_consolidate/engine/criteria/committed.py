@@ -88,7 +88,7 @@ def final_digest(run: RunResults) -> list[Observation]:
     """Observe, through a new connection, that the target still is what was verified before COMMIT."""
     final = run.read_final()
     explain = partial(run.rows_before.differences_in_file, run.root / run.plan.target)
-    structure = compare_structure.SchemaComparison(schema=final.schema, survey=run.found)
+    structure = compare_structure.SchemaComparison(schema=final.schema, inspected=run.found)
     return [
         *compare.final(final.content.tables, run.target.verified, explain),
         *compare_structure.schema_as_planned(structure),

@@ -97,7 +97,7 @@ def size_reasonable(run: Compares) -> list[Observation]:
     """Observe that the target has grown by about what was moved."""
     con = run.compared.con
     size = int(str(pragma(con, "page_count"))) * int(str(pragma(con, "page_size")))
-    return compare.size_reasonable(size, run.compared.survey)
+    return compare.size_reasonable(size, run.compared.inspected)
 
 
 CHECKS = {

@@ -238,7 +238,7 @@ class RunResults(Pipeline):
         target = self.target
         return TargetComparison(
             schema=read(target.connection),
-            survey=self.found,
+            inspected=self.found,
             con=target.connection,
             digests_before=target.digests_before,
             copied=target.copied_tables,

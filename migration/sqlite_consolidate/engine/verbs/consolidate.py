@@ -75,7 +75,7 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     journals = roll_back_hot_journals(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
     run.say("reading everything")
     unread += journals.unread
-    found = journals.survey or inspect_databases(plan, run.root, guards, run.limits, unread=unread, live=run.live)
+    found = journals.inspected or inspect_databases(plan, run.root, guards, run.limits, unread=unread, live=run.live)
     found.problems = [*others.merge_problems([*found.problems, *journals.problems]), *marks.problems, *unfit]
     found.findings[:0] = journals.findings
     found.findings += others.other_findings(found.problems)

@@ -304,12 +304,12 @@ class OriginalsRun(ReadOnlyRun):
         where = self.request.settings.originals or scratch
         target = originals.copy_originals(self.plan, where, self.root, scratch)
         self._compared = originals.compare_with_originals(self.plan, scratch, target, self._resources, self.limits)
-        self.problems = tuple(self._compared.survey.problems)
+        self.problems = tuple(self._compared.inspected.problems)
         self.log.note(*originals.changed_row_findings(self._compared.row_matches, self.log.disclosure))
         self.log.note(*originals.added_row_findings(self._compared.row_matches, self.log.disclosure))
         self.log.note(*added_object_findings(self._compared))
         if not self._compared.knows_neighbours:
-            is_damaged = self.plan.target in self._compared.survey.unread
+            is_damaged = self.plan.target in self._compared.inspected.unread
             why = (
                 "the original target cannot be read" if is_damaged else "the original target is not among the originals"
             )

@@ -271,7 +271,7 @@ def test_foreign_key_that_differs_is_told_with_both(bench: Bench) -> None:
 def test_further_tables_are_no_fault_where_neighbours_are_not_known(bench: Bench) -> None:
     """Without the original target nobody can tell whose they are."""
     known = remade(bench, SHAPES[0], "CREATE TABLE stray(n)")
-    unknown = replace(known, survey=replace(known.survey, target=None))
+    unknown = replace(known, inspected=replace(known.inspected, target=None))
 
     assert (known.knows_neighbours, unknown.knows_neighbours) == (True, False)
     assert wrong(compare_structure.schema_as_planned(known)) == ["stray"]
