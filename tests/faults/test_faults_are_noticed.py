@@ -1,4 +1,4 @@
-"""Every check can fail: for each criterion a fault is planted into a real run, which must be refused by it."""
+"""Test that every check can fail, by planting a fault for each criterion into a real run."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ SMOKE_TEST = "the store reads its tasks"
 PYTHON = "from app.store import titles"
 
 
-def test_every_criterion_has_a_fault_in_the_order_of_the_criteria() -> None:
-    """A criterion without one might be unable to fail."""
+def test_every_criterion_has_a_fault_in_order() -> None:
+    """A criterion without a fault might never fail."""
     assert list(dict.fromkeys(fault.criterion for fault in FAULTS)) == [id for id in CRITERIA if id != FAULTLESS]
 
 
-def test_every_fault_has_a_name_of_its_own() -> None:
-    """The table has no line twice."""
+def test_every_fault_has_a_unique_name() -> None:
+    """The table of faults has no line twice."""
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
 
-def test_every_fault_is_planted_into_a_run_that_demands_its_criterion() -> None:
-    """No run could be refused by a criterion of another mode."""
+def test_mode_of_every_fault_demands_its_criterion() -> None:
+    """A run is never refused by a criterion of another mode."""
     assert [fault.name for fault in FAULTS if fault.mode not in CRITERIA[fault.criterion].stage.modes] == []
 
 
@@ -52,8 +52,8 @@ def test_every_fault_is_planted_into_a_run_that_demands_its_criterion() -> None:
     [*ONE_A_MODE, *thorough(*(fault for fault in BEFORE if fault not in ONE_A_MODE))],
     ids=lambda fault: fault.name,
 )
-def test_a_fault_in_the_files_is_noticed_by_its_criterion(workspace: Workspace, fault: Fault) -> None:
-    """The run exits as it has to, and a migration that is refused leaves the workspace as it was before."""
+def test_fault_in_files_fails_its_criterion(workspace: Workspace, fault: Fault) -> None:
+    """A refused migration leaves the workspace unchanged."""
     result = try_fault(workspace, fault)
 
     assert result.planted, result
@@ -68,8 +68,8 @@ def test_a_fault_in_the_files_is_noticed_by_its_criterion(workspace: Workspace, 
     [*ONE_A_STAGE, *thorough(*(fault for fault in IN_RUN if fault not in ONE_A_STAGE))],
     ids=lambda fault: fault.name,
 )
-def test_a_fault_in_a_run_is_noticed_by_its_criterion_first(workspace: Workspace, fault: Fault) -> None:
-    """No criterion before it fails, no stage after it is performed, and everything is rolled back."""
+def test_fault_in_a_run_fails_its_criterion_first(workspace: Workspace, fault: Fault) -> None:
+    """No later stage is performed, and everything is rolled back."""
     result = try_fault(workspace, fault)
 
     assert result.planted, result
@@ -81,8 +81,8 @@ def test_a_fault_in_a_run_is_noticed_by_its_criterion_first(workspace: Workspace
 
 
 @pytest.mark.parametrize("index", [0, *thorough(1)], ids=["fails", "lies"])
-def test_an_application_that_breaks_is_noticed_by_its_own_criterion(workspace: Workspace, index: int) -> None:
-    """The fault replaces the smoke test in the plan of the run, and in no other plan."""
+def test_faulty_application_fails_its_own_criterion(workspace: Workspace, index: int) -> None:
+    """The fault replaces the smoke test only in the plan of the run."""
     plan = load(workspace.plan)
     fault = smoke_test_faults(plan)[index]
 
@@ -93,7 +93,7 @@ def test_an_application_that_breaks_is_noticed_by_its_own_criterion(workspace: W
 
 
 @pytest.mark.parametrize("mode", [Mode.MIGRATE, Mode.REHEARSAL, Mode.INVENTORY, Mode.CHECK, Mode.ROLLBACK])
-def test_a_run_without_a_fault_is_accepted(workspace: Workspace, mode: Mode) -> None:
+def test_run_without_a_fault_is_accepted(workspace: Workspace, mode: Mode) -> None:
     """Otherwise a fault would prove nothing."""
     result = try_fault(workspace, None, mode)
 
@@ -101,8 +101,8 @@ def test_a_run_without_a_fault_is_accepted(workspace: Workspace, mode: Mode) -> 
     assert judge_faultless(mode, result).holds
 
 
-def test_an_application_of_a_trial_cannot_reach_the_original(workspace: Workspace, tmp_path: Path) -> None:
-    """It is refused to open a file of the workspace that was copied, and the run is refused with it."""
+def test_application_of_a_trial_cannot_open_the_original(workspace: Workspace, tmp_path: Path) -> None:
+    """An attempt to open a file of the original is refused, and the run fails."""
     original = small_workspace(tmp_path / "live")
     workspace.edit("consolidation.toml", PYTHON, f"open({str(original.root / 'main.db')!r}); {PYTHON}")
 
@@ -112,8 +112,8 @@ def test_an_application_of_a_trial_cannot_reach_the_original(workspace: Workspac
     assert not judge_faultless("migrate", result).holds
 
 
-def test_a_fault_that_changes_nothing_is_not_called_noticed(workspace: Workspace) -> None:
-    """The self-test can fail as well, because a run that a fault did not stop is no proof."""
+def test_fault_without_effect_is_not_noticed(workspace: Workspace) -> None:
+    """A run that is accepted despite its fault is no proof."""
     fault = Fault.in_run("rows-exact", "nothing", lambda _run: None)
 
     result = try_fault(workspace, fault)
@@ -123,8 +123,8 @@ def test_a_fault_that_changes_nothing_is_not_called_noticed(workspace: Workspace
 
 
 @pytest.mark.parametrize("moment", Moment)
-def test_a_fault_that_cannot_be_planted_leaves_everything_as_it_was(workspace: Workspace, moment: Moment) -> None:
-    """The run into which it was to be planted is rolled back."""
+def test_fault_that_cannot_be_planted_changes_nothing(workspace: Workspace, moment: Moment) -> None:
+    """The run is rolled back."""
 
     def _lack(_place: object) -> None:
         raise not_planted("no trigger")
@@ -137,8 +137,8 @@ def test_a_fault_that_cannot_be_planted_leaves_everything_as_it_was(workspace: W
     assert workspace.contents() == before
 
 
-def test_an_error_that_no_run_foresees_ends_the_run_before_it_is_raised(workspace: Workspace) -> None:
-    """The workspace is as it was before, and the error is not taken for a refusal."""
+def test_unexpected_error_is_raised_after_the_rollback(workspace: Workspace) -> None:
+    """The workspace is unchanged, and the error is no refusal."""
 
     def _break(_run: object) -> None:
         raise ZeroDivisionError
@@ -162,8 +162,8 @@ def test_an_error_that_no_run_foresees_ends_the_run_before_it_is_raised(workspac
     ],
     ids=["another criterion", "not rolled back", "another exit code", "never planted", "without an end"],
 )
-def test_only_its_own_criterion_proves_a_fault_noticed(result: TrialResult) -> None:
-    """What else may have stopped the run does not count."""
+def test_fault_is_noticed_only_by_its_own_criterion(result: TrialResult) -> None:
+    """Another reason for the end of the run does not count."""
     fault = next(fault for fault in FAULTS if fault.criterion == "rows-exact")
     noticed = TrialResult(planted=True, exit=ExitCode.FAILED, failed=("rows-exact",))
 
@@ -172,14 +172,14 @@ def test_only_its_own_criterion_proves_a_fault_noticed(result: TrialResult) -> N
 
 
 def outcomes_of(result: TrialResult) -> dict[str, str]:
-    """Return the outcome of each stage, as the evidence of the run states it."""
+    """Return the outcome of each stage from the evidence of the run."""
     assert result.folder is not None
     evidence = json.loads((result.folder / "evidence.json").read_bytes())
     return {stage["id"]: stage["outcome"] for stage in evidence["stages"]}
 
 
 def stopped_at(fault: Fault) -> dict[str, str]:
-    """Return the outcome of each stage of a run that fails at the stage of a fault."""
+    """Return the outcomes of a run that fails at the stage of a fault."""
     order = [stage.id for stage in stages_of(fault.mode)]
     index = order.index(CRITERIA[fault.criterion].stage.id)
     return (

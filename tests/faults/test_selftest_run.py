@@ -1,4 +1,4 @@
-"""A whole self-test of a workspace, opened and ended as the operator's command does it."""
+"""Test a whole self-test of a workspace, as the operator's command runs it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def selftest(workspace: Workspace) -> Session:
 
 
 @pytest.mark.thorough
-def test_every_fault_is_planted_and_noticed_and_the_workspace_is_not_touched(workspace: Workspace) -> None:
-    """The run is accepted, and its table says yes to each fault."""
+def test_selftest_notices_every_fault_and_changes_no_file(workspace: Workspace) -> None:
+    """The run is accepted, and its table has yes for each fault."""
     faults = faults_of(load(workspace.plan))
     before = workspace.files()
 
@@ -51,8 +51,8 @@ def test_every_fault_is_planted_and_noticed_and_the_workspace_is_not_touched(wor
     assert session.code is ExitCode.ACCEPTED, [entry for entry in log.evidence() if not entry.holds]
     assert workspace.files() == before
     assert log.mode is Mode.SELFTEST
-    shown = {(entry.criterion, entry.subject) for entry in log.evidence() if entry.outcome is Outcome.PASSED}
-    assert shown >= {(f"{CAN_FAIL}{fault.criterion}", fault.description) for fault in faults}
+    passed = {(entry.criterion, entry.subject) for entry in log.evidence() if entry.outcome is Outcome.PASSED}
+    assert passed >= {(f"{CAN_FAIL}{fault.criterion}", fault.description) for fault in faults}
     assert log.unanswerable == {}
     lines = faults_table(session.record()).splitlines()
     number = len({fault.criterion for fault in faults})
@@ -62,10 +62,8 @@ def test_every_fault_is_planted_and_noticed_and_the_workspace_is_not_touched(wor
 
 
 @pytest.mark.thorough
-def test_the_copies_and_their_processes_are_gone_afterwards(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is left in the folder for temporary files."""
+def test_selftest_leaves_no_copies(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder for temporary files is empty."""
     folder = workspace.reports.parent / "temporary"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
@@ -76,8 +74,8 @@ def test_the_copies_and_their_processes_are_gone_afterwards(
     assert list(folder.iterdir()) == []
 
 
-def test_a_workspace_that_is_refused_without_a_fault_proves_nothing(workspace: Workspace) -> None:
-    """The criterion that refused is named, and no other is examined."""
+def test_workspace_refused_without_a_fault_proves_nothing(workspace: Workspace) -> None:
+    """The criterion that failed is named, and no other is examined."""
     workspace.execute("old.db", "CREATE TABLE extra(x); INSERT INTO extra VALUES (1)")
     before = workspace.files()
 
@@ -93,20 +91,20 @@ def test_a_workspace_that_is_refused_without_a_fault_proves_nothing(workspace: W
     assert workspace.files() == before
 
 
-def test_a_finished_consolidation_is_not_selftested(workspace: Workspace) -> None:
-    """It is refused before anything is copied."""
+def test_finished_consolidation_is_not_selftested(workspace: Workspace) -> None:
+    """The self-test is refused before anything is copied."""
     assert try_fault(workspace, None).exit is ExitCode.ACCEPTED
     before = workspace.files()
 
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(ProblemError) as raised:
         selftest(workspace)
 
-    assert refused.value.ids[0] == "nothing-to-try"
+    assert raised.value.ids[0] == "nothing-to-try"
     assert workspace.files() == before
 
 
-def test_an_interrupted_selftest_is_not_accepted(workspace: Workspace) -> None:
-    """No trial is waited for, and nothing is called proven."""
+def test_interrupted_selftest_is_not_accepted(workspace: Workspace) -> None:
+    """No trial is waited for, and no criterion passes."""
     session = open_session(
         Settings(workspace.root, workspace.plan, workspace.reports), "selftest", Hooks(selftest=SelftestRun)
     )
@@ -122,8 +120,8 @@ def test_an_interrupted_selftest_is_not_accepted(workspace: Workspace) -> None:
 
 
 @pytest.mark.thorough
-def test_what_a_workspace_lacks_is_stated_and_is_not_called_proven(workspace: Workspace) -> None:
-    """Each criterion for which no fault can be planted says why, and the others are proven all the same."""
+def test_fault_without_a_place_is_not_proven(workspace: Workspace) -> None:
+    """Each criterion without a fault has a reason, and the others pass."""
     strip(workspace)
 
     session = selftest(workspace)
@@ -136,8 +134,8 @@ def test_what_a_workspace_lacks_is_stated_and_is_not_called_proven(workspace: Wo
 
 
 @pytest.mark.thorough
-def test_a_demanded_rehearsal_is_made_before_any_fault(workspace: Workspace) -> None:
-    """Each migration on a copy finds the report of it, and the fault is one without it."""
+def test_required_rehearsal_is_made_before_any_fault(workspace: Workspace) -> None:
+    """Each migration on a copy finds the report of the rehearsal."""
     workspace.plan.write_text('require_rehearsal = "24h"\n' + workspace.plan.read_text())
 
     session = selftest(workspace)

@@ -1,4 +1,4 @@
-"""Each trial has a process of its own: it answers, or is ended, and the next one is not concerned."""
+"""Test that each trial has its own process, which answers or is ended."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ LONG = 60.0  # seconds that no trial of the small workspace needs
 
 @pytest.fixture
 def processes() -> Iterator[TrialProcesses]:
-    """Processes for trials, which are gone afterwards."""
-    made = TrialProcesses()
-    yield made
-    made.close()
+    """Lend processes for trials and close them afterwards."""
+    trial_processes = TrialProcesses()
+    yield trial_processes
+    trial_processes.close()
 
 
-def test_a_trial_plants_the_fault_of_its_number(workspace: Workspace, processes: TrialProcesses) -> None:
-    """The fault is not handed over, because a function of a plan cannot be."""
+def test_trial_plants_the_fault_of_its_number(workspace: Workspace, processes: TrialProcesses) -> None:
+    """A fault is sent as a number, because functions of a plan cannot be pickled."""
     faults = faults_of(load(workspace.plan))
     number = next(index for index, fault in enumerate(faults) if fault.criterion == "rows-exact")
 
@@ -40,10 +40,8 @@ def test_a_trial_plants_the_fault_of_its_number(workspace: Workspace, processes:
     assert (result.planted, result.exit, result.failed) == (True, ExitCode.FAILED, ("rows-exact",))
 
 
-def test_a_trial_that_takes_too_long_is_ended_and_the_next_one_runs(
-    workspace: Workspace, processes: TrialProcesses
-) -> None:
-    """It has no exit code, so that it proves nothing."""
+def test_next_trial_runs_after_a_timeout(workspace: Workspace, processes: TrialProcesses) -> None:
+    """The result has no exit code, so it proves nothing."""
     trial = trial_on(workspace, Mode.MIGRATE)
 
     ended = processes.run(trial, 0.0, lambda: False)  # no trial has answered by then
@@ -54,27 +52,27 @@ def test_a_trial_that_takes_too_long_is_ended_and_the_next_one_runs(
     assert accepted.exit is ExitCode.ACCEPTED
 
 
-def test_an_interrupted_trial_is_ended(workspace: Workspace, processes: TrialProcesses) -> None:
-    """The operator does not wait for it."""
+def test_interrupted_trial_is_ended(workspace: Workspace, processes: TrialProcesses) -> None:
+    """The operator does not wait for the trial."""
     result = processes.run(trial_on(workspace, Mode.MIGRATE), LONG, lambda: True)
 
     assert (result.exit, result.broken) == (None, "interrupted")
 
 
-def test_a_trial_that_breaks_says_by_what(workspace: Workspace, processes: TrialProcesses) -> None:
-    """An error that no run foresees is no refusal."""
+def test_result_of_a_broken_trial_names_the_error(workspace: Workspace, processes: TrialProcesses) -> None:
+    """An unexpected error is no refusal."""
     result = processes.run(replace(trial_on(workspace, Mode.MIGRATE), number=10 * len(FAULTS)), LONG, lambda: False)
 
     assert result.exit is None
     assert result.broken.startswith("IndexError")
 
 
-def test_a_process_that_ends_without_an_answer_is_noticed(workspace: Workspace, processes: TrialProcesses) -> None:
-    """Its exit status is known, and the host goes on."""
+def test_process_without_an_answer_is_noticed(workspace: Workspace, processes: TrialProcesses) -> None:
+    """The exit status is known, and the host goes on."""
     trial = trial_on(workspace, Mode.MIGRATE)
 
     died = processes.run(replace(trial, output=workspace.root / "nowhere" / "output.txt"), LONG, lambda: False)
     accepted = processes.run(trial, LONG, lambda: False)
 
     assert (died.exit, accepted.exit) == (None, ExitCode.ACCEPTED)
-    assert "(1)" in died.broken
+    assert "(exit status 1)" in died.broken

@@ -1,4 +1,7 @@
-"""Two hosts on this machine: a scheduler and two workers, each a process of its own, reached by loopback only."""
+"""Start two hosts on this machine.
+
+A scheduler and two workers run as separate processes on the loopback interface.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
 
 @dataclass(frozen=True)
 class Hosts:
-    """The scheduler's address, and the process of each worker by its name."""
+    """Hold the address of the scheduler, and the process of each worker by its name."""
 
     scheduler: str
     running: ExitStack
@@ -30,7 +33,7 @@ class Hosts:
     workers: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     def start(self, *names: str) -> None:
-        """Let workers of these names be connected."""
+        """Start workers of these names and wait until they are connected."""
         for name in names:
             args = ("--name", name, "--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder), *_LOOPBACK)
             self.workers[name] = _started(self.running, "worker", self.scheduler, *args)
@@ -38,17 +41,17 @@ class Hosts:
             _wait_for_text(self.workers[name], "Registered to:")
 
     def kill(self, name: str) -> None:
-        """Let a worker's host die, with all that runs on it."""
+        """Kill a worker with all processes that run on it."""
         kill_tree(self.workers[name].pid)
 
     def commands(self, name: str) -> str:
-        """Return the command lines of all that a worker has started."""
+        """Return the command lines of the processes that a worker has started."""
         return "\n".join(" ".join(process.cmdline()) for process in psutil.Process(self.workers[name].pid).children())
 
 
 @pytest.fixture
 def hosts(tmp_path: Path) -> Iterator[Hosts]:
-    """Two workers, ``north`` and ``south``."""
+    """Start two workers, ``north`` and ``south``."""
     with ExitStack() as running:
         scheduler = _started(running, "scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0", *_LOOPBACK)
         both_hosts = Hosts(_wait_for_text(scheduler, "Scheduler at:"), running, tmp_path / "dask")
@@ -64,7 +67,7 @@ def _started(running: ExitStack, *args: str) -> subprocess.Popen[str]:
 
 
 def _wait_for_text(process: subprocess.Popen[str], text: str) -> str:
-    """Wait until a process says something, and return what comes after it on the line."""
+    """Wait until a process prints a text, and return the rest of the line."""
     assert process.stderr is not None
     for line in process.stderr:
         if text in line:

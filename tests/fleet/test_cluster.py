@@ -1,4 +1,7 @@
-"""The engine in this process: open to nobody else, and gone afterwards."""
+"""Test the cluster in this process.
+
+No other host can reach it, and it is closed at the end.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ def listening() -> set[str]:
     return {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
 
 
-def test_nobody_else_can_reach_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It listens on loopback only, has one worker with as many threads as was said, and leaves nothing behind."""
+def test_local_cluster_listens_on_loopback_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has one worker with the given number of threads, and leaves no file."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
 
@@ -36,26 +39,26 @@ def test_nobody_else_can_reach_the_cluster(tmp_path: Path, monkeypatch: pytest.M
     assert not list(tmp_path.iterdir())
 
 
-def test_workers_do_not_seem_to_be_gone_while_the_client_asks_for_something_else() -> None:
-    """Dask's client asks by itself every two seconds, without the workers, and keeps the last answer to anybody."""
-    over = threading.Event()
+def test_workers_are_listed_while_the_client_polls() -> None:
+    """Dask's client polls without the workers, and returns that answer to other callers."""
+    finished = threading.Event()
     with connected("", 1) as cluster:
 
         def ask() -> None:
-            while not over.is_set():
+            while not finished.is_set():
                 cluster.client.scheduler_info(n_workers=0)
 
         asking = threading.Thread(target=ask)
         asking.start()
         numbers = {len(cluster.workers()) for _ in range(300)}
-        over.set()
+        finished.set()
         asking.join()
 
     assert numbers == {1}
 
 
-def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said within seconds, and nothing is started."""
+def test_scheduler_without_an_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error comes within seconds, and no thread is left."""
     monkeypatch.setattr("sqlite_consolidate.fleet.cluster._CONNECT_SECONDS", 1)
     before = threading.active_count()
 

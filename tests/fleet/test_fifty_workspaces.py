@@ -1,4 +1,7 @@
-"""Fifty workspaces on two hosts, and everything that can go wrong with them in turn: pytest -m long tests/fleet."""
+"""Test fifty workspaces on two hosts through one failure after the other.
+
+Run it with ``pytest -m long tests/fleet``.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +43,15 @@ def mend(fleet: Fleet, name: str) -> None:
 
 
 def counted(ran: RolledUp) -> Counter[str]:
-    """Return how many workspaces are of each standing."""
+    """Return the number of workspaces of each standing."""
     return Counter(ran.standings.values())
 
 
-def test_fifty_workspaces_come_through_every_mishap(tmp_path: Path, hosts: Hosts) -> None:
-    """A canary that fails, one that fails in the middle, a host that dies: each is named, and in the end all are in."""
+def test_fifty_workspaces_are_consolidated_after_every_failure(tmp_path: Path, hosts: Hosts) -> None:
+    """A canary fails, a workspace fails, and a host dies.
+
+    Each is named, and all are accepted in the end.
+    """
     fleet = small_fleet(tmp_path, " ".join(NAMES), FILE.format(scheduler=hosts.scheduler))
     before = dict(zip(NAMES, fleet.contents(*NAMES), strict=True))
     break_smoke(fleet.workspace(CANARY))
@@ -63,22 +69,22 @@ def test_fifty_workspaces_come_through_every_mishap(tmp_path: Path, hosts: Hosts
     with fleet.started("migrate") as process:
         held.read_bytes()
         hosts.kill("north")
-        hit = fleet.ended(process, deadline=1200)
+        after_loss = fleet.ended(process, deadline=1200)
 
-    lost = {name for name, standing in hit.standings.items() if standing == "unsettled"}
-    assert hit.exit == 3, hit.text
-    assert hit.standings[BROKEN] == "failed"
+    lost = {name for name, standing in after_loss.standings.items() if standing == "unsettled"}
+    assert after_loss.exit == 3, after_loss.text
+    assert after_loss.standings[BROKEN] == "failed"
     assert HELD in lost
     assert all(name.startswith("north") for name in lost)
-    assert counted(hit) == {"accepted": 49 - len(lost), "unsettled": len(lost), "failed": 1}
+    assert counted(after_loss) == {"accepted": 49 - len(lost), "unsettled": len(lost), "failed": 1}
 
     held.unlink()
     hosts.start("north")
-    settled = fleet.run("migrate", deadline=1200)
+    recovered = fleet.run("migrate", deadline=1200)
 
-    assert settled.exit == 1, settled.text
-    assert counted(settled) == {"accepted": 49, "failed": 1}
-    again = {name for name in NAMES if not settled.row(name)["already"]}
+    assert recovered.exit == 1, recovered.text
+    assert counted(recovered) == {"accepted": 49, "failed": 1}
+    again = {name for name in NAMES if not recovered.row(name)["already"]}
     assert again == lost | {BROKEN}
 
     mend(fleet, BROKEN)
@@ -87,6 +93,6 @@ def test_fifty_workspaces_come_through_every_mishap(tmp_path: Path, hosts: Hosts
 
     assert (whole.exit, back.exit) == (0, 0), whole.text + back.text
     assert [row["already"] for row in whole.rollup["workspaces"]].count(False) == 1
-    for name in NAMES:  # the plans of three were edited in between, by this test
+    for name in NAMES:  # this test has edited the plans of three
         after = fleet.workspace(name).contents()
         assert {**after, "consolidation.toml": ""} == {**before[name], "consolidation.toml": ""}

@@ -1,4 +1,4 @@
-"""A fleet file is loaded whole, or refused with every mistake, its line and column, and what to do about it."""
+"""Test that a fleet file is loaded whole, or refused with the position of every mistake."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ plan = "shop.toml"
 
 
 def written(folder: Path, text: str) -> Path:
-    """Write a fleet file as its author would."""
+    """Write a fleet file."""
     path = folder / "fleet.toml"
     path.write_text(text, encoding="utf-8")
     return path
 
 
 def refusal(path: Path) -> list[str]:
-    """Load a fleet that must be refused, and return what is said."""
+    """Load a fleet file that must be refused, and return its problems."""
     with pytest.raises(ProblemError) as raised:
         load_fleet(path)
     return [str(problem) for problem in raised.value.problems]
 
 
 def test_three_lines_are_a_fleet(tmp_path: Path) -> None:
-    """A few workspaces on one machine need no more than to be listed."""
+    """A few workspaces on one machine only have to be listed."""
     path = written(tmp_path, 'format = 1\nplan = "shop.toml"\nworkspaces = ["shops/*", "/srv/main"]\n')
 
     fleet = load_fleet(path).fleet
@@ -51,8 +51,8 @@ def test_three_lines_are_a_fleet(tmp_path: Path) -> None:
     assert (fleet.plan, fleet.canary, fleet.batch, fleet.keep_going) == ("shop.toml", 1, None, False)
 
 
-def test_every_mistake_is_said_at_once_with_line_and_column(tmp_path: Path) -> None:
-    """In the order of the file, each with what to do."""
+def test_every_mistake_is_reported_with_line_and_column(tmp_path: Path) -> None:
+    """The mistakes come in the order of the file."""
     mistakes = refusal(written(tmp_path, WRONG))
 
     assert [mistake.partition(": ")[0] for mistake in mistakes] == [
@@ -82,11 +82,11 @@ def test_every_mistake_is_said_at_once_with_line_and_column(tmp_path: Path) -> N
         ('format = 1\nworkspaces = ["a\\u0000b"]', "NUL"),
     ],
 )
-def test_each_mistake_has_words_of_its_own(tmp_path: Path, text: str, words: str) -> None:
-    """They are for the author of the file."""
+def test_each_mistake_has_its_text(tmp_path: Path, text: str, words: str) -> None:
+    """Each mistake has an id and a text for the author of the file."""
     assert words in "\n".join(refusal(written(tmp_path, text)))
 
 
-def test_a_file_that_is_not_there_says_how_to_write_one(tmp_path: Path) -> None:
+def test_missing_fleet_file_says_how_to_write_one(tmp_path: Path) -> None:
     """Three lines are enough to begin with."""
     assert 'format = 1, and workspaces = ["..."]' in refusal(tmp_path / "fleet.toml")[0]

@@ -1,4 +1,4 @@
-"""What ``--fleet`` goes with, and what it says when it cannot."""
+"""Test which options ``--fleet`` is combined with, and how others are refused."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ PLUGINS = (
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
-    """Three workspaces."""
+    """Build three workspaces."""
     return small_fleet(tmp_path, "bonn kiel ulm")
 
 
 def run_pytest(pytester: pytest.Pytester, code: int, *args: str) -> str:
-    """Run pytest in this process, expect an exit code, and return everything it printed."""
+    """Run pytest in this process, expect an exit code, and return its output."""
     (pytester.path / "tests/stages").mkdir(parents=True)
     pytester.makeini("[pytest]\ntestpaths = tests")
     result = pytester.runpytest_inprocess(*PLUGINS, *args)
@@ -40,8 +40,8 @@ def run_pytest(pytester: pytest.Pytester, code: int, *args: str) -> str:
     return text
 
 
-def test_a_listing_says_who_goes_when_and_runs_nothing(pytester: pytest.Pytester, fleet: Fleet) -> None:
-    """Not a byte is written anywhere."""
+def test_listing_shows_the_rounds_and_runs_nothing(pytester: pytest.Pytester, fleet: Fleet) -> None:
+    """No byte is written anywhere."""
     before = [fleet.workspace(name).files() for name in ("bonn", "kiel", "ulm")]
 
     text = run_pytest(
@@ -55,30 +55,30 @@ def test_a_listing_says_who_goes_when_and_runs_nothing(pytester: pytest.Pytester
 
 
 @pytest.mark.parametrize("option", ["--workspace=x", "--plan=x", "--originals=x"])
-def test_options_of_one_workspace_are_refused(pytester: pytest.Pytester, fleet: Fleet, option: str) -> None:
-    """The fleet file names them; a run that was started by a fleet cannot start one."""
+def test_option_of_one_workspace_is_refused(pytester: pytest.Pytester, fleet: Fleet, option: str) -> None:
+    """The fleet file names the workspaces."""
     text = run_pytest(pytester, 4, "-m", "verify", f"--fleet={fleet.file}", option)
 
     assert "with --fleet the fleet file names the workspaces" in text
 
 
 @pytest.mark.parametrize("mark", ["", "migrate and not slow"])
-def test_without_one_of_the_verbs_it_is_refused(pytester: pytest.Pytester, fleet: Fleet, mark: str) -> None:
-    """A bare pytest never touches a workspace, let alone many."""
+def test_fleet_without_a_verb_is_refused(pytester: pytest.Pytester, fleet: Fleet, mark: str) -> None:
+    """A bare pytest never touches a workspace."""
     text = run_pytest(pytester, 4, "-m", mark, f"--fleet={fleet.file}")
 
     assert "\n- --fleet goes with one of these verbs.\n" in f"{text}\n"
 
 
-def test_an_inventory_is_of_one_workspace(pytester: pytest.Pytester, fleet: Fleet) -> None:
-    """It proposes a plan, which a fleet has to have already."""
+def test_inventory_of_a_fleet_is_refused(pytester: pytest.Pytester, fleet: Fleet) -> None:
+    """An inventory proposes a plan, and a fleet needs one already."""
     text = run_pytest(pytester, 4, "-m", "inventory", f"--fleet={fleet.file}")
 
     assert "--fleet goes with pytest -m verify, -m migrate, -m rollback" in text
 
 
-def test_mistakes_of_the_fleet_file_are_a_refusal(pytester: pytest.Pytester, fleet: Fleet) -> None:
-    """All of them, and nothing was touched."""
+def test_mistakes_in_the_fleet_file_are_a_refusal(pytester: pytest.Pytester, fleet: Fleet) -> None:
+    """All mistakes are reported, and nothing was changed."""
     fleet.file.write_text('format = 2\nworkspaces = ["nowhere"]\ncanaries = 3\n')
 
     text = run_pytest(pytester, 4, "-m", "migrate", f"--fleet={fleet.file}")
@@ -88,10 +88,10 @@ def test_mistakes_of_the_fleet_file_are_a_refusal(pytester: pytest.Pytester, fle
     assert "fleet.toml:3:1 (canaries)" in text
 
 
-def test_without_the_extra_it_is_said_what_to_install(
+def test_missing_dask_names_the_extra_to_install(
     pytester: pytest.Pytester, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who has one workspace does not need it."""
+    """A user with one workspace does not need Dask."""
     monkeypatch.setitem(sys.modules, "distributed", None)  # as Python itself marks what cannot be imported
 
     text = run_pytest(pytester, 4, "-m", "migrate", f"--fleet={fleet.file}")

@@ -1,4 +1,4 @@
-"""Whole fleet runs, as a user starts them, on this machine alone."""
+"""Test whole fleet runs on this machine, as a user starts them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_canary_that_fails_keeps_all_others_from_being_run(tmp_path: Path) -> None:
-    """It was put back, the others are untouched; the roll-up says why, and there is nothing left to roll back."""
+def test_failed_canary_stops_the_fleet(tmp_path: Path) -> None:
+    """The canary is rolled back, the others are untouched, and nothing is left to roll back."""
     fleet = small_fleet(tmp_path, "bonn kiel")
     break_smoke(fleet.workspace("bonn"))
     canary, other = fleet.contents("bonn"), fleet.workspace("kiel").files()
@@ -36,8 +36,11 @@ def test_a_canary_that_fails_keeps_all_others_from_being_run(tmp_path: Path) -> 
 
 
 @pytest.mark.thorough
-def test_one_that_fails_is_reported_and_the_next_run_does_what_is_left(tmp_path: Path) -> None:
-    """With keep_going those after it are consolidated, and not touched when the fleet is run again."""
+def test_second_run_consolidates_only_the_failed_workspace(tmp_path: Path) -> None:
+    """With ``keep_going`` the other workspaces are consolidated.
+
+    A second run does not touch them.
+    """
     fleet = small_fleet(tmp_path, "bonn kiel", 'workspaces = ["*/workspace"]\nkeep_going = true\nbatch = 1')
     break_smoke(fleet.workspace("bonn"))
 
@@ -56,8 +59,11 @@ def test_one_that_fails_is_reported_and_the_next_run_does_what_is_left(tmp_path:
     assert fleet.workspace("kiel").files() == done
 
 
-def test_sigterm_is_passed_on_and_everything_is_put_back(tmp_path: Path) -> None:
-    """A run in its smoke test is after COMMIT: it puts back, the rest is not begun, and the roll-up is written."""
+def test_sigterm_rolls_the_running_workspace_back(tmp_path: Path) -> None:
+    """The run in its smoke test is past COMMIT.
+
+    It is rolled back, and the others are not started.
+    """
     fleet = small_fleet(tmp_path, "bonn kiel", 'workspaces = ["*/workspace"]\ncanary = 0\nparallel = 1')
     before = fleet.contents("bonn", "kiel")
     held = hold(fleet.workspace("bonn"))

@@ -1,4 +1,4 @@
-"""What paths and patterns amount to, and who is run together."""
+"""Test which workspaces paths and patterns name, and in which rounds they are run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def shops(folder: Path, names: str) -> None:
-    """Make workspaces, as far as the fleet is concerned: folders with a plan."""
+    """Create folders with a plan file, which is enough for a fleet."""
     for name in names.split():
         (folder / "shops" / name).mkdir(parents=True)
         (folder / "shops" / name / "consolidation.toml").touch()
@@ -37,22 +37,22 @@ def refusal(folder: Path, text: str) -> str:
 
 
 def order(folder: Path, text: str) -> list[list[str]]:
-    """Return the names of the rounds."""
+    """Return the names in each round."""
     fleet_members = members_of(folder, text)
     rounds = plan_rounds(load_fleet(folder / "fleet.toml").fleet, fleet_members)
     return [[member.name for member in group] for group in rounds]
 
 
-def test_a_pattern_finds_folders_by_name_and_hidden_ones_not(tmp_path: Path) -> None:
-    """Files beside them are no workspaces."""
+def test_pattern_does_not_match_hidden_folders(tmp_path: Path) -> None:
+    """Files beside the folders are no workspaces."""
     shops(tmp_path, "ulm bonn .git")
     (tmp_path / "shops" / "README").touch()
 
     assert [member.name for member in members_of(tmp_path, 'workspaces = ["shops/*"]')] == ["shops/bonn", "shops/ulm"]
 
 
-def test_the_canary_goes_first_and_alone_and_the_rest_in_batches(tmp_path: Path) -> None:
-    """One canary is the default, and one batch of all others."""
+def test_canary_is_the_first_round(tmp_path: Path) -> None:
+    """The default is one canary, and one batch of all others."""
     shops(tmp_path, "a b c d")
 
     assert order(tmp_path, 'workspaces = ["shops/*"]') == [["shops/a"], ["shops/b", "shops/c", "shops/d"]]
@@ -62,8 +62,8 @@ def test_the_canary_goes_first_and_alone_and_the_rest_in_batches(tmp_path: Path)
     ]
 
 
-def test_a_named_canary_is_taken_out_of_the_pattern_that_finds_it_too(tmp_path: Path) -> None:
-    """What an entry says of a folder goes before what a pattern finds."""
+def test_named_canary_is_left_out_of_the_pattern(tmp_path: Path) -> None:
+    """The named entry has precedence over the pattern."""
     shops(tmp_path, "a b c")
 
     rest_after_b = order(tmp_path, 'workspaces = ["shops/*"]\n[[workspace]]\npath = "shops/b"\ncanary = true')
@@ -71,8 +71,8 @@ def test_a_named_canary_is_taken_out_of_the_pattern_that_finds_it_too(tmp_path: 
     assert rest_after_b == [["shops/b"], ["shops/a", "shops/c"]]
 
 
-def test_the_folder_of_reports_is_stable_and_safe_and_of_one_member_only(tmp_path: Path) -> None:
-    """Equal names in different places do not share it, and no name leads out of it."""
+def test_report_folder_of_each_member_is_unique_and_safe(tmp_path: Path) -> None:
+    """Equal names in different folders differ in their reports, and no name leads out of them."""
     shops(tmp_path, "a b")
     (tmp_path / "shops" / "a" / "x y\nz").mkdir()
     (tmp_path / "shops" / "b" / "x y\nz").mkdir()
@@ -88,8 +88,8 @@ def test_the_folder_of_reports_is_stable_and_safe_and_of_one_member_only(tmp_pat
     assert all(key.startswith("x_y_z-") for key in odd)
 
 
-def test_everything_that_only_a_look_can_show_is_said_at_once(tmp_path: Path) -> None:
-    """Paths that lead nowhere, workspaces without a plan, workspaces listed twice: each with its place."""
+def test_mistakes_found_in_workspaces_are_reported_together(tmp_path: Path) -> None:
+    """Paths that lead nowhere, missing plans and double entries have positions."""
     shops(tmp_path, "a b")
     (tmp_path / "shops" / "b" / "consolidation.toml").unlink()
 
@@ -98,14 +98,16 @@ def test_everything_that_only_a_look_can_show_is_said_at_once(tmp_path: Path) ->
         'workspaces = ["shops/*", "shop/*"]\n[[workspace]]\npath = "shops/a"\n[[workspace]]\npath = "shops/../shops/a"',
     )
 
-    assert "fleet.toml:2:15 (workspaces 1): the workspace" in text
-    assert "has no consolidation.toml" in text
-    assert 'fleet.toml:2:26 (workspaces 2): "shop/*" leads to no folder' in text
-    assert 'fleet.toml:5:1 (workspace 2): "shops/a" is listed before already' in text
+    assert "fleet.toml:2:15 (workspaces 1): " in text
+    assert "[no-plan-file]" in text
+    assert 'fleet.toml:2:26 (workspaces 2): "shop/*" ' in text
+    assert "[no-workspace]" in text
+    assert 'fleet.toml:5:1 (workspace 2): "shops/a" ' in text
+    assert "[listed-twice]" in text
 
 
-def test_a_shared_plan_with_mistakes_refuses_the_fleet(tmp_path: Path) -> None:
-    """Each workspace would refuse it: it is said once, before anything is started."""
+def test_shared_plan_with_mistakes_refuses_the_fleet(tmp_path: Path) -> None:
+    """The mistakes are reported once, before any run is started."""
     shops(tmp_path, "a b")
     (tmp_path / "shop.toml").write_text('format = 1\nname = "shop"\n')
 
@@ -116,8 +118,8 @@ def test_a_shared_plan_with_mistakes_refuses_the_fleet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep_going", [True, False])
-def test_a_host_that_is_away_refuses_the_fleet_unless_it_is_to_keep_going(tmp_path: Path, keep_going: bool) -> None:
-    """Then its workspaces are members all the same, so that the roll-up can say that they were not reached."""
+def test_missing_host_refuses_the_fleet_unless_it_keeps_going(tmp_path: Path, keep_going: bool) -> None:
+    """With ``keep_going`` its workspaces are members, so that the roll-up has rows for them."""
     text = f'scheduler = "tcp://a:1"\nkeep_going = {str(keep_going).lower()}\n'
     (tmp_path / "fleet.toml").write_text(f'format = 1\n{text}[[workspace]]\npath = "/srv/*"\nworker = "north"\n')
     file = load_fleet(tmp_path / "fleet.toml")

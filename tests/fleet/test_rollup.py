@@ -1,4 +1,4 @@
-"""What runs amount to: a standing each, one exit code, ``fleet.json`` as its schema says, and a page that is safe."""
+"""Test the roll-up, its exit code, ``fleet.json`` and the page."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ def rolled_up(*rows: Row) -> RollUp:
     ],
     ids=str,
 )
-def test_only_an_acceptance_that_left_its_evidence_is_one(run: WorkspaceRun, standing: str) -> None:
-    """Everything else has another name, and words that say why."""
+def test_accepted_run_needs_its_evidence(run: WorkspaceRun, standing: str) -> None:
+    """Every other result has another standing and a headline."""
     row = row_from_run(MEMBER, "migrate", run)
 
     assert row.standing == standing
     assert row.headline
 
 
-def test_a_rollback_where_nothing_stands_has_nothing_to_do() -> None:
-    """A fleet that was stopped half-way is put back by one command."""
+def test_rollback_without_a_consolidation_is_accepted() -> None:
+    """One command rolls back a fleet that was stopped half-way."""
     row = row_from_run(
         MEMBER, "rollback", WorkspaceRun("h", 4, 1.0, None, "shop: there is nothing to roll back. [nothing-to-undo]")
     )
@@ -92,21 +92,21 @@ def test_a_rollback_where_nothing_stands_has_nothing_to_do() -> None:
         ("unsettled interrupted", 143, 3),
     ],
 )
-def test_the_exit_code_is_the_worst_that_happened_anywhere(standings: str, interrupted: int | None, code: int) -> None:
-    """Unsettled before interrupted before failed before refused or not run."""
+def test_exit_code_is_the_worst_result(standings: str, interrupted: int | None, code: int) -> None:
+    """The order is unsettled, interrupted, failed, then refused or not run."""
     row = not_run_row(MEMBER, "")
     rows = tuple(row.model_copy(update={"standing": standing.replace("-", " ")}) for standing in standings.split())
 
     assert exit_code(rows, interrupted) == code
 
 
-def test_fleet_json_is_what_the_shipped_schema_says() -> None:
-    """Who reads it can check it; a change of the record without the schema is noticed here."""
+def test_fleet_json_follows_the_shipped_schema() -> None:
+    """A change of the record without a change of the schema fails here."""
     assert json.loads(SCHEMA.read_bytes()) == RollUp.model_json_schema(by_alias=True)
 
 
 def test_fleet_json_can_be_read_back() -> None:
-    """Nothing is lost on the way, and names that steer a terminal are printable in it."""
+    """Nothing is lost, and control characters in names are escaped."""
     odd = replace(MEMBER, name="b\x1b[31monn", path="/srv/b\udcffonn")
     accepted = row_from_run(odd, "migrate", WorkspaceRun("h", 0, 1.5, GOOD))
     whole = rolled_up(accepted, unsettled_row(MEMBER, "the worker was lost."))
@@ -121,8 +121,8 @@ def test_fleet_json_can_be_read_back() -> None:
     assert (whole.rows, whole.exit_code) == (6, 3)
 
 
-def test_the_page_runs_nothing_loads_nothing_and_escapes_every_text(tmp_path: Path) -> None:
-    """A name of a folder is a text of strangers, and so is what a run has said."""
+def test_page_loads_nothing_and_escapes_every_text(tmp_path: Path) -> None:
+    """Folder names and output of runs come from other people."""
     member = replace(MEMBER, name="<script>alert(1)</script>")
     run = WorkspaceRun("h", 4, 1.0, None, '<img src=x onerror="alert(2)">')
 
@@ -138,8 +138,8 @@ def test_the_page_runs_nothing_loads_nothing_and_escapes_every_text(tmp_path: Pa
     assert "://" not in re.sub(r"<style>.*</style>", "", text, flags=re.DOTALL)
 
 
-def test_a_report_on_this_host_is_linked_and_one_elsewhere_is_not(tmp_path: Path) -> None:
-    """A link that leads nowhere would be worse than none."""
+def test_only_a_report_on_this_host_is_linked(tmp_path: Path) -> None:
+    """A link to another host would lead nowhere."""
     reports = tmp_path / "workspaces" / "bonn-1" / "a run#1"
     reports.mkdir(parents=True)
     (reports / "audit.html").touch()

@@ -1,4 +1,7 @@
-"""Workspaces on several hosts: each run is where its files are, and a host that dies is settled by the next run."""
+"""Test workspaces on several hosts.
+
+Each run is on the host of its files, and the next run recovers a host that died.
+"""
 
 from __future__ import annotations
 
@@ -29,21 +32,21 @@ worker = "south"
 
 
 @pytest.mark.thorough
-def test_a_worker_that_is_killed_leaves_what_the_next_run_settles(tmp_path: Path, hosts: Hosts) -> None:
-    """Unsettled, not run again by itself; reported while the host is away; consolidated once when it is back."""
+def test_killed_worker_is_recovered_by_the_next_run(tmp_path: Path, hosts: Hosts) -> None:
+    """The lost run is unsettled and not repeated. It is consolidated once the worker is back."""
     fleet = small_fleet(tmp_path, "bonn ulm", FILE.format(scheduler=hosts.scheduler))
     bonn, ulm = (str(fleet.workspace(name).root) for name in ("bonn", "ulm"))
     held = hold(fleet.workspace("bonn"))
 
     with fleet.started("migrate") as process:
         held.read_bytes()
-        where = {name: hosts.commands(name) for name in ("north", "south")}
+        commands = {name: hosts.commands(name) for name in ("north", "south")}
         hosts.kill("north")
         first = fleet.ended(process)
 
-    assert f"--workspace={bonn}" in where["north"]
-    assert bonn not in where["south"]
-    assert ulm not in where["north"]
+    assert f"--workspace={bonn}" in commands["north"]
+    assert bonn not in commands["south"]
+    assert ulm not in commands["north"]
     assert first.exit == 3, first.text
     assert first.standings == {"bonn": "unsettled", "ulm": "accepted"}
     assert "'north' was lost" in first.text
@@ -55,9 +58,9 @@ def test_a_worker_that_is_killed_leaves_what_the_next_run_settles(tmp_path: Path
     assert "'north' is not connected" in away.text
 
     hosts.start("north")
-    settled = fleet.run("migrate")
+    recovered = fleet.run("migrate")
 
-    assert settled.exit == 0, settled.text
-    assert settled.standings == {"bonn": "accepted", "ulm": "accepted"}
-    assert [row["already"] for row in settled.rollup["workspaces"]] == [False, True]
-    assert settled.row("bonn")["rows"] == 6
+    assert recovered.exit == 0, recovered.text
+    assert recovered.standings == {"bonn": "accepted", "ulm": "accepted"}
+    assert [row["already"] for row in recovered.rollup["workspaces"]] == [False, True]
+    assert recovered.row("bonn")["rows"] == 6

@@ -1,4 +1,4 @@
-"""The databases of the sample workspace: counts, schemas, a crashed WAL; and building the whole."""
+"""Test the databases of the sample workspace and how it is built."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ APPLICATION_TABLES = {
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
-    """A sample with all three old databases."""
+    """Build a sample with all three sources."""
     return build(tmp_path / "workspace", decisions=True)
 
 
@@ -68,20 +68,20 @@ def content(database: Path) -> list[str]:
         return lines
 
 
-def test_the_target_has_27_tables_and_614_rows_in_wal_mode(workspace: Path) -> None:
-    """Each table has the count that the situation states, and no foreign key points at nothing."""
-    found = counts(workspace / "workspace.db")
+def test_target_has_the_rows_of_the_issue(workspace: Path) -> None:
+    """Each table has the number of rows in the issue, and every foreign key has a parent."""
+    rows_by_table = counts(workspace / "workspace.db")
 
-    assert found == TARGET_ROWS
-    assert (len(found), sum(found.values())) == (27, 614)
+    assert rows_by_table == TARGET_ROWS
+    assert (len(rows_by_table), sum(rows_by_table.values())) == (27, 614)
     with closing(sqlite3.connect(workspace / "workspace.db")) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_the_target_has_the_things_that_are_easily_lost(workspace: Path) -> None:
-    """A trigger, a view, an AUTOINCREMENT mark above the rows, partial indexes and a table without rowid are there."""
+def test_target_has_a_trigger_view_and_autoincrement_mark(workspace: Path) -> None:
+    """It has partial indexes and a table without rowid as well."""
     with closing(sqlite3.connect(workspace / "workspace.db")) as db:
         kinds = dict(db.execute("SELECT type, count(*) FROM sqlite_schema GROUP BY type").fetchall())
         marks = db.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
@@ -93,8 +93,8 @@ def test_the_target_has_the_things_that_are_easily_lost(workspace: Path) -> None
     assert "WHERE is_active = 1" in written
 
 
-def test_the_index_names_of_the_plan_are_taken_by_another_table(workspace: Path) -> None:
-    """``idx_tasks_status`` and ``idx_tasks_priority`` belong to ``workspace_tasks``, and the plan wants them."""
+def test_index_names_of_the_plan_are_in_use(workspace: Path) -> None:
+    """The plan creates ``idx_tasks_status`` and ``idx_tasks_priority``, which the target has."""
     with closing(sqlite3.connect(workspace / "workspace.db")) as db:
         owners = dict(db.execute("SELECT name, tbl_name FROM sqlite_schema WHERE name LIKE 'idx~_tasks~_%' ESCAPE '~'"))
 
@@ -110,46 +110,46 @@ def test_the_index_names_of_the_plan_are_taken_by_another_table(workspace: Path)
         ("orchestration_decisions", {"orchestration_decisions": 72}),
     ],
 )
-def test_an_old_database_has_24_tables_and_uses_only_its_own(workspace: Path, name: str, rows: dict[str, int]) -> None:
+def test_source_has_24_tables_and_uses_its_own(workspace: Path, name: str, rows: dict[str, int]) -> None:
     """All other tables of the application schema are empty."""
-    found = counts(workspace / LOGS / f"{name}.db")
+    rows_by_table = counts(workspace / LOGS / f"{name}.db")
 
-    assert set(found) == APPLICATION_TABLES
-    assert {table: count for table, count in found.items() if count} == rows
+    assert set(rows_by_table) == APPLICATION_TABLES
+    assert {table: count for table, count in rows_by_table.items() if count} == rows
 
 
 @pytest.mark.parametrize(
-    ("name", "table", "settled_and_all"),
+    ("name", "table", "main_and_all"),
     [("task_queue", "tasks", (76, 85)), ("proposals", "proposals", (0, 1))],
 )
-def test_the_newest_rows_are_only_in_the_wal(
-    workspace: Path, tmp_path: Path, name: str, table: str, settled_and_all: tuple[int, int]
+def test_newest_rows_are_only_in_the_wal(
+    workspace: Path, tmp_path: Path, name: str, table: str, main_and_all: tuple[int, int]
 ) -> None:
-    """Whoever copies the ``.db`` alone loses rows; there is no ``-shm``, as after a crash."""
+    """A copy of the ``.db`` alone lacks rows. There is no ``-shm``, as after a crash."""
     database = workspace / LOGS / f"{name}.db"
     sidecars = sorted(path.name for path in database.parent.glob(f"{name}.db?*"))
 
     alone = Path(shutil.copy(database, tmp_path / "alone.db"))
 
     assert sidecars == [f"{name}.db-wal"]
-    assert (counts(alone)[table], counts(database)[table]) == settled_and_all
+    assert (counts(alone)[table], counts(database)[table]) == main_and_all
 
 
-def test_the_decisions_are_absent_unless_asked_for(tmp_path: Path) -> None:
-    """By default there are two old databases only, and nothing else was left beside the workspace."""
+def test_decisions_are_absent_by_default(tmp_path: Path) -> None:
+    """By default there are two sources, and no other file beside the workspace."""
     root = build(tmp_path / "new" / "sample")
 
     assert sorted(path.stem for path in (root / LOGS).glob("*.db")) == ["proposals", "task_queue"]
     assert [path.name for path in root.parent.iterdir()] == ["sample"]
 
 
-def test_two_builds_have_the_same_content(workspace: Path, tmp_path: Path) -> None:
-    """The same files, also from another process; databases agree in schema and rows, all others in every byte."""
+def test_two_builds_have_equal_content(workspace: Path, tmp_path: Path) -> None:
+    """Databases have the same schema and rows, and all other files the same bytes."""
     again = tmp_path / "again"
-    elsewhere = (
+    code = (
         "import sys, pathlib, sqlite_consolidate.sample.build as b; b.build(pathlib.Path(sys.argv[1]), decisions=True)"
     )
-    subprocess.run([sys.executable, "-c", elsewhere, str(again)], cwd=REPOSITORY, check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code, str(again)], cwd=REPOSITORY, check=True, timeout=30)
 
     def names(root: Path) -> list[str]:
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
@@ -162,8 +162,8 @@ def test_two_builds_have_the_same_content(workspace: Path, tmp_path: Path) -> No
         assert content(workspace / database) == content(again / database)
 
 
-def test_a_folder_that_holds_anything_is_not_built_over(tmp_path: Path) -> None:
-    """A file that was there stays as it was, and alone."""
+def test_folder_with_a_file_is_refused(tmp_path: Path) -> None:
+    """The file in the folder stays, and no other is added."""
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
 
     with pytest.raises(FileExistsError, match="not an empty folder"):
@@ -172,16 +172,16 @@ def test_a_folder_that_holds_anything_is_not_built_over(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_an_empty_folder_is_built_in(tmp_path: Path) -> None:
-    """It need not be removed first."""
+def test_empty_folder_is_used_for_the_sample(tmp_path: Path) -> None:
+    """The folder need not be removed first."""
     root = tmp_path / "empty"
     root.mkdir()
 
     assert is_sample(build(root))
 
 
-def test_a_command_builds_the_sample_and_refuses_a_folder_that_is_used(tmp_path: Path) -> None:
-    """It prints where the sample is; where something lies already, it says so in a line and touches nothing."""
+def test_command_builds_the_sample_in_a_new_folder(tmp_path: Path) -> None:
+    """It prints the folder of the sample. A folder with files is refused and not changed."""
     command = [sys.executable, "-m", "sqlite_consolidate.sample", "--decisions", str(tmp_path / "sample")]
 
     built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -194,8 +194,8 @@ def test_a_command_builds_the_sample_and_refuses_a_folder_that_is_used(tmp_path:
     assert "Traceback" not in again.stderr
 
 
-def test_only_a_sample_is_taken_for_a_sample(workspace: Path, tmp_path: Path) -> None:
-    """Neither a missing folder nor a workspace that has the example's plan counts."""
+def test_other_folders_are_no_sample(workspace: Path, tmp_path: Path) -> None:
+    """A missing folder or another workspace with the same plan is no sample."""
     shutil.copy(workspace / "consolidation.toml", tmp_path)
 
     assert is_sample(workspace)

@@ -1,4 +1,4 @@
-"""The code and the plan of the sample workspace: they work with the old databases, and together with the target."""
+"""Test the code and the plan of the sample workspace with the sources and with the target."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ else:
 
 LOGS = "meridian-core/logs"
 OLD = ("task_queue", "proposals", "orchestration_decisions")
-THE_CLASSES = """
+IMPORTS = """
 from meridian_core.orchestration.task_queue_db import TaskQueueDB
 from meridian_core.learning.proposal_manager import ProposalManager
 from meridian_core.orchestration.orchestration_decision_db import OrchestrationDecisionDB
@@ -34,7 +34,7 @@ from meridian_core.orchestration.orchestration_decision_db import OrchestrationD
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
-    """A sample with all three old databases."""
+    """Build a sample with all three sources."""
     return build(tmp_path / "workspace", decisions=True)
 
 
@@ -54,7 +54,7 @@ def python(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def sample_plan(workspace: Path) -> Plan:
-    """Return the plan that the sample brings."""
+    """Return the plan of the sample."""
     return Plan.model_validate(tomllib.loads((workspace / "consolidation.toml").read_text(encoding="utf-8")))
 
 
@@ -65,7 +65,7 @@ def count(database: Path, table: str) -> int:
 
 
 def move_rows(workspace: Path, plan: Plan) -> None:
-    """Do by hand, and without any proof, what the plan says about rows."""
+    """Copy the rows of the plan by hand, without any check."""
     with closing(sqlite3.connect(workspace / plan.target)) as db:
         db.executescript("DROP INDEX idx_tasks_status; DROP INDEX idx_tasks_priority;")
         for file, table in [(source.file, table) for source in plan.sources for table in source.tables]:
@@ -78,7 +78,7 @@ def move_rows(workspace: Path, plan: Plan) -> None:
 
 
 def rewrite_code(workspace: Path, plan: Plan) -> None:
-    """Do as text what the plan says about code."""
+    """Rewrite the code of the plan as text."""
     last_import = "from meridian_core.storage import connect\n"
     for reference in plan.references:
         path = workspace / reference.file
@@ -88,24 +88,24 @@ def rewrite_code(workspace: Path, plan: Plan) -> None:
         module.write(plan.inserts[0].code)
 
 
-def test_the_code_works_with_the_old_databases(workspace: Path) -> None:
-    """All three classes read what is there, each from its own default path."""
-    shown = python(
+def test_code_reads_the_sources(workspace: Path) -> None:
+    """All three classes read the database at their default paths."""
+    completed = python(
         workspace,
         "-c",
-        THE_CLASSES + "print(len(TaskQueueDB().load_tasks()), TaskQueueDB().metadata()['schema_version'],\n"
+        IMPORTS + "print(len(TaskQueueDB().load_tasks()), TaskQueueDB().metadata()['schema_version'],\n"
         "      len(ProposalManager().load_proposals()), OrchestrationDecisionDB().count_decisions())",
     )
 
-    assert (shown.stderr, shown.stdout.split()) == ("", ["85", "7", "1", "72"])
+    assert (completed.stderr, completed.stdout.split()) == ("", ["85", "7", "1", "72"])
 
 
-def test_the_code_writes_into_the_old_databases(workspace: Path) -> None:
-    """One more row in each of the three tables, and a stale version of a task is turned away."""
-    shown = python(
+def test_code_writes_into_the_sources(workspace: Path) -> None:
+    """Each of the three tables gets a row, and a stale version of a task is refused."""
+    completed = python(
         workspace,
         "-c",
-        THE_CLASSES + "queue, proposals, decisions = TaskQueueDB(), ProposalManager(), OrchestrationDecisionDB()\n"
+        IMPORTS + "queue, proposals, decisions = TaskQueueDB(), ProposalManager(), OrchestrationDecisionDB()\n"
         "queue.add_task('new', 'gr\\xf6\\xdfer', tags=('x',))\n"
         "(task,) = [task for task in queue.load_tasks('pending') if task.id == 'new']\n"
         "print(queue.set_status(task, 'completed'), queue.set_status(task, 'failed'))\n"
@@ -113,24 +113,24 @@ def test_the_code_writes_into_the_old_databases(workspace: Path) -> None:
         "decisions.record_decision('new', 'coder', success=True)\n",
     )
 
-    assert (shown.stderr, shown.stdout.split()) == ("", ["True", "False"])
+    assert (completed.stderr, completed.stdout.split()) == ("", ["True", "False"])
     assert count(workspace / LOGS / "task_queue.db", "tasks") == 86
     assert count(workspace / LOGS / "proposals.db", "proposals") == 2
     assert count(workspace / LOGS / "orchestration_decisions.db", "orchestration_decisions") == 73
 
 
-def test_a_missing_database_or_table_is_not_created(tmp_path: Path) -> None:
-    """Opening the decisions says what is missing and leaves no file and no table behind."""
+def test_missing_database_or_table_is_not_created(tmp_path: Path) -> None:
+    """The error names what is missing, and no file and no table is created."""
     root = build(tmp_path / "sample")
     with closing(sqlite3.connect(tmp_path / "bare.db")) as db:
         db.execute("CREATE TABLE other (x)")
-    opening = (
+    code = (
         "from meridian_core.orchestration.orchestration_decision_db import OrchestrationDecisionDB as D; import sys\n"
         "D(*sys.argv[1:])"
     )
 
-    absent = python(root, "-c", opening)
-    bare = python(root, "-c", opening, str(tmp_path / "bare.db"))
+    absent = python(root, "-c", code)
+    bare = python(root, "-c", code, str(tmp_path / "bare.db"))
 
     assert "There is no database" in absent.stderr
     assert "There is no table orchestration_decisions" in bare.stderr
@@ -139,8 +139,8 @@ def test_a_missing_database_or_table_is_not_created(tmp_path: Path) -> None:
         assert db.execute("SELECT name FROM sqlite_schema").fetchall() == [("other",)]
 
 
-def test_the_plan_is_valid_and_says_what_the_issue_says(workspace: Path) -> None:
-    """Names, order, risks, counts and estimates are the user's own."""
+def test_plan_has_the_values_of_the_issue(workspace: Path) -> None:
+    """Names, order, risks, counts and estimates are those of the issue."""
     plan = sample_plan(workspace)
 
     assert (plan.name, plan.target, plan.change.id) == ("db-consolidation", "workspace.db", "CHG-1042")
@@ -158,8 +158,8 @@ def test_the_plan_is_valid_and_says_what_the_issue_says(workspace: Path) -> None
     assert list(plan.estimates.model_dump().values()) == [300, 600, 1800, 1200, 300]
 
 
-def test_the_planned_tables_take_every_source_column_by_name(workspace: Path) -> None:
-    """The plan's DDL runs; types agree column by column, and what differs is what the plan's comments say."""
+def test_planned_tables_have_every_source_column(workspace: Path) -> None:
+    """The DDL of the plan runs, and the columns differ only as the comments of the plan say."""
     plan = sample_plan(workspace)
     wanted = [(s, t.name, t.create or plan.tables[0].create) for s in plan.sources for t in s.tables]
 
@@ -182,8 +182,8 @@ def test_the_planned_tables_take_every_source_column_by_name(workspace: Path) ->
     }
 
 
-def test_each_reference_is_in_its_file_once_and_nowhere_else_in_the_scanned_trees(workspace: Path) -> None:
-    """After the three replacements no scanned file names an old database any more."""
+def test_each_reference_occurs_once_in_the_scanned_trees(workspace: Path) -> None:
+    """After the replacements no scanned file names a source."""
     plan = sample_plan(workspace)
     scanned = [path for tree in plan.scan.paths for path in (workspace / tree).rglob("*.py")]
 
@@ -195,24 +195,24 @@ def test_each_reference_is_in_its_file_once_and_nowhere_else_in_the_scanned_tree
     assert not re.search("|".join(rf"{name}\.db" for name in OLD), text)
 
 
-def test_the_inserted_function_finds_the_workspace_from_the_codes_own_place(workspace: Path, tmp_path: Path) -> None:
-    """Any current directory will do; the environment can name another workspace; none at all is said plainly."""
+def test_inserted_function_finds_the_workspace_of_its_module(workspace: Path, tmp_path: Path) -> None:
+    """The current directory does not matter. An environment variable names another workspace."""
     insert = sample_plan(workspace).inserts[0]
     module = workspace / insert.file
     lone = tmp_path / "lone.py"
     text = module.read_text(encoding="utf-8") + "\n" + insert.code
     for path in (module, lone):
         path.write_text(text, encoding="utf-8")
-    asked = (
+    code = (
         "import os, sys, runpy\nos.chdir(sys.argv[2])\nos.environ.update(a.split('=') for a in sys.argv[3:])\n"
         "print(runpy.run_path(sys.argv[1])['get_workspace_root']())"
     )
     other = build(tmp_path / "other")
 
-    elsewhere = python(tmp_path, "-c", asked, str(module), "/")
-    named = python(tmp_path, "-c", asked, str(module), "/", f"MERIDIAN_WORKSPACE={other}")
-    wrong = python(tmp_path, "-c", asked, str(module), "/", f"MERIDIAN_WORKSPACE={tmp_path}")
-    homeless = python(tmp_path, "-c", asked, str(lone), str(workspace))
+    elsewhere = python(tmp_path, "-c", code, str(module), "/")
+    named = python(tmp_path, "-c", code, str(module), "/", f"MERIDIAN_WORKSPACE={other}")
+    wrong = python(tmp_path, "-c", code, str(module), "/", f"MERIDIAN_WORKSPACE={tmp_path}")
+    homeless = python(tmp_path, "-c", code, str(lone), str(workspace))
 
     assert elsewhere.stdout.strip() == str(workspace)
     assert named.stdout.strip() == str(other)
@@ -220,8 +220,8 @@ def test_the_inserted_function_finds_the_workspace_from_the_codes_own_place(work
     assert "No workspace above" in homeless.stderr.splitlines()[-1]
 
 
-def test_the_rewritten_code_works_from_any_current_directory(workspace: Path, tmp_path: Path) -> None:
-    """Rewritten by the engine itself: it finds the target of its own workspace, or of the one that is named."""
+def test_rewritten_code_works_in_any_current_directory(workspace: Path, tmp_path: Path) -> None:
+    """The engine rewrites the code. It finds the target of its workspace, or of the named one."""
     plan = sample_plan(workspace)
     move_rows(workspace, plan)
     rewrites, problems = plan_rewrites(workspace, plan.references, plan.inserts)
@@ -229,13 +229,13 @@ def test_the_rewritten_code_works_from_any_current_directory(workspace: Path, tm
         (workspace / rewrite.file).write_bytes(rewrite.after)
     other = tmp_path / "other"
     shutil.copytree(workspace, other, ignore=shutil.ignore_patterns("logs"))
-    asked = (
-        f"import os, sys; os.chdir(sys.argv[1]); os.environ.update(a.split('=') for a in sys.argv[2:]){THE_CLASSES}"
-        "print(*[(one.db_path, len(one.load_tasks())) for one in [TaskQueueDB()]][0], ProposalManager().db_path)"
+    code = (
+        f"import os, sys; os.chdir(sys.argv[1]); os.environ.update(a.split('=') for a in sys.argv[2:]){IMPORTS}"
+        "print(*[(queue.db_path, len(queue.load_tasks())) for queue in [TaskQueueDB()]][0], ProposalManager().db_path)"
     )
 
-    elsewhere = python(workspace, "-c", asked, "/")
-    named = python(workspace, "-c", asked, "/", f"MERIDIAN_WORKSPACE={other}")
+    elsewhere = python(workspace, "-c", code, "/")
+    named = python(workspace, "-c", code, "/", f"MERIDIAN_WORKSPACE={other}")
 
     target, other_target = workspace / "workspace.db", other / "workspace.db"
     assert (len(rewrites), problems) == (4, ())
@@ -243,32 +243,32 @@ def test_the_rewritten_code_works_from_any_current_directory(workspace: Path, tm
     assert (named.stderr, named.stdout.split()) == ("", [str(other_target), "85", str(other_target)])
 
 
-def test_the_wms_command_of_the_plan_prints_five_lines(workspace: Path) -> None:
-    """The plan's own command and its own number."""
+def test_command_of_the_plan_prints_five_lines(workspace: Path) -> None:
+    """The plan states this command and this number."""
     smoke = sample_plan(workspace).smoke[0]
 
-    shown = python(workspace, *smoke.run[1:])
+    completed = python(workspace, *smoke.run[1:])
 
-    assert (shown.returncode, shown.stderr, len(shown.stdout.splitlines())) == (0, "", smoke.expect.lines)
+    assert (completed.returncode, completed.stderr, len(completed.stdout.splitlines())) == (0, "", smoke.expect.lines)
     assert smoke.expect.lines == 5
 
 
-def test_the_applications_work_once_everything_the_plan_says_is_done(workspace: Path) -> None:
-    """Rows moved, references replaced, the function inserted, the old databases gone: every smoke test holds."""
+def test_applications_work_after_the_plan_is_applied(workspace: Path) -> None:
+    """Rows are copied, code is rewritten and the sources are gone."""
     plan = sample_plan(workspace)
     move_rows(workspace, plan)
     rewrite_code(workspace, plan)
     shutil.rmtree(workspace / LOGS)
 
     for smoke in plan.smoke:
-        shown = python(workspace, *(smoke.run[1:] or ("-c", smoke.python)))
+        completed = python(workspace, *(smoke.run[1:] or ("-c", smoke.python)))
 
-        assert (shown.returncode, shown.stderr) == (smoke.expect.exit, "")
-        assert re.search(smoke.expect.stdout, shown.stdout), smoke.name
+        assert (completed.returncode, completed.stderr) == (smoke.expect.exit, "")
+        assert re.search(smoke.expect.stdout, completed.stdout), smoke.name
 
 
-def test_the_old_error_in_the_log_would_be_noticed_if_it_were_new(workspace: Path) -> None:
-    """The log has exactly one line that the plan's pattern for errors matches."""
+def test_pattern_matches_the_error_in_the_log(workspace: Path) -> None:
+    """The log has exactly one line that the error pattern of the plan matches."""
     lines = (workspace / LOGS / "meridian.log").read_text(encoding="utf-8").splitlines()
 
     assert len([line for line in lines if re.search(sample_plan(workspace).logs.errors, line)]) == 1

@@ -1,4 +1,4 @@
-"""Run trials on the small workspace in this process, as the self-test runs them in processes of their own."""
+"""Run trials on the small workspace in this process, without the processes of a self-test."""
 
 from __future__ import annotations
 
@@ -31,22 +31,25 @@ NOT_PLANTED = {
 
 
 def trial_on(workspace: Workspace, mode: Mode, original: Path | None = None, root: Path | None = None) -> Trial:
-    """Describe a trial without a fault on a workspace, which stands for the copy."""
-    elsewhere = original or workspace.reports.parent / "original"
+    """Describe a trial without a fault on a workspace, which takes the place of the copy."""
+    original_root = original or workspace.reports.parent / "original"
     return Trial(
         number=None,
         mode=mode,
         root=root or workspace.root,
         plan_file=workspace.plan,
         reports=workspace.reports,
-        original=elsewhere,
-        original_plan=elsewhere / workspace.plan.name,
+        original=original_root,
+        original_plan=original_root / workspace.plan.name,
         output=workspace.output,
     )
 
 
 def try_fault(workspace: Workspace, fault: Fault | None, mode: Mode = Mode.MIGRATE) -> TrialResult:
-    """Plant a fault into a run of its mode; one of a finished consolidation has that made before."""
+    """Plant a fault into a run of its mode.
+
+    A fault of a finished consolidation gets that first.
+    """
     if fault is not None:
         mode = fault.mode
     root = None
@@ -58,7 +61,7 @@ def try_fault(workspace: Workspace, fault: Fault | None, mode: Mode = Mode.MIGRA
 
 
 def strip(workspace: Workspace) -> None:
-    """Leave of a workspace and its plan the target and one table to move."""
+    """Reduce a workspace and its plan to the target and one table to move."""
     text = workspace.plan.read_text()
     workspace.plan.write_text(text[: text.index("[[reference]]")].replace("  rows = 3\n", ""))
     workspace.execute("old.db", "DROP TRIGGER tasks_kept; DROP INDEX tasks_title; DROP TABLE tags")

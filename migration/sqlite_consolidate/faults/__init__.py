@@ -1,1 +1,1 @@
-"""Plant faults into runs on copies of a workspace, to see that every check can fail there."""
+"""Plant faults into runs on copies of a workspace, to show that every check can fail."""

@@ -1,4 +1,4 @@
-"""Plant faults after COMMIT, by which a run rolls back data, code and file names that it had changed already."""
+"""Plant faults after COMMIT, so that a run has to roll back data, code and file names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OUTPUTS = ("selftest", "0", "")
 
 
 def _lose_the_commit(run: Run) -> None:
-    """Let the target be what it was before, as if the disk had only said that it wrote."""
+    """Give the target its content from before, as if the disk had lost a confirmed write."""
     path = run.root / run.plan.target
     for suffix in SIDECARS:
         beside(path, suffix).unlink(missing_ok=True)
@@ -56,13 +56,13 @@ def _break_the_code(run: Run) -> Undo:
 def _log_an_error(run: Run) -> Undo:
     logs, root = run.plan.logs, run.root
     line = first(
-        (error for error in _ERRORS if re.search(logs.errors, error)), "no error that we know matches the plan's"
+        (error for error in _ERRORS if re.search(logs.errors, error)), "no known error line matches the plan's pattern"
     )
     pattern = first(logs.files, "the plan names no log")
     log = next((path for path in sorted(root.glob(pattern)) if path.is_file() and not path.is_symlink()), None)
     path = log or root / re.sub(r"[*?\[\]]+", "selftest", pattern)
     if not path.parent.is_dir():
-        raise not_planted("the folder of the plan's logs is not there")
+        raise not_planted("the folder of the plan's logs does not exist")
     return _append_text(path, f"{line} of a selftest\n") if log else _create_file(path, f"{line} of a selftest\n")
 
 
@@ -76,12 +76,12 @@ def _make_a_database(run: Run) -> Undo:
 
 
 def _make_a_source_again(run: Run) -> Undo:
-    source = first(run.found.sources.values(), "no source is there")
+    source = first(run.found.sources.values(), "no source exists")
     return _create_file(run.root / source.file, "")
 
 
 def _lose_an_archived_row(run: Run) -> Undo:
-    """Let the first archive with rows have one less."""
+    """Delete a row from the first archive that has rows."""
     for archive in run.sealed.archive.values():
         path = run.root / archive
         before = path.read_bytes()
@@ -102,7 +102,7 @@ def _write_into_an_archive(run: Run) -> Undo:
 
 
 def _lose_a_row(run: Run) -> None:
-    """Let a table have lost a row since COMMIT."""
+    """Delete a row that was committed."""
     names = dict.fromkeys(
         copied_table.mapping.into.name for copied_table in run.target.copied_tables if copied_table.inserted
     )
@@ -126,12 +126,15 @@ def _lose_a_line_of_the_ledger(run: Run) -> None:
 
 
 def _other_status(test: Smoke) -> Plant:
-    """Let the application of a smoke test end with another status than the plan expects."""
+    """Make the application of a smoke test exit with a status that the plan does not expect."""
     return _replace_smoke_test(test, f"raise SystemExit({0 if test.expect.exit else 1})")
 
 
 def _other_output(test: Smoke) -> Plant:
-    """Let the application say something else than the plan expects, and end as if all were well."""
+    """Make the application of a smoke test print something that the plan does not expect.
+
+    Its exit status is the expected one.
+    """
     output = next((text for text in _OUTPUTS if not re.search(test.expect.stdout, text, re.MULTILINE)), None)
     if output is None and test.expect.lines is None:
         return _no_expected_output
@@ -140,11 +143,11 @@ def _other_output(test: Smoke) -> Plant:
 
 
 def _no_expected_output(_: Run) -> None:
-    raise not_planted("the plan expects nothing of what the application prints")
+    raise not_planted("the plan expects no output of the application")
 
 
 def _replace_smoke_test(test: Smoke, python: str) -> Plant:
-    """Let the run have a plan in which a smoke test runs something else."""
+    """Give the run a plan in which a smoke test runs other code."""
     replacement = Smoke(name=test.name, python=python, expect=test.expect, timeout=test.timeout)
 
     def _plant(run: Run) -> None:
@@ -159,7 +162,10 @@ def smoke_test_faults(plan: Plan) -> tuple[Fault, ...]:
     return tuple(
         Fault.in_run(f"{SMOKE}{test.name}", description, plant(test))
         for test in plan.smoke
-        for description, plant in (("the application fails", _other_status), ("the application lies", _other_output))
+        for description, plant in (
+            ("the application fails", _other_status),
+            ("the application prints something else", _other_output),
+        )
     )
 
 
@@ -175,18 +181,18 @@ def _append_text(path: Path, text: str) -> Undo:
 
 
 AFTER_COMMIT_FAULTS = (
-    Fault.in_run("committed", "the disk has lost the commit", _lose_the_commit),
+    Fault.in_run("committed", "the disk loses the commit", _lose_the_commit),
     Fault.in_run("references-updated", "a rewrite is lost", _lose_the_rewrite),
-    Fault.in_run("no-stale-references", "another file names an old database", _name_an_old_database),
-    Fault.in_run("code-compiles", "a rewritten file is no Python", _break_the_code),
+    Fault.in_run("no-stale-references", "another file refers to a source", _name_an_old_database),
+    Fault.in_run("code-compiles", "a rewritten file is no valid Python", _break_the_code),
     Fault.in_run("logs-clean", "an application logs an error", _log_an_error),
-    Fault.in_run("no-side-effects", "an application makes a table", _write_a_table),
-    Fault.in_run("no-side-effects", "an application makes a database", _make_a_database),
-    Fault.in_run("archived", "an old database is made again", _make_a_source_again),
-    Fault.in_run("archive-restorable", "an archive has lost a row", _lose_an_archived_row),
-    Fault.in_run("no-late-writes", "something is written into an archive", _write_into_an_archive),
-    Fault.in_run("final-digest", "a row is lost after COMMIT", _lose_a_row),
-    Fault.in_run("final-digest", "an index is made after COMMIT", _add_an_index),
-    Fault.in_run("record-written", "the instructions are empty", _empty_the_instructions),
+    Fault.in_run("no-side-effects", "an application creates a table", _write_a_table),
+    Fault.in_run("no-side-effects", "an application creates a database", _make_a_database),
+    Fault.in_run("archived", "a source is created again", _make_a_source_again),
+    Fault.in_run("archive-restorable", "a row is deleted from an archive", _lose_an_archived_row),
+    Fault.in_run("no-late-writes", "a table is created in an archive", _write_into_an_archive),
+    Fault.in_run("final-digest", "a row is deleted after COMMIT", _lose_a_row),
+    Fault.in_run("final-digest", "an index is created after COMMIT", _add_an_index),
+    Fault.in_run("record-written", "the restore instructions are empty", _empty_the_instructions),
     Fault.in_run("record-written", "the ledger lacks its last line", _lose_a_line_of_the_ledger),
 )

@@ -1,4 +1,7 @@
-"""Plant faults into a finished consolidation and its bundle, for its check, its rollback and the bundle's check."""
+"""Plant faults into a finished consolidation and its bundle.
+
+The check, the rollback and the bundle check have to notice them.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def _name_an_old_database(copy: WorkspaceCopy) -> None:
 
 
 def _edit_the_manifest(copy: WorkspaceCopy) -> None:
-    """Let the list of the backup set state another content of a source."""
+    """State another content digest of a source in the manifest of the backup set."""
     path = _backup_set(copy).folder / NAME
     sources = (database.digest for database in _manifest(copy).databases if database.role == "source")
     digest = first(sources, "no source was archived")
@@ -101,7 +104,7 @@ def _edit_the_summary(copy: WorkspaceCopy) -> None:
 
 
 def _with_forged_evidence(change: Callable[[dict[str, Any]], None]) -> Callable[[WorkspaceCopy], None]:
-    """Change the evidence, and bring the digests in line with it, as a forger would."""
+    """Return a plant that changes the evidence and updates the digests, as a forger would."""
 
     def _forge(copy: WorkspaceCopy) -> None:
         path = copy.root / EVIDENCE
@@ -131,11 +134,11 @@ AFTER_RUN_FAULTS = (
     Fault("evidence-valid", "the evidence lacks a key", _with_forged_evidence(_lose_a_key), Mode.BUNDLE),
     Fault("verdict-follows", "the evidence lacks a criterion", _with_forged_evidence(_lose_a_criterion), Mode.BUNDLE),
     Fault("evidence-consistent", "an entry contradicts itself", _with_forged_evidence(_contradict_itself), Mode.BUNDLE),
-    Fault("counts-add-up", "the evidence states another count", _with_forged_evidence(_lose_a_count), Mode.BUNDLE),
+    Fault("counts-add-up", "the evidence has another row count", _with_forged_evidence(_lose_a_count), Mode.BUNDLE),
     Fault("files-agree", "the summary was edited", _edit_the_summary, Mode.BUNDLE),
     Fault("restored-exact", "the manifest was edited", _edit_the_manifest, Mode.ROLLBACK),
-    Fault("archives-unchanged", "something is written into an archive", _write_into_an_archive, Mode.CHECK),
-    Fault("target-right", "the target has lost a table", _lose_a_table, Mode.CHECK),
-    Fault("no-old-database", "an old database is made again", _make_a_source_again, Mode.CHECK),
-    Fault("still-no-stale-references", "a file names an old database", _name_an_old_database, Mode.CHECK),
+    Fault("archives-unchanged", "a table is created in an archive", _write_into_an_archive, Mode.CHECK),
+    Fault("target-right", "a table of the target is dropped", _lose_a_table, Mode.CHECK),
+    Fault("no-old-database", "a source is created again", _make_a_source_again, Mode.CHECK),
+    Fault("still-no-stale-references", "a file refers to a source", _name_an_old_database, Mode.CHECK),
 )

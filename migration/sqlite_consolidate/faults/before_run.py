@@ -1,4 +1,7 @@
-"""Plant faults into a workspace before a run, which the preflight has to refuse before anything is touched."""
+"""Plant faults into a workspace before a run.
+
+The preflight has to refuse the run before it changes anything.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def _add_an_unknown_key(copy: WorkspaceCopy) -> None:
 
 
 def _demand_a_rehearsal(copy: WorkspaceCopy) -> None:
-    demanded = copy.plan.require_rehearsal is not None  # then there was one, of the plan as it was
+    demanded = copy.plan.require_rehearsal is not None  # then a rehearsal of the unchanged plan exists
     _prepend(copy.plan_file, "# a selftest\n" if demanded else 'require_rehearsal = "24h"\n')
 
 
@@ -46,15 +49,18 @@ def _lose_a_source(copy: WorkspaceCopy) -> None:
 
 
 def _make_a_source_text(copy: WorkspaceCopy) -> None:
-    source = first(_present_sources(copy), "no source is there")
-    (copy.root / source.file).write_text("These are notes, and no database.\n")
+    source = first(_present_sources(copy), "no source exists")
+    (copy.root / source.file).write_text("This is a text and no database.\n")
 
 
 def _damage_a_source(copy: WorkspaceCopy) -> None:
-    """Let its header count one free page too many, as after a torn write; the integrity_check counts again."""
-    path = copy.root / first(_present_sources(copy), "no source is there").file
+    """Increase the number of free pages in the header by one, as a torn write might.
+
+    SQLite's integrity_check counts the free pages and finds the difference.
+    """
+    path = copy.root / first(_present_sources(copy), "no source exists").file
     with open_unchecked(path) as con:
-        con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # a header in the -wal would count instead
+        con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # otherwise SQLite would read the header in the -wal
     with path.open("r+b") as file:
         file.seek(_FREE_PAGES)
         count = int.from_bytes(file.read(4))
@@ -63,12 +69,12 @@ def _damage_a_source(copy: WorkspaceCopy) -> None:
 
 
 def _open_a_source_elsewhere(copy: WorkspaceCopy) -> Undo:
-    """Let another process be in the middle of a transaction."""
+    """Let another process hold a write transaction on a source."""
     code = (
         "import sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "con.execute('BEGIN IMMEDIATE'); print('open', flush=True); sys.stdin.read()"
     )
-    path = copy.root / first(_present_sources(copy), "no source is there").file
+    path = copy.root / first(_present_sources(copy), "no source exists").file
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -78,21 +84,21 @@ def _open_a_source_elsewhere(copy: WorkspaceCopy) -> Undo:
 
 
 def _fill_the_disk(copy: WorkspaceCopy) -> None:
-    """Let a sparse file claim more than is free."""
-    path = copy.root / first(_present_sources(copy), "no source is there").file
+    """Extend a source to a sparse file that is larger than the free space."""
+    path = copy.root / first(_present_sources(copy), "no source exists").file
     with open_unchecked(path) as con:
         page = int(str(pragma(con, "page_size")))
     os.truncate(path, shutil.disk_usage(copy.root).free // page * page + page)
 
 
 def _add_a_table(copy: WorkspaceCopy) -> None:
-    with open_unchecked(copy.root / first(_present_sources(copy), "no source is there").file) as con:
+    with open_unchecked(copy.root / first(_present_sources(copy), "no source exists").file) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
         con.execute("INSERT INTO selftest_fault VALUES (1)")
 
 
 def _take_a_name(copy: WorkspaceCopy) -> None:
-    """Let a view of the target have the name of a table that is to be created."""
+    """Create a view in the target with the name of a planned table."""
     with open_unchecked(copy.root / copy.plan.target) as con:
         schema = read(con)
         new = (table_map.into for _, table_map in _table_maps(copy) if schema.table(table_map.into) is None)
@@ -101,7 +107,7 @@ def _take_a_name(copy: WorkspaceCopy) -> None:
 
 
 def _create_an_unfit_table(copy: WorkspaceCopy) -> None:
-    """Let the target have a table of that name, into which no column of the source fits."""
+    """Create a table of a planned name in the target, without a column of the source."""
     with open_unchecked(copy.root / copy.plan.target) as con:
         schema = read(con)
         new = (table_map.into for _, table_map in _table_maps(copy) if schema.table(table_map.into) is None)
@@ -110,7 +116,7 @@ def _create_an_unfit_table(copy: WorkspaceCopy) -> None:
 
 
 def _claim_a_key(copy: WorkspaceCopy) -> None:
-    """Let a row of a source be in the target already."""
+    """Copy a row of a source into the target."""
     for source, table_map in _table_maps(copy):
         if table_map.on_conflict != "refuse":
             continue
@@ -120,7 +126,7 @@ def _claim_a_key(copy: WorkspaceCopy) -> None:
         ):
             if _copy_a_row(con, alias, table_map):
                 return
-    raise not_planted("no table with rows and a key has the policy to refuse")
+    raise not_planted("no table with rows and a key has on_conflict = 'refuse'")
 
 
 def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> bool:
@@ -130,7 +136,7 @@ def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> boo
     if read(con).table(table_map.into) is None:
         if not table_map.create and table_map.into != table.name:
             return False
-        with suppress(sqlite3.OperationalError):  # an index whose name is taken comes after the table
+        with suppress(sqlite3.OperationalError):  # an index may have a used name; the table is created before it
             con.executescript(table_map.create or table.sql)
     source_columns = [column.name for column in table.stored]
     target_columns = [table_map.columns.get(name, name) for name in source_columns]
@@ -142,7 +148,7 @@ def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> boo
 
 
 def _lose_a_stated_row(copy: WorkspaceCopy) -> None:
-    """Let a source have one row less than the plan states."""
+    """Delete a row from a source whose number of rows the plan states."""
     for source, table_map in _table_maps(copy):
         if table_map.rows:
             with open_unchecked(copy.root / source.file) as con:
@@ -165,24 +171,24 @@ def _table_maps(copy: WorkspaceCopy) -> Iterator[tuple[Source, TableMap]]:
 
 
 def _prepend(path: Path, text: str) -> None:
-    """Put a line at the top of the plan, where it belongs to no table of the TOML file."""
+    """Add a line at the top of the plan, before the first table of the TOML file."""
     path.write_bytes(text.encode() + path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
 
 
 BEFORE_RUN_FAULTS = (
-    Fault("plan-valid", "the plan has a key that nobody knows", _add_an_unknown_key),
+    Fault("plan-valid", "the plan has an unknown key", _add_an_unknown_key),
     Fault("sources-readable", "a source is missing", _lose_a_source),
     Fault("sources-readable", "a source is no database", _make_a_source_text),
     Fault("integrity-before", "a source is damaged", _damage_a_source),
     Fault("no-other-process", "another process writes to a source", _open_a_source_elsewhere),
-    Fault("space", "a source is larger than what is free", _fill_the_disk),
+    Fault("space", "a source is larger than the free space", _fill_the_disk),
     Fault("nothing-left-behind", "a source has a table that the plan does not name", _add_a_table),
-    Fault("names-free", "a name is taken by a view", _take_a_name),
-    Fault("values-fit", "no column has a place", _create_an_unfit_table),
+    Fault("names-free", "a view has the name of a planned table", _take_a_name),
+    Fault("values-fit", "the target table has no column of the source", _create_an_unfit_table),
     Fault("keys-free", "a row is in the target already", _claim_a_key),
-    Fault("rows-as-stated", "a source has lost a row", _lose_a_stated_row),
+    Fault("rows-as-stated", "a row is deleted from a source", _lose_a_stated_row),
     Fault("references-found", "an expression is not in the code", _lose_a_reference),
-    Fault("rehearsed", "there was no rehearsal", _demand_a_rehearsal),
+    Fault("rehearsed", "no rehearsal was made", _demand_a_rehearsal),
 )
 
 
@@ -201,18 +207,18 @@ def _lose_every_database(copy: WorkspaceCopy) -> None:
 def _spoil_the_plan(run: InventoryRun) -> None:
     written = run.session.written
     if written is None:
-        raise not_planted("the inventory proposes no plan: there are not two databases to make one of")
+        raise not_planted("the inventory proposes no plan, because fewer than two databases have rows")
     written.write_bytes(b"selftest_fault = 1\n" + written.read_bytes())
 
 
 def _write_into_a_database(run: InventoryRun) -> None:
-    entry = first(run.session.inventory.live, "no database has rows of its own")
+    entry = first(run.session.inventory.live, "no database has rows")
     with open_unchecked(run.session.root / entry.file) as con:
         con.execute("CREATE TABLE selftest_fault(x)")
 
 
 INVENTORY_FAULTS = (
     Fault("databases-found", "there is no database", _lose_every_database, Mode.INVENTORY),
-    Fault.in_run("plan-proposed", "the proposed plan has a key that nobody knows", _spoil_the_plan, Mode.INVENTORY),
+    Fault.in_run("plan-proposed", "the proposed plan has an unknown key", _spoil_the_plan, Mode.INVENTORY),
     Fault.in_run("only-looked", "a database was written to", _write_into_a_database, Mode.INVENTORY),
 )

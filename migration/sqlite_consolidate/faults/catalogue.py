@@ -25,5 +25,5 @@ FAULTS = (
 
 
 def faults_of(plan: Plan) -> tuple[Fault, ...]:
-    """Return every fault that a plan is asked to notice: those of the table, and one for each of its smoke tests."""
+    """Return every fault for a plan, with those of its smoke tests."""
     return (*FAULTS, *smoke_test_faults(plan))

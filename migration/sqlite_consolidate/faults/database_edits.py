@@ -1,4 +1,4 @@
-"""Change a row or an object of any database, whatever its triggers and constraints forbid."""
+"""Change rows and objects of a database in spite of its triggers and constraints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 @contextlib.contextmanager
 def open_unchecked(path: Path) -> Iterator[sqlite3.Connection]:
-    """Lend a connection as another program would have it: without any check of constraints, in autocommit mode."""
+    """Lend a connection in autocommit mode that checks no constraint."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute("PRAGMA foreign_keys=OFF")
         con.execute("PRAGMA ignore_check_constraints=ON")
@@ -33,7 +33,7 @@ def open_unchecked(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def without_triggers(con: sqlite3.Connection, table: Table) -> Iterator[None]:
-    """Take a table's triggers away meanwhile, and its CHECK constraints with them."""
+    """Drop the triggers of a table and disable CHECK constraints inside the block."""
     sql = "SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
     triggers = con.execute(sql, (table.name,)).fetchall()
     for name, _ in triggers:
@@ -48,7 +48,7 @@ def without_triggers(con: sqlite3.Connection, table: Table) -> Iterator[None]:
 
 
 def last_row_condition(table: Table, condition: str = "1") -> str:
-    """Return the WHERE clause that means the last row of an ordinary table for which a condition holds."""
+    """Return a WHERE clause for the last row of a table for which a condition holds."""
     identity = [table.alias or table.rowid] if table.alias or table.rowid else list(table.primary_key)
     identity = identity or [column.name for column in table.stored]
     names, table_name = listed(identity), f"main.{quoted(table.name)}"
@@ -57,7 +57,12 @@ def last_row_condition(table: Table, condition: str = "1") -> str:
 
 
 def tables_with_rows(con: sqlite3.Connection, names: Iterable[str] | None = None) -> Iterator[Table]:
-    """Yield the ordinary tables that have rows: those of these names in their order, or all of the database."""
+    """Yield the ordinary tables that have rows.
+
+    Args:
+        con: Connection to the database.
+        names: Tables in the order to yield them; None means all of the database.
+    """
     schema = read(con)
     tables = [schema.table(name) for name in names] if names is not None else list(schema.tables.values())
     for table in tables:
@@ -71,7 +76,7 @@ def drop_last_row(con: sqlite3.Connection, tables: Iterable[Table], reason: str)
     """Delete the last row of the first table.
 
     Raises:
-        ProblemError: There is no table; ``reason`` says it.
+        ProblemError: There is no table; ``reason`` is its text.
     """
     table = first(tables, reason)
     with without_triggers(con, table):
@@ -79,37 +84,39 @@ def drop_last_row(con: sqlite3.Connection, tables: Iterable[Table], reason: str)
 
 
 def swap_columns(con: sqlite3.Connection, tables: Iterable[Table], reason: str) -> None:
-    """Swap the values of two columns in one row of the first table that lets it happen.
+    """Swap the values of two columns in one row of the first table that allows it.
 
     Raises:
-        ProblemError: No row of any table has two different values that could be swapped.
+        ProblemError: No row of any table has two different values that can be swapped.
     """
     for table in tables:
         for first_column, second_column in combinations([quoted(column.name) for column in table.stored], 2):
             where = last_row_condition(table, f"{first_column} IS NOT {second_column}")
-            if _changed(con, table, f"{first_column} = {second_column}, {second_column} = {first_column}", where):
+            if _update_row(con, table, f"{first_column} = {second_column}, {second_column} = {first_column}", where):
                 return
     raise not_planted(reason)
 
 
 def retype(con: sqlite3.Connection, tables: Iterable[Table], reason: str) -> None:
-    """Turn a text into a blob of the same bytes, or a blob into a text, in the first table that lets it happen.
+    """Cast a text to a blob, or a blob to a text, in the first table that allows it.
+
+    The bytes stay the same.
 
     Raises:
-        ProblemError: There is neither a text nor a blob that its column would keep as the other.
+        ProblemError: No column with a text or a blob would keep the other type.
     """
     for table in tables:
         for column in table.stored:
             name = quoted(column.name)
             for type_before, new_type in (("text", "BLOB"), ("blob", "TEXT")):
                 where = last_row_condition(table, f"typeof({name}) = '{type_before}'")
-                if _changed(con, table, f"{name} = CAST({name} AS {new_type})", where):
+                if _update_row(con, table, f"{name} = CAST({name} AS {new_type})", where):
                     return
     raise not_planted(reason)
 
 
-def _changed(con: sqlite3.Connection, table: Table, assignment: str, where: str) -> bool:
-    """Update a row if the table's constraints let it be, and tell whether there was one."""
+def _update_row(con: sqlite3.Connection, table: Table, assignment: str, where: str) -> bool:
+    """Update a row if the constraints of the table allow it, and return whether a row changed."""
     with without_triggers(con, table):
         try:
             return con.execute(f"UPDATE main.{quoted(table.name)} SET {assignment} WHERE {where}").rowcount > 0
@@ -118,10 +125,10 @@ def _changed(con: sqlite3.Connection, table: Table, assignment: str, where: str)
 
 
 def first(items: Iterable[_T], reason: str) -> _T:
-    """Return the first of some.
+    """Return the first item.
 
     Raises:
-        ProblemError: There is none; ``reason`` says what of.
+        ProblemError: There is no item; ``reason`` is its text.
     """
     for item in items:
         return item

@@ -1,4 +1,4 @@
-"""Describe what goes wrong in a run, when it is planted, and the criterion that has to fail by it."""
+"""Describe a fault, when it is planted, and the criterion that has to fail."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ Plant = Callable[[Any], Undo | None]
 
 
 def not_planted(reason: str) -> ProblemError:
-    """Return what to raise when the workspace has nothing in which the fault could be planted.
+    """Return the error for a workspace in which the fault cannot be planted.
 
     Args:
-        reason: What it lacks: ``"no database has a row"``.
+        reason: What the workspace lacks, such as ``"no database has a row"``.
     """
-    hint = "Try the fault in a workspace that has it."
+    hint = "Run the self-test in a workspace that has it."
     return ProblemError(Problem("not-planted", "the workspace", reason, hint))
 
 
 class Moment(Enum):
-    """When a fault is planted."""
+    """Tell when a fault is planted."""
 
     BEFORE_RUN = "before the run"
-    """On the files of a :class:`WorkspaceCopy`."""
+    """Into the files of a :class:`WorkspaceCopy`."""
     BEFORE_CHECK = "before the check"
-    """In the run, whose stage was performed, right before the check of the fault's own criterion."""
+    """Into the run, after its stage and right before the check of the criterion of the fault."""
 
 
 @dataclass(frozen=True)
 class WorkspaceCopy:
-    """A private copy of a workspace before a run.
+    """Hold a private copy of a workspace before a run.
 
     Attributes:
-        root: Its folder; of the check of a bundle the folder with the bundle.
-        plan: What is to be consolidated.
-        plan_file: Its file, in the copy.
+        root: Folder of the copy. For the check of a bundle it is the folder with the bundle.
+        plan: The plan.
+        plan_file: File of the plan, in the copy.
     """
 
     root: Path
@@ -59,16 +59,15 @@ class WorkspaceCopy:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong.
+    """Hold one fault.
 
     Attributes:
         criterion: Id of the criterion that has to fail.
-        description: What goes wrong, in words.
-        plant: Makes it go wrong, in a :class:`WorkspaceCopy` before the run, or in the run before the check. It returns
-            what removes again what no rollback could, or None, and raises what :func:`not_planted` returns.
-        mode: The run that has to notice it: a migration or an inventory; of a finished consolidation its check or its
-            rollback; or the check of its bundle.
-        moment: When it is planted.
+        description: What goes wrong, as a text.
+        plant: Plants the fault in a :class:`WorkspaceCopy` before the run, or in the run before the check. It returns a
+            function that removes what no rollback removes, or None. It raises what :func:`not_planted` returns.
+        mode: The run that has to notice the fault.
+        moment: When the fault is planted.
     """
 
     criterion: str
@@ -79,38 +78,38 @@ class Fault:
 
     @classmethod
     def in_run(cls, criterion: str, description: str, plant: Plant, mode: Mode = Mode.MIGRATE) -> Self:
-        """Return a fault that is planted in a run, right before the check of its criterion."""
+        """Return a fault that is planted in a run, right before its criterion is checked."""
         return cls(criterion, description, plant, mode, Moment.BEFORE_CHECK)
 
     def plant_in(self, subject: object) -> Undo | None:
-        """Plant it in a copy of a workspace, or in a run.
+        """Plant the fault in a copy of a workspace, or in a run.
 
         Raises:
-            ProblemError: The workspace has nothing in which it could be, or SQLite does not let it happen.
+            ProblemError: The workspace has nothing in which the fault can be planted, or SQLite refuses the change.
         """
         try:
             return self.plant(subject)
         except sqlite3.Error as error:
-            raise not_planted(f"SQLite does not let it happen ({error})") from error
+            raise not_planted(f"SQLite refuses the change ({error})") from error
 
     @property
     def exit_codes(self) -> tuple[ExitCode, ...]:
-        """What a run that has noticed it exits with."""
+        """Return the exit codes of a run that has noticed the fault."""
         if self.mode is Mode.ROLLBACK:
             return (ExitCode.INTERNAL,)
         if self.mode.only_judges:
             return (ExitCode.FAILED,)
         if self.moment is Moment.BEFORE_RUN:
             return (ExitCode.REFUSED,)
-        # An inventory that had no plan to write has touched nothing.
+        # An inventory that writes no plan changes nothing.
         return (ExitCode.FAILED, ExitCode.REFUSED) if self.mode is Mode.INVENTORY else (ExitCode.FAILED,)
 
     @property
     def is_undone(self) -> bool:
-        """Whether the copy has to be as it was before, once the run is over."""
+        """Return whether the copy has to be unchanged once the run is over."""
         return self.mode in (Mode.MIGRATE, Mode.CHECK)
 
     @property
     def name(self) -> str:
-        """The criterion and the fault, in one line."""
+        """Return the criterion and the fault in one line."""
         return f"{self.criterion}: {self.description}"

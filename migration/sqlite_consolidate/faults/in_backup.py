@@ -1,4 +1,4 @@
-"""Plant faults into the backup set, which is then not as it was copied when it is read again."""
+"""Plant faults into the backup set before the run reads it again."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def _lose_a_row(run: Run) -> None:
 
 
 def _lose_a_row_of_a_dump(run: Run) -> None:
-    """Let a dump bring back all but one row."""
+    """Make a dump restore all rows but one."""
     _add_to_a_dump(run, lambda _, table: f"DELETE FROM {quoted(table.name)} WHERE {last_row_condition(table)};\n")
 
 
 def _cut_a_text_of_a_dump(run: Run) -> None:
-    """Let a dump bring back a text without its last character."""
+    """Make a dump restore a text without its last character."""
     _add_to_a_dump(run, _shorten_a_text)
 
 
@@ -76,7 +76,10 @@ def _has_row(con: sqlite3.Connection, table: Table, condition: str) -> bool:
 
 
 def _add_to_a_dump(run: Run, damage: Callable[[sqlite3.Connection, Table], str]) -> None:
-    """Add a statement to the first dump for one of whose tables there is one; its triggers would stand in the way."""
+    """Add a statement to the first dump that has a table for it.
+
+    The triggers of the database are dropped first, because they could refuse the statement.
+    """
     if not run.plan.dump:
         raise not_planted("the plan asks for no dump")
     for copy in _databases(run):
@@ -102,7 +105,7 @@ def _copies(run: Run) -> Iterator[Path]:
 BACKUP_FAULTS = (
     Fault.in_run("backup-complete", "a copy of a database is cut in half", _truncate_a_copy),
     Fault.in_run("backup-complete", "a copied code file is empty", _truncate_code),
-    Fault.in_run("backup-complete", "a copy can be read by others", _open_to_others),
+    Fault.in_run("backup-complete", "a copy is readable by other users", _open_to_others),
     Fault.in_run("backup-digest", "a row is missing in a backup", _lose_a_row),
     Fault.in_run("dump-reloads", "a row is missing in a dump", _lose_a_row_of_a_dump),
     Fault.in_run("dump-reloads", "a text is cut in a dump", _cut_a_text_of_a_dump),

@@ -1,4 +1,4 @@
-"""Plant faults into the target inside the run's one transaction, which are refused before COMMIT."""
+"""Plant faults into the target inside the transaction, so that COMMIT is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.objects import Table
     from sqlite_consolidate.engine.verbs.consolidate import Run
 
-_MAX_GROWTH = 200_000_000  # bytes that a target may grow by for the sake of a fault
+_MAX_GROWTH = 200_000_000  # bytes by which a fault may make the target grow
 _NO_ROW = "the plan moves no ordinary table with rows"
 
 
@@ -42,7 +42,7 @@ def _lose_a_row(run: Run) -> None:
 
 
 def _state_another_count(run: Run) -> None:
-    """Let the run believe that it has moved one row more than it has."""
+    """Add one to the number of rows that the run has recorded as copied."""
     stated = [
         index
         for index, copied_table in enumerate(run.target.copied_tables)
@@ -63,7 +63,7 @@ def _change_a_type(run: Run) -> None:
 
 
 class _ShortenedDigests(DigestCache):
-    """Digests that leave out the last column of each row."""
+    """Compute digests that leave out the last column of each row."""
 
     def __call__(self, con: sqlite3.Connection, table: Table, *, with_rowid: bool | None = None) -> TableDigest:
         last = table.stored[-1]
@@ -77,7 +77,7 @@ def _shorten_the_digest(run: Run) -> None:
 
 
 def _double_a_row(run: Run) -> None:
-    """Let a table without a key have a row twice."""
+    """Insert a row of a table without a key a second time."""
     keyless = (table for table in _moved(run) if table.rowid_is_identity)
     table = first(keyless, "every moved table with rows has a key")
     names, place = listed([column.name for column in table.stored]), f"main.{quoted(table.name)}"
@@ -85,7 +85,7 @@ def _double_a_row(run: Run) -> None:
 
 
 def _lose_a_key(run: Run) -> None:
-    """Let a table have lost its key, and have a row twice."""
+    """Replace a table with a copy that has no key, and insert a row twice."""
     con, table = run.target.connection, first(_moved(run), _NO_ROW)
     place = f"main.{quoted(table.name)}"
     con.execute(f"CREATE TEMP TABLE selftest_fault AS SELECT * FROM {place}")
@@ -136,7 +136,7 @@ def _add_a_view(run: Run) -> None:
 
 
 def _grow_the_target(run: Run) -> None:
-    """Let the target hold four times what it held and the sources together."""
+    """Make the target four times as large as it and the sources were together."""
     preflight = run.found
     tables = preflight.target_schema.schema.tables.values()
     objects = len(tables) + sum(len(table.indexes) for table in tables)
@@ -150,7 +150,7 @@ def _grow_the_target(run: Run) -> None:
 
 
 def _moved(run: Run) -> Iterator[Table]:
-    """Yield the tables that something was moved into, as they are now in the target, if they have rows."""
+    """Yield the tables that received rows and have rows now."""
     names = dict.fromkeys(
         copied_table.mapping.into.name for copied_table in run.target.copied_tables if copied_table.inserted
     )
@@ -158,7 +158,7 @@ def _moved(run: Run) -> Iterator[Table]:
 
 
 def _neighbours(run: Run) -> Iterator[Table]:
-    """Yield the tables that the target had before and nothing was moved into, if they have rows."""
+    """Yield the tables with rows that existed before and received none."""
     target = run.found.target
     receiving = {folded(mapping.into.name) for mapping in run.found.mappings}
     names = [name for name in (target.digests if target else ()) if folded(name) not in receiving]
@@ -166,22 +166,22 @@ def _neighbours(run: Run) -> Iterator[Table]:
 
 
 TRANSACTION_FAULTS = (
-    Fault.in_run("tables-created", "a table is not there", _lose_a_table),
-    Fault.in_run("indexes-created", "an index is not there", _lose_an_index),
-    Fault.in_run("schema-as-planned", "a table is there that nobody planned", _add_a_table),
-    Fault.in_run("rows-counted", "a row is lost after the copy", _lose_a_row),
-    Fault.in_run("rows-expected", "another number of rows was moved", _state_another_count),
+    Fault.in_run("tables-created", "a planned table is missing", _lose_a_table),
+    Fault.in_run("indexes-created", "a planned index is missing", _lose_an_index),
+    Fault.in_run("schema-as-planned", "the target has a table that is not planned", _add_a_table),
+    Fault.in_run("rows-counted", "a row is deleted after the copy", _lose_a_row),
+    Fault.in_run("rows-expected", "another number of rows was copied", _state_another_count),
     Fault.in_run("rows-exact", "two columns are swapped in one row", _swap_two_columns),
-    Fault.in_run("rows-exact", "a value has another type, and the same bytes", _change_a_type),
+    Fault.in_run("rows-exact", "a value has another type and the same bytes", _change_a_type),
     Fault.in_run("rows-exact", "the digest of what arrived leaves out a column", _shorten_the_digest),
-    Fault.in_run("no-duplicates", "a row without a key is there twice", _double_a_row),
-    Fault.in_run("no-duplicates", "a table has lost its key, and a row is there twice", _lose_a_key),
-    Fault.in_run("foreign-keys", "a row points at nothing", _add_an_orphan),
+    Fault.in_run("no-duplicates", "a row without a key exists twice", _double_a_row),
+    Fault.in_run("no-duplicates", "a table has lost its key and a row exists twice", _lose_a_key),
+    Fault.in_run("foreign-keys", "a row refers to no parent", _add_an_orphan),
     Fault.in_run("integrity", "a CHECK is violated", _break_a_check),
     Fault.in_run("neighbours-unchanged", "a neighbour's value has another type", _change_a_type_in_a_neighbour),
-    Fault.in_run("neighbours-unchanged", "a neighbour has lost a row", _lose_a_neighbours_row),
-    Fault.in_run("neighbours-unchanged", "the target's user_version is another", _change_the_version),
-    Fault.in_run("triggers-in-place", "a trigger is lost", _lose_a_trigger),
-    Fault.in_run("triggers-in-place", "a view is there that nobody planned", _add_a_view),
-    Fault.in_run("size-reasonable", "the target has swollen", _grow_the_target),
+    Fault.in_run("neighbours-unchanged", "a row of a neighbour is deleted", _lose_a_neighbours_row),
+    Fault.in_run("neighbours-unchanged", "the user_version of the target is changed", _change_the_version),
+    Fault.in_run("triggers-in-place", "a trigger is dropped", _lose_a_trigger),
+    Fault.in_run("triggers-in-place", "the target has a view that is not planned", _add_a_view),
+    Fault.in_run("size-reasonable", "the target has grown too large", _grow_the_target),
 )

@@ -1,1 +1,4 @@
-"""Many workspaces: which there are, who runs each of them and when, and what all of them came to."""
+"""Run many workspaces with one command.
+
+A fleet file lists the workspaces. Workers run them in rounds, and a roll-up sums up the results.
+"""

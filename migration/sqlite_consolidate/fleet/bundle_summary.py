@@ -1,4 +1,7 @@
-"""What the roll-up needs of a workspace's bundle; the bundle itself stays where its run has written it."""
+"""Read from the bundle of a workspace what the roll-up needs.
+
+The bundle itself stays where its run has written it.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,15 @@ _MOST_REASONS, _LONGEST = 3, 300
 
 @dataclass(frozen=True)
 class BundleSummary:
-    """What one run left under reports.
+    """Hold what the roll-up needs of the bundle of one run.
 
     Attributes:
-        folder: Absolute, on the host where it ran.
-        manifest_sha256: Digest of its ``manifest.json``, which has the digests of all else; empty: cut short before.
-        mode: Of the run; ``verdict``, ``headline`` and ``already`` as in ``evidence.json``.
-        reasons: Criteria that do not hold: what was seen, what was expected; the first few, and how many more.
-        rows: How many more rows the target has than before, history aside; None when nothing says so.
+        folder: Absolute, on the host of the run.
+        manifest_sha256: Digest of ``manifest.json``, which has the digests of all files. Empty if the run was cut
+            short.
+        mode: Mode of the run. ``verdict``, ``headline`` and ``already`` are those of ``evidence.json``.
+        reasons: The first criteria that failed, with expected and observed values, and how many more failed.
+        rows: Number of rows that the target has gained, without the history; None when it is unknown.
     """
 
     folder: str
@@ -44,14 +48,16 @@ class BundleSummary:
 
 
 def read_new_bundle(reports: Path, before: AbstractSet[Path]) -> BundleSummary | None:
-    """Return the bundle of the run that has just ended, or None when it was refused before it began one.
+    """Return the bundle of the run that has just ended.
+
+    None is returned when the run was refused before it began a bundle.
 
     Args:
         reports: The folder of the workspace's reports.
-        before: What was in it when the run was started.
+        before: Entries of the folder before the run.
 
     Raises:
-        OSError: It is there and cannot be read.
+        OSError: The bundle cannot be read.
     """
     new = [path for path in sorted(set(reports.iterdir()) - before) if path.is_dir() and not path.is_symlink()]
     if not new:

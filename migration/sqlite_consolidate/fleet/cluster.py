@@ -1,10 +1,11 @@
-"""The engine: Dask distributed, in this process alone or by the address of a scheduler; quiet, and open to nobody else.
+"""Run the fleet on Dask distributed, in this process or on a scheduler at an address.
 
-Why Dask and not another engine for "run this there, where its files are, and bring what it came to": one API from
-threads of this process to SSH, Kubernetes and Slurm (its own deployments), and a task can be bound to one named worker.
-Parsl has no such binding within an executor, and Ray brings a runtime with daemons and an object store for what is one
-number a workspace; Fabric, GNU parallel and execnet (below pytest-xdist) run commands on hosts, but leave finding out
-that a host is gone, and what then, to the caller.
+In this process the cluster writes no log and listens on the loopback interface only.
+
+Dask was chosen because it has one API from threads of this process to SSH, Kubernetes and Slurm, and because a task can
+be bound to one named worker. Parsl has no such binding within an executor. Ray needs daemons and an object store, which
+is too much for one number a workspace. Fabric, GNU parallel and execnet (below pytest-xdist) run commands on hosts, but
+leave it to the caller to notice a lost host and to handle it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _CONNECT_SECONDS = 10
-# Nobody looks into a cluster that lives as long as one command: it neither shows pages nor watches itself. Measured
-# while two runs were waited for: 0.3 % of a core, against 3 % with Dask's own settings.
+# The cluster lives as long as one command, so it needs no dashboard and no profiler. Measured while this process waited
+# for two runs: 0.3 % of a core, against 3 % with Dask's defaults.
 _QUIET: dict[str, object] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
@@ -33,17 +34,17 @@ _QUIET: dict[str, object] = {
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
 }
-_SILENCED_LOGGERS = ("distributed", "distributed.client", "tornado.application")  # what matters is said by the roll-up
+_SILENCED_LOGGERS = ("distributed", "distributed.client", "tornado.application")  # the roll-up reports the same errors
 _LOOPBACK = "127.0.0.1:0"
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the fleet's workspaces are run.
+    """Hold the connection to the workers that run the workspaces.
 
     Attributes:
-        client: Connected.
-        is_remote: True: each workspace has a worker of its own name; False: this process runs all.
+        client: The connected client.
+        is_remote: True if each workspace has a named worker; False if this process runs all of them.
     """
 
     client: Client
@@ -51,7 +52,7 @@ class Cluster:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the scheduler is gone, for good."""
+        """Return whether the scheduler is lost for good."""
         return str(self.client.status) == "closed"
 
     def workers(self) -> dict[str, str]:
@@ -63,28 +64,30 @@ class Cluster:
         scheduler = self.client.scheduler
         if scheduler is None:
             raise ConnectionError("the scheduler is gone")
-        # Not client.scheduler_info(): it hands out the last answer to anybody, also one without any worker.
+        # client.scheduler_info() may return an earlier answer that was asked without workers.
         known = self.client.sync(scheduler.identity, n_workers=-1)["workers"]
         return {str(worker["name"]): address for address, worker in known.items()}
 
     def find_workspaces(self, worker: str, pattern: str) -> WorkspaceMatch:
-        """Return what a path or pattern leads to on the host of a worker."""
+        """Return the folders of a path or pattern on the host of a worker."""
         address = self.workers().get(worker)
         if address is None:
             names = ", ".join(sorted(self.workers())) or "none"
-            return WorkspaceMatch(error=f"no worker of the name {worker!r} is connected (there are: {names})")
-        # Not as a task: it would wait until the worker has a thread to spare.
+            return WorkspaceMatch(error=f"the worker {worker!r} is not connected (connected: {names})")
+        # client.run answers even when all threads of the worker are busy. A task would wait.
         matches: dict[str, WorkspaceMatch] = self.client.run(find_workspaces, worker, pattern, workers=[address])
         return matches[address]
 
 
 @contextmanager
 def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
-    """Lend the cluster that a fleet is run on; without a scheduler it is made, and gone at the end.
+    """Lend a connection to a cluster.
+
+    Without a scheduler the cluster is created in this process and closed at the end.
 
     Args:
         scheduler: Address, or empty.
-        parallel: Without a scheduler: how many workspaces are run at a time; None means one a core.
+        parallel: Without a scheduler, the number of workspaces that run at a time. None means the number of cores.
 
     Raises:
         ProblemError: No scheduler answers.
@@ -110,7 +113,7 @@ def connected(scheduler: str, parallel: int | None) -> Iterator[Cluster]:
         LocalCluster(
             n_workers=1,
             threads_per_worker=parallel or CPU_COUNT,
-            processes=False,  # a thread only waits for the workspace's own process
+            processes=False,  # a thread only waits for the process of its workspace
             memory_limit=0,
             dashboard_address=_LOOPBACK,
             worker_dashboard_address=_LOOPBACK,

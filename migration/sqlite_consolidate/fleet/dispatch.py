@@ -1,4 +1,4 @@
-"""Dispatch: round after round, each workspace's run is given to the worker that holds it, and its row is noted."""
+"""Give each workspace to the worker that holds it, round after round, and record its row."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from sqlite_consolidate.fleet.cluster import Cluster
     from sqlite_consolidate.fleet.members import Member
 
-_FETCH_SECONDS = 60  # a result is with its worker until it is fetched, and may be lost with it
-_POLL_SECONDS = 0.2  # how soon a signal is passed on, and a worker that is gone is noticed
+_FETCH_SECONDS = 60  # a result stays on its worker until it is fetched
+_POLL_SECONDS = 0.2  # how soon a signal is passed on and a lost worker is noticed
 
 
 @dataclass(frozen=True)
 class FleetJob:
-    """What is to be done in every workspace.
+    """Hold what is the same for the runs in all workspaces.
 
     Attributes:
         run: Id of the fleet run.
-        project: Root folder of the project from which it was started.
+        project: Root folder of the project from which the fleet was started.
         verb: ``migrate``, ``verify`` or ``rollback``.
-        reports: Absolute; every member has a folder of its own below it.
+        reports: Absolute; every member has a separate folder below it.
         extra: Further options of the runs.
     """
 
@@ -41,23 +41,23 @@ class FleetJob:
     extra: tuple[str, ...] = ()
 
     def job(self, member: Member) -> Job:
-        """Return what the member's worker has to do."""
+        """Return the job for the worker of a member."""
         reports = self.reports / "workspaces" / member.key
         return Job(self.run, str(self.project), self.verb, member.path, member.plan, str(reports), self.extra)
 
 
 class Dispatcher:
-    """Runs the rounds of one fleet run.
+    """Run the rounds of one fleet run.
 
-    A workspace is bound to the address of its worker, not only to its name: were that worker lost and started again,
-    Dask would find nobody who may run the task, and it is not run twice. What was lost is reported, and settled by the
-    next run through the recovery of every run.
+    A workspace is bound to the address of its worker, not only to its name. If the worker is lost and started again,
+    Dask finds no worker for the task and does not run it twice. The row of a lost run is ``unsettled``. The next run in
+    that workspace recovers it.
 
     Args:
-        cluster: Where they are run.
-        fleet_job: What is to be done.
+        cluster: The workers.
+        fleet_job: What is the same for all workspaces.
         keep_going: Go on after a workspace that is not accepted.
-        interrupted: Tells whether the fleet run is to end: what runs is asked to put back, and waited for.
+        interrupted: Returns whether the fleet run is to end. Running workspaces are rolled back then, and waited for.
         on_row: Called with each row as it comes in.
     """
 
@@ -105,7 +105,7 @@ class Dispatcher:
             except Empty:
                 yield from self._give_up_lost(waiting, addresses)
             else:
-                if future in waiting:  # else it was given up before
+                if future in waiting:  # otherwise it was given up before
                     member = waiting.pop(future)
                     yield member, self._recorded(_row(future, member, self._fleet_job.verb))
             self._stop_if_needed()
@@ -117,14 +117,14 @@ class Dispatcher:
             key=f"{self._fleet_job.run}-{member.key}",
             workers=[addresses[member.worker]] if self._cluster.is_remote else None,
             allow_other_workers=False,
-            priority=-index,  # in the order of the file, as far as a worker has several
+            priority=-index,  # a worker with several workspaces runs them in the order of the file
             retries=0,
         )
 
     def _give_up_lost(
         self, waiting: dict[Future[WorkspaceRun], Member], addresses: dict[str, str]
     ) -> Iterator[tuple[Member, Row]]:
-        """Give up what nobody works on any more: its worker, or the scheduler itself, is gone."""
+        """Yield an unsettled row for each run whose worker or scheduler is lost."""
         if not self._cluster.is_remote:
             return
         connected = self._addresses()
@@ -136,10 +136,10 @@ class Dispatcher:
                 yield member, self._recorded(unsettled_row(member, reason.format(member.worker)))
 
     def _addresses(self) -> dict[str, str] | None:
-        """Return name to address of the workers; None while the scheduler does not answer."""
+        """Return name to address of the workers, or None while the scheduler does not answer."""
         try:
             return self._cluster.workers()
-        except OSError:  # the client goes on to reach it, or ends every future
+        except OSError:  # the client reconnects, or cancels every future
             return None
 
     def _recorded(self, row: Row) -> Row:
@@ -153,7 +153,10 @@ class Dispatcher:
         return f"{self._first_failed} was not accepted." if self._first_failed and not self._keep_going else ""
 
     def _stop_if_needed(self) -> None:
-        """Tell the workers to start no more, and after an interruption also to put back what runs; once each."""
+        """Tell the workers once to start no more runs.
+
+        After an interruption they are also told to roll back the runs in progress.
+        """
         interrupt = self._interrupted()
         if (interrupt and not self._interrupt_sent) or (self._stop_reason() and not self._stop_sent):
             self._stop_sent, self._interrupt_sent = True, interrupt
@@ -166,5 +169,5 @@ def _row(future: Future[WorkspaceRun], member: Member, verb: str) -> Row:
         return unsettled_row(member, "the scheduler was lost.")
     try:
         return row_from_run(member, verb, future.result(timeout=_FETCH_SECONDS))
-    except Exception as error:  # noqa: BLE001 -- the run may have ended well, but what it came to never arrived
+    except Exception as error:  # noqa: BLE001 -- the run may have been accepted, but its result did not arrive
         return unsettled_row(member, f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""The fleet file: TOML text of format 1 becomes a fleet, or a refusal that names every mistake, its line and column."""
+"""Load a fleet file, or refuse it with line and column of every mistake."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FLEET = TomlFileKind(
 
 @dataclass(frozen=True)
 class FleetFile:
-    """A fleet, and the text it was read from.
+    """Hold a fleet and the text it was read from.
 
     Attributes:
         path: Absolute.
@@ -40,16 +40,16 @@ class FleetFile:
     fleet: Fleet
 
     def located(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
-        """Return mistakes that only a look at the workspaces could show, with their places in the file."""
+        """Return mistakes that were found in the workspaces, with their positions in the file."""
         return _located(self.path, self.text, problems)
 
 
 def load_fleet(path: Path) -> FleetFile:
-    """Return the fleet in a TOML file of format 1; it has no mistake that can be seen without looking elsewhere.
+    """Return the fleet in a TOML file of format 1.
 
     Raises:
-        ProblemError: The file cannot be read, is not TOML, or is not a fleet; every mistake is a problem of its own,
-            with line and column, in the order of the file.
+        ProblemError: The file cannot be read, is not TOML, or is not a fleet. Every mistake is a separate problem with
+            line and column, in the order of the file.
     """
     with limit_nesting(path, _FLEET):
         text, data = read_toml(path, _FLEET)
@@ -62,7 +62,10 @@ def load_fleet(path: Path) -> FleetFile:
 
 
 def _mistakes_between_keys(data: dict[str, Any]) -> Iterator[Problem]:
-    """Yield what no single part can see of itself; values of a wrong type are the models' to report."""
+    """Yield the mistakes that concern more than one key.
+
+    The models report values of a wrong type.
+    """
     paths, entries = data.get("workspaces", []), data.get("workspace", [])
     if paths == [] and entries == []:
         hint = 'Add workspaces = ["..."] with folders or patterns, or a [[workspace]] for each.'

@@ -1,4 +1,4 @@
-"""Members: which workspaces a fleet's paths and patterns amount to, and the rounds in which they are run."""
+"""Resolve the paths and patterns of a fleet to workspaces, and plan the rounds."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from sqlite_consolidate.fleet.model import Entry, Fleet
     from sqlite_consolidate.problem import Loc, Problem
 
-    # (worker, pattern) -> what is there; the worker is empty without a scheduler
+    # (worker, pattern) -> match; the worker is empty without a scheduler
     FindWorkspaces = Callable[[str, str], "WorkspaceMatch"]
 
 
 @dataclass(frozen=True)
 class WorkspaceMatch:
-    """What a path or a pattern leads to on the host that was asked.
+    """Hold the folders of a path or pattern on one host.
 
     Attributes:
         folders: Absolute, sorted.
-        without_plan: Those of them that have no plan file of their own.
-        is_pattern: They were found by a pattern, not named.
-        error: Why nobody could look, or empty.
+        without_plan: Those folders that have no plan file.
+        is_pattern: True if a pattern matched them, and they were not named.
+        error: Why the host could not be asked; else empty.
     """
 
     folders: tuple[str, ...] = ()
@@ -43,13 +43,13 @@ class WorkspaceMatch:
 
 @dataclass(frozen=True)
 class Member:
-    """One workspace of a fleet.
+    """Hold one workspace of a fleet.
 
     Attributes:
-        name: For people: its path, relative to the fleet file where it lies below it, after ``worker:`` if it has one.
-        key: The folder of its reports: stable as long as path and worker are, of no other member, safe as a name.
-        path: Absolute, on the worker's host.
-        plan: Absolute, there too; empty means the workspace's own.
+        name: Path for people, relative to the fleet file where it is below it, after ``worker:`` if it has a worker.
+        key: Name of the folder of its reports. It depends only on path and worker, is unique, and is a safe file name.
+        path: Absolute, on the host of the worker.
+        plan: Absolute, on that host as well; empty means the plan of the workspace.
         worker: Name of the Dask worker that holds the files, or empty.
     """
 
@@ -62,7 +62,10 @@ class Member:
 
 
 def find_workspaces(_worker: str, pattern: str) -> WorkspaceMatch:
-    """Return what an absolute path or pattern leads to on this host: folders, but no hidden ones for a pattern."""
+    """Return the folders of an absolute path or pattern on this host.
+
+    A pattern does not match hidden folders.
+    """
     import glob
 
     named = Path(pattern).is_dir()
@@ -73,14 +76,16 @@ def find_workspaces(_worker: str, pattern: str) -> WorkspaceMatch:
 
 
 def resolve_members(file: FleetFile, find: FindWorkspaces) -> tuple[Member, ...]:
-    """Return the workspaces of a fleet, in the order of the file, those of a pattern by name.
+    """Return the workspaces of a fleet in the order of the file, those of a pattern by name.
 
-    A folder that is named and found by a pattern too is what its own entry says. With ``keep_going``, what lies on a
-    host that is not there is a member as it is written, and its row is going to say so.
+    A folder that is named and matched by a pattern belongs to its named entry.
+    With ``keep_going``, an entry on a host that does not answer is a member with its path as written, so that the
+    roll-up
+    has a row for it.
 
     Raises:
-        ProblemError: A path leads nowhere, a workspace is listed twice or has no plan, or a named plan has mistakes;
-            every mistake is a problem of its own.
+        ProblemError: A path leads nowhere, a workspace is listed twice or has no plan, or a named plan has mistakes.
+            Every mistake is a separate problem.
     """
     fleet, base = file.fleet, file.path.parent
     matches = [
@@ -105,7 +110,10 @@ def resolve_members(file: FleetFile, find: FindWorkspaces) -> tuple[Member, ...]
 
 
 def plan_rounds(fleet: Fleet, fleet_members: tuple[Member, ...]) -> list[tuple[Member, ...]]:
-    """Return who is run together: the canaries, then the batches; each member is in one round."""
+    """Return the members of each round, first the canaries and then the batches.
+
+    Each member is in exactly one round.
+    """
     if not any(member.canary for member in fleet_members):
         numbered = enumerate(fleet_members)
         fleet_members = tuple(replace(member, canary=index < fleet.canary) for index, member in numbered)
@@ -137,8 +145,8 @@ def _mistakes(loc: Loc, entry: Entry, match: WorkspaceMatch, without_plan: list[
             mistake_at(
                 loc,
                 "member-unseen",
-                f"{in_quotes(entry.path)} could not be looked for: {match.error}.",
-                "Settle that first.",
+                f"{in_quotes(entry.path)} could not be searched: {match.error}.",
+                "Fix that first.",
             )
         ]
     if not match.folders:
@@ -147,10 +155,10 @@ def _mistakes(loc: Loc, entry: Entry, match: WorkspaceMatch, without_plan: list[
                 loc,
                 "no-workspace",
                 f"{in_quotes(entry.path)} leads to no folder.",
-                "Correct it; it counts from this file.",
+                "Correct it. It is relative to this file.",
             )
         ]
-    hint = 'Run "pytest -m inventory --workspace DIR" to have one proposed, or name one with plan = "...".'
+    hint = 'Run "pytest -m inventory --workspace DIR" to propose one, or name one with plan = "...".'
     return [
         mistake_at(loc, "no-plan-file", f"the workspace {in_quotes(path)} has no {DEFAULT_PLAN}.", hint)
         for path in without_plan
@@ -158,21 +166,22 @@ def _mistakes(loc: Loc, entry: Entry, match: WorkspaceMatch, without_plan: list[
 
 
 def _listed_twice(located: list[tuple[Loc, Member]]) -> list[Problem]:
-    """Two runs on one workspace would only keep each other out; one inside another could see it half done."""
+    """Return a mistake for each workspace that is listed twice.
+
+    Two runs in one workspace would lock each other out.
+    """
     first_locs: dict[str, Loc] = {}
     mistakes = []
     for loc, member in located:
         if first_locs.setdefault(member.key, loc) != loc:
             mistakes.append(
-                mistake_at(
-                    loc, "listed-twice", f"{in_quotes(member.name)} is listed before already.", "Keep one of the two."
-                )
+                mistake_at(loc, "listed-twice", f"{in_quotes(member.name)} is listed twice.", "Keep one of the two.")
             )
     return mistakes
 
 
 def _plan_problems(plans: Iterable[str]) -> list[Problem]:
-    """Judge the plans that several workspaces share, once: each would refuse to run with a plan that has mistakes."""
+    """Return the problems of the plans that several workspaces share."""
     problems: list[Problem] = []
     for plan in sorted(plans):
         try:

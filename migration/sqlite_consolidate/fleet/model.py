@@ -1,4 +1,7 @@
-"""The fleet: which workspaces there are and in what order they are run, as frozen models of a TOML file of format 1."""
+"""Hold the fleet file as frozen models of TOML format 1.
+
+A fleet lists workspaces and the order in which they are run.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,13 @@ Folder = Annotated[Name, AfterValidator(_whole)]
 
 
 class Entry(Part):
-    """Workspaces that something is to be said about.
+    """Hold one ``[[workspace]]`` with its settings.
 
     Attributes:
         path: Folder or pattern (``*``, ``**``) on the host of the worker, relative to the fleet file's folder there.
-        plan: Plan file; empty means the fleet's, and without one ``consolidation.toml`` in the workspace.
+        plan: Plan file; empty means the fleet's plan, or else ``consolidation.toml`` in the workspace.
         worker: Name of the Dask worker that holds the files; empty without a scheduler.
-        canary: True: run before all others.
+        canary: True if it is run before all others.
     """
 
     path: Folder
@@ -43,17 +46,17 @@ class Entry(Part):
 
 
 class Fleet(Part):
-    """A whole fleet of format 1.
+    """Hold a whole fleet of format 1.
 
     Attributes:
-        workspaces: Folders and patterns, as in :class:`Entry`, for those about which nothing else is to be said.
+        workspaces: Folders and patterns, as in :class:`Entry`, that need no other settings.
         entries: TOML key ``[[workspace]]``.
-        plan: One plan for all that name no other.
-        scheduler: Address of a Dask scheduler; empty means a cluster of this process alone.
-        canary: How many go first, alone, when no entry says ``canary = true``; 0 means none.
-        batch: How many are begun together; the next batch waits for the verdicts of this one. None means all the rest.
-        parallel: How many are run at a time without a scheduler; None means one a core.
-        keep_going: True: a failure does not keep the others from being run.
+        plan: Plan of all workspaces that name no other.
+        scheduler: Address of a Dask scheduler; empty means a cluster in this process.
+        canary: Number of workspaces that are run first when no entry has ``canary = true``; 0 means none.
+        batch: Number of workspaces in a round; the next round waits for its verdicts. None means all the rest.
+        parallel: Number of workspaces that run at a time without a scheduler. None means the number of cores.
+        keep_going: True if the others are run after a failure.
         reports: Folder for the roll-up and the bundles, relative to the fleet file; empty means pytest's own.
     """
 
@@ -70,6 +73,6 @@ class Fleet(Part):
 
     @property
     def listed(self) -> list[tuple[tuple[str | int, ...], Entry]]:
-        """Everything that is listed, in the order in which it is run, each with its key path in the file."""
+        """Return all entries in the order of the run, each with its key path in the file."""
         short = [(("workspaces", index), Entry(path=path)) for index, path in enumerate(self.workspaces)]
         return [*short, *((("workspace", index), entry) for index, entry in enumerate(self.entries))]

@@ -1,4 +1,7 @@
-"""The roll-up as one static page: no script, nothing remote, the look of a run's own report."""
+"""Render the roll-up as one static page in the style of a run's report.
+
+The page has no script and loads nothing.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _STYLES = (*STYLES, Path(__file__).with_name("page.css"))
 _LONG_TEXT = 600
 
-# How a standing is to be felt, in the classes that a run's own page has.
+# The CSS class of each standing, as in the report of a run.
 _CSS_CLASSES: dict[Standing, str] = {
     "accepted": "passed",
     "failed": "failed",
@@ -35,10 +38,10 @@ _CSS_CLASSES: dict[Standing, str] = {
     "not run": "not-run",
 }
 _HINTS: dict[Standing, str] = {
-    "failed": "Everything was put back there. Settle what its report names, then start the fleet again.",
-    "refused": "Nothing was changed there. Settle what is said, then start the fleet again.",
-    "unsettled": "Start the fleet again: the next run there finishes it or puts it back first.",
-    "interrupted": "Everything was put back there. Start the fleet again.",
+    "failed": "Everything was rolled back there. Fix the problems in its report, then start the fleet again.",
+    "refused": "Nothing was changed there. Fix the problems above, then start the fleet again.",
+    "unsettled": "Start the fleet again. The next run there finishes this run or rolls it back first.",
+    "interrupted": "Everything was rolled back there. Start the fleet again.",
 }
 
 
@@ -46,8 +49,8 @@ def render_page(rollup: RollUp, folder: Path) -> str:
     """Return the roll-up as an HTML page.
 
     Args:
-        rollup: What is shown; every text of it is made printable and escaped.
-        folder: Where the page is going to be: bundles on this host are linked relative to it.
+        rollup: The roll-up. Every text of it is made printable and escaped.
+        folder: Folder of the page. Bundles on this host are linked relative to it.
     """
     css = "".join(style.read_text("utf-8") for style in _STYLES)
     digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
@@ -76,7 +79,7 @@ def _has_failures(rollup: RollUp) -> bool:
 
 
 def _to_review(rollup: RollUp) -> list[list[Row]]:
-    """Return the rows that need a person; those about which the same is to be said stand together."""
+    """Return the rows that need a person, grouped by equal standing, headline and reasons."""
     groups: dict[object, list[Row]] = {}
     for row in rollup.workspaces:
         if row.standing in _HINTS:
@@ -89,7 +92,7 @@ def _elapsed(rollup: RollUp) -> float:
 
 
 def _link(row: Row, host: str, folder: Path) -> str:
-    """Return where the row's report is, as a relative link; empty when it is on another host, or there is none."""
+    """Return a relative link to the report of a row, or an empty text without one here."""
     report = Path(row.bundle) / PAGE
     if not row.bundle or row.host != host or not report.is_file():
         return ""

@@ -1,4 +1,4 @@
-"""The roll-up: what all workspaces of a fleet run came to, as one record, one exit code and ``fleet.json``."""
+"""Sum up the runs of a fleet as one record, one exit code and ``fleet.json``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Standing = Literal["accepted", "failed", "refused", "interrupted", "unsettled", "not run"]
 
-_ENDED_BEFORE_START = (-signal.SIGINT, -signal.SIGTERM)  # its process had begun nothing yet
-_NOTHING_TO_UNDO = "[nothing-to-undo]"  # ends the message of a rollback where no consolidation stands
+_ENDED_BEFORE_START = (-signal.SIGINT, -signal.SIGTERM)  # the process had not started its run
+_NOTHING_TO_UNDO = "[nothing-to-undo]"  # id in the message of a rollback without a consolidation
 _LONGEST = 2000  # characters of a headline
 
 
@@ -32,32 +32,38 @@ class _Record(BaseModel):
 
 
 class Row(_Record):
-    """One workspace in the roll-up."""
+    """Hold the result of one workspace in the roll-up."""
 
-    workspace: str = Field(description="Its name for people: the path, after the worker's name if it has one.")
+    workspace: str = Field(description="Path for people, after the name of the worker if it has one.")
     path: str = Field(description="Absolute, on the host that holds it.")
     worker: str = Field(default="", description="Name of the Dask worker that holds it; empty without a scheduler.")
     canary: bool = False
     standing: Standing = Field(
-        description="accepted: as it should be (also where there was nothing to do). failed: a criterion failed, "
-        "everything was put back. refused: before anything was touched. interrupted: put back. unsettled: its run did "
-        "not come to its end, or could not put everything back; the next run settles it. not run: it was not its turn."
+        description="accepted: the run was accepted, or there was nothing to do. failed: a criterion failed and "
+        "everything was rolled back. refused: the run was refused before any change. "
+        "interrupted: everything was rolled back. "
+        "unsettled: the run did not end, or did not roll everything back; the next run recovers it. "
+        "not run: the run was not started."
     )
-    verdict: str = Field(default="not shown", description="That of its own evidence: accepted, refused, not shown.")
+    verdict: str = Field(default="not shown", description="Verdict of its evidence: accepted, refused, not shown.")
     mode: str = Field(default="", description="What the verb meant there: migrate, rehearsal, check or rollback.")
-    already: bool = Field(default=False, description="There was nothing to be done any more.")
-    headline: str = Field(description="Why, in words for people.")
-    reasons: tuple[str, ...] = Field(default=(), description="Criteria that do not hold; the first few.")
-    exit_code: int | None = Field(default=None, description="Of its own run; None: it was not run, or is unknown.")
+    already: bool = Field(default=False, description="There was nothing left to do.")
+    headline: str = Field(description="Reason, for people.")
+    reasons: tuple[str, ...] = Field(default=(), description="The first criteria that failed.")
+    exit_code: int | None = Field(
+        default=None, description="Exit code of its run; None: it was not run, or the code is unknown."
+    )
     seconds: float = 0.0
-    rows: int | None = Field(default=None, description="How many more rows its target has than before, if known.")
+    rows: int | None = Field(default=None, description="Number of rows that its target has gained, if known.")
     host: str = Field(default="", description="Where it ran.")
     bundle: str = Field(default="", description="Folder of its report and evidence on that host; empty: there is none.")
-    manifest_sha256: str = Field(default="", description="Of the manifest.json in it, which has the digests of all.")
+    manifest_sha256: str = Field(
+        default="", description="Digest of the manifest.json in it, which has the digests of all files."
+    )
 
 
 class RollUp(_Record):
-    """What a fleet run came to; ``fleet.json`` is just this."""
+    """Hold the result of a fleet run, as it is written to ``fleet.json``."""
 
     format: Literal[1] = Field(default=1, alias="schema")
     run: str = Field(description="<UTC stamp>-fleet-<verb>, also the name of its folder.")
@@ -68,30 +74,34 @@ class RollUp(_Record):
     finished: str
     host: str = Field(description="Where the fleet run was started; user likewise.")
     user: str
-    interrupted: int | None = Field(default=None, description="Exit code that a signal asked for; null: none.")
+    interrupted: int | None = Field(
+        default=None, description="Exit code of the signal that interrupted the run; null: none."
+    )
     exit_code: int
-    totals: dict[Standing, int] = Field(description="How many workspaces are of each standing; all are named.")
+    totals: dict[Standing, int] = Field(description="Number of workspaces of each standing; every standing is listed.")
     rows: int = Field(description="Sum over the workspaces whose rows are known.")
-    seconds: float = Field(description="Sum over the workspaces; more than the clock's where some ran side by side.")
+    seconds: float = Field(
+        description="Sum over the workspaces; more than the elapsed time where some ran in parallel."
+    )
     workspaces: tuple[Row, ...]
 
 
 def roll_up(
     run: str, verb: str, file: FleetFile, rows: tuple[Row, ...], started: datetime, interrupted: int | None
 ) -> RollUp:
-    """Return what a fleet run that ends now came to.
+    """Return the roll-up of a fleet run that ends now.
 
     Args:
-        run: Its id.
+        run: Id of the fleet run.
         verb: ``migrate``, ``verify`` or ``rollback``.
-        file: What was asked for.
+        file: The fleet file.
         rows: One for each workspace.
         started: UTC.
-        interrupted: Exit code that a signal asks for, or None.
+        interrupted: Exit code of a signal, or None.
     """
     return RollUp(
         run=run,
-        verb=verb,  # type: ignore[arg-type]  # pydantic looks at it
+        verb=verb,  # type: ignore[arg-type]  # pydantic validates it
         fleet=printable(file.path.name),
         fleet_sha256=hashlib.sha256(file.text.encode("utf-8")).hexdigest(),
         started=started.isoformat(timespec="seconds"),
@@ -108,7 +118,7 @@ def roll_up(
 
 
 def row_from_run(member: Member, verb: str, run: WorkspaceRun) -> Row:
-    """Return what a run that has come back from its worker means."""
+    """Return the row of a run that its worker has returned."""
     bundle, headline = run.bundle, run.bundle.headline if run.bundle else run.output or run.start_error
     refused_before_start = run.exit_code == ExitCode.REFUSED and bundle is None
     nothing_to_undo = verb == Mode.ROLLBACK.verb and refused_before_start and _NOTHING_TO_UNDO in run.output
@@ -130,27 +140,30 @@ def row_from_run(member: Member, verb: str, run: WorkspaceRun) -> Row:
 
 
 def unsettled_row(member: Member, reason: str) -> Row:
-    """Return the row of a workspace of whose run nobody knows how it ended."""
+    """Return the row of a workspace whose run has an unknown end."""
     return _row(member, standing="unsettled", headline=printable(f"Unfinished: {reason}"))
 
 
 def not_run_row(member: Member, reason: str) -> Row:
-    """Return the row of a workspace whose turn did not come."""
+    """Return the row of a workspace that was not run."""
     return _row(member, standing="not run", headline=printable(f"Not run: {reason}"))
 
 
 def totals(rows: tuple[Row, ...]) -> dict[Standing, int]:
-    """Return how many rows are of each standing, in the order in which they need a person, best last."""
+    """Return the number of rows of each standing, those that need a person first."""
     order: tuple[Standing, ...] = ("unsettled", "failed", "interrupted", "refused", "not run", "accepted")
     return {standing: sum(row.standing == standing for row in rows) for standing in order}
 
 
 def exit_code(rows: tuple[Row, ...], interrupted: int | None) -> int:
-    """Return the exit code of the whole: the worst that happened anywhere.
+    """Return the exit code of the worst result.
 
-    In this order: internal, a workspace is unsettled, or not everything could be put back there; that of the signal
-    which interrupted the fleet run; failed, a workspace failed, or was interrupted by somebody else; refused, one was
-    refused, or not run; accepted, all are.
+    The order is, worst first:
+    internal, if a workspace is unsettled or was not rolled back completely;
+    the exit code of the signal that interrupted the fleet run;
+    failed, if a workspace failed or its run was interrupted;
+    refused, if one was refused or not run;
+    accepted, if all are.
     """
     standings = {row.standing for row in rows}
     if "unsettled" in standings:
@@ -163,7 +176,7 @@ def exit_code(rows: tuple[Row, ...], interrupted: int | None) -> int:
 
 
 def to_json(rollup: RollUp) -> str:
-    """Return the roll-up as JSON: indented, with a newline at its end."""
+    """Return the roll-up as indented JSON with a newline at its end."""
     return rollup.model_dump_json(indent=2, by_alias=True, ensure_ascii=True) + "\n"
 
 
@@ -191,7 +204,7 @@ def _standing(run: WorkspaceRun) -> Standing:
 
 def _exit_text(run: WorkspaceRun) -> str:
     if run.exit_code is None:
-        return "Not run: the fleet was stopped before its turn."
+        return "Not run: the fleet run was stopped before."
     if run.exit_code < 0:
         return f"Unfinished: its process was ended by signal {-run.exit_code}."
     return f"Exit code {run.exit_code}."

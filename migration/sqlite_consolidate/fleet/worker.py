@@ -1,6 +1,6 @@
-"""The worker's side: one workspace's run as a process of its own, and what is brought back of it.
+"""Run one workspace in a separate process, on the host of a worker, and return its result.
 
-These functions are called by the engine in the process that holds the files; they know nothing of the engine.
+Dask calls these functions in the process of the worker. They do not import Dask.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from typing import IO
 import sqlite_consolidate
 from sqlite_consolidate.fleet.bundle_summary import BundleSummary, read_new_bundle
 
-_MOST_READ = 20_000  # bytes of the output, from its end
+_MOST_READ = 20_000  # bytes that are read from the end of the output
 _MOST_LINES = 20
 
 
 @dataclass(frozen=True)
 class Job:
-    """One workspace's run.
+    """Hold the run of one workspace.
 
     Attributes:
         fleet: Id of the fleet run it belongs to.
-        project: Folder whose conftest.py names the harness; where this host has none, the one this package lies in.
+        project: Folder whose conftest.py loads the plugin. Where this host has none, the folder of this package is
+            used.
         verb: ``migrate``, ``verify`` or ``rollback``.
         workspace: Absolute, on this host; so are ``plan``, unless it is empty, and ``reports``.
-        reports: The folder of this workspace's reports alone.
+        reports: Folder for the reports of this workspace alone.
         extra: Further options of the run.
     """
 
@@ -50,15 +51,15 @@ class Job:
 
 @dataclass(frozen=True)
 class WorkspaceRun:
-    """What a run came to.
+    """Hold the result of a run.
 
     Attributes:
-        host: Where it ran.
-        exit_code: Its exit code; negative: ended by that signal; None: it was not started.
-        seconds: From start to end of the process.
-        bundle: What it left under reports, or None.
-        output: Its last words, where there is no bundle to say more.
-        start_error: Why it could not be started; empty when the fleet was stopped before its turn.
+        host: Host of the run.
+        exit_code: Exit code of the process; negative for the signal that ended it; None if it was not started.
+        seconds: Elapsed time of the process.
+        bundle: Summary of its bundle, or None.
+        output: The last output where there is no bundle.
+        start_error: Why it could not be started; empty when the fleet run was stopped before.
     """
 
     host: str
@@ -70,7 +71,7 @@ class WorkspaceRun:
 
 
 class _RunningJobs:
-    """The processes of each fleet run in this process, and the fleet runs that start no more."""
+    """Hold the processes of each fleet run, and the fleet runs that start no more."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -78,7 +79,7 @@ class _RunningJobs:
         self._running: defaultdict[str, set[subprocess.Popen[bytes]]] = defaultdict(set)
 
     def start(self, job: Job, output: IO[bytes]) -> subprocess.Popen[bytes] | None:
-        """Start the job's process, unless its fleet has been stopped; nothing comes between the two."""
+        """Start the process of a job, or return None if its fleet run was stopped."""
         with self._lock:
             if job.fleet in self._stopped:
                 return None
@@ -89,18 +90,18 @@ class _RunningJobs:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C in the terminal is passed on by us, once
+                start_new_session=True,  # this process passes Ctrl-C on, once
             )
             self._running[job.fleet].add(process)
             return process
 
     def end(self, job: Job, process: subprocess.Popen[bytes]) -> None:
-        """The process has ended."""
+        """Forget a process that has ended."""
         with self._lock:
             self._running[job.fleet].discard(process)
 
     def stop(self, fleet: str, *, interrupt: bool) -> None:
-        """No job of the fleet run starts any more; those that run are asked to put back, if so wished."""
+        """Start no more jobs of the fleet run, and send SIGTERM to its processes if asked to."""
         with self._lock:
             self._stopped.add(fleet)
             for process in self._running[fleet] if interrupt else ():
@@ -111,9 +112,9 @@ _JOBS = _RunningJobs()
 
 
 def run_workspace(job: Job) -> WorkspaceRun:
-    """The workspace's run has ended, and its bundle lies in the job's reports.
+    """Run a workspace to its end and return the result.
 
-    Whatever happens is an answer, never an exception: what cannot be started says why.
+    No exception is raised. A run that cannot be started has the reason in its result.
     """
     host, reports = platform.node(), Path(job.reports)
     try:
@@ -136,7 +137,10 @@ def run_workspace(job: Job) -> WorkspaceRun:
 
 
 def stop(fleet: str, *, interrupt: bool) -> None:
-    """Nothing of a fleet run starts here any more; with ``interrupt`` what runs is asked to put back and to end."""
+    """Start no more runs of a fleet run here.
+
+    With ``interrupt`` the running ones are told to roll back and to end.
+    """
     _JOBS.stop(fleet, interrupt=interrupt)
 
 
@@ -147,19 +151,19 @@ def _command(job: Job) -> list[str]:
 
 
 def _project(job: Job) -> Path:
-    """Return the folder in which pytest finds the harness.
+    """Return the folder whose conftest.py loads the plugin.
 
     Raises:
-        FileNotFoundError: There is none on this host.
+        FileNotFoundError: This host has no such folder.
     """
     for folder in (Path(job.project), Path(sqlite_consolidate.__file__).parents[2]):
         if (folder / "conftest.py").is_file():
             return folder
-    raise FileNotFoundError(errno.ENOENT, "no conftest.py names the harness on this host", job.project)
+    raise FileNotFoundError(errno.ENOENT, "no conftest.py on this host loads the plugin", job.project)
 
 
 def _last_output(output: IO[bytes]) -> str:
-    """Return the refusal that pytest printed, or else its last lines."""
+    """Return the refusal that pytest printed, or else the last lines of the output."""
     end = output.seek(0, os.SEEK_END)
     output.seek(max(0, end - _MOST_READ))
     text = output.read().decode("utf-8", "replace").strip()

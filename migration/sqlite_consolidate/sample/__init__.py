@@ -1,1 +1,1 @@
-"""The sample workspace: the situation this product was asked for, built by code."""
+"""Build the sample workspace for trying the tool."""

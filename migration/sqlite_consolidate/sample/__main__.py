@@ -1,4 +1,4 @@
-"""``python -m sqlite_consolidate.sample DIR``: the sample workspace in a folder of your own."""
+"""Build the sample workspace with ``python -m sqlite_consolidate.sample DIR``."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sqlite_consolidate.sample.build import build
 
 
 def main() -> None:
-    """Build the sample workspace where the command line says."""
+    """Build the sample workspace in the folder of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sqlite_consolidate.sample", description="Build the sample workspace."
     )
     parser.add_argument("folder", type=Path, help="a folder that is empty or does not exist")
     parser.add_argument("--decisions", action="store_true", help="with logs/orchestration_decisions.db, 72 rows")
-    said = parser.parse_args()
+    options = parser.parse_args()
     try:
-        print(build(said.folder, decisions=said.decisions))  # noqa: T201 -- a command's answer
+        print(build(options.folder, decisions=options.decisions))  # noqa: T201 -- the output of the command
     except OSError as error:
         parser.error(str(error))
 

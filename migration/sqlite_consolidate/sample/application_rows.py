@@ -1,4 +1,7 @@
-"""The rows of the application's databases: 85 tasks, 5 notes of the queue, 1 proposal, 72 decisions; newest last."""
+"""Make the rows of the application's databases, the newest last.
+
+There are 85 tasks, 5 rows of metadata of the queue, 1 proposal and 72 decisions.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def metadata_rows() -> list[Row]:
 
 
 def proposal_rows() -> list[Row]:
-    """Return the 1 row of ``proposals``; it waits for its review."""
+    """Return the 1 row of ``proposals``, which waits for its review."""
     proposal: Row = {
         "id": identity("proposal", 1),
         "hypothesis": "Smaller tasks fail less often: „Prüfung vor dem Zusammenführen“ halves the retries",

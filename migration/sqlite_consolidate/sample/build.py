@@ -1,4 +1,7 @@
-"""Builds the sample workspace: a target, the old databases as a crash left them, code, a log and a plan."""
+"""Build the sample workspace.
+
+It has a target, the sources as a crash left them, code, a log and a plan.
+"""
 
 from __future__ import annotations
 
@@ -22,40 +25,45 @@ else:
 
 _HERE = Path(__file__).parent
 _TREE = _HERE / "tree"
-_MARK = "SAMPLE.md"
+_MARKER_FILE = "SAMPLE.md"
 _LOGS = Path("meridian-core/logs")
 
 
 def build(root: Path, *, decisions: bool = False) -> Path:
-    """Build the sample workspace in ``root``, all of it or nothing, and return ``root`` resolved.
+    """Build the sample workspace in ``root``, and return ``root`` resolved.
 
-    The same content every time: databases in schema and rows, all other files in bytes. It grows in a scratch folder
-    beside ``root`` and gets its name when it is complete, so that no half of it is ever taken for the whole.
+    The content is the same every time: databases in schema and rows, all other files in bytes.
+    The workspace is built in a scratch folder beside ``root`` and renamed when it is complete, so that ``root`` never
+    holds
+    only a part.
 
     Args:
         root: Folder to build; absent or empty. Its parents are created.
         decisions: Add ``orchestration_decisions.db`` (72 rows), which is absent otherwise.
 
     Raises:
-        FileExistsError: When ``root`` holds anything already, or is no folder; nothing was changed.
+        FileExistsError: ``root`` holds a file already, or is no folder. Nothing was changed.
     """
     root = root.resolve()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise FileExistsError(f"{root} is not an empty folder: the sample workspace is not built over it.")
     root.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
-        growing = Path(scratch) / "workspace"
-        shutil.copytree(_TREE, growing, ignore=shutil.ignore_patterns("__pycache__"))
-        _target(growing / "workspace.db")
-        _application_databases(growing / _LOGS, decisions=decisions)
-        growing.replace(root)
+        unfinished = Path(scratch) / "workspace"
+        shutil.copytree(_TREE, unfinished, ignore=shutil.ignore_patterns("__pycache__"))
+        _target(unfinished / "workspace.db")
+        _application_databases(unfinished / _LOGS, decisions=decisions)
+        unfinished.replace(root)
     return root
 
 
 def is_sample(root: Path) -> bool:
-    """Tell whether ``root`` was built by :func:`build`: it holds the mark that says so, to the letter."""
+    """Return whether ``build`` has built ``root``.
+
+    The marker file has to be equal byte for byte.
+    """
     try:
-        return (root / _MARK).read_bytes() == (_TREE / _MARK).read_bytes()
+        return (root / _MARKER_FILE).read_bytes() == (_TREE / _MARKER_FILE).read_bytes()
     except OSError:
         return False
 
@@ -66,35 +74,37 @@ def _target(path: Path) -> None:
 
 
 def _application_databases(logs: Path, *, decisions: bool) -> None:
-    """Create the old databases in ``logs``, each with the whole schema, as in life."""
-    _crashed(logs / "task_queue.db", {"tasks": task_rows(), "task_queue_metadata": metadata_rows()}, settled=0.9)
-    _crashed(logs / "proposals.db", {"proposals": proposal_rows()}, settled=0)
+    """Create the sources in ``logs``, each with the whole schema."""
+    _crashed(logs / "task_queue.db", {"tasks": task_rows(), "task_queue_metadata": metadata_rows()}, checkpointed=0.9)
+    _crashed(logs / "proposals.db", {"proposals": proposal_rows()}, checkpointed=0)
     if decisions:
-        _crashed(logs / "orchestration_decisions.db", {"orchestration_decisions": decision_rows()}, settled=0.8)
+        _crashed(logs / "orchestration_decisions.db", {"orchestration_decisions": decision_rows()}, checkpointed=0.8)
 
 
-def _crashed(path: Path, rows: Mapping[str, Sequence[Row]], *, settled: float) -> None:
-    """Create a database as a crash leaves it: the newest rows in the ``-wal`` only, no ``-shm``, nobody has it open.
+def _crashed(path: Path, rows: Mapping[str, Sequence[Row]], *, checkpointed: float) -> None:
+    """Create a database as a crash leaves it.
+
+    The newest rows are in the ``-wal`` only, there is no ``-shm``, and no process has it open.
 
     Args:
-        path: Where it comes to lie.
+        path: Path of the database.
         rows: Rows by table, the oldest first.
-        settled: Share of the rows of each table that reaches the database file itself, 0 to 1.
+        checkpointed: Share of the rows of each table that is in the database file itself, 0 to 1.
     """
     with TemporaryDirectory(dir=path.parent) as scratch:
         live = Path(scratch) / path.name
         with closing(_created(live, "application.sql")) as db:
-            _insert(db, {table: part[: int(len(part) * settled)] for table, part in rows.items()})
+            _insert(db, {table: part[: int(len(part) * checkpointed)] for table, part in rows.items()})
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("PRAGMA wal_autocheckpoint = 0")
-            _insert(db, {table: part[int(len(part) * settled) :] for table, part in rows.items()})
-            # Moved away under the connection: SQLite notices when it closes, and leaves the -wal unsettled.
+            _insert(db, {table: part[int(len(part) * checkpointed) :] for table, part in rows.items()})
+            # The files are renamed while the connection is open. SQLite notices it on close and makes no checkpoint.
             for suffix in ("", WAL):
                 Path(f"{live}{suffix}").rename(f"{path}{suffix}")
 
 
 def _created(path: Path, schema: str) -> sqlite3.Connection:
-    """Open a new database in WAL mode that has ``schema``, a file of the folder ``schema/``, and no rows."""
+    """Open a new database in WAL mode with the schema of a file in ``schema/`` and no rows."""
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.executescript((_HERE / "schema" / schema).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The values that rows are made of: the same ones every time, from a number and nothing else."""
+"""Make the values of rows from a number, the same every time."""
 
 from __future__ import annotations
 
@@ -19,24 +19,33 @@ WORDS = (
 
 
 def moment(number: int, minutes: int = 97) -> datetime:
-    """Return the time that is ``number`` steps of about ``minutes`` after the start of the sample's history, in UTC."""
+    """Return the time ``number`` steps after the start of the sample's history, in UTC.
+
+    A step has about ``minutes`` minutes.
+    """
     return _START + timedelta(minutes=minutes * number, microseconds=104_729 * number)
 
 
 def iso(number: int, minutes: int = 97) -> str:
-    """Return :func:`moment` in ISO 8601; every third as other programs write it, with ``Z`` and whole seconds."""
+    """Return ``moment`` in ISO 8601.
+
+    Every third has ``Z`` and whole seconds, as other programs write it.
+    """
     when = moment(number, minutes)
     return when.isoformat() if number % 3 else when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def stamp(number: int, minutes: int = 97) -> float:
-    """Return :func:`moment` as seconds since 1970; every fifth is a whole number, still a float."""
+    """Return ``moment`` as seconds since 1970.
+
+    Every fifth is a whole number, which is still a float.
+    """
     seconds = moment(number, minutes).timestamp()
     return seconds if number % 5 else float(int(seconds))
 
 
 def word(number: int) -> str:
-    """Return one of :data:`WORDS`, in turn."""
+    """Return the word for a number, in turn."""
     return WORDS[number % len(WORDS)]
 
 
@@ -46,12 +55,15 @@ def identity(kind: str, number: int) -> str:
 
 
 def as_json(value: object) -> str:
-    """Return ``value`` as the applications store it: JSON text, non-ASCII characters as they are."""
+    """Return ``value`` as JSON text with non-ASCII characters, as the applications store it."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def paragraphs(number: int) -> str:
-    """Return a text of several lines, with quotes, a tab and, in every fourth, the line ends of another system."""
+    """Return a text of several lines with quotes and a tab.
+
+    Every fourth text has the line ends of another operating system.
+    """
     text = (
         f"The {word(number)} and the {word(number + 4)} don't agree.\n\n"
         f'Steps:\n\t1. run the "{word(number + 1)}" twice\n\t2. compare — nothing may differ; 100 % match\n'

@@ -1,4 +1,4 @@
-"""The 614 rows of ``workspace.db``, table by table, in an order that foreign keys allow."""
+"""Make the 614 rows of ``workspace.db`` in an order that foreign keys allow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PRIORITY = ("high", "medium", "low")
 
 
 def workspace_rows() -> dict[str, list[Row]]:
-    """Return the rows of the ten tables that have any, by table; the other 17 stay empty."""
+    """Return the rows of the ten tables that have any. The other 17 stay empty."""
     return {
         "architecture_components": [_component(number) for number in range(1, 54)],
         "workspace_tasks": [_task(number) for number in range(62)],

@@ -1,4 +1,4 @@
-"""A fleet of small workspaces, and runs on it: each is the command that a user gives, in a process of its own."""
+"""Build a fleet of small workspaces, and run commands on it in separate processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ SMOKE = 'python = "from app.store import titles; print(len(titles()))"'
 
 @dataclass(frozen=True)
 class RolledUp:
-    """What a fleet run came to: its exit code, all it printed, its ``fleet.json`` (empty if none), its folder."""
+    """Hold the result of a fleet run.
+
+    ``rollup`` is its ``fleet.json``, empty if there is none.
+    """
 
     exit: int
     text: str
@@ -32,7 +35,7 @@ class RolledUp:
 
     @property
     def standings(self) -> dict[str, str]:
-        """Folder of each workspace to its standing."""
+        """Return the folder of each workspace with its standing."""
         return {Path(row["path"]).parent.name: row["standing"] for row in self.rollup.get("workspaces", ())}
 
     def row(self, name: str) -> dict[str, Any]:
@@ -42,18 +45,18 @@ class RolledUp:
 
 @dataclass(frozen=True)
 class Fleet:
-    """Workspaces side by side, and their fleet file."""
+    """Hold workspaces side by side, and their fleet file."""
 
     folder: Path
 
     @property
     def file(self) -> Path:
-        """The fleet file."""
+        """Return the fleet file."""
         return self.folder / "fleet.toml"
 
     @property
     def reports(self) -> Path:
-        """Where roll-ups and bundles go."""
+        """Return the folder for roll-ups and bundles."""
         return self.folder / "reports"
 
     def workspace(self, name: str) -> Workspace:
@@ -61,7 +64,7 @@ class Fleet:
         return Workspace(self.folder / name / "workspace", self.reports)
 
     def contents(self, *names: str) -> list[dict[str, str]]:
-        """Return what workspaces hold, rows and bytes."""
+        """Return the rows and bytes of workspaces."""
         return [self.workspace(name).contents() for name in names]
 
     def run(self, verb: str, *args: str, deadline: float = DEADLINE) -> RolledUp:
@@ -71,7 +74,7 @@ class Fleet:
 
     @contextmanager
     def started(self, verb: str, *args: str) -> Iterator[subprocess.Popen[str]]:
-        """Lend the running command; it is gone at the end."""
+        """Lend the running command and end it afterwards."""
         command = [sys.executable, "-m", "pytest", "-m", verb, f"--fleet={self.file}", f"--reports={self.reports}"]
         with subprocess.Popen(
             [*command, *args],
@@ -88,15 +91,18 @@ class Fleet:
                     kill_tree(process.pid)
 
     def ended(self, process: subprocess.Popen[str], deadline: float = DEADLINE) -> RolledUp:
-        """Wait for the command's end, and return what it came to."""
+        """Wait for the end of the command, and return its result."""
         text, _ = process.communicate(timeout=deadline)
-        found = sorted(self.reports.glob("2*-fleet-*/fleet.json"))
-        rollup = json.loads(found[-1].read_bytes()) if found else {}
-        return RolledUp(process.returncode, text, rollup, found[-1].parent if found else None)
+        rollups = sorted(self.reports.glob("2*-fleet-*/fleet.json"))
+        rollup = json.loads(rollups[-1].read_bytes()) if rollups else {}
+        return RolledUp(process.returncode, text, rollup, rollups[-1].parent if rollups else None)
 
 
 def small_fleet(tmp_path: Path, names: str, file: str = 'workspaces = ["*/workspace"]') -> Fleet:
-    """Build a fleet of small workspaces, one a name, and write its file (``format = 1`` goes without saying)."""
+    """Build a fleet with a small workspace for each name, and write its file.
+
+    ``format = 1`` is added to the file.
+    """
     fleet = Fleet(tmp_path / "fleet")
     for name in names.split():
         small_workspace(fleet.folder / name)
@@ -105,12 +111,15 @@ def small_fleet(tmp_path: Path, names: str, file: str = 'workspaces = ["*/worksp
 
 
 def break_smoke(workspace: Workspace) -> None:
-    """Let a run fail after COMMIT, so that it has everything to put back."""
+    """Make a run fail after COMMIT, so that it has to roll everything back."""
     workspace.edit("consolidation.toml", '"^3$"', '"^4$"')
 
 
 def hold(workspace: Workspace) -> Path:
-    """Let a run wait in its smoke test, after COMMIT, while the returned pipe exists; reading it waits for that."""
+    """Make a run wait in its smoke test, after COMMIT, while the returned pipe exists.
+
+    Reading the pipe waits for that moment.
+    """
     pipe = workspace.root.parent / "held"
     os.mkfifo(pipe)
     waiting = f"import os, signal; os.path.exists('{pipe}') and (open('{pipe}', 'w').close(), signal.pause()); "
@@ -119,8 +128,8 @@ def hold(workspace: Workspace) -> Path:
 
 
 def kill_tree(pid: int) -> None:
-    """Let a process and everything it has started be gone at once, as when their host dies."""
-    process = psutil.Process(pid)
-    for one in [process, *process.children(recursive=True)]:
+    """Kill a process and all that it has started, as when their host dies."""
+    root = psutil.Process(pid)
+    for process in [root, *root.children(recursive=True)]:
         with suppress(psutil.NoSuchProcess):
-            one.kill()
+            process.kill()

@@ -1,4 +1,4 @@
-"""A folder as people have them: fourteen files of all kinds that are, or look like, SQLite databases, and some code."""
+"""Build a folder with fourteen files that are or look like databases, and some code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DATABASES = {
         "INSERT INTO users VALUES (1, 'Ada'), (2, 'Bob'); INSERT INTO orders VALUES (1, 1, 9.5), (2, 2, 1.0);"
         "INSERT INTO items VALUES (1, 'hat'), (2, 'coat'), (3, 'shoe');"
     ),
-    # A table of the same name that is another; a parent table without rows that a child needs; a view.
+    # Another table of the same name, a parent table without rows for a child, and a view.
     "crm/crm.sqlite3": (
         "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, phone TEXT);"
         "CREATE TABLE regions(id INTEGER PRIMARY KEY, name TEXT);"
@@ -36,7 +36,7 @@ _DATABASES = {
     "north.db": f"{_SALES} INSERT INTO sales VALUES (1, 'north', 1.5), (2, 'north', 2.5);",
     "south.db": f"{_SALES} INSERT INTO sales VALUES (11, 'south', 1.5);",
     "west.db": f"{_SALES} INSERT INTO sales VALUES (1, 'west', 7.0), (21, 'west', 8.0);",
-    "metrics": (  # no suffix: it is found by its header
+    "metrics": (  # it has no suffix and is found by its header
         "CREATE TABLE points(at INTEGER NOT NULL, name TEXT NOT NULL, value REAL, PRIMARY KEY(at, name))"
         " STRICT, WITHOUT ROWID; INSERT INTO points VALUES (1, 'cpu', 0.5), (1, 'ram', 0.25);"
     ),
@@ -89,13 +89,13 @@ def folder(root: Path) -> Path:
 
 
 def _with_a_wal(path: Path) -> None:
-    """Leave a database whose only row is in its ``-wal``, as a crash does."""
+    """Create a database whose only row is in its ``-wal``, as a crash leaves it."""
     growing = path.with_name("growing.db")
     with contextlib.closing(sqlite3.connect(growing, isolation_level=None)) as con:
         con.execute("PRAGMA journal_mode=WAL")
         con.execute("CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT)")
         con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         con.execute("INSERT INTO events VALUES (1, 'crashed')")
-        for suffix in ("", "-wal"):  # moved away under the connection: SQLite notices, and leaves the -wal
+        for suffix in ("", "-wal"):  # renamed while open, so that SQLite leaves the -wal on close
             growing.with_name(growing.name + suffix).rename(path.with_name(path.name + suffix))
     growing.with_name("growing.db-shm").unlink()

@@ -1,1 +1,1 @@
-"""Run trials, each on a copy of a workspace and in a process of its own, and judge what they came to."""
+"""Run each trial on a copy of a workspace, in a separate process, and judge its result."""

@@ -1,4 +1,4 @@
-"""Copy workspaces to plant faults in, and compare what they hold before and after."""
+"""Copy workspaces for faults, and compare their contents before and after."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def copy_tree(folder: Path, destination: Path) -> None:
-    """Copy a folder that no other process has open; links into it lead into the copy."""
+    """Copy a folder that no other process has open. Links into the folder lead into the copy."""
     shutil.copytree(folder, destination, symlinks=True)
     for path in destination.rglob("*"):
         if path.is_symlink() and (link_target := path.readlink()).is_absolute() and link_target.is_relative_to(folder):
@@ -25,7 +25,10 @@ def copy_tree(folder: Path, destination: Path) -> None:
 
 
 def contents(root: Path, plan: Plan) -> dict[str, str]:
-    """Return what a workspace holds: the plan's databases by rows and schema, other files by bytes; no backups."""
+    """Return the contents of a workspace without its backups.
+
+    Databases of the plan are given by rows and schema, other files by bytes.
+    """
     databases = {root / plan.target, *(root / source.file for source in plan.sources)}
     backups, digests = root / plan.backups, {}
     for path in sorted(root.rglob("*")):
@@ -42,5 +45,5 @@ def contents(root: Path, plan: Plan) -> dict[str, str]:
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Return the names of what was removed, added or changed."""
+    """Return the names of the files that were removed, added or changed."""
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

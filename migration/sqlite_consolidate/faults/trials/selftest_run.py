@@ -1,4 +1,4 @@
-"""Plant every fault into runs on private copies of a workspace, as many at once as there are cores."""
+"""Plant every fault into runs on private copies of a workspace, in parallel on all cores."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
     from sqlite_consolidate.faults.trials.trial import TrialResult
     from sqlite_consolidate.observation import Observation
 
-_SECONDS = 60.0  # that a trial gets at least; and ten times as many as the run without a fault took
-_FRESH, _REHEARSED, _CONSOLIDATED = "fresh", "rehearsed", "consolidated"  # copies that further copies are made of
+_SECONDS = 60.0  # shortest time limit of a trial; it is ten times that of the run without a fault if that is longer
+_FRESH, _REHEARSED, _CONSOLIDATED = "fresh", "rehearsed", "consolidated"  # the copies from which trials are copied
 
 
 class SelftestRun(Pipeline):
-    """A self-test of one workspace under way.
+    """Run the self-test of one workspace as a pipeline of one stage.
 
     Attributes:
-        plan: What is to be consolidated.
-        live: The workspace; it is copy_tree once, and not looked at again.
-        tried: Each fault, with what became of the run into which it was planted.
+        plan: The plan.
+        live: The workspace. It is copied once and not read again.
+        tried: Each fault, with the result of the run into which it was planted.
     """
 
     def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
-        """Prepare a self-test, and make an empty private folder for its copies."""
+        """Prepare a self-test, and create an empty private folder for its copies."""
         super().__init__(request, say)
         self.plan = request.valid_plan
         self.plan_file = request.settings.plan
@@ -65,39 +65,39 @@ class SelftestRun(Pipeline):
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """Every fault is tried."""
+        """Return the action that tries every fault."""
         return {SELFTEST: self._try_everything}
 
     @property
     def checks(self) -> dict[str, Check]:
-        """The check of each criterion."""
+        """Return the check of each criterion."""
         judged = {fault.criterion for fault in faults_of(self.plan)}
         can_fail: dict[str, Check] = {f"{CAN_FAIL}{id}": partial(self._can_fail, id) for id in judged}
         return {FAULTLESS: lambda: self._accepted} | can_fail
 
     @property
     def has_acted(self) -> bool:
-        """Nothing but copies is changed."""
+        """Return False, because only copies are changed."""
         return False
 
     def _can_fail(self, criterion: str) -> list[Observation]:
-        """Observe for each fault of a criterion that was planted whether the run failed by that criterion."""
+        """Observe for each planted fault of a criterion whether the run failed by that criterion."""
         return [judge_fault(fault, result) for fault, result in self._planted() if fault.criterion == criterion]
 
     def close(self) -> None:
-        """Remove every copy, once no process is left that could use it."""
+        """End the processes and remove every copy."""
         for processes in self._idle:
             processes.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _try_everything(self) -> None:
-        """Run without a fault, and only if those runs are accepted, with each.
+        """Run without a fault first, and then with each fault if those runs are accepted.
 
         Raises:
-            ProblemError: There is no room for the copies, a database is locked, or the operator interrupts.
+            ProblemError: The disk has no room for the copies, a database is locked, or the operator interrupts.
         """
         self._require_space()
-        self.say("copying what the plan names")
+        self.say("copying the files of the plan")
         fresh = self._scratch / _FRESH / "root"
         fresh.mkdir(parents=True)
         copy_workspace(self.plan, self.live, fresh, extra_files=(self.plan_file,))
@@ -109,7 +109,7 @@ class SelftestRun(Pipeline):
         self.log.note(*self._unplanted_faults())
 
     def _run_without_faults(self) -> list[Observation]:
-        """Consolidate a copy, check it, its bundle, and its rollback."""
+        """Consolidate a copy, check it and its bundle, and roll it back."""
         accepted = []
         if self.plan.require_rehearsal is not None:
             rehearsed = self._try(None, Mode.REHEARSAL, _FRESH, _REHEARSED)
@@ -147,7 +147,7 @@ class SelftestRun(Pipeline):
             shutil.rmtree(self._scratch / name, ignore_errors=True)
 
     def _try(self, number: int | None, mode: Mode, original: str, name: str) -> TrialResult:
-        """Copy a workspace, or for the check of a bundle its folder, and run a trial on the copy.
+        """Run a trial on a copy of a workspace, or of a bundle for its check.
 
         Raises:
             ProblemError: The operator interrupts.
@@ -170,7 +170,7 @@ class SelftestRun(Pipeline):
             original_plan=self.plan_file,
             output=folder / "output.txt",
         )
-        processes = self._idle.pop()  # there are as many as threads, and appending and popping is atomic
+        processes = self._idle.pop()  # one for each thread; append and pop of a deque are atomic
         try:
             result = processes.run(trial, self._seconds, self.limits.interrupted.is_set)
         finally:
@@ -187,7 +187,7 @@ class SelftestRun(Pipeline):
         return result
 
     def _plan_in(self, folder: Path) -> Path:
-        """Return the plan in the copy, or a copy of it where it lies outside of the workspace."""
+        """Return the plan in the copy, or a copy of it when it is outside of the workspace."""
         if self.plan_file.is_relative_to(self.live):
             copied_plan = folder / "root" / self.plan_file.relative_to(self.live)
             if copied_plan.is_file():
@@ -197,17 +197,17 @@ class SelftestRun(Pipeline):
     def _require_space(self) -> None:
         files = [self.plan.target, *(source.file for source in self.plan.sources)]
         size = sum((self.live / file).stat().st_size for file in files if (self.live / file).is_file())
-        # A copy, its backup set with dumps, and what the target gains: for each process, and for the two that stay.
+        # A copy, its backup set with dumps, and the growth of the target, for each process and for the two kept copies.
         needed, free = 8 * size * (self._cores + 2), shutil.disk_usage(self._scratch).free
         if needed > free:
             parent = self._scratch.parent
-            text = f"the copies need about {needed // 1_000_000} MB in {parent}, {free // 1_000_000} are free."
+            text = f"the copies need about {needed // 1_000_000} MB in {parent}; {free // 1_000_000} MB are free."
             raise ProblemError(
                 Problem(
                     "no-room-for-copies",
                     str(self._scratch.parent),
                     text,
-                    "Make room, or set TMPDIR to a larger disk.",
+                    "Free some space, or set TMPDIR to a larger disk.",
                 )
             )
 
@@ -215,7 +215,7 @@ class SelftestRun(Pipeline):
         return [(fault, result) for fault, result in self.tried if not result.skip_reason]
 
     def _unplanted_criteria(self) -> dict[str, str]:
-        """Return the criteria for which no fault could be planted, and what the workspace lacks for it."""
+        """Return the criteria for which no fault could be planted, with the reasons."""
         planted = {fault.criterion for fault, _ in self._planted()}
         reasons: dict[str, list[str]] = {}
         for fault, result in self.tried:
@@ -227,7 +227,7 @@ class SelftestRun(Pipeline):
         }
 
     def _unplanted_faults(self) -> list[Finding]:
-        """Return a finding for each fault that was not planted although its criterion had others."""
+        """Return a finding for each fault that was not planted when others of its criterion were."""
         planted = {fault.criterion for fault, _ in self._planted()}
         return [
             Finding.of("fault-not-planted", fault.name, f"not planted: {result.skip_reason}.")

@@ -1,4 +1,4 @@
-"""Describe one run on a private copy, with a fault or without, and judge what it came to."""
+"""Describe one run on a private copy, with or without a fault, and judge its result."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """What is to be tried; it can be handed to another process.
+    """Hold the input of a trial, which can be sent to another process.
 
     Attributes:
-        number: Place of the fault among those of the plan, or None for a run without a fault.
+        number: Index of the fault in the list of the plan, or None for a run without a fault.
         mode: The kind of the run.
-        root: The private copy; of the check of a bundle the folder with the bundle.
-        plan_file: The copy's plan.
-        reports: Where the run leaves its report.
-        original: The workspace that was copy_tree; no application of the trial may open it.
+        root: The private copy. For the check of a bundle it is the folder with the bundle.
+        plan_file: The plan of the copy.
+        reports: Folder for the report of the run.
+        original: The workspace that was copied. No application of the trial may open it.
         original_plan: Its plan file.
-        output: Where the process of the trial prints.
+        output: File for the output of the process.
     """
 
     number: int | None
@@ -42,23 +42,23 @@ class Trial:
 
     @property
     def settings(self) -> Settings:
-        """What the run is opened with."""
+        """Return the settings with which the run is opened."""
         bundle = self.root if self.mode is Mode.BUNDLE else None
         return Settings(self.root, self.plan_file, self.reports, bundle=bundle, copy_of=self.original)
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial came to.
+    """Hold the result of a trial.
 
     Attributes:
-        planted: Whether the run came as far as the moment at which the fault is planted.
-        skip_reason: What the workspace lacks for the fault to be planted in it; else empty.
-        exit: Exit code of the run; None where it has none, because its process broke or was ended.
+        planted: True if the run reached the moment at which the fault is planted.
+        skip_reason: What the workspace lacks for the fault; else empty.
+        exit: Exit code of the run, or None when its process failed or was ended.
         failed: Ids of the criteria that failed.
-        changed: Names of what in the copy is not as it was before.
-        folder: Where the run left its report; None where it left none.
-        broken: What broke, or why the process was ended, where the run has no exit code.
+        changed: Files of the copy that differ from before.
+        folder: Folder of the report, or None when there is none.
+        broken: The error, or why the process was ended, when the run has no exit code.
     """
 
     planted: bool = False
@@ -71,12 +71,12 @@ class TrialResult:
 
 
 def judge_fault(fault: Fault, result: TrialResult) -> Observation:
-    """Observe whether the run failed by the fault's criterion, and left everything as it was before."""
+    """Observe whether the run failed by the criterion of the fault and changed nothing."""
     codes = " or ".join(str(int(code)) for code in fault.exit_codes)
-    undone = ", everything as it was before" if fault.is_undone else ""
+    undone = ", nothing changed" if fault.is_undone else ""
     noticed = result.planted and result.exit in fault.exit_codes and fault.criterion in result.failed
     holds = noticed and not (fault.is_undone and result.changed)
-    hint = "" if holds else "Do not rely on this criterion here; report it with this bundle."
+    hint = "" if holds else "Do not rely on this criterion here. Report it with this bundle."
     expected = f"exit {codes}, refused by {fault.criterion}{undone}"
     return Observation(fault.description, expected, _observed(result), holds, hint)
 
@@ -84,7 +84,7 @@ def judge_fault(fault: Fault, result: TrialResult) -> Observation:
 def judge_faultless(name: str, result: TrialResult) -> Observation:
     """Observe whether a run without a fault was accepted."""
     holds = result.exit is ExitCode.ACCEPTED and not result.failed
-    hint = "" if holds else "Settle what pytest -m verify says first."
+    hint = "" if holds else "Fix the problems that pytest -m verify reports first."
     return Observation(name, "exit 0, no criterion refused", _ended(result), holds, hint)
 
 
@@ -93,7 +93,7 @@ def _observed(result: TrialResult) -> str:
         return f"{_ended(result)}, before the fault was planted"
     if result.exit is None:
         return _ended(result)
-    changed = f"not as before: {', '.join(result.changed[:5])}" if result.changed else "everything as it was before"
+    changed = f"changed: {', '.join(result.changed[:5])}" if result.changed else "nothing changed"
     return f"{_ended(result)}, {changed}"
 
 

@@ -1,6 +1,6 @@
-"""Fork a process for each trial, in a process that has the imports behind it.
+"""Fork a process for each trial, from a process that has imported all modules.
 
-It has neither threads nor connections nor locks, and it never runs the program that started the self-test.
+This process has no threads, connections or locks. It never runs the program that started the self-test.
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ _IMPORTED_LATE = (
 
 
 def serve(connection: Connection) -> None:
-    """Receive a trial, answer with its result if it has one and with the exit status of its process, until the end."""
+    """Receive trials, and answer each with its result and the exit status of its process.
+
+    A process that ends without a result has only the exit status.
+    """
     for module in _IMPORTED_LATE:
         importlib.import_module(module)
-    gc.freeze()  # a collection in a fork would go through what is here, and copy its pages
+    gc.freeze()  # a garbage collection in a fork would copy the pages of these objects
     with suppress(EOFError, BrokenPipeError):
         while True:
             trial = connection.recv()
@@ -42,12 +45,12 @@ def serve(connection: Connection) -> None:
 
 
 def _answer_and_end(trial: Trial, connection: Connection) -> NoReturn:
-    """End this process, whatever happens; threads that a run has left behind cannot keep it."""
+    """End this process in any case, even if the run has left threads behind."""
     status = 1
     try:
         answer_trial(trial, connection)
         status = 0
-    except BaseException:  # noqa: BLE001 -- a fork never returns into what its host does
+    except BaseException:  # noqa: BLE001 -- a fork must not continue the code of its host
         traceback.print_exc()
     finally:
         os._exit(status)

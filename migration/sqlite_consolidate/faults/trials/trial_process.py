@@ -1,4 +1,4 @@
-"""Run each trial in a process of its own, which is ended when it takes too long."""
+"""Run each trial in a separate process, and end it when it takes too long."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.faults.trials.trial import Trial
 
-# The host finds the project wherever this process has found it.
+# The host gets the import path of this process.
 _HOST = """
 import sys
 from multiprocessing.connection import Connection
@@ -29,45 +29,45 @@ sys.path[:] = connection.recv()
 from sqlite_consolidate.faults.trials.trial_host import serve
 serve(connection)
 """
-_TICK = 0.2  # seconds between two looks at a process
-_QUOTED = 2000  # characters of what a process has printed that are kept
+_TICK = 0.2  # seconds between two polls of a process
+_MAX_OUTPUT = 2000  # characters of the output of a process that are kept
 
 
 @dataclass
 class TrialProcesses:
-    """Runs one trial after the other, each in a new process.
+    """Run one trial after the other, each in a new process.
 
-    The processes are forked by a host, which is started for the first trial, and again after one that had to be ended.
+    A host process forks them. It is started for the first trial, and again after a trial that had to be ended.
     """
 
     _host: subprocess.Popen[bytes] | None = None
     _connection: Connection | None = None
 
     def run(self, trial: Trial, seconds: float, is_interrupted: Callable[[], bool]) -> TrialResult:
-        """Run a trial, and return its result.
+        """Run a trial and return its result.
 
         Args:
-            trial: What is to be tried.
-            seconds: When it has to have answered.
-            is_interrupted: Whether the self-test is to end; the process is ended then.
+            trial: The trial.
+            seconds: Time limit for the answer.
+            is_interrupted: Returns whether the self-test is to end. The process is ended then.
         """
         connection = self._connection or self._start()
         try:
             connection.send(trial)
             result = _receive(connection, time.monotonic() + seconds, is_interrupted)
         except (EOFError, OSError):
-            result = "its host ended by itself"
+            result = "its host process exited unexpectedly"
         if isinstance(result, TrialResult):
             connection.recv()
             return result
         if isinstance(result, int):
-            return TrialResult(broken=f"its process ended by itself ({result}){_printed(trial)}")
+            return TrialResult(broken=f"its process exited unexpectedly (exit status {result}){_printed(trial)}")
         self.close()
         broken = "interrupted" if is_interrupted() else f"it took more than {seconds:.0f} s"
         return TrialResult(broken=result or broken)
 
     def close(self) -> None:
-        """End the host, and the trial that it may have under way."""
+        """End the host and the trial that may be running."""
         if self._host is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._host.pid, signal.SIGKILL)
@@ -81,7 +81,7 @@ class TrialProcesses:
         parent_end, child_end = Pipe()
         command = [sys.executable, "-c", _HOST, str(child_end.fileno())]
         self._connection = parent_end
-        # A process group of its own: Ctrl-C reaches this process alone, which decides what becomes of the trials.
+        # A separate process group, because Ctrl-C has to reach this process alone. It ends the trials then.
         self._host = subprocess.Popen(
             command,
             pass_fds=[child_end.fileno()],
@@ -95,7 +95,9 @@ class TrialProcesses:
 
 
 def _receive(connection: Connection, deadline: float, is_interrupted: Callable[[], bool]) -> TrialResult | int | str:
-    """Return a result, or the exit status of a process that ended without one, or empty when the time is over.
+    """Return the result of a process, or its exit status if it ended without one.
+
+    An empty text is returned on timeout.
 
     Raises:
         EOFError: The host has ended.
@@ -110,4 +112,4 @@ def _receive(connection: Connection, deadline: float, is_interrupted: Callable[[
 
 def _printed(trial: Trial) -> str:
     text = trial.output.read_text("utf-8", "replace").strip() if trial.output.is_file() else ""
-    return f", and printed: {text[-_QUOTED:]}" if text else ""
+    return f", and printed: {text[-_MAX_OUTPUT:]}" if text else ""

@@ -1,6 +1,6 @@
-"""Run a trial in this process, and plant its fault in time.
+"""Run a trial in this process and plant its fault.
 
-Only the self-test starts one: no option and no environment variable can plant a fault into a run.
+Only the self-test starts a trial. No option and no environment variable can plant a fault into a run.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class Planter:
-    """Checks the criteria of a run, and plants a fault right before the check of its own.
+    """Check the criteria of a run, and plant a fault right before the check of its criterion.
 
     Attributes:
-        fault: What goes wrong, or None.
-        planted: Whether the run came as far as that.
+        fault: The fault, or None.
+        planted: True once the fault was planted.
     """
 
     fault: Fault | None
     planted: bool = False
 
     def check(self, run: Pipeline, criterion: str) -> None:
-        """Check a criterion, and remove afterwards what no rollback of the run could.
+        """Check a criterion, and remove afterwards what no rollback removes.
 
         Raises:
-            ProblemError: The workspace has nothing in which the fault could be planted.
+            ProblemError: The workspace has nothing in which the fault can be planted.
             ProblemError: The stage was not performed.
         """
         fault, undo = self.fault, None
@@ -64,26 +64,26 @@ class Planter:
 
 
 def answer_trial(trial: Trial, answer: Connection) -> None:
-    """Run a trial in this process, which prints to a file from now on, and answer with its result."""
+    """Run a trial in this process with its output in a file, and send its result."""
     handle = os.open(trial.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     try:
         plan = load(trial.plan_file)
         result = run_trial(trial, plan, None if trial.number is None else faults_of(plan)[trial.number])
-    except BaseException as error:  # noqa: BLE001 -- a trial that broke has an answer too
+    except BaseException as error:  # noqa: BLE001 -- a failed trial needs an answer too
         traceback.print_exc()
         result = TrialResult(broken=f"{type(error).__name__}: {error}")
     sys.stderr.flush()
-    with suppress(BrokenPipeError):  # the process that asked has ended
+    with suppress(BrokenPipeError):  # the process of the self-test has ended
         answer.send(result)
 
 
 def run_trial(trial: Trial, plan: Plan, fault: Fault | None) -> TrialResult:
-    """Plant a fault in a copy or in the run on it, take the run to its end, and return what it came to.
+    """Plant a fault in a copy or in the run on it, run all stages, and return the result.
 
     Raises:
-        Exception: What no run foresees; the run has been ended.
+        Exception: An error that no run expects. The run was ended before it is raised.
     """
     planter = Planter(fault)
     undo: Undo | None = None
@@ -106,7 +106,7 @@ def run_trial(trial: Trial, plan: Plan, fault: Fault | None) -> TrialResult:
 
 
 def _run(trial: Trial, planter: Planter) -> TrialResult:
-    """Open the run, take it to its end, and write its bundle."""
+    """Open the run, run all stages, and write its bundle."""
     hooks = Hooks(original=trial.original, original_plan=trial.original_plan, run_applications=False)
     try:
         session = open_session(trial.settings, trial.mode.verb, hooks)

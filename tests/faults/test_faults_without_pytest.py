@@ -1,4 +1,7 @@
-"""Faults are planted between perform and check, so the self-test knows neither pytest nor the name of a test."""
+"""Test that the self-test knows neither pytest nor the name of a test.
+
+Faults are planted between the action and the check of a stage.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ OF_PYTEST = {"pytest", "_pytest", "pluggy"}
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_no_module_of_the_selftest_imports_pytest(path: Path) -> None:
-    """Neither at its top nor inside a function."""
+    """Neither the module nor a function in it imports pytest."""
     nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
@@ -28,7 +31,7 @@ def test_no_module_of_the_selftest_imports_pytest(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_no_fault_names_a_test_function(path: Path) -> None:
-    """No text and no name begins like that of a test."""
+    """No string and no name begins like that of a test."""
     nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
     names = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     names += [node.id for node in nodes if isinstance(node, ast.Name)]
@@ -38,8 +41,11 @@ def test_no_fault_names_a_test_function(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_no_fault_replaces_a_method_or_uses_a_private_attribute_of_another_object(path: Path) -> None:
-    """A function is never assigned to an attribute, and what begins with an underscore is the object's own."""
+def test_no_fault_replaces_methods_or_uses_private_attributes(path: Path) -> None:
+    """No function is assigned to an attribute.
+
+    Only the object itself uses its private attributes.
+    """
     tree = ast.parse(path.read_text("utf-8"))
     functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     patched = [
@@ -61,8 +67,8 @@ def test_no_fault_replaces_a_method_or_uses_a_private_attribute_of_another_objec
     assert private == []
 
 
-def test_a_trial_runs_without_pytest() -> None:
-    """What the processes of trials import does not import it either."""
+def test_trial_runs_without_pytest() -> None:
+    """The modules of trial processes do not import pytest either."""
     loaded = "sqlite_consolidate.faults.trials.selftest_run, sqlite_consolidate.faults.trials.trial_host"
     code = f"import sys, {loaded}; print(*sys.modules)"
 
