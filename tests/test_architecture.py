@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import threading
+from collections import Counter
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,9 @@ STAGE_FUNCTIONS = [
 ]
 TAKES_APART = {"partition", "rpartition", "split", "rsplit", "startswith", "endswith", "removeprefix", "removesuffix"}
 TEXTS_OF_REPORTS = {"expected", "headline", "hint", "observed", "subject", "text", "todo", "what"}
+MODULES_OF_A_FOLDER = 12
+BESIDE_MODULES = {"__init__.py", "conftest.py"}
+READ_IN_ORDER = ROOT / "tests" / "stages"
 OF_ONE_RUN = (Deadline, Progress, Limits, threading.Event)
 
 
@@ -153,6 +157,15 @@ def test_no_engine_module_holds_limits(path: Path) -> None:
 def test_no_file_is_a_drawer(name: str) -> None:
     """A file has one answer, and its name says which."""
     assert not [path for path in MODULES if name in path.stem.split("_")]
+
+
+def test_no_folder_has_more_modules_than_a_reader_keeps_apart() -> None:
+    """A folder that grows is divided by subject; the stages of a run are one list, read in its order."""
+    modules = [path for folder in (PACKAGE, ROOT / "tests") for path in folder.rglob("*.py")]
+    sizes = Counter(path.parent for path in modules if path.name not in BESIDE_MODULES)
+
+    assert READ_IN_ORDER in sizes
+    assert {path: size for path, size in sizes.items() if size > MODULES_OF_A_FOLDER and path != READ_IN_ORDER} == {}
 
 
 @pytest.mark.parametrize("function", STAGE_FUNCTIONS, ids=lambda function: function.name)
