@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.survivors import Change, explained
+from tests.support.mutation.survivors import Change, explained
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "migration"

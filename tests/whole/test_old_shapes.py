@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from tests.shapes.contents import contents
 from tests.support.reports.tampering import edited, zipped
+from tests.support.shapes.contents import contents
 from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Record what a release leaves behind: ``python -m tests.shapes.record NAME`` fills ``tests/shapes/NAME``.
+"""Record what a release leaves behind: ``python -m tests.support.shapes.record NAME`` fills ``tests/shapes/NAME``.
 
 While it runs, a copy of the checkout, the workspace and the reports are at neutral paths. Host, user, platform and
 interpreter are neutral words.
@@ -18,14 +18,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.shapes.contents import contents
+from tests.support.shapes.contents import contents
 
 if TYPE_CHECKING:
     import sqlite3
 else:
     from sqlite_utils.utils import sqlite3
 
-HERE = Path(__file__).parent
+SHAPES = Path(__file__).parents[2] / "shapes"
 CHECKOUT = Path("/srv/checkout")
 WORKSPACE = Path("/srv/shop")
 REPORTS = Path("/srv/reports")
@@ -143,7 +143,7 @@ def pack(file: Path) -> None:
 def record(folder: Path) -> None:
     """Make every shape, and state the contents of the workspace before and after its migration."""
     folder.mkdir()
-    shutil.copytree(HERE.parents[1], CHECKOUT, ignore=shutil.ignore_patterns(".*", "__pycache__", "shapes"))
+    shutil.copytree(SHAPES.parents[1], CHECKOUT, ignore=shutil.ignore_patterns(".*", "__pycache__", "shapes"))
     build()
     run("verify", 0, folder / "rehearsal.zip")
     edit("rows = 3", "rows = 4")
@@ -166,7 +166,7 @@ if __name__ == "__main__":
     if taken := [str(path) for path in neutral if path.exists()]:
         sys.exit(f"{', '.join(taken)} must not exist.")
     try:
-        record(HERE / sys.argv[1])
+        record(SHAPES / sys.argv[1])
     finally:
         for path in neutral:
             shutil.rmtree(path, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The mutation score of each module, from mutmut's last run.
 
-``ln -sfn migration src && PYTHONPATH=src:. mutmut run && python -m tests.mutation``: mutmut takes the name of a module
-from its path below ``src``, and from no other folder, so a link of that name, which git ignores, stands for
+``ln -sfn migration src && PYTHONPATH=src:. mutmut run && python -m tests.support.mutation``: mutmut takes the name of
+a module from its path below ``src``, and from no other folder, so a link of that name, which git ignores, stands for
 ``migration``. The relative path leads the processes that a test starts to the mutants.
 
 Exit 1 when a mutant survived that the list has no reason for, or the list names one that did not survive.
@@ -19,7 +19,7 @@ from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
-from tests.mutation.survivors import LIST, Change, explained
+from tests.support.mutation.survivors import LIST, Change, explained
 
 _LINK, _SOURCES = Path("src"), Path("migration")
 

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-LIST = Path(__file__).with_name("survivors.toml")
+LIST = Path(__file__).parents[2] / "mutation" / "survivors.toml"
 
 
 @dataclass(frozen=True)
