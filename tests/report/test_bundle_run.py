@@ -104,7 +104,7 @@ def failing(folder: Path, files: Files) -> set[str]:
     return {criterion for criterion, result in log.results.items() if not result.outcome.holds}
 
 
-def sealed_anew(files: Files) -> None:
+def update_digests(files: Files) -> None:
     """Do what a forger does: bring summary and manifest in line with the evidence, as far as digests go."""
     manifest = json.loads(files["manifest.json"])
     old = manifest["files"]["evidence.json"]["sha256"].encode()
@@ -123,7 +123,7 @@ def edited(files: Files, change: Callable[[Any], object]) -> None:
     document = json.loads(files["evidence.json"])
     change(document)
     files["evidence.json"] = json.dumps(document).encode()
-    sealed_anew(files)
+    update_digests(files)
 
 
 def entry_of(document: Any, criterion: str) -> Any:
@@ -162,7 +162,7 @@ def test_files_missing_changed_or_added_are_found(files: Files, tmp_path: Path) 
     assert failing(tmp_path, without) == unlike
     assert failing(tmp_path, {**files, "sql.log": b"-- other"}) == unlike
     assert failing(tmp_path, {**files, "note.txt": b"all good"}) == {"bundle-whole"}
-    sealed_anew(without)
+    update_digests(without)
     assert failing(tmp_path, without) == unlike
 
 
@@ -269,7 +269,7 @@ def test_files_that_tell_otherwise_than_the_evidence_are_found(
     assert old in files[name]
     files[name] = files[name].replace(old, new)
 
-    sealed_anew(files)
+    update_digests(files)
 
     others = {"evidence-consistent"} if name == "plan.toml" else set()
     assert failing(tmp_path, files) == {"files-agree"} | others
@@ -313,7 +313,7 @@ def test_bundle_of_every_mode_is_accepted(tmp_path: Path, mode: Mode) -> None:
     as_schema_1(files, record)
     assert failing(tmp_path, files) == set()
     files["summary.txt"] = files["summary.txt"].replace(b" 0 failed", b" 1 failed")
-    sealed_anew(files)
+    update_digests(files)
     assert failing(tmp_path, files) == {"files-agree"}
 
 
@@ -327,7 +327,7 @@ def as_schema_1(files: Files, record: Record) -> None:
     lines = files["summary.txt"].decode().splitlines()
     line = f"Criteria:  {shown} shown, 0 failed, 0 not shown"
     files["summary.txt"] = "\n".join(line if old.startswith("Criteria:") else old for old in lines).encode()
-    sealed_anew(files)
+    update_digests(files)
 
 
 def test_run_without_an_end_has_no_bundle(unfinished: Record, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def lines_of(dump: str) -> list[str]:
     return list(io.StringIO(dump, newline="\n"))
 
 
-def shelled(dump: str, folder: Path) -> sqlite3.Connection:
+def load_by_shell(dump: str, folder: Path) -> sqlite3.Connection:
     """Load a dump with the sqlite3 shell."""
     path = folder / "shell.db"
     path.unlink(missing_ok=True)

@@ -69,7 +69,7 @@ def other_process(database: Path, *statements: str) -> Iterator[int]:
 
 
 @contextmanager
-def stranger(code: str, *arguments: object) -> Iterator[int]:
+def unrelated_process(code: str, *arguments: object) -> Iterator[int]:
     """Run ``code`` in a process that is no child of this one, and lend its id while it waits."""
     waiting = f"import os, sys\n{code}\nprint(os.getpid(), flush=True)\nsys.stdin.read()"
     command = [sys.executable, "-c", waiting, *(str(argument) for argument in arguments)]
@@ -85,7 +85,7 @@ def stranger(code: str, *arguments: object) -> Iterator[int]:
             yield pid
         finally:
             parent.stdin.close()
-            parent.stdout.read()  # until the stranger has ended
+            parent.stdout.read()  # until that process has ended
 
 
 def die_in_a_transaction(database: Path) -> None:
@@ -98,7 +98,7 @@ def die_in_a_transaction(database: Path) -> None:
         con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
         die()
 
-    assert in_a_child(_die) == -signal.SIGKILL
+    assert run_in_child(_die) == -signal.SIGKILL
     assert has_hot_journal(database)
 
 
@@ -107,7 +107,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def in_a_child(act: Callable[[], object]) -> int:
+def run_in_child(act: Callable[[], object]) -> int:
     """Do something in a process of its own; return how it ended: 0, 1 after an exception, -9 when it was killed."""
     child = os.fork()
     if not child:
@@ -123,7 +123,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate"}
 
 
-def dies_at_change(act: Callable[[], object], number: int) -> bool:
+def is_killed_at_change(act: Callable[[], object], number: int) -> bool:
     """Do something in a process that is killed before its ``number``-th change of a file; return whether it was.
 
     Counted are the changes Python makes: names, folders, permissions, files opened for writing. 1 is the first.
@@ -142,6 +142,6 @@ def dies_at_change(act: Callable[[], object], number: int) -> bool:
         sys.addaudithook(watch)
         act()
 
-    ended = in_a_child(counted)
+    ended = run_in_child(counted)
     assert ended in (0, -signal.SIGKILL), "the child failed by itself"
     return ended != 0

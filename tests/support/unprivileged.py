@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import psutil  # noqa: F401 -- imported before the fork: the user of the child may not be able to read it
 
-from tests.support.processes import in_a_child
+from tests.support.processes import run_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def common_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def unprivileged(act: Callable[[], T], folder: Path) -> T:
+def run_unprivileged(act: Callable[[], T], folder: Path) -> T:
     """Return the result of ``act``, called by a user without privileges who owns everything in ``folder``.
 
     Root calls it in a child process, which gives up its privileges; every other user calls it directly.
@@ -55,7 +55,7 @@ def unprivileged(act: Callable[[], T], folder: Path) -> T:
             traceback.print_exc()
             raise
 
-    assert in_a_child(_act) == 0, "the child failed"
+    assert run_in_child(_act) == 0, "the child failed"
     result: T = pickle.loads(answer.read_bytes())  # noqa: S301 -- the child is this test
     answer.unlink()
     return result

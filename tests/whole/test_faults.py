@@ -11,12 +11,12 @@ from sqlite_consolidate.faults.catalogue import faults_of
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.report.html.faults_table import FAULTS_FILE
 from tests.support.fault_trials import NOT_PLANTED, strip
-from tests.support.workspaces.whole_run import REPOSITORY, Ran, Workspace
+from tests.support.workspaces.whole_run import REPOSITORY, CompletedRun, Workspace
 
 SELFTEST_DEADLINE = 600  # seconds; it takes about 25 on two free cores
 
 
-def selftest(workspace: Workspace, *args: str) -> Ran:
+def selftest(workspace: Workspace, *args: str) -> CompletedRun:
     """Run the command that a user would; its trials have processes of their own, and time."""
     command = workspace.command("selftest", *args)
     done = subprocess.run(

@@ -17,8 +17,8 @@ from sqlite_consolidate.engine.backup.backup_set import (
 )
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.problem import ProblemError
-from tests.support.processes import dies_at_change
-from tests.support.workspaces.killed_runs import run_until_death
+from tests.support.processes import is_killed_at_change
+from tests.support.workspaces.killed_runs import run_until_killed
 from tests.support.workspaces.small_workspace import SET, STAMP, consolidated, crashed, execute, plan_of, state
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test_a_finished_run_is_not_undone(consolidated_copy: Path) -> None:
 
 def test_a_sealed_set_without_its_manifest_is_never_deleted(root: Path) -> None:
     """Its copies may be the only ones: it stops everything, in words, and stays."""
-    run_until_death(root, "rewriting", 1)
+    run_until_killed(root, "rewriting", 1)
     (root / SET / "manifest.json").unlink()
     before = sorted((root / SET).rglob("*"))
 
@@ -61,14 +61,14 @@ def test_a_sealed_set_is_not_discarded(consolidated_copy: Path) -> None:
 
 def test_a_discarding_that_is_killed_is_finished(root: Path, tmp_path: Path) -> None:
     """No remains of a set lie around that no ledger speaks of."""
-    run_until_death(root, "sealed", 1)
+    run_until_killed(root, "sealed", 1)
     (root / SET / "manifest.json").unlink()
     number, killed = 0, True
     while killed:
         number += 1
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
-        killed = dies_at_change(partial(discard_unsealed, copy / SET), number)
+        killed = is_killed_at_change(partial(discard_unsealed, copy / SET), number)
 
         recover(copy, plan_of(copy))
 

@@ -29,7 +29,7 @@ from sqlite_consolidate.engine.content.contents import digest_or_reason, load_co
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP
 from sqlite_consolidate.problem import ProblemError
-from tests.support.processes import die, in_a_child
+from tests.support.processes import die, run_in_child
 from tests.support.workspaces.small_workspace import a_run, consolidate, execute, plan_of
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def test_a_dump_whose_loading_was_killed_can_be_made_again(
     copy = copy_database(notes, folder)
     with monkeypatch.context() as mortal:
         mortal.setattr(content, "load_dump", lambda *_: die())
-        assert in_a_child(lambda: dump_database(copy, folder)) == -signal.SIGKILL
+        assert run_in_child(lambda: dump_database(copy, folder)) == -signal.SIGKILL
     begun = sorted(path.name for path in (folder / "databases").iterdir())
     assert begun == ["notes.db", "notes.sql.part", "notes.sql.reloaded"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from tests.support.processes import die, in_a_child
+from tests.support.processes import die, run_in_child
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ def test_an_event_is_there_when_its_process_is_killed_right_after(tmp_path: Path
         Ledger(tmp_path).note("archiving", file="tasks.db")
         die()
 
-    ended = in_a_child(note_and_die)
+    ended = run_in_child(note_and_die)
 
     assert ended == -signal.SIGKILL
     assert names(Ledger(tmp_path)) == ["archiving"]

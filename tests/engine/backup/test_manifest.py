@@ -12,7 +12,7 @@ import pytest
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.backup.manifest import CodeCopy, DatabaseCopy, Manifest
 from sqlite_consolidate.problem import ProblemError
-from tests.support.processes import dies_at_change
+from tests.support.processes import is_killed_at_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ def test_killed_while_sealing_leaves_a_sealed_set_or_none(tmp_path: Path) -> Non
         folder = tmp_path / str(number)
         folder.mkdir()
 
-        killed = dies_at_change(partial(manifest.write, folder, SEALED), number)
+        killed = is_killed_at_change(partial(manifest.write, folder, SEALED), number)
 
         assert manifest.read(folder) in ((None, SEALED) if killed else (SEALED,))
     assert number > 2

@@ -14,8 +14,8 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
-from tests.support.processes import die, dies_at_change, in_a_child
-from tests.support.workspaces.killed_runs import die_after, run_until_death
+from tests.support.processes import die, is_killed_at_change, run_in_child
+from tests.support.workspaces.killed_runs import die_after, run_until_killed
 from tests.support.workspaces.small_workspace import (
     SET,
     STAMP,
@@ -69,7 +69,7 @@ def die_in_the_transfer(root: Path) -> None:
         mortal.target.connection.execute("PRAGMA cache_size=5")
         mortal.perform(TRANSFER)
 
-    assert in_a_child(run) == -signal.SIGKILL
+    assert run_in_child(run) == -signal.SIGKILL
     assert (root / "workspace.db-journal").stat().st_size > 512  # the case is what it says: a hot journal
 
 
@@ -79,7 +79,7 @@ def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times:
     """Wherever it died after the backup, contents, code, names and modes are those of before, and it is said."""
     root = build(tmp_path / "workspace", target=target)
     before = state(root)
-    run_until_death(root, event, times)
+    run_until_killed(root, event, times)
     assert len(interrupted_sets(root, plan_of(root))) == 1
 
     said = recover(root, plan_of(root))
@@ -124,7 +124,7 @@ def test_a_hot_journal_of_a_killed_run_is_played_back(tmp_path: Path, target: bo
 def test_a_hot_journal_of_a_source_is_played_back(root: Path, event: str) -> None:
     """Leaving WAL mode is a transaction, too: killed in it, a source is as before without anybody's help."""
     before = state(root)
-    run_until_death(root, event, 1)
+    run_until_killed(root, event, 1)
     [tasks] = (root / "logs").glob("tasks.db*")
     tasks.rename(root / "logs/tasks.db")
 
@@ -135,7 +135,7 @@ def test_a_hot_journal_of_a_source_is_played_back(root: Path, event: str) -> Non
         con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
         die()
 
-    assert in_a_child(die_in_a_transaction) == -signal.SIGKILL
+    assert run_in_child(die_in_a_transaction) == -signal.SIGKILL
     assert (root / "logs/tasks.db-journal").stat().st_size > 512
 
     recover(root, plan_of(root))
@@ -147,7 +147,7 @@ def test_a_hot_journal_of_a_source_is_played_back(root: Path, event: str) -> Non
 def test_a_journal_that_was_only_begun_goes(root: Path, name: str) -> None:
     """Killed before its journal was synced, a transaction leaves one that SQLite passes over: no stray file stays."""
     before = state(root)
-    run_until_death(root, "archiving", 1)
+    run_until_killed(root, "archiving", 1)
     (root / f"{name}-journal").write_bytes(b"\0" * 4096)
 
     recover(root, plan_of(root))
@@ -166,7 +166,7 @@ def test_a_run_killed_before_its_set_was_sealed_leaves_nothing(root: Path) -> No
     def run() -> None:
         reach(a_run(root, context=Context(say=say)), BACKUP)
 
-    assert in_a_child(run) == -signal.SIGKILL
+    assert run_in_child(run) == -signal.SIGKILL
 
     said = recover(root, plan_of(root))
 
@@ -182,7 +182,7 @@ def test_killed_before_any_file_is_changed_by_python_a_run_is_undone(root: Path,
     while killed:
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
-        killed = dies_at_change(partial(consolidated, copy), number)
+        killed = is_killed_at_change(partial(consolidated, copy), number)
         finished = last_finished(copy, plan_of(copy))
 
         recover(copy, plan_of(copy))
@@ -205,13 +205,13 @@ def test_a_recovery_that_is_killed_is_done_again(tmp_path: Path, event: str) -> 
     """Killed before each change it makes to a file or a name, and run again, it still brings back everything."""
     root = build(tmp_path / "workspace")
     before = state(root)
-    run_until_death(root, event, 1)
+    run_until_killed(root, event, 1)
     number, killed = 0, True
     while killed:
         number += 1
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
-        killed = dies_at_change(partial(recover, copy, plan_of(copy)), number)
+        killed = is_killed_at_change(partial(recover, copy, plan_of(copy)), number)
 
         recover(copy, plan_of(copy))
 
@@ -231,7 +231,7 @@ def test_a_rollback_that_was_killed_is_finished(tmp_path: Path) -> None:
         copy = tmp_path / f"at-{number}"
         shutil.copytree(root, copy, copy_function=shutil.copy2)
         standing = state(copy)
-        killed = dies_at_change(partial(rollback.roll_back, copy, copy / SET), number)
+        killed = is_killed_at_change(partial(rollback.roll_back, copy, copy / SET), number)
         started = Ledger(copy / SET).has("putting-back")
 
         said = recover(copy, plan_of(copy))
@@ -260,7 +260,7 @@ def test_what_applications_wrote_after_a_crash_is_kept(root: Path) -> None:
 def test_rows_written_into_a_committed_target_after_a_crash_are_kept_aside(root: Path) -> None:
     """The target goes back to what it was; what it held meanwhile is in the backup set, and that is said."""
     before = state(root)
-    run_until_death(root, "rewriting", 1)
+    run_until_killed(root, "rewriting", 1)
     execute(root / "workspace.db", "INSERT INTO projects VALUES(3, 'new')")
 
     [said] = recover(root, plan_of(root))

@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.sqlite.files import file_problems
 from sqlite_consolidate.plan.model import Insert, Logs, Plan, Reference, Scan, Smoke, Source
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import make_database
-from tests.support.processes import stranger
+from tests.support.processes import unrelated_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -308,7 +308,7 @@ def lock(live: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "import sqlite3; held = [sqlite3.connect(file, isolation_level=None) for file in sys.argv[1:]]\n"
         "for con in held: con.execute('BEGIN EXCLUSIVE')"
     )
-    with stranger(code, live / "a.db", live / "src/c.db"):
+    with unrelated_process(code, live / "a.db", live / "src/c.db"):
         yield
 
 

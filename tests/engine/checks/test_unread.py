@@ -14,7 +14,7 @@ import pytest
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from tests.support.processes import die_in_a_transaction, other_process
-from tests.support.unprivileged import common_folder, unprivileged
+from tests.support.unprivileged import common_folder, run_unprivileged
 from tests.support.workspaces.small_workspace import PLAN, a_run, build, execute
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 def examine(root: Path, mode: Mode) -> Examined:
     """Survey the workspace as a user without privileges."""
-    return unprivileged(lambda: survey_of(root, mode), root.parent)
+    return run_unprivileged(lambda: survey_of(root, mode), root.parent)
 
 
 def survey_of(root: Path, mode: Mode) -> Examined:

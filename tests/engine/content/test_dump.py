@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
-from tests.support.dumps import SHAPES, SHELL, content, dumped, filled, lines_of, loaded, shelled
+from tests.support.dumps import SHAPES, SHELL, content, dumped, filled, lines_of, load_by_shell, loaded
 
 if TYPE_CHECKING:
     import sqlite3
@@ -60,7 +60,7 @@ def test_the_shell_reads_the_dump_alike(tmp_path: Path, shape: str) -> None:
     """Whoever has nothing but ``sqlite3 new.db < dump.sql`` gets the same content."""
     con = filled(*SHAPES[shape])
 
-    back = shelled(dumped(con), tmp_path)
+    back = load_by_shell(dumped(con), tmp_path)
 
     assert content(back) == content(con)
     back.close()
@@ -131,7 +131,7 @@ def test_ordinary_reals_are_read_exactly_by_the_shell(tmp_path: Path) -> None:
     con = filled("CREATE TABLE t(id INTEGER PRIMARY KEY, v)")
     con.executemany("INSERT INTO t(v) VALUES(?)", ((value,) for value in values))
 
-    back = shelled(dumped(con), tmp_path)
+    back = load_by_shell(dumped(con), tmp_path)
 
     assert [v for (v,) in back.execute("SELECT v FROM t ORDER BY id")] == values
     back.close()
@@ -174,7 +174,7 @@ def test_the_shell_brings_back_nothing_of_a_dump_that_was_cut(tmp_path: Path) ->
     """The COMMIT is the dump's last word."""
     whole = dumped(filled("CREATE TABLE t(a)", "INSERT INTO t VALUES(1), (2)", "PRAGMA user_version=3"))
 
-    back = shelled(whole[: whole.rindex("COMMIT")], tmp_path)
+    back = load_by_shell(whole[: whole.rindex("COMMIT")], tmp_path)
 
     assert back.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
     assert back.execute("PRAGMA user_version").fetchone() == (0,)
@@ -303,7 +303,7 @@ def test_a_schema_that_is_not_utf8_is_for_the_shell(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="only the sqlite3 shell"):
         loaded(dump)
 
-    back = shelled(dump, tmp_path)
+    back = load_by_shell(dump, tmp_path)
     sql = "SELECT CAST(sql AS BLOB) FROM sqlite_schema"
     assert back.execute(sql).fetchone() == con.execute(sql).fetchone() == (b"CREATE TABLE t(a DEFAULT 'caf\xe9')",)
     back.close()

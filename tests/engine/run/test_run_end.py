@@ -22,10 +22,10 @@ from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
 from tests.support.history_rows import runs_of
 from tests.support.observations import OBSERVATIONS
-from tests.support.processes import in_a_child
+from tests.support.processes import run_in_child
 from tests.support.workspaces.small_workspace import (
     STAMP,
-    DyingLedger,
+    CrashingLedger,
     a_request,
     a_run,
     accept,
@@ -67,10 +67,10 @@ def test_a_row_of_history_alone_is_no_proof_after_a_crash(root: Path, event: str
 
     def run() -> None:
         mortal = a_run(root)
-        mortal.ledger = DyingLedger(mortal.folder, event)
+        mortal.ledger = CrashingLedger(mortal.folder, event)
         consolidate(mortal)
 
-    assert in_a_child(run) == -signal.SIGKILL
+    assert run_in_child(run) == -signal.SIGKILL
     assert runs_of(root / "workspace.db") == [STAMP]
     assert last_finished(root, plan_of(root)) is None
     assert len(interrupted_sets(root, plan_of(root))) == 1

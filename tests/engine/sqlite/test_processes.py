@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.processes import Holder, holders, lock_owner
-from tests.support.processes import other_process, stranger
+from tests.support.processes import other_process, unrelated_process
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,7 +34,7 @@ def database(tmp_path: Path) -> Path:
 
 def test_a_process_that_has_the_database_open_is_named(database: Path) -> None:
     """Its id and its command are what one needs to find and stop it."""
-    with stranger(READ, database) as pid:
+    with unrelated_process(READ, database) as pid:
         [holder] = holders([database]).found
 
     assert (holder.pid, holder.file) == (pid, database)
@@ -57,7 +57,7 @@ def test_a_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
     sidecar = database.with_name(database.name + suffix)
     sidecar.write_bytes(b"")
 
-    with stranger("f = open(sys.argv[1])", sidecar) as pid:
+    with unrelated_process("f = open(sys.argv[1])", sidecar) as pid:
         found = holders([database]).found
 
     assert [(holder.pid, holder.file) for holder in found] == [(pid, database)]
@@ -68,14 +68,14 @@ def test_another_name_of_the_file_does_not_hide_the_holder(database: Path) -> No
     other = database.with_name("other.db")
     os.link(database, other)
 
-    with stranger("f = open(sys.argv[1])", other) as pid:
+    with unrelated_process("f = open(sys.argv[1])", other) as pid:
         found = holders([database]).found
 
     assert [holder.pid for holder in found] == [pid]
 
 
 def test_this_process_and_its_children_do_not_count(database: Path) -> None:
-    """The run itself, and what it started, is no stranger."""
+    """The run itself, and what it started, is no other process."""
     with database.open("rb"), other_process(database, "SELECT * FROM tasks"):
         found = holders([database]).found
 
@@ -87,7 +87,7 @@ def test_each_database_and_process_is_named_once(database: Path) -> None:
     other = database.with_name("other.db")
     other.write_bytes(b"")
 
-    with stranger("f = [open(name) for name in sys.argv[1:] * 2]", database, other) as pid:
+    with unrelated_process("f = [open(name) for name in sys.argv[1:] * 2]", database, other) as pid:
         found = holders([database, other]).found
 
     assert [(holder.pid, holder.file) for holder in found] == [(pid, other), (pid, database)]
@@ -96,7 +96,7 @@ def test_each_database_and_process_is_named_once(database: Path) -> None:
 def test_a_command_cannot_steer_the_terminal(database: Path) -> None:
     """What a process calls itself is shown escaped."""
     code = "import subprocess; subprocess"  # a short program, so that the argument is in the first 80 characters
-    with stranger(f"f = open(sys.argv[1]); {code}", database, "\x1b[2J"):
+    with unrelated_process(f"f = open(sys.argv[1]); {code}", database, "\x1b[2J"):
         [holder] = holders([database]).found
 
     assert isinstance(holder, Holder)
@@ -115,13 +115,13 @@ def test_a_command_cannot_steer_the_terminal(database: Path) -> None:
 )
 def test_the_owner_of_an_sqlite_lock_is_named(database: Path, code: str) -> None:
     """Whether it writes, reads, or just keeps a WAL database open."""
-    with stranger(code, database) as pid:
+    with unrelated_process(code, database) as pid:
         assert lock_owner(database) == pid
 
 
 def test_no_lock_has_no_owner(database: Path) -> None:
     """Open is not locked; gone is not locked; absent is not locked."""
-    with stranger(READ, database):
+    with unrelated_process(READ, database):
         assert lock_owner(database) is None
 
     assert lock_owner(database) is None

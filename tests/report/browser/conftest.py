@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.reports import records
-from tests.support.reports.in_browser import write_reports
+from tests.support.reports.browser_reports import write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

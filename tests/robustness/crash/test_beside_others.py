@@ -17,7 +17,7 @@ from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite import write_lock as guard
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
-from tests.support.workspaces.whole_run import Before, Ran, Workspace, small_workspace
+from tests.support.workspaces.whole_run import Before, CompletedRun, Workspace, small_workspace
 
 if TYPE_CHECKING:
     import sqlite3
@@ -98,14 +98,14 @@ def _meet_at(barrier: Barrier) -> None:
     _meeting.append(barrier)
 
 
-def _run_with_the_other(root: Path, reports: Path) -> tuple[Ran, int]:
+def _run_with_the_other(root: Path, reports: Path) -> tuple[CompletedRun, int]:
     """Migrate as soon as the other worker does; return what came of it, and the id of the run's process."""
     note = reports.with_name("pid")
     ran = Workspace(root, reports).forked("migrate", plugin=_Meet(note))
     return ran, int(note.read_text())
 
 
-def _start_together(folder: Path, times: int) -> Iterator[tuple[Workspace, list[tuple[Ran, int]]]]:
+def _start_together(folder: Path, times: int) -> Iterator[tuple[Workspace, list[tuple[CompletedRun, int]]]]:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, spawn, initializer=_meet_at, initargs=(spawn.Barrier(2),)) as pool:
         for number in range(times):

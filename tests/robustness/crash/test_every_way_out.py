@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.crash.crash_trial import MISSED, Facts, Trial, facts, fresh
-from tests.support.crash.injector import FAULTS, Call, calls_of, why_not
+from tests.support.crash.injector import FAULTS, Call, calls_of, why_no_injection
 from tests.support.crash.power_cut import why_no_power_cut
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no fault can be injected: {why_not()}")
+pytestmark = pytest.mark.skipif(bool(why_no_injection()), reason=f"no fault can be injected: {why_no_injection()}")
 
 WAYS = ("migrate", "rollback")
 TWICE = "kill, and the recovery as well"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.exactness.damage import Came, trials
+from tests.support.exactness.damage import TrialTotals, trials
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 PROCESSES, CHUNK = 2, 40
 
 
-def _many(number: int, folder: Path, first: int = 0) -> Came:
+def _many(number: int, folder: Path, first: int = 0) -> TrialTotals:
     """Make trials in processes of their own: one that crashes the interpreter breaks the pool, and so the test."""
     chunks = [range(at, min(at + CHUNK, first + number)) for at in range(first, first + number, CHUNK)]
-    came = Came()
+    came = TrialTotals()
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
         for one in pool.map(trials, chunks, [str(folder)] * len(chunks)):
             came.ends += one.ends

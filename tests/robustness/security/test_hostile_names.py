@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.security.table import Table
-    from tests.support.workspaces.whole_run import Ran, Workspace
+    from tests.support.workspaces.whole_run import CompletedRun, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -72,7 +72,7 @@ def arrived(path: Path, **size: int) -> tuple[Counter[str], Counter[str]]:
     return Counter(name_kinds[name] for name in named), Counter(value_kinds[value] for value in found)
 
 
-def looked(tmp_path: Path, workspace: Workspace, runs: tuple[Ran, ...]) -> list[Looked]:
+def looked(tmp_path: Path, workspace: Workspace, runs: tuple[CompletedRun, ...]) -> list[Looked]:
     """Look for what only an attack could have done, in all that two runs have printed and written."""
     lines = sum(len(ran.text.splitlines()) for ran in runs)
     obeyed = [found[0] for ran in runs if (found := OBEYED.search(ran.text.replace("\r\n", "\n")))]
@@ -103,7 +103,7 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
-def unescaped(ran: Ran) -> list[str]:
+def unescaped(ran: CompletedRun) -> list[str]:
     """What of the bundle is no longer data to its readers: by file, and what is wrong with it."""
     assert ran.folder is not None
     wrong = []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.security.table import Table
-    from tests.support.workspaces.whole_run import Ran
+    from tests.support.workspaces.whole_run import CompletedRun
 
 pytestmark = pytest.mark.security
 _MEMORY = 1_000_000_000  # bytes that no process may have had
@@ -51,7 +51,7 @@ def test_a_malicious_database_is_moved_or_refused_and_never_run(tmp_path: Path, 
     assert peak() < _MEMORY
 
 
-def ending(ran: Ran) -> str:
+def ending(ran: CompletedRun) -> str:
     """Say how a rehearsal ended: ``moved``, or the id of the message by which it was refused."""
     ids = re.findall(r"\[([a-z]+(?:-[a-z]+)*)\]$", ran.text, re.MULTILINE)
     return "moved" if ran.exit == 0 else f"refused: {ids[0]}" if ran.exit == 4 and ids else f"exit {ran.exit}"

@@ -16,9 +16,9 @@ from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
 from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
-from tests.support.crash.injector import Call, calls_of, strike
+from tests.support.crash.backup_set_checks import backup_set_problems
+from tests.support.crash.injector import Call, calls_of, run_with_fault
 from tests.support.crash.power_cut import Disk
-from tests.support.crash.sets_kept import lost
 from tests.support.workspaces.small_workspace import build
 from tests.support.workspaces.whole_run import Workspace
 
@@ -34,7 +34,7 @@ _SIDECARS = ("-wal", "-shm")
 
 
 @dataclass(frozen=True)
-class Journey:
+class CommandCase:
     """A command on a workspace.
 
     Attributes:
@@ -75,7 +75,7 @@ class Trial:
     call: Call
     way: str
     again: Call | None = None
-    journey: Journey = Journey()
+    journey: CommandCase = CommandCase()
 
     def __str__(self) -> str:
         again = f", killed at {self.again}, then {self.way}" if self.again else ""
@@ -92,16 +92,16 @@ class Trial:
             workspace = self.journey.begin(folder)
             if disk:
                 disk.settle()
-            struck, ran = strike(workspace, self.fault, self.call, self.journey.verb, self.journey.spoil)
+            struck, ran = run_with_fault(workspace, self.fault, self.call, self.journey.verb, self.journey.spoil)
             if not struck:
                 return MISSED
             if disk:
                 disk.cut()
             sealed = {path.parent.name for path in workspace.root.glob("backups/*/manifest.json")}
             if self.again:
-                strike(workspace, "kill", self.again, self.way)
+                run_with_fault(workspace, "kill", self.again, self.way)
             recovered = workspace.forked(self.way)
-            wrong = [*_differences(good, facts(workspace.root)), *lost(workspace.root, sealed)]
+            wrong = [*_differences(good, facts(workspace.root)), *backup_set_problems(workspace.root, sealed)]
         if recovered.exit not in ((0,) if self.way == "migrate" else (0, 4)):
             wrong.append(f"the recovery ended with {recovered.exit}: {recovered.text[-800:]}")
         if ran.exit == 0 and self.fault in ("kill", "power cut"):

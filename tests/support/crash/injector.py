@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.workspaces.whole_run import Ran, Workspace
+    from tests.support.workspaces.whole_run import CompletedRun, Workspace
 
 FAULTS = {
     "kill": "signal=SIGKILL:when={}",
@@ -82,7 +82,7 @@ class Call:
         return self.name in _NAMES or self.name in _OPENS
 
 
-def why_not() -> str:
+def why_no_injection() -> str:
     """Return why nothing can be injected on this machine, or an empty text."""
     if not shutil.which("strace"):
         return "strace is not installed"
@@ -97,16 +97,16 @@ def calls_of(workspace: Workspace, verb: str = "migrate", spoil: Callable[[], ob
     return list(_read(log, os.path.realpath(workspace.root)))
 
 
-def strike(
+def run_with_fault(
     workspace: Workspace, fault: str, call: Call, verb: str = "migrate", spoil: Callable[[], object] | None = None
-) -> tuple[bool, Ran]:
+) -> tuple[bool, CompletedRun]:
     """Let ``verb`` run with a fault at one call; return whether it came to that, and what the run came to."""
     inject = f"{call.name}:{FAULTS[fault].format(call.number)}"
     ran, log = _watched(workspace, verb, ["-e", f"trace={call.name}", "-e", f"inject={inject}"], spoil)
     return "INJECTED" in log or "killed by SIGKILL" in log, ran
 
 
-class Watched:
+class StraceSession:
     """A plugin that lets strace watch its own process, from before the run begins.
 
     Args:
@@ -143,10 +143,10 @@ class Watched:
 
 def _watched(
     workspace: Workspace, verb: str, options: list[str], spoil: Callable[[], object] | None
-) -> tuple[Ran, str]:
+) -> tuple[CompletedRun, str]:
     """Each call of any name costs: strace stops the process for it. What only takes calls is left out."""
     log = workspace.reports.parent / "strace.log"
-    watched = Watched(log, options, spoil)
+    watched = StraceSession(log, options, spoil)
     ran = workspace.forked(verb, "--capture=no", "-p", "no:xdist", plugin=watched)
     watched.wait()
     return ran, log.read_text("utf-8", "replace")

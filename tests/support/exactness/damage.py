@@ -140,16 +140,16 @@ _DAMAGES: tuple[Callable[[random.Random, bytearray], None], ...] = (
 
 
 @dataclass
-class Came:
+class TrialTotals:
     """What came of a number of trials: how often each way of ending, and each failure with its seed."""
 
     ends: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
 
-def trials(seeds: Iterable[int], folder: str) -> Came:
+def trials(seeds: Iterable[int], folder: str) -> TrialTotals:
     """Make one trial for each seed, in this process."""
-    came = Came()
+    came = TrialTotals()
     for seed in seeds:
         with tempfile.TemporaryDirectory(dir=folder) as made:
             try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Files = dict[str, bytes]
 
 
-def seal_anew(files: Files) -> None:
+def update_digests(files: Files) -> None:
     """Bring summary and manifest in line with the other files."""
     manifest = json.loads(files[MANIFEST])
     before = manifest["files"][EVIDENCE]["sha256"].encode()
@@ -49,7 +49,7 @@ def edit(files: Files, change: Callable[[Any], object]) -> None:
     before = hashlib.sha256(files[EVIDENCE]).hexdigest()
     files["summary.txt"] = summary(record_from_json(document), before).encode()
     files[EVIDENCE] = json.dumps(document).encode()
-    seal_anew(files)
+    update_digests(files)
 
 
 def read(folder: Path) -> Files:
@@ -73,7 +73,7 @@ def forge(folder: Path, change: Callable[[Any], object]) -> None:
     write(folder, files)
 
 
-def moved_back(document: Any, by: timedelta) -> None:
+def shift_earlier(document: Any, by: timedelta) -> None:
     """Let a run have begun and ended that much earlier."""
     for key in ("started", "finished"):
         document[key] = (datetime.fromisoformat(document[key]) - by).isoformat()

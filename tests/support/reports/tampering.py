@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.support.reports.forgery import Files
 
 
-def sealed_anew(files: Files) -> None:
+def update_digests(files: Files) -> None:
     """Do what a forger does: bring summary and manifest in line with the evidence, as far as digests go."""
     old = json.loads(files["manifest.json"])["files"]["evidence.json"]["sha256"].encode()
     new = hashlib.sha256(files["evidence.json"]).hexdigest().encode()
@@ -33,7 +33,7 @@ def edited(files: Files, change: Callable[[Any], object]) -> None:
     document = json.loads(files["evidence.json"])
     change(document)
     files["evidence.json"] = json.dumps(document).encode()
-    sealed_anew(files)
+    update_digests(files)
 
 
 def zipped(path: Path, files: Files) -> Path:

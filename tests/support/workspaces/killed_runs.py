@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from tests.support.processes import die, in_a_child
-from tests.support.workspaces.small_workspace import DyingLedger, a_run, consolidate, reach
+from tests.support.processes import die, run_in_child
+from tests.support.workspaces.small_workspace import CrashingLedger, a_run, consolidate, reach
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
 
 
-def run_until_death(root: Path, event: str, times: int) -> None:
+def run_until_killed(root: Path, event: str, times: int) -> None:
     """Consolidate in a process that is killed right before it notes the event."""
 
     def run() -> None:
         mortal = a_run(root)
-        mortal.ledger = DyingLedger(mortal.folder, event, times)
+        mortal.ledger = CrashingLedger(mortal.folder, event, times)
         consolidate(mortal)
 
-    assert in_a_child(run) == -signal.SIGKILL
+    assert run_in_child(run) == -signal.SIGKILL
 
 
 def die_after(root: Path, stage: Stage) -> None:
@@ -32,4 +32,4 @@ def die_after(root: Path, stage: Stage) -> None:
         reach(a_run(root), stage)
         die()
 
-    assert in_a_child(run) == -signal.SIGKILL
+    assert run_in_child(run) == -signal.SIGKILL

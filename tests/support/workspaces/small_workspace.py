@@ -203,7 +203,7 @@ def consolidated(root: Path, stamp: str = STAMP) -> Path:
     return consolidate(a_run(root, stamp)).folder
 
 
-class DyingLedger(Ledger):
+class CrashingLedger(Ledger):
     """A ledger that kills its process right before an event is noted for the n-th time."""
 
     def __init__(self, folder: Path, event: str, times: int = 1) -> None:

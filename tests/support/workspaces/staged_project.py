@@ -75,7 +75,7 @@ def {name}(run):
 
 
 @dataclass(frozen=True)
-class Ran:
+class CompletedRun:
     """What one pytest run did: its exit code, the tests of stages that ran, in order, and everything it printed."""
 
     exit: int
@@ -99,19 +99,19 @@ class StagedProject:
         """Return the file of a stage."""
         return next(self.root / "tests" / "stages" / stage.file for stage in STAGES if stage.id == id_)
 
-    def pytest(self, *args: str) -> Ran:
+    def pytest(self, *args: str) -> CompletedRun:
         """Run pytest in this process, which is quick (but not with hypothesis, which would be loaded every time)."""
         return self._ran(self.pytester.runpytest_inprocess("-p", "no:hypothesispytest", *args))
 
-    def python(self, *args: str) -> Ran:
+    def python(self, *args: str) -> CompletedRun:
         """Run pytest in an interpreter of its own."""
         return self._ran(self.pytester.run(sys.executable, *args, "-p", "no:hypothesispytest"))
 
-    def _ran(self, result: RunResult) -> Ran:
+    def _ran(self, result: RunResult) -> CompletedRun:
         log = self.root / "ran.log"
         tests = log.read_text().splitlines() if log.exists() else []
         text = "\n".join(result.outlines + result.errlines)
-        return Ran(int(result.ret), tests, (self.root / "begun.log").exists(), text)
+        return CompletedRun(int(result.ret), tests, (self.root / "begun.log").exists(), text)
 
 
 def staged_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:

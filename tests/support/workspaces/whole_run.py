@@ -122,7 +122,7 @@ INSERT INTO tags VALUES ('a', 'red'), ('a', 'red'), ('b', 'blue');
 
 
 @dataclass(frozen=True)
-class Ran:
+class CompletedRun:
     """What one run came to: its exit code, all it printed, its ``evidence.json`` (empty if none), its report folder."""
 
     exit: int
@@ -169,7 +169,7 @@ class Workspace:
         """Its plan file."""
         return self.root / "consolidation.toml"
 
-    def pytest(self, verb: str, *args: str) -> Ran:
+    def pytest(self, verb: str, *args: str) -> CompletedRun:
         """Run the command that a user would, in an interpreter of its own."""
         before = self._folders()
         done = subprocess.run(
@@ -181,11 +181,11 @@ class Workspace:
         """Return that command."""
         return [sys.executable, "-m", "pytest", *self._args(verb, *args)]
 
-    def forked(self, verb: str, *args: str, plugin: object = None) -> Ran:
+    def forked(self, verb: str, *args: str, plugin: object = None) -> CompletedRun:
         """Run the same in a fork of this process, which has the imports behind it; ``plugin`` may meddle with it."""
         return self._forked(_pytest_code, self._args(verb, *args), plugin)
 
-    def run(self, verb: str, *, plugin: Before | None = None, **options: Any) -> Ran:
+    def run(self, verb: str, *, plugin: Before | None = None, **options: Any) -> CompletedRun:
         """Take a run through the engine in a fork, which costs a quarter of the same with pytest around it.
 
         Args:
@@ -196,7 +196,7 @@ class Workspace:
         settings = Settings(workspace=self.root, plan=self.plan, reports=self.reports, **options)
         return self._forked(_engine_code, settings, verb, plugin)
 
-    def _forked(self, code: Callable[..., int], *arguments: object) -> Ran:
+    def _forked(self, code: Callable[..., int], *arguments: object) -> CompletedRun:
         importlib.import_module("sqlite_consolidate.pytest_plugin.preload")
         before = self._folders()
         child = multiprocessing.get_context("fork").Process(target=_be, args=(self.output, code, *arguments))
@@ -207,7 +207,7 @@ class Workspace:
             child.join()
         return self._ran(child.exitcode or 0, self.output.read_text("utf-8", "replace"), before)
 
-    def ran(self, code: int, text: str) -> Ran:
+    def ran(self, code: int, text: str) -> CompletedRun:
         """Return what a run that a test has started by :meth:`command` came to; it is the first one here."""
         return self._ran(code, text, set())
 
@@ -246,13 +246,13 @@ class Workspace:
     def _folders(self) -> set[Path]:
         return {path for path in self.reports.glob("2*") if path.is_dir()}
 
-    def _ran(self, code: int, text: str, before: set[Path]) -> Ran:
+    def _ran(self, code: int, text: str, before: set[Path]) -> CompletedRun:
         new = sorted(self._folders() - before)
         file = new[-1] / "evidence.json" if new else None
         evidence = json.loads(file.read_bytes()) if file and file.exists() else {}
         if evidence and code in _ENDS:  # one that was killed may have left half a bundle
             _assert_consistent(new[-1])
-        return Ran(code, text, evidence, new[-1] if new else None)
+        return CompletedRun(code, text, evidence, new[-1] if new else None)
 
 
 def small_workspace(tmp_path: Path) -> Workspace:

@@ -12,7 +12,7 @@ from sqlite_consolidate.report.bundle_check import verdict as verdict_check
 from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.pytest_files import page as page_check
 from sqlite_consolidate.report.bundle_check.reader import Bundle
-from tests.support.reports.tampering import edited, sealed_anew, with_a_failure_hidden, with_other_count
+from tests.support.reports.tampering import edited, update_digests, with_a_failure_hidden, with_other_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_a_file_that_is_missing_in_the_manifest_too_is_found(files: Files) -> No
     """A log that was taken out with its line of the manifest is one of those that every run leaves."""
     del files["sql.log"]
 
-    sealed_anew(files)
+    update_digests(files)
 
     assert "bundle-whole" in failing(files)
 
@@ -157,7 +157,7 @@ def test_files_that_tell_otherwise_than_the_evidence_are_found(files: Files) -> 
         changed = {**files, name: files[name].replace(old, new)}
         assert changed[name] != files[name], name
 
-        sealed_anew(changed)
+        update_digests(changed)
 
         others = {"evidence-consistent"} if name == "plan.toml" else set()
         assert failing(changed) == {"files-agree"} | others, name
@@ -182,7 +182,7 @@ def test_evidence_that_is_not_of_the_schema_is_found_and_judged_no_further(
     """Nothing that rests on it is shown then."""
     files["evidence.json"] = files["evidence.json"].replace(old, new, 1)
 
-    sealed_anew(files)
+    update_digests(files)
 
     assert failing(files) == CHECKS.keys() - {"bundle-whole"}
 

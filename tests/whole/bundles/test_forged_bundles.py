@@ -14,7 +14,7 @@ from sqlite_consolidate.report.bundle_check.parse import parse_bundle
 from sqlite_consolidate.report.bundle_check.pytest_files.page import complete_record
 from sqlite_consolidate.report.bundle_check.reader import Bundle, read_bundle
 from sqlite_consolidate.report.html.page_file import parse_page_file, render_page_file
-from tests.support.reports.forgery import Files, edit, found, in_page, moved_back, seal_anew
+from tests.support.reports.forgery import Files, edit, found, in_page, shift_earlier, update_digests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,11 +111,11 @@ def test_lists_of_evidence_that_contradict_it_are_found(
 
 
 def _in_the_future(document: Any) -> None:
-    moved_back(document, timedelta(days=-400))
+    shift_earlier(document, timedelta(days=-400))
 
 
 def _long_ago(document: Any) -> None:
-    moved_back(document, timedelta(days=400))
+    shift_earlier(document, timedelta(days=400))
 
 
 def _ended_before(document: Any) -> None:
@@ -174,7 +174,7 @@ def test_manifest_that_is_not_of_the_run_is_found(
 def test_file_that_no_run_leaves_is_found_though_it_is_listed(files: Files, tmp_path: Path) -> None:
     """Nothing would say what it is."""
     files["approval.pdf"] = b"%PDF"
-    seal_anew(files)
+    update_digests(files)
 
     assert found(tmp_path, files) == {"bundle-whole": {"approval.pdf"}}
 
@@ -182,7 +182,7 @@ def test_file_that_no_run_leaves_is_found_though_it_is_listed(files: Files, tmp_
 def test_log_of_sql_without_the_tables_that_were_moved_is_found(files: Files, tmp_path: Path) -> None:
     """An empty one, beside a list of moves."""
     files["sql.log"] = b""
-    seal_anew(files)
+    update_digests(files)
 
     assert {"sql.log: old.db:tasks", "sql.log: old.db:tags"} <= found(tmp_path, files)["files-agree"]
 
@@ -272,6 +272,6 @@ def test_report_of_other_tests_than_the_run_had_is_found(
 ) -> None:
     """Another test, outcome, number, host or time, and whatever pytest does not write there."""
     forge(files)
-    seal_anew(files)
+    update_digests(files)
 
     assert subject in found(tmp_path, files)["files-agree"]

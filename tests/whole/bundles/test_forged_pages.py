@@ -13,7 +13,7 @@ import pytest
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.html.page_file import pytest_html_styles
 from sqlite_consolidate.report.records import DIGEST_LIMITS
-from tests.support.reports.forgery import Files, edit, found, in_page, seal_anew, without, write
+from tests.support.reports.forgery import Files, edit, found, in_page, update_digests, without, write
 from tests.support.workspaces.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_page_that_is_not_that_of_the_evidence_is_found(
 ) -> None:
     """Other numbers, another approver, words that nobody's evidence says, and whatever could act."""
     forge(files)
-    seal_anew(files)
+    update_digests(files)
 
     assert subject in found(tmp_path, files)["files-agree"]
 
@@ -132,7 +132,7 @@ def test_other_file_that_is_not_that_of_the_evidence_is_found(
     """Whatever line of it was changed."""
     assert old in files[name]
     files[name] = files[name].replace(old, new, 1)
-    seal_anew(files)
+    update_digests(files)
 
     assert subject in found(tmp_path, files)["files-agree"]
 
@@ -159,7 +159,7 @@ def test_honest_bundle_passes_however_it_was_written(
 ) -> None:
     """Sealed anew by the same means as each forgery."""
     change(files)
-    seal_anew(files)
+    update_digests(files)
 
     assert found(tmp_path, files) == {}
 
@@ -185,7 +185,7 @@ def test_number_that_no_run_has_is_no_evidence(
         part = part[step]
     part[key] = value
     files["evidence.json"] = json.dumps(document).encode()
-    seal_anew(files)
+    update_digests(files)
 
     assert f"evidence.json: {'/'.join(map(str, place))}" in found(tmp_path, files)["evidence-valid"]
 

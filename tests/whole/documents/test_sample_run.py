@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.stages import STAGES
 from sqlite_consolidate.engine.sqlite.connections import looking
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
-from tests.support.workspaces.whole_run import Ran, Workspace
+from tests.support.workspaces.whole_run import CompletedRun, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def _count(database: Path, table: str) -> int:
         return int(con.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def _accepted(ran: Ran, workspace: Workspace, mode: Mode) -> None:
+def _accepted(ran: CompletedRun, workspace: Workspace, mode: Mode) -> None:
     """Assert that a run was accepted, with every criterion shown, and left a whole bundle."""
     assert ran.exit == 0, ran.text
     assert (ran.evidence["mode"], ran.evidence["verdict"]) == (mode, "accepted")

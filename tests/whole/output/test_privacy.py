@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.verbs.consolidate import Run
-    from tests.support.workspaces.whole_run import Ran
+    from tests.support.workspaces.whole_run import CompletedRun
 
 CANARY = "canary-5b1d"
 
@@ -49,14 +49,14 @@ def workspace(tmp_path: Path) -> Workspace:
     return made
 
 
-def bundle(ran: Ran) -> dict[str, str]:
+def bundle(ran: CompletedRun) -> dict[str, str]:
     """Every file of the run's bundle, as it is in the zip; the text of damaged UTF-8 is of no interest."""
     assert ran.folder is not None
     with zipfile.ZipFile(ran.folder.with_name(f"{ran.folder.name}.zip")) as archive:
         return {name: archive.read(name).decode("utf-8", "replace") for name in archive.namelist()}
 
 
-def leaks(ran: Ran, word: str = CANARY) -> list[str]:
+def leaks(ran: CompletedRun, word: str = CANARY) -> list[str]:
     """Names of the files that hold the word."""
     return [name for name, text in bundle(ran).items() if word in text or word.encode().hex() in text.lower()]
 

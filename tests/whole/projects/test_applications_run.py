@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from tests.support.workspaces.whole_run import Ran, Workspace
+    from tests.support.workspaces.whole_run import CompletedRun, Workspace
 else:
     from sqlite_utils.utils import sqlite3
 
@@ -92,7 +92,7 @@ def add_smoke(workspace: Workspace, python: str, said: str = "", name: str = "wr
         plan.write(f"\n[[smoke]]\nname = '{name}'\npython = '''\n{python}\n'''\n{said}\n")
 
 
-def observed(ran: Ran, criterion: str) -> str:
+def observed(ran: CompletedRun, criterion: str) -> str:
     """Return what was seen that does not hold."""
     return " | ".join(
         f"{one['subject']}: {one['observed']}"

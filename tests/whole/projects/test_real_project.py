@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.code.suggest import ProposedReference
-    from tests.support.workspaces.whole_run import Ran
+    from tests.support.workspaces.whole_run import CompletedRun
 
 CODE = ("src", "config", "scripts", ".env")
 
@@ -40,7 +40,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def consolidated(project: Workspace) -> Ran:
+def consolidated(project: Workspace) -> CompletedRun:
     """Its consolidation."""
     return project.forked("migrate")
 
@@ -64,14 +64,14 @@ def code(root: Path) -> dict[str, tuple[str, bytes]]:
     }
 
 
-def test_a_real_project_is_consolidated(consolidated: Ran) -> None:
+def test_a_real_project_is_consolidated(consolidated: CompletedRun) -> None:
     """Orders and notes are in one database, and the ORM, the command and the old code read them there."""
     assert consolidated.exit == 0, consolidated.text
     assert consolidated.evidence["verdict"] == "accepted"
     assert not consolidated.failed
 
 
-def test_its_report_lists_what_is_no_failure(consolidated: Ran) -> None:
+def test_its_report_lists_what_is_no_failure(consolidated: CompletedRun) -> None:
     """Documentation that names an old database, and a file that git does not track; what git ignores is not read."""
     assert [(finding.id, finding.level, finding.subject) for finding in consolidated.findings] == [
         ("untracked-file", "note", ".env"),
@@ -137,7 +137,7 @@ def test_the_sample_is_rehearsed_with_the_references_that_are_proposed(tmp_path:
     assert ran.evidence["verdict"] == "accepted"
 
 
-def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidated: Ran, fresh: Path) -> None:
+def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidated: CompletedRun, fresh: Path) -> None:
     """Windows line endings, Latin-1 and the executable bit are as they were; only the meant places differ."""
     before, after = code(fresh), code(project.root)
 
@@ -151,7 +151,7 @@ def test_line_endings_encoding_and_mode_are_kept(project: Workspace, consolidate
 
 
 def test_its_diff_applied_to_a_fresh_checkout_gives_the_same_files(
-    project: Workspace, consolidated: Ran, fresh: Path, tmp_path: Path
+    project: Workspace, consolidated: CompletedRun, fresh: Path, tmp_path: Path
 ) -> None:
     """``git apply`` on a clone, whose ``.env`` is no part of the repository, makes the code what the run made it."""
     run_git(tmp_path, "clone", "-q", str(fresh), "clone")

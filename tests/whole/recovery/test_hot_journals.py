@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.workspaces.whole_run import Ran, Workspace
+    from tests.support.workspaces.whole_run import CompletedRun, Workspace
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it needs fork and SIGKILL")
 
 
-def findings(ran: Ran) -> str:
+def findings(ran: CompletedRun) -> str:
     """What the report lists for a reader's eye."""
     return "\n".join(finding.sentence for finding in ran.findings)
 

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.report.rehearsals import last_rehearsal
-from tests.support.reports.forgery import entry_of, forge, moved_back, read, seal_anew, write
+from tests.support.reports.forgery import entry_of, forge, read, shift_earlier, update_digests, write
 from tests.support.workspaces.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ def _other_plan(document: Any) -> None:
 
 
 def _of_tomorrow(document: Any) -> None:
-    moved_back(document, timedelta(days=-1))
+    shift_earlier(document, timedelta(days=-1))
 
 
 def _backwards(document: Any) -> None:
     document["started"] = datetime.now(UTC).isoformat(timespec="seconds")
-    moved_back(document, timedelta())
+    shift_earlier(document, timedelta())
     document["finished"] = "2020-01-01T00:00:00+00:00"
 
 
@@ -165,7 +165,7 @@ def test_rehearsal_whose_page_was_edited_does_not_count(tmp_path: Path) -> None:
     folder = report(workspace.reports)
     files = read(folder)
     edited = {**files, "audit.html": b"<script>alert(1)</script>"}
-    seal_anew(edited)
+    update_digests(edited)
     write(folder, edited)
 
     assert last_rehearsal(asked(workspace, workspace.reports)).unmet == "files-agree"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.reports.forgery import forge, moved_back
+from tests.support.reports.forgery import forge, shift_earlier
 from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import Workspace, small_workspace
 
 if TYPE_CHECKING:
-    from tests.support.workspaces.whole_run import Ran
+    from tests.support.workspaces.whole_run import CompletedRun
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def demanding(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
-def said(ran: Ran) -> str:
+def said(ran: CompletedRun) -> str:
     """What the report says of the rehearsal."""
     return next(str(one["observed"]) for one in ran.evidence["criteria"] if one["id"] == "rehearsed")
 
@@ -38,7 +38,7 @@ def age(workspace: Workspace, by: timedelta) -> None:
     earlier = folder.with_name(f"{stamp:%Y%m%d_%H%M%S}-rehearsal")
 
     def _age(document: Any) -> None:
-        moved_back(document, by)
+        shift_earlier(document, by)
         text = json.dumps(document).replace(folder.name.partition("-")[0], f"{stamp:%Y%m%d_%H%M%S}")
         document.update(json.loads(text))
 

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.stages import REFERENCES
 from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_below
-from tests.support.processes import other_process, stranger
+from tests.support.processes import other_process, unrelated_process
 from tests.support.workspaces.small_workspace import (
     ARCHIVED,
     CREATE_NOTES,
@@ -78,7 +78,7 @@ def test_whoever_has_an_archive_open_is_named(root: Path) -> None:
     beside = archive.with_name(f"{archive.name}-journal")
     beside.write_bytes(b"")
     read = "file = open(sys.argv[1])"
-    with stranger(read, archive) as first, stranger(read, beside) as second:
+    with unrelated_process(read, archive) as first, unrelated_process(read, beside) as second:
         found = holders([archive]).found
         assert {one.pid for one in found} == {first, second}
         by = ", ".join(f"process {one.pid} ({one.command})" for one in found)

@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
-from tests.support.processes import die, in_a_child
+from tests.support.processes import die, run_in_child
 from tests.support.workspaces.small_workspace import (
     ARCHIVED,
     SET,
@@ -87,7 +87,7 @@ def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path,
         con.execute("CREATE TABLE half AS SELECT randomblob(100000)")
         die()
 
-    assert in_a_child(die_in_a_transaction) == -signal.SIGKILL
+    assert run_in_child(die_in_a_transaction) == -signal.SIGKILL
     assert (root / "workspace.db-journal").stat().st_size > 512
 
     assert changed_since(root, root / SET) == []

@@ -17,7 +17,7 @@ _NO_SET = ".hot-journals"  # databases as another process's death had left them,
 _OF_RECORDED = {"record.json", "ROLLBACK.md"}
 
 
-def lost(root: Path, sealed: set[str]) -> list[str]:
+def backup_set_problems(root: Path, sealed: set[str]) -> list[str]:
     """Say what is not right: no set that was ``sealed`` may be gone, and each is whole, private and alone."""
     wrong = [f"backup set {name} is gone" for name in sorted(sealed) if not (root / "backups" / name).is_dir()]
     for path in sorted((root / "backups").glob("*")):

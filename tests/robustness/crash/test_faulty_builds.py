@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.crash import spoiled
-from tests.support.crash.crash_trial import Journey, Trial, facts, fresh
+from tests.support.crash import faulty_builds
+from tests.support.crash.crash_trial import CommandCase, Trial, facts, fresh
 from tests.support.crash.durability import not_durable
-from tests.support.crash.injector import Call, calls_of, why_not
+from tests.support.crash.injector import Call, calls_of, why_no_injection
 from tests.support.crash.syncs import Sync, note, skip, syncs
 from tests.support.processes import die_in_a_transaction
 from tests.support.thorough import thorough
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.support.workspaces.whole_run import Workspace
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no fault can be injected: {why_not()}")
+pytestmark = pytest.mark.skipif(bool(why_no_injection()), reason=f"no fault can be injected: {why_no_injection()}")
 
 RUBBISH = bytes(512)
 
@@ -55,11 +55,11 @@ def hot_journal(workspace: Workspace) -> None:
 
 
 JOURNEYS = {
-    "migrate": Journey(),
-    "migrate, hot journal": Journey("migrate", hot_journal),
-    "rollback": Journey("rollback", consolidated),
-    "rollback, target lost": Journey("rollback", target_lost),
-    "rollback, target new": Journey("rollback", target_new),
+    "migrate": CommandCase(),
+    "migrate, hot journal": CommandCase("migrate", hot_journal),
+    "rollback": CommandCase("rollback", consolidated),
+    "rollback, target lost": CommandCase("rollback", target_lost),
+    "rollback, target new": CommandCase("rollback", target_new),
 }
 
 
@@ -75,9 +75,15 @@ def test_everything_is_on_the_disk_when_it_has_to_be(tmp_path: Path, journey: st
 @pytest.mark.parametrize(
     ("spoil", "journey", "way", "at", "caught"),
     [
-        (spoiled.overwrite_in_place, "migrate", "rollback", ("write", "app/tasks.py", 0), "app/tasks.py: not as it"),
         (
-            spoiled.say_put_back_before,
+            faulty_builds.overwrite_in_place,
+            "migrate",
+            "rollback",
+            ("write", "app/tasks.py", 0),
+            "app/tasks.py: not as it",
+        ),
+        (
+            faulty_builds.say_put_back_before,
             "rollback",
             "rollback",
             ("rename", "app/tasks.py", 0),
@@ -85,21 +91,21 @@ def test_everything_is_on_the_disk_when_it_has_to_be(tmp_path: Path, journey: st
         ),
         *thorough(
             (
-                spoiled.rewrite_before_the_ledger_says_so,
+                faulty_builds.rewrite_before_the_ledger_says_so,
                 "migrate",
                 "rollback",
                 ("fsync", "app", 0),
                 "app/tasks.py: not as it should be",
             ),
             (
-                spoiled.seal_before_the_code_is_copied,
+                faulty_builds.seal_before_the_code_is_copied,
                 "migrate",
                 "rollback",
                 ("write", "code/000-tasks.py", 1),
                 "code/001-notes.py is not the copy that was sealed",
             ),
             (
-                spoiled.say_finished_after_commit,
+                faulty_builds.say_finished_after_commit,
                 "migrate",
                 "migrate",
                 ("rename", "app/tasks.py", 0),
@@ -130,10 +136,14 @@ def test_a_step_out_of_order_does_not_survive_a_kill(
 @pytest.mark.parametrize(
     ("spoil", "journey", "caught"),
     [
-        (spoiled.sync_nothing, "migrate", "before its bytes were on the disk"),
+        (faulty_builds.sync_nothing, "migrate", "before its bytes were on the disk"),
         *thorough(
-            (spoiled.archive_before_commit, "migrate", "in the middle of a transaction: workspace.db-journal"),
-            (spoiled.restore_before_the_sidecars_are_gone, "rollback, target lost", "before these were off the disk"),
+            (faulty_builds.archive_before_commit, "migrate", "in the middle of a transaction: workspace.db-journal"),
+            (
+                faulty_builds.restore_before_the_sidecars_are_gone,
+                "rollback, target lost",
+                "before these were off the disk",
+            ),
         ),
     ],
 )
@@ -167,7 +177,7 @@ def notice(folder: Path, sync: Sync, journeys: list[str]) -> bool:
     return any(unsynced(folder / name, replace(JOURNEYS[name], spoil=partial(skip, sync))) for name in journeys)
 
 
-def unsynced(folder: Path, journey: Journey) -> list[str]:
+def unsynced(folder: Path, journey: CommandCase) -> list[str]:
     """Return what was not on the disk when it mattered, on a journey in which nothing goes wrong."""
     workspace = journey.begin(folder)
     were = [path.relative_to(workspace.root).as_posix() for path in workspace.root.rglob("*")]
