@@ -335,7 +335,7 @@ def _run(verb: str, plan: Plan, workspace: str | PathLike[str], options: _Option
             reports=reports,
             discard_changes=options.discard_changes,
         )
-        session = open_session(settings, verb, Hooks(say=progress))
+        session = open_session(settings, verb, Hooks(on_progress=progress))
         try:
             _refuse_another_mode(session, options.only)
             session.prepare()

@@ -148,7 +148,7 @@ def not_required(subject: str, reason: str) -> Observation:
     )
 
 
-def explained(observation: Observation, explain: Callable[[], RowDifferences | None]) -> Observation:
+def with_differences(observation: Observation, explain: Callable[[], RowDifferences | None]) -> Observation:
     """Return an observation with the rows that differ.
 
     An observation that holds is returned unchanged, because comparing rows takes time.

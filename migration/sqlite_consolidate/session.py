@@ -66,7 +66,7 @@ class Hooks:
     """Hold the callbacks and settings that a caller gives to a session.
 
     Attributes:
-        say: Called with a short text before each part of a long step.
+        on_progress: Called with a short text before each part of a long step.
         before_rollback: Called right before the first change of a rollback, which must not be interrupted.
         original: Workspace from which the session's workspace was copied, or None. No application may open it.
         original_plan: Plan file of that workspace.
@@ -75,7 +75,7 @@ class Hooks:
         selftest: Creates the run of a self-test, which opens sessions of its own.
     """
 
-    say: Callable[[str], None] = lambda _words: None
+    on_progress: Callable[[str], None] = lambda _words: None
     before_rollback: Callable[[], None] = lambda: None
     original: Path | None = None
     original_plan: Path | None = None
@@ -194,7 +194,7 @@ def open_session(settings: Settings, verb: str, hooks: Hooks | None = None) -> S
         from sqlite_consolidate.inventory.inventory_run import InventoryRun
 
         request = _with_unused_names(settings, RunRequest(Mode.INVENTORY, settings))
-        return Session(InventoryRun(request, hooks.say), RecordContext(versions()))
+        return Session(InventoryRun(request, hooks.on_progress), RecordContext(versions()))
     return _open_by_plan(settings, verb, hooks)
 
 
@@ -210,7 +210,7 @@ def _open_by_plan(settings: Settings, verb: str, hooks: Hooks) -> Session:
         if request.mode in (Mode.ROLLBACK, Mode.SELFTEST):
             raise
         request = _with_unused_names(settings, replace(request, plan_problems=refused.problems))
-        return Session(PlanRun(request, hooks.say), RecordContext(versions(), earlier_attempts(settings, None)))
+        return Session(PlanRun(request, hooks.on_progress), RecordContext(versions(), earlier_attempts(settings, None)))
     attempts = earlier_attempts(settings, request.plan)
     resources = ExitStack()
     try:
@@ -251,7 +251,7 @@ def _open_in_workspace(
     drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""
     record_context = RecordContext(versions(), attempts, drilled)
     context = Context(
-        say=hooks.say,
+        on_progress=hooks.on_progress,
         rehearsal=rehearsal,
         documents=lambda run: _documents(run, record_context),
         original=hooks.original,
@@ -265,15 +265,15 @@ def _open_in_workspace(
 
 def _run(request: RunRequest, context: Context, hooks: Hooks) -> Pipeline:
     if request.mode is Mode.CHECK:
-        return CheckRun(request, hooks.say, run_applications=hooks.run_applications)
+        return CheckRun(request, hooks.on_progress, run_applications=hooks.run_applications)
     if request.mode is Mode.ORIGINALS:
-        return OriginalsRun(request, hooks.say, run_applications=hooks.run_applications)
+        return OriginalsRun(request, hooks.on_progress, run_applications=hooks.run_applications)
     if request.mode is Mode.ROLLBACK:
-        return RollbackRun(request, hooks.say, before_acting=hooks.before_rollback)
+        return RollbackRun(request, hooks.on_progress, before_acting=hooks.before_rollback)
     if request.mode is Mode.SELFTEST:
         if hooks.selftest is None:
             raise ValueError("a self-test is opened with Hooks.selftest")
-        return hooks.selftest(request, hooks.say)
+        return hooks.selftest(request, hooks.on_progress)
     return Run(request, context)
 
 
@@ -288,7 +288,7 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
         what = "goes with pytest -m verify, and without --originals."
         raise ProblemError(Problem("option-elsewhere", "--bundle", what, "Leave the other out."))
     request = _with_unused_names(settings, RunRequest(Mode.BUNDLE, settings))
-    return Session(BundleRun(request, bundle, hooks.say), RecordContext(versions()))
+    return Session(BundleRun(request, bundle, hooks.on_progress), RecordContext(versions()))
 
 
 def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:

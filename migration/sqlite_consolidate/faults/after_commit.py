@@ -76,7 +76,7 @@ def _make_a_database(run: Run) -> Undo:
 
 
 def _make_a_source_again(run: Run) -> Undo:
-    source = first(run.found.sources.values(), "no source exists")
+    source = first(run.inspected.sources.values(), "no source exists")
     return _create_file(run.root / source.file, "")
 
 

@@ -24,12 +24,12 @@ _NO_ROW = "the plan moves no ordinary table with rows"
 
 
 def _lose_a_table(run: Run) -> None:
-    names = [mapping.into.name for mapping in run.found.mappings if mapping.new]
+    names = [mapping.into.name for mapping in run.inspected.mappings if mapping.new]
     run.target.connection.execute(f"DROP TABLE main.{quoted(first(names, 'the plan creates no table'))}")
 
 
 def _lose_an_index(run: Run) -> None:
-    indexes = [index.name for index in run.found.target_schema.before_rows if index.kind == "index"]
+    indexes = [index.name for index in run.inspected.target_schema.before_rows if index.kind == "index"]
     run.target.connection.execute(f"DROP INDEX main.{quoted(first(indexes, 'the plan creates no index'))}")
 
 
@@ -119,14 +119,14 @@ def _lose_a_neighbours_row(run: Run) -> None:
 
 
 def _change_the_version(run: Run) -> None:
-    if run.found.target is None:
+    if run.inspected.target is None:
         raise not_planted("there was no target before the run")
     now = int(str(pragma(run.target.connection, "user_version")))
     run.target.connection.execute(f"PRAGMA main.user_version={now + 1}")
 
 
 def _lose_a_trigger(run: Run) -> None:
-    triggers = run.found.target_schema.schema.triggers
+    triggers = run.inspected.target_schema.schema.triggers
     name = first(triggers, "neither the target nor a moved table has a trigger").name
     run.target.connection.execute(f"DROP TRIGGER main.{quoted(name)}")
 
@@ -137,7 +137,7 @@ def _add_a_view(run: Run) -> None:
 
 def _grow_the_target(run: Run) -> None:
     """Make the target four times as large as it and the sources were together."""
-    preflight = run.found
+    preflight = run.inspected
     tables = preflight.target_schema.schema.tables.values()
     objects = len(tables) + sum(len(table.indexes) for table in tables)
     bytes_before = sum(database.size for database in preflight.sources.values()) + (
@@ -159,8 +159,8 @@ def _moved(run: Run) -> Iterator[Table]:
 
 def _neighbours(run: Run) -> Iterator[Table]:
     """Yield the tables with rows that existed before and received none."""
-    target = run.found.target
-    receiving = {folded(mapping.into.name) for mapping in run.found.mappings}
+    target = run.inspected.target
+    receiving = {folded(mapping.into.name) for mapping in run.inspected.mappings}
     names = [name for name in (target.digests if target else ()) if folded(name) not in receiving]
     return tables_with_rows(run.target.connection, names)
 

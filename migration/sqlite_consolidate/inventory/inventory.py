@@ -77,29 +77,29 @@ class Inventory:
 
 
 def take_inventory(
-    root: Path, say: Callable[[str], None], excluded: Sequence[str] = (), limits: Limits | None = None
+    root: Path, on_progress: Callable[[str], None], excluded: Sequence[str] = (), limits: Limits | None = None
 ) -> Inventory:
     """Inspect every database of a workspace without writing to it.
 
     Args:
         root: The workspace, resolved.
-        say: Called with the name of each step before it begins.
+        on_progress: Called with the name of each step before it begins.
         excluded: Files and folders whose mentions do not count, such as plans, backup sets and reports. They are
             relative to the workspace.
         limits: Limits of time and size for reading.
     """
-    say("looking for databases")
+    on_progress("looking for databases")
     discovery = discover(root)
     state = file_state(root, [candidate.file for candidate in discovery.candidates])
-    say(f"looking into {len(discovery.candidates)} files")
+    on_progress(f"looking into {len(discovery.candidates)} files")
     databases = [inspect_file(root, candidate, limits) for candidate in discovery.candidates]
-    say("comparing databases")
+    on_progress("comparing databases")
     duplicates = find_duplicates(root, databases, limits)
-    say(f"reading {discovery.files} files for mentions")
+    on_progress(f"reading {discovery.files} files for mentions")
     database_identities = frozenset(candidate.identity for candidate in discovery.candidates)
     names = [database.file for database in databases]
     scanned = find_mentions(ScanScope(root, ["."], names, never_open=database_identities, own=frozenset(excluded)))
-    say("listing the processes that have them open")
+    on_progress("listing the processes that have them open")
     held = holders([root / database.file for database in databases])
     entries = _entries(root, databases, duplicates, scanned.mentions, held.found)
     return Inventory(

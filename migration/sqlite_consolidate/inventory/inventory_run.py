@@ -32,13 +32,15 @@ class InventoryRun(Pipeline):
         session: The inventory, and the plan that is proposed from it.
     """
 
-    def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
+    def __init__(self, request: RunRequest, on_progress: Callable[[str], None] = lambda _words: None) -> None:
         """Prepare an inventory without opening a file."""
-        super().__init__(request, say)
+        super().__init__(request, on_progress)
         settings = request.settings
         inside = [path for path in (settings.plan, settings.reports) if path.is_relative_to(settings.workspace)]
         names = tuple(path.relative_to(settings.workspace).as_posix() for path in inside)
-        self.session = InventorySession(settings.workspace, settings.plan, say, excluded=names, limits=self.limits)
+        self.session = InventorySession(
+            settings.workspace, settings.plan, on_progress, excluded=names, limits=self.limits
+        )
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:

@@ -51,7 +51,7 @@ class RefinedProposal:
 
 
 def refine_proposal(
-    root: Path, proposal: Proposal, say: Callable[[str], None], limits: Limits | None = None
+    root: Path, proposal: Proposal, on_progress: Callable[[str], None], limits: Limits | None = None
 ) -> RefinedProposal:
     """Check the proposal and correct it until no problem or no correction is left.
 
@@ -65,7 +65,7 @@ def refine_proposal(
         reason = f"not checked on copies, because the databases have {size / 1e6:.0f} MB. Run: pytest -m verify"
         return RefinedProposal(replace(proposal, decide=(*proposal.decide, reason)), untried_reason=reason)
     for round_number in range(1, _ROUNDS + 1):
-        say(f"checking the proposal on copies, round {round_number}")
+        on_progress(f"checking the proposal on copies, round {round_number}")
         problems = find_problems(root, proposal, limits)
         corrected = _corrected(proposal, problems)
         if corrected == proposal:

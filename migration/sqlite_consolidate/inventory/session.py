@@ -35,7 +35,7 @@ class InventorySession:
     Attributes:
         root: The workspace.
         plan: Where the plan is written if no file has that name.
-        say: Called with the name of each step before it begins.
+        on_progress: Called with the name of each step before it begins.
         excluded: Files and folders, relative to the workspace, that belong to consolidations, such as plan and reports.
         limits: Limits of time and size, and the progress of reading.
         written: The plan file that was written; None before that, and where there is nothing to propose.
@@ -43,7 +43,7 @@ class InventorySession:
 
     root: Path
     plan: Path
-    say: Callable[[str], None]
+    on_progress: Callable[[str], None]
     excluded: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     result: Inventory | None = None
@@ -72,7 +72,7 @@ class InventorySession:
         """Inspect every database of the workspace."""
         proposed = self.plan.parent.glob(f"{self.plan.stem}.proposed*{self.plan.suffix}")
         names = [path.relative_to(self.root).as_posix() for path in proposed if path.is_relative_to(self.root)]
-        self.result = take_inventory(self.root, self.say, (*self.excluded, *names), self.limits)
+        self.result = take_inventory(self.root, self.on_progress, (*self.excluded, *names), self.limits)
 
     def write_plan(self) -> Path | None:
         """Write the plan that the inventory suggests, and return its file.
@@ -85,7 +85,7 @@ class InventorySession:
         """
         proposal = propose_plan(self.inventory)
         if proposal is not None:
-            self.refined = refine_proposal(self.root, proposal, self.say, self.limits)
+            self.refined = refine_proposal(self.root, proposal, self.on_progress, self.limits)
             date = datetime.now(UTC).strftime("%Y-%m-%d")
             self.written = write_plan(render_plan(self.refined.proposal, date), self.plan)
         return self.written

@@ -34,10 +34,10 @@ def begin_run(config: pytest.Config, verb: str) -> Session:
         pytest.UsageError: The run is refused. Nothing was changed.
     """
 
-    def say(words: str) -> None:
+    def on_progress(words: str) -> None:
         progress_callback(config)(words)  # the plugin that shows it is known only after pytest is configured
 
-    hooks = Hooks(say=say, before_rollback=signals.ignore_signals, selftest=_selftest)
+    hooks = Hooks(on_progress=on_progress, before_rollback=signals.ignore_signals, selftest=_selftest)
     try:
         session = open_session(settings(config), verb, hooks)
         session.prepare()
@@ -56,7 +56,7 @@ def begin_run(config: pytest.Config, verb: str) -> Session:
     return session
 
 
-def _selftest(request: RunRequest, say: Callable[[str], None]) -> Pipeline:
+def _selftest(request: RunRequest, on_progress: Callable[[str], None]) -> Pipeline:
     from sqlite_consolidate.faults.trials.selftest_run import SelftestRun
 
-    return SelftestRun(request, say)
+    return SelftestRun(request, on_progress)

@@ -191,7 +191,7 @@ def _fields_of_consolidation(run: RunResults, context: RecordContext) -> dict[st
 
 
 def _fields_of_preflight(run: RunResults) -> dict[str, Any]:
-    preflight = run.found
+    preflight = run.inspected
     by_name = {source.name: source for source in run.plan.sources}
     target = _database_record(preflight.target, run) if preflight.target else None
     if run.final is not None:

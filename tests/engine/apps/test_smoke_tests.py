@@ -73,7 +73,7 @@ def applications(root: Path, source: Guard) -> Applications:
     )
     held = frozenset((one.stat().st_dev, one.stat().st_ino) for one in (root / "main.db", source.path))
     one = Applications(
-        plan, root, root, held=held, marks=record_log_positions(root, ["*.log"]), say=lambda _words: None
+        plan, root, root, held=held, marks=record_log_positions(root, ["*.log"]), on_progress=lambda _words: None
     )
     with looking(root / "main.db") as con:
         one.record_state(digest_tables(con, read(con)))

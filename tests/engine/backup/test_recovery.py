@@ -59,12 +59,12 @@ def die_in_the_transfer(root: Path) -> None:
     source = '\n[[source]]\nname = "big"\nfile = "logs/big.db"\npriority = -1\n  [[source.table]]\n  name = "big"\n'
     plan.write_text(plan.read_text() + source)
 
-    def say(words: str) -> None:
+    def on_progress(words: str) -> None:
         if words.startswith("copying logs/tasks.db"):
             die()
 
     def run() -> None:
-        mortal = a_run(root, context=Context(say=say))
+        mortal = a_run(root, context=Context(on_progress=on_progress))
         reach(mortal, SCHEMA)
         mortal.target.connection.execute("PRAGMA cache_size=5")
         mortal.perform(TRANSFER)
@@ -159,12 +159,12 @@ def test_a_run_killed_before_its_set_was_sealed_leaves_nothing(root: Path) -> No
     """Nothing had been changed; a set that is no backup goes, in words."""
     before = state(root)
 
-    def say(words: str) -> None:
+    def on_progress(words: str) -> None:
         if words.startswith("dumping logs/notes.db"):
             die()
 
     def run() -> None:
-        reach(a_run(root, context=Context(say=say)), BACKUP)
+        reach(a_run(root, context=Context(on_progress=on_progress)), BACKUP)
 
     assert run_in_child(run) == -signal.SIGKILL
 

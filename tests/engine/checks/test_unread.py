@@ -84,7 +84,7 @@ def survey_of(root: Path, mode: Mode) -> Examined:
     run = a_run(root, mode=mode)
     try:
         run.perform(PREFLIGHT)
-        found = run.found
+        found = run.inspected
     finally:
         run.close()
     return Examined(

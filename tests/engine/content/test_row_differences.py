@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
-from sqlite_consolidate.observation import Observation, explained
+from sqlite_consolidate.observation import Observation, with_differences
 from sqlite_consolidate.row_differences import (
     MASKED,
     MAX_DIFFERENCES,
@@ -129,13 +129,13 @@ def test_observation_that_holds_is_not_explained() -> None:
 
     seen = Observation("subject", "expected", "observed", holds=True)
 
-    assert explained(seen, explain) is seen
+    assert with_differences(seen, explain) is seen
 
 
 def test_observation_that_fails_gets_its_rows() -> None:
     """It fails all the same."""
     seen = Observation("subject", "expected", "observed", holds=False)
 
-    explanation = explained(seen, lambda: RowDifferences(missing=1))
+    explanation = with_differences(seen, lambda: RowDifferences(missing=1))
 
     assert (explanation.holds, explanation.rows) == (False, RowDifferences(missing=1))

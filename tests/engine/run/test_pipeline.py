@@ -249,11 +249,11 @@ def test_an_interrupted_stage_cannot_be_checked_or_passed(root: Path, words: str
     mode = Mode.REHEARSAL if stage == PREFLIGHT else Mode.MIGRATE
     before = state(root)
 
-    def say(said: str) -> None:
+    def on_progress(said: str) -> None:
         if said.startswith(words):
             raise KeyboardInterrupt
 
-    run = a_run(root, mode=mode, context=Context(say=say))
+    run = a_run(root, mode=mode, context=Context(on_progress=on_progress))
     stages = stages_of(mode)
     for earlier in stages[: stages.index(stage)]:
         accept(run, earlier)

@@ -253,7 +253,7 @@ def test_words_that_raise_do_not_keep_a_run_from_being_rolled_back(root: Path) -
     def refuse(words: str) -> None:
         raise LookupError(words)
 
-    run.say = refuse
+    run.on_progress = refuse
     with pytest.raises(LookupError):
         run.end()
 

@@ -91,7 +91,7 @@ def test_two_runs_share_no_limits(tmp_path: Path) -> None:
     assert first.limits.progress.total > 0
     for run in (first, second):
         assert run.reader.limits is run.limits
-        assert {id(facts.guard.limits) for facts in run.found.sources.values()} == {id(run.limits)}
+        assert {id(facts.guard.limits) for facts in run.inspected.sources.values()} == {id(run.limits)}
 
 
 def test_a_connection_from_elsewhere_is_not_limited() -> None:

@@ -189,7 +189,7 @@ def trial(seed: int, folder: Path) -> str:
     assert not late.is_set(), "it does not end"
 
     if verdict.accepted:
-        wrong = _not_exact(kept, root, " ".join(finding.text for finding in run.found.findings))
+        wrong = _not_exact(kept, root, " ".join(finding.text for finding in run.inspected.findings))
         assert not wrong, wrong
         return "accepted"
     assert verdict.words

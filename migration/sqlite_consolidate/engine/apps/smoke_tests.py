@@ -65,13 +65,13 @@ class Applications:
         *,
         held: frozenset[Identity],
         marks: logs.LogPositions,
-        say: Callable[[str], None],
+        on_progress: Callable[[str], None],
         plan_file: Path | None = None,
         reader: ContentsCache | None = None,
     ) -> None:
         self.is_state_recorded = False
         self.reader = reader or ContentsCache()
-        self.say = say
+        self.on_progress = on_progress
         self._plan, self._root, self._live = plan, root, live
         self._held, self._marks = held, marks
         self._plan_file = plan_file
@@ -89,7 +89,7 @@ class Applications:
 
     def run(self, test: Smoke) -> SmokeResult:
         """Run one smoke test in a subprocess; one that may write, on a copy of its own."""
-        self.say(f"running {one_line(test.name)}")
+        self.on_progress(f"running {one_line(test.name)}")
         if not test.writes:
             return run_smoke(test, root=self._root, live_root=self._live)
         self._writers.append(test.name)
@@ -176,7 +176,7 @@ class Applications:
             for change in changes
             if change.file != self._plan.target
         ]
-        self.say("reading the target again")
+        self.on_progress("reading the target again")
         now = self.reader.contents(root / self._plan.target).tables
         return others + [
             _table_difference(self._plan.target, name, tables.get(name), now.get(name))

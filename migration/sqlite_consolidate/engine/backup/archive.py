@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_b
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, beside
-from sqlite_consolidate.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -102,6 +102,6 @@ def restorable_observations(
             digest = digest_or_reason(restored, partial(reader, limits=limits))
             compared = equal(archived, copy.digest if copy else "in the manifest", digest)
             backup = backup_set / copy.copy if copy else backup_set
-            observations.append(explained(compared, partial(compare_databases, backup, restored, limits)))
+            observations.append(with_differences(compared, partial(compare_databases, backup, restored, limits)))
             restored.unlink(missing_ok=True)
     return observations or [not_required("archives", "there was no source to archive")]

@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.sqlite.errors import is_in_use
 from sqlite_consolidate.engine.sqlite.schema.objects import read
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.row_differences import Disclosure
 from sqlite_consolidate.text import counted
@@ -133,7 +133,9 @@ def archives_unchanged(
         copy = sealed.database(file)
         compared = equal(archived, copy.digest if copy else "in the manifest", digest_or_reason(root / archived, read))
         if copy and folder:
-            compared = explained(compared, partial(compare_databases, folder / copy.copy, root / archived, limits))
+            compared = with_differences(
+                compared, partial(compare_databases, folder / copy.copy, root / archived, limits)
+            )
         observations.append(compared)
     return observations or [not_required("archives", "this consolidation archived nothing")]
 

@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
-from sqlite_consolidate.observation import Observation, at_least, at_most, equal, explained, not_required
+from sqlite_consolidate.observation import Observation, at_least, at_most, equal, not_required, with_differences
 from sqlite_consolidate.row_differences import no_row_differences
 from sqlite_consolidate.text import counted
 
@@ -77,7 +77,7 @@ def rows_counted(compared: TargetComparison) -> list[Observation]:
     for name, rows in _expected_rows(compared).items():
         count = compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)} NOT INDEXED").fetchone()[0]
         row_count = equal(f"target: {name}", counted(rows, "row"), counted(count, "row"))
-        observations.append(explained(row_count, partial(compared.explain, name)))
+        observations.append(with_differences(row_count, partial(compared.explain, name)))
     observations += compared.unread_originals
     return observations or [not_required("target", "the sources bring no table")]
 
@@ -118,7 +118,9 @@ def rows_exact(compared: TargetComparison) -> list[Observation]:
             expected = expected + copied_table.change
         observed = compared.digest(compared.con, table, with_rowid=mappings[0].mapping.rowid_counts)
         subject = f"{name} <- {', '.join(copied_table.mapping.subject for copied_table in mappings)}"
-        observations.append(explained(equal(subject, expected.full, observed.full), partial(compared.explain, name)))
+        observations.append(
+            with_differences(equal(subject, expected.full, observed.full), partial(compared.explain, name))
+        )
     return observations or [not_required("target", "the sources bring no table")]
 
 
@@ -152,7 +154,7 @@ def no_duplicates(compared: TargetComparison) -> list[Observation]:
     index has every row, and in its place, is what integrity_check shows.
     """
     observations = [
-        explained(
+        with_differences(
             equal(
                 f"{mapping.subject} -> {mapping.into.name}",
                 "0 rows doubled",
@@ -181,7 +183,7 @@ def no_duplicates(compared: TargetComparison) -> list[Observation]:
         if not keys and name in counts:
             count = compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0]
             equal_rows = equal(f"{name} (no key declared)", _row_count_text(counts[name]), _row_count_text(count))
-            observations.append(explained(equal_rows, partial(compared.explain, name)))
+            observations.append(with_differences(equal_rows, partial(compared.explain, name)))
     return observations or [not_required("target", "the sources bring no table")]
 
 
@@ -277,7 +279,7 @@ def _neighbour_observation(compared: TargetComparison, name: str, before: TableD
         observed = f"{counted(observed_digest.rows, 'row')}, changed since{differences}"
         return Observation(name, expected, observed, holds=not differences, changed_since=True)
     as_before = equal(name, before.full, f"{observed_digest.full}{differences}")
-    return as_before if observed_digest == before else explained(as_before, partial(compared.explain, name))
+    return as_before if observed_digest == before else with_differences(as_before, partial(compared.explain, name))
 
 
 def changed_neighbour_finding(compared: TargetComparison, neighbour: Observation) -> Finding:
@@ -332,7 +334,7 @@ def final(
 ) -> list[Observation]:
     """Every table, as it was ``found`` through another connection, has the digest that was verified before COMMIT."""
     return [
-        explained(
+        with_differences(
             equal(f"target: {name}", digest.full, observed[name].full if name in observed else "no such table"),
             partial(explain, name),
         )

@@ -77,7 +77,7 @@ def differences_or_note(explain: Callable[[], RowDifferences]) -> RowDifferences
         return explain()
     except ProblemError as error:
         return RowDifferences(note=" ".join(f"{problem.subject}: {problem.what}" for problem in error.problems))
-    except Exception as error:  # noqa: BLE001 -- whatever it is, it must not take the place of what is explained
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it must not take the place of what is with_differences
         return RowDifferences(
             note=f"Which rows differ is not known: they could not be compared ({_error_name(error)})."
         )

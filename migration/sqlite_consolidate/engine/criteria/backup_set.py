@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup.copy_contents import contents_of_copy, contents_of_dump, dump_differences
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
-from sqlite_consolidate.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.results import RunResults
@@ -20,7 +20,7 @@ def backup_complete(run: RunResults) -> list[Observation]:
     files = {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.databases}
     files |= {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.code}
     seen = []
-    for file in [*(facts.file for facts in run.found.databases), *(one.file for one in run.preflight.rewrites)]:
+    for file in [*(facts.file for facts in run.inspected.databases), *(one.file for one in run.preflight.rewrites)]:
         name, sha256, size = files.get(file, ("", "", 0))
         path = folder / name
         there = bool(name) and path.is_file()
@@ -33,7 +33,7 @@ def backup_complete(run: RunResults) -> list[Observation]:
 
 def backup_digest(run: RunResults) -> list[Observation]:
     """Observe that each copy has the content of the live database: the bytes that were proved, or else its rows."""
-    live = {facts.file: facts for facts in run.found.databases}
+    live = {facts.file: facts for facts in run.inspected.databases}
     seen = []
     for copy in run.sealed.databases:
         content = contents_of_copy(copy, run.folder, run.limits)
@@ -41,7 +41,9 @@ def backup_digest(run: RunResults) -> list[Observation]:
         original = live[copy.file]
         compared = equal(copy.file, original.digest, content.digest)
         seen.append(
-            explained(compared, partial(compare_databases, original.guard.reader, run.folder / copy.copy, run.limits))
+            with_differences(
+                compared, partial(compare_databases, original.guard.reader, run.folder / copy.copy, run.limits)
+            )
         )
     return seen or [not_required("databases", "no database is there")]
 
@@ -55,7 +57,7 @@ def dump_reloads(run: RunResults) -> list[Observation]:
         content = contents_of_dump(copy, run.folder, run.limits)
         run.note_contents("dump", copy.file, content.tables)
         compared = equal(copy.dump, copy.digest, content.digest)
-        seen.append(explained(compared, partial(dump_differences, copy, run.folder, run.limits)))
+        seen.append(with_differences(compared, partial(dump_differences, copy, run.folder, run.limits)))
     return seen or [not_required("databases", "no database is there")]
 
 

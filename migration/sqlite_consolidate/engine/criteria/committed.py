@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings,
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.observation import Observation, equal, explained, not_required
+from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.results import RunResults
@@ -72,7 +72,7 @@ def archive_restorable(run: RunResults) -> list[Observation]:
 def no_late_writes(run: RunResults) -> list[Observation]:
     """Observe that each archive has the content that was copied."""
     seen = []
-    for facts in run.found.sources.values():
+    for facts in run.inspected.sources.values():
         path, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
         content = (
             read_contents_using_backup(path, copy, run.folder, run.limits) if copy else read_contents(path, run.limits)
@@ -80,7 +80,7 @@ def no_late_writes(run: RunResults) -> list[Observation]:
         run.note_contents("archive", facts.file, content.tables)
         backup = run.folder / copy.copy if copy else run.folder
         compared = equal(facts.file, facts.digest, content.digest)
-        seen.append(explained(compared, partial(compare_databases, backup, path, run.limits)))
+        seen.append(with_differences(compared, partial(compare_databases, backup, path, run.limits)))
     return seen or [not_required("sources", "there was no source to archive")]
 
 
@@ -88,7 +88,7 @@ def final_digest(run: RunResults) -> list[Observation]:
     """Observe, through a new connection, that the target still is what was verified before COMMIT."""
     final = run.read_final()
     explain = partial(run.rows_before.differences_in_file, run.root / run.plan.target)
-    structure = compare_structure.SchemaComparison(schema=final.schema, inspected=run.found)
+    structure = compare_structure.SchemaComparison(schema=final.schema, inspected=run.inspected)
     return [
         *compare.final(final.content.tables, run.target.verified, explain),
         *compare_structure.schema_as_planned(structure),

@@ -41,7 +41,7 @@ def sources_readable(run: RunResults) -> list[Observation]:
     """Observe for each database of the plan that it was read, or is absent and may be."""
     seen = _problems(run, "sources-readable")
     named = {observation.subject for observation in seen}
-    read = {facts.file: facts for facts in run.found.databases}
+    read = {facts.file: facts for facts in run.inspected.databases}
     for file in _files(run.plan):
         if file in read:
             rows = sum(read[file].rows.values())
@@ -56,8 +56,8 @@ def integrity_before(run: RunResults) -> list[Observation]:
     """Observe for each database of the plan that SQLite's full integrity_check says ok."""
     seen = _problems(run, "integrity-before")
     named = {observation.subject for observation in seen}
-    seen += [equal(facts.file, "integrity_check: ok", "integrity_check: ok") for facts in run.found.databases]
-    for file in run.found.unread:
+    seen += [equal(facts.file, "integrity_check: ok", "integrity_check: ok") for facts in run.inspected.databases]
+    for file in run.inspected.unread:
         seen += [] if file in named else _unread(run, file)
     return seen or [not_required("databases", "no database is there")]
 
@@ -72,7 +72,7 @@ def no_other_process(run: RunResults) -> list[Observation]:
     if not files:
         return [not_required("databases", "no database is there")]
     observed = f"open files and locks of {counted(len(files), 'database')} examined"
-    if unseen := run.preflight.unseen:
+    if unseen := run.preflight.unexamined_processes:
         observed += f"; {counted(unseen, 'process', 'processes')} of other users could not be examined"
     return [_passed(run.plan.name, observed, len(files))]
 
@@ -92,7 +92,7 @@ def nothing_left_behind(run: RunResults) -> list[Observation]:
     seen = _problems(run, "nothing-left-behind")
     forgotten = {observation.subject for observation in seen}
     for source in run.plan.in_order:
-        facts = run.found.sources.get(source.name)
+        facts = run.inspected.sources.get(source.name)
         if facts is None:
             seen += _unread(run, source.file)
         elif forgotten.isdisjoint(f"{source.file}:{table}" for table in facts.digests):
@@ -103,30 +103,32 @@ def nothing_left_behind(run: RunResults) -> list[Observation]:
 
 def names_free(run: RunResults) -> list[Observation]:
     """Observe that every statement that creates something in the target was tried without a clash of names."""
-    statements = len(run.found.target_schema.before_rows) + len(run.found.target_schema.after_rows)
+    statements = len(run.inspected.target_schema.before_rows) + len(run.inspected.target_schema.after_rows)
     observed = f"{counted(statements, 'statement')} tried on an empty copy of the target's schema"
     return _unless_problems(run, "names-free", observed, statements, "the plan creates nothing in the target")
 
 
 def values_fit(run: RunResults) -> list[Observation]:
     """Observe that each column has its place, and that the target changes or refuses no value."""
-    observed = f"{counted(len(run.found.mappings), 'table map')} compared column by column, and tried"
-    return _unless_problems(run, "values-fit", observed, len(run.found.mappings), "the plan moves no table")
+    observed = f"{counted(len(run.inspected.mappings), 'table map')} compared column by column, and tried"
+    return _unless_problems(run, "values-fit", observed, len(run.inspected.mappings), "the plan moves no table")
 
 
 def keys_free(run: RunResults) -> list[Observation]:
     """Observe that no two rows claim one key, or that the plan says which stays."""
-    tables = {folded(mapping.into.name) for mapping in run.found.mappings}
+    tables = {folded(mapping.into.name) for mapping in run.inspected.mappings}
     observed = f"keys of {counted(len(tables), 'table')} looked up in all sources and the target"
     return _unless_problems(run, "keys-free", observed, len(tables), "the plan moves no table")
 
 
 def rows_as_stated(run: RunResults) -> list[Observation]:
     """Observe that each source has the number of rows that the plan states, where it states one."""
-    hints = {problem.subject: problem.next for problem in run.found.problems if problem.criterion == "rows-as-stated"}
+    hints = {
+        problem.subject: problem.next for problem in run.inspected.problems if problem.criterion == "rows-as-stated"
+    }
     seen = []
     for source in run.plan.in_order:
-        facts = run.found.sources.get(source.name)
+        facts = run.inspected.sources.get(source.name)
         for table_map in source.tables:
             table = facts.schema.table(table_map.name) if facts else None
             subject = f"{source.file}:{table.name if table else table_map.name}"
@@ -145,11 +147,11 @@ def rows_as_stated(run: RunResults) -> list[Observation]:
 
 def _no_rows(run: RunResults, source: Source, subject: str) -> Observation:
     """State why a table, of which the plan states the number of rows, was not read."""
-    if source.name in run.found.sources:
-        reasons = (problem.what for problem in run.found.problems if problem.subject == subject)
+    if source.name in run.inspected.sources:
+        reasons = (problem.what for problem in run.inspected.problems if problem.subject == subject)
         return not_examined(subject, next(reasons, "the source has no table of this name"), repeats=True)
-    if source.file in run.found.unread:
-        return not_examined(subject, run.found.unread[source.file], repeats=True)
+    if source.file in run.inspected.unread:
+        return not_examined(subject, run.inspected.unread[source.file], repeats=True)
     if source.optional:
         return not_required(subject, "the source is absent: the plan allows that")
     return not_examined(subject, "the source does not exist", repeats=True)
@@ -192,10 +194,10 @@ def rehearsed(run: RunResults) -> list[Observation]:
 
 def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:
     """Return the databases that are others than those of a rehearsal, by their content digests and by their tables."""
-    digests = {printable(facts.file): facts.digest for facts in run.found.databases}
+    digests = {printable(facts.file): facts.digest for facts in run.inspected.databases}
     tables = {
         printable(facts.file): {printable(name): (table.rows, table.sha256) for name, table in facts.digests.items()}
-        for facts in run.found.databases
+        for facts in run.inspected.databases
     }
     return sorted(
         file
@@ -212,7 +214,7 @@ def as_observation(problem: Problem) -> Observation:
 
 
 def _problems(run: RunResults, criterion: str) -> list[Observation]:
-    return [as_observation(problem) for problem in run.found.problems if problem.criterion == criterion]
+    return [as_observation(problem) for problem in run.inspected.problems if problem.criterion == criterion]
 
 
 def _unless_problems(run: RunResults, criterion: str, observed: str, examined: int, nothing: str) -> list[Observation]:
@@ -221,11 +223,11 @@ def _unless_problems(run: RunResults, criterion: str, observed: str, examined: i
         return problems
     if examined:
         return [_passed(run.plan.name, observed, examined)]
-    return [] if run.found.unread else [not_required("plan", nothing)]
+    return [] if run.inspected.unread else [not_required("plan", nothing)]
 
 
 def _unread(run: RunResults, file: str) -> list[Observation]:
-    return [not_examined(file, run.found.unread[file], repeats=True)] if file in run.found.unread else []
+    return [not_examined(file, run.inspected.unread[file], repeats=True)] if file in run.inspected.unread else []
 
 
 def _passed(subject: str, observed: str, examined: int = 1) -> Observation:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
         plan: Plan
         log: RunLog
-        say: Callable[[str], None]
+        on_progress: Callable[[str], None]
 
         @property
         def compared(self) -> TargetComparison:
@@ -71,7 +71,7 @@ def foreign_keys(run: Compares) -> list[Observation]:
 
 def integrity(run: Compares) -> list[Observation]:
     """Observe that SQLite's full integrity_check says ok."""
-    run.say("checking the integrity of the target")
+    run.on_progress("checking the integrity of the target")
     return compare.integrity(run.compared.con)
 
 

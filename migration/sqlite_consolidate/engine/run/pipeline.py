@@ -45,13 +45,13 @@ class Pipeline(ABC):
     Attributes:
         request: Request of the run.
         log: Results of the stages and criteria so far.
-        say: Called with a short text before each part of a long step.
+        on_progress: Called with a short text before each part of a long step.
         limits: Ends a long statement of this run, and counts how much was read.
     """
 
-    def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
+    def __init__(self, request: RunRequest, on_progress: Callable[[str], None] = lambda _words: None) -> None:
         self.request = request
-        self.say = say
+        self.on_progress = on_progress
         self.limits = Limits()
         plan = request.plan
         smoke = [test.name for test in plan.smoke] if plan else []

@@ -91,13 +91,13 @@ class Preflight:
         survey: Databases, moves, the planned schema, and every problem.
         rewrites: Code files, with their new content.
         log_marks: Where each log ended.
-        unseen: Number of processes of other users, which could not be examined.
+        unexamined_processes: Number of processes of other users, which could not be examined.
     """
 
     survey: InspectedDatabases
     rewrites: tuple[Rewrite, ...]
     log_marks: logs.LogPositions
-    unseen: int
+    unexamined_processes: int
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Context:
     """Hold what a consolidation needs beside its request.
 
     Attributes:
-        say: Called with a short text before each part of a long step.
+        on_progress: Called with a short text before each part of a long step.
         rehearsal: The last rehearsal that counts for this run, or why none counts.
         documents: Returns the files that are written to the backup set at the end.
         original: Workspace that applications must not open while they run on a copy. None is the workspace of the
@@ -128,7 +128,7 @@ class Context:
         original_plan: Plan file of that workspace.
     """
 
-    say: Callable[[str], None] = lambda _words: None
+    on_progress: Callable[[str], None] = lambda _words: None
     rehearsal: LastRehearsal = field(default_factory=LastRehearsal)
     documents: Callable[[RunResults], Mapping[str, bytes]] = lambda _run: _DOCUMENTS
     original: Path | None = None
@@ -160,7 +160,7 @@ class RunResults(Pipeline):
         Raises:
             ProblemError: The request has no valid plan.
         """
-        super().__init__(request, (context or Context()).say)
+        super().__init__(request, (context or Context()).on_progress)
         self._context = context or Context()
         self._resources = ExitStack()
         self.plan = request.valid_plan
@@ -213,7 +213,7 @@ class RunResults(Pipeline):
         return _performed(self._preflight, stages.PREFLIGHT)
 
     @property
-    def found(self) -> InspectedDatabases:
+    def inspected(self) -> InspectedDatabases:
         """Return the facts about the databases that the preflight found."""
         return self.preflight.survey
 
@@ -238,7 +238,7 @@ class RunResults(Pipeline):
         target = self.target
         return TargetComparison(
             schema=read(target.connection),
-            inspected=self.found,
+            inspected=self.inspected,
             con=target.connection,
             digests_before=target.digests_before,
             copied=target.copied_tables,

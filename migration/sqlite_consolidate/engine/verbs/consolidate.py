@@ -64,7 +64,7 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     plan = run.plan
     unread: list[FileProblem] = []
     if run.is_rehearsal:
-        run.say("copying what the plan names")
+        run.on_progress("copying what the plan names")
         unread += copy_workspace(plan, run.live, run.root, extra_files=(run.plan_file,))
     others = find_open_databases(plan, run.live, rehearsal=run.is_rehearsal)
     marks = logs.record_log_positions(run.root, plan.logs.files, never_open=run.databases())
@@ -73,7 +73,7 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     keep = None if run.is_rehearsal else run.folder.with_name(f"{run.folder.name}.hot-journals")
     is_fine = not (others.problems or marks.problems or unfit)
     journals = roll_back_hot_journals(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
-    run.say("reading everything")
+    run.on_progress("reading everything")
     unread += journals.unread
     found = journals.inspected or inspect_databases(plan, run.root, guards, run.limits, unread=unread, live=run.live)
     found.problems = [*others.merge_problems([*found.problems, *journals.problems]), *marks.problems, *unfit]
@@ -95,11 +95,11 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
     create_backup_set(run.folder)
     run.ledger.note("started", run=run.stamp, plan=run.plan.name, plan_sha256=run.request.plan_sha256)
     copies = []
-    for facts in run.found.databases:
-        run.say(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
+    for facts in run.inspected.databases:
+        run.on_progress(f"backing up {facts.file} ({facts.size / 1e6:.1f} MB)")
         copy = copy_database(facts, run.folder)
         if run.plan.dump:
-            run.say(f"dumping {facts.file} and loading the dump again")
+            run.on_progress(f"dumping {facts.file} and loading the dump again")
             copy = dump_database(copy, run.folder, run.limits)
         copies.append(copy)
     write_new(run.folder / manifest.PLAN, run.request.plan_text)
@@ -108,10 +108,10 @@ def write_backup_set(run: RunResults) -> manifest.Manifest:
         plan=run.plan.name,
         plan_sha256=run.request.plan_sha256,
         target=run.plan.target,
-        target_existed=run.found.target is not None,
+        target_existed=run.inspected.target is not None,
         databases=tuple(copies),
         code=copy_code(run.root, [rewrite.file for rewrite in run.preflight.rewrites], run.folder),
-        archive={facts.file: archived_name(facts.file, run.stamp) for facts in run.found.sources.values()},
+        archive={facts.file: archived_name(facts.file, run.stamp) for facts in run.inspected.sources.values()},
     )
     manifest.write(run.folder, sealed)
     run.ledger.note("sealed")
@@ -154,7 +154,7 @@ class Run(RunResults):
         The process that started the run still holds the run's lock.
         """
         self.close_target()
-        guarded = self.found.databases if self.has_preflight else []
+        guarded = self.inspected.databases if self.has_preflight else []
         # Guarded databases are read first, because other processes may write again once the guards are released.
         proved = {facts.file: read_contents(facts.guard.writer).digest for facts in guarded if _holds(facts.guard)}
         for facts in guarded:
@@ -190,7 +190,7 @@ class Run(RunResults):
         if self.ledger.has("finished") or self._is_kept():
             return None
         try:
-            self.say("putting everything back")
+            self.on_progress("putting everything back")
         finally:  # the callback may raise, and the run is rolled back nevertheless
             self.log.rolled_back = self._roll_back()
         return self.log.rolled_back
@@ -236,8 +236,8 @@ class Run(RunResults):
         From then on the guards exclude writers.
         """
         self._preflight = run_preflight(self, self._resources)
-        self.log.note(*self.found.findings)
-        if not self.found.mappings:
+        self.log.note(*self.inspected.findings)
+        if not self.inspected.mappings:
             self.log.headline_suffix = NO_TABLE_MOVED
 
     def _back_up(self) -> None:
@@ -249,21 +249,21 @@ class Run(RunResults):
         path = self.root / self.plan.target
         self._target = TargetTransaction.begin(
             path,
-            self.found,
+            self.inspected,
             self.folder,
             self.ledger,
-            self.say,
+            self.on_progress,
             self.limits,
         )
         self.target.create_schema()
 
     def _transfer(self) -> None:
         """Copy the rows of each source, create triggers and views, and write the history row."""
-        bring = {mapping.source.name for mapping in self.found.mappings}
+        bring = {mapping.source.name for mapping in self.inspected.mappings}
         for source in self.plan.in_order:
             if source.name in bring:
-                path = self.found.staged.get(source.name, self.root / source.file)
-                self.target.copy_source(self.found.sources[source.name], path)
+                path = self.inspected.staged.get(source.name, self.root / source.file)
+                self.target.copy_source(self.inspected.sources[source.name], path)
         self.target.create_triggers_and_views()
         self.log.note(*self.target.conflict_findings)
         expected = self.target.expected_digests()
@@ -274,7 +274,7 @@ class Run(RunResults):
             committed=datetime.now(UTC).isoformat(timespec="seconds"),
             backup_set=self._set_name,
             version=sqlite_consolidate.__version__,
-            sources={facts.file: facts.digest for facts in self.found.sources.values()},
+            sources={facts.file: facts.digest for facts in self.inspected.sources.values()},
             tables={name: (digest.rows, digest.sha256) for name, digest in expected.items()},
         )
         self.target.write_history(row)
@@ -318,7 +318,7 @@ class Run(RunResults):
             self._context.original or self.live,
             held=self.databases(),
             marks=self.preflight.log_marks,
-            say=self.say,
+            on_progress=self.on_progress,
             plan_file=self._context.original_plan or self.plan_file,
             reader=self.reader,
         )
@@ -329,8 +329,8 @@ class Run(RunResults):
 
         This process holds an exclusive lock on each source while it is renamed.
         """
-        for facts in self.found.sources.values():
-            self.say(f"archiving {facts.file}")
+        for facts in self.inspected.sources.values():
+            self.on_progress(f"archiving {facts.file}")
             archived = self.root / self.sealed.archive[facts.file]
             archives.archive(facts.guard, archived, self.ledger, file=facts.file)
 
@@ -342,7 +342,7 @@ class Run(RunResults):
 
     def _roll_back_rehearsal(self) -> None:
         """Roll back the copies, as a rollback would do in the workspace."""
-        self.say("putting everything back")
+        self.on_progress("putting everything back")
         self._rolled_back = self.put_back()
 
 

@@ -63,17 +63,21 @@ class ReadOnlyRun(Pipeline):
     """
 
     def __init__(
-        self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
+        self,
+        request: RunRequest,
+        on_progress: Callable[[str], None] = lambda _words: None,
+        *,
+        run_applications: bool = True,
     ) -> None:
         """Prepare the run without opening a database.
 
         Args:
             request: Request of the run, with a valid plan.
-            say: Called with a short text before each part of a long step.
+            on_progress: Called with a short text before each part of a long step.
             run_applications: Whether to run the applications of the plan. If it is False, their criteria cannot be
                 answered.
         """
-        super().__init__(request, say)
+        super().__init__(request, on_progress)
         self.plan = request.valid_plan
         self.root = request.settings.workspace
         self.application_results: list[tuple[str, SmokeResult]] = []
@@ -103,7 +107,7 @@ class ReadOnlyRun(Pipeline):
     @cached_property
     def applications(self) -> Applications:
         """Return the applications of the plan, in a private copy of target and code."""
-        return applications_on_copy(self.request, self._resources, self.say)
+        return applications_on_copy(self.request, self._resources, self.on_progress)
 
     def run_application(self, name: str) -> list[Observation]:
         """Run a smoke test on the copy, and observe whether its result is as expected."""
@@ -126,14 +130,18 @@ class CheckRun(ReadOnlyRun):
     """
 
     def __init__(
-        self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
+        self,
+        request: RunRequest,
+        on_progress: Callable[[str], None] = lambda _words: None,
+        *,
+        run_applications: bool = True,
     ) -> None:
         """Find the last finished consolidation.
 
         Raises:
             ProblemError: There is none.
         """
-        super().__init__(request, say, run_applications=run_applications)
+        super().__init__(request, on_progress, run_applications=run_applications)
         last = last_finished(self.root, self.plan)
         if last is None or last.sealed is None:
             raise ProblemError(
@@ -175,7 +183,7 @@ class CheckRun(ReadOnlyRun):
 
         A target that another process has locked is then reported once, and no criterion is judged.
         """
-        self.say("reading archives and target")
+        self.on_progress("reading archives and target")
         self.target_now  # noqa: B018 -- read and kept
 
     @cached_property
@@ -224,13 +232,17 @@ class OriginalsRun(ReadOnlyRun):
     _compared: TargetComparison | None = None
 
     def __init__(
-        self, request: RunRequest, say: Callable[[str], None] = lambda _words: None, *, run_applications: bool = True
+        self,
+        request: RunRequest,
+        on_progress: Callable[[str], None] = lambda _words: None,
+        *,
+        run_applications: bool = True,
     ) -> None:
         """Prepare the run, and mark the criteria that it cannot answer.
 
         Only the run that makes a consolidation can show them.
         """
-        super().__init__(request, say, run_applications=run_applications)
+        super().__init__(request, on_progress, run_applications=run_applications)
         answered = self.log.criteria[ORIGINALS.id]
         others = [id for stage in stages_of(Mode.MIGRATE) for id in criteria_in(stage) if id not in answered]
         self.log.criteria[ORIGINALS.id] = (*answered, *others)
@@ -316,13 +328,13 @@ class OriginalsRun(ReadOnlyRun):
             self.log.unanswerable["neighbours-unchanged"] = why
 
 
-def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callable[[str], None]) -> Applications:
+def applications_on_copy(request: RunRequest, resources: ExitStack, on_progress: Callable[[str], None]) -> Applications:
     """Copy the workspace to a private folder, and return the applications of that copy.
 
     Args:
         request: Names workspace and plan.
         resources: Receives the folder, and removes it at the end.
-        say: Called with a short text before each part of a long step.
+        on_progress: Called with a short text before each part of a long step.
 
     Raises:
         ProblemError: A database is locked or busy.
@@ -331,7 +343,13 @@ def applications_on_copy(request: RunRequest, resources: ExitStack, say: Callabl
     scratch = Path(resources.enter_context(TemporaryDirectory(prefix="consolidate-check-"))).resolve()
     require_complete(copy_workspace(plan, live, scratch, extra_files=(request.settings.plan,)))
     return Applications(
-        plan, scratch, live, held=frozenset(), marks=LogPositions(()), say=say, plan_file=request.settings.plan
+        plan,
+        scratch,
+        live,
+        held=frozenset(),
+        marks=LogPositions(()),
+        on_progress=on_progress,
+        plan_file=request.settings.plan,
     )
 
 

@@ -48,7 +48,7 @@ class RollbackRun(Pipeline):
     def __init__(
         self,
         request: RunRequest,
-        say: Callable[[str], None] = lambda _words: None,
+        on_progress: Callable[[str], None] = lambda _words: None,
         *,
         before_acting: Callable[[], None] = lambda: None,
     ) -> None:
@@ -56,13 +56,13 @@ class RollbackRun(Pipeline):
 
         Args:
             request: Request of the run, with a valid plan.
-            say: Called with a short text before each part of a long step.
+            on_progress: Called with a short text before each part of a long step.
             before_acting: Called right before the first change, from which on a rollback must not be interrupted.
 
         Raises:
             ProblemError: There is no run to roll back.
         """
-        super().__init__(request, say)
+        super().__init__(request, on_progress)
         self.plan = request.valid_plan
         self.root = request.settings.workspace
         self._before_acting = before_acting
@@ -126,7 +126,7 @@ class RollbackRun(Pipeline):
         return UndoResult(text, complete=False)
 
     def _put_back(self) -> None:
-        self.say("putting everything back")
+        self.on_progress("putting everything back")
         self._require_unused()
         changed = rollback.changed_since(self.root, self.undone.folder, self.limits)
         if changed and not self.request.settings.discard_changes:

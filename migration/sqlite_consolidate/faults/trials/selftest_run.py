@@ -49,9 +49,9 @@ class SelftestRun(Pipeline):
         tried: Each fault, with the result of the run into which it was planted.
     """
 
-    def __init__(self, request: RunRequest, say: Callable[[str], None] = lambda _words: None) -> None:
+    def __init__(self, request: RunRequest, on_progress: Callable[[str], None] = lambda _words: None) -> None:
         """Prepare a self-test, and create an empty private folder for its copies."""
-        super().__init__(request, say)
+        super().__init__(request, on_progress)
         self.plan = request.valid_plan
         self.plan_file = request.settings.plan
         self.live = request.settings.workspace
@@ -97,11 +97,11 @@ class SelftestRun(Pipeline):
             ProblemError: The disk has no room for the copies, a database is locked, or the operator interrupts.
         """
         self._require_space()
-        self.say("copying the files of the plan")
+        self.on_progress("copying the files of the plan")
         fresh = self._scratch / _FRESH / "root"
         fresh.mkdir(parents=True)
         copy_workspace(self.plan, self.live, fresh, extra_files=(self.plan_file,))
-        self.say("a run without a fault")
+        self.on_progress("a run without a fault")
         self._accepted = self._run_without_faults()
         if all(observation.holds for observation in self._accepted):
             self._plant_each()
@@ -135,7 +135,7 @@ class SelftestRun(Pipeline):
                     trial.cancel()
 
     def _result(self, fault: Fault, trial: Future[TrialResult]) -> TrialResult:
-        self.say(fault.name)
+        self.on_progress(fault.name)
         return trial.result()
 
     def _try_fault(self, number: int, fault: Fault) -> TrialResult:

@@ -36,19 +36,21 @@ class BundleRun(Pipeline):
         bundle: Its files.
     """
 
-    def __init__(self, request: RunRequest, bundle: Path, say: Callable[[str], None] = lambda _words: None) -> None:
+    def __init__(
+        self, request: RunRequest, bundle: Path, on_progress: Callable[[str], None] = lambda _words: None
+    ) -> None:
         """Read the files of a bundle.
 
         Args:
             request: What was asked for.
             bundle: The ``.zip`` of a run, or the folder that it was unzipped to.
-            say: Called with a few words before each part of a long step.
+            on_progress: Called with a few words before each part of a long step.
 
         Raises:
             ProblemError: It is no bundle, or none that can be read safely, or that of a run without an end.
             OSError: It cannot be read.
         """
-        super().__init__(request, say)
+        super().__init__(request, on_progress)
         self.bundle = read_bundle(bundle)
         self._contents: BundleContents | None = None
         about = parse_manifest(self.bundle.files[MANIFEST], "")
@@ -106,7 +108,7 @@ class BundleRun(Pipeline):
         return self._contents
 
     def _read(self) -> None:
-        self.say("reading the bundle")
+        self.on_progress("reading the bundle")
         self._contents = parse_bundle(self.bundle)
         if self._contents.record is not None and not self._contents.of_this_release:
             release = one_line(self._contents.record.versions["sqlite-consolidate"])

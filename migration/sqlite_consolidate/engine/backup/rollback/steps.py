@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.table_differences import compare_databases
-from sqlite_consolidate.observation import Observation, equal, explained
+from sqlite_consolidate.observation import Observation, equal, with_differences
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def restored_observations(
     """
     reader = partial(read_contents, limits=limits)
     observations = [
-        explained(
+        with_differences(
             equal(copy.file, copy.digest, proved.get(copy.file) or digest_or_reason(root / copy.file, reader)),
             partial(compare_databases, folder / copy.copy, root / copy.file, limits),
         )
