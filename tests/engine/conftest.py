@@ -10,13 +10,13 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite import connections
 from tests.support.databases import Bench
-from tests.support.workspaces.small_workspace import build, consolidated, state
+from tests.support.workspaces.two_sources import build, consolidated, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.workspaces.small_workspace import State
+    from tests.support.workspaces.two_sources import State
 
 
 @pytest.fixture(scope="session")

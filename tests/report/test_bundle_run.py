@@ -29,7 +29,7 @@ from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.session import open_session
 from tests.report.test_evidence_file import of_schema_1
 from tests.support.reports.scripted_run import APPLICATION, ended, record_of_run
-from tests.support.workspaces.small_workspace import build
+from tests.support.workspaces.two_sources import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable

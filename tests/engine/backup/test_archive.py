@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.backup import archive, manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.sqlite.write_lock import Guard
 from sqlite_consolidate.problem import ProblemError
-from tests.support.workspaces.small_workspace import SET, STAMP, execute
+from tests.support.workspaces.two_sources import SET, STAMP, execute
 
 if TYPE_CHECKING:
     import sqlite3

@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import is_killed_at_change
 from tests.support.workspaces.killed_runs import run_until_killed
-from tests.support.workspaces.small_workspace import SET, STAMP, consolidated, crashed, execute, plan_of, state
+from tests.support.workspaces.two_sources import SET, STAMP, consolidated, crashed, execute, plan_of, state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

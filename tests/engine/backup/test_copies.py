@@ -30,7 +30,7 @@ from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.run.stages import BACKUP
 from sqlite_consolidate.problem import ProblemError
 from tests.support.processes import die, run_in_child
-from tests.support.workspaces.small_workspace import a_run, consolidate, execute, plan_of
+from tests.support.workspaces.two_sources import a_run, consolidate, execute, plan_of
 
 if TYPE_CHECKING:
     import sqlite3

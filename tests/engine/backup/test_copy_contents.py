@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.backup.copy_contents import (
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
-from tests.support.workspaces.small_workspace import build, execute, plan_of
+from tests.support.workspaces.two_sources import build, execute, plan_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
 from sqlite_consolidate.problem import ProblemError
 from tests.support.history_rows import row_of, runs_of
-from tests.support.workspaces.small_workspace import execute
+from tests.support.workspaces.two_sources import execute
 
 if TYPE_CHECKING:
     import sqlite3

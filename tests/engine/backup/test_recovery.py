@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.run.results import Context
 from sqlite_consolidate.engine.run.stages import BACKUP, SCHEMA, TRANSFER, VERIFY
 from tests.support.processes import die, is_killed_at_change, run_in_child
 from tests.support.workspaces.killed_runs import die_after, run_until_killed
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     SET,
     STAMP,
     a_run,

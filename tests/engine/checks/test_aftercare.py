@@ -9,7 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import manifest
 from sqlite_consolidate.engine.checks import aftercare as check
-from tests.support.workspaces.small_workspace import STAMP, execute
+from tests.support.workspaces.two_sources import STAMP, execute
 
 if TYPE_CHECKING:
     import sqlite3

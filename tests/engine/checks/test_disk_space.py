@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.checks.disk_space import check_disk_space, disk_space_needed
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
-from tests.support.workspaces.small_workspace import a_run, consolidate, plan_of
+from tests.support.workspaces.two_sources import a_run, consolidate, plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path

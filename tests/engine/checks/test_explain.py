@@ -29,7 +29,7 @@ from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import MASKED, DifferenceKind, Disclosure, RowDifferences
 from tests.support.rows.named_rows import named
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     a_request,
     a_run,
     consolidated,

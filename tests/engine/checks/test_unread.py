@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from tests.support.processes import die_in_a_transaction, other_process
 from tests.support.unprivileged import common_folder, run_unprivileged
-from tests.support.workspaces.small_workspace import PLAN, a_run, build, execute
+from tests.support.workspaces.two_sources import PLAN, a_run, build, execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from sqlite_consolidate.engine.content.contents import (
 )
 from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
-from tests.support.workspaces.small_workspace import execute
+from tests.support.workspaces.two_sources import execute
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,7 +9,7 @@ from sqlite_consolidate.engine.backup.copy_contents import dump_differences
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.row_differences import DifferenceKind
 from tests.support.rows.named_rows import named
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     consolidated,
     database,
     execute,

@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
-from tests.support.workspaces.small_workspace import a_run, accept, build, consolidate, execute
+from tests.support.workspaces.two_sources import a_run, accept, build, consolidate, execute
 
 if TYPE_CHECKING:
     import sqlite3

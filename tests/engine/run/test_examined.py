@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.verbs.consolidate import Run
 from sqlite_consolidate.observation import Observation, Outcome
 from sqlite_consolidate.problem import Problem, ProblemError
 from tests.support.observations import OBSERVATIONS
-from tests.support.workspaces.small_workspace import a_request, a_run, consolidate, refusal
+from tests.support.workspaces.two_sources import a_request, a_run, consolidate, refusal
 
 if TYPE_CHECKING:
     import sqlite3

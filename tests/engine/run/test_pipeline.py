@@ -33,7 +33,7 @@ from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
 from tests.support.history_rows import runs_of
 from tests.support.observations import OBSERVATIONS, SEEN
-from tests.support.workspaces.small_workspace import a_request, a_run, accept, build, reach, refusal, state
+from tests.support.workspaces.two_sources import a_request, a_run, accept, build, reach, refusal, state
 
 if TYPE_CHECKING:
     import sqlite3

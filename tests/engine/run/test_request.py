@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tests.support.workspaces.small_workspace import a_request, build
+from tests.support.workspaces.two_sources import a_request, build
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,7 @@ from sqlite_consolidate.observation import Outcome
 from tests.support.history_rows import runs_of
 from tests.support.observations import OBSERVATIONS
 from tests.support.processes import run_in_child
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     STAMP,
     CrashingLedger,
     a_request,

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.limits import COUNTED, Limits
 from sqlite_consolidate.engine.sqlite.schema.objects import read
-from tests.support.workspaces.small_workspace import a_run, build, consolidate, plan_of
+from tests.support.workspaces.two_sources import a_run, build, consolidate, plan_of
 
 if TYPE_CHECKING:
     import sqlite3

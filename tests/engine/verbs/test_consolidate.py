@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.verdict import headline, verdict
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
 from tests.support.history_rows import row_of, runs_of
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     CREATE_NOTES,
     STAMP,
     a_run,

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
-from tests.support.workspaces.small_workspace import a_request, a_run, build, execute, state
+from tests.support.workspaces.two_sources import a_request, a_run, build, execute, state
 
 if TYPE_CHECKING:
     from pathlib import Path

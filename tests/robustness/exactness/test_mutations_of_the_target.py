@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.run.stages import COMMIT, SCHEMA, TRANSFER, VERIF
 from tests.support.exactness.mutations import INDEXES, LATE, TABLES, mutate
 from tests.support.exactness.oracle import read
 from tests.support.exactness.random_run import run_over
-from tests.support.workspaces.small_workspace import accept, reach
+from tests.support.workspaces.two_sources import accept, reach
 
 if TYPE_CHECKING:
     import sqlite3

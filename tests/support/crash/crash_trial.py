@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
 from tests.support.crash.backup_set_checks import backup_set_problems
 from tests.support.crash.injector import Call, calls_of, run_with_fault
 from tests.support.crash.power_cut import Disk
-from tests.support.workspaces.small_workspace import build
+from tests.support.workspaces.two_sources import build
 from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:

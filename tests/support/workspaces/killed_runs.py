@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from tests.support.processes import die, run_in_child
-from tests.support.workspaces.small_workspace import CrashingLedger, a_run, consolidate, reach
+from tests.support.workspaces.two_sources import CrashingLedger, a_run, consolidate, reach
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.workspaces.small_workspace import state
+from tests.support.workspaces.two_sources import state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.workspaces.small_workspace import State
+    from tests.support.workspaces.two_sources import State
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.run.stages import BACKUP, VERIFY
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_below
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     ARCHIVED,
     SET,
     SET_NAME,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlite_consolidate.engine.run.stages import Stage
-    from tests.support.workspaces.small_workspace import State
+    from tests.support.workspaces.two_sources import State
 
 
 def test_everything_is_as_it_was_before(root: Path, before: State) -> None:

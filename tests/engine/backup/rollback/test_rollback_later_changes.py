@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import restore
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     ARCHIVED,
     SET,
     SET_NAME,
@@ -25,7 +25,7 @@ from tests.support.workspaces.small_workspace import (
 )
 
 if TYPE_CHECKING:
-    from tests.support.workspaces.small_workspace import State
+    from tests.support.workspaces.two_sources import State
 
 
 def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> None:

@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.sqlite.processes import holders
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_below
 from tests.support.processes import other_process, unrelated_process
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     ARCHIVED,
     CREATE_NOTES,
     CREATE_TASKS,

@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.engine.backup.rollback.rollback import changed_since, roll_back
 from sqlite_consolidate.engine.run.stages import BACKUP, REFERENCES, VERIFY
 from tests.support.processes import die, run_in_child
-from tests.support.workspaces.small_workspace import (
+from tests.support.workspaces.two_sources import (
     ARCHIVED,
     SET,
     a_run,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from tests.support.workspaces.small_workspace import State
+    from tests.support.workspaces.two_sources import State
 else:
     from sqlite_utils.utils import sqlite3
 

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects, object_changes, objects_of
 from sqlite_consolidate.engine.checks import aftercare as check
 from sqlite_consolidate.engine.sqlite.connections import exact_text, open_memory
-from tests.support.workspaces.small_workspace import STAMP, execute
+from tests.support.workspaces.two_sources import STAMP, execute
 
 if TYPE_CHECKING:
     from pathlib import Path
