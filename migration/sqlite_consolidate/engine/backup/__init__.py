@@ -1,1 +1,1 @@
-"""The backup set: copies, manifest, ledger, archives, and below it the way back."""
+"""Back up databases and code, archive sources and undo a run."""

@@ -1,4 +1,4 @@
-"""Archive: a source gets its archived name, once nobody else has it open and nothing stands beside it."""
+"""Rename sources to their archived names and verify the archives."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
 
 
 def archived_name(file: str, stamp: str) -> str:
-    """Return the name a source is archived under: ``<file>.archived_YYYYMMDD_HHMMSS``."""
+    """Return ``<file>.archived_YYYYMMDD_HHMMSS``, the archived name of a source."""
     return f"{file}.archived_{stamp}"
 
 
 def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
-    """Rename one source while holding it exclusively; the guard's connections are closed afterwards.
+    """Rename one source while this process has its exclusive lock, then close the connections.
 
     Raises:
-        ProblemError: Somebody has it open, or wrote to it since the guard was taken, or something lies beside it.
+        ProblemError: Another process has the source open or has written to it, a sidecar file is left, or the archived
+            name exists already.
     """
     con = guard.alone()
     journal = beside(guard.path, JOURNAL)
-    if journal.exists():  # journal_mode PERSIST and TRUNCATE leave it; held alone, the database has no use for it
+    # journal_mode PERSIST and TRUNCATE keep the file. Under the exclusive lock it is not needed.
+    if journal.exists():
         ledger.note("settled", file=file, removed=journal.name)
         journal.unlink()
     sidecars = [suffix for suffix in SIDECARS if os.path.lexists(beside(guard.path, suffix))]
@@ -67,7 +69,7 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
 
 
 def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
-    """The old names are free, the archives are there, and nothing lies beside either."""
+    """Observe that old names are free, archives exist and neither has a sidecar file."""
     observations = []
     for file, archived in manifest.archive.items():
         old, new = root / file, root / archived
@@ -90,7 +92,10 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
 def restorable_observations(
     root: Path, manifest: Manifest, backup_set: Path, limits: Limits | None = None
 ) -> list[Observation]:
-    """Each archive, copied to a scratch folder under its old name, opens and has the content of the source."""
+    """Observe that each archive can be restored.
+
+    A copy of the archive is opened under another name and must have the contents of the source.
+    """
     observations: list[Observation] = []
     with tempfile.TemporaryDirectory(prefix="consolidate-restore-") as folder:
         for file, archived in manifest.archive.items():

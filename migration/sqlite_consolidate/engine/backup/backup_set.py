@@ -1,4 +1,4 @@
-"""Sets: the backup sets of a plan, what state each is in, and the way on after a run that was cut short."""
+"""Find the backup sets of a plan and recover from runs that were interrupted."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _STAMP = re.compile(r"\d{8}_\d{6}")
 
 @dataclass(frozen=True)
 class BackupSet:
-    """One backup set as it lies in the workspace.
+    """Hold one backup set and the state of its run.
 
     Attributes:
-        folder: Its folder.
-        sealed: Its manifest, or None when the run was cut short before it was sealed: nothing had been changed then.
-        finished: The run came to its end.
-        rollback_begun: Its undoing was begun.
-        rolled_back: It was undone, wholly.
+        folder: Folder of the backup set.
+        sealed: Its manifest, or None if the run was interrupted before its first change.
+        finished: Whether the run has finished.
+        rollback_begun: Whether a rollback of the run has begun.
+        rolled_back: Whether the run was rolled back completely.
     """
 
     folder: Path
@@ -46,10 +46,10 @@ class BackupSet:
 
 
 def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
-    """Return the plan's backup sets, oldest first; what else lies in the folder does not count.
+    """Return the plan's backup sets, oldest first.
 
     Raises:
-        ProblemError: A set that was sealed has lost its manifest.
+        ProblemError: A sealed backup set has lost its manifest.
     """
     sets = []
     for folder in _folders(root, plan):
@@ -72,7 +72,7 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
 
 
 def last_finished(root: Path, plan: Plan) -> BackupSet | None:
-    """Return the backup set of the last consolidation that stands, or None."""
+    """Return the backup set of the last consolidation that was not rolled back, or None."""
     finished_sets = [
         backup_set for backup_set in backup_sets(root, plan) if backup_set.finished and not backup_set.rolled_back
     ]
@@ -80,7 +80,7 @@ def last_finished(root: Path, plan: Plan) -> BackupSet | None:
 
 
 def interrupted_sets(root: Path, plan: Plan) -> list[BackupSet]:
-    """Return the sets of runs and of rollbacks that did not come to their end, newest first: to be undone."""
+    """Return the backup sets of interrupted runs and rollbacks, newest first."""
     sets = reversed(backup_sets(root, plan))
     return [
         backup_set
@@ -90,12 +90,12 @@ def interrupted_sets(root: Path, plan: Plan) -> list[BackupSet]:
 
 
 def recover(root: Path, plan: Plan) -> list[Finding]:
-    """Undo what runs that were cut short have left, finish rollbacks that were, and say what was done.
+    """Undo interrupted runs, finish interrupted rollbacks and return a finding for each.
 
-    The caller holds the run's lock. Killed in the middle, it can be run again.
+    The caller holds the lock of the run. The recovery is idempotent and can be retried after a crash.
 
     Raises:
-        ProblemError: A file is neither as before the run nor as the run left it.
+        ProblemError: A file is neither as before the run nor as the run has left it.
     """
     findings = []
     for backup_set in interrupted_sets(root, plan):
@@ -126,10 +126,12 @@ def recover(root: Path, plan: Plan) -> list[Finding]:
 
 
 def discard_unsealed(folder: Path) -> None:
-    """The folder of a set that was never sealed is gone, the ledger last: killed in the middle, it can be repeated.
+    """Delete the folder of a backup set that was never sealed.
+
+    The ledger is deleted last, so that this can be retried after a crash.
 
     Raises:
-        ProblemError: The set is sealed: what it holds is never deleted by a run.
+        ProblemError: The backup set is sealed. A run never deletes a sealed one.
     """
     if (folder / manifest.NAME).exists():
         raise ProblemError(
@@ -145,7 +147,10 @@ def discard_unsealed(folder: Path) -> None:
 
 
 def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
-    """Return the set of the consolidation that stands, if the plan's sources are all archived and the data is in."""
+    """Return the backup set of the consolidation that has done all that the plan demands.
+
+    All sources are archived and the data is in the target. Otherwise return None.
+    """
     last = last_finished(root, plan)
     if last is None or last.sealed is None:
         return None
@@ -159,11 +164,13 @@ def already_consolidated(root: Path, plan: Plan) -> BackupSet | None:
 
 
 def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
-    """Return each ``file:table`` that a plan moves, and that the plan of a finished consolidation did not move.
+    """Return each source table of the plan that a finished consolidation did not move.
+
+    Each is named ``file:table``.
 
     Args:
         plan: The plan as it is now.
-        finished: The backup set of the consolidation, which has a copy of its own plan.
+        finished: The backup set of the consolidation, which has a copy of the plan of its run.
     """
     carried_out = finished.folder / manifest.PLAN
     if not carried_out.is_file():
@@ -173,19 +180,22 @@ def tables_not_moved(plan: Plan, finished: BackupSet) -> list[str]:
 
 
 def _table_maps(plan: Plan) -> dict[str, str]:
-    """Return each source table that a plan moves, to the folded name of its target table."""
+    """Return each source table of a plan, to the folded name of its target table."""
     return {f"{source.file}:{table.name}": folded(table.into) for source in plan.sources for table in source.tables}
 
 
 def _folders(root: Path, plan: Plan) -> list[Path]:
-    """Every folder that is named like a set of this plan, oldest first."""
+    """Return every folder that is named like a backup set of this plan, oldest first."""
     folders = (root / plan.backups).glob(f"{plan.name}-*")
     stamped = [path for path in folders if _STAMP.fullmatch(path.name.removeprefix(f"{plan.name}-"))]
     return sorted(path for path in stamped if path.is_dir() and not path.is_symlink())
 
 
 def _is_empty_set(folder: Path) -> bool:
-    """Whether a run was killed before its first event was on disk: empty folders of ours, and nothing else."""
+    """Return whether a run was killed before its first event was on disk.
+
+    Its backup set has only the empty folders that the run creates.
+    """
     if Ledger(folder).events():
         return False
     left = [path for path in folder.rglob("*") if path != folder / LEDGER]

@@ -1,4 +1,4 @@
-"""Backup: copies of databases, SQL dumps and code files in one set, each read again before it counts."""
+"""Copy databases and code files into a backup set and verify each copy."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _UNFINISHED = re.compile(rf"\.(?:part|sql\.reloaded)(?:{ANY_SIDECAR})?$")
 
 
 def create_backup_set(folder: Path) -> None:
-    """Make the backup set's folders, private to the user; nothing of an earlier set is touched.
+    """Create the folders of a backup set, readable by the operator alone.
 
     Raises:
-        FileExistsError: A set of that name is there already.
+        FileExistsError: A backup set of that name exists already.
     """
     folder.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
     sync_folder(folder.parent.parent)
@@ -46,13 +46,13 @@ def create_backup_set(folder: Path) -> None:
 
 
 def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
-    """Copy one guarded database with SQLite's backup API, and read the copy again.
+    """Copy one locked database with SQLite's backup API and verify the copy.
 
-    The guard keeps writers out, so one pass copies one state (https://sqlite.org/backup.html). The copy is taken out of
-    WAL mode: it is one file that needs nothing beside it.
+    The write lock keeps other processes from writing, so the copy has one state (https://sqlite.org/backup.html). The
+    copy leaves WAL mode, so that it needs no sidecar files.
 
     Raises:
-        ProblemError: The copy does not have the content of the original, or another database has its name.
+        ProblemError: The contents of copy and original differ, or another database of the plan has the same name.
     """
     final = folder / "databases" / f"{facts.name}.db"
     if final.exists():
@@ -67,7 +67,7 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
     finally:
         con.close()
-    sha256 = digest_file(part)  # before the proof: as long as the bytes have this digest, what was proved holds
+    sha256 = digest_file(part)  # before the copy is verified, so that the result belongs to these bytes
     if not _has_same_contents(facts, part):
         text = "its backup has another content than the database."
         raise ProblemError(Problem("copy-differs", facts.file, text, "Check the disk, and run again."))
@@ -88,10 +88,13 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
 
 
 def _has_same_contents(facts: InspectedDatabase, copy: Path) -> bool:
-    """Whether a copy has the content of its original: the same pages, or else the same rows and statements."""
+    """Return whether a copy has the contents of its original.
+
+    The pages of a large database are compared first. If they differ, rows and statements are compared.
+    """
     live = facts.guard.path
     if facts.size >= PARALLEL_MIN_BYTES and not has_wal_frames(live):
-        # Not in this process: to close the live file's bytes would drop the guard's locks.
+        # In another process, because closing the live file would release the locks of this process.
         with ReadWorker("same pages", live, copy, limits=facts.guard.limits) as comparison:
             if comparison.result():
                 return True
@@ -99,10 +102,10 @@ def _has_same_contents(facts: InspectedDatabase, copy: Path) -> bool:
 
 
 def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:
-    """Write the SQL dump of a copy, load it into an empty database, and note the content digest of that.
+    """Write the SQL dump of a copy and record the content digest of its reload.
 
-    A large one is loaded in a second process while it is being written, by the interpreter's own SQLite: so two
-    versions may have read it alike. What that one cannot load, ours can or the dump is none.
+    A large dump is loaded by a second process while this process writes it. That process uses Python's own SQLite. If
+    it fails or gets another digest, this process loads the dump again with the SQLite of the run.
 
     Raises:
         sqlite3.Error: The dump cannot be loaded.
@@ -111,7 +114,7 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
     path = folder / "databases" / f"{copy.name}.sql"
     part = path.with_name(path.name + ".part")
     limits.progress.begin(sum(rows for rows, _ in copy.tables.values()))
-    # O_EXCL: never into a file that is there, nor through a link.
+    # O_EXCL refuses an existing file and a symbolic link.
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
         loaded = _dump_and_load(folder / copy.copy, out, part, limits) if copy.size >= PARALLEL_MIN_BYTES else {}
@@ -141,7 +144,7 @@ def _dump(copy: Path, out: TextIO, limits: Limits) -> None:
 
 
 def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...]:
-    """Copy the code files that the run will rewrite, bytes and mode."""
+    """Copy the code files that the run will rewrite, with their permission bits."""
     copies = []
     for index, file in enumerate(files):
         data = (root / file).read_bytes()
@@ -153,9 +156,9 @@ def copy_code(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...
 
 
 def remove_unfinished_copies(folder: Path) -> None:
-    """Remove what a run that was killed had begun in a backup set and not finished: no copy, and in no manifest.
+    """Remove the temporary files that a killed run has left in a backup set.
 
-    A source's name cannot make a copy look like that: the names of copies end in ``.db`` and ``.sql``.
+    No source name can make a copy look like one of them, because the names of copies end in ``.db`` and ``.sql``.
     """
     for path in (folder / "databases").iterdir():
         if _UNFINISHED.search(path.name):
@@ -163,9 +166,10 @@ def remove_unfinished_copies(folder: Path) -> None:
 
 
 def publish_file(part: Path, final: Path) -> None:
-    """Give a finished file its final name; its bytes are on disk before the name is, and nothing is left beside it.
+    """Rename a finished file to its final name.
 
-    SQLite passes over an error when it takes the sidecars away that a copy in WAL mode had; they hold nothing by now.
+    Its bytes are on disk before the name is. Leftover sidecar files are deleted first, because SQLite ignores an error
+    when it deletes the sidecar files of a copy that was in WAL mode. They hold no rows any more.
     """
     for suffix in SIDECARS:
         beside(part, suffix).unlink(missing_ok=True)

@@ -1,4 +1,7 @@
-"""Read what the copies and dumps of a backup set hold, or what their proof says while their bytes are the same."""
+"""Return the contents of copies and dumps in a backup set.
+
+The recorded contents are returned if the bytes are unchanged. Otherwise every row is read.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,12 @@ if TYPE_CHECKING:
 
 
 def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
-    """Return what a copy in a backup set holds, as it was proved while it has the same bytes.
+    """Return the contents of a copy in a backup set.
+
+    The recorded contents are returned if the copy has the recorded bytes.
 
     Raises:
-        sqlite3.Error: It is missing, or no database any more.
+        sqlite3.Error: The copy is missing or is not a database any more.
     """
     path = folder / copy.copy
     is_unchanged = path.is_file() and digest_file(path) == copy.sha256
@@ -38,25 +43,29 @@ def contents_of_copy(copy: DatabaseCopy, folder: Path, limits: Limits | None = N
 
 
 def contents_of_dump(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
-    """Return what a dump brings back into an empty database, as it was proved while it is that very dump."""
+    """Return the contents of an empty database after loading a dump.
+
+    The recorded contents are returned if the dump has the recorded bytes.
+    """
     path = folder / copy.dump
     is_unchanged = copy.dump_digest == copy.digest and digest_file(path) == copy.dump_sha256
     return _recorded_contents(copy) if is_unchanged else load_contents(path, limits)
 
 
 def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> Contents:
-    """Return what a database holds, as its backup was proved where every page is the same.
+    """Return the contents of a database, reusing the recorded contents of its backup.
 
-    It is read as well where the manifest's digests do not belong together, because the manifest was edited then.
+    They are reused only if all pages of both files are equal. Every row is read if the recorded digests contradict each
+    other, because the manifest was edited then.
 
     Args:
         path: A database that no connection of this process has open.
-        copy: The backup of it, proved when it was made.
+        copy: The manifest's entry of its backup.
         folder: The backup set.
-        limits: Of what is read.
+        limits: Limits of reading.
 
     Raises:
-        sqlite3.Error: It is missing, or no database.
+        sqlite3.Error: The database is missing or is not a database.
     """
     both_exist = path.is_file() and (folder / copy.copy).is_file()
     if both_exist and not has_wal_frames(path) and pages_equal(path, folder / copy.copy, copy.sha256):
@@ -73,7 +82,7 @@ def _recorded_contents(copy: DatabaseCopy) -> Contents:
 
 
 def dump_differences(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> RowDifferences:
-    """Return in which rows the SQL dump of a backup set differs from the copy that it was made of."""
+    """Return the rows in which an SQL dump differs from the copy it was made of."""
     return differences_or_note(partial(_dump_differences, copy, folder, limits))
 
 

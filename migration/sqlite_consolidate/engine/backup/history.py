@@ -31,11 +31,12 @@ CREATE = (
 
 @dataclass(frozen=True)
 class Row:
-    """Describe one consolidation that was committed into the target.
+    """Hold one consolidation that was committed into the target.
 
     Attributes:
-        run: Stamp of the run; ``committed`` is the time of its COMMIT, UTC, ISO 8601.
+        run: Stamp of the run.
         plan: Name of the plan.
+        committed: Time of the COMMIT in UTC, as ISO 8601.
         backup_set: Path of the backup set, relative to the workspace.
         sources: Source file to its content digest.
         tables: Target table to ``(rows, sha256)`` at COMMIT.
@@ -55,7 +56,10 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def write(con: sqlite3.Connection, row: Row) -> None:
-    """Add the run's row inside the open transaction; the first consolidation creates the table."""
+    """Add the run's row inside the open transaction.
+
+    The first consolidation creates the table.
+    """
     if not _kind(con):
         con.execute(CREATE)
     values = [json.dumps(value) if isinstance(value, dict) else value for value in astuple(row)]
@@ -64,7 +68,10 @@ def write(con: sqlite3.Connection, row: Row) -> None:
 
 
 def runs(con: sqlite3.Connection) -> list[str]:
-    """Return the stamps of the runs in the order of their commits; none where the table is not this tool's."""
+    """Return the stamps of the runs in the order of their commits.
+
+    The result is empty if the table does not have the columns of this tool.
+    """
     if _kind(con) != "table" or not set(COLUMNS) <= set(_columns(con)):
         return []
     # By rowid, because a clock can be set back between two runs.
@@ -72,7 +79,7 @@ def runs(con: sqlite3.Connection) -> list[str]:
 
 
 def row_of(con: sqlite3.Connection, run: str) -> Row | None:
-    """Return the row of one run; rows of other runs are not read.
+    """Return the row of one run without reading the rows of other runs.
 
     Raises:
         ProblemError: The row cannot be read (``history-unreadable``).
@@ -94,7 +101,9 @@ def is_committed(target: Path, run: str, limits: Limits | None = None) -> bool:
 
 
 def problems(con: sqlite3.Connection, file: str) -> list[Problem]:
-    """Return why a run could not write its row into the target, or read the rows that are there.
+    """Return the problems that a run would have with the history table of the target.
+
+    The run could not write its own row, or could not read an older one.
 
     Args:
         con: Connection to the target.
@@ -104,9 +113,9 @@ def problems(con: sqlite3.Connection, file: str) -> list[Problem]:
     if not kind:
         return []
     if kind != "table" or not _is_ours(con):
-        what = f"a {kind} of this name is there, and it is not the history of consolidations."
+        text = f"a {kind} of this name is there, and it is not the history of consolidations."
         hint = "Rename it, because the run keeps its history under this name."
-        return [Problem("history-taken", subject, what, hint, criterion="names-free")]
+        return [Problem("history-taken", subject, text, hint, criterion="names-free")]
     rows = _values(con, "ORDER BY rowid")
     return [_unreadable(subject, printable(str(row[0]))) for row in rows if _parse(row) is None]
 
@@ -117,33 +126,39 @@ def is_reserved(name: str) -> bool:
 
 
 def reserved_name(subject: str) -> Problem:
-    """Return the problem of a plan that moves or creates a table under the name of the history."""
-    what = f"{TABLE} is the name under which a run keeps its history in the target."
+    """Return the problem of a table map that uses the name of the history table."""
+    text = f"{TABLE} is the name under which a run keeps its history in the target."
     hint = "Leave the table with a [[source.leave]], or give it another name with into."
-    return Problem("history-taken", subject, what, hint, criterion="names-free")
+    return Problem("history-taken", subject, text, hint, criterion="names-free")
 
 
 def _unreadable(subject: str, run: str) -> Problem:
-    what = f"the row of run {run} cannot be read: it was changed after the run wrote it."
+    text = f"the row of run {run} cannot be read: it was changed after the run wrote it."
     hint = "Restore the row from a backup of the target, or delete it if no roll-back of that run is needed."
-    return Problem("history-unreadable", subject, what, hint, criterion="names-free")
+    return Problem("history-unreadable", subject, text, hint, criterion="names-free")
 
 
 def _kind(con: sqlite3.Connection) -> str:
-    """Return what bears the name, as SQLite's schema calls it; empty: nothing does."""
+    """Return the type of the object with this name in SQLite's schema, or an empty text."""
     row = con.execute("SELECT type FROM sqlite_schema WHERE lower(name) = ?", (TABLE,)).fetchone()
     return str(row[0]) if row else ""
 
 
 def _columns(con: sqlite3.Connection) -> dict[str, tuple[bool, bool]]:
-    """Return each column with whether it is the whole primary key, and whether a row can leave it out."""
+    """Return each column with two facts.
+
+    These are whether it is the whole primary key, and whether an INSERT may omit it.
+    """
     listed = con.execute(f"PRAGMA table_info({TABLE})").fetchall()
     keys = [name for _, name, *_, key in listed if key]
     return {name: (keys == [name], not notnull or default is not None) for _, name, _, notnull, default, _ in listed}
 
 
 def _values(con: sqlite3.Connection, clause: str, *parameters: str) -> list[tuple[Any, ...]]:
-    """Return the stored values of rows; bytes that are not UTF-8 are surrogates."""
+    """Return the stored values of rows.
+
+    Bytes that are not UTF-8 are decoded as surrogates.
+    """
     before = con.text_factory
     exact_text(con)
     try:
@@ -153,7 +168,10 @@ def _values(con: sqlite3.Connection, clause: str, *parameters: str) -> list[tupl
 
 
 def _is_ours(con: sqlite3.Connection) -> bool:
-    """Return whether the table has this release's columns; a later release may have added some with a default."""
+    """Return whether the table has this release's columns.
+
+    A later release may have added columns with a default.
+    """
     columns = _columns(con)
     name = con.execute("SELECT name FROM sqlite_schema WHERE lower(name) = ?", (TABLE,)).fetchone()[0]
     further = set(columns) - set(COLUMNS)
@@ -166,7 +184,7 @@ def _is_ours(con: sqlite3.Connection) -> bool:
 
 
 def _parse(values: tuple[Any, ...]) -> Row | None:
-    """Return the row of the stored values; None where one of them is not what this tool writes."""
+    """Return the row of the stored values, or None if this tool does not write such a value."""
     texts, (sources, tables) = values[:-2], values[-2:]
     try:
         digests, counts = json.loads(sources), json.loads(tables)

@@ -1,4 +1,4 @@
-"""Ledger: the append-only history of a run's steps, on disk before each step is taken."""
+"""Record each step of a run on disk before the step is taken."""
 
 from __future__ import annotations
 
@@ -15,22 +15,27 @@ if TYPE_CHECKING:
 NAME = "ledger.jsonl"
 
 RECORDED = "recorded"
-"""Event: record and rollback instructions are in the backup set."""
+"""Event that follows when the record and the rollback instructions are in the backup set."""
 
 Event = dict[str, Any]
 
 
 class Ledger:
-    """One file of JSON lines; a line that :meth:`note` returned from survives a power cut."""
+    """Append events to a file of JSON lines.
+
+    An event survives a power failure once :meth:`note` has returned.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
 
     def note(self, event: str, **facts: object) -> None:
-        """Append one event and wait until it is on disk; a line that a crash has cut off is ended first.
+        """Append one event and wait until it is on disk.
+
+        If a crash has left an incomplete line, the event begins on a new line.
 
         Raises:
-            OSError: The disk is full or broken; the event does not count, and what was noted before still does.
+            OSError: The disk is full or broken. This event does not count, and all earlier events still do.
         """
         line = json.dumps({"event": event, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), **facts})
         new = not self.path.exists()
@@ -39,7 +44,7 @@ class Ledger:
             size = os.fstat(handle).st_size
             ends_with_newline = not size or os.pread(handle, 1, size - 1) == b"\n"
             unwritten = memoryview((b"" if ends_with_newline else b"\n") + line.encode() + b"\n")
-            while unwritten:  # a disk that fills up takes a part of the bytes and says so only at the next call
+            while unwritten:  # os.write writes only a part when the disk fills up, and fails at the next call
                 unwritten = unwritten[os.write(handle, unwritten) :]
             os.fsync(handle)
         finally:
@@ -48,7 +53,10 @@ class Ledger:
             sync_folder(self.path.parent)
 
     def events(self) -> list[Event]:
-        """Return all events, oldest first; a line that was cut off while it was written does not count."""
+        """Return all complete events, oldest first.
+
+        A line that a crash has left incomplete does not count.
+        """
         if not self.path.exists():
             return []
         events = []
@@ -60,7 +68,7 @@ class Ledger:
         return events
 
     def has(self, *events: str) -> bool:
-        """Whether one of these events was noted."""
+        """Return whether the ledger has one of these events."""
         return any(event["event"] in events for event in self.events())
 
     def all(self, event: str) -> list[Event]:

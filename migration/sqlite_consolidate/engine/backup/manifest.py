@@ -1,4 +1,4 @@
-"""Manifest: the list of what one backup set holds, with the digests that prove it; sealed once, never changed."""
+"""Seal and read the manifest, the list of a backup set's files with their digests."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ if TYPE_CHECKING:
 
 NAME = "manifest.json"
 PLAN = "plan.toml"
-"""In the backup set: the plan as it was carried out."""
+"""File in the backup set with the plan as the run has executed it."""
 
 INSTRUCTIONS = "ROLLBACK.md"
-"""In the backup set: how to roll back, for a person."""
+"""File in the backup set with the rollback instructions for the operator."""
 
 RECORD = "record.json"
-"""In the backup set: the record of the run, the same as ``evidence.json`` of its report."""
+"""File in the backup set with the record of the run, equal to ``evidence.json`` of its report."""
 
 
 @dataclass(frozen=True)
 class DatabaseCopy:
-    """One database of the backup set.
+    """Hold one database of the backup set.
 
     Attributes:
         role: ``target`` or ``source``.
         name: Source name, or ``target``.
         file: Path of the live file, relative to the workspace.
         copy: Path of the copy, relative to the backup set.
-        size: Bytes of the copy; ``sha256`` is the digest of its bytes.
-        digest: Content digest, the same in live file and copy.
+        size: Size of the copy in bytes.
+        sha256: Digest of the bytes of the copy.
+        digest: Content digest of the live file and of the copy.
         tables: Table to ``[rows, sha256]``.
         mode: Permission bits of the live file.
-        journal_mode: Of the live file.
-        dump: Path of the SQL dump relative to the set, or empty; ``dump_sha256`` of its bytes.
+        journal_mode: Journal mode of the live file.
+        dump: Path of the SQL dump relative to the backup set, or empty.
+        dump_sha256: Digest of the bytes of the dump.
+        dump_digest: Content digest of the reloaded dump.
     """
 
     role: str
@@ -57,7 +60,7 @@ class DatabaseCopy:
 
 @dataclass(frozen=True)
 class CodeCopy:
-    """One code file of the backup set: its path in the workspace, its copy, the digest of its bytes, its mode."""
+    """Hold one code file of the backup set, with the digest and the permission bits."""
 
     file: str
     copy: str
@@ -68,12 +71,13 @@ class CodeCopy:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that one run backed up.
+    """Hold all that one run has backed up.
 
     Attributes:
         run: Stamp of the run, ``YYYYMMDD_HHMMSS`` in UTC.
-        target: The plan's target; ``target_existed`` is False when the run creates it.
-        archive: Source file to the name it will be archived under, fixed before the first change.
+        target: The plan's target.
+        target_existed: Whether the target existed before the run.
+        archive: Source file to its archived name, which is fixed before the first change.
     """
 
     run: str
@@ -86,15 +90,17 @@ class Manifest:
     archive: dict[str, str]
 
     def database(self, file: str) -> DatabaseCopy | None:
-        """The copy of the live file ``file``, or None."""
+        """Return the entry of a live file, or None."""
         return next((copy for copy in self.databases if copy.file == file), None)
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Seal the backup set: the manifest is on disk, whole or not at all, and a second one cannot be written.
+    """Seal the backup set by writing its manifest to disk.
+
+    The file is written completely or not at all.
 
     Raises:
-        FileExistsError: The set is sealed already.
+        FileExistsError: The backup set is sealed already.
     """
     path = folder / NAME
     if path.exists():
@@ -103,10 +109,10 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def read(folder: Path) -> Manifest | None:
-    """Return the manifest of a backup set, or None when the set was never sealed.
+    """Return the manifest of a backup set, or None if the set was never sealed.
 
     Raises:
-        ProblemError: The file is there and is no manifest of format 1.
+        ProblemError: The file is not a manifest of format 1.
     """
     path = folder / NAME
     if not path.exists():

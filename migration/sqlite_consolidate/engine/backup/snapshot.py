@@ -1,4 +1,4 @@
-"""Snapshot: a live database copied for a rehearsal, without a byte or a name of the workspace being changed."""
+"""Copy a live database for a rehearsal without changing the workspace."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def snapshot(live: Path, copy: Path) -> None:
-    """Copy one database as a reader would see it; the copy has the mode of the original.
+    """Copy one database as a reader would see it, with the permission bits of the original.
 
-    A database that nobody has open and that has rows in its ``-wal``, or a hot journal, is copied with these files:
-    opening it in place would change the folder. One that is in use is read through SQLite, which also changes nothing
-    then, its sidecars being there already. A file that is no database is copied as it is, damaged pages likewise.
+    A database that no process has open is copied together with a ``-wal`` that has rows or a hot journal, because
+    SQLite would change the folder when it opens the database. A database in use is read through SQLite. That changes
+    nothing, because its sidecar files exist already. A file that is not a database, or is damaged, is copied byte by
+    byte.
 
     Raises:
-        ProblemError: It cannot be read, or is locked, or written so fast that no copy of one state could be made.
+        ProblemError: The file cannot be read, is locked, or is written too often to copy one state.
     """
     try:
         if _is_copied_as_files(live) or not _copy_through_sqlite(live, copy):
@@ -82,12 +83,15 @@ def _copy_files(live: Path, copy: Path) -> None:
 
 
 def _copy_through_sqlite(live: Path, copy: Path) -> bool:
-    """Copy one state of a database; False when it is damaged: the rehearsal is to see the damage."""
+    """Copy one state of a database and return True, or return False if it is damaged.
+
+    The rehearsal must see the damage.
+    """
     con = open_new(copy)
     try:
         with looking(live) as source:
-            # A read transaction first: Connection.backup() would wait for a lock without end. This reads the header
-            # and no more: what is in the schema may be made to cost much, and is looked at within a deadline.
+            # Begin to read first, because Connection.backup() would wait for a lock without a time limit. This pragma
+            # reads the header alone. A hostile schema may be expensive, so it is read later, with a deadline.
             source.execute("BEGIN")
             source.execute("PRAGMA schema_version").fetchone()
             source.backup(con)

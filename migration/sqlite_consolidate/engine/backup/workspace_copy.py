@@ -1,4 +1,4 @@
-"""Rehearse: a private copy of the parts of a workspace that a plan names, for a whole run and its rollback."""
+"""Copy the parts of a workspace that a plan names, for a rehearsal."""
 
 from __future__ import annotations
 
@@ -33,20 +33,21 @@ def copy_workspace(
     extra_files: tuple[Path, ...] = (),
     excluded: frozenset[Identity] = frozenset(),
 ) -> tuple[FileProblem, ...]:
-    """Copy databases, code trees, code files and logs that the plan names from ``live`` to the empty ``scratch``.
+    """Copy all files that the plan names from ``live`` to the empty ``scratch``.
 
-    Links stay links and hard links stay hard links, so that the preflight of a rehearsal sees what the real one would.
+    These are databases, code trees, code files and logs. Links stay links and hard links stay hard links, so that the
+    preflight of the rehearsal sees the same as that of the real run.
 
     Args:
         plan: The plan.
-        live: The workspace; nothing in it is changed.
+        live: The workspace. Nothing in it is changed.
         scratch: An empty private folder.
         extra_files: Further files inside the workspace, such as the plan file.
-        excluded: Device and inode of databases that are neither copied nor opened, because this process holds locks on
-            them, which closing them would drop.
+        excluded: Device and inode of databases that are neither copied nor opened. This process holds locks on them,
+            and closing them would release the locks.
 
     Returns:
-        A problem for each file or folder that could not be copied; everything else was.
+        A problem for each file or folder that could not be copied.
     """
     databases = [os.path.normpath(file) for file in (plan.target, *(source.file for source in plan.sources))]
     names = [reference.file for reference in plan.references] + [insert.file for insert in plan.inserts]
@@ -62,19 +63,19 @@ def copy_workspace(
 
 
 def require_complete(problems: Sequence[FileProblem]) -> None:
-    """Accept a copy only if nothing is missing in it.
+    """Raise if a file could not be copied.
 
     Raises:
-        ProblemError: With every problem of :func:`copy_workspace`.
+        ProblemError: :func:`copy_workspace` has returned at least one problem.
     """
     if problems:
         raise ProblemError(*(problem.problem for problem in problems))
 
 
 def _matching(live: Path, pattern: str) -> Iterator[Path]:
-    """Yield the files of a pattern.
+    """Yield the files that match a pattern.
 
-    One that is no pattern yields none; it becomes a problem when the log files are read.
+    An invalid pattern yields none. It becomes a problem when the log files are read.
     """
     with suppress(ValueError, IndexError, NotImplementedError, RuntimeError, OSError):
         yield from live.glob(pattern)
@@ -90,12 +91,12 @@ class _Copier:
     problems: dict[str, FileProblem] = field(default_factory=dict)
 
     def copy(self, name: Path) -> None:
-        """Copy the file or folder ``name``, if it exists, or note why it cannot be copied.
+        """Copy a file or folder if it exists, or add a problem if it cannot be copied.
 
         Args:
             name: Path relative to both roots.
         """
-        if name.as_posix() in self.problems:  # under another name of the plan: a lock is waited for once
+        if name.as_posix() in self.problems:  # the plan may name it twice; wait for its lock only once
             return
         try:
             self._copy(name)
@@ -116,7 +117,10 @@ class _Copier:
             self._copy_file(original, copy)
 
     def copy_orphaned_sidecars(self, name: Path) -> None:
-        """Copy a sidecar whose database is missing or empty, so that the rehearsal's preflight finds it too."""
+        """Copy a sidecar file whose database is missing.
+
+        The preflight of the rehearsal must find it too.
+        """
         try:
             self._copy_orphaned_sidecars(name)
         except OSError as error:

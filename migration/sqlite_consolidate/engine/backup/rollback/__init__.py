@@ -1,1 +1,1 @@
-"""The way back from any point of a run: what of it stands, what stands against it, and its steps."""
+"""Undo a run from any point, and report what changed since its COMMIT."""

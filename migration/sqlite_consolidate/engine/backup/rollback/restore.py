@@ -1,4 +1,7 @@
-"""Restore: the file operations that a rollback is made of; each can be killed and done again, and none loses a row."""
+"""Provide the file operations of a rollback.
+
+Each operation can be retried after a crash, and none loses a row.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,11 @@ _WRITE_VERSION = 18  # byte of the header: 1 in rollback mode, 2 in WAL mode (ht
 
 @dataclass(frozen=True)
 class DatabaseState:
-    """What a database was when it was looked at.
+    """Hold the contents that a database had when it was read.
 
     Attributes:
         digest: Content digest.
-        file_digests: Digests of its files, which say the same sooner; empty where they were not taken.
+        file_digests: Digests of its files, which are faster to compare. Empty if they were not computed.
     """
 
     digest: str
@@ -47,27 +50,30 @@ class DatabaseState:
 
 
 def existing_sidecars(path: Path) -> list[Path]:
-    """Return what lies beside a database, or beside the name of one, that SQLite would read with it."""
+    """Return the existing sidecar files of a database, even if the database is missing."""
     return [file for suffix in SIDECARS if os.path.lexists(file := beside(path, suffix))]
 
 
 def write_version(database: Path) -> int:
-    """Return 1 in rollback mode, 2 in WAL mode, 0 when the file is no database, or has no page yet."""
+    """Return 1 in rollback mode, 2 in WAL mode, and 0 if the file is empty or no database."""
     with database.open("rb") as file:
         head = file.read(_WRITE_VERSION + 1)
     return head[_WRITE_VERSION] if head.startswith(MAGIC) and len(head) > _WRITE_VERSION else 0
 
 
 def is_empty_placeholder(path: Path) -> bool:
-    """Whether it is an empty file with nothing beside it, as SQLite makes one for whoever opens a name that is free."""
+    """Return whether a file is empty and has no sidecar files.
+
+    SQLite creates such a file when a process opens a name that does not exist.
+    """
     return path.is_file() and not path.is_symlink() and not path.stat().st_size and not existing_sidecars(path)
 
 
 def remove_empty_placeholder(path: Path) -> None:
-    """The empty file is gone.
+    """Delete an empty file.
 
     Raises:
-        ProblemError: Somebody has written into it meanwhile; it is as it was.
+        ProblemError: Another process has written into the file. It was not deleted.
     """
     if not is_empty_placeholder(path):
         text = "is being written to. It is as it was found."
@@ -76,12 +82,12 @@ def remove_empty_placeholder(path: Path) -> None:
 
 
 def roll_back_hot_journal(database: Path) -> None:
-    """No unfinished transaction of a process that died is left in the database; it may be absent.
+    """Let SQLite roll back the hot journal of a database, if both exist.
 
-    Ours may be among them: leaving WAL mode writes the header, in a transaction like any other.
+    The journal may be from this tool, because leaving WAL mode writes the header in a transaction.
 
     Raises:
-        sqlite3.Error: It is locked, or no database.
+        sqlite3.Error: The database is locked, or the file is not a database.
     """
     if has_hot_journal(database) and database.is_file():
         with contextlib.closing(open_existing(database)) as con:
@@ -89,9 +95,10 @@ def roll_back_hot_journal(database: Path) -> None:
 
 
 def remove_stale_journal(database: Path) -> None:
-    """No journal is left that a transaction had only begun to write; one that a running process needs stays.
+    """Delete a journal that SQLite neither needs nor deletes.
 
-    SQLite passes over such a journal, and leaves it lying. Held alone, the database has no use for one.
+    A transaction that was killed before it synced its journal leaves one. No process needs it if this process can get
+    the exclusive lock. Otherwise the journal stays.
     """
     journal = beside(database, JOURNAL)
     if not journal.exists():
@@ -105,7 +112,7 @@ def remove_stale_journal(database: Path) -> None:
 
 
 def move_to_backup_set(path: Path, folder: Path) -> None:
-    """``path`` is gone from the workspace, and kept in the backup set under the first name that is free there."""
+    """Move a file into the backup set under an unused name."""
     if not (folder / _ASIDE).exists():
         make_private_folder(folder / _ASIDE)
     kept = _unused_path(folder / _ASIDE, path.name)
@@ -118,15 +125,16 @@ def move_to_backup_set(path: Path, folder: Path) -> None:
 def restore_in_place(
     database: Path, backup: Path, folder: Path, *, known: DatabaseState | None, limits: Limits | None = None
 ) -> tuple[str, str]:
-    """The database has the content of ``backup``, in one transaction: whoever has it open sees the old or the new.
+    """Replace the contents of a database by those of its backup in one transaction.
 
-    What it had before is in the backup set, unless that is ``known``; nobody can write in between.
+    Every other connection reads either the old or the new contents. A copy of the old contents is kept in the backup
+    set first, unless they are ``known``. The exclusive lock keeps other processes from writing in between.
 
     Returns:
-        The content digest that it has now, and in words what was kept, or an empty text.
+        The content digest after the restore, and a text about the kept copy, which may be empty.
 
     Raises:
-        ProblemError: Somebody else has it open, or it could not be written; it is as it was.
+        ProblemError: Another process has the database open, or SQLite cannot write it. It is unchanged.
     """
     with (
         translate_sqlite_errors(database),
@@ -138,12 +146,15 @@ def restore_in_place(
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         source.backup(con)
         digest = read_contents(con).digest
-    sync_folder(database.parent)  # else a power cut could bring the journal back, and with it what was overwritten
+    sync_folder(database.parent)  # otherwise a power failure could bring the journal, and so the old contents, back
     return digest, kept
 
 
 def restore_file(path: Path, backup: Path, mode: int) -> None:
-    """``path``, which was not there, is a copy of ``backup``; the caller has set aside what lay beside the name."""
+    """Copy a backup to a path that does not exist.
+
+    The caller has moved its leftover sidecar files to the backup set.
+    """
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     _copy_bytes(backup, part, mode)
@@ -152,13 +163,15 @@ def restore_file(path: Path, backup: Path, mode: int) -> None:
 
 
 def remove_database(database: Path, folder: Path, *, known: DatabaseState | None, limits: Limits | None = None) -> str:
-    """The database is gone, and nothing of it is beside its name; what was in it is kept unless it is ``known``.
+    """Delete a database and its sidecar files.
+
+    A copy of its contents is kept in the backup set first, unless they are ``known``.
 
     Returns:
-        In words what was kept, or an empty text.
+        A text about the kept copy, which may be empty.
 
     Raises:
-        ProblemError: Somebody else has it open; it is as it was.
+        ProblemError: Another process has the database open. It is unchanged.
     """
     with translate_sqlite_errors(database), exclusive_connection(database, limits) as con:
         kept = _keep_copy(con, database, folder, known)
@@ -170,10 +183,10 @@ def remove_database(database: Path, folder: Path, *, known: DatabaseState | None
 
 
 def restore_wal_mode(database: Path) -> None:
-    """The database is in WAL mode; one that is, or that is no database any more, is not opened.
+    """Switch a database in rollback mode to WAL mode.
 
     Raises:
-        ProblemError: Somebody else has it open.
+        ProblemError: Another process has the database open.
     """
     if write_version(database) != 1:
         return
@@ -186,10 +199,11 @@ def restore_wal_mode(database: Path) -> None:
 
 @contextlib.contextmanager
 def exclusive_connection(database: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connection]:
-    """Lend the only connection to a database; it holds the exclusive lock between its transactions as well.
+    """Provide the only connection to a database, with the exclusive lock.
 
-    ``Connection.backup`` waits for ever for a lock on its destination, and refuses one that is in a transaction:
-    in this locking mode a lock that was taken stays (https://sqlite.org/pragma.html#pragma_locking_mode).
+    ``Connection.backup`` waits for a lock on its destination without a time limit, and refuses a destination inside a
+    transaction. With this locking mode, SQLite keeps the lock between transactions
+    (https://sqlite.org/pragma.html#pragma_locking_mode).
     """
     with contextlib.closing(open_existing(database, limits)) as con:
         leave_wal(con, database)
@@ -200,10 +214,10 @@ def exclusive_connection(database: Path, limits: Limits | None = None) -> Iterat
 
 
 def require_exclusive_access(database: Path) -> None:
-    """Nobody else has the database open in a way that would keep us from writing to it; it is as it was.
+    """Raise if another connection has the database open.
 
     Raises:
-        ProblemError: Somebody has.
+        ProblemError: Another process has the database open. It is unchanged.
     """
     was_wal = write_version(database) != 1
     with translate_sqlite_errors(database), exclusive_connection(database):
@@ -214,7 +228,7 @@ def require_exclusive_access(database: Path) -> None:
 
 @contextlib.contextmanager
 def translate_sqlite_errors(database: Path) -> Iterator[None]:
-    """An error of SQLite says which database it is about, and what to do."""
+    """Raise an error of SQLite as a problem that names the database and a remedy."""
     try:
         yield
     except sqlite3.Error as error:
@@ -227,7 +241,7 @@ def translate_sqlite_errors(database: Path) -> Iterator[None]:
 
 
 def _keep_copy(con: sqlite3.Connection, database: Path, folder: Path, known: DatabaseState | None) -> str:
-    """A copy of the database is in the backup set, if its content is another than the known one."""
+    """Copy the database into the backup set, unless its contents are the known ones."""
     if known and (_same_bytes(database, known, limits_of(con)) or read_contents(con).digest == known.digest):
         return ""
     kept = _unused_path(folder / "databases", f"{database.stem}-before-rollback.db")
@@ -242,17 +256,22 @@ def _keep_copy(con: sqlite3.Connection, database: Path, folder: Path, known: Dat
 
 
 def _same_bytes(database: Path, known: DatabaseState, limits: Limits) -> bool:
-    """Whether its files are, to the byte, those that were read; asked while nobody else can write to them."""
+    """Return whether the files of a database have the known bytes.
+
+    The caller holds the lock that keeps other processes from writing.
+    """
     if not known.file_digests:
         return False
-    with ReadWorker(
-        "bytes", database, limits=limits
-    ) as worker:  # not in this process: to close the file would drop the lock
+    # In another process, because closing the file would release the lock of this process.
+    with ReadWorker("bytes", database, limits=limits) as worker:
         return tuple(worker.result()) == known.file_digests
 
 
 def _unused_path(folder: Path, name: str) -> Path:
-    """Return the path of that name, or of ``<name>.2``, ``<name>.3``, ...: what a set holds is never overwritten."""
+    """Return the path of a name, or of ``<name>.2``, ``<name>.3`` and so on if it exists.
+
+    A file in a backup set is never overwritten.
+    """
     path, number = folder / name, 1
     while os.path.lexists(path):
         number += 1

@@ -1,4 +1,7 @@
-"""Rollback: the way back from any point of a run: it looks at facts first, and acts only if nothing forbids it."""
+"""Undo a run from any point.
+
+All files are checked before the first change, so that a refusal changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,14 @@ _ATTEMPTS = 100
 
 
 def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> list[str]:
-    """Say in what the target differs from what the run committed: what a rollback would discard.
+    """Return the changes of the target since COMMIT, which a rollback would discard.
 
     Returns:
-        Sentences, one for each table or object; empty when the target is as committed, or was not, or is not there.
+        One sentence for each table or object. It is empty if the target is missing, or is as the run or the time before
+        it has left it.
 
     Raises:
-        ProblemError: It is locked.
+        ProblemError: The target is locked.
     """
     sealed, ledger = manifest.read(folder), Ledger(folder)
     if sealed is None or ledger.has("put-back") or not (root / sealed.target).exists():
@@ -51,20 +55,20 @@ def changed_since(root: Path, folder: Path, limits: Limits | None = None) -> lis
 def roll_back(
     root: Path, folder: Path, proved: Mapping[str, str] | None = None, limits: Limits | None = None
 ) -> RollbackResult:
-    """Undo a run: archives, code, target, in this order; each step only where the run's own result is found.
+    """Undo a run by restoring archives, code and target, in this order.
 
-    Everything is looked at before the first change, so that a refusal changes nothing. A target that has changed since
-    is kept in the backup set first. Killed in the middle, it can be run again; done again, it does nothing.
+    A step is taken only if its file is as the run has left it. A target that has changed since is copied into the
+    backup set first. The rollback is idempotent and can be retried after a crash.
 
     Args:
-        root: The workspace. This process has no connection open on its databases.
+        root: The workspace. This process has none of its databases open.
         folder: The run's backup set.
-        proved: Database to the content digest that the caller has just seen while holding its lock.
-        limits: Of what is read.
+        proved: Database to the content digest that the caller has read while it held the lock.
+        limits: Limits of reading.
 
     Raises:
-        ProblemError: A file is neither as it was before the run nor as the run left it, or is in use.
-        OSError: The disk is full or broken; it can be done again when that is mended.
+        ProblemError: A file is in use, or is neither as it was before the run nor as the run has left it.
+        OSError: The disk is full or broken. The rollback can be retried after that is fixed.
     """
     sealed, ledger, result = manifest.read(folder), Ledger(folder), RollbackResult()
     digests = dict(proved or {})
@@ -117,7 +121,8 @@ def _steps_for_archive(
         return
     if os.path.lexists(new):
         yield from _archive_sidecar_steps(new, folder, copy.digest, limits)
-        if not os.path.lexists(old):  # else a renaming was cut short: what lies beside the old name belongs to it
+        # If both names exist, a rename was interrupted, and the sidecar files belong to this database.
+        if not os.path.lexists(old):
             yield from _sidecar_steps(old, folder)
         action = partial(_rename_back, new, old, folder, copy, digests, limits)
         yield Step(f"renamed {archived} back to {copy.file}", action)
@@ -130,8 +135,9 @@ def _rename_back(
     archive: Path, old: Path, folder: Path, copy: DatabaseCopy, digests: dict[str, str], limits: Limits | None
 ) -> None:
     reader = partial(read_contents_using_backup, copy=copy, folder=folder, limits=limits)
-    digests.setdefault(copy.file, digest_or_reason(archive, reader))  # before anybody finds it under its old name
-    # A process that keeps opening the old name makes an empty file each time.
+    # Read the archive before another process can open it under its old name.
+    digests.setdefault(copy.file, digest_or_reason(archive, reader))
+    # A process that keeps opening the old name creates an empty file each time.
     for attempts_left in reversed(range(_ATTEMPTS)):
         if restore.is_empty_placeholder(old):
             restore.remove_empty_placeholder(old)
@@ -145,7 +151,10 @@ def _rename_back(
 
 
 def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Limits | None) -> Iterator[Step | Problem]:
-    """What lies beside an archive came there later: rubbish, if the file itself is as it was and nobody has it open."""
+    """Yield steps for the sidecar files of an archive, or a problem.
+
+    They came after the archive was renamed. They hold nothing if the archive is unchanged and no process has it open.
+    """
     if not restore.existing_sidecars(archive):
         return
     processes = [f"process {holder.pid} ({holder.command})" for holder in holders([archive]).found]
@@ -153,7 +162,7 @@ def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Lim
         lone_copy = Path(scratch) / "archive.db"
         shutil.copyfile(archive, lone_copy)
         lone_digest = digest_or_reason(lone_copy, partial(read_contents, limits=limits))
-    unchanged = lone_digest == digest and restore.write_version(archive) == 1  # it left WAL mode
+    unchanged = lone_digest == digest and restore.write_version(archive) == 1  # the run took it out of WAL mode
     if processes or not unchanged:
         names = " and ".join(sidecar.name for sidecar in restore.existing_sidecars(archive))
         yield Problem(
@@ -168,7 +177,10 @@ def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Lim
 
 
 def _sidecar_steps(database: Path, folder: Path) -> Iterator[Step]:
-    """SQLite would play a leftover sidecar into whatever file gets this name: it is kept in the backup set instead."""
+    """Yield a step that moves each leftover sidecar file to the backup set.
+
+    SQLite would apply a stale -wal or -journal to the restored file.
+    """
     for sidecar in restore.existing_sidecars(database):
         yield Step(f"set {sidecar.name} aside in {folder.name}", partial(restore.move_to_backup_set, sidecar, folder))
 
@@ -180,7 +192,7 @@ def _restore_steps(path: Path, folder: Path, copy: DatabaseCopy) -> Iterator[Ste
 
 
 def _damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Problem]:
-    """A copy is restored only if it still has the bytes that were sealed."""
+    """Yield a problem if a copy does not have the bytes that were sealed."""
     path = folder / copy
     if not path.is_file() or digest_file(path) != sha256:
         yield Problem(
@@ -196,7 +208,8 @@ def _code_steps(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> I
     for code in sealed.code:
         path = root / code.file
         now = digest_file(path) if path.is_file() else "no such file"
-        is_begun = path.with_name(f".{path.name}.part").exists()  # a replacing that was cut short; replace() removes it
+        # An interrupted replace() leaves this file, and the next one removes it.
+        is_begun = path.with_name(f".{path.name}.part").exists()
         if code.file not in written or (now == code.sha256 and not is_begun):
             continue
         if now not in (code.sha256, written[code.file]):
@@ -270,7 +283,7 @@ def _without_the_run(
 
 
 def _has_run_data(now: TargetState, ledger: Ledger) -> bool:
-    """Whether the target has the run's data in it, or has lost it to somebody who replaced the file since."""
+    """Return whether the target has the run's data, or had it before the file was replaced."""
     return now.committed or (ledger.has("committed") and not ledger.has("target-restored"))
 
 
@@ -305,10 +318,10 @@ def _restore_target(
 
 
 def _restore_modes(root: Path, sealed: Manifest) -> None:
-    """Every file has its permission bits again, and every database its journal mode."""
+    """Restore the permission bits of every file and the journal mode of every database."""
     for copy in sealed.databases:
         path, was_wal = root / copy.file, copy.journal_mode == "wal"
-        if path.is_file() and (was_wal or copy.role == "target"):  # nothing is ever written to the others
+        if path.is_file() and (was_wal or copy.role == "target"):  # the run writes to no other database
             restore.remove_stale_journal(path)
         if path.is_file() and was_wal:
             restore.restore_wal_mode(path)

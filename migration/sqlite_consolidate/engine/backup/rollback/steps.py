@@ -1,4 +1,4 @@
-"""Steps: what a rollback is made of, whether all of them may be taken, and how they turned out."""
+"""Define the steps of a rollback, whether all are allowed, and their result."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to put back.
+    """Hold one file operation of a rollback.
 
     Attributes:
-        text: What is said when it is done.
-        action: How it is done; it may return words that come before.
-        exclusive_database: The database that nobody else may have open then, or None.
+        text: Text for the operator after the step.
+        action: Function that performs the step. It may return a text that precedes ``text``.
+        exclusive_database: Database that no other process may have open during the step, or None.
     """
 
     text: str
@@ -38,22 +38,25 @@ class Step:
 
 @dataclass(frozen=True)
 class RollbackResult:
-    """What was put back, in the order in which it was done; empty when nothing had been changed."""
+    """Hold the performed steps in their order, and the observations after them.
+
+    There are no steps if the run had changed nothing.
+    """
 
     steps: list[str] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
-        """Whether everything, looked at afterwards, is as it was."""
+        """Return whether every observation after the rollback holds."""
         return all(observation.holds for observation in self.observations)
 
 
 def steps_or_raise(results: list[Step | Problem]) -> list[Step]:
-    """Return the steps, if none of what was looked at stands in the way.
+    """Return the steps if there is no problem.
 
     Raises:
-        ProblemError: Something does; all of it is said.
+        ProblemError: There is at least one problem. The error has all of them.
     """
     problems = [result for result in results if isinstance(result, Problem)]
     if problems:
@@ -64,9 +67,10 @@ def steps_or_raise(results: list[Step | Problem]) -> list[Step]:
 def restored_observations(
     root: Path, folder: Path, sealed: Manifest, proved: Mapping[str, str], limits: Limits | None = None
 ) -> list[Observation]:
-    """Every database has the content, and every code file the bytes, that the manifest says; no archive is left.
+    """Observe that databases, code files and archives are as they were before the run.
 
-    What was ``proved`` is not read again: others may use it by now.
+    Databases must have the content digests of the manifest, code files must have its bytes, and no archive may be left.
+    A database in ``proved`` is not read again, because other processes may use it now.
     """
     reader = partial(read_contents, limits=limits)
     observations = [

@@ -1,7 +1,7 @@
 """Find the objects of a target that differ from those that a run has committed.
 
-Tables, indexes, views and triggers count by their statements, AUTOINCREMENT marks and the versions in the header by
-their values. What a run has committed is in its ledger; the ledgers of earlier releases do not have it.
+Tables, indexes, views and triggers are compared by their statements. AUTOINCREMENT marks and the versions in the header
+are compared by their values. The ledger of a run has the committed objects. Ledgers of earlier releases do not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _VERSIONS = ("user_version", "application_id")
 
 
 def objects_of(con: sqlite3.Connection) -> dict[str, str]:
-    """Return each object of a database, such as ``view paid``, and the digest or value that stands for it."""
+    """Return each object of a database, such as ``view paid``, to its digest or value."""
     schema = read(con)
     statements = {
         f"{statement.kind} {statement.name}": hashlib.sha256(statement.sql.encode("utf-8", "surrogatepass")).hexdigest()
@@ -34,19 +34,20 @@ def objects_of(con: sqlite3.Connection) -> dict[str, str]:
 
 
 def committed_objects(ledger: Ledger) -> dict[str, str]:
-    """Return the objects that a run committed; none where its ledger does not have them."""
+    """Return the objects that a run committed, or none if its ledger lacks them."""
     events = ledger.all("committing")
     return dict(events[-1].get("objects", {})) if events else {}
 
 
 def object_changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    """Return each object that differs, and how; what the rows of a table explain is left out.
+    """Return each object that differs, to a text about the change.
 
-    A table that came or went has other rows, and a mark that rose had new ones.
+    A change that the rows of a table explain is omitted. A table that was created or dropped has other rows, and a
+    higher AUTOINCREMENT mark had new rows.
 
     Args:
-        before: Objects that a run committed; empty where they are not known, then nothing differs.
-        now: Objects of the target as it is.
+        before: Objects that a run committed. If they are unknown, it is empty and nothing differs.
+        now: Objects that the target has now.
     """
     changes = {}
     for name in sorted(before.keys() | now.keys()) if before else ():

@@ -1,4 +1,4 @@
-"""Standing: whether a run's data still stands in the target, and what has changed there since its COMMIT."""
+"""Determine whether a run's data is in the target, and what changed since its COMMIT."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ else:
 
 @dataclass(frozen=True)
 class TargetState:
-    """What of a run stands in its target now.
+    """Hold the state of a run's target.
 
     Attributes:
-        digest: Content digest; empty when it cannot be read.
-        file_digests: Digests of its files, where it is large and nobody wrote while it was read; else empty.
-        committed: The run's row of history is in it.
+        digest: Content digest, or empty if the target cannot be read.
+        file_digests: Digests of its files. Empty if the target is small, or was written while it was read.
+        committed: Whether the target has the run's row of history.
         later_run: Stamp of the last run that was committed after it, or empty.
-        is_empty: There is no table in it.
-        changed: Sentences, one for each table or object that differs from what the run committed.
-        read_error: Why it cannot be read, or empty.
+        is_empty: Whether the target has no table.
+        changed: One sentence for each table or object that differs from what the run committed.
+        read_error: Why the target cannot be read, or empty.
     """
 
     digest: str = ""
@@ -52,16 +52,18 @@ class TargetState:
 def read_target_state(
     target: Path, run: str, limits: Limits | None = None, *, committed: Mapping[str, str] | None = None
 ) -> TargetState:
-    """Read a target file; the unfinished transaction of a process that died in it is taken back first.
+    """Return the state of a target file.
+
+    SQLite rolls back the hot journal of a killed process first.
 
     Args:
-        target: The file.
+        target: The target file.
         run: Stamp of the run.
-        limits: Of what is read.
-        committed: Objects that the run committed, where they are known.
+        limits: Limits of reading.
+        committed: Objects that the run committed, if they are known.
 
     Raises:
-        ProblemError: It is locked.
+        ProblemError: The target is locked.
     """
     try:
         roll_back_hot_journal(target)
