@@ -166,3 +166,40 @@ def test_sql_that_creates_the_table_and_what_belongs_to_it_is_right(sql: str) ->
 def test_sql_that_does_anything_else_is_named(sql: str, words: str) -> None:
     """Rows come from sources, and nothing of the target is dropped or set behind its back."""
     assert words in validate_create(sql, "t")
+
+
+CREATED = '[[source]]\nname = "{0}"\nfile = "{0}.db"\n[[source.table]]\nname = "{1}"\n{2}create = """{3}"""\n'
+LOG = "CREATE TABLE log(v, device DEFAULT 'pixel')"
+
+
+def mistakes(text: str) -> list[tuple[str, str]]:
+    """Return the id of each mistake, and its place."""
+    return [(mistake.id, key_path_text(mistake.loc)) for mistake in find_mistakes(tomllib.loads(text))]
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        (CREATED.format("b", "log", "", LOG), []),
+        (CREATED.format("b", "log", "", f"\n{LOG}\n"), []),
+        (CREATED.format("b", "log", 'into = "other"\n', LOG.replace("log", "other")), []),
+        (CREATED.format("b", "log", "", LOG.replace("pixel", "nokia")), ["source 2, table 1, create"]),
+        (CREATED.format("b", "LOG", "", LOG.replace("log", "LOG")), ["source 2, table 1, create"]),
+        (CREATED.format("b", "x", 'into = "log"\n', LOG.replace("pixel", "x")), ["source 2, table 1, create"]),
+        ('[[table]]\nname = "log"\ncreate = "CREATE TABLE log(v)"\n', ["source 1, table 1, create"]),
+    ],
+    ids=["same", "white space", "other table", "default", "case", "into", "required"],
+)
+def test_two_creates_of_one_table_are_a_mistake(second: str, expected: list[str]) -> None:
+    """The second text would be ignored, and with it what it declares; equal texts agree."""
+    assert mistakes(HEAD + CREATED.format("a", "log", "", LOG) + second) == [
+        ("created-twice", place) for place in expected
+    ]
+
+
+@pytest.mark.parametrize("new", ["a", "A"])
+def test_rename_to_same_name_is_a_mistake(new: str) -> None:
+    """SQLite does not tell capitals apart."""
+    text = HEAD + QUEUE + TASKS + f'columns = {{ a = "{new}" }}\n'
+
+    assert mistakes(text) == [("no-effect", "source 1, table 1, columns, a")]

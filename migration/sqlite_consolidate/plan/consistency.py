@@ -30,7 +30,19 @@ def find_mistakes(data: Data) -> list[Problem]:
     Args:
         data: A plan as tomllib returns it, valid or not.
     """
-    checks = (_names, _files, _backups, _tables, _left_too, _idle, _renames, _references, _created)
+    checks = (
+        _names,
+        _files,
+        _backups,
+        _tables,
+        _left_too,
+        _idle,
+        _renames,
+        _renames_to_itself,
+        _references,
+        _created,
+        _created_otherwise,
+    )
     return [mistake for check in checks for mistake in check(data)]
 
 
@@ -126,6 +138,14 @@ def _renames(data: Data) -> Iterator[Problem]:
             )
 
 
+def _renames_to_itself(data: Data) -> Iterator[Problem]:
+    for at, columns in _each(data, "source", ..., "table", ..., "columns"):
+        for old, new in columns.items() if isinstance(columns, dict) else ():
+            if isinstance(new, str) and _folded(old) == _folded(new):
+                what = f"{in_quotes(old)} keeps its name: this rename does nothing."
+                yield mistake_at((*at, old), "no-effect", what, "Remove it, because columns go by name.")
+
+
 def _references(data: Data) -> Iterator[Problem]:
     places: list[tuple[Loc, tuple[str, str]]] = []
     for loc, reference in _each(data, "reference", ...):
@@ -145,6 +165,23 @@ def _created(data: Data) -> Iterator[Problem]:
         if isinstance(sql, str) and isinstance(name, str) and sql and (what := validate_create(sql, name)):
             todo = f"Write one CREATE TABLE for {in_quotes(name)}, and its indexes and triggers if it has any."
             yield mistake_at((*loc, "create"), "bad-create", what, todo)
+
+
+def _created_otherwise(data: Data) -> Iterator[Problem]:
+    """Yield each ``create`` of a source that differs from an earlier one of the same target table."""
+    required, mapped = (list(_each(data, *path)) for path in (("table", ...), ("source", ..., "table", ...)))
+    first: dict[bytes, tuple[Loc, str]] = {}
+    for loc, table in (*required, *mapped):
+        if not isinstance(table, dict):
+            continue
+        sql, name = table.get("create"), table.get("into") or table.get("name")
+        if not (isinstance(sql, str) and isinstance(name, str) and sql.strip()):
+            continue
+        stated, earlier = first.setdefault(_folded(name), (loc, sql.strip()))
+        if sql.strip() != earlier and loc[0] == "source":
+            what = f"{in_quotes(name)} is created by another text in {key_path_text(stated)} already."
+            hint = "Write the same text in both places, or give one of the tables another name with into."
+            yield mistake_at((*loc, "create"), "created-twice", what, hint)
 
 
 def _each(data: Any, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, Any]]:

@@ -129,21 +129,6 @@ def test_identical_rows_are_found_under_other_names_of_columns(bench: Bench) -> 
     assert exact(copied)
 
 
-@pytest.mark.parametrize("policy", ["skip-identical", "prefer-target", "prefer-source"])
-def test_without_a_key_a_policy_settles_nothing(bench: Bench, policy: str) -> None:
-    """No row is in another's way, however equal they are."""
-    bench.database(TARGET, "CREATE TABLE t(v)", "INSERT INTO t(rowid, v) VALUES(1, 'x')")
-    bench.database("a.db", "CREATE TABLE t(v)", "INSERT INTO t(rowid, v) VALUES(2, 'x'), (3, 'y')")
-
-    copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
-
-    assert only(copied) == (2, 2, 0, 0)
-    assert copied.rows("SELECT rowid, v FROM t") == [(1, "x"), (2, "x"), (3, "y")]
-    assert exact(copied)
-    with attached(copied.con, bench.root / "a.db", "again") as alias:
-        assert list(conflicting_keys(copied.con, copied.done[0].mapping, alias)) == []
-
-
 def test_rowids_that_do_not_count_are_left_out_of_what_the_target_had(bench: Bench) -> None:
     """The target's table is told apart by them, the source's is not."""
     bench.database(TARGET, "CREATE TABLE t(k, v)", "INSERT INTO t(rowid, k) VALUES(7, 'a')")

@@ -29,7 +29,7 @@ from sqlite_consolidate.engine.merge.table_mapping import (
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
 from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -253,10 +253,24 @@ def _match_tables(databases: InspectedDatabases, tables: list[MappedTable]) -> N
             continue  # its creation is a problem of its own
         new = folded(table_map.into) in databases.target_schema.created_tables
         mapping, problems = match_columns(databases.plan, source, table_map, table, into, new=new)
+        problems += _without_effect(f"{source.file}:{table_map.name}", table_map, into)
         databases.problems += problems
         if not problems:
             databases.mappings.append(mapping)
             databases.findings += declaration_findings(mapping)
+
+
+def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Problem]:
+    """Return a problem for each key of a table map that can do nothing, whatever the rows are."""
+    problems = []
+    if table_map.on_conflict != "refuse" and not (keys_of(into) or computed_keys(into)):
+        what = f"{into.name} has no unique key in the target, so on_conflict has nothing to compare."
+        hint = "Remove on_conflict, or give the table a key in create."
+        problems.append(Problem("no-effect", subject, what, hint, criterion="keys-free"))
+    if table_map.rowids == "renumber" and (into.alias or into.without_rowid):
+        what = f"{into.name} has a key of its own in the target, so no implicit rowid can change."
+        problems.append(Problem("no-effect", subject, what, "Remove rowids.", criterion="keys-free"))
+    return problems
 
 
 def _stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:

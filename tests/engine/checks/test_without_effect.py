@@ -1,0 +1,48 @@
+"""A key of a table map that can do nothing is a mistake, told by what the target declares and not by the rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.databases import TARGET, Bench, source, table
+
+NO_EFFECT = [("keys-free", "no-effect", "a.db:t")]
+
+
+def problems(bench: Bench, create: str, **keys: str) -> list[tuple[str, str, str]]:
+    """Return criterion, id and subject of each problem of moving table t into a target that declares ``create``."""
+    bench.database(TARGET, create)
+    bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'x')")
+    found = bench.survey(source("a.db", table("t", **keys))).problems
+    return [(problem.criterion, problem.id, problem.subject) for problem in found]
+
+
+@pytest.mark.parametrize("policy", ["skip-identical", "prefer-target", "prefer-source"])
+def test_policy_needs_a_unique_key_in_the_target(bench: Bench, policy: str) -> None:
+    """Without one, each row would be added, and equal rows would be doubled."""
+    assert problems(bench, "CREATE TABLE t(id, v)", on_conflict=policy) == NO_EFFECT
+
+
+KEYED = {
+    "primary key": "CREATE TABLE t(id INTEGER PRIMARY KEY, v)",
+    "unique": "CREATE TABLE t(id UNIQUE, v)",
+    "several columns": "CREATE TABLE t(id, v, UNIQUE(id, v))",
+    "without rowid": "CREATE TABLE t(id PRIMARY KEY, v) WITHOUT ROWID",
+}
+
+
+@pytest.mark.parametrize("create", KEYED.values(), ids=KEYED)
+def test_policy_with_a_unique_key_has_effect(bench: Bench, create: str) -> None:
+    """The target has no row yet: that does not matter."""
+    assert problems(bench, create, on_conflict="skip-identical") == []
+
+
+@pytest.mark.parametrize("create", [KEYED["primary key"], KEYED["without rowid"]])
+def test_renumbered_rowids_need_an_implicit_rowid(bench: Bench, create: str) -> None:
+    """A table whose key is its rowid, or that has no rowid, has none that could change."""
+    assert problems(bench, create, rowids="renumber") == NO_EFFECT
+
+
+def test_renumbered_rowids_of_a_keyless_table_have_effect(bench: Bench) -> None:
+    """There the implicit rowid is what changes."""
+    assert problems(bench, "CREATE TABLE t(id, v)", rowids="renumber") == []
