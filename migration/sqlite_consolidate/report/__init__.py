@@ -1,1 +1,1 @@
-"""Evidence, and what is made of it: verdict, JSON, text, HTML."""
+"""Make the evidence of a run, and its verdict, JSON, text and HTML."""

@@ -1,4 +1,4 @@
-"""Earlier attempts on a workspace: what the reports know of them, and what only the backup sets know."""
+"""Collect the earlier runs on a workspace from its reports and its backup sets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ _NO_END = "the ledger of its backup set has no end, and nothing had put it back 
 
 
 def earlier_attempts(settings: Settings, plan: Plan | None) -> tuple[Attempt, ...]:
-    """Return every run on the workspace that is known, oldest first: failed ones, and those that were cut short, too.
+    """Return every known run on the workspace, oldest first.
 
-    To be asked before a run does anything: what a killed run left is cleared away by the next one.
+    Failed and interrupted runs are among them. Call this before a run changes anything, because the next run clears
+    away what a killed run left.
 
     Args:
         settings: Where workspace and reports are.
-        plan: The plan whose backup sets are looked at, or None while it cannot be read.
+        plan: The plan whose backup sets are read, or None if it cannot be read.
     """
     workspace = workspace_id(settings.evidence_workspace)
     reported = (attempt for _, attempt in past_runs(settings.reports) if attempt is not None)
@@ -45,18 +46,18 @@ def earlier_attempts(settings: Settings, plan: Plan | None) -> tuple[Attempt, ..
 def _backup_sets(root: Path, plan: Plan | None) -> list[BackupSet]:
     try:
         return backup_sets(root, plan) if plan else []
-    except ProblemError:  # a set has lost its manifest: whoever needs the sets says so
+    except ProblemError:  # a set has lost its manifest, and what needs the sets reports that
         return []
 
 
 def _merge(reported: Attempt, recorded: Attempt) -> Attempt:
-    """Add to what the report says what the backup set says."""
+    """Add what the backup set knows of a run to what its report knows."""
     reasons = filter(None, (reported.cut_short, recorded.cut_short)) if reported.cut_short else ()
     return replace(reported, backup_set=recorded.backup_set, cut_short=" and ".join(reasons))
 
 
 def _attempt_of(backup_set: BackupSet, root: Path) -> Attempt:
-    """Tell of the run that made a backup set by what lies in the set."""
+    """Return the run that made a backup set, by the set's ledger and record."""
     events = Ledger(backup_set.folder).events()
     start = next(event for event in events if event["event"] == "started")
     has_ended = backup_set.finished or backup_set.rolled_back
@@ -77,7 +78,7 @@ def _attempt_of(backup_set: BackupSet, root: Path) -> Attempt:
 
 
 def _with_record(attempt: Attempt, folder: Path) -> Attempt:
-    """Add what the record in the set says, if the run came so far as to leave one."""
+    """Add the verdict from the record in the backup set, if the run wrote one."""
     from sqlite_consolidate.engine.backup.manifest import RECORD
 
     try:
@@ -91,5 +92,5 @@ def _with_record(attempt: Attempt, folder: Path) -> Attempt:
 
 
 def _seconds(moment: str) -> str:
-    """Return a ledger's time, which has milliseconds, as reports write it."""
+    """Return a ledger's time without its milliseconds, as reports write it."""
     return f"{moment[:19]}{moment[23:]}"

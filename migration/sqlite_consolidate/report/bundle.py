@@ -1,4 +1,4 @@
-"""The bundle: everything that one run leaves in its folder under reports, and the list of it with digests."""
+"""Write the bundle of a run, which is its report folder with a manifest and a zip."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ else:
 
 
 def begin_bundle(folder: Path, record: Record) -> None:
-    """Leave a manifest of a run that has just begun: should it be killed, it is known by having no end.
+    """Write the manifest of a run that has just begun.
+
+    If the run is killed, its manifest has no end.
 
     Raises:
-        OSError: The folder is not there, or cannot be written.
+        OSError: The folder does not exist, or cannot be written.
     """
     _write_manifest(folder, record, {})
 
 
 def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
-    """Leave the run's files in ``folder``, readable by their owner only, and a ``.zip`` of them beside it.
+    """Write the run's files into ``folder``, and a ``.zip`` of them beside it.
 
-    Last of the files comes a manifest of all of them.
-
-    Files of others that are already there (``audit.html``, ``junit.xml``) become private and are listed too, so this
-    is called after they are written.
+    Only the owner can read them. The manifest of all of them is written last. Files of pytest that are already in the
+    folder (``audit.html``, ``junit.xml``) become private and are listed too, so call this after they are written.
 
     Args:
-        folder: The run's folder; created if it is not there.
-        record: The finished run.
+        folder: The run's folder; it is created if it does not exist.
+        record: The record of the finished run.
         plan: The plan file's bytes, kept as ``plan.toml``.
 
     Raises:
-        OSError: Something cannot be written.
+        OSError: A file cannot be written.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)  # also where it was there before, or the umask had another opinion
+    folder.chmod(0o700)  # independent of the umask, and of a folder that existed before
 
     evidence = _encode(to_json(record))
     files = {
@@ -72,14 +72,14 @@ def write_bundle(folder: Path, record: Record, *, plan: bytes) -> None:
 
 
 def zip_of(folder: Path) -> Path:
-    """Return where the ``.zip`` of a run's folder is: beside it, under the same name, so that it can be attached."""
+    """Return the path of the ``.zip`` beside a run's folder."""
     return folder.with_name(f"{folder.name}.zip")
 
 
 def update_latest(reports: Path, run: str) -> None:
-    """Make ``latest`` in ``reports`` a relative link to the run's folder, in one step.
+    """Make ``latest`` in ``reports`` a relative link to the run's folder, atomically.
 
-    Something else of that name, which is no link, belongs to somebody: it stays.
+    A file or folder of that name that is no link is left alone, because this project did not make it.
 
     Raises:
         OSError: The link cannot be made.
@@ -99,7 +99,10 @@ def _write_manifest(folder: Path, record: Record, files: dict[str, Any]) -> None
 
 
 def _list_files(folder: Path) -> dict[str, Any]:
-    """Close every plain file of the folder to others, and list it; links are nobody's evidence."""
+    """Make each plain file of the folder private, and list it with digest and size.
+
+    Links are not listed, because they are no evidence.
+    """
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.name == MANIFEST or not stat.S_ISREG(path.lstat().st_mode):
@@ -112,11 +115,14 @@ def _list_files(folder: Path) -> dict[str, Any]:
 
 
 def _zip_files(folder: Path, names: list[str]) -> bytes:
-    """Pack files under the folder's name; the same files make the same bytes, whenever they are packed."""
+    """Return a zip of the files under the folder's name.
+
+    The same files always give the same bytes.
+    """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(names):
-            member = zipfile.ZipInfo(f"{folder.name}/{name}")  # of 1980, the first moment that a zip knows
+            member = zipfile.ZipInfo(f"{folder.name}/{name}")  # its date is 1980-01-01, the first that a zip can hold
             member.external_attr = (stat.S_IFREG | 0o600) << 16
             member.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(member, (folder / name).read_bytes())
@@ -124,31 +130,34 @@ def _zip_files(folder: Path, names: list[str]) -> bytes:
 
 
 def _encode_diff(text: str) -> bytes:
-    """Encode a diff, whose lone surrogates stand for bytes that are not UTF-8: `git apply` needs these very bytes."""
+    """Encode a diff with the bytes that its lone surrogates stand for.
+
+    `git apply` needs these bytes where a file is not UTF-8.
+    """
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte: the diff is none of the engine's
+    except UnicodeEncodeError:  # a surrogate stands for no byte, so the diff is not from the engine
         return _encode(text)
 
 
 def _encode(text: str) -> bytes:
-    """Encode as UTF-8; a lone surrogate, which has no encoding, becomes its escape."""
+    """Encode a text as UTF-8, and write a lone surrogate as its escape."""
     return text.encode("utf-8", "backslashreplace")
 
 
 def sql_text(statements: Iterable[str]) -> str:
-    """Return printable statements, one after the other; each but a comment is ended by a semicolon."""
+    """Return printable statements as one text, each but a comment with a semicolon."""
     return "\n".join(text if text.startswith("--") else _end_statement(text) for text in map(printable, statements))
 
 
 def _end_statement(statement: str) -> str:
-    """End a statement by a semicolon, which must not be part of a comment behind its last word."""
+    """Return a statement with a semicolon that is not part of a comment behind it."""
     text = statement.rstrip().removesuffix(";").rstrip()
     return f"{text};" if without_end(text) == text else f"{text}\n;"
 
 
 def statements_of(text: str) -> Iterator[str]:
-    """Yield the statements and comments that :func:`sql_text` has put one after the other."""
+    """Yield the statements and comments of a text that ``sql_text`` made."""
     statement = ""
     for line in text.splitlines(keepends=True):
         statement += line

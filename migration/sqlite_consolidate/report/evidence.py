@@ -1,4 +1,4 @@
-"""Keep what a run has shown in the form that every report is drawn from."""
+"""Hold what a run has shown, in the form that every report is drawn from."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = [
 ]  # fmt: skip
 
 Place = Literal["live", "backup", "dump", "archive", "after"]
-"""Where a table was read: in the live file before the run, in its copies, and in the live file after the run."""
+"""Where a table was read: the live file before the run, a copy of it, or the live file after the run."""
 
 
 @dataclass(frozen=True)
 class TableContent:
-    """What one table was found to hold at one place: its rows, and their digest (64 hex digits)."""
+    """Hold the rows of one table at one place, and their digest (64 hex digits)."""
 
     rows: int
     digest: str
@@ -42,20 +42,20 @@ class TableContent:
 
 @dataclass(frozen=True)
 class DatabaseRecord:
-    """One database before and after: what an auditor compares.
+    """Hold one database before and after the run.
 
     Attributes:
         name: Source name of the plan, or ``"target"``.
         file: Path relative to the workspace.
-        size: Bytes before, sidecars included; None when the file was absent.
-        size_after: Bytes after; None when absent.
-        digest: Content digest before (64 hex digits), empty when unknown.
-        digest_after: Content digest after, empty when unknown.
+        size: Bytes before, sidecars included; None if the file was absent.
+        size_after: Bytes after; None if absent.
+        digest: Content digest before (64 hex digits), empty if unknown.
+        digest_after: Content digest after, empty if unknown.
         rows: Table to number of rows, before.
         rows_after: Table to number of rows, after.
         versions: ``user_version``, ``application_id``, ``encoding``, ``journal_mode``, ``page_size``.
-        contents: Where it was read, to table, to what that table held there.
-        about: What the plan says of it: ``priority``, ``risk``, ``reason``, ``estimate``.
+        contents: Place to table to the content of the table at that place.
+        about: What the plan states: ``priority``, ``risk``, ``reason``, ``estimate``.
     """
 
     name: str
@@ -73,7 +73,11 @@ class DatabaseRecord:
 
 @dataclass(frozen=True)
 class SchemaDifference:
-    """One thing that the target declares otherwise than the source: ``type``, ``NOT NULL``, ``default``, key."""
+    """Hold one thing that the target declares otherwise than the source.
+
+    Attributes:
+        aspect: ``type``, ``NOT NULL``, ``default`` or the key; ``what`` in evidence.
+    """
 
     subject: str
     column: str
@@ -84,13 +88,14 @@ class SchemaDifference:
 
 @dataclass(frozen=True)
 class SmokeRecord:
-    """What an application did when it was run.
+    """Hold what an application did in the run.
 
     Attributes:
-        name: Of the smoke test in the plan; ``command`` is as it was started.
-        ended: How: ``"exit status 0"``, why it was ended, or why it could not be started.
-        lines: How many it printed; ``error_lines`` likewise.
-        stdout: Its output, if values may be shown, else empty; ``stderr`` likewise.
+        name: Name of the smoke test in the plan.
+        command: The command that started it.
+        ended: ``"exit status 0"``, why it was ended, or why it could not be started.
+        lines: Number of lines it printed; ``error_lines`` likewise.
+        stdout: Its output if values may be shown, else empty; ``stderr`` likewise.
     """
 
     name: str
@@ -105,17 +110,17 @@ class SmokeRecord:
 
 @dataclass(frozen=True)
 class MoveRecord:
-    """One table on its way from a source into the target.
+    """Hold the move of one table from a source into the target.
 
     Attributes:
         source: Name of the source in the plan.
         subject: ``file:table``.
-        table: In the source; ``into`` is the one in the target.
-        rows: In the source.
-        arrived: Rows that the target got; None as long as it was not copied.
-        skipped: Rows that stayed behind because of the plan's conflict policy.
-        replaced: Rows of the target that made place because of it.
-        method: Whether whole records or columns were copied; empty where that is not known.
+        table: Name in the source; ``into`` is the name in the target.
+        rows: Number of rows in the source.
+        arrived: Rows that the target got; None if the table was not copied.
+        skipped: Rows that were not moved, by the plan's conflict policy.
+        replaced: Rows of the target that were replaced, by the same policy.
+        method: Whether whole records or columns were copied; empty if unknown.
     """
 
     source: str
@@ -131,20 +136,21 @@ class MoveRecord:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run as its report's manifest tells of it, or, where there is no report, its backup set's ledger.
+    """Hold one earlier run, as its manifest or the ledger of its backup set describes it.
 
     Attributes:
-        run: Its id: ``<UTC stamp>-<mode>``.
-        verdict: As it was when the run ended; ``not shown`` for a run that has no end.
-        headline: The verdict in one sentence; empty when only a backup set tells of the run.
-        exit_code: What pytest exited with, or None when that is not known.
-        started: UTC, ISO 8601; ``finished`` is empty for a run that has no end, or when that is not known.
-        already: True when there was nothing to be done.
-        plan: Name of the plan file; empty when not known.
+        run: Id of the run: ``<UTC stamp>-<mode>``.
+        verdict: The verdict at its end; ``not shown`` for a run without an end.
+        headline: The verdict in one sentence; empty if only a backup set knows the run.
+        exit_code: Exit code of pytest, or None if unknown.
+        started: UTC, ISO 8601.
+        finished: Likewise; empty for a run without an end, or if unknown.
+        already: True if the workspace was consolidated before.
+        plan: Name of the plan file; empty if unknown.
         workspace: Name of the workspace's folder; ``workspace_id`` tells two of the same name apart.
-        backup_set: Path relative to the workspace; empty when it made none.
-        report: Name of its folder under reports; empty when there is none.
-        cut_short: How one can tell that it was cut short; empty for a run that came to its end.
+        backup_set: Path relative to the workspace; empty if it made none.
+        report: Name of its folder under reports; empty if there is none.
+        cut_short: Why it is known to be interrupted; empty for a run that came to its end.
     """
 
     run: str
@@ -165,29 +171,31 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Record:
-    """A whole run, as ``evidence.json`` holds it and every report is drawn from it.
+    """Hold a whole run, from which ``evidence.json`` and every report are made.
 
     Attributes:
         run: Id of the run: ``<UTC stamp>-<mode>``.
         verdict: ``accepted`` only if every demanded criterion passed or is not required.
         headline: The verdict in one sentence for people ("Accepted: ...", "Refused: nothing was changed").
-        exit_code: What pytest exits with.
-        started: UTC, ISO 8601; ``finished`` is empty while the run goes on.
+        exit_code: Exit code of pytest.
+        started: UTC, ISO 8601.
+        finished: Likewise; empty while the run goes on.
         plan: ``path`` and ``sha256`` of the plan file.
-        criteria: All evidence; a criterion that nobody examined has an entry that says why.
-        findings: What a reader should know that is no failure; those that ask for attention come first.
-        backup_set: Path relative to the workspace, empty before there is one.
+        criteria: All evidence; the entry of a criterion that was not examined gives the reason.
+        findings: What a reader should know and is no failure; attention comes first.
+        backup_set: Path relative to the workspace, empty before it is written.
         archive: Old file name to archived file name.
         rollback: ``command`` (exact), ``drilled`` (UTC or empty).
-        put_back: What the run did after a failure, empty if nothing was to be put back.
-        unanswerable: Criteria that cannot be answered in this mode, and why.
+        put_back: How the run was rolled back after a failure; empty if nothing was to be rolled back.
+        unanswerable: Criteria that cannot be answered in this mode, with the reason.
         extra: Further keys of ``evidence.json``, such as ``inventory``.
-        already: True when the workspace was consolidated before this run and nothing was to be done.
-        workspace: Name of the workspace's folder; ``workspace_id`` tells two of the same name apart, without a path.
-        attempts: Every earlier run on this workspace that is known, oldest first, failed ones too.
+        already: True if the workspace was consolidated before this run.
+        workspace: Name of the workspace's folder.
+        workspace_id: Tells two workspaces of the same name apart, without a path.
+        attempts: Every known earlier run on this workspace, oldest first, failed ones included.
         planned: The tables that are to be moved; ``moves`` are those that were copied.
-        asked: Criterion id to the success criterion that it answers by name, where the plan names one.
-        limits: Sentences about what was not looked at, because the plan does not ask for it.
+        asked: Criterion id to the success criterion that the plan names for it.
+        limits: Sentences about what was not examined because the plan does not ask for it.
     """
 
     run: str
@@ -228,11 +236,11 @@ class Record:
 
     @property
     def not_shown(self) -> tuple[str, ...]:
-        """Ids of the criteria that nobody examined, in the order of the evidence."""
+        """Return the ids of criteria that were not examined, in the order of the evidence."""
         unexamined = (entry.criterion for entry in self.criteria if entry.outcome is Outcome.NOT_EXAMINED)
         return tuple(dict.fromkeys(unexamined))
 
     @property
     def flow(self) -> tuple[MoveRecord, ...]:
-        """The tables that were copied, and before that those that are to be."""
+        """Return the tables that were copied, or those that are planned if none was."""
         return self.moves or self.planned

@@ -1,4 +1,7 @@
-"""Write the record of a run as ``evidence.json``, schema 2, and read it again; other programs may rely on it."""
+"""Write the record of a run as ``evidence.json``, and read it again.
+
+Other programs may rely on the format, which is schema 2.
+"""
 
 from __future__ import annotations
 
@@ -37,17 +40,18 @@ LEFT_OUT: dict[type, tuple[str, ...]] = {
     Finding: ("noun",),
     Attempt: ("plan", "workspace", "workspace_id"),
 }
-"""What ``evidence.json`` does not hold: ``code.diff``, ``sql.log``, the plan or a manifest in the bundle has it.
+"""Fields that ``evidence.json`` does not hold, because another file of the bundle has them.
 
-A record that was read lacks it; only the subject of a move follows from its source. What was to be moved is there only
-where nothing was. The mode of an earlier run that judged by originals, or judged a bundle, is that of its id.
+A record that was read lacks them. Only the subject of a move is known, because it follows from the source. Planned
+tables are listed only if no table was moved. The mode of an earlier check by originals, or of a bundle, is that of its
+run id.
 """
 
 SCHEMA_1_OUTCOMES = {"shown": Outcome.PASSED, "failed": Outcome.FAILED, "not shown": Outcome.NOT_EXAMINED}
-"""What schema 1 and the summaries of its time call an outcome."""
+"""The words for an outcome in schema 1 and in summaries of its time."""
 
 SCHEMA_1_FINDING = "finding"
-"""Id of the findings of schema 1, which are sentences."""
+"""Id of the findings of schema 1, which are only sentences."""
 
 _UNCHANGED = (
     "run", "verdict", "headline", "exit_code", "already", "started", "finished", "host", "user", "versions", "plan",
@@ -71,7 +75,7 @@ _ENUMS: dict[type, dict[str, Callable[[str], StrEnum]]] = {
 
 
 def to_json(record: Record) -> str:
-    """Return the record as JSON: ASCII only, indented, with a newline at its end."""
+    """Return the record as indented JSON in ASCII."""
     document = {
         "schema": SCHEMA,
         "mode": record.mode.in_evidence,
@@ -89,7 +93,7 @@ def to_json(record: Record) -> str:
 
 
 def record_from_json(document: dict[str, Any]) -> Record:
-    """Return the record that a document of schema 1 or 2 holds; what it lacks is named by ``LEFT_OUT``."""
+    """Return the record in a document of schema 1 or 2, without what ``LEFT_OUT`` names."""
     values: dict[str, Any] = {name: document[name] for name in _UNCHANGED}
     for name, kind in _LISTS.items():
         values[name] = tuple(_read(kind, item) for item in _items(document, name))
@@ -106,7 +110,10 @@ def record_from_json(document: dict[str, Any]) -> Record:
 
 
 def printable_texts(value: Any) -> Any:
-    """Make every text printable: a lone surrogate is no JSON that all readers accept, an ESC none they should show."""
+    """Return a JSON value with every text printable.
+
+    Not all readers accept a lone surrogate in JSON, and none should show an ESC.
+    """
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, dict):
@@ -117,16 +124,17 @@ def printable_texts(value: Any) -> Any:
 
 
 def printable_record(record: Record) -> Record:
-    """Return a record with every text as ``evidence.json`` has it, so that whatever is drawn of both is the same.
+    """Return a record with every text as ``evidence.json`` has it.
 
-    Only the diff stays as it is: its surrogates stand for bytes of files.
+    What is drawn from either is then the same. Only the diff stays unchanged, because its surrogates stand for bytes of
+    files.
     """
     texts = {field.name: _printable_fields(getattr(record, field.name)) for field in fields(record)}
     return replace(record, **texts | {"diff": record.diff})
 
 
 def _printable_fields(value: Any) -> Any:
-    """Make the texts printable, those in dataclasses too."""
+    """Return a value with every text printable, those in dataclasses included."""
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{field.name: _printable_fields(getattr(value, field.name)) for field in fields(value)})
     if isinstance(value, dict):
@@ -142,7 +150,7 @@ def _objects(kind: type, items: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _object(item: Any, names: list[str]) -> dict[str, Any]:
-    """Return an item by its keys; one of which no rows were compared has no key for them."""
+    """Return an item as a JSON object, without ``rows`` if no rows were compared."""
     values = {_KEYS.get(name, name): _value(getattr(item, name)) for name in names}
     return {key: value for key, value in values.items() if key != "rows" or value is not None}
 
@@ -167,7 +175,10 @@ def _read(kind: type, item: dict[str, Any]) -> Any:
 
 
 def _items(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the items of a list as schema 2 has them; keys that were added to a schema may be missing."""
+    """Return the items of a list in the form of schema 2.
+
+    A key that was added to a schema later may be missing.
+    """
     items: list[Any] = document.get(name, [])
     if name in ("moves", "planned"):
         files = {source["name"]: source["file"] for source in document["sources"]}
@@ -188,14 +199,17 @@ def _criterion_of_schema_1(item: dict[str, str]) -> dict[str, Any]:
 
 
 def _mode(document: dict[str, Any]) -> Mode:
-    """Return what the run was; for readers of evidence three modes are a check, and their stages tell them apart."""
+    """Return the mode of a run, which its stages tell where ``mode`` is ambiguous.
+
+    In evidence, three modes have the same name.
+    """
     stages = {stage["id"] for stage in document["stages"]}
     alike = (mode for mode in (Mode.ORIGINALS, Mode.BUNDLE) if stages_of(mode)[0].id in stages)
     return next(alike, Mode.named(document["mode"]))
 
 
 def _mode_of_attempt(run: str, mode: str) -> str:
-    """Return the mode that the id of a run ends with, where that is what readers of evidence call ``mode``."""
+    """Return the mode that the id of a run ends with, if evidence calls it ``mode``."""
     return next((each for each in Mode if run.endswith(f"-{each}") and each.in_evidence == mode), mode)
 
 

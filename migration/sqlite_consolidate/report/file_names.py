@@ -1,4 +1,4 @@
-"""Name the files of a run's report folder, which its bundle holds."""
+"""Name the files in the report folder of a run, which its bundle holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say the values of a record to people: verdict, time, size, and the sentence of a criterion."""
+"""Format the values of a record for people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REFUSED: dict[int, str] = {
 
 
 def verdict_word(record: Record | Attempt) -> str:
-    """Return the verdict in one to three words, such as ``"Accepted"``, ``"Rehearsal passed"`` or ``"Interrupted"``."""
+    """Return the verdict in one to three words, such as ``"Accepted"`` or ``"Interrupted"``."""
     if not record.finished:
         return "Unfinished"
     if record.verdict == "accepted":
@@ -36,7 +36,10 @@ def verdict_word(record: Record | Attempt) -> str:
 
 
 def heading(record: Record | Attempt) -> str:
-    """Return the verdict as the report's first words: for a migration also what became of the workspace."""
+    """Return the verdict as the report's heading.
+
+    For a refused migration it says as well what became of the workspace.
+    """
     word = verdict_word(record)
     if word != "Refused" or record.mode is not Mode.MIGRATE:
         return word
@@ -44,14 +47,17 @@ def heading(record: Record | Attempt) -> str:
 
 
 def tone(record: Record | Attempt) -> Tone:
-    """Return how the verdict is to be felt: ``good`` only for an acceptance, ``open`` where nothing was decided."""
+    """Return the tone that a verdict is shown in.
+
+    Only an acceptance is ``good``. Where nothing was decided, the tone is ``open``.
+    """
     if record.verdict == "accepted" and record.finished:
         return "good"
     return "bad" if record.verdict == "refused" else "open"
 
 
 def known_criterion(id: str) -> Criterion | None:
-    """Return the criterion with an id; None for an id that this release does not know."""
+    """Return the criterion with an id, or None if this release does not know it."""
     try:
         return criterion_named(id)
     except KeyError:
@@ -59,13 +65,13 @@ def known_criterion(id: str) -> Criterion | None:
 
 
 def sentence(criterion: str) -> str:
-    """Return what holds when the criterion has passed; empty for an id that this release does not know."""
+    """Return the sentence of a criterion, or an empty text for an unknown id."""
     known = known_criterion(criterion)
     return known.sentence if known else ""
 
 
 def stage_of(criterion: str, mode: Mode) -> str:
-    """Return the id of the stage that judges the criterion; empty for an id that this release does not know."""
+    """Return the id of the stage that judges a criterion, or an empty text."""
     runs_applications = [stage.id for stage in stages_of(mode) if stage.runs_applications]
     if criterion.startswith(SMOKE) and runs_applications:
         return runs_applications[0]
@@ -74,13 +80,16 @@ def stage_of(criterion: str, mode: Mode) -> str:
 
 
 def stage_does(stage: str) -> str:
-    """Return what the stage does, in half a sentence; empty for an id that this release does not know."""
+    """Return what a stage does in half a sentence, or an empty text for an unknown id."""
     known = stage_named(stage)
     return known.does if known else ""
 
 
 def moment(iso: str) -> str:
-    """Return an ISO 8601 time as ``2026-11-22 12:06:03 UTC``; a text that is none comes back as it is."""
+    """Return an ISO 8601 time as UTC for people, with date, time and zone.
+
+    Any other text is returned unchanged.
+    """
     try:
         time = datetime.fromisoformat(iso)
     except ValueError:
@@ -98,7 +107,10 @@ def elapsed(record: Record | Attempt) -> float | None:
 
 
 def duration(seconds: float | None) -> str:
-    """Return seconds as ``0.42 s``, ``12 s``, ``5 min 3 s`` or ``1 h 35 min``; None as an empty text."""
+    """Return seconds as ``0.42 s``, ``12 s``, ``5 min 3 s`` or ``1 h 35 min``.
+
+    None gives an empty text.
+    """
     if seconds is None:
         return ""
     if seconds < 10:  # noqa: PLR2004 -- below ten seconds hundredths are worth reading
@@ -110,7 +122,10 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: int | None) -> str:
-    """Return bytes as ``512 B``, ``400.0 KiB``, ``1.5 GiB``; None (no such file) as an empty text."""
+    """Return a number of bytes as ``512 B``, ``400.0 KiB`` or ``1.5 GiB``.
+
+    None, for a file that does not exist, gives an empty text.
+    """
     if count is None:
         return ""
     value, unit = float(count), "B"
@@ -122,14 +137,17 @@ def size(count: int | None) -> str:
 
 
 def shortened(text: str, limit: int, whole: str = EVIDENCE) -> str:
-    """Return at most ``limit`` characters of the text, and then how many more there are and which file has them."""
+    """Return at most ``limit`` characters of a text, and name the file that has the rest."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]} … ({len(text) - limit} more characters: see {whole})"
 
 
 def last_characters(text: str, limit: int) -> str:
-    """Return at most the last ``limit`` characters of an output, from the start of a line on, and say what is cut."""
+    """Return the last ``limit`` characters of an output, beginning at the start of a line.
+
+    A line before them says how many characters are left out.
+    """
     if len(text) <= limit:
         return text
     kept = text[-limit:].partition("\n")[2] or text[-limit:]
@@ -138,5 +156,5 @@ def last_characters(text: str, limit: int) -> str:
 
 @cache
 def _stages(mode: Mode) -> dict[str, str]:
-    """Return the stage of each criterion of a mode, both by their ids."""
+    """Return the stage id of each criterion of a mode, by the criterion's id."""
     return {criterion: stage.id for stage in stages_of(mode) for criterion in criteria_in(stage)}

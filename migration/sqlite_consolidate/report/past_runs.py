@@ -1,7 +1,7 @@
-"""Past runs: what the folders below the reports folder tell of their runs, by their manifests alone.
+"""Read the earlier runs of a reports folder from their manifests.
 
-A manifest is small whatever the run was about, so a thousand runs are read in a moment. It is primed when a run
-begins: a run that was killed is known, too, by a manifest without an end.
+A manifest is small whatever the size of its run, so a thousand runs are read in a moment. It is first written when a
+run begins, so that a killed run is known by a manifest without an end.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OPTIONAL: dict[str, tuple[type, ...]] = {"already": (bool,), "exit_code": (int,
 
 
 def workspace_id(workspace: Path) -> str:
-    """Return 16 hex digits that tell a workspace from another of the same name, and do not say where it is.
+    """Return 16 hex digits that identify a workspace without revealing its path.
 
     Args:
         workspace: The folder's absolute path, symbolic links resolved.
@@ -42,16 +42,19 @@ def workspace_id(workspace: Path) -> str:
 
 
 def describe_run(record: Record) -> dict[str, Any]:
-    """Return what a manifest tells of its run: everything of an :class:`Attempt` but where its report is."""
+    """Return what a manifest states about its run.
+
+    These are the fields of an :class:`Attempt`, except for the place of its report.
+    """
     values = {name: getattr(record, name) for name in _FIELDS}
     return {**values, "plan": record.plan.get("path", "")}
 
 
 def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
-    """Yield each folder below ``reports`` that is named like a run, oldest first, and what its manifest tells.
+    """Yield each run's folder below ``reports``, oldest first, with its manifest.
 
-    None stands for a manifest that is not there, is damaged, or is not of schema 1. Whatever else lies there (files,
-    links, folders of other names) is passed over.
+    The manifest is None if it is missing, damaged, or not of schema 1. Links, and files and folders of other names than
+    a run's, are ignored.
     """
     if not reports.is_dir():
         return
@@ -61,11 +64,11 @@ def past_runs(reports: Path) -> Iterator[tuple[Path, Attempt | None]]:
 
 
 def parse_manifest(manifest: bytes, report: str) -> Attempt | None:
-    """Return the run that a manifest tells of; None when it is damaged, or not of schema 1.
+    """Return the run that a manifest describes, or None if it is damaged or unknown.
 
     Args:
         manifest: The bytes of ``manifest.json``.
-        report: Name of the folder it lies in, empty where that is of no interest.
+        report: Name of the folder of the manifest, or empty if that does not matter.
     """
     try:
         document = json.loads(manifest)["about"]

@@ -1,4 +1,4 @@
-"""Answer the questions of a change record by what the criteria of a run came to."""
+"""Answer the questions of a change record by the outcomes of a run's criteria."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """One success criterion of the user, or one line of the checklist, answered.
+    """Hold the answer to one success criterion of the user, or to one line of the checklist.
 
     Attributes:
-        question: As it is asked: ``"All tables created in workspace.db"``.
-        outcome: The worst of its criteria; ``None`` when this kind of run does not ask.
-        criteria: Criterion id to what it came to, in the order of the stages.
-        section: Id of the section of the page that shows it, where no criterion does.
+        question: The question as the user asked it: ``"All tables created in workspace.db"``.
+        outcome: The worst outcome of its criteria; ``None`` if this kind of run does not ask.
+        criteria: Criterion id to its outcome, in the order of the stages.
+        section: Id of the section of the page that shows it, if no criterion does.
     """
 
     question: str
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Unexamined:
-    """Criteria that no check examined, all for the same reason."""
+    """Hold the criteria that no check examined for one reason."""
 
     outcome: Outcome
     reason: str
@@ -44,7 +44,10 @@ class Unexamined:
 
 
 def outcomes(record: Record) -> dict[str, Outcome]:
-    """Return what each criterion of a record came to, in the order of the evidence: the worst of its subjects."""
+    """Return the outcome of each criterion, in the order of the evidence.
+
+    The outcome of a criterion is the worst of its subjects.
+    """
     outcomes_of: defaultdict[str, list[Outcome]] = defaultdict(list)
     for entry in record.criteria:
         outcomes_of[entry.criterion].append(entry.outcome)
@@ -52,13 +55,13 @@ def outcomes(record: Record) -> dict[str, Outcome]:
 
 
 def counts(record: Record) -> dict[Outcome, int]:
-    """Return the number of criteria of each outcome; all four keys are there."""
+    """Return the number of criteria of each outcome, zeros included."""
     number = Counter(outcomes(record).values())
     return {outcome: number[outcome] for outcome in Outcome}
 
 
 def unexamined(record: Record) -> list[Unexamined]:
-    """Return the criteria that no check examined, by outcome and reason, in the order of the evidence."""
+    """Return the criteria that no check examined, grouped by outcome and reason."""
     reasons: defaultdict[str, list[str]] = defaultdict(list)
     for entry in record.criteria:
         reasons[entry.criterion].append(entry.observed)
@@ -70,7 +73,7 @@ def unexamined(record: Record) -> list[Unexamined]:
 
 
 def answers(record: Record) -> list[Answer]:
-    """Return the answer to every success criterion, in the order in which they are asked."""
+    """Return the answer to every success criterion, in the order of the questions."""
     known = outcomes(record)
     target = record.target.file if record.target else "the target"
     answered: list[Answer] = []
@@ -84,13 +87,13 @@ def answers(record: Record) -> list[Answer]:
 
 
 def answer(question: str, ids: Iterable[str], known: Mapping[str, Outcome]) -> Answer:
-    """Return the answer that the criteria ``ids`` give, as far as this run knows them: the worst one counts."""
+    """Return the worst outcome of the criteria ``ids``, as far as this run has them."""
     criteria = {id: known[id] for id in ids if id in known}
     return Answer(question, worst(criteria.values()) if criteria else None, criteria)
 
 
 def applications(record: Record, known: Mapping[str, Outcome]) -> list[Answer]:
-    """Return an answer for each application, under the name that the plan asks for it by."""
+    """Return an answer for each application, under the question that the plan gives it."""
     asked = {**{id: id.removeprefix(SMOKE) for id in known if id.startswith(SMOKE)}, **record.asked}
     if not asked:  # clean logs are no proof that one works when none was run
         return [Answer(Question.APPLICATIONS.value, None, {})]
@@ -101,7 +104,7 @@ def applications(record: Record, known: Mapping[str, Outcome]) -> list[Answer]:
 
 
 def tests_passing(record: Record) -> Answer:
-    """Return whether every stage of the run, each a file of tests, has passed."""
+    """Return whether every stage of the run has passed, because each is a file of tests."""
     by_stage = {"failed": Outcome.FAILED, "passed": Outcome.PASSED}
     outcomes_of_stages = [by_stage.get(stage.outcome, Outcome.NOT_EXAMINED) for stage in record.stages]
     nothing_to_do = record.already or not record.stages

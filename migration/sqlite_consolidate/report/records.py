@@ -53,7 +53,7 @@ DIGEST_LIMITS = (
 
 
 def limits(plan: Plan) -> tuple[str, ...]:
-    """Return a sentence for each thing that nobody looked at; the reader decides whether that is enough."""
+    """Return a sentence for each thing that the run did not examine."""
     sentences = [
         "Application code that no [[smoke]] of the plan runs was not tried."
         if plan.smoke
@@ -79,12 +79,12 @@ _LONGEST_OUTPUT = 20_000  # characters of one stream of one application
 
 @dataclass(frozen=True)
 class RecordContext:
-    """What a record says beside what its run has shown.
+    """Hold what a record states beside the results of its run.
 
     Attributes:
-        versions: Of what took part.
+        versions: Versions of the programs and packages that the run uses.
         attempts: Earlier runs on this workspace, oldest first.
-        drilled: When a rehearsal of this plan last passed, rollback included; UTC, ISO 8601, or empty.
+        drilled: When a rehearsal of this plan, its rollback included, last passed; UTC, ISO 8601, or empty.
     """
 
     versions: dict[str, str]
@@ -93,7 +93,7 @@ class RecordContext:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of this project, of SQLite, of Python, and of the packages that a run uses."""
+    """Return the versions of this project, SQLite, Python and the packages of a run."""
     from importlib.metadata import version
 
     names = ("pytest", "pytest-order", "pytest-html", "sqlite-utils", "pydantic", "libcst")
@@ -108,9 +108,10 @@ def versions() -> dict[str, str]:
 
 
 def build_record(run: Pipeline, context: RecordContext, *, exit_code: int) -> Record:
-    """Return the record of a run as it stands, its texts printable; its verdict is not shown before the run has ended.
+    """Return the record of a run at this moment, with printable texts.
 
-    Page, summary and evidence are made of this one record: what one of them escapes, the others escape too.
+    Before the run has ended, its verdict is "not shown". Page, summary and evidence are all made of this one record, so
+    they escape the same texts.
     """
     request, log = run.request, run.log
     settings, plan = request.settings, request.plan
@@ -238,7 +239,7 @@ def _database_record(facts: InspectedDatabase, run: RunResults, source: Source |
 
 
 def _with_final_reading(before: DatabaseRecord, final: FinalReading) -> DatabaseRecord:
-    """Add what the target is after the run, as the last check has read it."""
+    """Add the size and contents of the target after the run, as the last check read them."""
     content = final.content
     return replace(
         before,
@@ -261,10 +262,11 @@ def _smoke_records(run: RunResults | ReadOnlyRun) -> tuple[SmokeRecord, ...]:
 
 
 def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRecord:
-    """Return what an application did; its command as the plan has it, for an interpreter's path is this machine's.
+    """Return what an application did.
 
-    What it printed may hold values of rows: where it is to be withheld, it is only counted. It is escaped so that the
-    check of a bundle can judge the very text again.
+    The command is that of the plan, because the path of an interpreter belongs to this machine. The output may hold
+    values of rows: where it is to be withheld, only its lines are counted. It is escaped, so that the check of a bundle
+    can judge the same text again.
     """
     command = shlex.join(["python", "-c", test.python] if test.python else test.run)
     return SmokeRecord(
@@ -280,12 +282,12 @@ def smoke_record(test: Smoke, result: SmokeResult, *, withheld: bool) -> SmokeRe
 
 
 def questions_by_criterion(plan: Plan) -> dict[str, str]:
-    """Return the success criterion that each smoke test answers, by the id of its criterion."""
+    """Return the success criterion that each smoke test answers, by its criterion's id."""
     return {f"{SMOKE}{test.name}": test.answers or test.name for test in plan.smoke}
 
 
 def describe_source(source: Source) -> dict[str, str]:
-    """Return what the plan says of a source, as the page shows it."""
+    """Return what the plan states about a source, as the page shows it."""
     stated = {"priority": str(source.priority or ""), "risk": source.risk, "reason": source.reason}
     stated["estimate"] = duration(source.estimate)
     return {name: value for name, value in stated.items() if value}

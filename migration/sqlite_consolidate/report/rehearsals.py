@@ -1,4 +1,4 @@
-"""Find the last rehearsal of a run's plan whose own evidence gives its verdict again."""
+"""Find the last rehearsal of a plan whose own evidence confirms its verdict."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _CHECKS: dict[str, Callable[[BundleContents], list[Observation]]] = {
     "counts-add-up": check_row_counts,
     "files-agree": lambda contents: [*files.check_agreement(contents), *check_page(contents)],
 }
-"""A rehearsal is held against itself by the checks of a bundle, under the ids of their criteria."""
+"""The checks of a bundle, by the ids of their criteria: they examine the report of a rehearsal."""
 _ALL_DEMANDS = 99  # more than there are other demands
 
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Why a report does not count, and how many demands it met before."""
+    """Hold why a report does not count, and how many demands it met before."""
 
     met: int
     run: str
@@ -56,8 +56,8 @@ class _Refusal:
 def last_rehearsal(request: RunRequest) -> LastRehearsal:
     """Return the last rehearsal that counts for a run, or why the best of the others does not.
 
-    It counts if it is of the same plan, workspace and version, was accepted, has ended, and is whole and agrees with
-    itself. Digests show that its files belong together; they do not show who made them.
+    A rehearsal counts if it is of the same plan, workspace and version, was accepted, has ended, is complete and agrees
+    with itself. Digests show that its files belong together. They do not show who made them.
     """
     refusals: list[_Refusal] = []
     folders = (path.parent for path in request.settings.reports.glob(f"*-{Mode.REHEARSAL}/{EVIDENCE}"))
@@ -74,7 +74,7 @@ def last_rehearsal(request: RunRequest) -> LastRehearsal:
 
 
 def _refusal(folder: Path, request: RunRequest) -> _Refusal | None:
-    """Return the first demand that the evidence by itself does not meet."""
+    """Return the first demand that the evidence alone does not meet."""
     run = one_line(folder.name)
     met = 0
     try:
@@ -88,7 +88,7 @@ def _refusal(folder: Path, request: RunRequest) -> _Refusal | None:
 
 
 def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Iterator[tuple[str, str]]:
-    """Yield each demand, in order, and why it is not met; empty where it is."""
+    """Yield each demand in order, with the reason why it is not met, or an empty text."""
     yield "mode", "" if document["mode"] == Mode.REHEARSAL.in_evidence else "is no rehearsal"
     yield "run", "" if document["run"] == folder.name else "has the evidence of another run"
     yield "plan", "" if document["plan"]["sha256"] == request.plan_sha256 else "is of another plan"
@@ -104,7 +104,7 @@ def _demands(document: dict[str, Any], folder: Path, request: RunRequest) -> Ite
 
 
 def _check_report(folder: Path) -> Rehearsal | _Refusal:
-    """Return the rehearsal, or what of its report contradicts itself."""
+    """Return the rehearsal, or the first contradiction in its report."""
     run = one_line(folder.name)
     try:
         contents = parse_bundle(read_bundle(folder))

@@ -1,4 +1,4 @@
-"""The record in at most twenty lines of plain text, to paste into a ticket."""
+"""Write the record as at most twenty lines of plain text for a ticket."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LEVELS: tuple[tuple[str, Level], ...] = (("To review:", "attention"), ("Notes: 
 
 
 def summary(record: Record, evidence_sha256: str) -> str:
-    """Return the summary: printable text, at most 20 lines, with a newline at its end.
+    """Return the summary as printable text of at most 20 lines.
 
     Args:
-        record: The run.
-        evidence_sha256: Digest of its ``evidence.json``: a summary that somebody keeps proves the evidence.
+        record: The record of the run.
+        evidence_sha256: Digest of its ``evidence.json``. A summary that is kept elsewhere proves the evidence by it.
     """
     lines = [
         first_line(record),
@@ -46,27 +46,27 @@ def summary(record: Record, evidence_sha256: str) -> str:
         evidence_line(evidence_sha256),
         f"Backups:   {_or_dash(record.backup_set)}",
     ]
-    # The command is there to be copied: it is never shortened.
+    # The command is never shortened, because the operator copies it.
     return "\n".join([*map(summary_line, lines), _rollback(record)]) + "\n"
 
 
 def summary_line(text: str) -> str:
-    """Return a text as one line of the summary: printable, of bounded length."""
+    """Return a text as one printable line of bounded length."""
     return shortened(one_line(text).rstrip(), _WIDTH)
 
 
 def first_line(run: Record | Attempt) -> str:
-    """Return what the summary begins with: verdict and run."""
+    """Return the first line of the summary, with verdict and run."""
     return f"sqlite-consolidate: {verdict_word(run).upper()}  (verdict: {run.verdict}, run {run.run})"
 
 
 def criteria_line(number: Mapping[str, int] | Mapping[Outcome, int]) -> str:
-    """Return the number of criteria of each outcome."""
+    """Return the line with the number of criteria of each outcome."""
     return "Criteria:  " + ", ".join(f"{count} {outcome}" for outcome, count in number.items())
 
 
 def evidence_line(sha256: str) -> str:
-    """Return the digest of the evidence, by which a kept summary proves it."""
+    """Return the line with the digest of the evidence."""
     return f"Evidence:  {EVIDENCE}  sha256 {sha256}"
 
 
@@ -98,10 +98,11 @@ def _target(target: DatabaseRecord | None) -> str:
 
 
 def _failures(record: Record) -> list[str]:
-    """Name the first failures, and say how many more there are: at most four lines, and one for what is unexamined."""
+    """Return at most four lines of failures, and one for unexamined criteria."""
     failed = [entry for entry in record.criteria if entry.outcome is Outcome.FAILED]
     lines = [
-        f"  FAILED {one.criterion}: {shortened(one.subject, 60)}: {_difference(one)}" for one in failed[:_MOST_FAILURES]
+        f"  FAILED {entry.criterion}: {shortened(entry.subject, 60)}: {_difference(entry)}"
+        for entry in failed[:_MOST_FAILURES]
     ]
     if len(failed) > _MOST_FAILURES:
         lines.append(f"  and {len(failed) - _MOST_FAILURES} more failures")
@@ -111,14 +112,17 @@ def _failures(record: Record) -> list[str]:
 
 
 def _difference(entry: Evidence) -> str:
-    """Name the rows that differ, where they are known: two digests say nothing to a reader."""
+    """Return the rows that differ, or expected and observed if the rows are not known.
+
+    Two digests tell a reader nothing.
+    """
     if entry.rows_text:
         return entry.rows_text
     return f"expected {shortened(entry.expected, 60)}, observed {shortened(entry.observed, 60)}"
 
 
 def _findings(record: Record) -> list[str]:
-    """Name the first finding that asks for attention and the first note, and count those of each id."""
+    """Return the first finding of each level, and the number of findings of each id."""
     lines = []
     for label, level in _LEVELS:
         findings = list_findings(record.findings, level)

@@ -1,1 +1,1 @@
-"""Check a bundle of an earlier run: each file against the others."""
+"""Check the files of a bundle against each other."""

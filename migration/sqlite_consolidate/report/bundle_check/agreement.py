@@ -1,4 +1,4 @@
-"""Observe whether two files of a bundle say the same."""
+"""Observe whether two files of a bundle state the same."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ REPLACE_BUNDLE = "Do not rely on this bundle: get another copy, from where the r
 
 
 def agreement(subject: str, expected: str, observed: str) -> Observation:
-    """Observe that what was expected is what is there."""
+    """Return the observation that a value is the expected one."""
     return equal(subject, expected, observed, "" if expected == observed else REPLACE_BUNDLE)
 
 
 def not_of_known_schema() -> Observation:
-    """State that evidence which is not of its schema was judged no further."""
+    """Return the observation that evidence of an unknown schema was not judged."""
     return not_examined(EVIDENCE, "it is not of a schema that this release knows", REPLACE_BUNDLE)

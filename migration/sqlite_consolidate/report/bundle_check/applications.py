@@ -1,4 +1,4 @@
-"""Check that what applications did, what their criteria say and what the plan expects of them agree."""
+"""Check the records of applications against the plan and their criteria."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Pair = tuple[str, str, str]
 
 
 def contradictions_of_applications(plan: Plan, record: Record) -> Iterator[_Pair]:
-    """Yield each place where a record of an application contradicts the plan or the entries of its criterion."""
+    """Yield each place where an application's record contradicts plan or evidence."""
     tests = {printable(test.name): test for test in plan.smoke}
     passed = {entry.criterion for entry in record.criteria if entry.outcome is Outcome.PASSED}
     listed = [application.name for application in record.smoke]
@@ -61,9 +61,9 @@ def _contradictions(test: Smoke, application: SmokeRecord, record: Record) -> It
 def _differences(
     test: Smoke, result: SmokeResult, application: SmokeRecord, entries: list[Evidence]
 ) -> Iterator[_Pair]:
-    """Yield each entry that is not the one that a result would have given."""
+    """Yield each entry that differs from the one that a result would have given."""
     withheld = application.lines and not application.stdout
-    if withheld or _CUT.match(application.stdout):  # what it printed is not known: it is not judged again
+    if withheld or _CUT.match(application.stdout):  # the output is not known, so it is not judged again
         test = test.model_copy(update={"expect": test.expect.model_copy(update={"stdout": "", "lines": None})})
     for observation in smoke_observations(test, result):
         expected = printable(observation.expected)
@@ -76,7 +76,10 @@ def _differences(
 
 
 def _texts(observation: Observation) -> list[str]:
-    """Return the texts that an entry may have of an observation, by what the operator let be shown."""
+    """Return the texts that an entry may have of an observation.
+
+    They depend on whether the operator let values be shown.
+    """
     texts = [observation.observed]
     if observation.program_output:
         texts = [f"{observation.observed}: {observation.program_output}", f"{observation.observed} (withheld)"]
@@ -84,7 +87,7 @@ def _texts(observation: Observation) -> list[str]:
 
 
 def _results(application: SmokeRecord, entries: list[Evidence]) -> Iterator[SmokeResult]:
-    """Yield each result that could have left this record of an application."""
+    """Yield each result that could have given this record of an application."""
     started = (_STARTED_WITH.fullmatch(entry.observed) for entry in entries)
     command = (next((match[1] for match in started if match), application.command),)
     exited = _EXIT.fullmatch(application.ended)

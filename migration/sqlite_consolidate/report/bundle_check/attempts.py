@@ -1,4 +1,4 @@
-"""Check that the earlier runs that evidence lists can have been, as far as the evidence itself can tell."""
+"""Check the list of earlier runs in the evidence for contradictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Pair = tuple[str, str, str]
 
 
 def contradictions_of_attempts(record: Record) -> Iterator[_Pair]:
-    """Yield each place where the list of earlier runs, or the last rehearsal, contradicts itself."""
+    """Yield each contradiction in the list of earlier runs or about the last rehearsal."""
     runs = [attempt.run for attempt in record.attempts]
     in_order = [attempt.run for attempt in sorted(record.attempts, key=lambda attempt: (attempt.started, attempt.run))]
     if list(dict.fromkeys(in_order)) != runs:
@@ -49,7 +49,10 @@ def _contradictions(attempt: Attempt, record: Record) -> Iterator[_Pair]:
 
 
 def _verdict(attempt: Attempt) -> Iterator[_Pair]:
-    """Yield what contradicts the verdict; earlier releases said it in other words after the first ones."""
+    """Yield what contradicts the verdict of an earlier run.
+
+    Only the first words of its headline are compared, because earlier releases continued in other words.
+    """
     words = "Already consolidated" if attempt.already else attempt.mode.accepted.partition(":")[0]
     accepted = attempt.verdict == "accepted"
     if (attempt.headline[: len(words)] == words) != accepted:
@@ -60,7 +63,7 @@ def _verdict(attempt: Attempt) -> Iterator[_Pair]:
 
 
 def _drilled(record: Record) -> Iterator[_Pair]:
-    """Yield a contradiction where no rehearsal ended when the last one is said to have passed."""
+    """Yield a contradiction if no accepted rehearsal ended at the stated time."""
     drilled = record.rollback.get("drilled")
     if not drilled or record.mode is not Mode.MIGRATE:
         return

@@ -1,4 +1,4 @@
-"""Check a bundle of an earlier run; no workspace is looked at."""
+"""Check the bundle of an earlier run without a workspace."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 class BundleRun(Pipeline):
-    """A check of a bundle under way.
+    """Check a bundle as a run of its own.
 
     Attributes:
-        bundle: Its files.
+        bundle: The files of the bundle.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class BundleRun(Pipeline):
         """Read the files of a bundle.
 
         Args:
-            request: What was asked for.
+            request: The request of the operator.
             bundle: The ``.zip`` of a run, or the folder that it was unzipped to.
             on_progress: Called with a few words before each part of a long step.
 
         Raises:
-            ProblemError: It is no bundle, or none that can be read safely, or that of a run without an end.
+            ProblemError: The path is no bundle, or cannot be read safely, or its run has no end.
             OSError: It cannot be read.
         """
         super().__init__(request, on_progress)
         self.bundle = read_bundle(bundle)
         self._contents: BundleContents | None = None
         about = parse_manifest(self.bundle.files[MANIFEST], "")
-        if about is None:  # a damaged manifest is for the criteria to find
+        if about is None:  # the criteria report a damaged manifest
             return
         if not about.finished:
             raise ProblemError(
@@ -71,12 +71,12 @@ class BundleRun(Pipeline):
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
-        """Evidence, manifest and plan are parsed."""
+        """Return the action of the stage, which parses evidence, manifest and plan."""
         return {BUNDLE: self._read}
 
     @property
     def checks(self) -> dict[str, Check]:
-        """The check of each criterion."""
+        """Return the check of each criterion."""
         return {
             "bundle-whole": lambda: files.check_files(self.contents),
             "evidence-valid": lambda: files.check_schema(self.contents),
@@ -91,12 +91,12 @@ class BundleRun(Pipeline):
 
     @property
     def has_acted(self) -> bool:
-        """Nothing is changed."""
+        """Return False, because a bundle is never changed."""
         return False
 
     @property
     def contents(self) -> BundleContents:
-        """What the bundle holds.
+        """Return the parsed bundle.
 
         Raises:
             ProblemError: It has not been parsed.

@@ -1,4 +1,4 @@
-"""Check that no entry of the evidence contradicts itself or another one, and that none is missing."""
+"""Check the entries of the evidence for contradictions and for missing ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def check_entries(contents: BundleContents) -> list[Observation]:
-    """Observe that passed entries do not contradict themselves, and that each one that the plan demands is there."""
+    """Observe that no passed entry contradicts itself, and that none is missing."""
     record = contents.record
     if record is None:
         return [not_of_known_schema()]
@@ -48,13 +48,19 @@ def check_entries(contents: BundleContents) -> list[Observation]:
 
 
 def _is_complete(contents: BundleContents, record: Record) -> bool:
-    """Whether it is known what there has to be: not of other releases, nor of a run that failed."""
+    """Return whether it is known which entries the evidence must have.
+
+    It is not known for other releases, nor for a run that failed.
+    """
     accepted = record.mode.is_consolidation and record.verdict == "accepted" and not record.already
     return accepted and contents.of_this_release
 
 
 def _list_contradictions(contents: BundleContents, record: Record) -> Iterator[tuple[str, str, str]]:
-    """Yield what contradicts itself in the lists of applications, runs and findings, as this release writes them."""
+    """Yield the contradictions in the lists of applications, earlier runs and findings.
+
+    Only the lists of this release are known.
+    """
     if contents.of_this_release:
         yield from contradictions_of_attempts(record)
         yield from contradictions_of_levels(record)
@@ -83,16 +89,19 @@ def _contradiction(subject: str, entry: Evidence, relation: Relation) -> Observa
 
 
 def _relations(entry: Evidence, record: Record) -> tuple[Relation, ...]:
-    """Return the relations that the criterion may have; a judgement by originals compares in its own way."""
+    """Return the relations that the criterion may have.
+
+    A check by originals compares in its own way, so it may have any.
+    """
     criterion = known_criterion(entry.criterion)
     return criterion.relations if criterion and record.mode is not Mode.ORIGINALS else ()
 
 
 def _relation(entry: Evidence, contents: BundleContents, record: Record) -> Relation:
-    """Return how expected and observed have to relate.
+    """Return the relation that expected and observed must have.
 
-    Evidence without relations is known by its criterion. Schema 1 called it a pass where nothing was to be looked at:
-    there an entry compares what it expects where that is a digest that the record has as well.
+    Where evidence has no relations, the criterion gives it. Schema 1 called a criterion passed if there was nothing to
+    examine. There, an entry compares two values if it expects a digest that the record has as well.
     """
     if entry.relation is not None:
         return entry.relation
@@ -103,7 +112,7 @@ def _relation(entry: Evidence, contents: BundleContents, record: Record) -> Rela
 
 
 def _digests(record: Record) -> set[str]:
-    """Return the digests of databases and tables that a record holds, as entries of schema 1 write them."""
+    """Return the digests of databases and tables in a record, as schema 1 writes them."""
     databases = [database for database in (record.target, *record.sources) if database]
     tables = (content for database in databases for place in database.contents.values() for content in place.values())
     return {database.digest for database in databases if database.digest} | set(map(_as_text_of_schema_1, tables))
@@ -114,7 +123,7 @@ def _as_text_of_schema_1(content: TableContent) -> str:
 
 
 def _count_compared(related: _Related) -> Observation:
-    """Say how many entries could be decided again, and how many could not."""
+    """Return how many entries could be decided again, and how many could not."""
     stated = sum(relation is Relation.STATED for _, relation in related)
     number = counted(len(related) - stated, "passed entry", "passed entries")
     observed = f"no contradiction in {number}; {stated} more are words, which only their own check could decide"
@@ -124,7 +133,7 @@ def _count_compared(related: _Related) -> Observation:
 
 
 def _other_digests(passed: list[Evidence], contents: BundleContents, record: Record) -> Iterator[Observation]:
-    """Yield each entry whose value is not that of the record's own list of databases and tables."""
+    """Yield each entry whose digest differs from the record's list of databases."""
     known = {
         criterion: {database.file: database.digest for database in (record.target, *record.sources) if database}
         for criterion in ("backup-digest", "no-late-writes", "restored-exact")
@@ -153,7 +162,10 @@ def _compare_change(contents: BundleContents, record: Record) -> list[Observatio
 
 
 def _missing_entries(contents: BundleContents, record: Record, recomputed: Recomputed | None) -> list[Observation]:
-    """Observe what has to be there; what other releases demanded is not known, nor what a run that failed reached."""
+    """Return an observation of each entry that must be there.
+
+    It is not known what other releases demanded, nor how far a failed run came.
+    """
     if contents.plan is None or recomputed is None:
         lacks_plan = contents.plan is None and _is_complete(contents, record)
         return [agreement(PLAN, "a plan of format 1", "none, or one with a mistake")] if lacks_plan else []

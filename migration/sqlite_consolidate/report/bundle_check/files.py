@@ -1,7 +1,7 @@
-"""Check that the files of a bundle are all there, as their run left them, and tell the same story.
+"""Check that all files of a bundle are unchanged and agree with each other.
 
-Digests prove that the files belong together, not who made them: whoever changes a file can compute the digests anew.
-Against that there is only a digest that somebody else keeps, such as the one in a summary pasted into a ticket.
+Digests prove that the files belong together. They do not prove who made them, because who changes a file can compute
+the digests again. Only a digest that is kept elsewhere proves that, such as the one in a ticket's summary.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _FILES = {*_ALWAYS, PAGE, JUNIT, "faults.txt"}
 
 
 def check_files(contents: BundleContents) -> list[Observation]:
-    """Observe that each file of the manifest has its size and digest, no other is there, and no usual one is absent.
+    """Observe that the bundle has exactly the files of its manifest, unchanged.
 
-    Nor may the manifest list a file that no run leaves: nothing would say what that is.
+    No usual file may be absent, and the manifest may not list a file that no run writes.
     """
     observations = []
     for name, listed in contents.manifest.items():
@@ -61,7 +61,7 @@ def check_schema(contents: BundleContents) -> list[Observation]:
 
 
 def check_agreement(contents: BundleContents) -> list[Observation]:
-    """Observe that manifest, summary, JUnit file and plan say what the evidence says."""
+    """Observe that manifest, summary, JUnit file and plan agree with the evidence."""
     record, attempt = contents.record, contents.about
     if record is None:
         return [not_of_known_schema()]
@@ -89,7 +89,10 @@ def _manifest(attempt: Attempt, record: Record) -> Iterator[_Pair]:
 
 
 def _summary(contents: BundleContents, record: Record) -> Iterator[_Pair]:
-    """Yield the lines of the summary, beside those that the evidence gives; other releases have other lines."""
+    """Yield the lines of the summary beside those that the evidence gives.
+
+    Summaries of other releases have other lines, so only four of them are compared.
+    """
     lines = contents.bundle.text(SUMMARY).split("\n")
     digest = hashlib.sha256(contents.bundle.files.get(EVIDENCE, b"")).hexdigest()
     if contents.of_this_release:

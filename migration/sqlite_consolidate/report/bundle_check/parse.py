@@ -1,4 +1,4 @@
-"""Parse what a bundle holds of its run, without trust in any of it: evidence, manifest and plan."""
+"""Parse evidence, manifest and plan of a bundle without trusting any of them."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _MOST_ERRORS = 20
 
 @dataclass(frozen=True)
 class BundleContents:
-    """One bundle, parsed.
+    """Hold one parsed bundle.
 
     Attributes:
         bundle: Its files.
-        manifest: ``files`` of the manifest: name to ``sha256`` and ``size``, as far as it has that shape.
-        about: What the manifest says of the run, or None when that is not there or has another shape.
-        record: What the evidence says of the run; None when ``errors`` says why it is not of its schema.
-        schema: That of the evidence.
+        manifest: ``files`` of the manifest, which is name to ``sha256`` and ``size``; empty if it has another shape.
+        about: The run by the manifest, or None if that is missing or has another shape.
+        record: The run by the evidence, or None if ``errors`` gives reasons.
+        schema: Schema of the evidence.
         not_shown: Criteria that the evidence lists as not examined.
-        errors: Place in the evidence, and what is wrong there.
+        errors: Place in the evidence and the error there.
         applications: Names of the smoke tests of the plan.
-        writes: The plan lets a smoke test change databases.
-        plan: The plan; None where it is none, or has a mistake.
+        writes: Whether the plan lets a smoke test change databases.
+        plan: The plan, or None if it is missing or has a mistake.
     """
 
     bundle: Bundle
@@ -61,13 +61,13 @@ class BundleContents:
 
     @property
     def of_this_release(self) -> bool:
-        """Whether this release made it, so that the criteria it had to have are known."""
+        """Return whether this release made the bundle, so that its criteria are known."""
         release = self.record.versions.get("sqlite-consolidate") if self.record else None
         return self.schema == SCHEMA and release == sqlite_consolidate.__version__
 
 
 def parse_bundle(bundle: Bundle) -> BundleContents:
-    """Parse a bundle; what is wrong with it is kept, not raised."""
+    """Return a parsed bundle, with its errors kept in it."""
     document, errors = _evidence(bundle.text(EVIDENCE))
     tests = _smoke_tests(bundle.text(PLAN))
     return BundleContents(
@@ -85,13 +85,13 @@ def parse_bundle(bundle: Bundle) -> BundleContents:
 
 
 def schema_of(document: Any) -> int:
-    """Return the schema that a document says it is of; the newest one where this release does not know that."""
+    """Return the schema that a document states, or the newest if that is unknown."""
     schema = document.get("schema") if isinstance(document, dict) else None
     return schema if isinstance(schema, int) and schema in SCHEMA_FILES else SCHEMA
 
 
 def schema_errors(document: Any) -> list[tuple[str, str]]:
-    """Return the place and the text of each error, at most 20, that keeps a document from being of its schema."""
+    """Return place and text of at most 20 errors against a document's schema."""
     errors = []
     for error in _validator(schema_of(document)).iter_errors(document):
         place = "/".join(map(str, error.absolute_path))
@@ -117,7 +117,10 @@ def _evidence(text: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that is there twice: two readers could each believe another one."""
+    """Return the pairs as a dict, and refuse a key that occurs twice.
+
+    Two readers could each take another of its values.
+    """
     document = dict(pairs)
     if len(document) != len(pairs):
         raise ValueError("a key is there twice")
@@ -148,6 +151,6 @@ def _plan(text: str) -> Plan | None:
 def _smoke_tests(plan: str) -> list[dict[str, Any]]:
     try:
         tests = tomllib.loads(plan).get("smoke", [])
-    except (ValueError, RecursionError):  # a plan with mistakes: its run was refused, and ran no application
+    except (ValueError, RecursionError):  # the run of a plan with mistakes was refused, and ran no application
         return []
     return [test for test in tests if isinstance(test, dict)] if isinstance(tests, list) else []

@@ -1,6 +1,6 @@
-"""How a bundle is read: a ``.zip`` or an unzipped folder becomes names and bytes in memory; nothing is extracted.
+"""Read a bundle from a zip or a folder into memory, and extract nothing.
 
-A bundle may come from anywhere. Nothing in it is trusted: not the sizes that a zip states, not the names.
+A bundle may come from anywhere. Neither the sizes that a zip states nor its names are trusted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_FILES = 100
 _MOST_BYTES = 64 * 1024 * 1024
-"""Of all files of a bundle together, unpacked; a run on a thousand tables leaves about ten million."""
+"""Limit of all files together, unpacked; a run on a thousand tables writes about ten million bytes."""
 
 _NAME_ONE = "Name the .zip of a run, or the folder it was unzipped to."
 _ANOTHER_COPY = "Get another copy of it."
@@ -35,12 +35,12 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplement
 
 @dataclass(frozen=True)
 class Bundle:
-    """The files of one run, as they were found.
+    """Hold the files of one run.
 
     Attributes:
-        name: Of the zip or of the folder.
-        files: Name, relative to the run's folder, to bytes; there is a manifest among them.
-        top: Name of the folder that a zip has them in; empty where it has none, or where they are in no zip.
+        name: Name of the zip or of the folder.
+        files: Name, relative to the run's folder, to bytes; a manifest is among them.
+        top: Name of the folder that a zip has the files in; empty if there is none.
     """
 
     name: str
@@ -48,7 +48,10 @@ class Bundle:
     top: str = ""
 
     def text(self, name: str) -> str:
-        """Return a file as text, empty when it is not there; what is no UTF-8 comes as a replacement character."""
+        """Return a file as text, with replacement characters for what is no UTF-8.
+
+        The text is empty if there is no such file.
+        """
         return self.files.get(name, b"").decode("utf-8", "replace")
 
 
@@ -56,9 +59,9 @@ def read_bundle(path: Path) -> Bundle:
     """Return the bundle in a zip, or in the folder that one was unzipped to.
 
     Raises:
-        ProblemError: There is no such file; it is no zip, damaged or encrypted; it holds links, or names that lead out
-            of it, or one name twice, or more than 100 files or 64 MiB, or bytes before or behind its files;
-            or there is no manifest in it.
+        ProblemError: There is no such file. It is no zip, damaged or encrypted. It holds a link, a name that leads
+            out of it, one name twice, or bytes outside of its files. It exceeds 100 files or 64 MiB. Or it has no
+            manifest.
         OSError: It cannot be read.
     """
     if not path.exists():
@@ -113,7 +116,7 @@ def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _refuse_extra_bytes(path: Path, archive: zipfile.ZipFile, packed: bytes) -> None:
-    """Refuse a zip with a comment, or with bytes before its first file or behind its list of files."""
+    """Refuse a zip with a comment, or with bytes before or behind its files."""
     members = archive.infolist()
     begins = min((member.header_offset for member in members), default=0)
     if begins < 0:
@@ -138,7 +141,10 @@ def _refuse_member(path: Path, member: zipfile.ZipInfo) -> None:
 
 
 def _bounded(file: IO[bytes], path: Path) -> bytes:
-    """Read to the end, but never more than a bundle may have: what a zip says of its sizes may be a lie."""
+    """Read a file to its end, up to the limit of a bundle.
+
+    The sizes that a zip states may be wrong.
+    """
     data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
         raise _too_large(path)
@@ -146,7 +152,10 @@ def _bounded(file: IO[bytes], path: Path) -> bytes:
 
 
 def _top(files: dict[str, bytes]) -> str:
-    """Return the folder that all names begin with: a zip of ours has its run's, and so has what it unzips to."""
+    """Return the folder that all names begin with, or an empty text.
+
+    A zip of this project has the folder of its run.
+    """
     tops = {name.partition("/")[0] for name in files}
     nested = all("/" in name for name in files)
     return tops.pop() if nested and len(tops) == 1 else ""

@@ -1,4 +1,4 @@
-"""Rebuild the log of a run from its record, so that the verdict can be decided again."""
+"""Rebuild the log of a run from its record, to decide its verdict again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _OtherReleaseLog(RunLog):
-    """The log of a run of another release, whose stages are those that its record names."""
+    """Take the stages of a run of another release from its record."""
 
     def all_stages(self) -> tuple[StageRecord, ...]:
         """Return a record for each stage that the run had."""
@@ -27,19 +27,19 @@ class _OtherReleaseLog(RunLog):
 
 
 def rebuild_log(record: Record, applications: Sequence[str], *, of_this_release: bool = True) -> RunLog:
-    """Return the log of the run that a record is of, as far as its verdict depends on it.
+    """Return the log of a run, as far as its verdict depends on it.
 
     Args:
-        record: Of the run.
+        record: The record of the run.
         applications: Names of the smoke tests of its plan.
-        of_this_release: The stages and the demanded criteria are those of this release. False: they are those that
+        of_this_release: Whether stages and demanded criteria are those of this release. If False, they are those that
             the record names.
     """
     evidence: defaultdict[str, list[Evidence]] = defaultdict(list)
     for entry in record.criteria:
         evidence[entry.criterion].append(entry)
     stages = stages_of(record.mode)
-    # A plan with a mistake has no digest in the record: its run was refused, and asked for no application.
+    # If the plan has a mistake, its record has no digest. Its run was refused and demanded no application.
     names = applications if record.plan["sha256"] or record.verdict == "accepted" else ()
     known = {stage.id: criteria_in(stage, names) for stage in stages}
     return (RunLog if of_this_release else _OtherReleaseLog)(

@@ -1,4 +1,4 @@
-"""Check that id, times, rollback command and SQL of a record can be those of one run, with a manifest of its own."""
+"""Check that manifest, zip, id, times, rollback command and SQL belong to one run."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import Record
 
 _SKEW = timedelta(hours=1)
-"""By how much the clock of another machine may differ, and the time in an id be later than the beginning of its run."""
+"""How far the clock of another machine may differ, and the time in an id be later than the start of its run."""
 
 _UNMEASURED = 60.0
-"""Seconds by which the stages together may exceed the run: a clock may be set back meanwhile."""
+"""Seconds by which the stages together may exceed the run, because a clock may be set back meanwhile."""
 
 _Pair = tuple[str, str, str]
 
 
 def contradictions_of_identity(contents: BundleContents, record: Record) -> Iterator[_Pair]:
-    """Yield each place where manifest, zip, id, times and rollback command cannot be those of one run."""
+    """Yield each value that cannot belong to the same run as the others."""
     yield from _manifest(contents, record)
     if contents.bundle.top not in ("", record.run):
         yield "folder in the zip", record.run, one_line(contents.bundle.top)
@@ -64,7 +64,10 @@ def _times(record: Record) -> Iterator[_Pair]:
 
 
 def _rollback_command(record: Record) -> Iterator[_Pair]:
-    """Yield the command of the way back where it is none that this project writes: it is there to be copied."""
+    """Yield the rollback command if this project does not write such a command.
+
+    The operator will copy and run it.
+    """
     command = record.rollback.get("command")
     if not command:
         return
@@ -79,7 +82,7 @@ def _rollback_command(record: Record) -> Iterator[_Pair]:
 
 
 def _statements(log: str, record: Record) -> Iterator[_Pair]:
-    """Yield each table that was moved and that the log of SQL does not tell of."""
+    """Yield each moved table that the SQL log does not mention."""
     for move in record.moves:
         line = f"-- {move.subject} -> {move.into}: "
         if line not in log:

@@ -1,4 +1,4 @@
-"""Decide the verdict of a bundle again, and add its rows up."""
+"""Decide the verdict of a bundle again, and add up its rows."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ _Pair = tuple[str, str, str]
 
 
 def check_verdict(contents: BundleContents) -> list[Observation]:
-    """Observe that the verdict follows from criteria, stages and exit code, and that all that was demanded is there.
+    """Observe that the verdict follows from criteria, stages and exit code.
 
-    Which criteria are demanded is known for the release that runs the check; of a bundle by another one the criteria
-    are taken as it names them.
+    For this release, all demanded criteria must be there as well. For another release, they are taken as it names them.
     """
     record = contents.record
     if record is None:
@@ -52,7 +51,7 @@ def check_verdict(contents: BundleContents) -> list[Observation]:
 
 
 def check_row_counts(contents: BundleContents) -> list[Observation]:
-    """Observe that rows before and rows that arrived make the rows after, wherever the evidence counts them."""
+    """Observe that rows before and rows that arrived add up to the rows after."""
     record = contents.record
     if record is None:
         return [not_of_known_schema()]
@@ -63,7 +62,7 @@ def check_row_counts(contents: BundleContents) -> list[Observation]:
 
 
 def _of_this_release(record: Record, log: RunLog) -> Iterator[_Pair]:
-    """Yield headline, stages and criteria that there have to be, and those that are there."""
+    """Yield headline, stages and criteria as they must be, and as they are."""
     if record.exit_code != ExitCode.INTERNAL and record.mode is not Mode.BUNDLE:
         yield "headline", headline(log), record.headline
     stages = stages_of(record.mode)
@@ -77,7 +76,7 @@ def _of_this_release(record: Record, log: RunLog) -> Iterator[_Pair]:
 
 
 def _exit(record: Record) -> Iterator[_Pair]:
-    # After an acceptance, too, something of pytest may break: the data is in then.
+    # pytest may break after an acceptance as well. The data is committed then.
     if record.exit_code not in (ExitCode.INTERNAL, *INTERRUPTIONS):
         ended = "0" if record.exit_code == ExitCode.ACCEPTED else "not 0"
         yield "exit code", "0" if record.verdict == "accepted" else "not 0", ended
@@ -93,7 +92,7 @@ def _moved(record: Record) -> Iterator[_Pair]:
 
 
 def _read_again(record: Record) -> Iterator[_Pair]:
-    """Yield the rows of each table as it was read live and after the run, beside those that the database states."""
+    """Yield the rows of each table as they were read, beside the rows that are stated."""
     for database in (*record.sources, *([record.target] if record.target else [])):
         places: dict[Place, dict[str, int]] = {"live": database.rows, "after": database.rows_after}
         for place, stated in places.items():

@@ -1,1 +1,1 @@
-"""The page of a run, section by section."""
+"""Draw the page of a run and the index of all runs."""

@@ -1,4 +1,4 @@
-"""Tick the steps of a change, each by the evidence that a run has."""
+"""Tick the steps of a change by the evidence of a run."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Phase:
-    """One part of the checklist, with the lines that this kind of run can tick."""
+    """Hold one part of the checklist, with the steps that this kind of run can tick."""
 
     name: str
     steps: tuple[Answer, ...]
 
 
 def checklist(record: Record) -> list[Phase]:
-    """Return the phases in order, those of another kind of run left out; only evidence ticks a line."""
+    """Return the phases that this kind of run can tick, in order.
+
+    Only evidence ticks a step.
+    """
     known = outcomes(record)
     steps = {id: criterion.step for id in known if (criterion := known_criterion(id)) is not None}
     phases = []

@@ -1,4 +1,7 @@
-"""Code: a diff and SQL statements as lines of marked words, for a page that colours them without a script."""
+"""Split a diff and SQL statements into lines of classified words.
+
+A page colours them without a script.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,15 @@ _LONG_SQL = 60_000
 
 Kind = Literal["added", "removed", "place", "file", "kept"]
 Words = tuple[tuple[str, str], ...]
-"""Pairs of class and text: ``keyword``, ``string``, ``number``, ``comment``, or empty."""
+"""Pairs of class and text; the class is ``keyword``, ``string``, ``number``, ``comment`` or empty."""
 
 
 @dataclass(frozen=True)
 class CodeLine:
-    """One line: its sign (``+``, ``-`` or a blank) is text, so that nobody needs to see the colour."""
+    """Hold one line, its sign (``+``, ``-`` or a blank) as text.
+
+    A reader who does not see the colours still sees the sign.
+    """
 
     kind: Kind
     sign: str
@@ -35,7 +41,7 @@ class CodeLine:
 
 @lru_cache(maxsize=1)  # the page is drawn again at every stage
 def diff_lines(text: str) -> tuple[CodeLine, ...]:
-    """Return the lines of a unified diff; the words of Python files are marked."""
+    """Return the lines of a unified diff, with the words of Python files classified."""
     lines = shortened(text.rstrip("\n"), _LONG_DIFF, DIFF).split("\n") if text else []
     python = _lexer("python")
     lexer: Lexer | None = None
@@ -49,7 +55,7 @@ def diff_lines(text: str) -> tuple[CodeLine, ...]:
 
 @lru_cache(maxsize=1)
 def sql_lines(statements: tuple[str, ...]) -> tuple[CodeLine, ...]:
-    """Return SQL statements, one after the other, each ended by a semicolon."""
+    """Return the lines of SQL statements, each ended by a semicolon."""
     text = sql_text(statements)
     if not text:
         return ()

@@ -1,4 +1,4 @@
-"""Lay out the rows of the criteria table, the failed ones first."""
+"""Make the rows of the criteria table, with failed criteria first."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LONG_TEXT = 40  # from this length on, what was observed as expected is not pri
 
 @dataclass(frozen=True)
 class Line:
-    """One row of the criteria table.
+    """Hold one row of the criteria table.
 
     Attributes:
-        anchor: Id that links of this page lead to; empty on all but the criterion's first row.
-        sentence: Of the criterion; empty where the row before has said it.
-        examined: Number of subjects that the criterion looked at in all; 0 where the row before has said it.
-        rows: Which rows differ, or None.
-        same: True when what was observed is what was expected, and too long to be printed twice.
+        anchor: Id for links of this page; empty on all but the criterion's first row.
+        sentence: Sentence of the criterion; empty if the row before has it.
+        examined: Number of subjects that the criterion examined in all; 0 if the row before has it.
+        rows: The rows that differ, or None.
+        same: True if observed equals expected and is too long to be printed twice.
     """
 
     criterion: str
@@ -48,7 +48,10 @@ class Line:
 
 
 def criteria_lines(record: Record) -> list[Line]:
-    """Return a line for each piece of evidence: failed first, then not examined, then by stage what holds."""
+    """Return a line for each piece of evidence.
+
+    Failed criteria come first, then those not examined, then the others by stage.
+    """
     builder = _LineBuilder(record)
     failed, unexamined, holding = (
         [entry for entry in record.criteria if entry.outcome in wanted]
@@ -62,7 +65,7 @@ def criteria_lines(record: Record) -> list[Line]:
 
 
 class _LineBuilder:
-    """Builds the lines of one record; knows which criterion it has named already."""
+    """Build the lines of one record, and remember which criteria it has named."""
 
     def __init__(self, record: Record) -> None:
         self._mode = record.mode
@@ -75,7 +78,10 @@ class _LineBuilder:
         self._anchored: set[str] = set()
 
     def lines(self, entries: Iterable[Evidence], most: int) -> Iterator[Line]:
-        """Yield a line for each entry, at most so many of one criterion and outcome; then how many more there are."""
+        """Yield a line for each entry, up to a limit for each criterion and outcome.
+
+        A last line gives the number of further entries.
+        """
         entries = list(entries)
         total = Counter((entry.criterion, entry.outcome) for entry in entries)
         criteria = set[str]()

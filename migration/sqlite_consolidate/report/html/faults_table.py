@@ -1,4 +1,4 @@
-"""The table of criteria against faults: what a selftest has shown of each check."""
+"""Write the table of criteria against faults of a self-test."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ FAULTS_FILE = "faults.txt"
 
 
 def proven(record: Record) -> tuple[int, int]:
-    """Return the number of criteria that were proven able to fail, and of all."""
+    """Return how many criteria were proven able to fail, and how many there are."""
     known = [outcome for criterion, outcome in outcomes(record).items() if criterion.startswith(CAN_FAIL)]
     return known.count(Outcome.PASSED), len(known)
 
 
 def sentence(record: Record) -> str:
-    """Return both numbers in words."""
+    """Return both numbers as a sentence."""
     proven_count, total = proven(record)
     return f"{counted(total, 'criterion', 'criteria')}, {proven_count} proven able to fail here"
 
 
 def fault_rows(record: Record) -> Iterator[tuple[str, str, str]]:
-    """Yield criterion, fault, and ``yes``, ``NO: ...`` or why none was planted, in the order of the criteria."""
+    """Yield criterion, fault and result of each trial, in the order of the criteria.
+
+    The result is ``yes``, ``NO: ...``, or the reason why no fault was planted.
+    """
     words = {Outcome.PASSED: "yes", Outcome.FAILED: "NO: "}
     for entry in record.criteria:
         if entry.criterion.startswith(CAN_FAIL):
@@ -41,7 +44,7 @@ def fault_rows(record: Record) -> Iterator[tuple[str, str, str]]:
 
 
 def faults_table(record: Record) -> str:
-    """Return the table as lines of printable text, the numbers first."""
+    """Return the table as lines of printable text, beginning with the numbers."""
     head = ("criterion", "fault", "refused by it")
     lines = [tuple(map(one_line, line)) for line in (head, *fault_rows(record))]
     widths = [max(len(line[column]) for line in lines) for column in (0, 1)]

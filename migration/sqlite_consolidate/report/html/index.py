@@ -1,4 +1,7 @@
-"""``index.html``: every run below a reports folder, newest first; one static file without a script."""
+"""Write ``index.html``, which lists every run of a reports folder.
+
+It is one static file without a script.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,15 @@ _STYLE_BY_TONE = {"good": "passed", "bad": "failed", "open": "not-examined"}
 
 @dataclass(frozen=True)
 class Row:
-    """One run in the index.
+    """Hold one run of the index.
 
     Attributes:
         run: Name of its folder.
-        attempt: What its manifest tells, or None when that cannot be read.
-        word: The verdict, or ``"Unreadable"``; ``look`` is how it is coloured.
+        attempt: The run by its manifest, or None if that cannot be read.
+        word: The verdict, or ``"Unreadable"``; ``style`` is its class.
         took: Seconds, or None.
-        page: Link to its report, relative to the index; empty when there is none. ``bundle`` likewise, to its zip.
+        page: Link to its report, relative to the index; empty if there is none.
+        bundle: Link to its zip, likewise.
     """
 
     run: str
@@ -50,24 +54,24 @@ class Row:
 
 
 def write_index(reports: Path) -> None:
-    """Leave ``index.html`` in the reports folder, whole and readable by its owner only.
+    """Write ``index.html`` into the reports folder, readable only by its owner.
 
-    Folders that are not named like a run are not in it; one whose manifest cannot be read is listed as unreadable.
+    Folders that are not named like a run are left out. A run whose manifest cannot be read is listed as unreadable.
 
     Raises:
-        OSError: It cannot be written; the one before is as it was.
+        OSError: The file cannot be written. An earlier one is unchanged.
     """
     rows = [_row(folder, attempt) for folder, attempt in past_runs(reports)]
     write_private(reports / NAME, render_index(rows[::-1]).encode("utf-8"))
 
 
 def render_index(rows: list[Row]) -> str:
-    """Return the page for these rows, in their order; every text of a run is made printable and escaped."""
+    """Return the page for these rows, with every text printable and escaped."""
     from markupsafe import Markup
 
     style = _CSS.read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    # The style is our own file, and its digest is of its very characters: it must not be escaped.
+    # The style is a file of this project, and its digest is over its exact characters, so it must not be escaped.
     return _template().render(rows=rows, style=Markup(style), style_digest=Markup(digest))  # noqa: S704 -- see above
 
 

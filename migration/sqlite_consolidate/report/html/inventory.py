@@ -1,4 +1,4 @@
-"""The inventory of a run: its picture in the page, and its lines in the terminal."""
+"""Show the inventory of a run in the page and in the terminal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MOST_LINES = 40  # what a person reads in a terminal
 
 @dataclass(frozen=True)
 class DatabaseRow:
-    """One database, as a row of the picture.
+    """Hold one database as a row of the page.
 
     Attributes:
-        part: ``target``, ``source``, or what it looks like instead.
+        part: ``target``, ``source``, or the kind or role of another file.
         bar: Its size in hundredths of the largest.
     """
 
@@ -38,7 +38,10 @@ class DatabaseRow:
 
 @dataclass(frozen=True)
 class OverlapGrid:
-    """Which tables are in which files: a row for each table, a cell for each file, empty where it is not."""
+    """Hold which tables are in which files.
+
+    There is a row for each table and a cell for each file. The cell is empty if the file has no such table.
+    """
 
     files: list[str]
     rows: list[tuple[str, bool, list[str]]]
@@ -47,7 +50,7 @@ class OverlapGrid:
 
 
 def inventory_context(inventory: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what the page shows of an inventory; empty for a run without one."""
+    """Return what the page shows of an inventory, or nothing for a run without one."""
     if inventory is None:
         return {}
     return {
@@ -60,7 +63,7 @@ def inventory_context(inventory: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def database_rows(inventory: dict[str, Any]) -> list[DatabaseRow]:
-    """Return the databases: the target first, then the sources, then the others."""
+    """Return the databases in the order of target, sources and others."""
     largest = max((database["size"] for database in inventory["databases"]), default=0) or 1
     order = {"target": 0, "source": 1}
     databases = sorted(inventory["databases"], key=lambda database: order.get(database["part"], 2))
@@ -81,7 +84,10 @@ def overlap_grid(inventory: dict[str, Any]) -> OverlapGrid:
 
 
 def terminal_lines(inventory: dict[str, Any]) -> Iterator[str]:
-    """Yield the inventory in lines for a terminal: a database each, then what is shared, doubled, and passed over."""
+    """Yield the inventory as lines for a terminal.
+
+    There is a line for each database, then for shared tables, equal files and ignored folders.
+    """
     rows = database_rows(inventory)
     width = min(60, max([len(row.file) for row in rows], default=0))
     yield f"{'file':<{width}}  {'part':<11}  {'tables':>6}  {'rows':>9}  {'size':>10}"

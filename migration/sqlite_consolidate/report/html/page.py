@@ -1,4 +1,7 @@
-"""Draw the record as static HTML, which says everything without a script, above pytest-html's own table."""
+"""Draw the record of a run as static HTML.
+
+The page states everything without a script, above pytest-html's own table of tests.
+"""
 
 from __future__ import annotations
 
@@ -53,15 +56,15 @@ _CHANGE_FIELDS = (
 
 
 def render_page(record: Record) -> str:
-    """Return the record as one element of class ``record``, to be put into a page that has the ``STYLES``.
+    """Return the record as one element of class ``record``, for a page with ``STYLES``.
 
-    Every text of the record is made printable and escaped; there is no script, no event handler, nothing remote.
+    Every text of the record is made printable and escaped. There is no script, no event handler and nothing remote.
     """
     return _template().render(_context(record))
 
 
 def compile_templates() -> None:
-    """Everything that pages are made of is compiled: for a process whose forks will draw one each."""
+    """Compile all templates in a process whose forks will draw pages."""
     environment = _template().environment
     for name in environment.list_templates(["j2"]):
         environment.get_template(name)
@@ -70,7 +73,10 @@ def compile_templates() -> None:
 
 
 def _context(record: Record) -> dict[str, Any]:
-    """Say everything that the templates show; they decide nothing but where."""
+    """Return everything that the templates show.
+
+    The templates decide only where to show it.
+    """
     all_lines = criteria_lines(record)
     by_outcome: defaultdict[Outcome, list[Line]] = defaultdict(list)
     for line in all_lines:
@@ -114,7 +120,7 @@ def _context(record: Record) -> dict[str, Any]:
 
 
 def _by_stage(lines: list[Line]) -> list[tuple[str, str, list[Line]]]:
-    """Return the lines of each stage, and in words how many of each outcome there are."""
+    """Return the lines of each stage, with the number of each outcome in words."""
     stages: defaultdict[str, list[Line]] = defaultdict(list)
     for line in lines:
         stages[line.stage].append(line)
@@ -146,19 +152,25 @@ def _pictures(record: Record) -> dict[str, Any]:
 
 
 def _seconds_taken(record: Record) -> float | None:
-    """Return the seconds of the run: start and end are noted in whole seconds, the stages' times are finer."""
+    """Return the seconds of the run.
+
+    Start and end are whole seconds. The times of the stages are finer.
+    """
     by_clock = elapsed(record)
     return None if by_clock is None else max(by_clock, sum(stage.seconds for stage in record.stages))
 
 
 def _rollback_command(record: Record) -> str:
-    """Return the rollback command where there is, or may be, something to roll back; else an empty text."""
+    """Return the rollback command, or an empty text if nothing can be rolled back."""
     can_roll_back = record.verdict == "accepted" or not record.finished or record.exit_code == ExitCode.INTERNAL
     return record.rollback.get("command", "") if can_roll_back else ""
 
 
 def _describe_moves(record: Record) -> str:
-    """Say what moved, or was to move, in half a sentence; empty where the record does not know."""
+    """Return what was moved, or was to be moved, in half a sentence.
+
+    The text is empty if the record does not know it.
+    """
     if not record.flow:
         return ""
     sources = len({move.source for move in record.flow})
@@ -192,12 +204,18 @@ def _answers(record: Record) -> list[Answer]:
 
 
 def _occurrences(finding: Finding) -> str:
-    """Return how often a finding of schema 1 occurred; the text of a later one says its number."""
+    """Return how often a finding of schema 1 occurred.
+
+    The text of a later finding has its number.
+    """
     return f" ({finding.count} times)" if finding.id == SCHEMA_1_FINDING and finding.count > 1 else ""
 
 
 def _short_name(name: str) -> str:
-    """Return a name that fits beside a picture: its end is what tells names apart."""
+    """Return the end of a name that is too long to stand beside a picture.
+
+    Names differ in their ends.
+    """
     return name if len(name) <= _LONG_NAME else "…" + name[1 - _LONG_NAME :]
 
 

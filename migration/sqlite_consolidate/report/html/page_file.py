@@ -1,4 +1,7 @@
-"""Harden the file that pytest-html writes around the page of a record, and write it again from its variable parts."""
+"""Harden the file that pytest-html writes around the page of a record.
+
+The file can be written again from its variable parts.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ _LABELS = {
     "rerun": "Reruns",
     "retried": "Retried",
 }
-"""What pytest-html calls the tests of each outcome, in its order."""
+"""Labels of pytest-html for the tests of each outcome, in its order."""
 _COUNTED = ("passed", "failed", "xpassed", "xfailed")
 _HEADERS = [
     f'<th class="sortable" data-column-type="{kind}">{label}</th>'
@@ -43,19 +46,19 @@ _HEADERS = [
 ]
 _TIME = re.compile(r"Report generated on (\d{2}-[A-Z][a-z]{2}-\d{4}) at (\d{2}:\d{2}:\d{2}) by")
 _TOOK = re.compile(r'<p class="run-count">\d+ tests? took (\d+ ms|\d{2,}:\d{2}:\d{2})\.</p>')
-# Browsers end the element at whatever begins like its end: `</style >`, `</STYLE/`.
+# Browsers also end the element at `</style >` and `</STYLE/`.
 _STYLES = re.compile(r'<style type="text/css">((?:(?!</style).)*)</style>', re.DOTALL | re.IGNORECASE)
 _DATA = re.compile(r'data-jsonblob="([^"]*)"')
 
 
 @dataclass(frozen=True)
 class PytestHtmlParts:
-    """What pytest-html's own part of a page says that no other file of a bundle does.
+    """Hold what only pytest-html's part of a page states, and no other file of a bundle.
 
     Attributes:
-        date: When the page was written, in the time of its machine; ``time`` likewise.
+        date: When the page was written, in the local time of its machine; ``time`` likewise.
         took: Time that the tests took.
-        styles: Those of pytest-html, of the operator and of the record, in this order.
+        styles: Styles of pytest-html, of the operator and of the record, in this order.
         data: The tests with their outcomes and outputs, and the environment.
     """
 
@@ -67,14 +70,14 @@ class PytestHtmlParts:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """What the table of tests shows, a test each."""
+        """Return the rows of the table of tests."""
         tests = self.data.get("tests")
         lists = [rows for rows in tests.values() if isinstance(rows, list)] if isinstance(tests, dict) else []
         return [row for rows in lists for row in rows if isinstance(row, dict)]
 
 
 def parse_page_file(text: str) -> PytestHtmlParts | None:
-    """Return the variable parts of a page; None where one of them is not where pytest-html writes it."""
+    """Return the variable parts of a page, or None if pytest-html did not write them so."""
     matches = [pattern.search(text) for pattern in (_TIME, _TOOK, _STYLES)]
     blobs = _DATA.findall(text)
     if not blobs or not all(matches):
@@ -114,12 +117,12 @@ def title(run: str, mode: str) -> str:
 
 
 def environment(record: Record) -> dict[str, str]:
-    """Return what the environment table of the page says."""
+    """Return the environment table of the page."""
     return {name: escape(one_line(value)) for name, value in record.versions.items()}
 
 
 def uses_installed_pytest_html(record: Record) -> bool:
-    """Whether the run of a record used the pytest-html that is installed here."""
+    """Return whether the run of a record used the installed version of pytest-html."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -129,15 +132,15 @@ def uses_installed_pytest_html(record: Record) -> bool:
 
 
 def pytest_html_styles() -> str:
-    """Return the styles that pytest-html brings."""
+    """Return the styles of the installed pytest-html."""
     return (_resources() / "style.css").read_text("utf-8")
 
 
 def harden(text: str) -> str:
-    """Return pytest-html's page with a language, a strict content policy, and without what that policy forbids.
+    """Return pytest-html's page with a language and a strict content policy.
 
-    Only the one script that pytest-html has put there runs, known by its hash: no other script, no event handler, and
-    nothing is loaded from anywhere. What keyboards, screen readers and printers need beyond that is there as well.
+    The page has only the one script of pytest-html, known by its digest. It has no other script, no event handler, and
+    loads nothing. It also has what keyboards, screen readers and printers need beyond what pytest-html writes.
     """
     if "<html>" not in text:  # not pytest-html's page, or hardened already
         return text
@@ -154,7 +157,7 @@ def harden(text: str) -> str:
 
 
 def _make_accessible(text: str) -> str:
-    """Give the page landmarks, a way past its head, and the names that pytest-html's controls and pictures lack."""
+    """Return the page with landmarks, a link past its head, and names of all controls."""
     text = text.replace("<body>", '<body>\n    <a class="skip" href="#verdict">Skip to the verdict</a>', 1)
     text = text.replace('<h1 id="title">', '<header><h1 id="title">', 1)
     text = re.sub(r'(by <a href="[^"]*">pytest-html</a>\s*v[^<]*</p>)', r"\1</header>\n    <main>", text, count=1)
@@ -165,7 +168,7 @@ def _make_accessible(text: str) -> str:
 
 
 def _running_head(text: str) -> str:
-    """Return the style that prints the report's title, which has the run id, on top of every page."""
+    """Return the style that prints the report's title with the run id on every page."""
     match = re.search(r'<title id="head-title">([^<]*)</title>', text)
     title_text = re.sub(r"[^\w .:-]", "", match.group(1)) if match else ""
     return f'@page {{ @top-left {{ content: "{title_text}"; font: 8pt system-ui, sans-serif; color: #444c56; }} }}'

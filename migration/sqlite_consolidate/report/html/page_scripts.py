@@ -1,4 +1,4 @@
-"""Know the one script that a page may run, and write the policy that keeps a browser from any other."""
+"""Write the policy that lets a page run one known script and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 _KNOWN_DIGESTS = frozenset({"EPMSGdNJsrcfXqAnDr/8DiA3oCECiEKAkgmmRJpXcaQ="})
-"""Digests of the scripts of pytest-html: that of 4.2."""
+"""Digests of the scripts of pytest-html, which is the one of release 4.2."""
 
 _PAGE_START = '<!DOCTYPE html>\n<html lang="en">\n  <head>\n    <meta charset="utf-8"/>\n    '
 
@@ -20,7 +20,7 @@ def script_digest(script: str) -> str:
 
 
 def policy_element(digest: str) -> str:
-    """Return the element that lets a browser run the script with this digest, and load nothing from anywhere."""
+    """Return the element that lets a browser run one script and load nothing."""
     content = (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
@@ -29,13 +29,19 @@ def policy_element(digest: str) -> str:
 
 
 def has_policy(text: str, digest: str) -> bool:
-    """Whether a page begins with the policy for a script, so that a browser obeys it whatever follows."""
+    """Return whether a page begins with the policy for a script.
+
+    A browser then obeys it, whatever follows in the page.
+    """
     return text.startswith(_PAGE_START + policy_element(digest))
 
 
 @cache
 def known_scripts() -> frozenset[str]:
-    """Return the digests of the scripts that a page may have: those known, and that of the pytest-html that is here."""
+    """Return the digests of the scripts that a page may have.
+
+    These are the known ones, and that of the installed pytest-html.
+    """
     spec = importlib.util.find_spec("pytest_html")
     if spec is None or spec.origin is None:
         return _KNOWN_DIGESTS

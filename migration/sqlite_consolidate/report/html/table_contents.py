@@ -1,4 +1,4 @@
-"""Contents: each table of a database at every place where it was read: live, backup, dump, archive, target."""
+"""Compare each table of a database at every place where it was read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLACES: dict[Place, str] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """What a table held at one place: whether that is what the live file held, else what it was."""
+    """Hold what a table held at one place, and whether the live file held the same."""
 
     same: bool
     rows: int
@@ -24,7 +24,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class TableLine:
-    """One table: what the live file held (None: it was not there), and a cell for each place; None: it has it not."""
+    """Hold one table with its content in the live file and in each other place.
+
+    Attributes:
+        live: Content in the live file; None if the table was not there.
+        cells: Content at each place; None if the table was not there.
+        into: The move of the table; None if it is not moved.
+        arrived: Content of the receiving table of the target.
+    """
 
     name: str
     live: TableContent | None
@@ -35,11 +42,12 @@ class TableLine:
 
 @dataclass(frozen=True)
 class DatabaseTables:
-    """The tables of one database with rows at any place, and how many have none anywhere.
+    """Hold the tables of one database that have rows at any place.
 
     Attributes:
         places: Headings of the cells.
-        moved: Whether a column for what became of the tables in the target makes sense.
+        empty: How many tables have no row at any place.
+        moved: Whether the target has a column in the table of the page.
     """
 
     database: DatabaseRecord

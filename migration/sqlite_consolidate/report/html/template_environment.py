@@ -1,4 +1,4 @@
-"""Drawing: the one way a template becomes a page: every text escaped, and printable before that."""
+"""Load templates that make every text printable and escape it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def load_template(path: Path, *, show: Callable[[str], str] = printable, **filters: Callable[..., object]) -> Template:
-    """Return a template that escapes what it is given, and knows ``moment`` and ``duration``.
+    """Return a template that escapes its values and has ``moment`` and ``duration``.
 
     Args:
         path: The template's file; it may include others of its folder.
-        show: Makes a text harmless to look at; what is markup already passes as it is.
+        show: Makes a text printable; markup is passed on unchanged.
         filters: Further filters, by name.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

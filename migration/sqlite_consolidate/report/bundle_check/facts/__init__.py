@@ -1,1 +1,1 @@
-"""What each entry of the evidence must say, computed again from the other files of its bundle."""
+"""Compute what each entry of the evidence must state from the rest of its bundle."""

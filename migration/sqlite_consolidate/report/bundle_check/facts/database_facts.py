@@ -1,4 +1,4 @@
-"""Give what the entries of an accepted consolidation have to say of its databases, by its record and its plan."""
+"""Compute what entries about databases must state, from record and plan."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import DatabaseRecord, MoveRecord, Record, TableContent
 
 NOTHING_WRONG = "no problem"
-"""What the entries of the preflight expect that only count what was looked at."""
+"""What an entry of the preflight expects that only counts what was examined."""
 _HEADER = ("user_version", "application_id", "encoding")
 
 
 def facts_of_databases(plan: Plan, record: Record) -> Iterator[Fact]:
-    """Yield what each entry about databases, their tables and their rows has to say."""
+    """Yield what entries about databases, tables and rows must state."""
     yield from _of_preflight(plan, record)
     yield from _of_copies(plan, record)
     yield from _of_moves(plan, record)
@@ -39,24 +39,27 @@ def facts_of_databases(plan: Plan, record: Record) -> Iterator[Fact]:
 
 
 def databases_before(record: Record) -> list[DatabaseRecord]:
-    """Return the databases that were there before the run."""
+    """Return the databases that existed before the run."""
     return [database for database in (record.target, *record.sources) if database and database.size is not None]
 
 
 def stamp_of(record: Record) -> str:
-    """Return the time in the id of a run, by which its backup set and its archives are named."""
+    """Return the time in a run's id, which names its backup set and its archives."""
     return record.run.partition("-")[0]
 
 
 def tables_after(record: Record) -> dict[str, TableContent]:
-    """Return what the target holds afterwards, by names without case, but for the history."""
+    """Return the tables of the target after the run, without the history.
+
+    Their names are without case.
+    """
     tables = contents_of(record.target, "after")
     tables.pop(HISTORY, None)
     return tables
 
 
 def table_map_of(plan: Plan, move: MoveRecord) -> TableMap | None:
-    """Return the table map of the plan that a move follows."""
+    """Return the table of the plan that a move follows."""
     return next(
         (
             table_map
@@ -108,7 +111,10 @@ def _of_plan(plan: Plan, record: Record, databases: int) -> Iterator[Fact]:
 
 
 def _rehearsals(limit: float, record: Record) -> str:
-    """Return a pattern of what is said of a rehearsal that was recent enough, by the earlier runs that are listed."""
+    """Return a pattern of the text about a rehearsal that was recent enough.
+
+    The rehearsal must be one of the listed earlier runs.
+    """
     recent = [
         re.escape(f"{attempt.run} passed at {attempt.finished}")
         for attempt in record.attempts
@@ -122,7 +128,7 @@ def _rehearsals(limit: float, record: Record) -> str:
 def _age(moment: str, now: str) -> timedelta:
     try:
         return datetime.fromisoformat(now) - datetime.fromisoformat(moment)
-    except (ValueError, TypeError):  # no time, or one without its zone
+    except (ValueError, TypeError):  # it is no time, or has no zone
         return timedelta.max
 
 
@@ -158,7 +164,10 @@ def _arrived(move: MoveRecord) -> Fact:
 
 
 def _exact(plan: Plan, moves: list[MoveRecord], content: TableContent) -> Fact:
-    """State what the table holds; where rowids may change, they are no part of the digest of what was moved."""
+    """Return what a table must hold.
+
+    If rowids may change, they are not part of the digest of the moved rows, so the digest is not known.
+    """
     subject = f"{moves[0].into} <- {', '.join(move.subject for move in moves)}"
     maps = [table_map_of(plan, move) for move in moves]
     if any(table_map and table_map.rowids == "renumber" for table_map in maps):

@@ -1,4 +1,4 @@
-"""Name the entries that the evidence of an accepted consolidation must have, by its plan and by what it moved."""
+"""List the entries that an accepted consolidation must have, by plan and moves."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Demand:
-    """One entry that has to be in the evidence.
+    """Hold one entry that must be in the evidence.
 
     Attributes:
         criterion: Id of the criterion.
-        subject: What the entry is about, as the check names it; empty where any subject will do.
-        number: How many such entries there are at least.
-        begins: The subject of the entry only begins like this.
+        subject: Subject of the entry, as the check names it; empty if any subject will do.
+        number: The least number of such entries.
+        begins: Whether the subject of the entry only begins like this.
     """
 
     criterion: str
@@ -37,14 +37,17 @@ class Demand:
     begins: bool = False
 
     def is_met_by(self, subjects: Iterable[str]) -> bool:
-        """Whether there are enough subjects of passed entries of the criterion; SQLite's names have no case."""
+        """Return whether enough passed entries of the criterion have this subject.
+
+        SQLite's names have no case.
+        """
         wanted = folded(printable(self.subject))
         same = str.startswith if self.begins or not wanted else str.__eq__
         return sum(same(folded(subject), wanted) for subject in subjects) >= self.number
 
 
 def demanded_entries(plan: Plan, record: Record) -> Iterator[Demand]:
-    """Yield each entry that has to be there, and has to have passed."""
+    """Yield each entry that must be there and must have passed."""
     present = [source.file for source in record.sources]
     existed = record.target is not None and record.target.size is not None
     databases = [plan.target, *present] if existed else present
@@ -57,19 +60,22 @@ def demanded_entries(plan: Plan, record: Record) -> Iterator[Demand]:
         yield Demand("archived", file)
         yield Demand("no-late-writes", file)
         yield Demand("archive-restorable", record.archive.get(file, f"archive of {file}"))
-    for name in DOCUMENTS if record.backup_set else ():  # a rehearsal has rolled its own back
+    for name in DOCUMENTS if record.backup_set else ():  # a rehearsal has rolled back its backup set
         yield Demand("record-written", f"{record.backup_set}/{name}")
     yield Demand("record-written", "", len(DOCUMENTS) + 1)
 
 
 def absent_sources(plan: Plan, record: Record) -> list[str]:
-    """Return the files of the sources that the plan requires and that the record does not know."""
+    """Return the files of required sources that the record does not know."""
     known = {source.name for source in record.sources}
     return [source.file for source in plan.sources if not source.optional and printable(source.name) not in known]
 
 
 def absent_moves(plan: Plan, record: Record) -> list[str]:
-    """Return ``file:table`` of each planned table of a source that the record knows, and that it did not move."""
+    """Return file and table of each planned table that was not moved.
+
+    Only the sources that the record knows count.
+    """
     known = {source.name for source in record.sources}
     moved = {(move.source, folded(move.table), folded(move.into)) for move in record.moves}
     return [
@@ -82,7 +88,10 @@ def absent_moves(plan: Plan, record: Record) -> list[str]:
 
 
 def _compared_name(name: str) -> str:
-    """Return what a table of the plan is compared by: evidence has every text printable, and SQLite's names no case."""
+    """Return a table's name of the plan in the form that is compared.
+
+    Evidence has printable texts, and SQLite's names have no case.
+    """
     return folded(printable(name))
 
 
@@ -139,7 +148,10 @@ def _of_target(plan: Plan, record: Record) -> Iterator[Demand]:
 
 
 def _of_applications(plan: Plan) -> Iterator[Demand]:
-    """Yield what each smoke test shows: that it ended in time, its exit status, and each output that is expected."""
+    """Yield the entries of each smoke test.
+
+    They are its end in time, its exit status, and each expected output.
+    """
     for test in plan.smoke:
         expected = (test.expect.stdout, test.expect.lines)
         number = 2 + sum(bool(text) or text == 0 for text in expected)

@@ -1,4 +1,4 @@
-"""State what a passed entry has to say by other facts of its own bundle."""
+"""Hold what a passed entry must state by the other facts of its bundle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.report.evidence import DatabaseRecord, Place, TableContent
 
 BYTES_AND_DIGEST = r"\d+ bytes, (?P<digest>[0-9a-f]{64})"
-"""What an entry says of a file of the backup set, whose digest stands nowhere else in the evidence."""
+"""Pattern of an entry about a file of the backup set, whose digest is nowhere else in the evidence."""
 
 _Plan = TypeVar("_Plan", bound=Part)
 _Value = TypeVar("_Value")
@@ -25,14 +25,14 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Fact:
-    """What a passed entry has to say.
+    """Hold what a passed entry must state.
 
     Attributes:
         criterion: Id of the criterion.
-        subject: What the entry is about; SQLite's names have no case.
-        expected: What it has to have expected.
-        observed: What it has to have observed; None where that is the same.
-        is_pattern: ``observed``, or ``expected`` where both are the same, is a regular expression.
+        subject: Subject of the entry; SQLite's names have no case.
+        expected: Text that it must have expected.
+        observed: Text that it must have observed; None if it is the same.
+        is_pattern: Whether ``observed`` is a regular expression, or ``expected`` if both are the same.
     """
 
     criterion: str
@@ -43,11 +43,11 @@ class Fact:
 
     @property
     def text(self) -> str:
-        """Both texts, or the one where they are the same."""
+        """Return both texts, or only one if they are the same."""
         return self.expected if self.observed is None else f"{self.expected}; {self.observed}"
 
     def fits(self, entry: Evidence) -> bool:
-        """Whether the entry says it."""
+        """Return whether an entry states this fact."""
         if self.observed is None:
             return entry.observed == entry.expected and self._says(self.expected, entry.observed)
         return entry.expected == self.expected and self._says(self.observed, entry.observed)
@@ -57,12 +57,15 @@ class Fact:
 
 
 def entry_text(entry: Evidence) -> str:
-    """Return the texts of an entry as :attr:`Fact.text` has those of a fact."""
+    """Return the texts of an entry in the form of ``Fact.text``."""
     return entry.expected if entry.expected == entry.observed else f"{entry.expected}; {entry.observed}"
 
 
 def with_printable_texts(part: _Plan) -> _Plan:
-    """Return a part of a plan with its texts as evidence has them; it need not be valid any more."""
+    """Return a part of a plan with printable texts, as evidence has them.
+
+    It need not be valid any more.
+    """
     return part.model_copy(update={name: _printable_value(getattr(part, name)) for name in type(part).model_fields})
 
 
@@ -82,11 +85,14 @@ def by_folded_name(values: Mapping[str, _Value]) -> dict[str, _Value]:
 
 
 def contents_of(database: DatabaseRecord | None, place: Place) -> dict[str, TableContent]:
-    """Return what the tables of a database held at a place, by their names without case."""
+    """Return the tables of a database at a place, by their names without case."""
     return by_folded_name(database.contents.get(place, {})) if database else {}
 
 
 def content_text(content: TableContent) -> str:
-    """Return rows and digest as entries write them; an empty table has no digest to show."""
+    """Return rows and digest in the form of an entry.
+
+    An empty table has no digest.
+    """
     rows = counted(content.rows, "row")
     return f"{rows}, {content.digest}" if content.rows else rows

@@ -1,4 +1,4 @@
-"""Give what the entries of an accepted consolidation have to say of its schema and its code, by the bundle's files."""
+"""Compute what entries about schema and code must state, from the bundle's files."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ _Pair = tuple[str, str, str]
 
 @dataclass
 class Statements:
-    """What a run has created in the target, as ``sql.log`` has it.
+    """Hold what a run created in the target, by ``sql.log``.
 
     Attributes:
-        creating: Kind of what is created, in small letters, to the statements.
-        again: Number of triggers that were dropped for the copy, and created again.
+        creating: Kind of object, in small letters, to its statements.
+        again: Number of triggers that were dropped for the copy and created again.
     """
 
     creating: dict[str, list[str]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Statements:
 
     @classmethod
     def of(cls, contents: BundleContents) -> Statements:
-        """Return those of a bundle."""
+        """Return the statements of a bundle."""
         statements = cls()
         for text in statements_of(contents.bundle.text(SQL)):
             if match := _CREATES.match(text):
@@ -64,14 +64,15 @@ class Statements:
 
     @property
     def number(self) -> int:
-        """How many statements the preflight has tried."""
+        """Return how many statements the preflight has tried."""
         return sum(map(len, self.creating.values())) - self.again
 
     @cached_property
     def schema(self) -> Schema:
-        """The tables that were created, as far as SQLite can make them again in an empty database in memory.
+        """Return the created tables, as far as SQLite can create them in memory.
 
-        Nothing but tables is made, and none from rows. A text with an escape may stand for another one.
+        Only tables are created, and none from rows. A statement with an escape is left out, because it may stand for
+        another text.
         """
         con = open_memory()
         try:
@@ -87,12 +88,15 @@ class Statements:
 
 
 def _bare(statement: str) -> str:
-    """Return a statement without what may end it: a semicolon, space and comments."""
+    """Return a statement without semicolon, space and comments at its end."""
     return without_end(statement.rstrip().removesuffix(";"))
 
 
 def rewritten_files(contents: BundleContents) -> list[str] | None:
-    """Return the code files that ``code.diff`` changes; None where one has a name that git writes in quotes."""
+    """Return the code files that ``code.diff`` changes.
+
+    The result is None if git writes the name of one in quotes.
+    """
     text = contents.bundle.files.get(DIFF, b"").decode("utf-8", "surrogateescape")
     if re.search(r'^--- "', text, re.MULTILINE):
         return None
@@ -100,7 +104,7 @@ def rewritten_files(contents: BundleContents) -> list[str] | None:
 
 
 def facts_of_files(plan: Plan, record: Record, contents: BundleContents, statements: Statements) -> Iterator[Fact]:
-    """Yield what each entry about schema, code, logs and applications has to say."""
+    """Yield what entries about schema, code, logs and applications must state."""
     yield from _of_schema(plan, record, statements)
     yield from _of_code(plan, record, contents)
     if plan.scan.paths:
@@ -113,7 +117,7 @@ def facts_of_files(plan: Plan, record: Record, contents: BundleContents, stateme
 
 
 def contradictions_of_statements(plan: Plan, record: Record, statements: Statements) -> Iterator[_Pair]:
-    """Yield what the entries of indexes, triggers and views, or the plan, have otherwise than ``sql.log``."""
+    """Yield each difference of indexes, triggers, views or plan from ``sql.log``."""
     passed = [entry for entry in record.criteria if entry.outcome is Outcome.PASSED]
     texts = {
         criterion: Counter(_bare(entry.expected) for entry in passed if entry.criterion == criterion)
@@ -150,7 +154,7 @@ def _planned(plan: Plan, record: Record, statements: Statements) -> Iterator[_Pa
 
 
 def _texts(plan: Plan, record: Record) -> Iterator[tuple[str, str]]:
-    """Yield each table that the plan names with its ``create`` text, in the order in which they are made."""
+    """Yield each planned table with its ``create`` text, in the order of creation."""
     known = {source.name for source in record.sources}
     required = {folded(table.name): table.create for table in plan.tables}
     for source in plan.in_order:
@@ -186,7 +190,10 @@ def _of_code(plan: Plan, record: Record, contents: BundleContents) -> Iterator[F
 
 
 def _scanned(record: Record) -> str:
-    """Return a pattern of what was scanned: what is only listed is counted, and each is a finding."""
+    """Return a pattern of what was scanned.
+
+    A mention that is only listed is counted in the entry, and is a finding.
+    """
     counts: Counter[str] = Counter()
     for finding in record.findings:
         counts[finding.id] += finding.count

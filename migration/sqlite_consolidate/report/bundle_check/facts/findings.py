@@ -1,4 +1,4 @@
-"""Check that the findings of a record are those that its own facts give, with the level of their kind."""
+"""Check that the findings of a record follow from its other facts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Pair = tuple[str, str, str]
 
 
 def contradictions_of_levels(record: Record) -> Iterator[_Pair]:
-    """Yield each finding that is not of the level of its kind."""
+    """Yield each finding that has another level than its kind."""
     for finding in record.findings:
         subject = f"findings: {finding.id}"
         level = LEVELS.get(finding.id)
@@ -32,7 +32,7 @@ def contradictions_of_levels(record: Record) -> Iterator[_Pair]:
 
 
 def contradictions_of_findings(plan: Plan, record: Record) -> Iterator[_Pair]:
-    """Yield each finding of a consolidation that follows from its plan and record and is not there, or is another."""
+    """Yield each finding that follows from plan and record and is missing or different."""
     forgotten, left = _unmapped_tables(plan, record)
     for subject in forgotten:
         yield f"nothing-left-behind: {subject}", "moved, left with a reason, or without a row", "none of these"
@@ -81,7 +81,7 @@ def _text(finding: Finding) -> str:
 
 
 def _resolved_conflicts(record: Record) -> Iterator[_Pair]:
-    """Yield a contradiction where rows were settled and no finding says so, or the other way round."""
+    """Yield a contradiction if conflicts were resolved without a finding, or the reverse."""
     number = sum(move.skipped + move.replaced for move in record.moves)
     listed = sum(finding.count for finding in record.findings if finding.id in _CONFLICT_FINDINGS)
     if bool(number) != bool(listed):

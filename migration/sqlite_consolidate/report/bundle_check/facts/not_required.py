@@ -1,4 +1,4 @@
-"""Tell which criteria of an accepted consolidation may say that nothing was demanded of them."""
+"""List the criteria of an accepted consolidation that may be "not required"."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _NO_OBJECT = "neither the plan nor the target has a trigger or a view"
 
 @dataclass(frozen=True)
 class _Reason:
-    """A reason why nothing was demanded.
+    """Hold a reason why nothing was demanded.
 
     Attributes:
-        holds: Whether it is given.
-        criteria: Ids of the criteria that may say so.
-        subject: Of their entry.
-        reason: What it observes.
+        holds: Whether the reason applies to the run.
+        criteria: Ids of the criteria that may give it.
+        subject: Subject of their entries.
+        reason: What their entries observe.
     """
 
     holds: bool
@@ -43,7 +43,7 @@ class _Reason:
 
 
 def not_required_facts(plan: Plan, record: Record, contents: BundleContents, statements: Statements) -> list[Fact]:
-    """Return each entry that may say that nothing was demanded, by the plan and by what there was."""
+    """Return each entry that may state that nothing was demanded of it."""
     listed = [
         *_of_databases(plan, record),
         *_of_plan(plan, record),
@@ -121,7 +121,10 @@ def _of_code(plan: Plan, record: Record, contents: BundleContents) -> Iterator[_
 
 
 def _scans_code(plan: Plan) -> bool:
-    """Whether a scanned tree has a file that the plan names, so that there was something to be scanned."""
+    """Return whether a scanned folder has a file that the plan names.
+
+    Then there was a file to scan.
+    """
     paths = [posixpath.normpath(path) for path in plan.scan.paths]
     named = [*(reference.file for reference in plan.references), *(insert.file for insert in plan.inserts)]
     files = list(map(posixpath.normpath, named))

@@ -1,4 +1,7 @@
-"""Give what a passed entry has to say whose subject only the run itself could know."""
+"""Compute what an entry must state from its own numbers.
+
+Only the run itself could know the subject of such an entry.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _Pair = tuple[str, str, str]
 
 
 def number_fact(entry: Evidence, record: Record) -> Fact | None:
-    """Return what an entry has to say by its own numbers and by the record; None where that is not known."""
+    """Return what an entry must state by its own numbers, or None if unknown."""
     if entry.criterion == "no-duplicates":
         return _no_duplicates(entry, record)
     if entry.criterion == "foreign-keys":
@@ -39,7 +42,7 @@ def number_fact(entry: Evidence, record: Record) -> Fact | None:
 
 
 def contradictions_of_size(record: Record) -> Iterator[_Pair]:
-    """Yield what the size of the target, or what it was allowed to be, cannot have been."""
+    """Yield each size of the target, or limit of it, that cannot be right."""
     if record.target is None:
         return
     before, brought = _sizes(record)
@@ -77,6 +80,6 @@ def _foreign_keys(entry: Evidence) -> Fact:
 
 
 def _sizes(record: Record) -> tuple[int, int]:
-    """Return the size of the target before, and that of all sources."""
+    """Return the size of the target before the run, and of all sources together."""
     sizes = {database.name: database.size or 0 for database in databases_before(record)}
     return sizes.pop("target", 0), sum(sizes.values())

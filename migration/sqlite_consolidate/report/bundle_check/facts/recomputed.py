@@ -1,4 +1,4 @@
-"""Check that the entries of an accepted consolidation say what the facts of its own bundle give."""
+"""Check that the entries of an accepted consolidation follow from its bundle."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NOT_COMPARED = (
     "require_rehearsal of a rehearsal",
     "answers, path and interpreter of [[smoke]]",
 )
-"""What of a plan no entry of its run repeats, so that another text of it contradicts nothing."""
+"""Parts of a plan that no entry of its run repeats, so a change of them contradicts nothing."""
 _OPEN_CRITERIA = ("indexes-created", "triggers-in-place", "final-digest", "space", "tables-created")
 _STATED_REASON = "a reason that the plan gives"
 
@@ -51,15 +51,15 @@ _Pair = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Recomputed:
-    """What the entries of an accepted consolidation have to be.
+    """Hold what the entries of an accepted consolidation must be.
 
     Attributes:
-        plan: As evidence has its texts.
+        plan: The plan with printable texts, as evidence has them.
         contents: The bundle.
-        record: What its evidence says of the run.
-        statements: What ``sql.log`` says was created.
-        facts: What each entry has to say.
-        excuses: Entries that may say that nothing was demanded.
+        record: The run by its evidence.
+        statements: The created objects by ``sql.log``.
+        facts: What each entry must state.
+        excuses: Entries that may state that nothing was demanded.
     """
 
     plan: Plan
@@ -71,19 +71,22 @@ class Recomputed:
 
     @classmethod
     def of(cls, plan: Plan, contents: BundleContents, record: Record) -> Recomputed:
-        """Compute it from a bundle."""
+        """Compute the entries from a bundle."""
         printed, statements = with_printable_texts(plan), Statements.of(contents)
         facts = (*facts_of_databases(printed, record), *facts_of_files(printed, record, contents, statements))
         allowed = tuple(not_required_facts(printed, record, contents, statements))
         return cls(printed, contents, record, statements, facts, allowed)
 
     def demands(self) -> list[Demand]:
-        """Return what has to be there, but for what rightly says that nothing was demanded."""
+        """Return the entries that must be there.
+
+        An entry is not demanded if its criterion is rightly not required.
+        """
         excused = {entry.criterion for entry in self._with(Outcome.NOT_REQUIRED) if self._is_excused(entry)}
         return [Demand(fact.criterion, fact.subject) for fact in self.facts if fact.criterion not in excused]
 
     def contradictions(self) -> Iterator[_Pair]:
-        """Yield each place where an entry, a finding or a list of the record is not what the others give."""
+        """Yield each entry, finding or list item that the rest of the bundle contradicts."""
         for entry in self._with(Outcome.PASSED):
             yield from self._contradiction(entry)
         for entry in self._with(Outcome.NOT_REQUIRED):
@@ -97,14 +100,14 @@ class Recomputed:
 
     @cached_property
     def _known(self) -> dict[tuple[str, str], list[Fact]]:
-        """The facts by criterion and subject."""
+        """Return the facts by criterion and subject."""
         known: defaultdict[tuple[str, str], list[Fact]] = defaultdict(list)
         for fact in self.facts:
             known[fact.criterion, folded(fact.subject)].append(fact)
         return dict(known)
 
     def _of(self, entry: Evidence) -> list[Fact]:
-        """Return what an entry may say, nothing where that is not known."""
+        """Return the facts that an entry may state, or none if they are not known."""
         facts = self._known.get((entry.criterion, folded(entry.subject)), [])
         shape = None if facts else number_fact(entry, self.record)
         return [shape] if shape else facts
@@ -119,14 +122,14 @@ class Recomputed:
             yield subject, "no such entry", entry_text(entry)
 
     def _knows_all(self, entry: Evidence) -> bool:
-        """Whether every subject of the entry's criterion is known."""
+        """Return whether every subject of the entry's criterion is known."""
         of_code = entry.criterion in ("backup-complete", "code-compiles", "restored-exact")
         if of_code and rewritten_files(self.contents) is None:
             return False
         return entry.criterion not in _OPEN_CRITERIA and not entry.criterion.startswith(SMOKE)
 
     def _objects(self) -> Iterator[_Pair]:
-        """Yield each trigger and view that only one of the two looks at them has."""
+        """Yield each trigger and view that only one of its two criteria lists."""
         before, after = (
             {(entry.subject, entry.expected) for entry in self._with(Outcome.PASSED) if entry.criterion == criterion}
             for criterion in ("triggers-in-place", "final-digest")

@@ -1,4 +1,4 @@
-"""Check that the lists of a record of an accepted consolidation agree with each other and with its plan."""
+"""Check that the lists in an accepted record agree with each other and the plan."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Pair = tuple[str, str, str]
 
 
 def contradictions_of_record(plan: Plan, record: Record) -> Iterator[_Pair]:
-    """Yield each place where databases, moves, archives or stages are not those of the plan or of each other."""
+    """Yield each database, move, archive or stage that differs from the plan."""
     yield from _databases(plan, record)
     for database in databases_before(record):
         yield from _copies(plan, database)
@@ -47,7 +47,7 @@ def _databases(plan: Plan, record: Record) -> Iterator[_Pair]:
 
 
 def _copies(plan: Plan, database: DatabaseRecord) -> Iterator[_Pair]:
-    """Yield each table that a copy of a database has otherwise than the database itself."""
+    """Yield each table in which a copy differs from its database."""
     places: list[Place] = ["backup"]
     places += ["dump"] if plan.dump else []
     places += ["archive"] if database.name != "target" else []
@@ -57,7 +57,7 @@ def _copies(plan: Plan, database: DatabaseRecord) -> Iterator[_Pair]:
 
 
 def _neighbours(record: Record) -> Iterator[_Pair]:
-    """Yield each table that is another one afterwards, though nothing was moved into it."""
+    """Yield each table that changed although nothing was moved into it."""
     if record.target is None:
         return
     receiving = {folded(move.into) for move in record.moves} | {HISTORY}
@@ -65,7 +65,7 @@ def _neighbours(record: Record) -> Iterator[_Pair]:
         {name: content for name, content in contents_of(record.target, place).items() if name not in receiving}
         for place in _BEFORE_AND_AFTER
     )
-    # A table that the plan requires, and that no source brings, is new and empty.
+    # A table that the plan requires and that no source brings is new and empty.
     after = {name: content for name, content in after.items() if name in before or content.rows}
     yield from _differing("target: contents: after", before, after)
 
@@ -83,7 +83,7 @@ def _differing(subject: str, wanted: dict[str, TableContent], contents: dict[str
 
 
 def _moves(plan: Plan, record: Record) -> Iterator[_Pair]:
-    """Yield each move that settled rows in a way that its policy does not know."""
+    """Yield each move that resolved conflicts otherwise than its policy."""
     for move in record.moves:
         table_map = table_map_of(plan, move)
         policy = table_map.on_conflict if table_map else "refuse"

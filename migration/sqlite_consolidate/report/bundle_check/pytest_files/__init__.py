@@ -1,1 +1,1 @@
-"""What pytest and pytest-html have written of a run, held against its evidence."""
+"""Check the files that pytest and pytest-html write into a bundle."""

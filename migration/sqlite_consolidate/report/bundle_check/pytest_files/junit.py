@@ -1,4 +1,7 @@
-"""Read a ``junit.xml`` of a bundle, which may come from anywhere: no document type, no comment, no foreign element."""
+"""Read the ``junit.xml`` of a bundle, which may come from anywhere.
+
+A document type, a comment and a foreign element are refused.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _INSIDE = {
     "properties": ("testcase", "testsuite"),
     "property": ("properties",),
 }
-"""Each element that pytest writes to those that it may be in."""
+"""Each element that pytest writes, with the elements that it may be in."""
 
 _OUTCOMES = {"failure": "Failed", "error": "Error", "skipped": "Skipped"}
 _TEXTS = (*_OUTCOMES, "system-out", "system-err")
@@ -26,12 +29,12 @@ _TEXTS = (*_OUTCOMES, "system-out", "system-err")
 
 @dataclass
 class TestCase:
-    """One test that a ``junit.xml`` names.
+    """Hold one test of a ``junit.xml``.
 
     Attributes:
-        module: Its test file, without folders and ending.
+        module: Name of its test file, without folders and suffix.
         name: Its name, parameters included.
-        outcomes: What is said of it, in the words of pytest-html; nothing is said of one that passed.
+        outcomes: Its outcomes in the words of pytest-html; empty for a test that passed.
     """
 
     __test__ = False
@@ -43,10 +46,10 @@ class TestCase:
 
 @dataclass
 class JUnit:
-    """What a ``junit.xml`` says.
+    """Hold the contents of a ``junit.xml``.
 
     Attributes:
-        suite: Attributes of its one suite.
+        suite: Attributes of its only suite.
         cases: Its tests, in order.
     """
 
@@ -54,12 +57,12 @@ class JUnit:
     cases: list[TestCase] = field(default_factory=list)
 
     def count(self, outcome: str) -> int:
-        """Return how often an outcome is said of a test."""
+        """Return how many tests have an outcome."""
         return sum(case.outcomes.count(outcome) for case in self.cases)
 
 
 def read_junit(data: bytes) -> JUnit:
-    """Return what a ``junit.xml`` says.
+    """Return the contents of a ``junit.xml``.
 
     Raises:
         ValueError: It is no XML, or has something that pytest does not write there.
@@ -68,7 +71,7 @@ def read_junit(data: bytes) -> JUnit:
 
 
 class _Reader:
-    """Reads a file from its first byte to its last."""
+    """Read a file from its first byte to its last."""
 
     def __init__(self, data: bytes) -> None:
         self.junit = JUnit()

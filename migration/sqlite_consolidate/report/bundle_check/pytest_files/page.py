@@ -1,7 +1,7 @@
-"""Check that the page of a bundle is the one that its other files give, and runs and loads nothing of others.
+"""Check that the page of a bundle follows from its other files and is harmless.
 
 A page of this release is drawn again and compared element by element. What only pytest-html knows cannot be drawn
-again: when it wrote the page, how long the tests took and what they printed, and the styles of the operator.
+again: when it wrote the page, how long the tests took, what they printed, and the styles of the operator.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ _NO_OUTPUT = re.compile(r"No log output captured\.|-+ Captured [a-z]+ [a-z]+ -+\
 
 
 def check_page(contents: BundleContents) -> list[Observation]:
-    """Observe that the page, if the bundle has it, is that of its other files, and has no script but the known one."""
-    if PAGE not in contents.bundle.files or contents.record is None:  # --html may have sent it elsewhere
+    """Observe that the page, if any, follows from the other files and is harmless."""
+    if PAGE not in contents.bundle.files or contents.record is None:  # with --html it may be elsewhere
         return []
     text = contents.bundle.text(PAGE)
     reader = PageReader(text)
@@ -65,8 +65,10 @@ def check_page(contents: BundleContents) -> list[Observation]:
 
 
 def complete_record(contents: BundleContents, record: Record) -> Record:
-    """Add to a record what the other files of its bundle say: the plan, the diff and the log of SQL."""
-    plan = contents.plan if record.plan["sha256"] and record.mode is not Mode.INVENTORY else None  # which proposes it
+    """Return a record with what only plan, diff and SQL log of its bundle hold."""
+    plan = (
+        contents.plan if record.plan["sha256"] and record.mode is not Mode.INVENTORY else None
+    )  # an inventory proposes its plan
     by_name = {printable(source.name): source for source in plan.sources} if plan else {}
     sources = tuple(
         replace(source, about=describe_source(by_name[source.name])) if source.name in by_name else source
@@ -84,9 +86,9 @@ def complete_record(contents: BundleContents, record: Record) -> Record:
 
 
 def _compare_page(text: str, reader: PageReader, record: Record) -> Iterator[Observation]:
-    """Yield for each section, and for what is around them, whether it is as it is drawn now."""
+    """Yield for each section, and for the rest, whether it equals the page drawn again."""
     parts = parse_page_file(text)
-    if "<html" not in text.lower():  # the page of the record alone, as whoever runs without pytest may leave it
+    if "<html" not in text.lower():  # the page of the record alone, as a run without pytest may write it
         yield from _compare_sections(PageReader(render_page(record)), reader, set())
     elif parts is None:
         expected = "the page of pytest-html, written when its run was over"
@@ -109,7 +111,7 @@ def _compare_sections(expected: PageReader, reader: PageReader, unknown: set[str
 
 
 def _compare_lists(subject: str, expected: list[str], observed: list[str]) -> Observation:
-    """Observe that two lists are the same; where they are not, the texts are those of the first difference."""
+    """Observe that two lists are the same, or show their first difference."""
     for expected_part, observed_part in zip_longest(expected, observed, fillvalue="nothing"):
         if expected_part != observed_part:
             pairs = enumerate(zip_longest(expected_part, observed_part))
@@ -121,7 +123,10 @@ def _compare_lists(subject: str, expected: list[str], observed: list[str]) -> Ob
 
 
 def _compare_pytest_html_parts(parts: PytestHtmlParts, record: Record) -> Iterator[Observation]:
-    """Yield whether what pytest-html alone knows can be so, and say what of it nothing else tells."""
+    """Yield whether the parts that only pytest-html knows are plausible.
+
+    A last observation names what nothing else confirms.
+    """
     yield agreement(f"{PAGE}: environment", str(environment(record)), str(parts.data.get("environment")))
     yield agreement(f"{PAGE}: data", str(sorted(_DATA)), str(sorted(parts.data)))
     yield agreement(f"{PAGE}: data: title", title(record.run, record.mode), str(parts.data.get("title")))
@@ -157,7 +162,10 @@ def _date(parts: PytestHtmlParts, record: Record) -> tuple[str, str]:
 
 
 def _tests(parts: PytestHtmlParts, record: Record) -> tuple[str, str]:
-    """Return what the table of tests may say: plain words, and no failure after an acceptance."""
+    """Return what the table of tests may hold.
+
+    It has plain words, and no failure after an acceptance.
+    """
     expected = "plain words" if record.exit_code else "plain words, and no failure"
     bad = [str(row.get("testId")) for row in parts.results if not _is_plain(row)]
     if not record.exit_code:
@@ -166,7 +174,7 @@ def _tests(parts: PytestHtmlParts, record: Record) -> tuple[str, str]:
 
 
 def _is_plain(row: dict[str, Any]) -> bool:
-    """Whether a row is as pytest-html makes it of an outcome, a name and a time, each without markup."""
+    """Return whether a row is as pytest-html writes it, without markup."""
     result, test, took, log = (str(row.get(name)) for name in ("result", "testId", "duration", "log"))
     cells = [
         f'<td class="col-{kind}">{text}</td>'
@@ -183,7 +191,10 @@ def _is_plain(row: dict[str, Any]) -> bool:
 
 
 def _page_one(contents: BundleContents, record: Record, text: str, reader: PageReader) -> Iterator[Observation]:
-    """Yield verdict, run and counts on page one; how other releases drew the rest is not known."""
+    """Yield verdict, run and counts on page one.
+
+    It is not known how other releases drew the rest.
+    """
     texts = reader.texts("verdict")
     yield agreement(f"{PAGE}: verdict", heading(record), texts[0] if texts else "none")
     yield agreement(f"{PAGE}: run", record.run, record.run if record.run in text else "not named")
@@ -200,7 +211,7 @@ def _page_one(contents: BundleContents, record: Record, text: str, reader: PageR
 
 
 def _active_content(text: str, reader: PageReader) -> Iterator[Observation]:
-    """Yield whatever of a page could act, where it is not what a run leaves."""
+    """Yield everything of a page that could act and is not from a run."""
     known = known_scripts()
     digests = [script_digest(script) for script in reader.scripts]
     foreign = [f"script sha256-{digest}" for digest in digests if digest not in known] + reader.active

@@ -1,4 +1,4 @@
-"""Read a page as its elements and texts, and note whatever in it could act."""
+"""Read the elements and texts of a page, and list everything that could act."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _FOREIGN = frozenset({"iframe", "frame", "object", "embed", "applet", "base", "f
 
 
 class PageReader(HTMLParser):
-    """Reads the parts of a page, section by section.
+    """Read the parts of a page, section by section.
 
     Attributes:
-        sections: Id of each section of the record to its tags, comments and texts, in order. What is between the
-            sections is under the empty name, what pytest-html writes is under :data:`AROUND`.
+        sections: Id of each section of the record to its tags, comments and texts, in order. The empty id is for parts
+            between sections, and :data:`OUTSIDE` for what pytest-html writes.
         order: Ids of the sections, in order.
         scripts: Text of each script.
-        active: Handlers, foreign elements, and addresses that something is loaded from or leads to.
+        active: Handlers, foreign elements, and addresses that the page loads or links to.
     """
 
     def __init__(self, text: str) -> None:
@@ -39,7 +39,7 @@ class PageReader(HTMLParser):
         return [part for part in self.sections.get(section, []) if not part.startswith("<")]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what could act, and in which section of the record the text goes on."""
+        """Record what could act, and the section that the following text is in."""
         self._inside = tag if tag in ("script", "style") else ""
         if tag == "script":
             self.scripts.append("")
@@ -67,7 +67,7 @@ class PageReader(HTMLParser):
                 self._section = ""
 
     def handle_data(self, data: str) -> None:
-        """Keep a text; escaped, so that no text looks like an element."""
+        """Keep a text, escaped so that it does not look like an element."""
         if self._inside == "script":
             self.scripts[-1] += data
         elif self._inside == "style":

@@ -1,4 +1,4 @@
-"""Check that ``junit.xml`` and the page's table of tests name the tests that the run had, with the outcomes it had."""
+"""Check the tests in ``junit.xml`` and on the page against the run's stages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = 300
 _UNFINISHED = (ExitCode.INTERNAL, *INTERRUPTIONS)
 """Exit codes after which a test may have had no end."""
 _OF_NO_TEST = ("", "internal")
-"""What pytest calls the test that was under way when a run was interrupted, and what broke outside of all tests."""
+"""Names that pytest gives to an interrupted test and to an error outside of all tests."""
 
 _OUTCOME_OF_STAGE = {"passed": "Passed", "not run": "Skipped"}
 _WORST_FIRST = ("Error", "Failed", "Skipped")
@@ -38,7 +38,7 @@ _Pair = tuple[str, str, str]
 
 
 def contradictions_of_tests(contents: BundleContents, record: Record) -> Iterator[_Pair]:
-    """Yield each place where a report of tests contradicts the record, or the other report."""
+    """Yield each contradiction of a test report with the record or the other report."""
     reports: dict[str, dict[_Test, str]] = {}
     if JUNIT in contents.bundle.files:
         try:
@@ -70,7 +70,7 @@ _BOTH = ((JUNIT, PAGE), (PAGE, JUNIT))
 
 
 def _rows(parts: PytestHtmlParts, tests: int, record: Record) -> Iterator[_Pair]:
-    """Yield a row of the page's table under the key of another test, or a second one of a test that passed."""
+    """Yield a row of the page under another test's key, or twice for a passed test."""
     table = parts.data.get("tests")
     for key, rows in table.items() if isinstance(table, dict) else ():
         name = escape(one_line(key))
@@ -83,7 +83,10 @@ def _rows(parts: PytestHtmlParts, tests: int, record: Record) -> Iterator[_Pair]
 
 
 def _counts(junit: JUnit, record: Record) -> Iterator[_Pair]:
-    """Yield what the suite counts otherwise than its tests say; of an accepted run none failed."""
+    """Yield each count of the suite that its tests contradict.
+
+    In an accepted run, no test failed.
+    """
     names = {"errors": "Error", "failures": "Failed", "skipped": "Skipped"}
     expected = {name: junit.count(outcome) for name, outcome in names.items()}
     if not record.exit_code:
@@ -101,7 +104,7 @@ def _numbers(counts: Mapping[str, object]) -> str:
 
 
 def _suite_origin(junit: JUnit, record: Record) -> Iterator[_Pair]:
-    """Yield host and beginning, where the suite names them and they are not those of the run."""
+    """Yield host and start time of the suite if they are not those of the run."""
     host = printable(junit.suite.get("hostname", record.host))
     if host != record.host:
         yield f"{JUNIT}: hostname", record.host, one_line(host)
@@ -143,7 +146,10 @@ def _contradictions(
 
 
 def _test(node: str) -> _Test:
-    """Return the test of a row of the page, whose failure before or after its call has a row of its own."""
+    """Return the test of a row of the page.
+
+    A failure before or after the test's call has a row of its own.
+    """
     path, _, name = unescape(node).partition("::")
     return _stage(path.rpartition("/")[2].removesuffix(".py")), name.removesuffix("::setup").removesuffix("::teardown")
 

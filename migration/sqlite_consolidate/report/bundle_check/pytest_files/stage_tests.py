@@ -1,4 +1,4 @@
-"""List the tests of each stage, which the test reports of a bundle have to name."""
+"""List the tests of each stage, which the test reports of a bundle must name."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.stages import Stage
 
 EACH_CRITERION = "test_each_criterion_holds"
-"""The test that is there once for each criterion of its stage."""
+"""The test that exists once for each criterion of its stage."""
 
 EACH_APPLICATION = "test_each_application_works"
-"""The test that is there once for each smoke test of the plan."""
+"""The test that exists once for each smoke test of the plan."""
 
 EACH_FAULT = "test_each_fault_is_refused_by_its_criterion"
-"""The test of a selftest that checks whatever its plan adds."""
+"""The test of a self-test that checks what its plan adds."""
 
 PERFORMING = {
     "test_05_inventory.py": "test_workspace_is_examined",
@@ -40,7 +40,7 @@ PERFORMING = {
     "test_98_check.py": "test_consolidation_is_found",
     "test_99_originals.py": "test_originals_and_target_are_read",
 }
-"""File of each stage to the name of the test that performs it."""
+"""File of each stage, with the name of the test that performs it."""
 
 
 def functions_of(stage: Stage) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def stage_tests_of(mode: Mode, applications: int) -> Iterator[tuple[str, str]]:
     """Yield stage and name of each test that a run of a mode has.
 
     Args:
-        mode: Of the run.
+        mode: Mode of the run.
         applications: Number of smoke tests of its plan.
     """
     of_plan = [f"smoke-{number}" for number in range(1, applications + 1)] or ["none"]

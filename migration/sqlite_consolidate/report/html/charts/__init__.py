@@ -1,1 +1,1 @@
-"""Pictures: the geometry of the report's pictures, from a record; the templates draw them as inline SVG."""
+"""Compute the geometry of the charts that templates draw as inline SVG."""

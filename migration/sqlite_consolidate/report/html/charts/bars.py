@@ -1,4 +1,7 @@
-"""Bars: numbers before and after, side by side: the rows of the target's tables, and the sizes of the files."""
+"""Compute bars of numbers before and after the run.
+
+One chart shows the rows of the target's tables, the other the sizes of the files.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _MOST = 12
 
 @dataclass(frozen=True)
 class Bar:
-    """One number: how long it is drawn, and the number in words."""
+    """Hold one number with the length of its bar and its label."""
 
     kind: Literal["before", "after"]
     y: float
@@ -33,7 +36,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Pair:
-    """One name with its number before and after; a number that is not known has no bar."""
+    """Hold one name with its numbers before and after.
+
+    A number that is not known has no bar.
+    """
 
     name: str
     y: float
@@ -42,7 +48,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Chart:
-    """The whole picture; ``said`` tells in a sentence what it shows."""
+    """Hold one chart, with a sentence that describes it."""
 
     pairs: tuple[Pair, ...]
     height: float
@@ -53,7 +59,10 @@ _Numbers = tuple[str, int | None, int | None]
 
 
 def rows_chart(record: Record) -> Chart | None:
-    """Return the rows of the target's tables, those that changed most first; the others are taken together."""
+    """Return the rows of the target's tables, with the largest changes first.
+
+    Further tables are summed up in one line.
+    """
     target = record.target
     if target is None or not (target.rows or target.rows_after):
         return None
@@ -73,7 +82,10 @@ def rows_chart(record: Record) -> Chart | None:
 
 
 def sizes_chart(record: Record) -> Chart | None:
-    """Return the sizes of the database files; the sources have none afterwards under their old names."""
+    """Return the sizes of the database files.
+
+    After the run, the sources do not exist under their old names.
+    """
     databases = [*record.sources, *([record.target] if record.target else [])]
     numbers = [(database.file, database.size, database.size_after) for database in databases[-_MOST:]]
     if not any(before or after for _, before, after in numbers):
@@ -89,7 +101,7 @@ def sizes_chart(record: Record) -> Chart | None:
 
 
 def _rows(count: int) -> str:
-    """Return a number of rows with its thousands apart."""
+    """Return a number of rows with a thousands separator."""
     return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 

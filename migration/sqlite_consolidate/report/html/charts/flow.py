@@ -1,4 +1,4 @@
-"""Flow: how the databases flowed into one; bands from the sources to the target's tables, as wide as their rows."""
+"""Compute bands from the sources to the target's tables, as wide as their rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLOURS = 6
 
 @dataclass(frozen=True)
 class Node:
-    """A source, or a table of the target: where it stands, and what is written beside it."""
+    """Hold the place and label of a source, or of a table of the target."""
 
     y: float
     height: float
@@ -33,13 +33,16 @@ class Node:
 
     @property
     def middle(self) -> float:
-        """Where its label stands."""
+        """Return the height of its label."""
         return self.y + self.height / 2
 
 
 @dataclass(frozen=True)
 class Band:
-    """Rows on their way; ``colour`` 0 is what the target had before, the sources have the others in turn."""
+    """Hold the rows that one source brings to one table.
+
+    ``colour`` 0 is for rows that the target had before. The sources use the other colours in turn.
+    """
 
     path: str
     colour: int
@@ -49,7 +52,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Flow:
-    """The whole picture; ``said`` tells in a sentence what it shows."""
+    """Hold the whole chart, with a sentence that describes it."""
 
     height: float
     sources: tuple[Node, ...]
@@ -66,7 +69,7 @@ class _Stream:
 
 
 def build_flow(record: Record) -> Flow | None:
-    """Return the picture, or None where nothing is to be moved."""
+    """Return the chart, or None if nothing is to be moved."""
     if not record.flow:
         return None
     streams = [*_planned_streams(record.flow), *_existing_streams(record)]
@@ -86,12 +89,12 @@ def build_flow(record: Record) -> Flow | None:
 
 
 def count_of(number: int, noun: str = "row") -> str:
-    """Return a number of things in words: ``"1 row"``, ``"12,000 rows"``."""
+    """Return a number with a thousands separator and its noun, such as ``"12,000 rows"``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _planned_streams(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
-    """Return what is moved; beyond the largest, tables and sources are taken together."""
+    """Return the rows that are moved, with the smaller tables and sources summed up."""
     by_rows = sorted(moves, key=lambda move: -move.rows)
     shown_tables = {move.into for move in by_rows[:_MOST_TABLES]}
     weights: dict[str, int] = defaultdict(int)
@@ -110,7 +113,10 @@ def _planned_streams(moves: tuple[MoveRecord, ...]) -> list[_Stream]:
 
 
 def _existing_streams(record: Record) -> list[_Stream]:
-    """Return what the target had: rows in receiving tables each by itself, all the others together."""
+    """Return the rows that the target had before the run.
+
+    Receiving tables have a band each, all other tables share one.
+    """
     before = record.target.rows if record.target else {}
     receiving = {stream.table for stream in _planned_streams(record.flow)}
     streams = [_Stream(_EXISTING, name, rows) for name, rows in before.items() if name in receiving and rows]

@@ -1,4 +1,4 @@
-"""Timeline: when each stage ran and how long, beside how long the plan expects it to take."""
+"""Compute when each stage ran and for how long, beside the plan's estimates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LEAST = 2.0  # a stage that took next to nothing still has a mark
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of one of the scales, in units of the drawing, and the time it stands for."""
+    """Hold one stretch of a time scale and the time that it stands for."""
 
     x: float
     width: float
@@ -34,7 +34,10 @@ class Span:
 
 @dataclass(frozen=True)
 class StageRow:
-    """One stage: its two stretches; None where it did not run, or has no estimate."""
+    """Hold one stage with its measured and its estimated time.
+
+    Either is None if the stage did not run, or has no estimate.
+    """
 
     id: str
     outcome: str
@@ -45,7 +48,7 @@ class StageRow:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The whole picture: a row a stage, and what both scales come to; ``said`` tells it in a sentence."""
+    """Hold the whole chart, with a row for each stage and the sums of both scales."""
 
     rows: tuple[StageRow, ...]
     height: float
@@ -55,7 +58,7 @@ class Timeline:
 
 
 def build_timeline(record: Record) -> Timeline | None:
-    """Return the picture, or None where no stage ran."""
+    """Return the chart, or None if no stage ran."""
     seconds = [stage.seconds if stage.outcome != "not run" else 0.0 for stage in record.stages]
     if not sum(seconds):
         return None
@@ -81,7 +84,10 @@ def _row(stage: StageRecord, y: float, measured: Span, estimate: Span) -> StageR
 
 
 def _spans(seconds: Sequence[float], start: float) -> list[Span]:
-    """Lay the stretches one after the other on a scale of their own: minutes and hundredths fit on no common one."""
+    """Return the stretches one after the other on a scale of their own.
+
+    Minutes and hundredths of a second do not fit on a common scale.
+    """
     scale = PANEL / (sum(seconds) or 1.0)
     spans, x = [], float(start)
     for duration_seconds in seconds:
