@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 Identity = tuple[int, int]
 
 _MAGIC = b"SQLite format 3\0"
-_NAMED_LIKE_ONE = ("*.db", "*.db3", "*.sqlite*")
-_PASSED_OVER = frozenset({".git", "node_modules", "__pycache__"})
-_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"  # the file that makes a folder one
+_DATABASE_NAMES = ("*.db", "*.db3", "*.sqlite*")
+_SKIPPED_FOLDERS = frozenset({".git", "node_modules", "__pycache__"})
+_VENV_MARKER = "pyvenv.cfg"  # the file that makes a folder one
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ def fingerprint_databases(
         skip: Folders to pass over, such as backups and reports; those that do not exist yet are no mistake.
     """
     root = root.resolve()
-    found = {}
+    fingerprints = {}
     for entry in _files(root, frozenset(str(folder.resolve()) for folder in skip)):
         try:
             status = entry.stat(follow_symlinks=False)
             if _is_database(entry, status, never_open):
-                found[Path(entry.path).relative_to(root).as_posix()] = _fingerprint(entry.path, status)
+                fingerprints[Path(entry.path).relative_to(root).as_posix()] = _fingerprint(entry.path, status)
         except FileNotFoundError:  # gone since the folder was listed
             continue
-    return found
+    return fingerprints
 
 
 def compare_fingerprints(before: Mapping[str, Fingerprint], after: Mapping[str, Fingerprint]) -> list[DatabaseChange]:
@@ -97,7 +97,7 @@ def quarantine_databases(root: Path, files: Iterable[str], folder: Path) -> list
     Returns:
         Sentences, one a database; what could not be moved is said, and stays.
     """
-    said = []
+    sentences = []
     for file in files:
         try:
             if not (root / file).exists():
@@ -107,10 +107,12 @@ def quarantine_databases(root: Path, files: Iterable[str], folder: Path) -> list
             for suffix in (*SIDECARS, ""):
                 if (root / (file + suffix)).exists():
                     move(root / (file + suffix), folder / (file + suffix).replace("/", "__"))
-            said.append(f"moved {one_line(file)}, which an application made, into {folder.name} of the backup set")
+            sentences.append(f"moved {one_line(file)}, which an application made, into {folder.name} of the backup set")
         except OSError as error:
-            said.append(f"{one_line(file)}, which an application made, is still there ({error.strerror}): remove it")
-    return said
+            sentences.append(
+                f"{one_line(file)}, which an application made, is still there ({error.strerror}): remove it"
+            )
+    return sentences
 
 
 def _files(root: Path, passed_over: frozenset[str]) -> Iterator[os.DirEntry[str]]:
@@ -122,12 +124,14 @@ def _files(root: Path, passed_over: frozenset[str]) -> Iterator[os.DirEntry[str]
                 entries = list(listing)
         except OSError:
             continue
-        if any(entry.name == _VIRTUAL_ENVIRONMENT for entry in entries):
+        if any(entry.name == _VENV_MARKER for entry in entries):
             continue
         folders += [
             entry.path
             for entry in entries
-            if entry.is_dir(follow_symlinks=False) and entry.name not in _PASSED_OVER and entry.path not in passed_over
+            if entry.is_dir(follow_symlinks=False)
+            and entry.name not in _SKIPPED_FOLDERS
+            and entry.path not in passed_over
         ]
         yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
 
@@ -143,7 +147,7 @@ def _is_database(entry: os.DirEntry[str], status: os.stat_result, never_open: fr
                 return file.read(len(_MAGIC)) == _MAGIC
         except PermissionError:
             pass
-    return any(fnmatch(entry.name.lower(), pattern) for pattern in _NAMED_LIKE_ONE)
+    return any(fnmatch(entry.name.lower(), pattern) for pattern in _DATABASE_NAMES)
 
 
 def _fingerprint(path: str, status: os.stat_result) -> Fingerprint:

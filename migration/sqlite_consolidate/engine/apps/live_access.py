@@ -50,12 +50,12 @@ class LiveAccessWatch:
 
         for process in processes:
             with suppress(psutil.Error, OSError):
-                self._seen |= {name for one in process.open_files() if (name := self._named(Path(one.path)))}
+                self._seen |= {name for file in process.open_files() if (name := self._named(Path(file.path)))}
 
     def opened_files(self) -> tuple[str, ...]:
         """Return what was opened until now, relative to the workspace, in alphabetical order."""
         reported = Path(self._report.name).read_bytes().split(b"\0")
-        return tuple(sorted(self._seen | {os.fsdecode(one) for one in reported if one}))
+        return tuple(sorted(self._seen | {os.fsdecode(name) for name in reported if name}))
 
     def _named(self, path: Path) -> str | None:
         if not path.is_relative_to(self._live) or path.is_relative_to(self._copy):

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 Identity = tuple[int, int]
 
 _TAIL = 4096  # bytes before a mark by which its text is known again
-_MOST_SHOWN = 20  # lines
-_LONGEST_SHOWN = 300  # characters of a line
-_LONGEST_LINE = 1_000_000  # bytes read at once, however long a line is
+_MAX_LINES_SHOWN = 20  # lines
+_MAX_LINE_SHOWN = 300  # characters of a line
+_MAX_LINE_BYTES = 1_000_000  # bytes read at once, however long a line is
 
 
 @dataclass(frozen=True)
@@ -108,29 +108,36 @@ def find_new_errors(
     if not patterns:
         return [not_required("logs", "the plan names no log files")]
     root = root.resolve()
-    wanted = re.compile(errors)
+    pattern = re.compile(errors)
     expected = f"no new line matches {one_line(errors)}"
-    starts, lost = _starts(root, marks, patterns, never_open)
-    read = hits = 0
+    offsets, lost_logs = _new_text_offsets(root, marks, patterns, never_open)
+    read = matches = 0
     failing: list[Observation] = []
-    for path, start in starts.items():
+    for path, start in offsets.items():
         for before, line in _lines(path, start):
             read += 1
-            if wanted.search(line) and (not wanted.search(before) or wanted.search(line[len(before) :])):
-                hits += 1
-                if hits <= _MOST_SHOWN:
-                    failing.append(_failing(_name(path, root), expected, "a new line matches", _shortened(line)))
-    if hits > _MOST_SHOWN:
-        failing.append(_failing(", ".join(patterns), expected, f"{hits - _MOST_SHOWN} more lines match"))
+            if pattern.search(line) and (not pattern.search(before) or pattern.search(line[len(before) :])):
+                matches += 1
+                if matches <= _MAX_LINES_SHOWN:
+                    failing.append(
+                        _failed_observation(_name(path, root), expected, "a new line matches", _shortened(line))
+                    )
+    if matches > _MAX_LINES_SHOWN:
+        failing.append(
+            _failed_observation(", ".join(patterns), expected, f"{matches - _MAX_LINES_SHOWN} more lines match")
+        )
     if failing:
         return failing
-    notes = [f"{len(starts)} files and {read} new lines read, none matches", *_missing(root, lost, patterns)]
-    if not starts and not lost:
+    notes = [
+        f"{len(offsets)} files and {read} new lines read, none matches",
+        *_describe_missing(root, lost_logs, patterns),
+    ]
+    if not offsets and not lost_logs:
         return [not_required(", ".join(patterns), "no log file is there")]
-    return [Observation(", ".join(patterns), expected, "; ".join(notes), holds=True, examined=len(starts))]
+    return [Observation(", ".join(patterns), expected, "; ".join(notes), holds=True, examined=len(offsets))]
 
 
-def _starts(
+def _new_text_offsets(
     root: Path, marks: LogPositions, patterns: Sequence[str], never_open: frozenset[Identity]
 ) -> tuple[dict[Path, int], list[Path]]:
     """Return where the new text of each file begins, and the logs whose marked text is nowhere any more.
@@ -138,33 +145,35 @@ def _starts(
     Files that were not there at the marks are new from the start.
     """
     matching = _matching(root, patterns, never_open)
-    files = matching | _beside(marks, never_open)
-    at = {identity: path for path, (identity, _) in files.items()}
-    starts: dict[Path, int] = {}
-    lost = []
-    for one in marks.files:
-        path = at.get(one.identity)
-        if path is None or not _goes_on(path, one):
-            path = next((copy for copy in files if _is_copy(copy, one)), None)
+    files = matching | _files_beside(marks, never_open)
+    path_by_identity = {identity: path for path, (identity, _) in files.items()}
+    offsets: dict[Path, int] = {}
+    lost_logs = []
+    for position in marks.files:
+        path = path_by_identity.get(position.identity)
+        if path is None or not _still_begins_with(path, position):
+            path = next((copy for copy in files if _is_copy(copy, position)), None)
         if path is None:
-            lost.append(one.path)
+            lost_logs.append(position.path)
         else:
-            starts[path] = one.size
-    return dict.fromkeys(matching, 0) | starts, lost
+            offsets[path] = position.size
+    return dict.fromkeys(matching, 0) | offsets, lost_logs
 
 
-def _goes_on(path: Path, one: LogPosition) -> bool:
+def _still_begins_with(path: Path, position: LogPosition) -> bool:
     """Tell whether the file still begins with the text that was marked."""
     try:
-        return path.stat().st_size >= one.size and _tail(path, one.size) == one.tail
+        return path.stat().st_size >= position.size and _tail(path, position.size) == position.tail
     except FileNotFoundError:
         return False
 
 
-def _is_copy(path: Path, one: LogPosition) -> bool:
+def _is_copy(path: Path, position: LogPosition) -> bool:
     """Tell whether a rotation that copies and truncates (``app.log`` to ``app.log.1``) put the marked text here."""
-    named = path.parent == one.path.parent and path.name.startswith(one.path.name) and path != one.path
-    return named and one.size > 0 and _goes_on(path, one)
+    has_rotated_name = (
+        path.parent == position.path.parent and path.name.startswith(position.path.name) and path != position.path
+    )
+    return has_rotated_name and position.size > 0 and _still_begins_with(path, position)
 
 
 def _matching(root: Path, patterns: Sequence[str], never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
@@ -186,9 +195,9 @@ def _paths(root: Path, pattern: str) -> set[Path]:
     return {path for path in paths if path.is_relative_to(root)}
 
 
-def _beside(marks: LogPositions, never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
+def _files_beside(marks: LogPositions, never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
     """Return all files in the folders of marked ones, whatever their names; nothing is opened for that."""
-    folders = {one.path.parent for one in marks.files}
+    folders = {position.path.parent for position in marks.files}
     entries = (path for folder in folders if folder.is_dir() for path in folder.iterdir() if not path.is_symlink())
     return _files(entries, never_open)
 
@@ -235,7 +244,7 @@ def _lines(path: Path, start: int) -> Iterator[tuple[str, str]]:
             end = file.seek(0, os.SEEK_END)
             at = _start_of_line(file, start) if start < end else end
             file.seek(at)
-            while line := file.readline(min(_LONGEST_LINE, end - at)):
+            while line := file.readline(min(_MAX_LINE_BYTES, end - at)):
                 yield _text(line[: max(0, start - at)]), _text(line)
                 at += len(line)
     except FileNotFoundError:  # removed since it was listed
@@ -273,7 +282,7 @@ def _unreadable(path: Path, error: OSError) -> ProblemError:
     )
 
 
-def _missing(root: Path, lost: Sequence[Path], patterns: Sequence[str]) -> list[str]:
+def _describe_missing(root: Path, lost: Sequence[Path], patterns: Sequence[str]) -> list[str]:
     unmet = [pattern for pattern in patterns if not any(path.is_file() for path in root.glob(pattern))]
     replaced = "was replaced, and what it got before that is not there to be read"
     return [f"no file matches {one_line(pattern)}" for pattern in unmet] + [
@@ -281,7 +290,7 @@ def _missing(root: Path, lost: Sequence[Path], patterns: Sequence[str]) -> list[
     ]
 
 
-def _failing(subject: str, expected: str, observed: str, heard: str = "") -> Observation:
+def _failed_observation(subject: str, expected: str, observed: str, heard: str = "") -> Observation:
     todo = 'Find out what caused it; if it is harmless, narrow "errors" in the plan\'s [logs].'
     return Observation(subject, expected, observed, holds=False, todo=todo, program_output=heard)
 
@@ -292,4 +301,4 @@ def _name(path: Path, root: Path) -> str:
 
 def _shortened(line: str) -> str:
     text = one_line(line.strip())
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+    return text if len(text) <= _MAX_LINE_SHOWN else text[: _MAX_LINE_SHOWN - 1] + "…"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-_GRACE = 1.0  # seconds between the polite signal and the other one
-_MARK = "CONSOLIDATION_FAMILY"
+_GRACE_SECONDS = 1.0  # seconds between the polite signal and the other one
+_VARIABLE = "CONSOLIDATION_FAMILY"
 
 
 class ProcessTree:
@@ -28,7 +28,7 @@ class ProcessTree:
 
     def environment(self) -> dict[str, str]:
         """Return the variable by which the program's descendants are known."""
-        return {_MARK: self._mark}
+        return {_VARIABLE: self._mark}
 
     def running_processes(self, leader: int | None) -> list[psutil.Process]:
         """Return those that live; zombies do not: some containers never collect theirs.
@@ -38,12 +38,12 @@ class ProcessTree:
         """
         import psutil
 
-        found = []
+        processes = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
                 if self._is_one(process, leader) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-        return found
+                    processes.append(process)
+        return processes
 
     def terminate(self, leader: int | None) -> None:
         """End all of them, politely at first; what the kernel cannot end is left after a second."""
@@ -51,20 +51,20 @@ class ProcessTree:
 
         ended: set[psutil.Process] = set()
         for number in (signal.SIGTERM, signal.SIGKILL):
-            told: set[psutil.Process] = set()
-            until = time.monotonic() + _GRACE
-            while left := self.running_processes(leader):
-                for process in left:  # told once: the polite signal is a question; newly born ones are told as well
-                    if process not in told:
+            signalled: set[psutil.Process] = set()
+            deadline = time.monotonic() + _GRACE_SECONDS
+            while running := self.running_processes(leader):
+                for process in running:  # told once: the polite signal is a question; newly born ones are told as well
+                    if process not in signalled:
                         with suppress(psutil.Error):
                             process.send_signal(number)
-                told.update(left)
-                ended.update(left)
-                if time.monotonic() >= until:
+                signalled.update(running)
+                ended.update(running)
+                if time.monotonic() >= deadline:
                     break
                 time.sleep(0.01)
         if leader is None:  # no Popen collects the status of the program
-            psutil.wait_procs(ended, timeout=_GRACE)
+            psutil.wait_procs(ended, timeout=_GRACE_SECONDS)
 
     def _is_one(self, process: psutil.Process, leader: int | None) -> bool:
-        return os.getpgid(process.pid) == leader or process.environ().get(_MARK) == self._mark
+        return os.getpgid(process.pid) == leader or process.environ().get(_VARIABLE) == self._mark

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Smoke
 
 
-_KEPT = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT"})  # and LC_*
-_ENVIRONMENTS = (".venv", "venv")
+_KEPT_VARIABLES = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT"})  # and LC_*
+_VENV_FOLDERS = (".venv", "venv")
 
 
 def build_command(test: Smoke, live_root: Path) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ def build_command(test: Smoke, live_root: Path) -> tuple[str, ...]:
     if test.python:
         return (interpreter, "-c", test.python)
     first = interpreter if test.run[0] in ("python", "python3") else test.run[0]
-    if os.sep in first and _of_environment(live_root / first):  # a command that a virtual environment brings
+    if os.sep in first and _is_in_venv(live_root / first):  # a command that a virtual environment brings
         first = str(live_root.absolute() / first)
     return (first, *test.run[1:])
 
@@ -46,16 +46,16 @@ def _interpreter(test: Smoke, live_root: Path) -> str:
     # Not resolved: a virtual environment's python is a link, and what it is called is what makes it that environment's.
     if test.interpreter:
         return str(live_root / test.interpreter)
-    own = (live_root / folder / "bin" / "python" for folder in _ENVIRONMENTS)
+    venv_pythons = (live_root / folder / "bin" / "python" for folder in _VENV_FOLDERS)
     # A link that leads nowhere counts: a broken environment is to be noticed, not replaced by another.
-    return next((str(python) for python in own if os.path.lexists(python)), sys.executable)
+    return next((str(python) for python in venv_pythons if os.path.lexists(python)), sys.executable)
 
 
-def _of_environment(program: Path) -> bool:
+def _is_in_venv(program: Path) -> bool:
     return program.parent.name == "bin" and (program.parents[1] / "pyvenv.cfg").exists()
 
 
-def build_environment(test: Smoke, root: Path, use: LiveAccessWatch | None) -> dict[str, str]:
+def build_environment(test: Smoke, root: Path, access_watch: LiveAccessWatch | None) -> dict[str, str]:
     """Keep what a program needs to run at all; what steers Python or names a workspace does not come along.
 
     HOME stays: an application without its user's settings would be another application.
@@ -63,22 +63,22 @@ def build_environment(test: Smoke, root: Path, use: LiveAccessWatch | None) -> d
     Raises:
         ValueError: A folder of the plan cannot stand in PYTHONPATH.
     """
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
-    folders = [str(AUDIT_HOOK_FOLDER)] if use else []
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT_VARIABLES or name.startswith("LC_")}
+    folders = [str(AUDIT_HOOK_FOLDER)] if access_watch else []
     folders += [str(root.absolute() / folder) for folder in test.path]
     if any(os.pathsep in folder for folder in folders):
         raise ValueError(f"PYTHONPATH cannot hold a folder with {os.pathsep!r} in its name")
     path = {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
-    watched = use.environment() if use else {}
+    watched = access_watch.environment() if access_watch else {}
     return kept | path | watched | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
 
 
-_TICK = 0.1  # seconds between two looks at a program that runs
-_MOST_WRITTEN = 100_000_000  # bytes of output; it waits on a disk, which may be a small one in memory
+_POLL_SECONDS = 0.1  # seconds between two looks at a program that runs
+_MAX_OUTPUT_BYTES = 100_000_000  # bytes of output; it waits on a disk, which may be a small one in memory
 _HEAD, _TAIL = 10_000, 1_000_000  # bytes of each output that are kept, when it is longer than both
 _SHOWN_HEAD, _SHOWN_TAIL = 80, 220  # characters of an output in an observation
-_LONGEST_SUBJECT = 120
-_MOST_NAMED = 5  # files
+_MAX_SUBJECT = 120
+_MAX_FILES_NAMED = 5  # files
 _GRACE = 1.0  # seconds that the kernel gets to hand over the status of a process that was ended
 
 
@@ -125,57 +125,57 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
     command = build_command(test, live_root)
     with ExitStack() as stack:
         on_copy = root.resolve() != live_root.resolve()
-        use = stack.enter_context(LiveAccessWatch(live_root, root)) if on_copy else None
+        access_watch = stack.enter_context(LiveAccessWatch(live_root, root)) if on_copy else None
         # Not pipes: a child that keeps one open would keep us, too.
         outputs = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
-        family = ProcessTree()
+        process_tree = ProcessTree()
         started = time.monotonic()
         process = None
         try:
             process = subprocess.Popen(
                 command,
                 cwd=root,
-                env=build_environment(test, root, use) | family.environment(),
+                env=build_environment(test, root, access_watch) | process_tree.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=outputs[0],
                 stderr=outputs[1],
                 start_new_session=True,
             )
-            why = _ended(process, test.timeout, outputs, family, use)
+            end_reason = _wait_for_end(process, test.timeout, outputs, process_tree, access_watch)
         except (OSError, ValueError) as error:
             if process is not None:
                 raise
-            return SmokeResult(test.name, command, problem=_why_not_started(error, command))
+            return SmokeResult(test.name, command, problem=_start_error(error, command))
         finally:  # an interruption may arrive after the program has started and before Popen returns
-            family.terminate(process.pid if process is not None else None)
+            process_tree.terminate(process.pid if process is not None else None)
             if process is not None:
                 with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not hold us
                     process.wait(timeout=_GRACE)
         seconds = time.monotonic() - started
         texts, lines = (_read(outputs[0]), _read(outputs[1])), None
-        if not why and test.expect.lines is not None:
+        if not end_reason and test.expect.lines is not None:
             lines = _lines(outputs[0])
-        status, used = None if why else process.returncode, use.opened_files() if use else None
-        return SmokeResult(test.name, command, status, *texts, lines, seconds, why, used=used)
+        status, used = None if end_reason else process.returncode, access_watch.opened_files() if access_watch else None
+        return SmokeResult(test.name, command, status, *texts, lines, seconds, end_reason, used=used)
 
 
-def _ended(
+def _wait_for_end(
     process: subprocess.Popen[bytes],
     timeout: float,
     outputs: tuple[IO[bytes], ...],
-    family: ProcessTree,
-    use: LiveAccessWatch | None,
+    process_tree: ProcessTree,
+    access_watch: LiveAccessWatch | None,
 ) -> str:
     """Wait for the program; return why it has to be ended, empty when it ended by itself."""
-    until = time.monotonic() + timeout
-    while (left := until - time.monotonic()) > 0:
+    deadline = time.monotonic() + timeout
+    while (remaining := deadline - time.monotonic()) > 0:
         try:
-            process.wait(timeout=min(_TICK, left))
+            process.wait(timeout=min(_POLL_SECONDS, remaining))
         except subprocess.TimeoutExpired:
-            if use:
-                use.record_open_files(family.running_processes(process.pid))
-        if any(os.fstat(one.fileno()).st_size > _MOST_WRITTEN for one in outputs):
-            return f"it has printed more than {_MOST_WRITTEN // 1_000_000} MB"
+            if access_watch:
+                access_watch.record_open_files(process_tree.running_processes(process.pid))
+        if any(os.fstat(output.fileno()).st_size > _MAX_OUTPUT_BYTES for output in outputs):
+            return f"it has printed more than {_MAX_OUTPUT_BYTES // 1_000_000} MB"
         if process.returncode is not None:
             return ""
     return f"still running after {timeout:g} s"
@@ -189,50 +189,50 @@ def smoke_observations(test: Smoke, result: SmokeResult) -> list[Observation]:
 def _observations(test: Smoke, result: SmokeResult) -> Iterator[Observation]:
     subject = _subject(test)
     if result.problem:
-        yield Observation(subject, "can be started", result.problem, holds=False, todo=f"Run it by hand. {_PLAN}")
+        yield Observation(subject, "can be started", result.problem, holds=False, todo=f"Run it by hand. {_PLAN_HINT}")
         return
     if result.used is not None:
         yield _use_observation(subject, result.used)
     in_time = f"ends within {test.timeout:g} s"
     if result.ended:
         observed = f"{result.ended}, ended with its children"
-        todo = f'Find out what it waits for or repeats, or give it a longer "timeout". {_PLAN}'
-        yield Observation(subject, in_time, observed, holds=False, todo=todo, program_output=_heard(result))
+        hint = f'Find out what it waits for or repeats, or give it a longer "timeout". {_PLAN_HINT}'
+        yield Observation(subject, in_time, observed, holds=False, todo=hint, program_output=_output_excerpt(result))
         return
     observed = f"ended after {result.seconds:.2f} s, started with {one_line(result.command[0])}"
     yield Observation(subject, in_time, observed, holds=True)
     yield _exit_observation(subject, test, result)
-    compare = f"Compare what the application reads with what was moved. {_PLAN}"
+    compare = f"Compare what the application reads with what was moved. {_PLAN_HINT}"
     shown = _shortened(result.stdout) or "(no output)"
     if test.expect.stdout:
-        found = re.search(test.expect.stdout, result.stdout, re.MULTILINE) is not None
+        is_match = re.search(test.expect.stdout, result.stdout, re.MULTILINE) is not None
         expected = f"output matches {one_line(test.expect.stdout)}"
-        observed = f"{len(result.stdout)} characters, {'a match' if found else 'no match'}"
-        yield Observation(subject, expected, observed, found, "" if found else compare, shown)
+        observed = f"{len(result.stdout)} characters, {'a match' if is_match else 'no match'}"
+        yield Observation(subject, expected, observed, is_match, "" if is_match else compare, shown)
     if test.expect.lines is not None:
-        right = result.lines == test.expect.lines
-        todo, heard = ("", "") if right else (compare, shown)
+        is_expected = result.lines == test.expect.lines
+        hint, program_output = ("", "") if is_expected else (compare, shown)
         yield replace(
-            equal(subject, f"{test.expect.lines} lines of output", f"{result.lines} lines of output", todo),
-            program_output=heard,
+            equal(subject, f"{test.expect.lines} lines of output", f"{result.lines} lines of output", hint),
+            program_output=program_output,
         )
 
 
 def _use_observation(subject: str, used: tuple[str, ...]) -> Observation:
     expected = "opens files of the copy, none of the workspace itself"
     if not used:
-        observed = f"none seen (Python programs: each opening; others: a look every {_TICK:g} s)"
+        observed = f"none seen (Python programs: each opening; others: a look every {_POLL_SECONDS:g} s)"
         return Observation(subject, expected, observed, holds=True)
-    names = ", ".join(one_line(name) for name in used[:_MOST_NAMED])
-    more = f" and {len(used) - _MOST_NAMED} more" if len(used) > _MOST_NAMED else ""
-    todo = (
+    names = ", ".join(one_line(name) for name in used[:_MAX_FILES_NAMED])
+    more = f" and {len(used) - _MAX_FILES_NAMED} more" if len(used) > _MAX_FILES_NAMED else ""
+    hint = (
         "Let it find its files from its own place or from the current folder, not by an absolute path, the home folder "
         'or an installed package; code that was installed from the workspace needs its folder in "path".'
     )
-    return Observation(subject, expected, f"opened {names}{more} of the workspace itself", holds=False, todo=todo)
+    return Observation(subject, expected, f"opened {names}{more} of the workspace itself", holds=False, todo=hint)
 
 
-_PLAN = "If the plan is wrong, correct its [[smoke]]."
+_PLAN_HINT = "If the plan is wrong, correct its [[smoke]]."
 
 
 def _exit_observation(subject: str, test: Smoke, result: SmokeResult) -> Observation:
@@ -240,11 +240,11 @@ def _exit_observation(subject: str, test: Smoke, result: SmokeResult) -> Observa
     observed = f"exit status {result.exit}"
     if result.exit is not None and result.exit < 0:
         observed = f"ended by signal {_signal_name(-result.exit)}"
-    todo = "" if holds else f"Run it by hand and read its error. {_PLAN}"
-    heard = "" if holds else _heard(result)
+    hint = "" if holds else f"Run it by hand and read its error. {_PLAN_HINT}"
+    program_output = "" if holds else _output_excerpt(result)
     expected = f"exit status {test.expect.exit}"
     relation = Relation.EQUAL if expected == observed else Relation.STATED
-    return Observation(subject, expected, observed, holds, todo, heard, relation=relation)
+    return Observation(subject, expected, observed, holds, hint, program_output, relation=relation)
 
 
 def _read(output: IO[bytes]) -> str:
@@ -268,13 +268,13 @@ def _lines(output: IO[bytes]) -> int:
     return sum(1 for line in iter(lambda: output.readline(_TAIL), b"") if line.strip())
 
 
-def _why_not_started(error: OSError | ValueError, command: tuple[str, ...]) -> str:
+def _start_error(error: OSError | ValueError, command: tuple[str, ...]) -> str:
     if isinstance(error, OSError):
         return one_line(f"{error.filename or command[0]}: {error.strerror}")
     return one_line(str(error))
 
 
-def _heard(result: SmokeResult) -> str:
+def _output_excerpt(result: SmokeResult) -> str:
     return _shortened(result.stderr) or _shortened(result.stdout) or "(no output)"
 
 
@@ -287,7 +287,7 @@ def _shortened(text: str) -> str:
 
 def _subject(test: Smoke) -> str:
     line = one_line(shlex.join(["python", "-c", test.python] if test.python else test.run))
-    return line if len(line) <= _LONGEST_SUBJECT else line[: _LONGEST_SUBJECT - 1] + "…"
+    return line if len(line) <= _MAX_SUBJECT else line[: _MAX_SUBJECT - 1] + "…"
 
 
 def _signal_name(number: int) -> str:

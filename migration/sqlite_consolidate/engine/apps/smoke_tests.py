@@ -7,8 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.apps import database_watch as bystanders
-from sqlite_consolidate.engine.apps import log_watch as logs
+from sqlite_consolidate.engine.apps import database_watch, log_watch
 from sqlite_consolidate.engine.apps.runner import SmokeResult, run_smoke
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.workspace_copy import copy_workspace, require_complete
@@ -64,7 +63,7 @@ class Applications:
         live: Path,
         *,
         held: frozenset[Identity],
-        marks: logs.LogPositions,
+        marks: log_watch.LogPositions,
         on_progress: Callable[[str], None],
         plan_file: Path | None = None,
         reader: ContentsCache | None = None,
@@ -76,7 +75,7 @@ class Applications:
         self._held, self._marks = held, marks
         self._plan_file = plan_file
         self._before: dict[str, TableDigest] = {}
-        self._databases: dict[str, bystanders.Fingerprint] = {}
+        self._databases: dict[str, database_watch.Fingerprint] = {}
         self._writers: list[str] = []
         self._written: list[tuple[str, _Difference]] = []
         self._logged_on_copies: list[Observation] = []
@@ -98,24 +97,28 @@ class Applications:
 
     def new_log_errors(self) -> list[Observation]:
         """Observe lines that are new since the run began and report an error, on the copies as well."""
-        said = self._plan.logs
-        seen = logs.find_new_errors(self._root, self._marks, said.files, said.errors, never_open=self._held)
-        return [*seen, *self._logged_on_copies]
+        settings = self._plan.logs
+        observations = log_watch.find_new_errors(
+            self._root, self._marks, settings.files, settings.errors, never_open=self._held
+        )
+        return [*observations, *self._logged_on_copies]
 
     def side_effects(self) -> list[Observation]:
         """Observe what the applications did to the databases of the workspace, and that others kept to their copies."""
-        seen = [
-            Observation(one.subject, one.before, one.after, holds=False, todo=_TODO)
-            for one in self._differences(self._root, self._databases, self._before)
+        observations = [
+            Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
+            for difference in self._differences(self._root, self._databases, self._before)
         ]
         tables = f"{len(self._before)} tables, {len(self._databases)} databases as before"
         examined = len(self._before) + len(self._databases)
         unchanged = replace(equal("databases", tables, tables), examined=examined)
-        seen = seen or [unchanged if examined else not_required("databases", "no table and no database is there")]
+        observations = observations or [
+            unchanged if examined else not_required("databases", "no table and no database is there")
+        ]
         if self._writers:
             changes = f"{counted(len(self._written), 'change')} by {', '.join(self._writers)}, on copies that are gone"
-            seen.append(Observation("writes = true", "changes copies only", one_line(changes), holds=True))
-        return seen
+            observations.append(Observation("writes = true", "changes copies only", one_line(changes), holds=True))
+        return observations
 
     def changes_on_copies(self) -> list[Finding]:
         """State what the tests that may write have changed on their copies, together for each kind of change."""
@@ -128,11 +131,12 @@ class Applications:
         tests = list(dict.fromkeys(test for test, _ in written))
         names = {difference.name: difference for _, difference in written}
         labels = [
-            f"{name} ({one.before}, then {one.after})" if change == "changed" else name for name, one in names.items()
+            f"{name} ({difference.before}, then {difference.after})" if change == "changed" else name
+            for name, difference in names.items()
         ]
-        what = f"{counted(len(names), noun)} {'was' if len(names) == 1 else 'were'} {change}"
+        fact = f"{counted(len(names), noun)} {'was' if len(names) == 1 else 'were'} {change}"
         by = f"{counted(len(tests), 'smoke test')} ({list_names(tests)})"
-        text = f"{what} by {by}, on copies that are gone: {list_names(labels)}."
+        text = f"{fact} by {by}, on copies that are gone: {list_names(labels)}."
         subject = self._plan.target if noun == "table" else ""
         return Finding.of("smoke-changed-copy", subject, text, count=len(names))
 
@@ -145,19 +149,21 @@ class Applications:
             return []
         sources = {source.file for source in self._plan.sources}
         ours = self._databases.keys() - sources | {self._plan.target}
-        there = [change.file for change in bystanders.compare_fingerprints(self._databases, self._look(self._root))]
-        there = [file for file in there if file not in ours and (self._root / file).exists()]
-        return [file for file in there if _identity(self._root / file) not in self._held]
+        files = [change.file for change in database_watch.compare_fingerprints(self._databases, self._look(self._root))]
+        files = [file for file in files if file not in ours and (self._root / file).exists()]
+        return [file for file in files if _identity(self._root / file) not in self._held]
 
     def _run_on_copy(self, test: Smoke, copy: Path) -> SmokeResult:
         self._copy(copy)
-        said = self._plan.logs
-        marks, databases = logs.record_log_positions(copy, said.files), self._look(copy)
+        settings = self._plan.logs
+        marks, databases = log_watch.record_log_positions(copy, settings.files), self._look(copy)
         result = run_smoke(test, root=copy, live_root=self._live)
-        found = logs.find_new_errors(copy, marks, said.files, said.errors)
-        self._logged_on_copies += [one for one in found if not one.holds]
+        errors = log_watch.find_new_errors(copy, marks, settings.files, settings.errors)
+        self._logged_on_copies += [observation for observation in errors if not observation.holds]
         if self.is_state_recorded:
-            self._written += [(test.name, one) for one in self._differences(copy, databases, self._before)]
+            self._written += [
+                (test.name, observation) for observation in self._differences(copy, databases, self._before)
+            ]
         return result
 
     def _copy(self, copy: Path) -> None:
@@ -168,9 +174,9 @@ class Applications:
         require_complete(copy_workspace(self._plan, self._root, copy, extra_files=extra_files, excluded=excluded))
 
     def _differences(
-        self, root: Path, databases: dict[str, bystanders.Fingerprint], tables: dict[str, TableDigest]
+        self, root: Path, databases: dict[str, database_watch.Fingerprint], tables: dict[str, TableDigest]
     ) -> list[_Difference]:
-        changes = bystanders.compare_fingerprints(databases, self._look(root))
+        changes = database_watch.compare_fingerprints(databases, self._look(root))
         others = [
             _Difference(file := one_line(change.file), _UNTOUCHED, change.kind, file, "database", change.kind)
             for change in changes
@@ -184,21 +190,21 @@ class Applications:
             if tables.get(name) != now.get(name)
         ]
 
-    def _look(self, root: Path) -> dict[str, bystanders.Fingerprint]:
+    def _look(self, root: Path) -> dict[str, database_watch.Fingerprint]:
         skip = frozenset({root / self._plan.backups})
-        return bystanders.fingerprint_databases(root, never_open=self._held, skip=skip)
+        return database_watch.fingerprint_databases(root, never_open=self._held, skip=skip)
 
 
 _UNTOUCHED = "no database created, changed or removed"
-_TODO = "Correct the path that the application uses; if it is meant to write, say writes = true in its [[smoke]]."
+_HINT = "Correct the path that the application uses; if it is meant to write, say writes = true in its [[smoke]]."
 
 
 def _table_difference(target: str, name: str, before: TableDigest | None, now: TableDigest | None) -> _Difference:
     change = "created" if before is None else "removed" if now is None else "changed"
-    return _Difference(f"{target}: {name}", _said(before), _said(now), name, "table", change)
+    return _Difference(f"{target}: {name}", _describe_digest(before), _describe_digest(now), name, "table", change)
 
 
-def _said(digest: TableDigest | None) -> str:
+def _describe_digest(digest: TableDigest | None) -> str:
     return str(digest) if digest else "no such table"
 
 

@@ -37,23 +37,31 @@ def uncommitted_findings(root: Path, files: Sequence[str]) -> list[Finding]:
     by_folder = defaultdict(list)
     for file in files:
         by_folder[PurePosixPath(file).parent].append(file)
-    states = {file: state for folder, some in by_folder.items() for file, state in _states(root, folder, some).items()}
+    states = {
+        file: state
+        for folder, some in by_folder.items()
+        for file, state in _uncommitted_states(root, folder, some).items()
+    }
     return [_finding(file, states[file]) for file in files if file in states]
 
 
-def _states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str, str]:
+def _uncommitted_states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str, str]:
     """Return git's two letters for each of the files of one folder that are not as they were committed."""
     names = {PurePosixPath(file).name: file for file in files}
     literal = [f":(literal){name}" for name in names]
     options = ["--porcelain", "-z", "--ignored", "--untracked-files=all", "--no-renames"]
-    answer = run_git(root / folder, "status", *options, "--", *literal)
-    if answer is None or answer.returncode:
+    result = run_git(root / folder, "status", *options, "--", *literal)
+    if result is None or result.returncode:
         return {}
-    lines = [os.fsdecode(line) for line in answer.stdout.split(b"\0") if line]
+    lines = [os.fsdecode(line) for line in result.stdout.split(b"\0") if line]
     # The paths begin at the top of the repository; all of them are files of this folder, or an ignored one around it.
-    found = {PurePosixPath(line[3:]).name: line[:2] for line in lines}
-    around = any(line.startswith("!!") and line.endswith("/") for line in lines)
-    return {file: "!!" if around else found[name] for name, file in names.items() if around or name in found}
+    states = {PurePosixPath(line[3:]).name: line[:2] for line in lines}
+    is_folder_ignored = any(line.startswith("!!") and line.endswith("/") for line in lines)
+    return {
+        file: "!!" if is_folder_ignored else states[name]
+        for name, file in names.items()
+        if is_folder_ignored or name in states
+    }
 
 
 def _finding(file: str, state: str) -> Finding:
@@ -94,18 +102,18 @@ def ignored_files(root: Path, files: Sequence[str]) -> frozenset[str]:
         root: The workspace; it may be a subfolder of a repository.
         files: Paths relative to it.
     """
-    answer = _asked_of_git(root, files)
-    return _read_from_files(root, files) if answer is None else answer
+    result = _ignored_by_git(root, files)
+    return _ignored_by_files(root, files) if result is None else result
 
 
-def _asked_of_git(root: Path, files: Sequence[str]) -> frozenset[str] | None:
-    answer = run_git(root, "check-ignore", "--stdin", "-z", asked=b"\0".join(os.fsencode(file) for file in files))
-    if answer is None or answer.returncode > _NONE_IGNORED:
+def _ignored_by_git(root: Path, files: Sequence[str]) -> frozenset[str] | None:
+    result = run_git(root, "check-ignore", "--stdin", "-z", asked=b"\0".join(os.fsencode(file) for file in files))
+    if result is None or result.returncode > _NONE_IGNORED:
         return None
-    return frozenset(os.fsdecode(file) for file in answer.stdout.split(b"\0") if file)
+    return frozenset(os.fsdecode(file) for file in result.stdout.split(b"\0") if file)
 
 
-def _read_from_files(root: Path, files: Sequence[str]) -> frozenset[str]:
+def _ignored_by_files(root: Path, files: Sequence[str]) -> frozenset[str]:
     rules = _Rules(root.resolve())
     return frozenset(file for file in files if rules.ignore(rules.within / file, is_folder=(root / file).is_dir()))
 
@@ -123,10 +131,10 @@ class _Rules:
         """Tell whether the path is ignored; in an ignored folder everything is."""
         if is_folder and path in self._folders:
             return self._folders[path]
-        found = self.ignore(path.parent, is_folder=True) or self._matched(path, is_folder=is_folder)
+        is_ignored = self.ignore(path.parent, is_folder=True) or self._matched(path, is_folder=is_folder)
         if is_folder:
-            self._folders[path] = found
-        return found
+            self._folders[path] = is_ignored
+        return is_ignored
 
     def _matched(self, path: PurePosixPath, *, is_folder: bool) -> bool:
         for folder in path.parents:

@@ -23,23 +23,23 @@ def parse_definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFuncti
     Raises:
         ProblemError: It is something else.
     """
-    todo = "Give nothing but functions or classes; what they import can be imported inside them."
+    hint = "Give nothing but functions or classes; what they import can be imported inside them."
     try:
         body = parse_tree(code).body
     except SyntaxError as error:
-        where = f"line {error.lineno} of it: " if error.lineno else ""
-        raise code_problem("bad-insert", f"is not a definition ({where}{error.msg}).", todo) from None
+        location = f"line {error.lineno} of it: " if error.lineno else ""
+        raise code_problem("bad-insert", f"is not a definition ({location}{error.msg}).", hint) from None
     lines = LINE_END.split(code)
-    found: list[tuple[_Definition, str]] = []
+    parsed: list[tuple[_Definition, str]] = []
     start = 0
     for node in body:
         if not isinstance(node, _Definition):
-            raise code_problem("bad-insert", f"has something else than a definition in line {node.lineno}.", todo)
-        found.append((node, "\n".join(lines[start : node.end_lineno]).strip("\n")))
+            raise code_problem("bad-insert", f"has something else than a definition in line {node.lineno}.", hint)
+        parsed.append((node, "\n".join(lines[start : node.end_lineno]).strip("\n")))
         start = node.end_lineno or 0
-    if not found:
-        raise code_problem("bad-insert", "defines nothing.", todo)
-    return found
+    if not parsed:
+        raise code_problem("bad-insert", "defines nothing.", hint)
+    return parsed
 
 
 def add_definitions(text: str, code: str, file: str = "") -> str:
@@ -57,26 +57,30 @@ def add_definitions(text: str, code: str, file: str = "") -> str:
         ProblemError: ``code`` is something else, or the module uses one of the names otherwise.
     """
     for node, source in parse_definitions(code):
-        same = [one for one in parse_tree(text).body if isinstance(one, _Definition) and one.name == node.name]
+        same = [
+            statement
+            for statement in parse_tree(text).body
+            if isinstance(statement, _Definition) and statement.name == node.name
+        ]
         if not same and _is_bound(text, node.name):
             raise code_problem(
                 "name-in-code-taken",
                 f'the name "{node.name}" already stands for something else.',
                 "Give the new code another name.",
             )
-        different = [one for one in same if normalized_dump(one) != normalized_dump(node)]
+        different = [statement for statement in same if normalized_dump(statement) != normalized_dump(node)]
         if different:
-            what = f'"{node.name}" is already defined, with other code.'
+            fact = f'"{node.name}" is already defined, with other code.'
             raise code_problem(
                 "name-in-code-taken",
-                what,
+                fact,
                 "Give the new code another name, or take the entry out.",
                 file,
                 different[0].lineno,
             )
         if not same:
-            at = _needed_at(text, node.name)
-            text = _appended(text, source) if at is None else _put_before(text, source, at)
+            offset = _first_use(text, node.name)
+            text = _append(text, source) if offset is None else _insert_before(text, source, offset)
     return text
 
 
@@ -89,13 +93,13 @@ def _is_bound(text: str, name: str) -> bool:
     return symbol.is_assigned() or symbol.is_imported()
 
 
-def _needed_at(text: str, name: str) -> int | None:
+def _first_use(text: str, name: str) -> int | None:
     """Return the offset of the first statement that may run the definition, comments above it included; or None."""
     body = parse_tree(text).body
-    own = {name} | {node.name for node in body if isinstance(node, _Definition)}
+    module_names = {name} | {node.name for node in body if isinstance(node, _Definition)}
     for node in body:
-        if any(_may_run(one, name, own) for one in _loaded(node)):
-            line: int = min(one.lineno for one in [node, *getattr(node, "decorator_list", [])])
+        if any(_may_run(part, name, module_names) for part in _evaluated_on_load(node)):
+            line: int = min(part.lineno for part in [node, *getattr(node, "decorator_list", [])])
             lines = LINE_END.split(text)
             while line > 1 and lines[line - 2].startswith("#"):
                 line -= 1
@@ -103,28 +107,34 @@ def _needed_at(text: str, name: str) -> int | None:
     return None
 
 
-def _loaded(node: ast.AST) -> Iterator[ast.AST]:
+def _evaluated_on_load(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what Python evaluates when it loads the statement: of functions nothing but decorators and defaults."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         yield from getattr(node, "decorator_list", [])
         for default in (*node.args.defaults, *node.args.kw_defaults):
             if default is not None:
-                yield from _loaded(default)
+                yield from _evaluated_on_load(default)
         return
     yield node
-    passed_over = {id(one) for one in getattr(node, "bases", [])} | {id(getattr(node, "annotation", None))}
+    skipped = {id(base) for base in getattr(node, "bases", [])} | {id(getattr(node, "annotation", None))}
     for child in ast.iter_child_nodes(node):
-        if id(child) not in passed_over:
-            yield from _loaded(child)
+        if id(child) not in skipped:
+            yield from _evaluated_on_load(child)
 
 
-def _may_run(node: ast.AST, name: str, own: set[str]) -> bool:
-    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)} if isinstance(node, ast.expr) else set()
-    is_guard = isinstance(node, ast.If) and "__name__" in {getattr(one, "id", "") for one in ast.walk(node.test)}
-    return is_guard or name in names or (isinstance(node, ast.Call) and bool(names & own))
+def _may_run(node: ast.AST, name: str, module_names: set[str]) -> bool:
+    names = (
+        {name_node.id for name_node in ast.walk(node) if isinstance(name_node, ast.Name)}
+        if isinstance(node, ast.expr)
+        else set()
+    )
+    is_guard = isinstance(node, ast.If) and "__name__" in {
+        getattr(name_node, "id", "") for name_node in ast.walk(node.test)
+    }
+    return is_guard or name in names or (isinstance(node, ast.Call) and bool(names & module_names))
 
 
-def _put_before(text: str, source: str, at: int) -> str:
+def _insert_before(text: str, source: str, at: int) -> str:
     """Return the text with the source before the line at ``at``, two blank lines around it."""
     newline = first_line_ending(text)
     content = text[:at].rstrip()
@@ -133,7 +143,7 @@ def _put_before(text: str, source: str, at: int) -> str:
     return text[:at] + gap + LINE_END.sub(newline, source) + newline * 3 + text[at:]
 
 
-def _appended(text: str, source: str) -> str:
+def _append(text: str, source: str) -> str:
     """Return the text with the source after two blank lines; the last line ends, or does not, as it did before."""
     newline = first_line_ending(text)
     content = text.rstrip()
@@ -153,13 +163,13 @@ def parse_import(code: str) -> ast.Import | ast.ImportFrom:
     Raises:
         ProblemError: It is something else, or imports everything (``*``).
     """
-    todo = 'Write it like "from package.module import name".'
+    hint = 'Write it like "from package.module import name".'
     try:
         body = parse_tree(code.strip()).body
     except SyntaxError as error:
-        raise code_problem("bad-import", f"is not an import statement ({error.msg}): {code.strip()}", todo) from None
+        raise code_problem("bad-import", f"is not an import statement ({error.msg}): {code.strip()}", hint) from None
     if len(body) != 1 or not isinstance(body[0], _Import) or body[0].names[0].name == "*":
-        raise code_problem("bad-import", f"is not one import of named things: {code.strip()}", todo)
+        raise code_problem("bad-import", f"is not one import of named things: {code.strip()}", hint)
     return body[0]
 
 
@@ -178,17 +188,17 @@ def add_import(text: str, statement: str, before: int) -> str:
         ProblemError: ``statement`` is not an import statement.
     """
     wanted = parse_import(statement)
-    imports = [one for one in parse_tree(text).body if isinstance(one, _Import)]
-    present = {part for one in imports for part in _parts(one)}
+    imports = [earlier for earlier in parse_tree(text).body if isinstance(earlier, _Import)]
+    present = {part for earlier in imports for part in _parts(earlier)}
     wanted.names = [name for name, part in zip(wanted.names, _parts(wanted), strict=True) if part not in present]
     if not wanted.names:
         return text
-    above = [one for one in imports if one.lineno < find_line(text, before)]
-    for one in reversed(above):
-        joined = _joined(text, one, wanted)
+    above = [earlier for earlier in imports if earlier.lineno < find_line(text, before)]
+    for earlier in reversed(above):
+        joined = _extend_import(text, earlier, wanted)
         if joined:
             return joined
-    return _with_line(text, ast.unparse(wanted), above)
+    return _add_import_line(text, ast.unparse(wanted), above)
 
 
 def _parts(statement: _Import) -> list[_Part]:
@@ -197,14 +207,18 @@ def _parts(statement: _Import) -> list[_Part]:
     return [(module, level, name.name, name.asname) for name in statement.names]
 
 
-def _joined(text: str, one: _Import, wanted: _Import) -> str | None:
+def _extend_import(text: str, statement: _Import, wanted: _Import) -> str | None:
     """Return the text with the wanted names at the end of the import ``one``; None if they do not belong there."""
-    if not isinstance(one, ast.ImportFrom) or not isinstance(wanted, ast.ImportFrom) or one.names[0].name == "*":
+    if (
+        not isinstance(statement, ast.ImportFrom)
+        or not isinstance(wanted, ast.ImportFrom)
+        or statement.names[0].name == "*"
+    ):
         return None
-    if (one.module, one.level) != (wanted.module, wanted.level):
+    if (statement.module, statement.level) != (wanted.module, wanted.level):
         return None
-    whole = _span(text, one)
-    names = [_span(text, name) for name in one.names]
+    whole = _span_of(text, statement)
+    names = [_span_of(text, name) for name in statement.names]
     last = names[-1]
     if "#" in text[last.end : whole.end]:
         return None  # a comment on the last name would become one on the new name
@@ -218,7 +232,7 @@ def _joined(text: str, one: _Import, wanted: _Import) -> str | None:
     return PlainText.replace_span(text, Span(last.end, last.end), added)
 
 
-def _with_line(text: str, statement: str, above: list[_Import]) -> str:
+def _add_import_line(text: str, statement: str, above: list[_Import]) -> str:
     """Return the text with the statement on a line of its own: below imports, docstring, or the comments at the top."""
     newline = first_line_ending(text)
     body = parse_tree(text).body
@@ -229,11 +243,11 @@ def _with_line(text: str, statement: str, above: list[_Import]) -> str:
         return PlainText.replace_span(text, Span(first, first), statement + newline * 2)
     last = above[-1] if above else body[0]
     # The line may go on behind a semicolon, with a statement that spans several lines.
-    end = max(one.end_lineno or 0 for one in body if one.lineno <= (last.end_lineno or 0))
-    at = starts[min(end, len(starts) - 1)]
+    end = max(statement.end_lineno or 0 for statement in body if statement.lineno <= (last.end_lineno or 0))
+    offset = starts[min(end, len(starts) - 1)]
     blank = "" if above else newline
-    added = blank + statement + newline if text[:at].endswith(("\n", "\r")) else newline + blank + statement
-    return PlainText.replace_span(text, Span(at, at), added)
+    added = blank + statement + newline if text[:offset].endswith(("\n", "\r")) else newline + blank + statement
+    return PlainText.replace_span(text, Span(offset, offset), added)
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
@@ -241,7 +255,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
-def _span(text: str, node: ast.stmt | ast.alias) -> Span:
+def _span_of(text: str, node: ast.stmt | ast.alias) -> Span:
     """Return the place of a node of the text's tree."""
     lines = line_starts(text)
 

@@ -55,7 +55,7 @@ class OldNames:
     """
 
     def __init__(self, databases: Iterable[str], target: str = "") -> None:
-        self.paths = {_distinct(database, target): database for database in databases}
+        self.paths = {_distinguishing_name(database, target): database for database in databases}
         self.names = tuple(self.paths)
         # A longer name first: where "tasks.db" and "tasks.db-1" are both old, each is found as itself.
         longest_first = sorted(self.names, key=len, reverse=True)
@@ -63,12 +63,12 @@ class OldNames:
         self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:{ANY_SIDECAR})?(?![\w~]|[.-]\w)")
         files = [PurePosixPath(name) for name in self.names]
         self._bytes = [file.name.encode() for file in files]
-        self._parts = [(file.stem.encode(), _ending(file.suffix.removeprefix("."))) for file in files]
+        self._parts = [(file.stem.encode(), _suffix_pattern(file.suffix.removeprefix("."))) for file in files]
 
     def find(self, text: str) -> Iterator[tuple[int, str]]:
         """Yield the offset and the name of every mention in the text."""
-        for found in self._pattern.finditer(text):
-            yield found.start(), re.sub(_SEPARATOR, "/", found.group(1))
+        for match in self._pattern.finditer(text):
+            yield match.start(), re.sub(_SEPARATOR, "/", match.group(1))
 
     def may_occur_in(self, data: bytes) -> bool:
         """Tell quickly whether a file may have one of the names as it is."""
@@ -80,13 +80,13 @@ class OldNames:
         return any(stem in squeezed and ending.search(data) for stem, ending in self._parts)
 
 
-def _ending(suffix: str) -> re.Pattern[bytes]:
+def _suffix_pattern(suffix: str) -> re.Pattern[bytes]:
     """Return a pattern for where a suffix may stand in a program: ``.db``, or a piece of its own."""
     end = re.escape(suffix.encode())
     return re.compile(rb"\." + end + rb"(?!\w)|[\"']" + end + rb"[\"']" if end else b"")
 
 
-def _distinct(database: str, target: str) -> str:
+def _distinguishing_name(database: str, target: str) -> str:
     """Return the shortest end of the path that is not an end of the target's path as well."""
     parts, others = PurePosixPath(database).parts, PurePosixPath(target).parts
     for count in range(1, len(parts) + 1):

@@ -22,8 +22,10 @@ UNKNOWN = "\0"  # stands for what is only known at run time; no file name holds 
 Texts = frozenset[str]
 Bindings = dict[str, list[ast.expr]]
 
-_MOST = 100  # texts of one expression, and names looked up for it; what is made from more is not followed to its end
-_SOMETHING: Texts = frozenset({UNKNOWN})
+_MAX_TEXTS = (
+    100  # texts of one expression, and names looked up for it; what is made from more is not followed to its end
+)
+_ANY_TEXT: Texts = frozenset({UNKNOWN})
 _PATH_CALLS = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath", "join", "joinpath"})
 _SAME_FILE = frozenset({"str", "fspath", "abspath", "expanduser", "realpath", "normpath"})
 _SAME_FILE_METHODS = frozenset({"resolve", "absolute", "expanduser", "as_posix"})
@@ -43,7 +45,7 @@ class ConstantValues:
         self._attributes: Bindings = {}
         self._collect(module, self._scopes[0], in_class=False)
         self._under_way: set[int] = set()
-        self._left = _MOST
+        self._left = _MAX_TEXTS
 
     def enter_function(self, function: ast.AST) -> None:
         """From here on names are looked up in this function first."""
@@ -64,8 +66,8 @@ class ConstantValues:
                 return self.possible_texts(value)
             case ast.BinOp():
                 return self._operated(node)
-            case ast.IfExp(body=one, orelse=other):
-                return self.possible_texts(one) | self.possible_texts(other)
+            case ast.IfExp(body=first, orelse=other):
+                return self.possible_texts(first) | self.possible_texts(other)
             case ast.BoolOp(values=values):
                 return frozenset().union(*map(self.possible_texts, values))
             case ast.Name(id=name):
@@ -74,7 +76,7 @@ class ConstantValues:
                 return self._named(self._attributes.get(name, []))
             case ast.Call():
                 return self._returned(node)
-        return _SOMETHING
+        return _ANY_TEXT
 
     def _collect(self, node: ast.AST, scope: Bindings, *, in_class: bool) -> None:
         """Note what every name below the node is bound to, in its function or in the module, and every attribute."""
@@ -101,7 +103,7 @@ class ConstantValues:
             case ast.Mod():
                 values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
                 return self._formatted(r"%[-+#0-9. ]*[a-z]", node.left, values)
-        return _SOMETHING
+        return _ANY_TEXT
 
     def _looked_up(self, name: str) -> Texts:
         return self._named(next((scope[name] for scope in reversed(self._scopes) if name in scope), []))
@@ -109,19 +111,19 @@ class ConstantValues:
     def _named(self, values: list[ast.expr]) -> Texts:
         """Return the texts of everything that a name is bound to; one that is made from itself ends there."""
         if not self._under_way:
-            self._left = _MOST
+            self._left = _MAX_TEXTS
         self._left -= 1
         if self._left < 0:  # names made of names made of names: there is no end to what they could be
-            return _SOMETHING
+            return _ANY_TEXT
         fresh = [value for value in values if id(value) not in self._under_way]
         self._under_way |= {id(value) for value in fresh}
         try:
-            return frozenset().union(*map(self.possible_texts, fresh)) or _SOMETHING
+            return frozenset().union(*map(self.possible_texts, fresh)) or _ANY_TEXT
         finally:
             self._under_way -= {id(value) for value in fresh}
 
     def _joined(self, between: str, parts: Iterable[ast.expr]) -> Texts:
-        return frozenset(between.join(texts) for texts in islice(product(*map(self.possible_texts, parts)), _MOST))
+        return frozenset(between.join(texts) for texts in islice(product(*map(self.possible_texts, parts)), _MAX_TEXTS))
 
     def _returned(self, call: ast.Call) -> Texts:
         """Return the path or text that a call puts together; unknown for any other call."""
@@ -133,16 +135,16 @@ class ConstantValues:
                 return self._joined("/", [value, *call.args])
             case ast.Attribute(value=ast.Constant(value=str() as between), attr="join") if call.args:
                 parts = call.args[0]
-                return self._joined(between, parts.elts) if isinstance(parts, ast.List | ast.Tuple) else _SOMETHING
+                return self._joined(between, parts.elts) if isinstance(parts, ast.List | ast.Tuple) else _ANY_TEXT
             case ast.Attribute(value=value, attr="format"):
-                return self._formatted(r"\{\w*\}", value, call.args or [one.value for one in call.keywords])
+                return self._formatted(r"\{\w*\}", value, call.args or [keyword.value for keyword in call.keywords])
             case ast.Attribute(value=value, attr=name) if name in _SAME_FILE_METHODS:
                 return self.possible_texts(value)
             case ast.Attribute(attr="get" | "getenv") if len(call.args) > 1:
-                return self.possible_texts(call.args[1]) | _SOMETHING
+                return self.possible_texts(call.args[1]) | _ANY_TEXT
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in _PATH_CALLS or name in _SAME_FILE:
                 return self._joined("/", call.args)
-        return _SOMETHING
+        return _ANY_TEXT
 
     def _formatted(self, place: str, template: ast.expr, values: list[ast.expr]) -> Texts:
         """Return the template with the values in its places, one after the other."""
@@ -151,7 +153,7 @@ class ConstantValues:
             left = iter(texts[1:])
             return re.sub(place, lambda _: next(left, UNKNOWN), texts[0])
 
-        return frozenset(map(_filled, islice(product(*map(self.possible_texts, [template, *values])), _MOST)))
+        return frozenset(map(_filled, islice(product(*map(self.possible_texts, [template, *values])), _MAX_TEXTS)))
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
@@ -185,7 +187,7 @@ def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingE
     Raises:
         RecursionError: The module is nested too deeply.
     """
-    return _Finder(module, names).found
+    return _Finder(module, names).expressions
 
 
 def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
@@ -199,24 +201,24 @@ def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
         SyntaxError: The text is not Python, or nested too deeply.
     """
     lines = LINE_END.split(text)
-    found: dict[tuple[int, str], Mention] = {}
+    mentions: dict[tuple[int, str], Mention] = {}
     try:
         for node, name, kind in find_naming_expressions(parse_tree(text), names):
             number = line_of_name(node, name, lines, names)
-            found.setdefault((number, name), Mention(file, number, excerpt(lines[number - 1], name), name, kind))
+            mentions.setdefault((number, name), Mention(file, number, excerpt(lines[number - 1], name), name, kind))
     except RecursionError:
         raise SyntaxError("too deeply nested") from None
     for number, name in _comments(text, lines, names):
         comment = Mention(file, number, excerpt(lines[number - 1], name), name, "documentation")
-        found.setdefault((number, name), comment)
-    return sorted(found.values(), key=lambda mention: mention.line)
+        mentions.setdefault((number, name), comment)
+    return sorted(mentions.values(), key=lambda mention: mention.line)
 
 
 class _Finder:
     """Goes through a module once, inner expressions first."""
 
     def __init__(self, module: ast.Module, names: OldNames) -> None:
-        self.found: list[NamingExpression] = []
+        self.expressions: list[NamingExpression] = []
         self._names = names
         self._values = ConstantValues(module)
         self._known(module, "code")
@@ -227,21 +229,23 @@ class _Finder:
             kind = "documentation"
         if isinstance(node, _FUNCTIONS):
             self._values.enter_function(node)
-        known = {name for child in ast.iter_child_nodes(node) for name in self._known(child, kind)}
+        noted = {name for child in ast.iter_child_nodes(node) for name in self._known(child, kind)}
         if isinstance(node, _FUNCTIONS):
             self._values.leave_function()
         if not isinstance(node, ast.expr):
-            return known
-        here = sorted({name for text in self._values.possible_texts(node) for _, name in self._names.find(text)})
+            return noted
+        names_in_node = sorted(
+            {name for text in self._values.possible_texts(node) for _, name in self._names.find(text)}
+        )
         if not isinstance(node, (ast.Name, ast.Attribute)):  # a constant is noted where it is made
-            self.found += [NamingExpression(node, name, kind) for name in here if name not in known]
-        return known | set(here)
+            self.expressions += [NamingExpression(node, name, kind) for name in names_in_node if name not in noted]
+        return noted | set(names_in_node)
 
 
 def line_of_name(node: ast.expr, name: str, lines: list[str], names: OldNames) -> int:
     """Return the line, from 1, on which the name itself stands, else the one on which the expression begins."""
     for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-        if any(found == name for _, found in names.find(lines[number - 1])):
+        if any(other == name for _, other in names.find(lines[number - 1])):
             return number
     return node.lineno
 

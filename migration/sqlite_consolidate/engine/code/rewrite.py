@@ -57,15 +57,15 @@ def plan_rewrites(
     """
     references = [reference for reference in references if normpath(reference.file) not in skip]
     inserts = [insert for insert in inserts if normpath(insert.file) not in skip]
-    named = dict.fromkeys([one.file for one in references] + [one.file for one in inserts])
+    named = dict.fromkeys([item.file for item in references] + [item.file for item in inserts])
     files = {file: read_code_file(root, file) for file in named}
-    problems = [one for one in files.values() if isinstance(one, Problem)]
+    problems = [item for item in files.values() if isinstance(item, Problem)]
     rewrites = []
     # Two spellings of one path are one file: what was read is equal.
-    for code in dict.fromkeys(one for one in files.values() if isinstance(one, CodeFile)):
+    for code in dict.fromkeys(item for item in files.values() if isinstance(item, CodeFile)):
         rewriting = RewriteBuilder(code)
-        rewriting.replace([one for one in dict.fromkeys(references) if files[one.file] == code])
-        rewriting.insert([one for one in inserts if files[one.file] == code])
+        rewriting.replace([item for item in dict.fromkeys(references) if files[item.file] == code])
+        rewriting.insert([item for item in inserts if files[item.file] == code])
         after = rewriting.result()
         problems += rewriting.problems
         if after != code.data:
@@ -155,9 +155,9 @@ def check_syntax(file: str, data: bytes) -> None:
         try:
             compile_module(data)
         except SyntaxError as error:
-            what = f"it is not valid Python: {error.msg}."
+            fact = f"it is not valid Python: {error.msg}."
             raise code_problem(
-                "code-invalid", what, "Correct the file, or what the plan puts into it.", file, error.lineno or 0
+                "code-invalid", fact, "Correct the file, or what the plan puts into it.", file, error.lineno or 0
             ) from None
 
 
@@ -218,17 +218,17 @@ class RewriteBuilder:
         done: Counter[str] = Counter()
         for reference in references:
             self._check_import(reference)
-            found = self._spans(source, "`find` ", reference.find)
+            old_spans = self._spans(source, "`find` ", reference.find)
             new = self._spans(source, "`replace` ", reference.replace)
-            if found is None or new is None:
+            if old_spans is None or new is None:
                 continue
-            old = unreplaced_spans(found, new)
-            done[reference.replace] += not old
+            remaining = unreplaced_spans(old_spans, new)
+            done[reference.replace] += not remaining
             self._done += new
             with self._noting():
-                if len(old) != 1 and (old or done[reference.replace] > len(new)):
-                    raise _not_once(self.code.file, self.text, reference, old)
-                places += [(span, reference) for span in old if self._is_free(span, reference, places)]
+                if len(remaining) != 1 and (remaining or done[reference.replace] > len(new)):
+                    raise _not_once(self.code.file, self.text, reference, remaining)
+                places += [(span, reference) for span in remaining if self._is_free(span, reference, places)]
         return sorted(places, key=lambda place: place[0])
 
     def _spans(self, source: PythonCode | PlainText, subject: str, code: str) -> list[Span] | None:
@@ -241,10 +241,10 @@ class RewriteBuilder:
     def _is_free(self, span: Span, reference: Reference, places: Sequence[tuple[Span, Reference]]) -> bool:
         clash = [other.find for taken, other in places if span.overlaps(taken)]
         if clash:
-            what = f"{reference.find} and {clash[0]} are found in the same place."
+            fact = f"{reference.find} and {clash[0]} are found in the same place."
             raise code_problem(
                 "references-overlap",
-                what,
+                fact,
                 "Keep one of the two references.",
                 self.code.file,
                 find_line(self.text, span.start),
@@ -266,8 +266,8 @@ class RewriteBuilder:
             # The byte order mark of utf-8-sig is not part of the text: encoding brings it back.
             return self.text.encode(self.code.encoding)
         except UnicodeEncodeError as error:
-            what = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} has not."
-            raise code_problem("code-encoding", what, "Write it as an escape, or save the file as UTF-8.") from None
+            fact = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} has not."
+            raise code_problem("code-encoding", fact, "Write it as an escape, or save the file as UTF-8.") from None
 
     @contextmanager
     def _noting(self, beginning: str = "") -> Iterator[None]:
@@ -281,23 +281,23 @@ class RewriteBuilder:
             )
 
 
-def _not_once(file: str, text: str, reference: Reference, found: Sequence[Span]) -> ProblemError:
+def _not_once(file: str, text: str, reference: Reference, spans: Sequence[Span]) -> ProblemError:
     """Return why a reference has no place: found nowhere, nor replaced; or found more than once."""
-    lines = [find_line(text, span.start) for span in found]
+    lines = [find_line(text, span.start) for span in spans]
     if len(lines) > 1:
-        what = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
+        fact = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
         return code_problem(
             "found-more-than-once",
-            what,
+            fact,
             "Make `find` more specific: take in more of the expression around the one meant.",
             file,
             lines[0],
         )
-    what = f"{reference.find} is not found, and neither is {reference.replace}."
+    fact = f"{reference.find} is not found, and neither is {reference.replace}."
     near = _nearest(text, reference.find)
     return code_problem(
         "not-found",
-        what,
+        fact,
         "Correct `find` to what the file says here." if near else "Correct `find` or `file`.",
         file,
         near,

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.plan.model import Exemption
 
-_IN_USE = frozenset({"code", "config"})
-_LINES_SHOWN = 10
-_HEAD = 4096  # a NUL in the first bytes: not text
+_KINDS_IN_USE = frozenset({"code", "config"})
+_MAX_LINES_SHOWN = 10
+_HEAD_BYTES = 4096  # a NUL in the first bytes: not text
 _DOCUMENTATION = frozenset({".md", ".rst", ".txt", ".adoc", ".log"})
-_SAYS_WHAT_TO_IGNORE = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".ignore"})
+_IGNORE_FILES = frozenset({".gitignore", ".dockerignore", ".gitattributes", ".ignore"})
 _CONFIG = frozenset({".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env", ".json", ".xml", ".properties"})
 
 
@@ -52,7 +52,7 @@ def find_mentions(scope: ScanScope) -> ScanResult:
     """Return every remaining mention of an old database's file name; no database is opened."""
     names = OldNames(scope.databases, scope.target)
     trees = list_scanned_files(scope)
-    found: list[Mention] = []
+    mentions: list[Mention] = []
     unread = list(trees.not_scanned)
     files_read = 0
     for file in trees.files:
@@ -63,8 +63,10 @@ def find_mentions(scope: ScanScope) -> ScanResult:
             continue
         if data is not None:
             files_read += 1
-            found += _mentions_in(file, data, names)
-    return ScanResult(tuple(_judged(one, scope.exempt) for one in found), files_read, tuple(unread))
+            mentions += _mentions_in(file, data, names)
+    return ScanResult(
+        tuple(_apply_exemptions(mention, scope.exempt) for mention in mentions), files_read, tuple(unread)
+    )
 
 
 def stale_observations(result: ScanResult) -> list[Observation]:
@@ -72,8 +74,8 @@ def stale_observations(result: ScanResult) -> list[Observation]:
 
     If there is none, one observation that holds says how many files were read, and counts what is only listed.
     """
-    stale = [_stale(mention) for mention in result.mentions if mention.kind in _IN_USE]
-    unread = [_unread(one) for one in result.not_scanned if one.kind == "unreadable"]
+    stale = [_stale_observation(mention) for mention in result.mentions if mention.kind in _KINDS_IN_USE]
+    unread = [_unread_observation(file) for file in result.not_scanned if file.kind == "unreadable"]
     if stale or unread:
         return stale + unread
     observed = f"{result.files_read} files read, none does"
@@ -97,9 +99,12 @@ def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Fi
     """
     lines: dict[tuple[str, str, str], list[int]] = {}
     for mention in result.mentions:
-        if mention.kind not in _IN_USE:
+        if mention.kind not in _KINDS_IN_USE:
             lines.setdefault((mention.file, mention.database, mention.reason), []).append(mention.line)
-    findings = [_mentioned(f"{file}:{_numbers(at)}", name, why, len(at)) for (file, name, why), at in lines.items()]
+    findings = [
+        _mention_finding(f"{file}:{_format_lines(numbers)}", name, reason, len(numbers))
+        for (file, name, reason), numbers in lines.items()
+    ]
     findings += [
         Finding.of("not-scanned", mention.file, f"not scanned: {mention.text}.")
         for mention in result.not_scanned
@@ -113,27 +118,27 @@ def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Fi
     ]
 
 
-def _mentioned(place: str, database: str, reason: str, lines: int) -> Finding:
+def _mention_finding(place: str, database: str, reason: str, lines: int) -> Finding:
     """Return a finding for the lines of one file that name one database; only an exemption has a reason."""
     if reason:
         return Finding.of("mention-exempt", place, f"names {database}, exempt: {reason}.", count=lines)
     return Finding.of("mention-in-documentation", place, f"names {database} (documentation).", count=lines)
 
 
-def _numbers(lines: Sequence[int]) -> str:
-    shown = ", ".join(map(str, lines[:_LINES_SHOWN]))
-    return shown if len(lines) <= _LINES_SHOWN else f"{shown} and {len(lines) - _LINES_SHOWN} more"
+def _format_lines(lines: Sequence[int]) -> str:
+    shown = ", ".join(map(str, lines[:_MAX_LINES_SHOWN]))
+    return shown if len(lines) <= _MAX_LINES_SHOWN else f"{shown} and {len(lines) - _MAX_LINES_SHOWN} more"
 
 
-def _judged(mention: Mention, exempt: Sequence[Exemption]) -> Mention:
+def _apply_exemptions(mention: Mention, exempt: Sequence[Exemption]) -> Mention:
     """Return the mention; as exempt, if the plan exempts its place and it would be in the way otherwise."""
-    for one in exempt if mention.kind in _IN_USE else ():
-        if fnmatchcase(mention.file, one.path) or mention.file.startswith(one.path.rstrip("/") + "/"):
-            return replace(mention, kind="exempt", reason=one.reason)
+    for exemption in exempt if mention.kind in _KINDS_IN_USE else ():
+        if fnmatchcase(mention.file, exemption.path) or mention.file.startswith(exemption.path.rstrip("/") + "/"):
+            return replace(mention, kind="exempt", reason=exemption.reason)
     return mention
 
 
-def _stale(mention: Mention) -> Observation:
+def _stale_observation(mention: Mention) -> Observation:
     return Observation(
         f"{mention.file}:{mention.line}",
         f"no mention of {mention.database}",
@@ -143,15 +148,15 @@ def _stale(mention: Mention) -> Observation:
     )
 
 
-def _unread(one: Mention) -> Observation:
-    todo = "Make it readable, or correct `paths` of [scan] in the plan."
-    return Observation(one.file, "can be scanned", one.text, holds=False, todo=todo)
+def _unread_observation(file: Mention) -> Observation:
+    hint = "Make it readable, or correct `paths` of [scan] in the plan."
+    return Observation(file.file, "can be scanned", file.text, holds=False, todo=hint)
 
 
 def _text_bytes(path: Path) -> bytes | None:
     """Return the file's bytes, as UTF-8 if they are marked as UTF-16; or None if it is not text."""
     with path.open("rb") as opened:
-        head = opened.read(_HEAD)
+        head = opened.read(_HEAD_BYTES)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return (head + opened.read()).decode("utf-16", "replace").encode()
         return None if b"\0" in head else head + opened.read()
@@ -159,25 +164,25 @@ def _text_bytes(path: Path) -> bytes | None:
 
 def _mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
     if not is_python(file):
-        return _by_line(file, _decoded(file, data), _kind(file), names) if names.may_occur_in(data) else []
+        return _mentions_by_line(file, _decoded(file, data), _kind(file), names) if names.may_occur_in(data) else []
     if not names.may_be_assembled_in(data):
         return []
     text = _decoded(file, data)
     try:
         return python_mentions(file, text, names)
     except SyntaxError:  # template, or Python of another age: what it says still counts
-        return _by_line(file, text, "code", names)
+        return _mentions_by_line(file, text, "code", names)
 
 
-def _by_line(file: str, text: str, kind: MentionKind, names: OldNames) -> list[Mention]:
+def _mentions_by_line(file: str, text: str, kind: MentionKind, names: OldNames) -> list[Mention]:
     """Return every mention in a text without regard to its syntax, one a line and name."""
     starts = [*line_starts(text), len(text)]
-    found: dict[tuple[int, str], Mention] = {}
+    mentions: dict[tuple[int, str], Mention] = {}
     for offset, name in names.find(text):
         number = bisect.bisect_right(starts, offset, hi=len(starts) - 1)
         line = text[starts[number - 1] : starts[number]]
-        found.setdefault((number, name), Mention(file, number, excerpt(line, name), name, kind))
-    return list(found.values())
+        mentions.setdefault((number, name), Mention(file, number, excerpt(line, name), name, kind))
+    return list(mentions.values())
 
 
 def _decoded(file: str, data: bytes) -> str:
@@ -187,6 +192,6 @@ def _decoded(file: str, data: bytes) -> str:
 
 def _kind(file: str) -> MentionKind:
     path = PurePosixPath(file)
-    if path.suffix.lower() in _DOCUMENTATION or path.name in _SAYS_WHAT_TO_IGNORE:
+    if path.suffix.lower() in _DOCUMENTATION or path.name in _IGNORE_FILES:
         return "documentation"
     return "config" if path.suffix.lower() in _CONFIG or path.name.startswith(".env") else "code"

@@ -98,21 +98,21 @@ def list_scanned_files(scope: ScanScope) -> ScannedFiles:
     """
     root = scope.root.resolve()
     paths = [posixpath.normpath(path) for path in scope.paths]
-    found: dict[str, Mention | None] = {}
+    entries: dict[str, Mention | None] = {}
     for path in paths:
-        misplaced = _misplaced(root, path)
+        misplaced = _path_error(root, path)
         if misplaced:
-            found[path] = _not_looked_at(path, misplaced)
+            entries[path] = _not_scanned(path, misplaced)
         else:
-            found |= dict(_entries(scope, root, path))
-    unwanted = ignored_files(scope.repository or root, [*found, *paths])
+            entries |= dict(_entries(scope, root, path))
+    unwanted = ignored_files(scope.repository or root, [*entries, *paths])
     named = [PurePosixPath(path) for path in paths if path in unwanted]
-    kept = {file: reason for file, reason in found.items() if file not in unwanted or _stays(file, named)}
+    kept = {file: reason for file, reason in entries.items() if file not in unwanted or _is_kept(file, named)}
     files = tuple(file for file, reason in kept.items() if reason is None)
     return ScannedFiles(files, tuple(reason for reason in kept.values() if reason))
 
 
-def _misplaced(root: Path, path: str) -> str:
+def _path_error(root: Path, path: str) -> str:
     place = root / path
     try:
         place.lstat()
@@ -125,7 +125,7 @@ def _misplaced(root: Path, path: str) -> str:
     return "" if place.exists() else "there is no such file or folder"
 
 
-def _not_looked_at(file: str, reason: str, kind: MentionKind = "unreadable") -> Mention:
+def _not_scanned(file: str, reason: str, kind: MentionKind = "unreadable") -> Mention:
     return Mention(file, 0, reason, "", kind)
 
 
@@ -141,9 +141,9 @@ def _entries(scope: ScanScope, root: Path, file: str) -> Iterator[tuple[str, Men
                 yield from _entries(scope, root, posixpath.normpath(f"{file}/{name}"))
         elif stat.S_ISREG(facts.st_mode) and not is_database(path.name):
             size = f"it is larger than {MAX_FILE_BYTES // 1_000_000} MB"
-            yield file, _not_looked_at(file, size, "not scanned") if facts.st_size > MAX_FILE_BYTES else None
+            yield file, _not_scanned(file, size, "not scanned") if facts.st_size > MAX_FILE_BYTES else None
     except OSError as error:
-        yield file, _not_looked_at(file, f"it cannot be read: {error.strerror}")
+        yield file, _not_scanned(file, f"it cannot be read: {error.strerror}")
 
 
 def _names(folder: Path) -> list[str]:
@@ -151,7 +151,7 @@ def _names(folder: Path) -> list[str]:
     return [] if "pyvenv.cfg" in names else [name for name in names if name not in SKIPPED_FOLDERS]
 
 
-def _stays(file: str, named: Sequence[PurePosixPath]) -> bool:
+def _is_kept(file: str, named: Sequence[PurePosixPath]) -> bool:
     path = PurePosixPath(file)
     is_environment = path.name == ".env" or path.name.startswith(".env.")
     return is_environment or any(path.is_relative_to(folder) for folder in named)

@@ -75,13 +75,13 @@ def find_line(text: str, offset: int) -> int:
 
 def line_starts(text: str) -> list[int]:
     """Return the offset at which each line begins, the first at 0."""
-    return [0, *(found.end() for found in LINE_END.finditer(text))]
+    return [0, *(match.end() for match in LINE_END.finditer(text))]
 
 
 def first_line_ending(text: str) -> str:
     """Return the line ending that the text uses first; a newline if it has none."""
-    found = LINE_END.search(text)
-    return found.group() if found else "\n"
+    match = LINE_END.search(text)
+    return match.group() if match else "\n"
 
 
 def read_code_file(root: Path, file: str) -> CodeFile | Problem:
@@ -115,8 +115,8 @@ def encoding_of(file: str, data: bytes) -> str | Problem:
     except SyntaxError as error:
         return _problem(file, f"its encoding is unclear: {error.msg}.", "Correct its coding line.", id="code-encoding")
     if not _survives(data, encoding):
-        what = f"its bytes are not {encoding}, which it says it is."
-        return _problem(file, what, "Correct its coding line, or save it again.", id="code-encoding")
+        fact = f"its bytes are not {encoding}, which it says it is."
+        return _problem(file, fact, "Correct its coding line, or save it again.", id="code-encoding")
     return encoding
 
 
@@ -154,5 +154,5 @@ def _survives(data: bytes, encoding: str) -> bool:
         return False
 
 
-def _problem(file: str, what: str, todo: str, *, id: str) -> Problem:
-    return Problem(id, file, what, todo, criterion="references-found")
+def _problem(file: str, fact: str, hint: str, *, id: str) -> Problem:
+    return Problem(id, file, fact, hint, criterion="references-found")

@@ -53,25 +53,27 @@ def propose_references(scope: ScanScope) -> tuple[ProposedReference, ...]:
     must have found the old database before. Nothing is written; documentation and exempt places are left out.
     """
     by_file: dict[str, list[Mention]] = {}
-    for one in find_mentions(scope).mentions:
-        if one.kind in ("code", "config"):
-            by_file.setdefault(one.file, []).append(one)
-    return tuple(one for file, some in by_file.items() for one in _in_file(scope, file, some))
+    for mention in find_mentions(scope).mentions:
+        if mention.kind in ("code", "config"):
+            by_file.setdefault(mention.file, []).append(mention)
+    return tuple(mention for file, some in by_file.items() for mention in _propose_in_file(scope, file, some))
 
 
-def _in_file(scope: ScanScope, file: str, found: Sequence[Mention]) -> list[ProposedReference]:
+def _propose_in_file(scope: ScanScope, file: str, mentions: Sequence[Mention]) -> list[ProposedReference]:
     code = read_code_file(scope.root, file)
     if not isinstance(code, CodeFile):
-        return [_by_hand(one, code.what) for one in found]
+        return [_by_hand(mention, code.what) for mention in mentions]
     names = OldNames(scope.databases, scope.target)
     target = posixpath.normpath(scope.target)
     places = {name: DatabasePaths(posixpath.normpath(path), target) for name, path in names.paths.items()}
     changes = (python_changes if is_python(file) else text_changes)(code.text, names, places)
-    made = []
-    for one in found:
-        here = [change for change in changes if (change.line, change.name) == (one.line, one.database)]
-        made += [_proposed(one, change) for change in here] or [_by_hand(one, "it cannot be read as Python.")]
-    return _checked(scope.root, made)
+    proposals = []
+    for mention in mentions:
+        line_changes = [change for change in changes if (change.line, change.name) == (mention.line, mention.database)]
+        proposals += [_proposed(mention, change) for change in line_changes] or [
+            _by_hand(mention, "it cannot be read as Python.")
+        ]
+    return _mark_conflicts(scope.root, proposals)
 
 
 def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
@@ -82,36 +84,38 @@ def _proposed(mention: Mention, change: MentionChange) -> ProposedReference:
     )
 
 
-def _by_hand(mention: Mention, why: str) -> ProposedReference:
-    todo = "Write the reference by hand, change the code, or exempt the place."
-    return ProposedReference(mention.file, mention.line, mention.text, "", "", understood=False, reason=f"{why} {todo}")
+def _by_hand(mention: Mention, reason: str) -> ProposedReference:
+    hint = "Write the reference by hand, change the code, or exempt the place."
+    return ProposedReference(
+        mention.file, mention.line, mention.text, "", "", understood=False, reason=f"{reason} {hint}"
+    )
 
 
-def _checked(root: Path, made: list[ProposedReference]) -> list[ProposedReference]:
+def _mark_conflicts(root: Path, proposals: list[ProposedReference]) -> list[ProposedReference]:
     """Return the proposals of one file; those that would be a problem of the plan as not understood."""
     each: dict[object, ProposedReference] = {}
-    for one in made:  # two databases named by one expression: one replacement settles both
-        each.setdefault((one.find, one.replace) if one.understood else one, one)
-    made = list(each.values())
-    if not _problems(root, made):
-        return made
+    for proposal in proposals:  # two databases named by one expression: one replacement settles both
+        each.setdefault((proposal.find, proposal.replace) if proposal.understood else proposal, proposal)
+    proposals = list(each.values())
+    if not _problems(root, proposals):
+        return proposals
     kept: list[ProposedReference] = []
     result = []
-    for one in made:
-        problems = _problems(root, [*kept, one])
+    for proposal in proposals:
+        problems = _problems(root, [*kept, proposal])
         if problems:
-            why = f"{problems[0].what} Write the reference by hand."
-            result.append(replace(one, replace="", understood=False, reason=why))
+            reason = f"{problems[0].what} Write the reference by hand."
+            result.append(replace(proposal, replace="", understood=False, reason=reason))
         else:
-            kept.append(one)
-            result.append(one)
+            kept.append(proposal)
+            result.append(proposal)
     return result
 
 
-def _problems(root: Path, made: list[ProposedReference]) -> tuple[Problem, ...]:
+def _problems(root: Path, proposals: list[ProposedReference]) -> tuple[Problem, ...]:
     """Return what keeps these proposals from being made together."""
-    return plan_rewrites(root, [_reference(one) for one in made if one.understood], [])[1]
+    return plan_rewrites(root, [_reference(proposal) for proposal in proposals if proposal.understood], [])[1]
 
 
-def _reference(one: ProposedReference) -> Reference:
-    return Reference(file=one.file, find=one.find, replace=one.replace, import_=one.import_)
+def _reference(proposal: ProposedReference) -> Reference:
+    return Reference(file=proposal.file, find=proposal.find, replace=proposal.replace, import_=proposal.import_)

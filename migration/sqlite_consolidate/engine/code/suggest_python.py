@@ -67,19 +67,23 @@ class MentionChange(NamedTuple):
 
 def text_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
     """Return a change for every mention in a text that is no Python; each finds its place just once."""
-    found: list[tuple[int, str, PathReplacement | None]] = []
+    replacements: list[tuple[int, str, PathReplacement | None]] = []
     for offset, name in names.find(text):
         end = offset + len(name)
-        found.append((end, name, None if SIDECAR.match(text, end) else replace_path_end(text[:end], places[name])))
-    pieces = [_Piece(end - len(made.old), end, made.new) for end, _, made in found if made]
+        replacements.append(
+            (end, name, None if SIDECAR.match(text, end) else replace_path_end(text[:end], places[name]))
+        )
+    pieces = [
+        _Piece(end - len(replacement.old), end, replacement.new) for end, _, replacement in replacements if replacement
+    ]
     changes = []
-    for end, name, made in found:
+    for end, name, replacement in replacements:
         find = new = ""
-        why = f"it does not lead to {places[name].old} for certain."
-        if made:
-            find, new = _unique(text, _Piece(end - len(made.old), end, made.new), pieces)
-            why = made.reason if find else "the same text stands in several places."
-        changes.append(MentionChange(find_line(text, end - 1), name, find, new, why))
+        reason = f"it does not lead to {places[name].old} for certain."
+        if replacement:
+            find, new = _unique(text, _Piece(end - len(replacement.old), end, replacement.new), pieces)
+            reason = replacement.reason if find else "the same text stands in several places."
+        changes.append(MentionChange(find_line(text, end - 1), name, find, new, reason))
     return changes
 
 
@@ -101,7 +105,7 @@ def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
         text: Such as ``sqlite:///logs/tasks.db``; the end counts.
         place: Of the database that is named.
     """
-    path = _written_out(text)
+    path = _relative_path_at_end(text)
     climbing = _CLIMBING.match(path)
     ups = climbing.group() if climbing else ""
     written = path[len(ups) :]
@@ -109,18 +113,18 @@ def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
     if folder is None:
         return None
     return PathReplacement(
-        path, ups + place.path_to_target(folder), f"{written} leads to {place.old}, from {_said(folder)}."
+        path, ups + place.path_to_target(folder), f"{written} leads to {place.old}, from {_folder_name(folder)}."
     )
 
 
-def _said(folder: str) -> str:
+def _folder_name(folder: str) -> str:
     return "the workspace" if folder == "." else folder
 
 
-def _written_out(text: str) -> str:
+def _relative_path_at_end(text: str) -> str:
     """Return the relative path at the end of a text: what is behind a variable, or behind the slashes of a URL."""
-    found = _PATH_BEFORE.search(text)
-    path = found.group() if found else ""
+    match = _PATH_BEFORE.search(text)
+    path = match.group() if match else ""
     before = text[: len(text) - len(path)]
     if path.startswith("///") and _SCHEME.search(before):
         return path[3:]  # sqlite:///relative, and sqlite:////absolute
@@ -140,11 +144,11 @@ def _unique(text: str, piece: _Piece, others: Sequence[_Piece]) -> tuple[str, st
     starts = [*line_starts(text), len(text)]
     number = find_line(text, piece.start)
     first, last = starts[number - 1], starts[number]
-    here = [other for other in others if first <= other.start < last]
-    if all(text.count(text[other.start : other.end]) == 1 for other in here):
+    line_pieces = [other for other in others if first <= other.start < last]
+    if all(text.count(text[other.start : other.end]) == 1 for other in line_pieces):
         return text[piece.start : piece.end], piece.new
     line = new = text[first:last].rstrip("\r\n")
-    for other in sorted(here, reverse=True):
+    for other in sorted(line_pieces, reverse=True):
         new = new[: other.start - first] + other.new + new[other.end - first :]
     return (line, new) if text.count(line) == 1 else ("", "")
 
@@ -167,16 +171,16 @@ def python_changes(text: str, names: OldNames, places: Mapping[str, DatabasePath
     try:
         module = parse_tree(text)
         source = PythonCode(text)
-        found = find_naming_expressions(module, names)
+        expressions = find_naming_expressions(module, names)
     except (SyntaxError, RecursionError, ProblemError):
         return []
     parents = {child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)}
     lines = LINE_END.split(text)
     changes = []
-    for node, name, kind in found:
+    for node, name, kind in expressions:
         if kind == "code":
-            find, new, why = _change(node, name, parents, source, places[name])
-            changes.append(MentionChange(line_of_name(node, name, lines, names), name, find, new, why))
+            find, new, reason = _change(node, name, parents, source, places[name])
+            changes.append(MentionChange(line_of_name(node, name, lines, names), name, find, new, reason))
     return changes
 
 
@@ -185,16 +189,20 @@ def _change(
 ) -> tuple[str, str, str]:
     """Return what to find, what takes its place, and why; nothing to find, and why, where it is not understood."""
     path = _whole_path(node, parents)
-    made = _of_text(node, name, parents, place) if path is node else _of_path(path, place)
-    if made is None:
+    exchange = _replace_text(node, name, parents, place) if path is node else _replace_joined_path(path, place)
+    if exchange is None:
         return "", "", f"it is put together from parts, or does not lead to {place.old} for certain."
-    for find, new in _wider(made, parents):
+    for find, new in _enclosing_expressions(exchange, parents):
         spans = source.spans(find)
         if len(spans) == 1:
-            there = source.text[spans[0].start : spans[0].end]
-            fitting = _fitting(source, spans[0], new)
-            as_written = find if LINE_END.search(there) else there
-            return (as_written, fitting, made.reason) if fitting else ("", "", "quotes would have to change around it.")
+            code = source.text[spans[0].start : spans[0].end]
+            fitting = _with_fitting_quotes(source, spans[0], new)
+            as_written = find if LINE_END.search(code) else code
+            return (
+                (as_written, fitting, exchange.reason)
+                if fitting
+                else ("", "", "quotes would have to change around it.")
+            )
     return "", "", "the same expression stands in several places."
 
 
@@ -210,22 +218,22 @@ def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
     return node
 
 
-def _of_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
+def _replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
     """Return a path joined from a folder and parts, and the path from the same folder to the target."""
     base, parts = _split(node)
     folder = place.base_folder("/".join(parts)) if parts else None
     if base is None or folder is None:
         return None
-    way = PurePosixPath(place.path_to_target(folder)).parts
-    why = f"{ast.unparse(base)} is the folder that leads to {place.old}."
+    steps = PurePosixPath(place.path_to_target(folder)).parts
+    reason = f"{ast.unparse(base)} is the folder that leads to {place.old}."
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "join":
-        joined = f"{ast.unparse(node.func)}({', '.join([ast.unparse(base), *map(repr, way)])})"
-        return _Exchange(node, f"os.path.normpath({joined})" if joined.startswith("os.path.join") else joined, why)
-    ups = way.count("..")
-    start = ast.unparse(base) if isinstance(base, _NEEDS_NO_PARENTHESES) else f"({ast.unparse(base)})"
-    if ups:  # resolved, because the parents of a relative path such as Path("logs") end with itself
-        start += f".resolve().{'parent' if ups == 1 else f'parents[{ups - 1}]'}"
-    return _Exchange(node, f"{start} / {'/'.join(way[ups:])!r}", why)
+        joined = f"{ast.unparse(node.func)}({', '.join([ast.unparse(base), *map(repr, steps)])})"
+        return _Exchange(node, f"os.path.normpath({joined})" if joined.startswith("os.path.join") else joined, reason)
+    parent_count = steps.count("..")
+    base_code = ast.unparse(base) if isinstance(base, _NEEDS_NO_PARENTHESES) else f"({ast.unparse(base)})"
+    if parent_count:  # resolved, because the parents of a relative path such as Path("logs") end with itself
+        base_code += f".resolve().{'parent' if parent_count == 1 else f'parents[{parent_count - 1}]'}"
+    return _Exchange(node, f"{base_code} / {'/'.join(steps[parent_count:])!r}", reason)
 
 
 def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
@@ -236,13 +244,17 @@ def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
             return (base or left), [*parts, part.strip("/")]
         case ast.Call(func=ast.Attribute(value=value, attr=attr), args=args):
             first, *others = args if attr == "join" else [value, *args]
-            written = [one.value for one in others if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            written = [
+                argument.value
+                for argument in others
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+            ]
             if attr in ("join", "joinpath") and written and len(written) == len(others):
                 return first, [part.strip("/") for part in written]
     return None, []
 
 
-def _of_text(node: ast.expr, name: str, parents: Parents, place: DatabasePaths) -> _Exchange | None:
+def _replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePaths) -> _Exchange | None:
     """Return a string that is a path or a URL, no sentence, and the same with the way to the target."""
     node = around if isinstance(around := parents[node], ast.JoinedStr) else node
     if not isinstance(node, ast.Constant | ast.JoinedStr):
@@ -263,7 +275,7 @@ def _of_text(node: ast.expr, name: str, parents: Parents, place: DatabasePaths) 
     return made and _Exchange(node, source[: end - len(made.old)] + made.new + source[end:], made.reason)
 
 
-def _wider(made: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
+def _enclosing_expressions(made: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
     """Yield the expression and its replacement, then those around it, each with the replacement inside."""
     yield ast.unparse(made.node), made.new
     new = parse_tree(made.new, "eval").body
@@ -274,11 +286,11 @@ def _wider(made: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
         around = parents[around]
 
 
-def _fitting(source: PythonCode, span: Span, new: str) -> str:
+def _with_fitting_quotes(source: PythonCode, span: Span, new: str) -> str:
     """Return the replacement in such quotes that it can stand in its place, if possible in those there; or nothing."""
     intended = normalized_dump(parse_tree(new, "eval"))
-    there = source.text[span.start : span.end]
-    preferred = ("'", '"') if "'" in there and '"' not in there else ('"', "'")
+    present_code = source.text[span.start : span.end]
+    preferred = ("'", '"') if "'" in present_code and '"' not in present_code else ('"', "'")
     for quote in preferred:
         spelt = new.replace('"', quote).replace("'", quote)
         try:

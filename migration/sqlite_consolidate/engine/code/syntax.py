@@ -20,18 +20,18 @@ _BY_HAND = "Change this file by hand, and take it out of the plan."
 _MARK = "_sqlite_consolidate_place_{}_"
 
 
-def code_problem(id: str, what: str, hint: str, file: str = "", line: int = 0) -> ProblemError:
+def code_problem(id: str, fact: str, hint: str, file: str = "", line: int = 0) -> ProblemError:
     """Return what to raise when something that the plan says does not fit the code.
 
     Args:
         id: Name of the message, which docs/troubleshooting.md explains: ``"bad-find"``.
-        what: One sentence of fact.
+        fact: One sentence of fact.
         hint: One sentence that says what to do next.
         file: The file it is about; empty where it is about the plan's own code, whatever file that is for.
         line: The line, from 1; 0 for none.
     """
     subject = f"{file}:{line}" if line else file
-    return ProblemError(Problem(id, subject, what, hint, criterion="references-found"))
+    return ProblemError(Problem(id, subject, fact, hint, criterion="references-found"))
 
 
 def compile_module(source: str | bytes) -> CodeType:
@@ -75,8 +75,8 @@ def parse_expression(code: str) -> ast.Expression:
     try:
         return parse_tree(code.strip(), "eval")
     except SyntaxError as error:
-        what = f"is not a Python expression ({error.msg}): {code.strip()}"
-        raise code_problem("bad-find", what, "Put parentheses around what spans several lines.") from None
+        fact = f"is not a Python expression ({error.msg}): {code.strip()}"
+        raise code_problem("bad-find", fact, "Put parentheses around what spans several lines.") from None
 
 
 class PlainText:
@@ -87,7 +87,7 @@ class PlainText:
 
     def spans(self, find: str) -> list[Span]:
         """Return every place where the text is exactly ``find``, in order, without overlaps."""
-        return [Span(*found.span()) for found in re.finditer(re.escape(find), self.text)]
+        return [Span(*match.span()) for match in re.finditer(re.escape(find), self.text)]
 
     @staticmethod
     def replace_span(text: str, span: Span, code: str) -> str:
@@ -115,8 +115,8 @@ class PythonCode:
         """
         wanted = normalized_dump(parse_expression(find))
         kinds = _kinds(find.strip())
-        found = [span for span, node in self._expressions if isinstance(node, kinds) and self._means(span, wanted)]
-        return self._evaluated(found)
+        candidates = [span for span, node in self._expressions if isinstance(node, kinds) and self._means(span, wanted)]
+        return self._evaluated(candidates)
 
     def replace_span(self, text: str, span: Span, code: str) -> str:
         """Return ``text`` with ``code`` in place of the span, in parentheses where it needs them to mean the same.
@@ -130,9 +130,9 @@ class PythonCode:
             intended = normalized_dump(parse_tree(in_parentheses))
         except SyntaxError as error:
             line = find_line(text, span.start)
-            what = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
+            fact = f"the replacement cannot stand here ({error.msg}): {code.strip()}"
             raise code_problem(
-                "bad-replace", what, "Write `replace` with other quotes, or without a comment.", self.file, line
+                "bad-replace", fact, "Write `replace` with other quotes, or without a comment.", self.file, line
             ) from None
         try:
             return plain if normalized_dump(parse_tree(plain)) == intended else in_parentheses
@@ -177,7 +177,7 @@ def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
         for node, place in places.items()
         if isinstance(node, cst.BaseExpression) and node not in halves
     ]
-    return sorted(nodes, key=lambda one: one[0])
+    return sorted(nodes, key=lambda item: item[0])
 
 
 def _module(text: str, file: str) -> libcst.Module:

@@ -31,7 +31,7 @@ def _live_file(path: object, live: str, copy: str) -> str | None:
         return None
     parts = real[len(live) :].split(os.sep)[1:-1]
     folders = [os.path.join(live, *parts[: end + 1]) for end in range(len(parts))]
-    if _LIBRARIES.intersection(parts) or any(os.path.exists(os.path.join(one, "pyvenv.cfg")) for one in folders):
+    if _LIBRARIES.intersection(parts) or any(os.path.exists(os.path.join(folder, "pyvenv.cfg")) for folder in folders):
         return None
     return real
 
@@ -48,24 +48,26 @@ def _watch(live: str, copy: str, report: int) -> None:
         if event not in _EVENTS:
             return
         for path in args[: 2 if event == "os.rename" else 1]:
-            found = _live_file(path, live, copy)
-            if found is not None:
-                if os.sep + "__pycache__" + os.sep not in found:  # refused, so its source is opened next, and reported
-                    os.write(report, os.fsencode(os.path.relpath(found, live)) + b"\0")
-                raise PermissionError(f"{found} is in the workspace itself: this program runs on a copy of it")
+            live_path = _live_file(path, live, copy)
+            if live_path is not None:
+                if (
+                    os.sep + "__pycache__" + os.sep not in live_path
+                ):  # refused, so its source is opened next, and reported
+                    os.write(report, os.fsencode(os.path.relpath(live_path, live)) + b"\0")
+                raise PermissionError(f"{live_path} is in the workspace itself: this program runs on a copy of it")
 
     sys.addaudithook(_hook)
 
 
-def _let_the_real_one_follow() -> None:
+def _import_own_sitecustomize() -> None:
     """An environment may have a sitecustomize of its own: this one only stood before it."""
-    here = os.path.dirname(os.path.realpath(__file__))
-    sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != here]
-    this = sys.modules.pop(__name__)
+    hook_folder = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != hook_folder]
+    hook = sys.modules.pop(__name__)
     try:
         import sitecustomize  # type: ignore[import-not-found]  # noqa: F401 -- the environment's, for what it does
     except ImportError:
-        sys.modules[__name__] = this
+        sys.modules[__name__] = hook
 
 
 if hasattr(sys, "addaudithook") and "CONSOLIDATION_LIVE" in os.environ:  # the first: Python 3.8
@@ -74,4 +76,4 @@ if hasattr(sys, "addaudithook") and "CONSOLIDATION_LIVE" in os.environ:  # the f
         os.environ["CONSOLIDATION_COPY"],
         os.open(os.environ["CONSOLIDATION_REPORT"], os.O_WRONLY | os.O_APPEND),
     )
-    _let_the_real_one_follow()
+    _import_own_sitecustomize()
