@@ -86,7 +86,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """Lend the small workspace, with one target, one source, one file of code, one log and one smoke test."""
-    from tests.support.workspaces.whole_run import small_workspace
+    """Lend the workspace of one source, with a target, a file of code, a log and a smoke test."""
+    from tests.support.workspaces.one_source import build_one_source
 
-    return small_workspace(tmp_path)
+    return build_one_source(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite import connections
 from tests.support.databases import Bench
-from tests.support.workspaces.two_sources import build, consolidated, state
+from tests.support.workspaces.two_sources import build_two_sources, consolidated, state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def consolidation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State]:
-    """Consolidate the small workspace once; tests read it, or change a copy. The state is that of before."""
-    root = build(tmp_path_factory.mktemp("consolidation") / "workspace")
+    """Consolidate the workspace of two sources once; tests read it, or change a copy. The state is that of before."""
+    root = build_two_sources(tmp_path_factory.mktemp("consolidation") / "workspace")
     before = state(root)
     consolidated(root)
     return root, before
@@ -30,8 +30,8 @@ def consolidation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Lend the small workspace."""
-    return build(tmp_path / "workspace")
+    """Lend the workspace of two sources."""
+    return build_two_sources(tmp_path / "workspace")
 
 
 @pytest.fixture

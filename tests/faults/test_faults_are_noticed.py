@@ -19,10 +19,12 @@ from sqlite_consolidate.faults.trials.trial_run import run_trial
 from sqlite_consolidate.plan.loader import load
 from tests.support.fault_trials import trial_on, try_fault
 from tests.support.thorough import thorough
-from tests.support.workspaces.whole_run import Workspace, small_workspace
+from tests.support.workspaces.one_source import build_one_source
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.workspaces.whole_run import Workspace
 
 BEFORE = [fault for fault in FAULTS if fault.moment is Moment.BEFORE_RUN]
 IN_RUN = [fault for fault in FAULTS if fault.moment is Moment.BEFORE_CHECK]
@@ -103,7 +105,7 @@ def test_run_without_a_fault_is_accepted(workspace: Workspace, mode: Mode) -> No
 
 def test_application_of_a_trial_cannot_open_the_original(workspace: Workspace, tmp_path: Path) -> None:
     """An attempt to open a file of the original is refused, and the run fails."""
-    original = small_workspace(tmp_path / "live")
+    original = build_one_source(tmp_path / "live")
     workspace.edit("consolidation.toml", PYTHON, f"open({str(original.root / 'main.db')!r}); {PYTHON}")
 
     result = run_trial(trial_on(workspace, Mode.MIGRATE, original.root), load(workspace.plan), None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.support.workspaces.whole_run import Workspace
 
-LONG = 60.0  # seconds that no trial of the small workspace needs
+LONG = 60.0  # seconds that no trial of the workspace of one source needs
 
 
 @pytest.fixture

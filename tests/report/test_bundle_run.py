@@ -29,7 +29,7 @@ from sqlite_consolidate.report.html.page import render_page
 from sqlite_consolidate.session import open_session
 from tests.report.test_evidence_file import of_schema_1
 from tests.support.reports.scripted_run import APPLICATION, ended, record_of_run
-from tests.support.workspaces.two_sources import build
+from tests.support.workspaces.two_sources import build_two_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def junit_of(mode: Mode, applications: int) -> str:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ``.zip`` of a migration that was accepted."""
     top = tmp_path_factory.mktemp("made")
-    root = build(top / "workspace")
+    root = build_two_sources(top / "workspace")
     plan = root / "consolidation.toml"
     plan.write_text(plan.read_text() + _SMOKE)
     session = open_session(Settings(workspace=root, plan=plan, reports=top / "reports"), "migrate")

@@ -23,7 +23,8 @@ from sqlite_consolidate.engine.run.exit_codes import ExitCode
 from sqlite_consolidate.engine.run.run_lock import holder
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.sample.build import build
-from tests.support.workspaces.whole_run import DEADLINE, REPOSITORY, Workspace, small_workspace
+from tests.support.workspaces.one_source import build_one_source
+from tests.support.workspaces.whole_run import DEADLINE, REPOSITORY, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,7 +278,7 @@ def test_second_run_is_refused_while_one_goes_on(workspace: Workspace) -> None:
 
 def test_one_process_consolidates_two_workspaces(tmp_path: Path) -> None:
     """Nothing of the first run is left for the second, not even where the first one failed."""
-    first, second = small_workspace(tmp_path / "first"), small_workspace(tmp_path / "second")
+    first, second = build_one_source(tmp_path / "first"), build_one_source(tmp_path / "second")
     first.edit("consolidation.toml", 'stdout = "^3$"', 'stdout = "^4$"')
     second.execute("old.db", "INSERT INTO tags VALUES ('c', 'green')")
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate import consolidate, load_plan
-from tests.support.workspaces.whole_run import small_workspace
+from tests.support.workspaces.one_source import build_one_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def consolidated(folder: Path, *, record_copy: bool) -> tuple[dict[str, Any], str]:
     """Return the evidence and the ``sql.log`` of a run whose plan gives one table another DEFAULT."""
-    workspace = small_workspace(folder)
+    workspace = build_one_source(folder)
     workspace.execute("old.db", "CREATE TABLE notes(k TEXT PRIMARY KEY, v DEFAULT 1); INSERT INTO notes VALUES('a', 5)")
     create = 'create = "CREATE TABLE notes(k TEXT PRIMARY KEY, v DEFAULT 2)"'
     workspace.edit(

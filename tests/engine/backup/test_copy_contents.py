@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.backup.copy_contents import (
 from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.sqlite.limits import Deadline, Limits
-from tests.support.workspaces.two_sources import build, execute, plan_of
+from tests.support.workspaces.two_sources import build_two_sources, execute, plan_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,7 +37,7 @@ PROVED = "f" * 64
 @pytest.fixture
 def notes(tmp_path: Path) -> Iterator[InspectedDatabase]:
     """The guarded notes, with a text of several lines and one that is no UTF-8."""
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     execute(
         root / "logs/notes.db", "INSERT INTO notes VALUES('f', 'a' || char(13, 10) || 'b'), ('g', CAST(x'ff' AS TEXT))"
     )

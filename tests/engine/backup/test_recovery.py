@@ -20,7 +20,7 @@ from tests.support.workspaces.two_sources import (
     SET,
     STAMP,
     a_run,
-    build,
+    build_two_sources,
     consolidated,
     database,
     execute,
@@ -77,7 +77,7 @@ def die_in_the_transfer(root: Path) -> None:
 @pytest.mark.parametrize(("event", "times"), [one[1:] for one in AFTER_SEAL], ids=[one[0] for one in AFTER_SEAL])
 def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times: int) -> None:
     """Wherever it died after the backup, contents, code, names and modes are those of before, and it is said."""
-    root = build(tmp_path / "workspace", target=target)
+    root = build_two_sources(tmp_path / "workspace", target=target)
     before = state(root)
     run_until_killed(root, event, times)
     assert len(interrupted_sets(root, plan_of(root))) == 1
@@ -96,7 +96,7 @@ def test_a_killed_run_is_undone(tmp_path: Path, target: bool, event: str, times:
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
 def test_a_run_killed_inside_its_transaction_is_undone(tmp_path: Path, stage: Stage, target: bool) -> None:
     """Nothing was committed: the target is as it was, or not there."""
-    root = build(tmp_path / "workspace", target=target)
+    root = build_two_sources(tmp_path / "workspace", target=target)
     before = state(root)
     die_after(root, stage)
 
@@ -108,7 +108,7 @@ def test_a_run_killed_inside_its_transaction_is_undone(tmp_path: Path, stage: St
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
 def test_a_hot_journal_of_a_killed_run_is_played_back(tmp_path: Path, target: bool) -> None:
     """Pages that had reached the target's file before COMMIT are taken out again."""
-    root = build(tmp_path / "workspace", target=target)
+    root = build_two_sources(tmp_path / "workspace", target=target)
     before = state(root).databases
     die_in_the_transfer(root)
 
@@ -203,7 +203,7 @@ def no_remains(root: Path) -> bool:
 @pytest.mark.parametrize("event", ["rewriting", "finished"])
 def test_a_recovery_that_is_killed_is_done_again(tmp_path: Path, event: str) -> None:
     """Killed before each change it makes to a file or a name, and run again, it still brings back everything."""
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     before = state(root)
     run_until_killed(root, event, 1)
     number, killed = 0, True
@@ -222,7 +222,7 @@ def test_a_recovery_that_is_killed_is_done_again(tmp_path: Path, event: str) -> 
 
 def test_a_rollback_that_was_killed_is_finished(tmp_path: Path) -> None:
     """A consolidation that is half undone is never built upon: the next run undoes the other half first."""
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     before = state(root)
     folder = consolidated(root)
     begun, number, killed = 0, 0, True
@@ -273,7 +273,7 @@ def test_rows_written_into_a_committed_target_after_a_crash_are_kept_aside(root:
 
 def test_a_target_made_by_somebody_else_after_a_crash_stays(tmp_path: Path) -> None:
     """A database that came under the target's name without the run is not the run's to remove."""
-    root = build(tmp_path / "workspace", target=False)
+    root = build_two_sources(tmp_path / "workspace", target=False)
     die_after(root, BACKUP)
     database(root / "workspace.db", "CREATE TABLE mine(x)")
 
@@ -284,7 +284,7 @@ def test_a_target_made_by_somebody_else_after_a_crash_stays(tmp_path: Path) -> N
 
 def test_a_created_target_that_an_application_has_filled_stays(tmp_path: Path) -> None:
     """The run had made an empty file; the tables in it are not the run's."""
-    root = build(tmp_path / "workspace", target=False)
+    root = build_two_sources(tmp_path / "workspace", target=False)
     die_after(root, SCHEMA)
     database(root / "workspace.db", "CREATE TABLE mine(x)")
 

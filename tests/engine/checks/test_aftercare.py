@@ -23,7 +23,7 @@ else:
 
 @pytest.fixture
 def root(consolidated_copy: Path) -> Path:
-    """The small workspace, consolidated."""
+    """The workspace of two sources, consolidated."""
     return consolidated_copy
 
 

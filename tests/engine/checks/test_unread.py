@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import PREFLIGHT
 from tests.support.processes import die_in_a_transaction, other_process
 from tests.support.unprivileged import common_folder, run_unprivileged
-from tests.support.workspaces.two_sources import PLAN, a_run, build, execute
+from tests.support.workspaces.two_sources import PLAN, a_run, build_two_sources, execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,8 +59,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def root(folder: Path) -> Path:
-    """The small workspace with two problems: a table that no map names, and a reference that is not in the code."""
-    root = build(folder / "workspace")
+    """The workspace of two sources, a table that no map names, and a reference that is not in the code."""
+    root = build_two_sources(folder / "workspace")
     execute(root / "logs/notes.db", "CREATE TABLE forgotten(v)")
     execute(root / "logs/notes.db", "INSERT INTO forgotten VALUES(1)")
     (root / "app/notes.py").write_text("PATH = 'elsewhere'\n")
@@ -71,7 +71,7 @@ def root(folder: Path) -> Path:
 def imported(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Import everything that a survey needs: a user without privileges may not be able to read the library."""
     for mode in MODES:
-        survey_of(build(tmp_path_factory.mktemp(mode) / "workspace"), mode)
+        survey_of(build_two_sources(tmp_path_factory.mktemp(mode) / "workspace"), mode)
 
 
 def examine(root: Path, mode: Mode) -> Examined:

@@ -23,7 +23,7 @@ from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.problem import ProblemError
-from tests.support.workspaces.two_sources import a_run, accept, build, consolidate, execute
+from tests.support.workspaces.two_sources import a_run, accept, build_two_sources, consolidate, execute
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,10 +34,10 @@ else:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The small workspace, in which every database counts as a large one."""
+    """The workspace of two sources, in which every database counts as a large one."""
     monkeypatch.setattr(facts, "PARALLEL_MIN_BYTES", 0)
     monkeypatch.setattr(backup, "PARALLEL_MIN_BYTES", 0)
-    return build(tmp_path / "workspace")
+    return build_two_sources(tmp_path / "workspace")
 
 
 def test_a_run_of_two_processes_proves_the_same(root: Path) -> None:

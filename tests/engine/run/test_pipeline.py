@@ -33,7 +33,7 @@ from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.problem import ProblemError
 from tests.support.history_rows import runs_of
 from tests.support.observations import OBSERVATIONS, SEEN
-from tests.support.workspaces.two_sources import a_request, a_run, accept, build, reach, refusal, state
+from tests.support.workspaces.two_sources import a_request, a_run, accept, build_two_sources, reach, refusal, state
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,7 +49,7 @@ BEFORE_COMMIT = [id for stage in MIGRATION[: MIGRATION.index(COMMIT)] for id in 
 @pytest.fixture(scope="module")
 def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Lend a run right before COMMIT, of which every criterion holds; its log is left as it was found."""
-    run = a_run(build(tmp_path_factory.mktemp("verified") / "workspace"))
+    run = a_run(build_two_sources(tmp_path_factory.mktemp("verified") / "workspace"))
     reach(run, VERIFY)
     yield run
     assert COMMIT.id not in run.log.stages

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tests.support.workspaces.two_sources import a_request, build
+from tests.support.workspaces.two_sources import a_request, build_two_sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def test_a_later_name_keeps_the_start(tmp_path: Path) -> None:
     """Evidence states when the run began, whatever second its name has; else a short run ends before it begins."""
     started = datetime(2026, 1, 31, 12, 0, 59, tzinfo=UTC)
-    request = replace(a_request(build(tmp_path / "workspace")), started=started)
+    request = replace(a_request(build_two_sources(tmp_path / "workspace")), started=started)
 
     later = replace(request, seconds_later=1)
 

@@ -29,7 +29,7 @@ from tests.support.workspaces.two_sources import (
     a_request,
     a_run,
     accept,
-    build,
+    build_two_sources,
     consolidate,
     execute,
     plan_of,
@@ -185,7 +185,7 @@ def test_an_end_that_is_called_twice_does_nothing_more(root: Path) -> None:
 
 def test_runs_follow_each_other_in_one_process(tmp_path: Path) -> None:
     """A rehearsal, migrations of two workspaces, a rollback, a migration again and its check; each gives back all."""
-    root, other = build(tmp_path / "workspace"), build(tmp_path / "other")
+    root, other = build_two_sources(tmp_path / "workspace"), build_two_sources(tmp_path / "other")
     before = state(root)
     process = psutil.Process()
     descriptors = process.num_fds()
@@ -213,7 +213,7 @@ def run_through(run: Pipeline) -> None:
 
 def test_two_runs_at_once_in_one_process_are_apart(tmp_path: Path) -> None:
     """Stage by stage in turn, in two workspaces: one is accepted, and the other, which fails, is rolled back."""
-    roots = build(tmp_path / "first"), build(tmp_path / "second")
+    roots = build_two_sources(tmp_path / "first"), build_two_sources(tmp_path / "second")
     before = state(roots[1])
     first, second = (a_run(root) for root in roots)
     for stage in MIGRATION:

@@ -14,7 +14,7 @@ from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
 from sqlite_consolidate.engine.sqlite.limits import COUNTED, Limits
 from sqlite_consolidate.engine.sqlite.schema.objects import read
-from tests.support.workspaces.two_sources import a_run, build, consolidate, plan_of
+from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, plan_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,7 +49,7 @@ def test_a_statement_ends_by_its_own_limits(end: Callable[[Limits], None]) -> No
 
 def test_a_survey_leaves_the_next_its_time(tmp_path: Path) -> None:
     """The first survey is ended by its deadline; the second reads the same databases to the end."""
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     first, second = Limits(), Limits()
     _pass(first)
 
@@ -80,7 +80,7 @@ def test_rows_count_for_their_own_run() -> None:
 
 def test_two_runs_share_no_limits(tmp_path: Path) -> None:
     """One process consolidates two workspaces, and each run's connections carry the limits of that run."""
-    first, second = (a_run(build(tmp_path / name)) for name in ("first", "second"))
+    first, second = (a_run(build_two_sources(tmp_path / name)) for name in ("first", "second"))
 
     consolidate(first)
     untouched = second.limits.progress.total

@@ -19,7 +19,7 @@ from tests.support.workspaces.two_sources import (
     STAMP,
     a_run,
     accept,
-    build,
+    build_two_sources,
     consolidate,
     consolidated,
     execute,
@@ -68,7 +68,7 @@ def test_a_run_keeps_modes_and_journal_mode(root: Path) -> None:
 
 def test_a_target_that_is_not_there_is_created(tmp_path: Path) -> None:
     """It is readable by nobody who could not read all of its sources."""
-    root = build(tmp_path / "workspace", target=False)
+    root = build_two_sources(tmp_path / "workspace", target=False)
 
     consolidated(root)
 
@@ -90,7 +90,7 @@ def test_the_ledger_tells_the_run(root: Path) -> None:
 @pytest.mark.parametrize("target", [True, False], ids=["target", "no target"])
 def test_after_each_stage_everything_can_be_put_back(tmp_path: Path, until: Stage, target: bool) -> None:
     """Contents, code, names, permission bits and journal modes are those of before; the backup set stays."""
-    root = build(tmp_path / "workspace", target=target)
+    root = build_two_sources(tmp_path / "workspace", target=target)
     before = state(root)
     run = a_run(root)
     reach(run, until)

@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.run.pipeline import run_stages
 from sqlite_consolidate.engine.run.verdict import exit_code, verdict
 from sqlite_consolidate.engine.verbs.roll_back import RollbackRun
 from sqlite_consolidate.observation import Outcome
-from tests.support.workspaces.two_sources import a_request, a_run, build, execute, state
+from tests.support.workspaces.two_sources import a_request, a_run, build_two_sources, execute, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def consolidated(folder: Path) -> Path:
     """Return a workspace whose databases were consolidated; it is built unless it is there."""
-    root = folder if folder.exists() else build(folder)
+    root = folder if folder.exists() else build_two_sources(folder)
     run = a_run(root)
     run_stages(run)
     run.end()
@@ -42,7 +42,7 @@ def code_of(run: RollbackRun) -> ExitCode:
 
 def test_a_complete_rollback_exits_with_0(tmp_path: Path) -> None:
     """Every byte is as it was before the migration."""
-    before = state(build(tmp_path / "workspace"))
+    before = state(build_two_sources(tmp_path / "workspace"))
     root = consolidated(tmp_path / "workspace")
 
     assert code_of(rolled_back(root)) is ExitCode.ACCEPTED

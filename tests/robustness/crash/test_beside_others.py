@@ -17,7 +17,8 @@ from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite import write_lock as guard
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
-from tests.support.workspaces.whole_run import Before, CompletedRun, Workspace, small_workspace
+from tests.support.workspaces.one_source import build_one_source
+from tests.support.workspaces.whole_run import Before, CompletedRun, Workspace
 
 if TYPE_CHECKING:
     import sqlite3
@@ -110,7 +111,7 @@ def _start_together(folder: Path, times: int) -> Iterator[tuple[Workspace, list[
     with ProcessPoolExecutor(2, spawn, initializer=_meet_at, initargs=(spawn.Barrier(2),)) as pool:
         for number in range(times):
             (here := folder / str(number)).mkdir()
-            workspace = small_workspace(here)
+            workspace = build_one_source(here)
             for name in ("one", "two"):
                 (here / name).mkdir()
             runs = [
@@ -155,7 +156,7 @@ def test_a_writer_that_comes_and_goes_loses_no_row(tmp_path: Path, file: str, sq
     """Nobody sees it beforehand: it is locked out, or ends the run; its rows are where it wrote them, or kept."""
     for number in range(times):
         (here := tmp_path / str(number)).mkdir()
-        workspace = small_workspace(here)
+        workspace = build_one_source(here)
         rows = _rows(workspace.root / file, sql)
 
         with Writer(workspace.root / file, sql, "comes and goes") as writer:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.security.harm import HARMFUL, HARMLESS, Harm
 from tests.support.security.table import Ended
-from tests.support.workspaces.whole_run import small_workspace
+from tests.support.workspaces.one_source import build_one_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ _MEMORY = 1_000_000_000  # bytes that no process may have had
 )
 def test_a_malicious_database_is_moved_or_refused_and_never_run(tmp_path: Path, table: Table, harm: Harm) -> None:
     """The rehearsal ends by itself, says how, and leaves the workspace as it was."""
-    workspace = small_workspace(tmp_path)
+    workspace = build_one_source(tmp_path)
     workspace.execute("old.db", harm.sql)
     if harm.table:
         planned = f'\n  [[source.table]]\n  name = "{harm.table}"\n\n[[reference]]'

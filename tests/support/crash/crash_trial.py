@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
 from tests.support.crash.backup_set_checks import backup_set_problems
 from tests.support.crash.injector import Call, calls_of, run_with_fault
 from tests.support.crash.power_cut import Disk
-from tests.support.workspaces.two_sources import build
+from tests.support.workspaces.two_sources import build_two_sources
 from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Trial:
 
 def fresh(folder: Path) -> Workspace:
     """Make a workspace of a target, two sources and two code files; reports go beside it."""
-    return Workspace(build(folder / "workspace"), folder / "reports")
+    return Workspace(build_two_sources(folder / "workspace"), folder / "reports")
 
 
 def facts(root: Path) -> Facts:

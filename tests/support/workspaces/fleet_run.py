@@ -1,4 +1,4 @@
-"""Build a fleet of small workspaces, and run commands on it in separate processes."""
+"""Build a fleet of workspaces of one source, and run commands on it in separate processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace, small_workspace
+from tests.support.workspaces.one_source import build_one_source
+from tests.support.workspaces.whole_run import DEADLINE, LIGHT, REPOSITORY, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,13 +100,13 @@ class Fleet:
 
 
 def small_fleet(tmp_path: Path, names: str, file: str = 'workspaces = ["*/workspace"]') -> Fleet:
-    """Build a fleet with a small workspace for each name, and write its file.
+    """Build a fleet with a workspace of one source for each name, and write its file.
 
     ``format = 1`` is added to the file.
     """
     fleet = Fleet(tmp_path / "fleet")
     for name in names.split():
-        small_workspace(fleet.folder / name)
+        build_one_source(fleet.folder / name)
     fleet.file.write_text(f"format = 1\n{file}\n")
     return fleet
 

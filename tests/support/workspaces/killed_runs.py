@@ -1,4 +1,4 @@
-"""Consolidations of the small workspace that are killed on their way."""
+"""Consolidations of the workspace of two sources that are killed on their way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A workspace of a target, two sources and two code files; a run over it, and processes that die in the middle."""
+"""A workspace of two sources, one of them as a crash leaves it, and runs of the engine over it in this process."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ CREATE_NOTES = "CREATE TABLE notes(id TEXT PRIMARY KEY, body TEXT)"
 TARGET_MODE, TASKS_MODE, CODE_MODE = 0o640, 0o600, 0o755
 
 
-def build(root: Path, *, target: bool = True) -> Path:
+def build_two_sources(root: Path, *, target: bool = True) -> Path:
     """Make the workspace: target and notes in WAL mode, the newest notes in the ``-wal`` only, tasks private."""
     (root / "logs").mkdir(parents=True)
     (root / "app").mkdir()

@@ -1,4 +1,4 @@
-"""A small workspace, and whole runs on it: each is pytest itself or the engine alone, in a process of its own."""
+"""Take runs through pytest or the engine, each in a process of its own, and tell what each came to."""
 
 from __future__ import annotations
 
@@ -55,70 +55,6 @@ LIGHT = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 DEADLINE = 60  # seconds after which a run that hangs is killed, so that its test fails instead of hanging too
 _ENDS = frozenset({0, 1, 2, 3, 4, 5, 129, 143})  # exit codes of a run that came to its end
 _HASHED = 10_000_000  # bytes; a larger file is a sparse one of ours, and is compared by size and time only
-
-PLAN = """\
-format = 1
-name   = "small"
-target = "main.db"
-
-[[source]]
-name = "old"
-file = "old.db"
-
-  [[source.table]]
-  name = "tasks"
-  rows = 3
-
-  [[source.table]]
-  name = "tags"
-
-[[reference]]
-file    = "app/store.py"
-find    = 'ROOT / "old.db"'
-replace = 'ROOT / "main.db"'
-
-[scan]
-paths = ["app"]
-
-[[smoke]]
-name   = "the store reads its tasks"
-python = "from app.store import titles; print(len(titles()))"
-path   = ["app/.."]
-expect = { stdout = "^3$" }
-
-[logs]
-files = ["*.log"]
-"""
-
-_STORE = """\
-import sqlite3
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def titles():
-    con = sqlite3.connect(ROOT / "old.db")  # all of them
-    try:
-        return [title for (title,) in con.execute("SELECT title FROM tasks")]
-    finally:
-        con.close()
-"""
-
-_TARGET = """
-CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK(length(name) > 0));
-CREATE INDEX people_name ON people(name);
-INSERT INTO people VALUES (1, 'Ada'), (2, 'Bob');
-"""
-
-_SOURCE = """
-CREATE TABLE tasks(id TEXT PRIMARY KEY, title TEXT NOT NULL, hours REAL, raw BLOB);
-CREATE INDEX tasks_title ON tasks(title);
-CREATE TRIGGER tasks_kept BEFORE DELETE ON tasks WHEN old.id = 'kept' BEGIN SELECT RAISE(ABORT, 'kept'); END;
-CREATE TABLE tags(task TEXT REFERENCES tasks(id), tag TEXT);
-INSERT INTO tasks VALUES ('a', 'one', 1.5, x'00ff'), ('b', 'two', 2.5, NULL), ('c', 'three', -0.0, x'');
-INSERT INTO tags VALUES ('a', 'red'), ('a', 'red'), ('b', 'blue');
-"""
 
 
 @dataclass(frozen=True)
@@ -253,18 +189,6 @@ class Workspace:
         if evidence and code in _ENDS:  # one that was killed may have left half a bundle
             _assert_consistent(new[-1])
         return CompletedRun(code, text, evidence, new[-1] if new else None)
-
-
-def small_workspace(tmp_path: Path) -> Workspace:
-    """Build the small workspace: one target, one source, one file of code, one log, one smoke test."""
-    root = tmp_path / "workspace"
-    (root / "app").mkdir(parents=True)
-    execute(root / "main.db", _TARGET)
-    execute(root / "old.db", _SOURCE)
-    (root / "app" / "store.py").write_text(_STORE)
-    (root / "app.log").write_text("ERROR of long ago\n")
-    (root / "consolidation.toml").write_text(PLAN)
-    return Workspace(root, tmp_path / "reports")
 
 
 def execute(path: Path, sql: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.report.bundle_check.reader import read_bundle
-from tests.support.workspaces.whole_run import small_workspace
+from tests.support.workspaces.one_source import build_one_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ expect = { stdout = "^1$", lines = 1 }
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ``.zip`` of an accepted migration with a change record, after a rehearsal."""
-    workspace = small_workspace(tmp_path_factory.mktemp("made"))
+    workspace = build_one_source(tmp_path_factory.mktemp("made"))
     plan = workspace.root / "consolidation.toml"
     plan.write_text(plan.read_text() + _CHANGE)
     workspace.execute("main.db", "CREATE TABLE empty(x); CREATE TABLE single(x); INSERT INTO single VALUES (1)")

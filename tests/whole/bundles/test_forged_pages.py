@@ -14,7 +14,8 @@ from sqlite_consolidate.report.bundle_check.reader import read_bundle
 from sqlite_consolidate.report.html.page_file import pytest_html_styles
 from sqlite_consolidate.report.records import DIGEST_LIMITS
 from tests.support.reports.forgery import Files, edit, found, in_page, update_digests, without, write
-from tests.support.workspaces.whole_run import Workspace, small_workspace
+from tests.support.workspaces.one_source import build_one_source
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,7 +218,7 @@ def test_honest_bundle_passes_whatever_was_asked_for(tmp_path: Path, arguments: 
     """Styles of the operator are counted, not compared."""
     css = tmp_path / "own.css"
     css.write_text("h1 { color: green }\n")
-    workspace = small_workspace(tmp_path)
+    workspace = build_one_source(tmp_path)
     workspace.execute("old.db", "INSERT INTO tasks VALUES ('d', 'four\x1b[2J', 4.5, NULL)")
 
     refused = workspace.forked("migrate", *(argument.format(css=css) for argument in arguments))
@@ -246,7 +247,7 @@ expect = { stdout = "x64 ok", lines = 1 }
 
 def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
     """A tab in statements, names that differ in the case of a letter beyond ASCII, and an output like an escape."""
-    workspace = small_workspace(tmp_path)
+    workspace = build_one_source(tmp_path)
     plan = workspace.root / "consolidation.toml"
     tables, smoke = _ODD.split("[[smoke]]")
     text = plan.read_text()
@@ -267,7 +268,7 @@ def test_honest_bundle_of_odd_texts_passes(tmp_path: Path) -> None:
 
 def test_honest_bundle_passes_where_no_table_is_moved(tmp_path: Path) -> None:
     """Its headline says so, and criteria that have nothing to look at say why."""
-    workspace = small_workspace(tmp_path)
+    workspace = build_one_source(tmp_path)
     plan = workspace.plan.read_text()
     source, references = plan.index("  [[source.table]]"), plan.index("[scan]")
     left = '  [[source.leave]]\n  tables = ["*"]\n  reason = "none is needed"\n\n'
@@ -284,7 +285,7 @@ def test_honest_bundle_passes_where_no_table_is_moved(tmp_path: Path) -> None:
 
 def test_honest_bundle_of_a_rehearsal_passes(tmp_path: Path) -> None:
     """Its backup set is gone, and its rollback is demanded."""
-    workspace: Workspace = small_workspace(tmp_path)
+    workspace: Workspace = build_one_source(tmp_path)
     ran = workspace.forked("verify")
     assert ran.folder is not None
     honest = dict(read_bundle(ran.folder).files)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.thorough import thorough
-from tests.support.workspaces.whole_run import Before, Workspace, small_workspace
+from tests.support.workspaces.one_source import build_one_source
+from tests.support.workspaces.whole_run import Before, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +42,8 @@ _TELLING = f"from app.store import titles; print(len(titles())); print('{CANARY[
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """The small workspace, with the canary in every column of two more tables, and an application that prints it."""
-    made = small_workspace(tmp_path)
+    """The workspace of one source, the canary in every column of two more tables, an application that prints it."""
+    made = build_one_source(tmp_path)
     made.execute("old.db", _ROWS)
     made.edit("consolidation.toml", "\n[[reference]]", _TABLES)
     made.edit("consolidation.toml", "from app.store import titles; print(len(titles()))", _TELLING)

@@ -15,7 +15,8 @@ from sqlite_consolidate.engine.run.request import RunRequest, Settings
 from sqlite_consolidate.plan.loader import load, sha256
 from sqlite_consolidate.report.rehearsals import last_rehearsal
 from tests.support.reports.forgery import entry_of, forge, read, shift_earlier, update_digests, write
-from tests.support.workspaces.whole_run import Workspace, small_workspace
+from tests.support.workspaces.one_source import build_one_source
+from tests.support.workspaces.whole_run import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace whose plan demands a rehearsal, and that was rehearsed."""
-    workspace = small_workspace(tmp_path_factory.mktemp("rehearsed"))
+    workspace = build_one_source(tmp_path_factory.mktemp("rehearsed"))
     workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
     ran = workspace.run("verify")
     assert ran.exit == 0, ran.text
@@ -159,7 +160,7 @@ def test_forged_rehearsal_does_not_count(
 
 def test_rehearsal_whose_page_was_edited_does_not_count(tmp_path: Path) -> None:
     """The page is drawn again as in the check of a bundle; without its page the report counts."""
-    workspace = small_workspace(tmp_path)
+    workspace = build_one_source(tmp_path)
     ran = workspace.forked("verify")
     assert ran.exit == 0, ran.text
     folder = report(workspace.reports)
@@ -176,7 +177,7 @@ def test_rehearsal_whose_page_was_edited_does_not_count(tmp_path: Path) -> None:
 
 def test_digest_alone_does_not_make_a_changed_source_the_rehearsed_one(tmp_path: Path) -> None:
     """Its digest is exchanged wherever the report has it, and the contents of its tables are those of before."""
-    workspace = small_workspace(tmp_path)
+    workspace = build_one_source(tmp_path)
     workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
     workspace.edit("consolidation.toml", "  rows = 3\n", "")
     assert workspace.run("verify").exit == 0

@@ -10,16 +10,16 @@ import pytest
 
 from tests.support.reports.forgery import forge, shift_earlier
 from tests.support.thorough import thorough
-from tests.support.workspaces.whole_run import Workspace, small_workspace
+from tests.support.workspaces.one_source import build_one_source
 
 if TYPE_CHECKING:
-    from tests.support.workspaces.whole_run import CompletedRun
+    from tests.support.workspaces.whole_run import CompletedRun, Workspace
 
 
 @pytest.fixture
 def demanding(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace whose plan demands a rehearsal of the last day, and that was rehearsed."""
-    workspace = small_workspace(tmp_path_factory.mktemp("demanding"))
+    workspace = build_one_source(tmp_path_factory.mktemp("demanding"))
     workspace.edit("consolidation.toml", "format = 1", 'format = 1\nrequire_rehearsal = "24h"')
     ran = workspace.run("verify")
     assert ran.exit == 0, ran.text

@@ -1,4 +1,4 @@
-"""The small workspace, consolidated."""
+"""The workspace of two sources, consolidated."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def before(consolidation: tuple[Path, State]) -> State:
-    """The state of the small workspace before its consolidation."""
+    """The state of the workspace of two sources before its consolidation."""
     return consolidation[1]
 
 
 @pytest.fixture
 def root(consolidated_copy: Path, before: State) -> Path:
-    """The small workspace, consolidated."""
+    """The workspace of two sources, consolidated."""
     assert state(consolidated_copy) != before
     return consolidated_copy

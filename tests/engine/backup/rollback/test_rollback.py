@@ -22,7 +22,7 @@ from tests.support.workspaces.two_sources import (
     SET_NAME,
     STAMP,
     a_run,
-    build,
+    build_two_sources,
     consolidate,
     consolidated,
     execute,
@@ -87,7 +87,7 @@ def test_done_twice_it_does_nothing_more(root: Path, before: State) -> None:
 
 def test_a_run_that_was_undone_has_nothing_to_lose(tmp_path: Path) -> None:
     """The target that stands now is a later run's, made anew."""
-    root = build(tmp_path / "workspace", target=False)
+    root = build_two_sources(tmp_path / "workspace", target=False)
     consolidated(root)
     roll_back(root, root / SET)
     consolidated(root, "20250131_130000")
@@ -98,7 +98,7 @@ def test_a_run_that_was_undone_has_nothing_to_lose(tmp_path: Path) -> None:
 @pytest.mark.parametrize("until", [BACKUP, VERIFY], ids=lambda stage: stage.id)
 def test_a_run_that_committed_nothing_has_nothing_to_lose(tmp_path: Path, until: Stage) -> None:
     """What others write into the target then was never the run's."""
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     consolidate(a_run(root), until=until)
     assert changed_since(root, root / SET) == []
 
@@ -109,7 +109,7 @@ def test_a_run_that_committed_nothing_has_nothing_to_lose(tmp_path: Path, until:
 
 def test_a_created_target_goes(tmp_path: Path) -> None:
     """A target that the run made was not there before."""
-    root = build(tmp_path / "workspace", target=False)
+    root = build_two_sources(tmp_path / "workspace", target=False)
     before = state(root)
     consolidated(root)
 
@@ -207,7 +207,7 @@ def test_permission_bits_come_back(root: Path, before: State) -> None:
 
 def test_a_set_that_was_not_sealed_has_nothing_to_put_back(tmp_path: Path) -> None:
     """Before it is sealed nothing is changed."""
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     before = bytes_below(root)
     (root / SET).mkdir(parents=True)
 

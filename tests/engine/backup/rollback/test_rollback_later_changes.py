@@ -17,7 +17,7 @@ from tests.support.workspaces.two_sources import (
     ARCHIVED,
     SET,
     SET_NAME,
-    build,
+    build_two_sources,
     consolidated,
     database,
     execute,
@@ -120,7 +120,7 @@ def test_rows_written_between_look_and_act_are_kept(
     tmp_path: Path, target: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever writes after everything was looked at loses nothing: what is overwritten is compared under the lock."""
-    root = build(tmp_path / "w", target=target)
+    root = build_two_sources(tmp_path / "w", target=target)
     consolidated(root)
     monkeypatch.setattr(
         restore, "require_exclusive_access", lambda path: execute(path, "INSERT INTO tasks(title) VALUES('late')")

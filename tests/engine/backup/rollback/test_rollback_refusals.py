@@ -22,7 +22,7 @@ from tests.support.workspaces.two_sources import (
     SET,
     SET_NAME,
     a_run,
-    build,
+    build_two_sources,
     consolidate,
     consolidated,
     database,
@@ -173,7 +173,7 @@ def test_a_run_is_not_rolled_back_under_a_later_one(root: Path) -> None:
 def test_a_source_that_is_locked_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was not archived yet, and somebody is in the middle of a transaction that is on the disk in part."""
     monkeypatch.setattr("sqlite_consolidate.engine.sqlite.connections.BUSY_SECONDS", 0.2)
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     consolidate(a_run(root), until=REFERENCES)
     fill = "CREATE TABLE half AS SELECT randomblob(100000)"
     with other_process(root / "logs/tasks.db", "PRAGMA cache_size=1", "BEGIN EXCLUSIVE", fill):

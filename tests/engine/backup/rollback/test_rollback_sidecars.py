@@ -15,7 +15,7 @@ from tests.support.workspaces.two_sources import (
     ARCHIVED,
     SET,
     a_run,
-    build,
+    build_two_sources,
     consolidate,
     consolidated,
     database,
@@ -99,7 +99,7 @@ def test_an_unfinished_transaction_of_an_application_is_no_hindrance(root: Path,
 
 def test_what_lies_beside_a_target_that_the_run_created_is_set_aside(tmp_path: Path) -> None:
     """The target itself is gone already."""
-    root = build(tmp_path / "workspace", target=False)
+    root = build_two_sources(tmp_path / "workspace", target=False)
     before = state(root)
     consolidated(root)
     (root / "workspace.db").unlink()
@@ -113,7 +113,7 @@ def test_what_lies_beside_a_target_that_the_run_created_is_set_aside(tmp_path: P
 
 def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: Path) -> None:
     """It did not come to that."""
-    root = build(tmp_path / "workspace", target=False)
+    root = build_two_sources(tmp_path / "workspace", target=False)
     consolidate(a_run(root), until=BACKUP)
     (root / "workspace.db-journal").write_bytes(b"somebody's")
 
@@ -124,7 +124,7 @@ def test_what_lies_beside_a_target_that_the_run_did_not_create_stays(tmp_path: P
 
 def test_a_journal_beside_a_source_that_the_run_never_wrote_to_stays(tmp_path: Path) -> None:
     """It is whoever's it is; the run had not come to the archiving."""
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     consolidate(a_run(root), until=REFERENCES)
     (root / "logs/tasks.db-journal").write_bytes(b"somebody's")
 
@@ -135,7 +135,7 @@ def test_a_journal_beside_a_source_that_the_run_never_wrote_to_stays(tmp_path: P
 
 def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) -> None:
     """Also where the target never was in WAL mode."""
-    root = build(tmp_path / "workspace")
+    root = build_two_sources(tmp_path / "workspace")
     execute(root / "workspace.db", "PRAGMA journal_mode=DELETE")
     before = state(root)
     consolidate(a_run(root), until=BACKUP)
@@ -149,7 +149,7 @@ def test_a_journal_that_was_only_begun_beside_the_target_goes(tmp_path: Path) ->
 
 def test_somebody_s_database_in_the_place_of_a_target_that_was_only_begun_stays(tmp_path: Path) -> None:
     """The run had committed nothing: what is in there now was never its own."""
-    root = build(tmp_path / "workspace", target=False)
+    root = build_two_sources(tmp_path / "workspace", target=False)
     consolidate(a_run(root), until=VERIFY)
     (root / "workspace.db").unlink(missing_ok=True)
     database(root / "workspace.db", "CREATE TABLE mine(x)")

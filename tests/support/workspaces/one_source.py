@@ -1,0 +1,86 @@
+"""A workspace of one source, the least that every stage of a whole run has work in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.workspaces.whole_run import Workspace, execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAN = """\
+format = 1
+name   = "small"
+target = "main.db"
+
+[[source]]
+name = "old"
+file = "old.db"
+
+  [[source.table]]
+  name = "tasks"
+  rows = 3
+
+  [[source.table]]
+  name = "tags"
+
+[[reference]]
+file    = "app/store.py"
+find    = 'ROOT / "old.db"'
+replace = 'ROOT / "main.db"'
+
+[scan]
+paths = ["app"]
+
+[[smoke]]
+name   = "the store reads its tasks"
+python = "from app.store import titles; print(len(titles()))"
+path   = ["app/.."]
+expect = { stdout = "^3$" }
+
+[logs]
+files = ["*.log"]
+"""
+
+_STORE = """\
+import sqlite3
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def titles():
+    con = sqlite3.connect(ROOT / "old.db")  # all of them
+    try:
+        return [title for (title,) in con.execute("SELECT title FROM tasks")]
+    finally:
+        con.close()
+"""
+
+_TARGET = """
+CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT NOT NULL CHECK(length(name) > 0));
+CREATE INDEX people_name ON people(name);
+INSERT INTO people VALUES (1, 'Ada'), (2, 'Bob');
+"""
+
+_SOURCE = """
+CREATE TABLE tasks(id TEXT PRIMARY KEY, title TEXT NOT NULL, hours REAL, raw BLOB);
+CREATE INDEX tasks_title ON tasks(title);
+CREATE TRIGGER tasks_kept BEFORE DELETE ON tasks WHEN old.id = 'kept' BEGIN SELECT RAISE(ABORT, 'kept'); END;
+CREATE TABLE tags(task TEXT REFERENCES tasks(id), tag TEXT);
+INSERT INTO tasks VALUES ('a', 'one', 1.5, x'00ff'), ('b', 'two', 2.5, NULL), ('c', 'three', -0.0, x'');
+INSERT INTO tags VALUES ('a', 'red'), ('a', 'red'), ('b', 'blue');
+"""
+
+
+def build_one_source(folder: Path) -> Workspace:
+    """Build the workspace with something for every stage: a target, a source, code, a log and a smoke test."""
+    root = folder / "workspace"
+    (root / "app").mkdir(parents=True)
+    execute(root / "main.db", _TARGET)
+    execute(root / "old.db", _SOURCE)
+    (root / "app" / "store.py").write_text(_STORE)
+    (root / "app.log").write_text("ERROR of long ago\n")
+    (root / "consolidation.toml").write_text(PLAN)
+    return Workspace(root, folder / "reports")
