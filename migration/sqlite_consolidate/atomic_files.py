@@ -145,8 +145,8 @@ def _has_both_names(old: Path, new: Path) -> bool:
 
     Two spellings of a single name do not count, because removing one would remove the file.
     """
-    one, other = old.lstat(), new.lstat()
-    return os.path.samestat(one, other) and one.st_nlink > 1 and old.resolve() != new.resolve()
+    old_status, new_status = old.lstat(), new.lstat()
+    return os.path.samestat(old_status, new_status) and old_status.st_nlink > 1 and old.resolve() != new.resolve()
 
 
 def _fill(descriptor: int, data: bytes, mode: int) -> None:

@@ -240,12 +240,12 @@ def _open_in_workspace(
             findings = recover(root, plan)
             already = already_consolidated(root, plan) is not None
         elif find_set_to_undo(root, plan) is None:
-            why = (
+            reason = (
                 " ".join(finding.sentence for finding in recover(root, plan))
                 or "there is no consolidation of this plan to undo."
             )
-            what = f"nothing to roll back: {why}"
-            raise ProblemError(Problem("nothing-to-undo", root.name, what, "Name another plan: --plan FILE."))
+            fact = f"nothing to roll back: {reason}"
+            raise ProblemError(Problem("nothing-to-undo", root.name, fact, "Name another plan: --plan FILE."))
     request = _with_unused_names(settings, request)
     rehearsal = last_rehearsal(request) if request.mode.is_consolidation else LastRehearsal()
     drilled = rehearsal.passed.finished.isoformat(timespec="seconds") if rehearsal.passed else ""
@@ -285,8 +285,8 @@ def _open_bundle(settings: Settings, bundle: Path, verb: str, hooks: Hooks) -> S
     from sqlite_consolidate.report.bundle_check.bundle_run import BundleRun
 
     if verb != "verify" or settings.originals is not None:
-        what = "goes with pytest -m verify, and without --originals."
-        raise ProblemError(Problem("option-elsewhere", "--bundle", what, "Leave the other out."))
+        fact = "goes with pytest -m verify, and without --originals."
+        raise ProblemError(Problem("option-elsewhere", "--bundle", fact, "Leave the other out."))
     request = _with_unused_names(settings, RunRequest(Mode.BUNDLE, settings))
     return Session(BundleRun(request, bundle, hooks.on_progress), RecordContext(versions()))
 
@@ -296,19 +296,19 @@ def _resolve_mode(request: RunRequest, root: Path, plan: Plan) -> RunRequest:
     if last_finished(root, plan) is None:
         return request
     if request.mode is Mode.SELFTEST:
-        todo = "Plant faults in one that is still to be, or in a copy of this one that was rolled back."
-        raise ProblemError(Problem("nothing-to-try", root.name, "this workspace is consolidated already.", todo))
+        hint = "Plant faults in one that is still to be, or in a copy of this one that was rolled back."
+        raise ProblemError(Problem("nothing-to-try", root.name, "this workspace is consolidated already.", hint))
     return replace(request, mode=Mode.CHECK)
 
 
 def _originals_request(request: RunRequest, originals: Path) -> RunRequest:
     """Turn a verify into the check of a consolidation that another tool made."""
     if request.mode.verb != "verify":
-        what = "goes with pytest -m verify: it judges, and never writes."
-        raise ProblemError(Problem("option-elsewhere", "--originals", what, "Say pytest -m verify."))
+        fact = "goes with pytest -m verify: it judges, and never writes."
+        raise ProblemError(Problem("option-elsewhere", "--originals", fact, "Say pytest -m verify."))
     if not originals.is_dir():
-        what = "there is no such folder with the original databases."
-        raise ProblemError(Problem("no-original", str(originals), what, "Name theirs, or a backup set."))
+        fact = "there is no such folder with the original databases."
+        raise ProblemError(Problem("no-original", str(originals), fact, "Name theirs, or a backup set."))
     return replace(request, mode=Mode.ORIGINALS)
 
 
@@ -323,8 +323,8 @@ def _refuse_unfinished_run(root: Path, plan: Plan) -> None:
             Problem("under-way", root.name, f"a run is under way (process {pid}).", "Wait for it to end, then verify.")
         )
     if interrupted_sets(root, plan):
-        todo = "pytest -m migrate or pytest -m rollback puts it back first."
-        raise ProblemError(Problem("cut-short", root.name, "a run was cut short here.", todo))
+        hint = "pytest -m migrate or pytest -m rollback puts it back first."
+        raise ProblemError(Problem("cut-short", root.name, "a run was cut short here.", hint))
 
 
 def _with_unused_names(settings: Settings, request: RunRequest) -> RunRequest:

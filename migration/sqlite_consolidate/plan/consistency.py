@@ -48,14 +48,14 @@ def find_mistakes(data: Data) -> list[Problem]:
 
 def _names(data: Data) -> Iterator[Problem]:
     for part in ("source", "smoke"):
-        for loc, first, name in _again(_texts(data, part, ..., "name")):
+        for loc, first, name in _repeated(_texts(data, part, ..., "name")):
             yield mistake_at(
                 loc,
                 "name-twice",
                 f"{in_quotes(name)} is the name of {key_path_text(first[:2])} already.",
                 "Give it another name.",
             )
-    for loc, first, name in _again(_texts(data, "table", ..., "name"), _folded):
+    for loc, first, name in _repeated(_texts(data, "table", ..., "name"), _folded):
         yield mistake_at(
             loc,
             "name-twice",
@@ -66,17 +66,17 @@ def _names(data: Data) -> Iterator[Problem]:
 
 def _files(data: Data) -> Iterator[Problem]:
     files = list(_texts(data, "source", ..., "file"))
-    for loc, first, file in _again(files, normpath):
-        what = f"{in_quotes(file)} is the same file as that of {key_path_text(first[:2])}."
-        yield mistake_at(loc, "file-twice", what, "Put the tables of both under one [[source]].")
+    for loc, first, file in _repeated(files, normpath):
+        fact = f"{in_quotes(file)} is the same file as that of {key_path_text(first[:2])}."
+        yield mistake_at(loc, "file-twice", fact, "Put the tables of both under one [[source]].")
     for loc, file in files:
         for _, target in _texts(data, "target"):
             if normpath(file) == normpath(target):
-                what = f"{in_quotes(file)} is the same file as the target {in_quotes(target)}."
+                fact = f"{in_quotes(file)} is the same file as the target {in_quotes(target)}."
                 yield mistake_at(
                     loc,
                     "source-is-target",
-                    what,
+                    fact,
                     "A database cannot be moved into itself: correct one of the two paths.",
                 )
 
@@ -84,36 +84,36 @@ def _files(data: Data) -> Iterator[Problem]:
 def _backups(data: Data) -> Iterator[Problem]:
     folder = normpath(next((text for _, text in _texts(data, "backups")), Plan.model_fields["backups"].default))
     if folder == ".":
-        what = "the backups folder is the workspace itself."
-        yield mistake_at(("backups",), "backups-place", what, 'Name a folder inside the workspace, such as "backups".')
+        fact = "the backups folder is the workspace itself."
+        yield mistake_at(("backups",), "backups-place", fact, 'Name a folder inside the workspace, such as "backups".')
         return
     for loc, target in _texts(data, "target"):
         if f"{normpath(target)}/".startswith(f"{folder}/"):
-            what = f"the target {in_quotes(target)} lies in the backups folder {in_quotes(folder)}."
+            fact = f"the target {in_quotes(target)} lies in the backups folder {in_quotes(folder)}."
             yield mistake_at(
                 loc,
                 "backups-place",
-                what,
+                fact,
                 'Keep the live database and its backups apart: change this path, or "backups".',
             )
 
 
 def _tables(data: Data) -> Iterator[Problem]:
-    for at, _ in _each(data, "source", ...):
-        for loc, first, name in _again(_texts(data, *at, "table", ..., "name"), _folded):
-            what = f"{in_quotes(name)} is mapped by {key_path_text(first[2:4])} of this source already."
-            yield mistake_at(loc, "table-twice", what, "Keep one of the two.")
+    for part_loc, _ in _each(data, "source", ...):
+        for loc, first, name in _repeated(_texts(data, *part_loc, "table", ..., "name"), _folded):
+            fact = f"{in_quotes(name)} is mapped by {key_path_text(first[2:4])} of this source already."
+            yield mistake_at(loc, "table-twice", fact, "Keep one of the two.")
 
 
 def _left_too(data: Data) -> Iterator[Problem]:
-    for at, _ in _each(data, "source", ...):
-        mapped = list(_texts(data, *at, "table", ..., "name"))
-        for loc, pattern in _texts(data, *at, "leave", ..., "tables", ...):
+    for part_loc, _ in _each(data, "source", ...):
+        mapped = list(_texts(data, *part_loc, "table", ..., "name"))
+        for loc, pattern in _texts(data, *part_loc, "leave", ..., "tables", ...):
             for _, name in mapped:
                 if fnmatchcase(name, pattern):
-                    what = f"{in_quotes(pattern)} leaves {in_quotes(name)} behind, but a [[source.table]] moves it."
+                    fact = f"{in_quotes(pattern)} leaves {in_quotes(name)} behind, but a [[source.table]] moves it."
                     yield mistake_at(
-                        loc, "moved-and-left", what, "Make the pattern narrower, or remove the [[source.table]]."
+                        loc, "moved-and-left", fact, "Make the pattern narrower, or remove the [[source.table]]."
                     )
 
 
@@ -121,19 +121,20 @@ def _idle(data: Data) -> Iterator[Problem]:
     for loc, source in _each(data, "source", ...):
         # Any part counts, because a misspelt [[source.tabel]] or [source.table] is already reported as such.
         if isinstance(source, dict) and not any(isinstance(value, list | dict) and value for value in source.values()):
-            todo = "Add a [[source.table]] for each table to move, or a [[source.leave]] with the reason."
-            yield mistake_at(loc, "idle-source", "this source moves nothing and leaves nothing.", todo)
+            hint = "Add a [[source.table]] for each table to move, or a [[source.leave]] with the reason."
+            yield mistake_at(loc, "idle-source", "this source moves nothing and leaves nothing.", hint)
 
 
 def _renames(data: Data) -> Iterator[Problem]:
-    for at, columns in _each(data, "source", ..., "table", ..., "columns"):
+    for part_loc, columns in _each(data, "source", ..., "table", ..., "columns"):
         renamed = columns.items() if isinstance(columns, dict) else ()
-        for loc, first, name in _again((((*at, old), new) for old, new in renamed if isinstance(new, str)), _folded):
-            what = f"{in_quotes(str(loc[-1]))} and {in_quotes(str(first[-1]))} both become {in_quotes(name)}."
+        new_names = [((*part_loc, old), new) for old, new in renamed if isinstance(new, str)]
+        for loc, first, name in _repeated(new_names, _folded):
+            fact = f"{in_quotes(str(loc[-1]))} and {in_quotes(str(first[-1]))} both become {in_quotes(name)}."
             yield mistake_at(
                 loc,
                 "two-columns-in-one",
-                what,
+                fact,
                 "Give each column a name of its own; SQLite does not tell capitals apart.",
             )
 
@@ -152,9 +153,9 @@ def _references(data: Data) -> Iterator[Problem]:
         match reference:
             case {"file": str(file), "find": str(find)}:
                 places.append((loc, (normpath(file), find)))
-    for loc, first, (file, find) in _again(places):
-        what = f"{in_quotes(find)} in {in_quotes(file)} is replaced by {key_path_text(first)} already."
-        yield mistake_at(loc, "reference-twice", what, "Remove one of the two.")
+    for loc, first, (file, find) in _repeated(places):
+        fact = f"{in_quotes(find)} in {in_quotes(file)} is replaced by {key_path_text(first)} already."
+        yield mistake_at(loc, "reference-twice", fact, "Remove one of the two.")
 
 
 def _created(data: Data) -> Iterator[Problem]:
@@ -162,9 +163,9 @@ def _created(data: Data) -> Iterator[Problem]:
         if not isinstance(table, dict):
             continue
         sql, name = table.get("create"), table.get("into") or table.get("name")
-        if isinstance(sql, str) and isinstance(name, str) and sql and (what := validate_create(sql, name)):
-            todo = f"Write one CREATE TABLE for {in_quotes(name)}, and its indexes and triggers if it has any."
-            yield mistake_at((*loc, "create"), "bad-create", what, todo)
+        if isinstance(sql, str) and isinstance(name, str) and sql and (fact := validate_create(sql, name)):
+            hint = f"Write one CREATE TABLE for {in_quotes(name)}, and its indexes and triggers if it has any."
+            yield mistake_at((*loc, "create"), "bad-create", fact, hint)
 
 
 def _created_otherwise(data: Data) -> Iterator[Problem]:
@@ -199,25 +200,25 @@ def _each(data: Any, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, Any
     elif isinstance(data, dict):
         inside = [(key, value) for key, value in data.items() if key == head]
     for step, value in inside:
-        for loc, found in _each(value, *rest):
-            yield (step, *loc), found
+        for loc, inner in _each(value, *rest):
+            yield (step, *loc), inner
 
 
 def _texts(data: Data, *path: str | int | EllipsisType) -> Iterator[tuple[Loc, str]]:
     """Yield the texts at ``path`` that are not empty."""
-    return ((loc, found) for loc, found in _each(data, *path) if isinstance(found, str) and found)
+    return ((loc, text) for loc, text in _each(data, *path) if isinstance(text, str) and text)
 
 
-def _again(
-    found: Iterable[tuple[Loc, Value]], same: Callable[[Value], Hashable] = lambda value: value
+def _repeated(
+    values: Iterable[tuple[Loc, Value]], same: Callable[[Value], Hashable] = lambda value: value
 ) -> Iterator[tuple[Loc, Loc, Value]]:
     """Yield the repeated values, each with its key path and that of its first occurrence.
 
     Two values are the same if ``same`` returns equal keys for them.
     """
-    seen: dict[Hashable, Loc] = {}
-    for loc, value in found:
-        first = seen.setdefault(same(value), loc)
+    first_locs: dict[Hashable, Loc] = {}
+    for loc, value in values:
+        first = first_locs.setdefault(same(value), loc)
         if first != loc:
             yield loc, first, value
 

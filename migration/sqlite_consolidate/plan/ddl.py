@@ -25,15 +25,15 @@ def statements(text: str) -> list[str]:
     comment stays with the statement that follows it. A comment after the last statement is dropped. The last statement
     needs no semicolon.
     """
-    found = []
+    complete = []
     begun = ""
     for piece in re.findall(r"[^;]*;|[^;]+\Z", text):
         begun += piece
         # complete_statement() stops reading at a NUL. SQLite refuses such a text later, when it is executed.
         if piece.endswith(";") and sqlite3.complete_statement(begun.replace("\0", " ")):
-            found.append(begun)
+            complete.append(begun)
             begun = ""
-    return [statement.strip() for statement in (*found, begun) if not _EMPTY.fullmatch(statement)]
+    return [statement.strip() for statement in (*complete, begun) if not _EMPTY.fullmatch(statement)]
 
 
 def validate_create(text: str, table: str) -> str:
@@ -56,10 +56,10 @@ def validate_create(text: str, table: str) -> str:
         for statement in parts:
             connection.execute(statement)
         connection.set_authorizer(None)
-        listed = connection.execute(
+        tables = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
         )
-        created = [str(name) for (name,) in listed]
+        created = [str(name) for (name,) in tables]
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         return _refusal(error)
     finally:

@@ -41,9 +41,15 @@ def validate_data(whole: type[Whole], data: dict[str, Any]) -> tuple[Whole | Non
         return whole.model_validate(data, by_alias=True, by_name=False), []
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    meant = {(*one["loc"][:-1], _nearest(whole, one["loc"])) for one in errors if one["type"] == "extra_forbidden"}
+    meant = {
+        (*detail["loc"][:-1], _nearest(whole, detail["loc"]))
+        for detail in errors
+        if detail["type"] == "extra_forbidden"
+    }
     # A required key that is misspelt is one mistake, not two.
-    return None, [_mistake(whole, one) for one in errors if one["type"] != "missing" or one["loc"] not in meant]
+    return None, [
+        _mistake(whole, detail) for detail in errors if detail["type"] != "missing" or detail["loc"] not in meant
+    ]
 
 
 def _mistake(whole: type[BaseModel], error: ErrorDetails) -> Problem:
@@ -55,12 +61,12 @@ def _mistake(whole: type[BaseModel], error: ErrorDetails) -> Problem:
     if kind == "model_type" or (kind == "list_type" and _model_at(whole, loc)):
         return _wrong_part(loc, several=kind == "list_type" or isinstance(loc[-1], int))
     if kind in _WRONG_TYPE:
-        wanted, todo = _WRONG_TYPE[kind]
-        return mistake_at(loc, "wrong-type", f"{_key(loc)} needs {wanted}, not {_shown(error['input'])}.", todo)
+        wanted, hint = _WRONG_TYPE[kind]
+        return mistake_at(loc, "wrong-type", f"{_key(loc)} needs {wanted}, not {_shown(error['input'])}.", hint)
     if kind == "value_error":
         return _refused_by_model(loc, error["input"], *error["ctx"]["error"].args)
-    what, todo = _bad_value(kind, loc, error)
-    return mistake_at(loc, "bad-value", what, todo)
+    fact, hint = _bad_value(kind, loc, error)
+    return mistake_at(loc, "bad-value", fact, hint)
 
 
 def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
@@ -76,8 +82,8 @@ def _bad_value(kind: str, loc: Loc, error: ErrorDetails) -> tuple[str, str]:
         case "string_too_long":
             return f"{value} is too long.", f"Write at most {context['max_length']} characters."
         case "string_pattern_mismatch":
-            todo = 'Begin with a letter or a digit (A-Z, a-z, 0-9); after it ".", "_" and "-" may stand too.'
-            return f"{value} cannot be used in the name of a file.", todo
+            hint = 'Begin with a letter or a digit (A-Z, a-z, 0-9); after it ".", "_" and "-" may stand too.'
+            return f"{value} cannot be used in the name of a file.", hint
         case "too_short":
             return "nothing is to be moved.", f"Add a {toml_header((*loc, 0))} for each database to move from."
     return f"{_key(loc)} cannot be {value}: {error['msg']}.", "Correct it."
@@ -99,27 +105,27 @@ def _missing(whole: type[BaseModel], loc: Loc) -> Problem:
 def _unknown(whole: type[BaseModel], loc: Loc) -> Problem:
     nearest = _nearest(whole, loc)
     known = ", ".join(map(in_quotes, _known(whole, loc[:-1])))
-    todo = f"Did you mean {in_quotes(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
+    hint = f"Did you mean {in_quotes(nearest)}?" if nearest else f"Remove it, or use one of these: {known}."
     return mistake_at(
-        loc, "unknown-key", f"{in_quotes(str(loc[-1]))} is not a key of {toml_header(loc[:-1], _noun(whole))}.", todo
+        loc, "unknown-key", f"{in_quotes(str(loc[-1]))} is not a key of {toml_header(loc[:-1], _noun(whole))}.", hint
     )
 
 
 def _wrong_part(loc: Loc, *, several: bool) -> Problem:
     head = toml_header((*loc, 0) if several and not isinstance(loc[-1], int) else loc)
     brackets = "double" if several else "single"
-    what = f"{_key(loc)} is not written as {'a list of parts' if several else 'one part'}."
+    fact = f"{_key(loc)} is not written as {'a list of parts' if several else 'one part'}."
     return mistake_at(
         loc,
         "wrong-brackets",
-        what,
+        fact,
         f"Write {head}, with {brackets} brackets, on a line of its own, and its keys below.",
     )
 
 
 def _refused_by_model(loc: Loc, value: object, sentence: str, hint: str = "Correct it.") -> Problem:
-    what = f"{in_quotes(value)}: {sentence}." if isinstance(value, str) else f"{sentence}."
-    return mistake_at(loc, "bad-value", what, hint)
+    fact = f"{in_quotes(value)}: {sentence}." if isinstance(value, str) else f"{sentence}."
+    return mistake_at(loc, "bad-value", fact, hint)
 
 
 def _noun(whole: type[BaseModel]) -> str:

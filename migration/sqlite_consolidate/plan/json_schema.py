@@ -46,12 +46,12 @@ def _describe(part: dict[str, Any], model: type[Part]) -> None:
     sentence, _, attributes = text.partition("\n\nAttributes:\n")
     part["description"] = _unmarked(sentence)
     part.pop("title", None)
-    said = dict(_ATTRIBUTE.findall(attributes))
+    descriptions = dict(_ATTRIBUTE.findall(attributes))
     for name, field in model.model_fields.items():
         key = part["properties"][field.alias or name]
         key.pop("title", None)
-        if name in said:
-            key["description"] = _unmarked(said[name])
+        if name in descriptions:
+            key["description"] = _unmarked(descriptions[name])
 
 
 def _unmarked(text: str) -> str:

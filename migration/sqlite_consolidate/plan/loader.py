@@ -41,9 +41,9 @@ def load(path: Path) -> Plan:
     """
     with limit_nesting(path, _PLAN):
         text, data = read_toml(path, _PLAN)
-        plan, found = validate_data(Plan, data)
-        found += find_mistakes(data)
-        problems = _located(path, text, found)
+        plan, mistakes = validate_data(Plan, data)
+        mistakes += find_mistakes(data)
+        problems = _located(path, text, mistakes)
     if plan is None or problems:
         raise ProblemError(*problems)
     return plan.loaded_from(path)
@@ -59,8 +59,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _located(path: Path, text: str, found: list[Problem]) -> tuple[Problem, ...]:
-    lines = [(find_line(text, problem.loc), problem) for problem in found]
+def _located(path: Path, text: str, mistakes: list[Problem]) -> tuple[Problem, ...]:
+    lines = [(find_line(text, problem.loc), problem) for problem in mistakes]
     lines.sort(key=lambda place: place[0] or 0)
     return tuple(
         problem.of_file(_PLAN.criterion, f"{one_line(path.name)}{f':{line}' if line else ''}")

@@ -10,7 +10,7 @@ __all__ = ["Loc", "in_quotes", "key_path_text", "mistake_at", "shortened", "toml
 _LONGEST = 80
 
 
-def mistake_at(loc: Loc, id: str, what: str, hint: str) -> Problem:
+def mistake_at(loc: Loc, id: str, fact: str, hint: str) -> Problem:
     """Return a mistake at a key path.
 
     The caller that reads the file adds its name and the line.
@@ -18,10 +18,10 @@ def mistake_at(loc: Loc, id: str, what: str, hint: str) -> Problem:
     Args:
         loc: Key path of the mistake. For a missing key it is the path that the key should have.
         id: Name of the message, which docs/troubleshooting.md explains: ``"unknown-key"``.
-        what: One sentence of fact.
+        fact: One sentence of fact.
         hint: One sentence with the next step for the author.
     """
-    return Problem(id, key_path_text(loc), what, hint, loc=loc)
+    return Problem(id, key_path_text(loc), fact, hint, loc=loc)
 
 
 def shortened(text: str) -> str:
@@ -36,13 +36,13 @@ def in_quotes(text: str) -> str:
 
 def key_path_text(loc: Loc) -> str:
     """Return a key path in words that count from 1, as in ``source 2, table 1``."""
-    words: list[str] = []
+    steps: list[str] = []
     for step in loc:
-        if isinstance(step, int) and words:
-            words[-1] += f" {step + 1}"
+        if isinstance(step, int) and steps:
+            steps[-1] += f" {step + 1}"
         else:
-            words.append(shortened(str(step)))
-    return ", ".join(words)
+            steps.append(shortened(str(step)))
+    return ", ".join(steps)
 
 
 def toml_header(loc: Loc, whole: str = "a plan") -> str:

@@ -20,13 +20,13 @@ def _seconds(value: object) -> object:
     """Convert ``"1h30m"``, ``"15m"``, ``"30s"`` or a number of seconds into seconds."""
     if not isinstance(value, str):
         return value
-    found = _DURATION.fullmatch(value.strip())
-    if not found or not found.group(0):
+    match = _DURATION.fullmatch(value.strip())
+    if not match or not match.group(0):
         raise ValueError(
             'a duration is written like "30s", "15m" or "1h30m"',
             'Write hours, minutes and seconds in this order, such as "1h30m", or a number of seconds.',
         )
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
 
 

@@ -174,13 +174,13 @@ def _tokens(text: str) -> list[_Token]:
     """
     tokens = []
     line, last_newline, counted = 1, -1, 0
-    for found in _TOKEN.finditer(text):
-        start = found.start()
+    for match in _TOKEN.finditer(text):
+        start = match.start()
         line += text.count("\n", counted, start)
         last_newline = max(last_newline, text.rfind("\n", counted, start))
         counted = start
-        if found.lastgroup != "comment":
-            tokens.append(_Token(found.group(), Position(line, start - last_newline)))
+        if match.lastgroup != "comment":
+            tokens.append(_Token(match.group(), Position(line, start - last_newline)))
     return [*tokens, _Token("", Position(line, 1))]
 
 

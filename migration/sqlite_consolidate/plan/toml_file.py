@@ -48,13 +48,13 @@ def read_toml(path: Path, kind: TomlFileKind) -> tuple[str, dict[str, Any]]:
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
-        sentence = str(error)[: at.start()] if at else str(error)
-        line = at.group(1) if at and at.group(1) else text.count("\n") + 1
-        column = f" at column {at.group(2)}" if at and at.group(2) else ""
-        what = f"not valid TOML{column}: {shortened(sentence)}."
-        todo = "Correct this line; a text in quotes or a bracket may be open before it."
-        _refuse(kind, f"{path.name}:{line}", what, todo, id="not-toml")
+        position = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", str(error))
+        sentence = str(error)[: position.start()] if position else str(error)
+        line = position.group(1) if position and position.group(1) else text.count("\n") + 1
+        column = f" at column {position.group(2)}" if position and position.group(2) else ""
+        fact = f"not valid TOML{column}: {shortened(sentence)}."
+        hint = "Correct this line; a text in quotes or a bracket may be open before it."
+        _refuse(kind, f"{path.name}:{line}", fact, hint, id="not-toml")
     except ValueError:  # limit of Python, which tomllib passes on without a position
         _refuse(kind, path.name, "a number has thousands of digits.", "Correct it.", id="not-toml")
 
@@ -85,8 +85,8 @@ def _text(path: Path, kind: TomlFileKind) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"0x{content[error.start]:02x}"
-        todo = "Save the file in UTF-8, as TOML demands."
-        _refuse(kind, f"{path.name}:{line}", f"the byte {byte} is not UTF-8.", todo, id="not-utf-8")
+        hint = "Save the file in UTF-8, as TOML demands."
+        _refuse(kind, f"{path.name}:{line}", f"the byte {byte} is not UTF-8.", hint, id="not-utf-8")
 
 
 def _content(path: Path, kind: TomlFileKind) -> bytes:
@@ -99,8 +99,8 @@ def _content(path: Path, kind: TomlFileKind) -> bytes:
         _refuse(kind, str(path), f"there is no {kind.noun} file here.", kind.absent, id="no-plan-file")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        what = f"the {kind.noun} file cannot be read: {reason}."
-        _refuse(kind, str(path), what, f"Make it readable. {kind.elsewhere}", id="plan-unreadable")
+        fact = f"the {kind.noun} file cannot be read: {reason}."
+        _refuse(kind, str(path), fact, f"Make it readable. {kind.elsewhere}", id="plan-unreadable")
     if len(content) > _LARGEST:
         _refuse(
             kind,
@@ -112,5 +112,5 @@ def _content(path: Path, kind: TomlFileKind) -> bytes:
     return content
 
 
-def _refuse(kind: TomlFileKind, subject: str, what: str, todo: str, *, id: str) -> NoReturn:
-    raise ProblemError(Problem(id, one_line(subject), what, todo, criterion=kind.criterion))
+def _refuse(kind: TomlFileKind, subject: str, fact: str, hint: str, *, id: str) -> NoReturn:
+    raise ProblemError(Problem(id, one_line(subject), fact, hint, criterion=kind.criterion))

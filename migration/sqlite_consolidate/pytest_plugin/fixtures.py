@@ -52,10 +52,10 @@ def session(pytestconfig: pytest.Config) -> Session:
 
     If the gate opened no run, the test fails.
     """
-    found = pytestconfig.stash.get(SESSION, None)
-    if found is None:
+    current = pytestconfig.stash.get(SESSION, None)
+    if current is None:
         pytest.fail("a stage runs only as part of a run: pytest -m migrate, -m verify or -m rollback", pytrace=False)
-    return found
+    return current
 
 
 @pytest.fixture(scope="session")

@@ -207,8 +207,8 @@ def _require_whole_run(session: pytest.Session) -> None:
         return
     collected = config.stash.get(_COLLECTED, set[str]())
     problems = lineup_problems(session.items, collected, mode)
-    what = f"This is not the whole run ({mode}), every test once and in order; nothing of it was run:"
-    _refuse(with_message_id(what, id="not-whole"), problems)
+    fact = f"This is not the whole run ({mode}), every test once and in order; nothing of it was run:"
+    _refuse(with_message_id(fact, id="not-whole"), problems)
     config.stash[_TURNS] = deque(session.items)
 
 

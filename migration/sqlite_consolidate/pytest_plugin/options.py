@@ -75,8 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in _MARKS:
         config.addinivalue_line("markers", mark)
     if not config.pluginmanager.has_plugin(GATE):
-        what = f"{GATE} is switched off: stages are only safe behind it."
-        raise refusal(f"{what} Leave out -p no:{GATE}.", id="plugin-off")
+        fact = f"{GATE} is switched off: stages are only safe behind it."
+        raise refusal(f"{fact} Leave out -p no:{GATE}.", id="plugin-off")
 
 
 def settings(config: pytest.Config) -> Settings:

@@ -36,9 +36,9 @@ def failure_message(error: BaseException) -> str:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Install the signal handlers of the run."""
-    found = session.config.stash.get(SESSION, None)
-    if found is not None:
-        signals.install_handlers(session.config, found)
+    run_session = session.config.stash.get(SESSION, None)
+    if run_session is not None:
+        signals.install_handlers(session.config, run_session)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -116,23 +116,23 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[
 
     The exit code is that of the verdict.
     """
-    found = session.config.stash.get(SESSION, None)
-    if found is None:
+    run_session = session.config.stash.get(SESSION, None)
+    if run_session is None:
         return (yield)
     from sqlite_consolidate.pytest_plugin.output import html_report as report
 
     signals.ignore_signals()
-    if exitstatus == ExitCode.INTERRUPTED and found.run.log.interrupted is None:
-        found.run.log.interrupted = ExitCode.INTERRUPTED
+    if exitstatus == ExitCode.INTERRUPTED and run_session.run.log.interrupted is None:
+        run_session.run.log.interrupted = ExitCode.INTERRUPTED
     refused = exitstatus == ExitCode.REFUSED  # the gate refused the selection
-    session.exitstatus = found.end(internal=exitstatus == ExitCode.INTERNAL, refused=refused)
+    session.exitstatus = run_session.end(internal=exitstatus == ExitCode.INTERNAL, refused=refused)
     report.finish(session.config)
     try:
         return (yield)
     finally:
-        session.exitstatus = found.code
+        session.exitstatus = run_session.code
         try:
-            found.write()
+            run_session.write()
         except OSError as error:
             session.exitstatus = ExitCode.INTERNAL
             print(printable(f"the report could not be written: {error}"), file=sys.stderr)  # noqa: T201 -- pytest has ended

@@ -23,13 +23,13 @@ class IncompatibleOption:
     Attributes:
         dest: Name under which pytest keeps its value. A plugin that is absent has none.
         spelled: Spelling on the command line.
-        why: Effect on the run.
+        effect: What the option would do to the run.
         harmless: Values, beside the empty ones, that have no effect.
     """
 
     dest: str
     spelled: str
-    why: str
+    effect: str
     harmless: tuple[object, ...] = ()
 
 
@@ -79,10 +79,11 @@ def stage_folder(config: pytest.Config) -> Path:
     If pytest was started inside a project with stages, only those count. A root folder that was moved away from them is
     a mistake to report, and no reason to run other stages.
     """
-    own, here = config.rootpath / "tests" / "stages", config.invocation_params.dir
-    if any(is_stage_folder(place / "tests" / "stages") for place in (config.rootpath, here, *here.parents)):
-        return own
-    return _SHIPPED if is_stage_folder(_SHIPPED) else own
+    project_stages, start_folder = config.rootpath / "tests" / "stages", config.invocation_params.dir
+    folders = (config.rootpath, start_folder, *start_folder.parents)
+    if any(is_stage_folder(folder / "tests" / "stages") for folder in folders):
+        return project_stages
+    return _SHIPPED if is_stage_folder(_SHIPPED) else project_stages
 
 
 def uses_shipped_stages(config: pytest.Config) -> bool:
@@ -119,7 +120,7 @@ def refusals(config: pytest.Config, verb: str) -> list[str]:
     """
     return [
         *(
-            with_message_id(f"{option.spelled}: {option.why}. Leave it out.", id="option-unfit")
+            with_message_id(f"{option.spelled}: {option.effect}. Leave it out.", id="option-unfit")
             for option in _INCOMPATIBLE
             if _given(config, option)
         ),
@@ -140,29 +141,29 @@ def _process(config: pytest.Config) -> list[str]:
 
     reasons = []
     if too_old():
-        what = f"SQLite {library()} is too old: before {'.'.join(map(str, OLDEST))} it does not list tables."
-        todo = "Install pysqlite3, or use a Python with a newer SQLite."
-        reasons.append(with_message_id(what, todo, id="sqlite-too-old"))
+        fact = f"SQLite {library()} is too old: before {'.'.join(map(str, OLDEST))} it does not list tables."
+        hint = "Install pysqlite3, or use a Python with a newer SQLite."
+        reasons.append(with_message_id(fact, hint, id="sqlite-too-old"))
     if sys.flags.optimize:
-        what = "python -O: it takes assertions away."
-        reasons.append(with_message_id(what, "Leave out -O and unset PYTHONOPTIMIZE.", id="python-optimizes"))
+        fact = "python -O: it takes assertions away."
+        reasons.append(with_message_id(fact, "Leave out -O and unset PYTHONOPTIMIZE.", id="python-optimizes"))
     if hasattr(config, "workerinput"):
-        what = "this is a worker of pytest-xdist: a run is one process."
-        reasons.append(with_message_id(what, "Leave out -n, --dist and --tx.", id="option-unfit"))
+        fact = "this is a worker of pytest-xdist: a run is one process."
+        reasons.append(with_message_id(fact, "Leave out -n, --dist and --tx.", id="option-unfit"))
     return reasons
 
 
 def _plugins(config: pytest.Config) -> list[str]:
     reasons = []
     if not hasattr(config.option, "order_scope"):
-        what = "pytest-order is missing or switched off: nothing would keep the stages in order."
-        todo = "Install it; leave out -p no:order and PYTEST_DISABLE_PLUGIN_AUTOLOAD."
-        reasons.append(with_message_id(what, todo, id="plugin-off"))
-    said: list[str] = getattr(config.option, "plugins", None) or []
-    off = [f"-p {name}" for name in said if name.startswith("no:sqlite_consolidate")]
+        fact = "pytest-order is missing or switched off: nothing would keep the stages in order."
+        hint = "Install it; leave out -p no:order and PYTEST_DISABLE_PLUGIN_AUTOLOAD."
+        reasons.append(with_message_id(fact, hint, id="plugin-off"))
+    plugins: list[str] = getattr(config.option, "plugins", None) or []
+    off = [f"-p {name}" for name in plugins if name.startswith("no:sqlite_consolidate")]
     if off:
-        what = f"{', '.join(off)}: without it the verdict could be wrong."
-        reasons.append(with_message_id(what, "Leave it out.", id="plugin-off"))
+        fact = f"{', '.join(off)}: without it the verdict could be wrong."
+        reasons.append(with_message_id(fact, "Leave it out.", id="plugin-off"))
     return reasons
 
 
@@ -173,19 +174,19 @@ def _place(config: pytest.Config, verb: str) -> list[str]:
     """
     reasons = []
     if not any(arg.strip().endswith(verb) for arg in config.invocation_params.args):
-        what = f"{verb!r} stands in PYTEST_ADDOPTS or in the configuration, not on the command line: a bare pytest"
-        todo = f"Take it away there, and say: pytest -m {verb}"
-        reasons.append(with_message_id(what, "would start it.", todo, id="verb-elsewhere"))
+        fact = f"{verb!r} stands in PYTEST_ADDOPTS or in the configuration, not on the command line: a bare pytest"
+        hint = f"Take it away there, and say: pytest -m {verb}"
+        reasons.append(with_message_id(fact, "would start it.", hint, id="verb-elsewhere"))
     if config.args_source is config.ArgsSource.ARGS:
-        what = f"{' '.join(config.args)}: a run has all its stages or none, so it takes no path."
-        todo = "Leave it out; the workspace is named by --workspace DIR."
-        reasons.append(with_message_id(what, todo, id="path-given"))
+        fact = f"{' '.join(config.args)}: a run has all its stages or none, so it takes no path."
+        hint = "Leave it out; the workspace is named by --workspace DIR."
+        reasons.append(with_message_id(fact, hint, id="path-given"))
     elif not uses_shipped_stages(config) and not any(
         _covers(_path(config, arg), stage_folder(config)) for arg in config.args
     ):
-        what = f"{' '.join(config.args)}: the stages are not there."
-        todo = "Start pytest in the project's root folder, without -c, --rootdir and -o testpaths."
-        reasons.append(with_message_id(what, todo, id="no-stages"))
+        fact = f"{' '.join(config.args)}: the stages are not there."
+        hint = "Start pytest in the project's root folder, without -c, --rootdir and -o testpaths."
+        reasons.append(with_message_id(fact, hint, id="no-stages"))
     return reasons
 
 

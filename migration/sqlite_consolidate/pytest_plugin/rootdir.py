@@ -32,17 +32,17 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     Raises:
         pytest.UsageError: pytest was not started from a command line, so it cannot be started again.
     """
-    said = list(early_config.invocation_params.args)
-    joined = with_equals_signs(said)
-    if joined != said and _is_of_harness(early_config.invocation_params.dir):
-        if sys.orig_argv[-len(said) :] != said:
+    arguments = list(early_config.invocation_params.args)
+    joined = with_equals_signs(arguments)
+    if joined != arguments and _is_of_harness(early_config.invocation_params.dir):
+        if sys.orig_argv[-len(arguments) :] != arguments:
             from sqlite_consolidate.pytest_plugin.refusals import refusal
 
-            spelled = next(new for new, old in zip(joined, said, strict=False) if new != old).partition("=")[0]
-            what = f"write the paths with an equals sign, as in {spelled}=PATH"
-            raise refusal(what, id="no-equals-sign")
+            spelled = next(new for new, old in zip(joined, arguments, strict=False) if new != old).partition("=")[0]
+            fact = f"write the paths with an equals sign, as in {spelled}=PATH"
+            raise refusal(fact, id="no-equals-sign")
         sys.stdout.flush()
-        command = [*sys.orig_argv[: -len(said)], *joined]
+        command = [*sys.orig_argv[: -len(arguments)], *joined]
         os.execv(sys.executable, command)  # noqa: S606 -- the very command that runs now
     return (yield)
 

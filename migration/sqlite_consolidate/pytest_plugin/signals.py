@@ -29,20 +29,20 @@ def install_handlers(config: pytest.Config, session: Session) -> None:
     A long SQL statement ends within milliseconds. When pytest ends, the former handlers are restored.
     """
 
-    def _end(number: int, _frame: object) -> None:
+    def _handle(number: int, _frame: object) -> None:
         session.run.limits.interrupted.set()
         code = EXIT_CODES[signal.Signals(number)]
         session.run.log.interrupted = code
         exit_interrupted(code)
 
-    heard = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _end) for number in heard}
+    handled = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _handle) for number in handled}
 
-    def _as_before() -> None:
+    def _restore_handlers() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    config.add_cleanup(_as_before)
+    config.add_cleanup(_restore_handlers)
 
 
 def exit_interrupted(code: ExitCode) -> NoReturn:

@@ -156,21 +156,21 @@ class Pipeline(ABC):
         """
 
     def _stage_of(self, criterion: str) -> Stage:
-        for stage, ids in self.log.criteria.items():
+        for stage_id, ids in self.log.criteria.items():
             if criterion not in ids:
                 continue
-            if stage not in self.log.performed:
+            if stage_id not in self.log.performed:
                 raise ProblemError(
                     Problem(
                         "out-of-order",
                         criterion,
-                        f"cannot be checked: {stage} was not performed.",
+                        f"cannot be checked: {stage_id} was not performed.",
                         "Perform the stages in order.",
                     )
                 )
-            found = stage_named(stage)
-            if found is not None:
-                return found
+            stage = stage_named(stage_id)
+            if stage is not None:
+                return stage
         raise ProblemError(
             Problem(
                 "out-of-order",

@@ -53,9 +53,9 @@ class RunLock:
         except BaseException as error:
             self._remove_created()
             if isinstance(error, OSError):
-                what = f"the lock file cannot be made: {error.strerror}."
+                fact = f"the lock file cannot be made: {error.strerror}."
                 raise _refused(
-                    self._path, what, "See that its folder can be written and its name is free.", id="lock-file"
+                    self._path, fact, "See that its folder can be written and its name is free.", id="lock-file"
                 ) from error
             raise
         return self
@@ -73,12 +73,12 @@ class RunLock:
         self._remove_created()
 
     def _acquire(self) -> None:
-        for left in reversed(range(_ATTEMPTS)):  # a run that ends may remove file and folder meanwhile
+        for attempts_left in reversed(range(_ATTEMPTS)):  # a run that ends may remove file and folder meanwhile
             try:
                 if self._locked():
                     return
             except (FileNotFoundError, FileExistsError):
-                if not left:
+                if not attempts_left:
                     raise
         raise _refused(self._path, "other runs start and end all the time.", "End them, and run again.", id="lock-file")
 
@@ -103,7 +103,7 @@ class RunLock:
 
     def _make_folder(self) -> None:
         folder = self._path.parent
-        for absent in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        for absent in reversed([parent for parent in (folder, *folder.parents) if not parent.exists()]):
             absent.mkdir(mode=0o700, exist_ok=True)
             self._created.append(absent)
 
@@ -177,12 +177,12 @@ def _under_way(path: Path, pid: int, stated: bytes) -> ProblemError:
     stated_pid, _, command = stated.decode("utf-8", "replace").strip().partition("\n")
     number = str(pid) if pid else stated_pid
     named = f" ({one_line(command)})" if command and stated_pid == number else ""
-    what = f"another run is under way: process {number}{named}."
-    return _refused(path, what, "Wait for it to end, or end it, and run again.", id="under-way")
+    fact = f"another run is under way: process {number}{named}."
+    return _refused(path, fact, "Wait for it to end, or end it, and run again.", id="under-way")
 
 
-def _refused(path: Path, what: str, todo: str, *, id: str) -> ProblemError:
-    return ProblemError(Problem(id, str(path), what, todo, criterion="no-other-process"))
+def _refused(path: Path, fact: str, hint: str, *, id: str) -> ProblemError:
+    return ProblemError(Problem(id, str(path), fact, hint, criterion="no-other-process"))
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -219,7 +219,7 @@ class RunLog:
         """
         stages = stages_of(self.mode)
         if stage not in stages or stage.id in self.stages:
-            due = next((one.id for one in stages if one.id not in self.stages), "none: the run is at its end")
+            due = next((stage.id for stage in stages if stage.id not in self.stages), "none: the run is at its end")
             raise ProblemError(
                 Problem(
                     "out-of-order",
@@ -240,12 +240,12 @@ class RunLog:
                 )
             open_criteria = self.unverified(earlier)
             if open_criteria or self.stages[earlier.id].outcome == "failed" or earlier.id not in self.performed:
-                what = ", ".join(open_criteria) or earlier.id
+                unmet = ", ".join(open_criteria) or earlier.id
                 raise ProblemError(
                     Problem(
                         "not-verified",
                         stage.id,
-                        f"cannot be performed: {what} of {earlier.id} did not pass, or was not checked. "
+                        f"cannot be performed: {unmet} of {earlier.id} did not pass, or was not checked. "
                         "Nothing more was done.",
                         "Check every criterion of a stage before the next one is performed.",
                     )
@@ -278,9 +278,11 @@ class RunLog:
         """
         kept = tuple(observations) or (not_examined("", "the check looked at nothing"),)
         self.program_output += [
-            f"{criterion}: {one.subject}: {one.program_output}" for one in kept if one.program_output and not one.holds
+            f"{criterion}: {observation.subject}: {observation.program_output}"
+            for observation in kept
+            if observation.program_output and not observation.holds
         ]
-        result = CheckResult(criterion, tuple(self._evidence(criterion, one) for one in kept))
+        result = CheckResult(criterion, tuple(self._evidence(criterion, observation) for observation in kept))
         self.results[criterion] = result
         self._update(stage.id)
         return result
@@ -328,28 +330,28 @@ class RunLog:
 
         A criterion that was not checked has an entry with the reason.
         """
-        found: list[Evidence] = []
+        entries: list[Evidence] = []
         for stage in stages_of(self.mode):
             for criterion in self.criteria.get(stage.id, ()):
                 if criterion in self.results:
-                    found += self.results[criterion].evidence
+                    entries += self.results[criterion].evidence
                 elif not self.already_consolidated:
                     reason = self.unanswerable.get(criterion) or f"not run: {self.not_run_reason()}"
-                    found.append(_as_evidence(criterion, not_examined("", reason)))
-        return tuple(found)
+                    entries.append(_as_evidence(criterion, not_examined("", reason)))
+        return tuple(entries)
 
     def finish(self, moment: datetime) -> None:
         """Note that the run has ended."""
         self.finished = self.finished or moment.isoformat(timespec="seconds")
 
-    def _evidence(self, criterion: str, seen: Observation) -> Evidence:
-        observed = seen.observed
-        if seen.values and self.disclosure.show_values:
-            observed = f"{observed} {seen.values}".rstrip()
-        if seen.program_output:
-            observed += " (withheld)" if self.disclosure.withhold_output else f": {seen.program_output}"
-        rows = self.disclosure.of_rows(seen.rows)
-        return _as_evidence(criterion, replace(seen, observed=observed, rows=rows))
+    def _evidence(self, criterion: str, observation: Observation) -> Evidence:
+        observed = observation.observed
+        if observation.values and self.disclosure.show_values:
+            observed = f"{observed} {observation.values}".rstrip()
+        if observation.program_output:
+            observed += " (withheld)" if self.disclosure.withhold_output else f": {observation.program_output}"
+        rows = self.disclosure.of_rows(observation.rows)
+        return _as_evidence(criterion, replace(observation, observed=observed, rows=rows))
 
     def _timed(self, stage: str) -> StageRecord:
         return replace(self.stages[stage], seconds=time.monotonic() - self._began[stage])
@@ -366,18 +368,18 @@ class RunLog:
         self.stages[stage] = record
 
 
-def _as_evidence(criterion: str, seen: Observation) -> Evidence:
+def _as_evidence(criterion: str, observation: Observation) -> Evidence:
     return Evidence(
         criterion=criterion,
-        subject=seen.subject,
-        expected=seen.expected,
-        observed=seen.observed,
-        outcome=seen.outcome,
-        examined=seen.examined,
-        todo=seen.todo,
-        rows=seen.rows,
-        relation=seen.relation,
-        limit=seen.limit,
-        number=seen.number,
-        repeats=seen.repeats,
+        subject=observation.subject,
+        expected=observation.expected,
+        observed=observation.observed,
+        outcome=observation.outcome,
+        examined=observation.examined,
+        todo=observation.todo,
+        rows=observation.rows,
+        relation=observation.relation,
+        limit=observation.limit,
+        number=observation.number,
+        repeats=observation.repeats,
     )

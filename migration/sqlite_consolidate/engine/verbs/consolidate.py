@@ -75,12 +75,14 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     journals = roll_back_hot_journals(plan, run.root, keep, otherwise_fine=is_fine, limits=run.limits)
     run.on_progress("reading everything")
     unread += journals.unread
-    found = journals.inspected or inspect_databases(plan, run.root, guards, run.limits, unread=unread, live=run.live)
-    found.problems = [*others.merge_problems([*found.problems, *journals.problems]), *marks.problems, *unfit]
-    found.findings[:0] = journals.findings
-    found.findings += others.other_findings(found.problems)
-    found.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
-    return Preflight(found, rewrites, marks, others.unexamined)
+    inspected = journals.inspected
+    if inspected is None:
+        inspected = inspect_databases(plan, run.root, guards, run.limits, unread=unread, live=run.live)
+    inspected.problems = [*others.merge_problems([*inspected.problems, *journals.problems]), *marks.problems, *unfit]
+    inspected.findings[:0] = journals.findings
+    inspected.findings += others.other_findings(inspected.problems)
+    inspected.findings += uncommitted_findings(run.live, [rewrite.file for rewrite in rewrites])
+    return Preflight(inspected, rewrites, marks, others.unexamined)
 
 
 def write_backup_set(run: RunResults) -> manifest.Manifest:
@@ -163,11 +165,11 @@ class Run(RunResults):
             self.discard_unsealed()
             return RollbackResult()
         created_databases = self._applications.created_databases() if self._applications else []
-        aside = bystanders.quarantine_databases(
+        quarantined = bystanders.quarantine_databases(
             self.root, created_databases, self.folder / "created_databases-by-applications"
         )
         done = rollback.roll_back(self.root, self.folder, proved, self.limits)
-        done.steps[:0] = aside
+        done.steps[:0] = quarantined
         return done
 
     def discard_unsealed(self) -> None:
@@ -209,9 +211,9 @@ class Run(RunResults):
             self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in done.steps))
             return UndoResult("Everything was put back.")
         wrong = "; ".join(
-            f"{seen.subject}: {seen.rows.summary if seen.rows else seen.observed}"
-            for seen in done.observations
-            if not seen.holds
+            f"{entry.subject}: {entry.rows.summary if entry.rows else entry.observed}"
+            for entry in done.observations
+            if not entry.holds
         )
         return UndoResult(f"{wrong}. The backup set is {self._set_name}.", complete=False)
 

@@ -83,8 +83,8 @@ class ReadOnlyRun(Pipeline):
         self.application_results: list[tuple[str, SmokeResult]] = []
         self._resources = ExitStack()
         if not run_applications:
-            why = "no application is run here"
-            self.log.unanswerable |= {f"smoke:{test.name}": why for test in self.plan.smoke}
+            reason = "no application is run here"
+            self.log.unanswerable |= {f"smoke:{test.name}": reason for test in self.plan.smoke}
 
     @property
     def has_acted(self) -> bool:
@@ -322,10 +322,10 @@ class OriginalsRun(ReadOnlyRun):
         self.log.note(*added_object_findings(self._compared))
         if not self._compared.knows_neighbours:
             is_damaged = self.plan.target in self._compared.inspected.unread
-            why = (
+            reason = (
                 "the original target cannot be read" if is_damaged else "the original target is not among the originals"
             )
-            self.log.unanswerable["neighbours-unchanged"] = why
+            self.log.unanswerable["neighbours-unchanged"] = reason
 
 
 def applications_on_copy(request: RunRequest, resources: ExitStack, on_progress: Callable[[str], None]) -> Applications:

@@ -32,7 +32,7 @@ def find_set_to_undo(root: Path, plan: Plan) -> BackupSet | None:
 
     It is a run that was cut short, or else the last finished consolidation.
     """
-    sealed = [found for found in interrupted_sets(root, plan) if found.sealed is not None]
+    sealed = [backup_set for backup_set in interrupted_sets(root, plan) if backup_set.sealed is not None]
     return sealed[0] if sealed else last_finished(root, plan)
 
 
@@ -68,8 +68,8 @@ class RollbackRun(Pipeline):
         self._before_acting = before_acting
         self._result: RollbackResult | None = None
         self._acts = False
-        found = find_set_to_undo(self.root, self.plan)
-        if found is None or found.sealed is None:
+        undone = find_set_to_undo(self.root, self.plan)
+        if undone is None or undone.sealed is None:
             raise ProblemError(
                 Problem(
                     "nothing-to-undo",
@@ -78,7 +78,7 @@ class RollbackRun(Pipeline):
                     "Name its plan: --plan FILE.",
                 )
             )
-        self.undone = found
+        self.undone = undone
 
     @property
     def actions(self) -> Mapping[Stage, Callable[[], None]]:
@@ -149,8 +149,8 @@ class RollbackRun(Pipeline):
         self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in self._result.steps))
 
     def _require_unused(self) -> None:
-        found = holders([self.root / self.plan.target]).found
-        if found:
+        users = holders([self.root / self.plan.target]).found
+        if users:
             raise ProblemError(
                 *(
                     in_use(
@@ -158,6 +158,6 @@ class RollbackRun(Pipeline):
                         f"is open in process {user.pid} ({user.command}). Nothing was put back.",
                         "Stop it and run again.",
                     )
-                    for user in found
+                    for user in users
                 )
             )

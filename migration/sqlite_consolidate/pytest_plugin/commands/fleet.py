@@ -54,12 +54,12 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
     if verb not in FLEET_VERBS:
         raise refusal(f"--fleet goes with pytest -m {', -m '.join(FLEET_VERBS)}.", id="option-elsewhere")
     if find_spec("distributed") is None:
-        what = "--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'"
-        raise refusal(what, id="no-dask")
+        fact = "--fleet needs Dask distributed. Install it: pip install 'sqlite-consolidate[fleet]'"
+        raise refusal(fact, id="no-dask")
     alone = [option for option in _ALONE if config.getoption(option) is not None]
     if alone:
-        what = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
-        raise refusal(f"{what} Leave it out.", id="option-elsewhere")
+        fact = f"{', '.join(alone)}: with --fleet the fleet file names the workspaces."
+        raise refusal(f"{fact} Leave it out.", id="option-elsewhere")
     from sqlite_consolidate.fleet.cluster import connected
     from sqlite_consolidate.fleet.fleet_file import load_fleet
     from sqlite_consolidate.fleet.members import find_workspaces, plan_rounds, resolve_members
@@ -77,11 +77,11 @@ def run_fleet(config: pytest.Config, verb: str, *, only_list: bool) -> int:
             raise pytest.UsageError(printable(f"refused; nothing was changed:\n{error}")) from None
         except OSError as error:
             raise refusal(f"refused; nothing was changed:\n{error}. See to that, and run again.", id="system") from None
-        _say(*_outlook(file, verb, groups))
+        _print(*_outlook(file, verb, groups))
         if only_list:
             return 0
         cluster = cluster or resources.enter_context(connected("", file.fleet.parallel))
-        return _FleetRun(config, file, verb).carry_out(cluster, groups)
+        return _FleetRun(config, file, verb).run(cluster, groups)
 
 
 class _FleetRun:
@@ -89,9 +89,9 @@ class _FleetRun:
 
     def __init__(self, config: pytest.Config, file: FleetFile, verb: str) -> None:
         self._file, self._verb = file, verb
-        said = settings(config)
-        own = file.fleet.reports and config.getoption("consolidate_reports") is None
-        self._reports = (file.path.parent / file.fleet.reports).resolve() if own else said.reports
+        configured = settings(config)
+        has_own_reports = file.fleet.reports and config.getoption("consolidate_reports") is None
+        self._reports = (file.path.parent / file.fleet.reports).resolve() if has_own_reports else configured.reports
         self._project = config.rootpath
         self._extra = tuple(
             f"--{name}" for name in _PASSED_ON if config.getoption(f"consolidate_{name.replace('-', '_')}")
@@ -100,7 +100,7 @@ class _FleetRun:
         while self._folder.exists():  # two runs that begin in the same second need different names
             self._started += timedelta(seconds=1)
         self._ended: int | None = None
-        self._told = 0
+        self._reported = 0
 
     @property
     def _id(self) -> str:
@@ -110,7 +110,7 @@ class _FleetRun:
     def _folder(self) -> Path:
         return self._reports / self._id
 
-    def carry_out(self, cluster: Cluster, groups: Sequence[tuple[Member, ...]]) -> int:
+    def run(self, cluster: Cluster, groups: Sequence[tuple[Member, ...]]) -> int:
         """Run all workspaces, write the roll-up, print the result, and return the exit code."""
         from sqlite_consolidate.fleet.dispatch import Dispatcher, FleetJob
         from sqlite_consolidate.fleet.rollup import roll_up
@@ -122,15 +122,15 @@ class _FleetRun:
                 FleetJob(self._id, self._project, self._verb, self._reports, self._extra),
                 keep_going=self._file.fleet.keep_going,
                 interrupted=lambda: self._ended is not None,
-                on_row=lambda row: self._tell(row, number),
+                on_row=lambda row: self._report_row(row, number),
             ).run(groups)
             rollup = roll_up(self._id, self._verb, self._file, rows, self._started, self._ended)
             try:
                 _write(rollup, self._reports)
             except OSError as error:
-                _say(f"the roll-up could not be written: {error}", *_summary_lines(rollup, None, self._again))
+                _print(f"the roll-up could not be written: {error}", *_summary_lines(rollup, None, self._again))
                 return ExitCode.INTERNAL
-        _say(*_summary_lines(rollup, self._folder, self._again))
+        _print(*_summary_lines(rollup, self._folder, self._again))
         return rollup.exit_code
 
     @property
@@ -147,19 +147,19 @@ class _FleetRun:
         def note(number: int, _frame: object) -> None:
             self._ended = EXIT_CODES[signal.Signals(number)]
 
-        heard = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, note) for number in heard}
+        handled = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, note) for number in handled}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _tell(self, row: Row, number: int) -> None:
-        self._told += 1
+    def _report_row(self, row: Row, number: int) -> None:
+        self._reported += 1
         took = duration(row.seconds) if row.exit_code is not None else ""
         words = row.headline.splitlines()[0] if row.headline else ""
-        _say(f"{self._told:>5}/{number}  {row.standing:<11}  {took:>10}  {row.workspace}: {words}")
+        _print(f"{self._reported:>5}/{number}  {row.standing:<11}  {took:>10}  {row.workspace}: {words}")
 
 
 def _write(rollup: RollUp, reports: Path) -> None:
@@ -201,7 +201,7 @@ def _more(number: int) -> str:
     return f" and {number - _MOST_NAMED} more" if number > _MOST_NAMED else ""
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     with suppress(OSError):  # the reader has closed the pipe, but the fleet continues
         sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
         sys.stdout.flush()

@@ -119,7 +119,7 @@ class StageLines:
         stats = terminalreporter.stats
         kept = {name: stats[name] for name in ("failed", "error") if name in stats}
         for name, reports in kept.items():
-            stats[name] = [one for one in reports if not isinstance(one.longrepr, str)]
+            stats[name] = [report for report in reports if not isinstance(report.longrepr, str)]
         try:
             return (yield)
         finally:
