@@ -1,4 +1,4 @@
-"""Stage 05: find the databases of a workspace and propose a plan."""
+"""Find the databases of a workspace and propose a plan (stage 05)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("05-inventory"), pytest.mark.inventory]
 
 @pytest.mark.order(510)
 def test_workspace_is_examined(run: Pipeline) -> None:
-    """Databases, code and processes are examined, and the plan that they suggest is written."""
+    """The stage examines databases, code and processes, and writes a proposed plan."""
     run.perform(INVENTORY)
 
 

@@ -1,4 +1,4 @@
-"""Stage 10: read everything, change nothing, and name every problem at once."""
+"""Read everything, change nothing, and report all problems (stage 10)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.stage("10-preflight"), pytest.mark.migrate, pytest.mar
 
 @pytest.mark.order(1010)
 def test_everything_is_read(run: Pipeline) -> None:
-    """Databases, code, logs and processes are read; from now on writers are kept out."""
+    """The stage reads databases, code, logs and processes.
+
+    From now on the run excludes writers.
+    """
     run.perform(PREFLIGHT)
 
 

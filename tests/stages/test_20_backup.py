@@ -1,4 +1,4 @@
-"""Stage 20: copy databases, dumps and code files into one set, and read each again."""
+"""Copy databases, dumps and code files into a backup set and verify them (stage 20)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("20-backup"), pytest.mark.migrate, pytest.mark.v
 
 @pytest.mark.order(2010)
 def test_backup_set_is_written(backup_set: Run) -> None:
-    """A new backup set is opened, filled and sealed."""
+    """The stage opens, fills and seals a new backup set."""
     backup_set.perform(BACKUP)
 
 

@@ -1,4 +1,4 @@
-"""Stage 30: create tables and indexes in the target, inside the one transaction."""
+"""Create tables and indexes in the target, inside the transaction (stage 30)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.stage("30-schema"), pytest.mark.migrate, pytest.mark.v
 
 @pytest.mark.order(3010)
 def test_schema_is_created(target: Run) -> None:
-    """The transaction is open, alone on the target, and holds the planned tables and indexes."""
+    """The transaction is open, and contains the planned tables and indexes.
+
+    It holds an exclusive lock on the target.
+    """
     target.perform(SCHEMA)
 
 

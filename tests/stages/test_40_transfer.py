@@ -1,4 +1,4 @@
-"""Stage 40: copy the rows, source by source in plan order; last write the row of history."""
+"""Copy the rows of each source in plan order, and write the history row (stage 40)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("40-transfer"), pytest.mark.migrate, pytest.mark
 
 @pytest.mark.order(4010)
 def test_rows_are_copied(attached: Run) -> None:
-    """Each source is attached and copied; triggers and views follow, and last the row of history."""
+    """The stage copies each source, creates triggers and views, and writes the history row."""
     attached.perform(TRANSFER)
 
 

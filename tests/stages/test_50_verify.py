@@ -1,4 +1,4 @@
-"""Stage 50: compare everything before COMMIT, inside the transaction."""
+"""Compare everything inside the transaction, before COMMIT (stage 50)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("50-verify"), pytest.mark.migrate, pytest.mark.v
 
 @pytest.mark.order(5010)
 def test_target_is_read(run: Pipeline) -> None:
-    """Every table of the target is digested as COMMIT would leave it."""
+    """The stage digests every table of the target as COMMIT would write it."""
     run.perform(VERIFY)
 
 

@@ -1,4 +1,4 @@
-"""Stage 60: COMMIT, the one point of no return for data."""
+"""Commit the transaction, after which its rows are durable (stage 60)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.stage("60-commit"), pytest.mark.migrate, pytest.mark.v
 
 @pytest.mark.order(6010)
 def test_transaction_is_committed(run: Pipeline) -> None:
-    """COMMIT returns; the engine refuses it unless every criterion before it holds."""
+    """COMMIT returns.
+
+    The engine refuses it unless every earlier criterion holds.
+    """
     run.perform(COMMIT)
 
 

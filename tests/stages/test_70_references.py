@@ -1,4 +1,4 @@
-"""Stage 70: rewrite the code that named the old databases, and keep a diff."""
+"""Rewrite the code that named the old databases, and keep a diff (stage 70)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.stage("70-references"), pytest.mark.migrate, pytest.ma
 
 @pytest.mark.order(7010)
 def test_code_is_rewritten(run: Pipeline) -> None:
-    """Every reference is rewritten through its syntax; comments and formatting stay."""
+    """The stage rewrites every reference by its syntax.
+
+    Comments and formatting are unchanged.
+    """
     run.perform(REFERENCES)
 
 

@@ -1,4 +1,4 @@
-"""Stage 80: run the applications in subprocesses with deadlines, and see what they changed."""
+"""Run the applications in subprocesses with deadlines, and check their effects (stage 80)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pytestmark = [pytest.mark.stage("80-smoke"), pytest.mark.migrate, pytest.mark.ve
 
 @pytest.mark.order(8010)
 def test_state_before_applications_is_noted(run: Pipeline) -> None:
-    """Logs, databases and the target's content are noted before the first application."""
+    """The stage records logs, databases and target before the first application."""
     run.perform(SMOKE)
 
 
 def test_each_application_works(check: Check, application: tuple[str, ...]) -> None:
-    """The application ends as it should and prints what it should."""
+    """The application ends and prints as the plan expects."""
     check(*application)
 
 

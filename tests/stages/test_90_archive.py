@@ -1,4 +1,4 @@
-"""Stage 90: give the sources their archived names."""
+"""Rename the sources to their archived names (stage 90)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("90-archive"), pytest.mark.migrate, pytest.mark.
 
 @pytest.mark.order(9010)
 def test_sources_are_renamed(run: Pipeline) -> None:
-    """Each source is renamed while it is held exclusively."""
+    """The stage renames each source while it holds an exclusive lock on it."""
     run.perform(ARCHIVE)
 
 

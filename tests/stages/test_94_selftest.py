@@ -1,4 +1,4 @@
-"""Stage 94: plant faults into runs on copies, and see each refused by its criterion."""
+"""Plant faults into runs on copies, and see each refused by its criterion (stage 94)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.stage("94-selftest"), pytest.mark.selftest]
 
 @pytest.mark.order(9410)
 def test_faults_are_planted(run: Pipeline) -> None:
-    """Runs without and with each fault are made on private copies."""
+    """The stage makes runs without and with each fault on private copies."""
     run.perform(SELFTEST)
 
 
@@ -30,5 +30,8 @@ def test_each_criterion_holds(check: Check, criterion: str) -> None:
 @pytest.mark.order(9450)
 @pytest.mark.criterion(*criteria_in(SELFTEST)[1:])
 def test_each_fault_is_refused_by_its_criterion(check: Check) -> None:
-    """The run ends as it should, names the criterion, and leaves the copy as it was."""
+    """The criterion refuses the run with its fault.
+
+    The copy is then as it was before.
+    """
     check.rest(SELFTEST)

@@ -1,4 +1,4 @@
-"""Stage 95: write the record, and read everything again through new connections."""
+"""Write the record, and read everything again through new connections (stage 95)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("95-final"), pytest.mark.migrate, pytest.mark.ve
 
 @pytest.mark.order(9510)
 def test_record_is_written(run: Pipeline) -> None:
-    """The record and the rollback instructions are written into the backup set."""
+    """The stage writes the record and the rollback instructions into the backup set."""
     run.perform(FINAL)
 
 

@@ -1,4 +1,4 @@
-"""Stage 96: judge a bundle by what is in it, and by nothing else."""
+"""Judge a bundle by its own files alone (stage 96)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.stage("96-bundle"), pytest.mark.verify]
 
 @pytest.mark.order(9605)
 def test_bundle_is_read(run: Pipeline) -> None:
-    """The files of the bundle are read; nothing in them is trusted."""
+    """The stage reads the files of the bundle.
+
+    It trusts none of them.
+    """
     run.perform(BUNDLE)
 
 

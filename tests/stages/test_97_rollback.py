@@ -1,4 +1,4 @@
-"""Stage 97: roll everything back and prove it; a rehearsal drills it."""
+"""Roll everything back and verify it, also in a rehearsal (stage 97)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.stage("97-rollback"), pytest.mark.verify, pytest.mark.
 
 @pytest.mark.order(9710)
 def test_run_is_rolled_back(run: Pipeline) -> None:
-    """Archives, code and target are restored, each only where the run's own result is found."""
+    """The stage restores archives, code and target.
+
+    A file is restored only if it still holds the run's own result.
+    """
     run.perform(ROLLBACK)
 
 

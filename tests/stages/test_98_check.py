@@ -1,4 +1,4 @@
-"""Stage 98: check whether a finished consolidation is still right, and write nothing."""
+"""Check whether a finished consolidation is intact, and write nothing (stage 98)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("98-check"), pytest.mark.verify]
 
 @pytest.mark.order(9805)
 def test_consolidation_is_found(run: Pipeline) -> None:
-    """The backup set of the consolidation that stands is read."""
+    """The stage reads the backup set of the last finished consolidation."""
     run.perform(CHECK)
 
 

@@ -1,4 +1,4 @@
-"""Stage 99: judge a consolidation that others made by the databases it was made from."""
+"""Judge a consolidation of another tool by its original databases (stage 99)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.stage("99-originals"), pytest.mark.verify]
 
 @pytest.mark.order(9905)
 def test_originals_and_target_are_read(run: Pipeline) -> None:
-    """Originals and target are copied to a private folder and read."""
+    """The stage copies originals and target to a private folder and reads them."""
     run.perform(ORIGINALS)
 
 

@@ -1,1 +1,1 @@
-"""The checks of the criteria of a consolidation, by stage."""
+"""Check the criteria of a consolidation, with one module for each group of stages."""

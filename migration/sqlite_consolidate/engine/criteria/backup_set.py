@@ -1,4 +1,4 @@
-"""Check that the backup set holds what was backed up."""
+"""Check that the backup set is complete and has the content of the originals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def backup_complete(run: RunResults) -> list[Observation]:
-    """Observe that each database and each code file is in the set, as sealed, and private to the operator."""
+    """Observe that each database and code file is in the backup set, as sealed.
+
+    No other user may read the backup set.
+    """
     sealed, folder = run.sealed, run.folder
     files = {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.databases}
     files |= {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.code}
@@ -32,7 +35,10 @@ def backup_complete(run: RunResults) -> list[Observation]:
 
 
 def backup_digest(run: RunResults) -> list[Observation]:
-    """Observe that each copy has the content of the live database: the bytes that were proved, or else its rows."""
+    """Observe that each copy has the content of the live database.
+
+    The bytes of the copy must be the verified ones, or else its rows must be equal.
+    """
     live = {facts.file: facts for facts in run.inspected.databases}
     seen = []
     for copy in run.sealed.databases:
@@ -49,7 +55,7 @@ def backup_digest(run: RunResults) -> list[Observation]:
 
 
 def dump_reloads(run: RunResults) -> list[Observation]:
-    """Observe that each SQL dump, loaded into an empty database, has the content of its original."""
+    """Observe that each SQL dump restores the content of its original."""
     if not run.plan.dump:
         return [not_required("SQL dumps", "the plan asks for none (dump = false)")]
     seen = []
@@ -66,4 +72,4 @@ CHECKS = {
     "backup-digest": backup_digest,
     "dump-reloads": dump_reloads,
 }
-"""Criterion to its check."""
+"""Check of each criterion, by criterion id."""

@@ -1,4 +1,4 @@
-"""Check, after COMMIT, the target, the code, the applications and the archives."""
+"""Check the target, the code, the applications and the archives after COMMIT."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.results import RunResults
 
 DOCUMENTS = (manifest.NAME, manifest.PLAN, manifest.RECORD, manifest.INSTRUCTIONS, ledger.NAME)
-"""Names of the files of a backup set that tell of its run."""
+"""Names of the files of a backup set that describe its run."""
 
 
 def committed(run: RunResults) -> list[Observation]:
-    """Observe that a new connection reads the row of history of this run."""
+    """Observe that a new connection reads the history row of this run."""
     with looking(run.root / run.plan.target, run.limits) as con:
         runs = history.runs(con)
     return [equal(run.plan.target, run.stamp, runs[-1] if runs else "no row")]
 
 
 def references_updated(run: RunResults) -> list[Observation]:
-    """Observe that each expression of the plan is gone from the code, and its replacement is there."""
+    """Observe that the code contains the replacement of each expression of the plan."""
     return replacement_observations(run.root, run.plan.references)
 
 
 def no_stale_references(run: RunResults) -> list[Observation]:
-    """Observe that no code or configuration in the scanned trees names an old database."""
+    """Observe that no scanned code or configuration names an old database."""
     result = find_mentions(run.scan_scope())
     run.log.note(*mention_findings(result, run.plan.scan.exempt))
     return stale_observations(result)
@@ -48,24 +48,30 @@ def code_compiles(run: RunResults) -> list[Observation]:
 
 
 def logs_clean(run: RunResults) -> list[Observation]:
-    """Observe that no line of a log that is new since the run began reports an error."""
+    """Observe that no log has a new line that reports an error."""
     return run.applications.new_log_errors()
 
 
 def no_side_effects(run: RunResults) -> list[Observation]:
-    """Observe that the applications changed no database; what a test that may write did on a copy is a finding."""
+    """Observe that the applications changed no database.
+
+    A change that an allowed test made on a copy is a finding.
+    """
     seen = run.applications.side_effects()
     run.log.note(*run.applications.changes_on_copies())
     return seen
 
 
 def archived(run: RunResults) -> list[Observation]:
-    """Observe that the old names are free, the archives are there, and no sidecar file lies beside either."""
+    """Observe that the old names are free and the archives exist.
+
+    No sidecar file may lie beside either.
+    """
     return archive.archived_observations(run.root, run.sealed)
 
 
 def archive_restorable(run: RunResults) -> list[Observation]:
-    """Observe that each archive, restored to a scratch folder, has the content of its source."""
+    """Observe that each archive, restored to a scratch folder, equals its source."""
     return archive.restorable_observations(run.root, run.sealed, run.folder, run.limits)
 
 
@@ -85,7 +91,10 @@ def no_late_writes(run: RunResults) -> list[Observation]:
 
 
 def final_digest(run: RunResults) -> list[Observation]:
-    """Observe, through a new connection, that the target still is what was verified before COMMIT."""
+    """Observe that the target still has the content that was verified before COMMIT.
+
+    The target is read through a new connection.
+    """
     final = run.read_final()
     explain = partial(run.rows_before.differences_in_file, run.root / run.plan.target)
     structure = compare_structure.SchemaComparison(schema=final.schema, inspected=run.inspected)
@@ -97,7 +106,10 @@ def final_digest(run: RunResults) -> list[Observation]:
 
 
 def record_written(run: RunResults) -> list[Observation]:
-    """Observe that the backup set has manifest, plan, record and rollback procedure, and that the ledger says so."""
+    """Observe that the backup set has manifest, plan, record and rollback instructions.
+
+    The ledger must state that they were written.
+    """
     where = run.folder.relative_to(run.root).as_posix()
     sizes = {name: (run.folder / name).stat().st_size if (run.folder / name).is_file() else 0 for name in DOCUMENTS}
     seen = [equal(f"{where}/{name}", "written", "written" if sizes[name] else "empty") for name in DOCUMENTS]
@@ -117,4 +129,4 @@ CHECKS = {
     "final-digest": final_digest,
     "record-written": record_written,
 }
-"""Criterion to its check."""
+"""Check of each criterion, by criterion id."""

@@ -1,4 +1,4 @@
-"""Check, before anything is touched, that the plan can be carried out."""
+"""Check that the plan can be carried out, before anything is changed."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from sqlite_consolidate.problem import Problem
 
     class HasPlan(Protocol):
-        """A run that was asked for by a plan, be it one with mistakes."""
+        """Describe a run with a plan, which may have mistakes."""
 
         @property
         def plan_problems(self) -> Sequence[Problem]:
-            """Why the plan cannot be carried out."""
+            """Return why the plan cannot be carried out."""
 
         @property
         def plan_name(self) -> str:
-            """Name of the plan file."""
+            """Return the name of the plan file."""
 
 
 def plan_valid(run: HasPlan) -> list[Observation]:
-    """Observe that the plan is one of format 1, without a mistake."""
+    """Observe that the plan has format 1 and no mistake."""
     mistakes = [as_observation(problem) for problem in run.plan_problems]
     return mistakes or [equal(run.plan_name, "no mistake", "no mistake")]
 
 
 def sources_readable(run: RunResults) -> list[Observation]:
-    """Observe for each database of the plan that it was read, or is absent and may be."""
+    """Observe that each database of the plan was read, or is absent and optional."""
     seen = _problems(run, "sources-readable")
     named = {observation.subject for observation in seen}
     read = {facts.file: facts for facts in run.inspected.databases}
@@ -53,7 +53,7 @@ def sources_readable(run: RunResults) -> list[Observation]:
 
 
 def integrity_before(run: RunResults) -> list[Observation]:
-    """Observe for each database of the plan that SQLite's full integrity_check says ok."""
+    """Observe that SQLite's full integrity_check of each database returns ok."""
     seen = _problems(run, "integrity-before")
     named = {observation.subject for observation in seen}
     seen += [equal(facts.file, "integrity_check: ok", "integrity_check: ok") for facts in run.inspected.databases]
@@ -63,7 +63,10 @@ def integrity_before(run: RunResults) -> list[Observation]:
 
 
 def no_other_process(run: RunResults) -> list[Observation]:
-    """Observe that no other process has a database open or locked; processes that could not be seen are counted."""
+    """Observe that no other process has a database open or locked.
+
+    Processes that could not be examined are counted.
+    """
     if problems := _problems(run, "no-other-process"):
         return problems
     files = [file for file in _files(run.plan) if (run.live / file).exists()]
@@ -78,7 +81,7 @@ def no_other_process(run: RunResults) -> list[Observation]:
 
 
 def space(run: RunResults) -> list[Observation]:
-    """Observe that backups, dumps and growth fit on the disk, and that every folder can be written."""
+    """Observe that backups, dumps and growth fit on the disk, and all folders are writable."""
     free = shutil.disk_usage(run.root).free
     observed = f"{disk_space_needed(run.plan, run.live)}; {free / 1e6:.1f} MB are free"
     return _problems(run, "space") or [
@@ -88,7 +91,7 @@ def space(run: RunResults) -> list[Observation]:
 
 
 def nothing_left_behind(run: RunResults) -> list[Observation]:
-    """Observe for each source that every table with rows is moved, or left with a reason."""
+    """Observe that each table with rows is moved, or left with a reason."""
     seen = _problems(run, "nothing-left-behind")
     forgotten = {observation.subject for observation in seen}
     for source in run.plan.in_order:
@@ -102,27 +105,30 @@ def nothing_left_behind(run: RunResults) -> list[Observation]:
 
 
 def names_free(run: RunResults) -> list[Observation]:
-    """Observe that every statement that creates something in the target was tried without a clash of names."""
+    """Observe that the planned schema statements cause no conflict of names.
+
+    Each statement was tried on an empty copy of the target's schema.
+    """
     statements = len(run.inspected.target_schema.before_rows) + len(run.inspected.target_schema.after_rows)
     observed = f"{counted(statements, 'statement')} tried on an empty copy of the target's schema"
     return _unless_problems(run, "names-free", observed, statements, "the plan creates nothing in the target")
 
 
 def values_fit(run: RunResults) -> list[Observation]:
-    """Observe that each column has its place, and that the target changes or refuses no value."""
+    """Observe that each column is mapped, and that the target changes or refuses no value."""
     observed = f"{counted(len(run.inspected.mappings), 'table map')} compared column by column, and tried"
     return _unless_problems(run, "values-fit", observed, len(run.inspected.mappings), "the plan moves no table")
 
 
 def keys_free(run: RunResults) -> list[Observation]:
-    """Observe that no two rows claim one key, or that the plan says which stays."""
+    """Observe that no two rows have the same key, or that the plan decides which row stays."""
     tables = {folded(mapping.into.name) for mapping in run.inspected.mappings}
     observed = f"keys of {counted(len(tables), 'table')} looked up in all sources and the target"
     return _unless_problems(run, "keys-free", observed, len(tables), "the plan moves no table")
 
 
 def rows_as_stated(run: RunResults) -> list[Observation]:
-    """Observe that each source has the number of rows that the plan states, where it states one."""
+    """Observe that each source has the number of rows that the plan states, if any."""
     hints = {
         problem.subject: problem.next for problem in run.inspected.problems if problem.criterion == "rows-as-stated"
     }
@@ -146,7 +152,7 @@ def rows_as_stated(run: RunResults) -> list[Observation]:
 
 
 def _no_rows(run: RunResults, source: Source, subject: str) -> Observation:
-    """State why a table, of which the plan states the number of rows, was not read."""
+    """Return why a table was not read whose number of rows the plan states."""
     if source.name in run.inspected.sources:
         reasons = (problem.what for problem in run.inspected.problems if problem.subject == subject)
         return not_examined(subject, next(reasons, "the source has no table of this name"), repeats=True)
@@ -158,7 +164,10 @@ def _no_rows(run: RunResults, source: Source, subject: str) -> Observation:
 
 
 def references_found(run: RunResults) -> list[Observation]:
-    """Observe that each expression to be rewritten is in the code once, or was rewritten already."""
+    """Observe that each expression of the plan occurs once in the code.
+
+    An expression that was already rewritten passes as well.
+    """
     wanted = [*run.plan.references, *run.plan.inserts]
     references, inserts = counted(len(run.plan.references), "reference"), counted(len(run.plan.inserts), "insertion")
     observed = f"{references} and {inserts}: each place is found"
@@ -166,9 +175,9 @@ def references_found(run: RunResults) -> list[Observation]:
 
 
 def rehearsed(run: RunResults) -> list[Observation]:
-    """Observe that a rehearsal of this plan on these databases passed as lately as the plan demands.
+    """Observe that a rehearsal of this plan on these databases passed recently enough.
 
-    The databases have been read by now: what the rehearsal copied is compared with them by content digest.
+    The databases have been read before, so their content digests are compared with those of the rehearsal.
     """
     subject, limit, known = run.request.settings.plan.name, run.plan.require_rehearsal, run.rehearsal.passed
     if run.is_rehearsal:
@@ -193,7 +202,7 @@ def rehearsed(run: RunResults) -> list[Observation]:
 
 
 def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:
-    """Return the databases that are others than those of a rehearsal, by their content digests and by their tables."""
+    """Return the databases whose content digest or tables differ from the rehearsal."""
     digests = {printable(facts.file): facts.digest for facts in run.inspected.databases}
     tables = {
         printable(facts.file): {printable(name): (table.rows, table.sha256) for name, table in facts.digests.items()}
@@ -207,7 +216,7 @@ def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:
 
 
 def as_observation(problem: Problem) -> Observation:
-    """Return a problem as what a check saw."""
+    """Return a problem as an observation that does not hold."""
     return Observation(
         problem.subject, "no problem", problem.what, holds=False, todo=problem.next, values=problem.values
     )
@@ -218,7 +227,10 @@ def _problems(run: RunResults, criterion: str) -> list[Observation]:
 
 
 def _unless_problems(run: RunResults, criterion: str, observed: str, examined: int, nothing: str) -> list[Observation]:
-    """Return the problems of a criterion, or how much was examined without one, or that there is nothing to examine."""
+    """Return the problems of a criterion, or an observation that it passed.
+
+    If nothing was examined, the observation is that the plan demands nothing.
+    """
     if problems := _problems(run, criterion):
         return problems
     if examined:
@@ -252,4 +264,4 @@ CHECKS = {
     "references-found": references_found,
     "rehearsed": rehearsed,
 }
-"""Criterion to its check."""
+"""Check of each criterion, by criterion id."""

@@ -1,4 +1,7 @@
-"""Check the target: inside the transaction, before COMMIT, or by the originals of a consolidation that others made."""
+"""Check the target inside the transaction before COMMIT.
+
+The same checks judge a consolidation of another tool by its originals.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.plan.model import Plan
 
     class Compares(Protocol):
-        """A run that holds a target against what it was to be."""
+        """Describe a run that compares a target with its planned state."""
 
         plan: Plan
         log: RunLog
@@ -25,42 +28,48 @@ if TYPE_CHECKING:
 
         @property
         def compared(self) -> TargetComparison:
-            """The target as it is now, and what it was to be."""
+            """Return the target with its planned state."""
 
 
 def tables_created(run: Compares) -> list[Observation]:
-    """Observe that each table that the plan names is in the target, with its columns."""
+    """Observe that each table of the plan is in the target with its columns."""
     return compare_structure.tables_created(run.compared, run.plan)
 
 
 def indexes_created(run: Compares) -> list[Observation]:
-    """Observe that each planned index is on its own table."""
+    """Observe that each planned index is on its table."""
     return compare_structure.indexes_created(run.compared)
 
 
 def schema_as_planned(run: Compares) -> list[Observation]:
-    """Observe that each table is as planned, with all that it declares, and that no other is there."""
+    """Observe that each table is declared as planned.
+
+    The target must have no other table.
+    """
     return compare_structure.schema_as_planned(run.compared)
 
 
 def rows_counted(run: Compares) -> list[Observation]:
-    """Observe that the target has gained the rows of each table that the sources have."""
+    """Observe that each table has gained the rows that the sources have."""
     return compare.rows_counted(run.compared)
 
 
 def rows_expected(run: Compares) -> list[Observation]:
-    """Observe that the counts are those that the plan states, where it states one."""
+    """Observe that the counts are those that the plan states, if any."""
     return compare.rows_expected(run.compared)
 
 
 def rows_exact(run: Compares) -> list[Observation]:
-    """Observe that values, storage classes, bytes, multiplicity and AUTOINCREMENT marks arrived."""
+    """Observe that values, types, bytes, multiplicity and AUTOINCREMENT values are equal."""
     compared = run.compared
     return [*compare.rows_exact(compared), *compare.marks_carried(compared)]
 
 
 def no_duplicates(run: Compares) -> list[Observation]:
-    """Observe that no key is there twice, and equal rows without a key are as many as the sources have."""
+    """Observe that no key occurs twice.
+
+    Equal rows without a key must be as many as in the sources.
+    """
     return compare.no_duplicates(run.compared)
 
 
@@ -70,13 +79,16 @@ def foreign_keys(run: Compares) -> list[Observation]:
 
 
 def integrity(run: Compares) -> list[Observation]:
-    """Observe that SQLite's full integrity_check says ok."""
+    """Observe that SQLite's full integrity_check returns ok."""
     run.on_progress("checking the integrity of the target")
     return compare.integrity(run.compared.con)
 
 
 def neighbours_unchanged(run: Compares) -> list[Observation]:
-    """Observe that each table into which nothing was moved is as it was; rows changed since are a finding."""
+    """Observe that each table into which no row was moved is unchanged.
+
+    Rows that were changed after the consolidation are a finding.
+    """
     seen = compare.neighbours(run.compared)
     run.log.note(
         *(
@@ -89,12 +101,12 @@ def neighbours_unchanged(run: Compares) -> list[Observation]:
 
 
 def triggers_in_place(run: Compares) -> list[Observation]:
-    """Observe that the triggers and views of the target and of the moved tables are there."""
+    """Observe that the triggers and views of the target and of the moved tables exist."""
     return compare_structure.triggers_in_place(run.compared)
 
 
 def size_reasonable(run: Compares) -> list[Observation]:
-    """Observe that the target has grown by about what was moved."""
+    """Observe that the target has grown by about the size of the moved rows."""
     con = run.compared.con
     size = int(str(pragma(con, "page_count"))) * int(str(pragma(con, "page_size")))
     return compare.size_reasonable(size, run.compared.inspected)
@@ -114,4 +126,4 @@ CHECKS = {
     "triggers-in-place": triggers_in_place,
     "size-reasonable": size_reasonable,
 }
-"""Criterion to its check."""
+"""Check of each criterion, by criterion id."""

@@ -1,4 +1,4 @@
-"""List the criteria of acceptance, each with its stage and with what its answer is good for."""
+"""List the criteria of acceptance, with the stage and the meaning of each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 
 class Question(Enum):
-    """The success criteria as the user asks for them, in that order; the target's name stands for ``{target}``."""
+    """Name the success criteria in the user's words and order.
+
+    The name of the target replaces ``{target}``.
+    """
 
     BACKED_UP = "All original databases backed up"
     CREATED = "All tables created in {target}"
@@ -47,7 +50,7 @@ class Question(Enum):
 
 
 class Step(Enum):
-    """The checklist of a change, in order: phase and line."""
+    """Name the lines of a change's checklist in order, each with its phase."""
 
     PLAN = ("Pre-migration", "The plan is valid, the sources hold what it states")
     INTACT = ("Pre-migration", "Sources and target are intact")
@@ -71,37 +74,37 @@ class Step(Enum):
 
     @property
     def phase(self) -> str:
-        """The part of the checklist."""
+        """Return the phase of the change."""
         return self.value[0]
 
     @property
     def text(self) -> str:
-        """The line."""
+        """Return the line of the checklist."""
         return self.value[1]
 
 
 SMOKE = "smoke:"
-"""Begins the id of the criterion of a smoke test; its name follows."""
+"""Prefix of the criterion id of a smoke test, followed by the name of the test."""
 
 CAN_FAIL = "can-fail:"
-"""Begins the id of what a selftest shows of a criterion: a run into which a fault was planted is refused by it."""
+"""Prefix of a criterion id of the self-test, followed by the id of the criterion that has to refuse a fault."""
 
 FAULTLESS = "faultless"
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """A sentence that must hold for acceptance.
+    """Describe a sentence that must hold for acceptance.
 
     Attributes:
-        id: As in the design: ``"rows-exact"``.
-        stage: The stage whose results it judges.
-        sentence: What holds when it has passed.
-        question: The user's question that it answers, if any.
-        step: The line of the checklist that it ticks, if any.
+        id: Id from the design, such as ``"rows-exact"``.
+        stage: Stage whose results it judges.
+        sentence: Sentence that holds if the criterion passed.
+        question: Question of the user that it answers, if any.
+        step: Line of the checklist that it ticks, if any.
         requires: Ids of criteria of the same stage without which it cannot pass.
-        by_originals: Whether it can be judged of a consolidation that was not made by this project.
-        relations: How observed may relate to expected in its passed entries; empty where that is not fixed.
+        by_originals: Whether it can judge a consolidation that this project did not make.
+        relations: Allowed relations of its passed entries. It is empty if any relation is allowed.
     """
 
     id: str
@@ -116,15 +119,15 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Family:
-    """Criteria of one kind, of which a plan or a run decides how many there are.
+    """Describe criteria of one kind, whose number depends on the plan or the run.
 
     Attributes:
-        prefix: Begins the id of each; a name follows.
-        stage: The stage whose results they judge.
-        sentence: What holds when one has passed.
-        question: The user's question that they answer, if any.
-        requires: Ids of criteria of the same stage without which none can pass.
-        of_criteria: The name of each is the id of a criterion, whose sentence follows that of the family.
+        prefix: Prefix of each id, followed by a name.
+        stage: Stage whose results they judge.
+        sentence: Sentence that holds if one of them passed.
+        question: Question of the user that they answer, if any.
+        requires: Ids of criteria of the same stage without which none of them can pass.
+        of_criteria: Whether each name is the id of a criterion, whose sentence follows that of the family.
     """
 
     prefix: str
@@ -135,10 +138,10 @@ class Family:
     of_criteria: bool = False
 
     def member(self, name: str) -> Criterion:
-        """Return the criterion of a name.
+        """Return the criterion with a name.
 
         Raises:
-            KeyError: The name has to be the id of a criterion, and is none.
+            KeyError: The name must be the id of a criterion, and is not.
         """
         sentence = f"{self.sentence} {criterion_named(name).sentence}" if self.of_criteria else self.sentence
         return Criterion(f"{self.prefix}{name}", self.stage, sentence, self.question, requires=self.requires)
@@ -263,11 +266,11 @@ _FAMILIES = (
 )  # fmt: skip
 
 CRITERIA: dict[str, Criterion] = {criterion.id: criterion for criterion in _CRITERIA}
-"""Every criterion by its id, in the order in which the stages judge them."""
+"""Every criterion by id, in the order in which the stages judge them."""
 
 
 def criterion_named(id: str) -> Criterion:
-    """Return the criterion with an id, be it that of a smoke test or of what a selftest shows.
+    """Return the criterion with an id, including those of smoke tests and of the self-test.
 
     Raises:
         KeyError: There is no such criterion.
@@ -279,7 +282,7 @@ def criterion_named(id: str) -> Criterion:
 
 
 def listed_in(stage: Stage) -> tuple[str, ...]:
-    """Return the ids of the criteria that a stage judges whatever the plan."""
+    """Return the ids of the criteria that a stage judges with any plan."""
     if stage == ORIGINALS:
         return tuple(criterion.id for criterion in CRITERIA.values() if criterion.by_originals)
     return tuple(criterion.id for criterion in CRITERIA.values() if criterion.stage == stage)
@@ -290,7 +293,7 @@ def criteria_in(stage: Stage, applications: Sequence[str] = ()) -> tuple[str, ..
 
     Args:
         stage: The stage.
-        applications: Names of the plan's smoke tests; each is a criterion of the stages that run them.
+        applications: Names of the plan's smoke tests. Each is a criterion of the stages that run them.
     """
     smoke = tuple(f"{SMOKE}{name}" for name in applications)
     if stage == SELFTEST:
