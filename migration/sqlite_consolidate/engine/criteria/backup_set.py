@@ -22,16 +22,19 @@ def backup_complete(run: RunResults) -> list[Observation]:
     sealed, folder = run.sealed, run.folder
     files = {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.databases}
     files |= {copy.file: (copy.copy, copy.sha256, copy.size) for copy in sealed.code}
-    seen = []
-    for file in [*(facts.file for facts in run.inspected.databases), *(one.file for one in run.preflight.rewrites)]:
+    observations = []
+    for file in [
+        *(facts.file for facts in run.inspected.databases),
+        *(rewrite.file for rewrite in run.preflight.rewrites),
+    ]:
         name, sha256, size = files.get(file, ("", "", 0))
         path = folder / name
-        there = bool(name) and path.is_file()
-        observed = f"{path.stat().st_size} bytes, {digest_file(path)}" if there else "not in the set"
-        seen.append(equal(file, f"{size} bytes, {sha256}" if there else "in the set", observed))
+        exists = bool(name) and path.is_file()
+        observed = f"{path.stat().st_size} bytes, {digest_file(path)}" if exists else "not in the set"
+        observations.append(equal(file, f"{size} bytes, {sha256}" if exists else "in the set", observed))
     private = "readable by the operator alone"
     others = [path.name for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
-    return [*seen, equal("permissions of the backup set", private, ", ".join(others) or private)]
+    return [*observations, equal("permissions of the backup set", private, ", ".join(others) or private)]
 
 
 def backup_digest(run: RunResults) -> list[Observation]:
@@ -40,31 +43,31 @@ def backup_digest(run: RunResults) -> list[Observation]:
     The bytes of the copy must be the verified ones, or else its rows must be equal.
     """
     live = {facts.file: facts for facts in run.inspected.databases}
-    seen = []
+    observations = []
     for copy in run.sealed.databases:
         content = contents_of_copy(copy, run.folder, run.limits)
         run.note_contents("backup", copy.file, content.tables)
         original = live[copy.file]
         compared = equal(copy.file, original.digest, content.digest)
-        seen.append(
+        observations.append(
             with_differences(
                 compared, partial(compare_databases, original.guard.reader, run.folder / copy.copy, run.limits)
             )
         )
-    return seen or [not_required("databases", "no database is there")]
+    return observations or [not_required("databases", "no database is there")]
 
 
 def dump_reloads(run: RunResults) -> list[Observation]:
     """Observe that each SQL dump restores the content of its original."""
     if not run.plan.dump:
         return [not_required("SQL dumps", "the plan asks for none (dump = false)")]
-    seen = []
+    observations = []
     for copy in run.sealed.databases:
         content = contents_of_dump(copy, run.folder, run.limits)
         run.note_contents("dump", copy.file, content.tables)
         compared = equal(copy.dump, copy.digest, content.digest)
-        seen.append(with_differences(compared, partial(dump_differences, copy, run.folder, run.limits)))
-    return seen or [not_required("databases", "no database is there")]
+        observations.append(with_differences(compared, partial(dump_differences, copy, run.folder, run.limits)))
+    return observations or [not_required("databases", "no database is there")]
 
 
 CHECKS = {

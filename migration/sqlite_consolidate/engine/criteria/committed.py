@@ -57,9 +57,9 @@ def no_side_effects(run: RunResults) -> list[Observation]:
 
     A change that an allowed test made on a copy is a finding.
     """
-    seen = run.applications.side_effects()
+    observations = run.applications.side_effects()
     run.log.note(*run.applications.changes_on_copies())
-    return seen
+    return observations
 
 
 def archived(run: RunResults) -> list[Observation]:
@@ -77,7 +77,7 @@ def archive_restorable(run: RunResults) -> list[Observation]:
 
 def no_late_writes(run: RunResults) -> list[Observation]:
     """Observe that each archive has the content that was copied."""
-    seen = []
+    observations = []
     for facts in run.inspected.sources.values():
         path, copy = run.root / run.sealed.archive[facts.file], run.sealed.database(facts.file)
         content = (
@@ -86,8 +86,8 @@ def no_late_writes(run: RunResults) -> list[Observation]:
         run.note_contents("archive", facts.file, content.tables)
         backup = run.folder / copy.copy if copy else run.folder
         compared = equal(facts.file, facts.digest, content.digest)
-        seen.append(with_differences(compared, partial(compare_databases, backup, path, run.limits)))
-    return seen or [not_required("sources", "there was no source to archive")]
+        observations.append(with_differences(compared, partial(compare_databases, backup, path, run.limits)))
+    return observations or [not_required("sources", "there was no source to archive")]
 
 
 def final_digest(run: RunResults) -> list[Observation]:
@@ -112,8 +112,8 @@ def record_written(run: RunResults) -> list[Observation]:
     """
     where = run.folder.relative_to(run.root).as_posix()
     sizes = {name: (run.folder / name).stat().st_size if (run.folder / name).is_file() else 0 for name in DOCUMENTS}
-    seen = [equal(f"{where}/{name}", "written", "written" if sizes[name] else "empty") for name in DOCUMENTS]
-    return [*seen, equal("ledger", RECORDED, Ledger(run.folder).events()[-1]["event"])]
+    observations = [equal(f"{where}/{name}", "written", "written" if sizes[name] else "empty") for name in DOCUMENTS]
+    return [*observations, equal("ledger", RECORDED, Ledger(run.folder).events()[-1]["event"])]
 
 
 CHECKS = {

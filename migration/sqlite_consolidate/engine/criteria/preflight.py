@@ -39,27 +39,29 @@ def plan_valid(run: HasPlan) -> list[Observation]:
 
 def sources_readable(run: RunResults) -> list[Observation]:
     """Observe that each database of the plan was read, or is absent and optional."""
-    seen = _problems(run, "sources-readable")
-    named = {observation.subject for observation in seen}
+    observations = _problems(run, "sources-readable")
+    named = {observation.subject for observation in observations}
     read = {facts.file: facts for facts in run.inspected.databases}
     for file in _files(run.plan):
         if file in read:
             rows = sum(read[file].rows.values())
             observed = f"{counted(len(read[file].digests), 'table')}, {counted(rows, 'row')}"
-            seen.append(Observation(file, "every table is read", observed, holds=True))
+            observations.append(Observation(file, "every table is read", observed, holds=True))
         elif file not in named:
-            seen += _unread(run, file) or [_passed(file, "absent: the plan allows that")]
-    return seen
+            observations += _unread(run, file) or [_passed(file, "absent: the plan allows that")]
+    return observations
 
 
 def integrity_before(run: RunResults) -> list[Observation]:
     """Observe that SQLite's full integrity_check of each database returns ok."""
-    seen = _problems(run, "integrity-before")
-    named = {observation.subject for observation in seen}
-    seen += [equal(facts.file, "integrity_check: ok", "integrity_check: ok") for facts in run.inspected.databases]
+    observations = _problems(run, "integrity-before")
+    named = {observation.subject for observation in observations}
+    observations += [
+        equal(facts.file, "integrity_check: ok", "integrity_check: ok") for facts in run.inspected.databases
+    ]
     for file in run.inspected.unread:
-        seen += [] if file in named else _unread(run, file)
-    return seen or [not_required("databases", "no database is there")]
+        observations += [] if file in named else _unread(run, file)
+    return observations or [not_required("databases", "no database is there")]
 
 
 def no_other_process(run: RunResults) -> list[Observation]:
@@ -92,16 +94,16 @@ def space(run: RunResults) -> list[Observation]:
 
 def nothing_left_behind(run: RunResults) -> list[Observation]:
     """Observe that each table with rows is moved, or left with a reason."""
-    seen = _problems(run, "nothing-left-behind")
-    forgotten = {observation.subject for observation in seen}
+    observations = _problems(run, "nothing-left-behind")
+    forgotten = {observation.subject for observation in observations}
     for source in run.plan.in_order:
         facts = run.inspected.sources.get(source.name)
         if facts is None:
-            seen += _unread(run, source.file)
+            observations += _unread(run, source.file)
         elif forgotten.isdisjoint(f"{source.file}:{table}" for table in facts.digests):
             observed = f"{counted(len(facts.digests), 'table')}: each is moved, is left with a reason, or has no row"
-            seen.append(_passed(source.file, observed, max(1, len(facts.digests))))
-    return seen or [not_required("sources", "no source is there")]
+            observations.append(_passed(source.file, observed, max(1, len(facts.digests))))
+    return observations or [not_required("sources", "no source is there")]
 
 
 def names_free(run: RunResults) -> list[Observation]:
@@ -132,7 +134,7 @@ def rows_as_stated(run: RunResults) -> list[Observation]:
     hints = {
         problem.subject: problem.next for problem in run.inspected.problems if problem.criterion == "rows-as-stated"
     }
-    seen = []
+    observations = []
     for source in run.plan.in_order:
         facts = run.inspected.sources.get(source.name)
         for table_map in source.tables:
@@ -141,14 +143,14 @@ def rows_as_stated(run: RunResults) -> list[Observation]:
             if table_map.rows is None:
                 continue
             if facts is None or table is None:
-                seen.append(_no_rows(run, source, subject))
+                observations.append(_no_rows(run, source, subject))
                 continue
             rows = facts.digests[table.name].rows
             stated = counted(table_map.rows, "row")
-            seen.append(
+            observations.append(
                 equal(subject, stated, counted(rows, "row"), "" if rows == table_map.rows else hints.get(subject, ""))
             )
-    return seen or [not_required("plan", "the plan states no number of rows")]
+    return observations or [not_required("plan", "the plan states no number of rows")]
 
 
 def _no_rows(run: RunResults, source: Source, subject: str) -> Observation:
@@ -187,10 +189,10 @@ def rehearsed(run: RunResults) -> list[Observation]:
         reason = f"none that counts is there: {refusal}" if refusal else "no report of one is there"
         return [not_required(subject, f"the plan demands no rehearsal, and {reason}")]
     expected = "none demanded by the plan" if limit is None else f"one that is at most {limit / 3600:g} h old"
-    todo = f"Rehearse: pytest -m verify (reports in {run.request.settings.reports.name}), then migrate."
+    hint = f"Rehearse: pytest -m verify (reports in {run.request.settings.reports.name}), then migrate."
     if known is None:
         observed = "no report of a rehearsal of this very plan that passed" + (f": {refusal}" if refusal else "")
-        return [Observation(subject, expected, observed, holds=False, todo=todo)]
+        return [Observation(subject, expected, observed, holds=False, todo=hint)]
     changed = _changed_since(run, known)
     same = f"; changed since then: {', '.join(changed)}" if changed else " on these very databases"
     observed = f"{known.run} passed at {known.finished.isoformat(timespec='seconds')}{same}"
@@ -198,7 +200,7 @@ def rehearsed(run: RunResults) -> list[Observation]:
         return [not_required(subject, f"the plan demands no rehearsal; {observed}")]
     observed += "; its report agrees with itself, which does not prove who made it"
     in_time = run.request.started - known.finished <= timedelta(seconds=limit)
-    return [Observation(subject, expected, observed, holds=in_time and not changed, todo=todo)]
+    return [Observation(subject, expected, observed, holds=in_time and not changed, todo=hint)]
 
 
 def _changed_since(run: RunResults, known: Rehearsal) -> list[str]:

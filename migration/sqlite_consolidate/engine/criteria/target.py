@@ -89,15 +89,15 @@ def neighbours_unchanged(run: Compares) -> list[Observation]:
 
     Rows that were changed after the consolidation are a finding.
     """
-    seen = compare.neighbours(run.compared)
+    observations = compare.neighbours(run.compared)
     run.log.note(
         *(
             compare.changed_neighbour_finding(run.compared, neighbour)
-            for neighbour in seen
+            for neighbour in observations
             if neighbour.holds and neighbour.changed_since
         )
     )
-    return seen
+    return observations
 
 
 def triggers_in_place(run: Compares) -> list[Observation]:
