@@ -77,7 +77,7 @@ BAD_INPUT = (
         "a column without a place",
         "values-fit",
         _sql("main.db", "CREATE TABLE tags(task TEXT)"),
-        ("old.db:tags: column tag has no place",),
+        ("old.db:tags: column tag has no counterpart",),
     ),
     Case(
         "a key that is taken",

@@ -222,7 +222,7 @@ def test_different_rows_under_equal_keys_are_found_before_the_run(bench: Bench, 
 
     text = collision(bench, source("a.db", table("t", on_conflict="skip-identical")))
 
-    assert "1 of 1 rows under a key that t already has are different" in text
+    assert "1 of 1 rows under a key that t already has differ" in text
 
 
 def test_different_rows_of_two_sources_under_equal_keys_are_found_before_the_run(bench: Bench) -> None:

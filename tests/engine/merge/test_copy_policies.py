@@ -112,8 +112,8 @@ def test_different_rows_under_skip_identical_stop_the_copy(bench: Bench) -> None
         copy_rows(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
 
     assert str(caught.value) == (
-        'a.db:t: on_conflict = "skip-identical", but 1 of 3 rows under a key that t already has are different.'
-        ' Mend the rows, or choose "prefer-target" or "prefer-source". [rows-differ]'
+        'a.db:t: on_conflict = "skip-identical", but 1 of 3 rows under a key that t already has differ.'
+        ' Correct the rows, or choose "prefer-target" or "prefer-source". [rows-differ]'
     )
     assert copied.rows("SELECT k FROM t ORDER BY k") == [("x",), ("y",), ("z",)]
 
@@ -208,7 +208,7 @@ def test_a_row_that_a_clause_drops_is_noticed(bench: Bench, clause: str) -> None
 
 @pytest.mark.parametrize(
     ("clause", "left"),
-    [("ROLLBACK", " Its ON CONFLICT ROLLBACK gave the whole transaction back."), ("ABORT", ""), ("FAIL", "")],
+    [("ROLLBACK", " Its ON CONFLICT ROLLBACK has rolled back the whole transaction."), ("ABORT", ""), ("FAIL", "")],
 )
 def test_a_constraint_that_fails_is_said_in_words(bench: Bench, clause: str, left: str) -> None:
     """Also that the whole transaction is gone, if it is."""
@@ -216,6 +216,6 @@ def test_a_constraint_that_fails_is_said_in_words(bench: Bench, clause: str, lef
         colliding(bench, clause)
 
     assert str(caught.value) == (
-        f"a.db:t: a row cannot stand in t: UNIQUE constraint failed: t.k.{left}"
-        " Mend the rows, or choose another table or policy. [row-refused]"
+        f"a.db:t: a row violates a constraint of t: UNIQUE constraint failed: t.k.{left}"
+        " Correct the rows, or choose another table or policy. [row-refused]"
     )

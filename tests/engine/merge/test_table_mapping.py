@@ -54,7 +54,7 @@ def test_columns_are_matched_by_name_whatever_their_order_and_capitals(bench: Be
 
 def test_capitals_beyond_ascii_make_another_name(bench: Bench) -> None:
     """SQLite folds ASCII letters only."""
-    assert "column É has no place" in refusal(bench, "CREATE TABLE t(É)", "CREATE TABLE t(é)")
+    assert "column É has no counterpart" in refusal(bench, "CREATE TABLE t(É)", "CREATE TABLE t(é)")
 
 
 def test_the_plan_renames_columns(bench: Bench) -> None:
@@ -68,7 +68,7 @@ def test_a_column_without_a_place_is_refused(bench: Bench) -> None:
     """Its values would be lost."""
     text = refusal(bench, "CREATE TABLE t(a, b)", "CREATE TABLE t(a)")
 
-    assert "a.db:t: column b has no place: t in the target has no such column" in text
+    assert "a.db:t: column b has no counterpart: t in the target has no such column" in text
 
 
 def test_two_columns_cannot_become_one(bench: Bench) -> None:

@@ -57,8 +57,8 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
             Problem(
                 "archive-name-taken",
                 archived.name,
-                f"is there already. It is as it was, and {file} has not been renamed.",
-                "Find out whose it is, and run again.",
+                f"exists already. It was not changed, and {file} was not renamed.",
+                "Find out which program created it, and run again.",
             )
         )
     ledger.note("archiving", file=file, archive=archived.name)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _STAMP = re.compile(r"\d{8}_\d{6}")
+_INTERRUPTED_RUN = "an earlier run was interrupted and has been rolled back"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def backup_sets(root: Path, plan: Plan) -> list[BackupSet]:
                     "no-manifest",
                     f"{folder.name}/{manifest.NAME}",
                     "is missing; the copies in that set may be the only ones.",
-                    "Bring the file back, or move the whole set out of the backups folder.",
+                    "Restore the file, or move the whole set out of the backups folder.",
                 )
             )
         sets.append(BackupSet(folder, sealed, "finished" in noted, "putting-back" in noted, "put-back" in noted))
@@ -101,15 +102,13 @@ def recover(root: Path, plan: Plan) -> list[Finding]:
     for backup_set in interrupted_sets(root, plan):
         if backup_set.sealed is None:
             discard_unsealed(backup_set.folder)
-            text = "an earlier run was cut short before it changed anything; its set is gone."
+            text = "an earlier run was interrupted before it changed anything; its backup set was deleted."
             findings.append(Finding.of("run-cut-short", backup_set.folder.name, text))
             continue
         result = rollback.roll_back(root, backup_set.folder)
-        name = "a rollback" if backup_set.finished else "an earlier run"
         steps = "; ".join(result.steps) or "nothing had been changed"
-        findings.append(
-            Finding.of("run-cut-short", backup_set.folder.name, f"{name} was cut short; put back first: {steps}.")
-        )
+        undone = "a rollback was interrupted and has been finished" if backup_set.finished else _INTERRUPTED_RUN
+        findings.append(Finding.of("run-cut-short", backup_set.folder.name, f"{undone}: {steps}."))
         findings += [
             Finding.of(
                 "recovery-inexact",
@@ -135,7 +134,9 @@ def discard_unsealed(folder: Path) -> None:
     """
     if (folder / manifest.NAME).exists():
         raise ProblemError(
-            Problem("sealed", folder.name, "is sealed: it is a backup, and stays.", "Remove it by hand if you must.")
+            Problem(
+                "sealed", folder.name, "is sealed and stays, because it is a backup.", "Remove it by hand if you must."
+            )
         )
     for path in folder.iterdir():
         if path.is_dir():

@@ -56,7 +56,7 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
     """
     final = folder / "databases" / f"{facts.name}.db"
     if final.exists():
-        text = f"two databases are named {facts.name!r}: the backup of one would take the place of the other's."
+        text = f"two databases are named {facts.name!r}: one backup would overwrite the other."
         hint = f"Give the source {facts.file} another name in the plan."
         raise ProblemError(Problem("name-twice", facts.file, text, hint))
     part = final.with_name(final.name + ".part")
@@ -69,7 +69,7 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
         con.close()
     sha256 = digest_file(part)  # before the copy is verified, so that the result belongs to these bytes
     if not _has_same_contents(facts, part):
-        text = "its backup has another content than the database."
+        text = "the contents of its backup and of the database differ."
         raise ProblemError(Problem("copy-differs", facts.file, text, "Check the disk, and run again."))
     publish_file(part, final)
     live = facts.guard.path.stat()

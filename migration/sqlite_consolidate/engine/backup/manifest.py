@@ -136,6 +136,6 @@ def _unreadable(folder: Path, reason: str) -> ProblemError:
             "bad-manifest",
             f"{folder.name}/{NAME}",
             f"is not a manifest of format 1 ({reason}).",
-            "Bring the file back as it was, or move the whole set out of the backups folder.",
+            "Restore the file, or move the whole set out of the backups folder.",
         )
     )

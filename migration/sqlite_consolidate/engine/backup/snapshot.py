@@ -79,7 +79,7 @@ def _copy_files(live: Path, copy: Path) -> None:
         if _stats(live, names) == before:
             return
     text = "is being written to by another process."
-    raise ProblemError(in_use(live.name, text, "Rehearse when it is quiet, or stop the process."))
+    raise ProblemError(in_use(live.name, text, "Rehearse when no process writes to it, or stop the process."))
 
 
 def _copy_through_sqlite(live: Path, copy: Path) -> bool:

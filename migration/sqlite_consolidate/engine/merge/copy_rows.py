@@ -88,9 +88,9 @@ def copy_rows(
         method: CopyMethod = records.method if records else "columns"
         inserted = records.rows if records else execute(rows.insert(where, is_empty=is_empty(con, mapping))).rowcount
     except sqlite3.IntegrityError as error:
-        rolled_back = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK gave the whole transaction back."
-        text = f"a row cannot stand in {mapping.into.name}: {error}.{rolled_back}"
-        hint = "Mend the rows, or choose another table or policy."
+        rolled_back = "" if con.in_transaction else " Its ON CONFLICT ROLLBACK has rolled back the whole transaction."
+        text = f"a row violates a constraint of {mapping.into.name}: {error}.{rolled_back}"
+        hint = "Correct the rows, or choose another table or policy."
         raise ProblemError(Problem("row-refused", mapping.subject, text, hint)) from error
     change = source - skipped - replaced
     seconds = time.monotonic() - began
@@ -197,8 +197,8 @@ def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Pro
                 "rows-differ",
                 mapping.subject,
                 f'on_conflict = "skip-identical", but {different} of {skipped.rows} rows under a key that'
-                f" {mapping.into.name} already has are different.",
-                'Mend the rows, or choose "prefer-target" or "prefer-source".',
+                f" {mapping.into.name} already has differ.",
+                'Correct the rows, or choose "prefer-target" or "prefer-source".',
             )
         )
 
@@ -216,7 +216,7 @@ CONFLICT_LOG = "settled-conflicts.jsonl"
 """File of one JSON object per row, with ``from``, ``into``, ``policy``, and ``key`` as SQL literals."""
 
 _POLICY_FINDINGS = {
-    "skip-identical": ("rows-skipped", "not moved, because the target has the same"),
+    "skip-identical": ("rows-skipped", "not moved, because the target has the same rows"),
     "prefer-target": ("rows-not-moved", "not moved, because the target has the key"),
     "prefer-source": ("rows-replaced", "of the target replaced"),
 }

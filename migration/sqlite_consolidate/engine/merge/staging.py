@@ -71,8 +71,9 @@ class StagingDatabase:
             self._con.executemany(staging.insert_values, _decoded_rows(source, staging, limits_of(self._con)))
         except UnicodeError as error:
             self._con.execute("ROLLBACK")  # the problems of the other tables are reported as well
-            text = f"its table {staging.table.name} has text that is not valid in its encoding, and would be changed."
-            hint = "Mend that text, or leave the table behind with a reason."
+            table = staging.table.name
+            text = f"its table {table} has text that is not valid in its encoding, so the copy would change it."
+            hint = "Correct that text, or leave the table behind with a reason."
             raise ProblemError(Problem("invalid-text", source.name, text, hint)) from error
         self._con.execute("COMMIT")
 

@@ -193,7 +193,7 @@ def _no_place_problem(subject: str, column: Column, target_column: Column | None
     return Problem(
         "no-place-for-column",
         subject,
-        f"column {column.name} has no place: {into.name} in the target {reason}; the schemas differ.",
+        f"column {column.name} has no counterpart: {into.name} in the target {reason}.",
         'Rename it (columns = { old = "new" }), add it to the target, or move the table as another (into = "...").',
         criterion="values-fit",
     )
@@ -362,12 +362,12 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
     table = schema.table(table_map.name)
     if table is None:
         if any(folded(view.name) == folded(table_map.name) for view in schema.views):
-            text = "is a view, not a table: the rows it is made from would be left behind."
+            text = "is a view, not a table. The tables that it reads would be left behind."
             return Problem(
                 "view-named",
                 subject,
                 text,
-                "Move the tables it reads; the view comes along by itself.",
+                "Move the tables it reads. The run then creates the view as well.",
                 criterion="sources-readable",
             )
         tables = (

@@ -103,7 +103,7 @@ class TargetSchemaBuilder:
             except sqlite3.Error as error:
                 self._problem(
                     f"{plan.target}:{statement.name}",
-                    f"SQLite cannot make it again: {error}.",
+                    f"SQLite cannot create it again: {error}.",
                     _FOREIGN,
                     id="cannot-create",
                 )
@@ -142,7 +142,7 @@ class TargetSchemaBuilder:
         names = {folded(statement.name) for statement in planned if statement.kind == "trigger"}
         for trigger in schema.triggers if schema and table_map.create else ():
             if folded(trigger.table) == folded(table_map.name) and folded(trigger.name) not in names:
-                text = f"trigger {trigger.name} stays in the archive: the plan's create text has none."
+                text = f"trigger {trigger.name} stays in the archive: the plan's create text does not have it."
                 self._finding("trigger-left", origin, text)
 
     def require_table(self, name: str, sql: str) -> None:
@@ -151,7 +151,7 @@ class TargetSchemaBuilder:
         planned = create_statements(sql, limits_of(self.con))
         known = self._find("table", name)
         if known is not None and known.kind == "table" and not same_statement(known.sql, planned[0].sql):
-            text = "the target has this table already, and declares it in its own way."
+            text = "the target has this table already, with another declaration."
             self._finding("table-as-it-was", origin, text)
         self._add(origin, planned)
 
@@ -187,10 +187,10 @@ class TargetSchemaBuilder:
         try:
             self.con.execute(sql)
         except sqlite3.Error as error:
-            return f"it cannot be made in the target ({error})"
+            return f"it cannot be created in the target ({error})"
         needs = dependencies.of_view(self.con, name)
         if needs.broken:
-            return f"it reads what is not moved ({needs.broken})"
+            return f"it reads an object that is not moved ({needs.broken})"
         foreign = sorted(needs.tables - self._unchanged_tables.get(source.name, set()))
         return f"it reads {', '.join(foreign)}, which is not moved from this source as it is" if foreign else ""
 
@@ -237,7 +237,7 @@ class TargetSchemaBuilder:
             self._problem(
                 origin.subject,
                 text,
-                "Say which one is wanted: give the table its create text in the plan.",
+                "Choose one of the two: give the table a create text in the plan.",
                 id="trigger-taken",
             )
         elif statement.kind == "view" or self.plan.index_clash == "refuse":

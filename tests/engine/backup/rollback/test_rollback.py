@@ -225,7 +225,7 @@ def test_an_empty_file_under_an_old_name_is_no_hindrance(root: Path, before: Sta
 
     assert done.holds
     assert state(root) == before
-    assert done.steps[0] == "removed the empty file that was made under the name logs/tasks.db since"
+    assert done.steps[0] == "removed the empty file that was created under the name logs/tasks.db since"
 
 
 def test_a_target_that_is_not_like_its_backup_afterwards_is_an_error(root: Path) -> None:

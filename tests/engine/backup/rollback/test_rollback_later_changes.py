@@ -38,11 +38,11 @@ def test_rows_written_since_are_named_and_kept(root: Path, before: State) -> Non
     done = roll_back(root, root / SET)
 
     assert [one.partition(" (")[0] for one in changed] == [
-        "extra: not there at the migration, 0 rows now",
+        "extra: missing at the migration, 0 rows now",
         "notes: 5 rows",
         "tasks: 3 rows",
     ]
-    assert changed[1].endswith("not there now")
+    assert changed[1].endswith("missing now")
     assert state(root) == before
     kept = root / SET / "databases/workspace-before-rollback.db"
     assert f"kept workspace.db as it was in {(root / SET).name}/databases" in done.steps

@@ -53,8 +53,8 @@ def test_each_change_says_what_became_of_the_object() -> None:
     assert object_changes(before, {"view v": "b", "trigger r": "a", mark: "9"}) == {
         mark: "was 10 at the migration and is 9 now",
         gone: "was 10 at the migration and is gone now",
-        "index i": "is gone since the migration",
-        "trigger r": "was made since the migration",
+        "index i": "was dropped since the migration",
+        "trigger r": "was created since the migration",
         "view v": "was changed since the migration",
     }
 

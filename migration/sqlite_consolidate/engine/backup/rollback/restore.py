@@ -76,7 +76,7 @@ def remove_empty_placeholder(path: Path) -> None:
         ProblemError: Another process has written into the file. It was not deleted.
     """
     if not is_empty_placeholder(path):
-        text = "is being written to. It is as it was found."
+        text = "is being written to. It was not changed."
         raise ProblemError(in_use(path.name, text, _STOP))
     path.unlink()
 
@@ -192,7 +192,7 @@ def restore_wal_mode(database: Path) -> None:
         return
     with translate_sqlite_errors(database), contextlib.closing(open_existing(database)) as con:
         if con.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
-            text = "could not be put back into WAL mode: another process has it open. Its rows are as they were."
+            text = "could not be switched to WAL mode, because another process has it open. Its rows are unchanged."
             raise ProblemError(in_use(database.name, text, "Stop the process and roll back again."))
     sync_folder(database.parent)
 
@@ -233,10 +233,10 @@ def translate_sqlite_errors(database: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         if is_in_use(error):
-            problem = in_use(database.name, "is locked by another process. It is as it was.", _STOP)
+            problem = in_use(database.name, "is locked by another process. It was not changed.", _STOP)
         else:
-            text = f"cannot be restored ({error}). It is as it was."
-            problem = Problem("not-restored", database.name, text, "See to it and roll back again.")
+            text = f"cannot be restored ({error}). It was not changed."
+            problem = Problem("not-restored", database.name, text, "Remove the cause and roll back again.")
         raise ProblemError(problem) from error
 
 

@@ -109,13 +109,13 @@ def _steps_for_archive(
     with restore.translate_sqlite_errors(old):
         restore.roll_back_hot_journal(old)
     if os.path.lexists(new) and restore.is_empty_placeholder(old):
-        text = f"removed the empty file that was made under the name {copy.file} since"
+        text = f"removed the empty file that was created under the name {copy.file} since"
         yield Step(text, partial(restore.remove_empty_placeholder, old))
     elif os.path.lexists(old) and os.path.lexists(new) and not os.path.samestat(old.lstat(), new.lstat()):
         yield Problem(
             "created-again",
             copy.file,
-            f"has been created again beside its archive {new.name}. Both files are as they were found.",
+            f"has been created again beside its archive {new.name}. Both files are unchanged.",
             f"Move {copy.file} away (its rows are in no backup), then roll back again.",
         )
         return
@@ -198,8 +198,8 @@ def _damaged_copy_problems(folder: Path, copy: str, sha256: str) -> Iterator[Pro
         yield Problem(
             "copy-damaged",
             f"{folder.name}/{copy}",
-            f"is {'not as it was sealed' if path.is_file() else 'missing'}. Nothing was put back from it.",
-            "Bring this file of the backup set back from another copy of it, then roll back again.",
+            f"is {'not as it was sealed' if path.is_file() else 'missing'}. Nothing was restored from it.",
+            "Restore this file of the backup set from another copy, then roll back again.",
         )
 
 
@@ -217,7 +217,7 @@ def _code_steps(root: Path, folder: Path, sealed: Manifest, ledger: Ledger) -> I
                 "code-changed",
                 code.file,
                 "is neither as it was before the migration nor as the migration wrote it. It was not touched.",
-                f"Compare it with {folder.name}/{code.copy}, settle it by hand, then roll back again.",
+                f"Compare it with {folder.name}/{code.copy}, correct it by hand, then roll back again.",
             )
         yield from _damaged_copy_problems(folder, code.copy, code.sha256)
         yield Step(f"restored {code.file}", partial(_restore_code, path, folder / code.copy, code.mode))
@@ -260,7 +260,7 @@ def _without_the_run(
         yield Problem(
             "consolidated-since",
             target.name,
-            f"has been consolidated into again since, by run {now.later_run}.",
+            f"is also the target of the later run {now.later_run}.",
             "Roll that run back first.",
         )
     if now.read_error:

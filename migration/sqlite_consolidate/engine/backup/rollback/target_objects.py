@@ -58,7 +58,7 @@ def object_changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[st
             if was is not None and int(value or 0) < int(was):
                 changes[name] = f"was {was} at the migration and is {value or 'gone'} now"
         elif was is None:
-            changes[name] = "was made since the migration"
+            changes[name] = "was created since the migration"
         else:
-            changes[name] = "is gone since the migration" if value is None else "was changed since the migration"
+            changes[name] = "was dropped since the migration" if value is None else "was changed since the migration"
     return changes

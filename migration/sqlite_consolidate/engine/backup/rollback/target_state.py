@@ -119,6 +119,6 @@ def _changed_objects(row: history.Row | None, committed: Mapping[str, str], con:
 
 def _rows(recorded: tuple[int, str] | None) -> str:
     if recorded is None:
-        return "not there"
+        return "missing"
     rows, sha256 = recorded
     return f"{counted(rows, 'row')} ({sha256[:8]})" if rows else counted(rows, "row")
