@@ -240,6 +240,7 @@ def _find_repeated_rowids(con: sqlite3.Connection, into: Table, key_sources: Seq
         return []
     subjects = tuple(rows.key_source.subject for rows in key_sources)
     rowids = f"{counted(count, 'rowid')} {'is' if count == 1 else 'are'}"
-    fact = f"{into.name} has no key, and {rowids} used by more than one row: in {join_names(subjects)}."
+    without = "has rows that no key tells apart" if keys_of(into) else "has no key"
+    fact = f"{into.name} {without}, and {rowids} used by more than one row: in {join_names(subjects)}."
     hint = 'If nothing refers to its rowids, let them change: rowids = "renumber"; else move under another name.'
     return [Problem("rowid-collision", subjects[-1], fact, hint, criterion="keys-free", others=subjects[:-1])]

@@ -29,8 +29,8 @@ from sqlite_consolidate.engine.merge.table_mapping import (
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
 from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, computed_keys, keys_of
-from sqlite_consolidate.engine.sqlite.sql import folded
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, computed_keys, keys_of, rows_without_key
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
@@ -109,6 +109,7 @@ def inspect_databases(
     with _limit_total_time(plan, databases, limits.deadline):
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
+            _mark_rows_without_key(databases)
         _stage_sources(plan, root, databases, guards, limits)
         for mapping in databases.mappings:
             limits.deadline.at(f"the trial of {mapping.subject}")
@@ -258,6 +259,21 @@ def _match_tables(databases: InspectedDatabases, tables: list[MappedTable]) -> N
         if not problems:
             databases.mappings.append(mapping)
             databases.findings += declaration_findings(mapping)
+
+
+def _mark_rows_without_key(databases: InspectedDatabases) -> None:
+    """Let the rowid count in each target table that gets rows with a NULL in each of their unique keys."""
+    marked = {
+        folded(mapping.into.name)
+        for mapping in databases.mappings
+        if (condition := rows_without_key(mapping.table))
+        and databases.sources[mapping.source.name]
+        .guard.reader.execute(f"SELECT 1 FROM {quoted(mapping.table.name)} WHERE {condition} LIMIT 1")
+        .fetchone()
+    }
+    databases.mappings = [
+        replace(mapping, has_rows_without_key=folded(mapping.into.name) in marked) for mapping in databases.mappings
+    ]
 
 
 def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Problem]:

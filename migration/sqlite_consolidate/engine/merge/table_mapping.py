@@ -36,6 +36,8 @@ class TableMapping:
         into: The table in the target, as it will be.
         new: Whether the run creates the target table.
         columns: Pairs of source and target column, both spelled as declared. Every stored source column is in it.
+        has_rows_without_key: A source of the target table has rows with a NULL in each unique key, so that only their
+            rowids tell them apart.
     """
 
     plan: Plan = field(compare=False, repr=False)
@@ -45,6 +47,7 @@ class TableMapping:
     into: Table
     new: bool
     columns: tuple[tuple[str, str], ...]
+    has_rows_without_key: bool = False
 
     @property
     def subject(self) -> str:
@@ -76,6 +79,8 @@ class TableMapping:
             return True  # its first column is the rowid
         virtual = self.table.kind == "virtual" and self.into.kind == "virtual"
         both = virtual or (self.table.rowid_is_identity and self.into.rowid_is_identity)
+        if self.has_rows_without_key:
+            both = bool(self.table.rowid and self.into.rowid) and not (self.table.alias or self.into.alias)
         return both and self.table_map.rowids == "keep"
 
     @property

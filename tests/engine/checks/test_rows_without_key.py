@@ -1,0 +1,59 @@
+"""A row with a NULL in each of its unique keys is a row without a key: its rowid is all that tells it apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.databases import TARGET, Bench, source, table
+from tests.support.rows.copied_rows import exact
+
+LOG = "CREATE TABLE log(msg TEXT, ext TEXT UNIQUE)"
+NULLS = "INSERT INTO log(rowid, msg, ext) VALUES(5, 'x', NULL), (9, 'y', NULL)"
+KEYS = {
+    "unique": LOG,
+    "primary key": "CREATE TABLE log(msg TEXT, ext TEXT PRIMARY KEY)",
+    "two columns": "CREATE TABLE log(msg TEXT, ext TEXT, UNIQUE(msg, ext))",
+    "index": f"{LOG.replace(' UNIQUE', '')}; CREATE UNIQUE INDEX i ON log(ext)",
+}
+
+
+def ids(bench: Bench, *files: str, **keys: str) -> list[str]:
+    """Return the ids of the problems of moving table log of these sources."""
+    return [problem.id for problem in bench.survey(*(source(file, table("log", **keys)) for file in files)).problems]
+
+
+@pytest.mark.parametrize("create", KEYS.values(), ids=KEYS)
+def test_rowids_of_two_sources_collide(bench: Bench, create: str) -> None:
+    """Another table may name these rowids, and SQLite would give the second rows new ones."""
+    for file in ("a.db", "b.db"):
+        bench.database(file, *create.split("; "), NULLS)
+
+    assert ids(bench, "a.db", "b.db") == ["rowid-collision"]
+    assert ids(bench, "a.db", "b.db", rowids="renumber") == []
+
+
+def test_rowids_of_target_and_source_collide(bench: Bench) -> None:
+    """Rows of the target count as well, whatever their keys are."""
+    bench.database(TARGET, LOG, "INSERT INTO log(rowid, msg, ext) VALUES(9, 'z', 'key')")
+    bench.database("a.db", LOG, NULLS)
+
+    assert ids(bench, "a.db") == ["rowid-collision"]
+
+
+def test_free_rowids_are_kept(bench: Bench) -> None:
+    """Rows arrive under the rowids that they had, beside those of the target."""
+    bench.database(TARGET, LOG, "INSERT INTO log(rowid, msg, ext) VALUES(3, 'z', 'key')")
+    bench.database("a.db", LOG, NULLS)
+
+    copied = bench.copied(source("a.db", "log"))
+
+    assert copied.rows("SELECT rowid, msg FROM log ORDER BY rowid") == [(3, "z"), (5, "x"), (9, "y")]
+    assert exact(copied)
+
+
+def test_rows_with_a_key_need_no_rowid(bench: Bench) -> None:
+    """Their key tells them apart, so equal rowids are no collision."""
+    for file in ("a.db", "b.db"):
+        bench.database(file, LOG, f"INSERT INTO log(rowid, msg, ext) VALUES(5, 'x', '{file}')")
+
+    assert ids(bench, "a.db", "b.db") == []
