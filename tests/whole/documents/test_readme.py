@@ -58,12 +58,13 @@ def run(command: str, project: Path) -> subprocess.CompletedProcess[str]:
 
 
 def alike(text: str) -> list[str]:
-    """Lines without what differs from run to run: times, run ids, and the folder that it was run in."""
+    """Return the lines without times, run ids and folders, and without numbers that grow with the criteria."""
     for pattern, word in (
         (r"\S*/reports/", ".../reports/"),
         (r"\d{8}_\d{6}", "<run>"),
         (r" +\d+\.\d\d s\b", " <seconds>"),
         (r"\d+\.\d MB", "<size>"),
+        (r" +(\d+) of +\1 observations", " <all> observations"),
     ):
         text = re.sub(pattern, word, text)
     return [line.rstrip() for line in text.strip().splitlines()]

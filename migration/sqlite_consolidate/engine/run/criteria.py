@@ -105,6 +105,7 @@ class Criterion:
         requires: Ids of criteria of the same stage without which it cannot pass.
         by_originals: Whether it can judge a consolidation that this project did not make.
         relations: Allowed relations of its passed entries. It is empty if any relation is allowed.
+        is_open: Whether its entries may name what no other part of a bundle tells. Otherwise a ``Fact`` states each.
     """
 
     id: str
@@ -115,6 +116,7 @@ class Criterion:
     requires: tuple[str, ...] = ()
     by_originals: bool = False
     relations: tuple[Relation, ...] = ()
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ _CRITERIA = (
     Criterion("no-other-process", PREFLIGHT, "No other process uses the target or a source.",
               step=Step.UNUSED, requires=_PLAN),
     Criterion("space", PREFLIGHT, "There is room for backups, dumps and growth, and the folders can be written.",
-              step=Step.SPACE, requires=_PLAN),
+              step=Step.SPACE, requires=_PLAN, is_open=True),
     Criterion("nothing-left-behind", PREFLIGHT, "Every table with rows is moved, or left with a reason.",
               Question.EXACT, Step.FREE, requires=_PLAN),
     Criterion("names-free", PREFLIGHT, "Every name that will be created in the target is free, or settled.",
@@ -186,9 +188,9 @@ _CRITERIA = (
     Criterion("dump-reloads", BACKUP, "Each SQL dump, loaded into an empty database, has the content of its original.",
               Question.BACKED_UP, Step.DUMPED, relations=_EQUAL),
     Criterion("tables-created", SCHEMA, "All planned tables exist in the target.",
-              Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL),
+              Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL, is_open=True),
     Criterion("indexes-created", SCHEMA, "All planned indexes exist, each on its own table.",
-              Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL),
+              Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL, is_open=True),
     Criterion("schema-as-planned", SCHEMA,
               "Columns, keys and constraints are as planned; differences from the source are named.",
               Question.CREATED, Step.CREATED, by_originals=True, relations=_EQUAL),
@@ -208,7 +210,7 @@ _CRITERIA = (
               Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
     Criterion("triggers-in-place", VERIFY,
               "Triggers and views are there, to the letter, and none fired during the copy.",
-              Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL),
+              Question.EXACT, Step.COMPARED, by_originals=True, relations=_EQUAL, is_open=True),
     Criterion("size-reasonable", VERIFY, "The target has grown by about what was moved.",
               step=Step.COMPARED, relations=_AT_MOST),
     Criterion("committed", COMMIT, "COMMIT returned, and a new connection reads our row of history.",
@@ -233,7 +235,7 @@ _CRITERIA = (
     Criterion(FAULTLESS, SELFTEST, "Without a fault, runs on copies of the workspace are accepted."),
     Criterion("final-digest", FINAL,
               "Read through a new connection, the target still is what was verified before COMMIT.",
-              Question.EXACT, Step.FINAL, relations=_EQUAL),
+              Question.EXACT, Step.FINAL, relations=_EQUAL, is_open=True),
     Criterion("record-written", FINAL,
               "Backup location, rollback procedure and the record of the run are in the backup set.",
               step=Step.RECORDED, relations=_EQUAL),

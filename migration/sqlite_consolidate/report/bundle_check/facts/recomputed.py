@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.run.criteria import SMOKE
+from sqlite_consolidate.engine.run.criteria import CRITERIA, SMOKE
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.report.bundle_check.facts.database_facts import facts_of_databases
@@ -43,7 +43,6 @@ NOT_COMPARED = (
     "answers, path and interpreter of [[smoke]]",
 )
 """Parts of a plan that no entry of its run repeats, so a change of them contradicts nothing."""
-_OPEN_CRITERIA = ("indexes-created", "triggers-in-place", "final-digest", "space", "tables-created")
 _STATED_REASON = "a reason that the plan gives"
 
 _Pair = tuple[str, str, str]
@@ -126,7 +125,9 @@ class Recomputed:
         of_code = entry.criterion in ("backup-complete", "code-compiles", "restored-exact")
         if of_code and rewritten_files(self.contents) is None:
             return False
-        return entry.criterion not in _OPEN_CRITERIA and not entry.criterion.startswith(SMOKE)
+        criterion = CRITERIA.get(entry.criterion)
+        is_open = criterion is not None and criterion.is_open
+        return not is_open and not entry.criterion.startswith(SMOKE)
 
     def _objects(self) -> Iterator[_Pair]:
         """Yield each trigger and view that only one of its two criteria lists."""
