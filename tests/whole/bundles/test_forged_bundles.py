@@ -236,7 +236,7 @@ def _no_xml(files: Files) -> None:
 
 _ENTITY = '<!DOCTYPE testsuites [<!ENTITY x "approved">]><testsuites'
 _CLEAN = '<!-- <testsuite errors="0" failures="0" skipped="0" tests="50"> --><testsuite '
-_DAMAGE = 'name="test_databases_are_intact" '
+_DAMAGE = 'name="test_each_criterion_holds[integrity-before]" '
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ _DAMAGE = 'name="test_databases_are_intact" '
         (in_junit('timestamp="2', 'timestamp="x'), "junit.xml: timestamp"),
         (in_junit(_DAMAGE, 'name="test_all_is_well" '), "junit.xml: tests of the run"),
         (in_junit(_DAMAGE, 'name="test_all_is_well" '), "audit.html: tests as in junit.xml"),
-        (in_junit(_DAMAGE, 'name="test_plan_is_valid" '), "junit.xml: counts"),
-        (in_page(r"test_databases_are_intact", "test_all_is_well"), "audit.html: tests"),
+        (in_junit(_DAMAGE, 'name="test_each_criterion_holds[plan-valid]" '), "junit.xml: counts"),
+        (in_page(r"test_target_is_read", "test_all_is_well"), "audit.html: tests"),
         (_page_tests(lambda rows: rows.popitem()), "audit.html: tests of the run"),
         (_page_tests(lambda rows: rows.popitem()), "audit.html: tests as in junit.xml"),
         (_page_tests(lambda rows: rows.update({"x": next(iter(rows.values()))})), "audit.html: tests of the run"),
