@@ -1,4 +1,4 @@
-"""Databases of one table that nobody has open, and the bytes of a folder of them."""
+"""Create databases of one table and compare the bytes of folders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def make_database(path: Path, mode: str = "DELETE", *values: object) -> Path:
-    """Make a database with a table ``t(v)``, of the value 1 or of these, and close it."""
+    """Create a database with a table ``t(v)`` of these values, by default 1, and close it."""
     with closing(open_new(path)) as con:
         con.execute(f"PRAGMA journal_mode={mode}")
         con.execute("CREATE TABLE t(v)")
@@ -23,7 +23,10 @@ def make_database(path: Path, mode: str = "DELETE", *values: object) -> Path:
 
 
 def bytes_in(folder: Path) -> dict[str, bytes]:
-    """Return every name in a folder with its bytes; of a ``-shm``, which readers write to as well, the name."""
+    """Return every file of a folder with its bytes.
+
+    Of a ``-shm`` only the name counts, because readers write to it.
+    """
     return {path.name: b"" if path.name.endswith("-shm") else path.read_bytes() for path in sorted(folder.iterdir())}
 
 

@@ -1,4 +1,4 @@
-"""Small databases in one folder, and what the engine makes of them: its survey, and a copy inside one transaction."""
+"""Create small databases, inspect them, and copy them inside one transaction."""
 
 from __future__ import annotations
 
@@ -41,8 +41,11 @@ def table(name: str, **keys: Any) -> TableMap:
 
 
 def source(file: str, *tables: str | TableMap, leave: dict[str, str] | None = None) -> Source:
-    """Return a [[source]] that moves ``tables``, and leaves tables behind: pattern to reason."""
-    maps = [table(one) if isinstance(one, str) else one for one in tables]
+    """Return a [[source]] that moves ``tables``.
+
+    ``leave`` has patterns of tables to leave, with reasons.
+    """
+    maps = [table(name) if isinstance(name, str) else name for name in tables]
     left = [Leave(tables=(pattern,), reason=reason) for pattern, reason in (leave or {}).items()]
     return Source(name=file.removesuffix(".db"), file=file, tables=maps, leave=left)
 
@@ -70,12 +73,12 @@ class Copied:
 
     @property
     def schema(self) -> Schema:
-        """The target's schema as it is now."""
+        """Return the schema of the target as it is now."""
         return read(self.con)
 
     @property
     def compared(self) -> TargetComparison:
-        """The target as it is now, and what it was to be."""
+        """Return the comparison of the target with what it has to be."""
         return TargetComparison(
             schema=self.schema, inspected=self.found, con=self.con, digests_before=self.own, copied=self.done
         )
@@ -83,13 +86,13 @@ class Copied:
 
 @dataclass
 class Bench:
-    """A folder of databases; ``target.db`` is the target."""
+    """Hold a folder of databases, in which ``target.db`` is the target."""
 
     root: Path
     resources: ExitStack
 
     def database(self, file: str, *statements: str, rows: tuple[str, list[tuple[Any, ...]]] | None = None) -> Path:
-        """Make a database with statements, then one statement for each of ``rows``."""
+        """Create a database with statements, and insert ``rows``."""
         path = self.root / file
         with closing(sqlite3.connect(path, isolation_level=None)) as con:
             con.execute("PRAGMA synchronous=OFF")
@@ -105,64 +108,70 @@ class Bench:
             return read(con)
 
     def plan(self, *sources: Source, required: dict[str, str] | None = None, **keys: Any) -> Plan:
-        """Return a plan of these sources, and of [[table]]s: name to create text."""
+        """Return a plan of these sources, and of [[table]]s by name and create text."""
         tables = [RequiredTable(name=name, create=create) for name, create in (required or {}).items()]
         return Plan(format=1, name="bench", target=TARGET, sources=list(sources), tables=tables, **keys)
 
     def target_schema(self, *sources: Source, **keys: Any) -> TargetSchema:
-        """Foretell the target's schema, as the survey does."""
+        """Plan the schema of the target, as the preflight does."""
         plan = self.plan(*sources, **keys)
         target = self.schema(TARGET) if (self.root / TARGET).exists() else None
         builder = TargetSchemaBuilder(plan, target)
-        for one in plan.in_order:
-            schema = self.schema(one.file)
-            for table_map in one.tables:
-                builder.add_table(one, table_map, planned_statements(table_map, schema, one.tables), schema)
+        for source in plan.in_order:
+            schema = self.schema(source.file)
+            for table_map in source.tables:
+                builder.add_table(source, table_map, planned_statements(table_map, schema, source.tables), schema)
         for required in plan.tables:
             builder.require_table(required.name, required.create)
-        for one in plan.in_order:
-            schema = self.schema(one.file)
+        for source in plan.in_order:
+            schema = self.schema(source.file)
             for view in schema.views:
-                builder.add_view(one, view.name, view.sql, [t for t in schema.triggers if t.table == view.name])
+                builder.add_view(source, view.name, view.sql, [t for t in schema.triggers if t.table == view.name])
         return builder.build()
 
     def survey(self, *sources: Source, **keys: Any) -> InspectedDatabases:
-        """Look at everything; the guards are given back when somebody looks again, or the test ends."""
+        """Inspect every database. The locks of an earlier inspection are released first."""
         self.resources.close()
         return inspect_databases(self.plan(*sources, **keys), self.root, self.resources)
 
     def problems(self, *sources: Source, **keys: Any) -> list[str]:
-        """Return what stands in the way, each as ``criterion: subject: words``."""
+        """Return each problem with its criterion and subject."""
         return [f"{problem.criterion}: {problem}" for problem in self.survey(*sources, **keys).problems]
 
     def copied(self, *sources: Source, **keys: Any) -> Copied:
-        """Consolidate inside a transaction that nobody commits; there must be no problem."""
-        plan, found = self.plan(*sources, **keys), self.survey(*sources, **keys)
-        assert found.problems == []
+        """Consolidate inside a transaction that is not committed. There must be no problem."""
+        plan, preflight = self.plan(*sources, **keys), self.survey(*sources, **keys)
+        assert preflight.problems == []
         target = TargetTransaction.begin(
             self.root / TARGET,
-            found,
+            preflight,
             self.root,
             Ledger(self.root),
             lambda _words: None,
         )
         self.resources.callback(target.close)
         target.create_schema()
-        for name in dict.fromkeys(mapping.source.name for mapping in found.mappings):
-            facts = found.sources[name]
-            target.copy_source(facts, found.staged.get(name, self.root / facts.file))
+        for name in dict.fromkeys(mapping.source.name for mapping in preflight.mappings):
+            database = preflight.sources[name]
+            target.copy_source(database, preflight.staged.get(name, self.root / database.file))
         target.create_triggers_and_views()
-        return Copied(target.connection, plan, found, target.digests_before, target.copied_tables, target.sql)
+        return Copied(target.connection, plan, preflight, target.digests_before, target.copied_tables, target.sql)
 
 
 def wrong(observations: list[Observation]) -> list[str]:
-    """Return the subjects whose observation does not hold; nothing that was looked at is no answer."""
-    assert {type(one.holds) for one in observations} == {bool}
-    return [one.subject for one in observations if not one.holds]
+    """Return the subjects of the observations that failed.
+
+    Every observation must have been examined.
+    """
+    assert {type(observation.holds) for observation in observations} == {bool}
+    return [observation.subject for observation in observations if not observation.holds]
 
 
 def content(con: sqlite3.Connection, name: str, columns: list[str], rowid: str = "") -> Counter[tuple[Any, ...]]:
-    """Count the rows of a table as storage classes and bytes; the oracle, which shares nothing with the engine."""
+    """Count the rows of a table as storage classes and bytes.
+
+    It shares no code with the engine.
+    """
     types = ", ".join(f'typeof("{column}")' for column in columns)
     values = ", ".join(f'"{column}"' for column in [*([rowid] if rowid else []), *columns])
     before, con.text_factory = con.text_factory, bytes

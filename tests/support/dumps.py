@@ -1,4 +1,4 @@
-"""Dumps of small databases, loaded again by this project or by the ``sqlite3`` shell."""
+"""Dump small databases, and load the dumps by this project or the ``sqlite3`` shell."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def loaded(dump: str) -> sqlite3.Connection:
 
 
 def lines_of(dump: str) -> list[str]:
-    """Split at newlines alone, as a dump is read from its file."""
+    """Split a dump at newlines only, as a file is read."""
     return list(io.StringIO(dump, newline="\n"))
 
 

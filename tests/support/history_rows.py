@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def runs_of(target: Path) -> list[str]:
-    """Return the stamps of the runs that were committed into the target, in the order of their commits."""
+    """Return the stamps of the runs that were committed into the target, in order."""
     with closing(open_readonly(target)) as con:
         return history.runs(con)
 

@@ -1,4 +1,4 @@
-"""An observation of each outcome."""
+"""Give an observation for each outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other processes: one that has a database open or locked, one that is no child, one that is killed on its way."""
+"""Start other processes that open a database, hold a lock or are killed."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ con.execute(sys.stdin.read())
 
 @dataclass(frozen=True)
 class Connected:
-    """Another process that has a database open.
+    """Hold another process that has a database open.
 
     Attributes:
         process: It takes a last statement through ``communicate``.
-        answer: ``ready``, or what SQLite said to the statement that failed.
+        answer: ``ready``, or SQLite's error for the statement that failed.
     """
 
     process: subprocess.Popen[str]
@@ -62,7 +62,7 @@ def connected(database: Path, *statements: str) -> Iterator[Connected]:
 
 @contextmanager
 def other_process(database: Path, *statements: str) -> Iterator[int]:
-    """Lend the id of a child process that has a database open, once SQLite has taken ``statements``."""
+    """Lend the id of a child process that has a database open after ``statements``."""
     with connected(database, *statements) as other:
         assert other.answer == "ready"
         yield other.process.pid
@@ -73,7 +73,7 @@ def unrelated_process(code: str, *arguments: object) -> Iterator[int]:
     """Run ``code`` in a process that is no child of this one, and lend its id while it waits."""
     waiting = f"import os, sys\n{code}\nprint(os.getpid(), flush=True)\nsys.stdin.read()"
     command = [sys.executable, "-c", waiting, *(str(argument) for argument in arguments)]
-    between = "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)"  # ends at once: the child is an orphan
+    between = "import subprocess, sys; subprocess.Popen(sys.argv[1:], stdin=0)"  # its child becomes an orphan
     with subprocess.Popen(
         [sys.executable, "-c", between, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
@@ -89,7 +89,7 @@ def unrelated_process(code: str, *arguments: object) -> Iterator[int]:
 
 
 def die_in_a_transaction(database: Path) -> None:
-    """Leave a hot journal, as a process does that is killed with half of a transaction in the file."""
+    """Leave a hot journal, as a process does that is killed in a transaction."""
 
     def _die() -> None:
         con = sqlite3.connect(database, isolation_level=None)
@@ -103,12 +103,15 @@ def die_in_a_transaction(database: Path) -> None:
 
 
 def die() -> None:
-    """End this process as a power cut does, without a word to anybody."""
+    """Kill this process without any cleanup."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run_in_child(act: Callable[[], object]) -> int:
-    """Do something in a process of its own; return how it ended: 0, 1 after an exception, -9 when it was killed."""
+    """Call a function in a child process and return how the process ended.
+
+    The result is 0, 1 after an exception, or -9 when the process was killed.
+    """
     child = os.fork()
     if not child:
         try:
@@ -124,9 +127,12 @@ _CHANGES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chm
 
 
 def is_killed_at_change(act: Callable[[], object], number: int) -> bool:
-    """Do something in a process that is killed before its ``number``-th change of a file; return whether it was.
+    """Call a function in a process that is killed before its ``number``-th change of a file.
 
-    Counted are the changes Python makes: names, folders, permissions, files opened for writing. 1 is the first.
+    Python's changes of names, folders, permissions and files opened for writing count, from 1.
+
+    Returns:
+        Whether the process was killed.
     """
 
     def counted() -> None:
@@ -143,5 +149,5 @@ def is_killed_at_change(act: Callable[[], object], number: int) -> bool:
         act()
 
     ended = run_in_child(counted)
-    assert ended in (0, -signal.SIGKILL), "the child failed by itself"
+    assert ended in (0, -signal.SIGKILL), "the child failed"
     return ended != 0

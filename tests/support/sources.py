@@ -1,4 +1,4 @@
-"""The modules of the package as they are written."""
+"""Parse the modules of the package."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "tree" not in path.re
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    """The parsed source of a module, which most tests of this file look through."""
+    """Return the parsed source of a module. It is cached, because many tests read it."""
     return ast.parse(path.read_text("utf-8"))
 
 
 @cache
 def nodes_of(path: Path) -> tuple[ast.AST, ...]:
-    """All its nodes."""
+    """Return all nodes of a module."""
     return tuple(ast.walk(tree_of(path)))
 
 
 def imports(path: Path) -> set[str]:
-    """Every module that a file imports, at the top or inside a function, type checking included."""
-    found = set()
+    """Return every module that a file imports, also inside functions and for type checking."""
+    modules = set()
     for node in nodes_of(path):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return found
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return modules
 
 
 def name_of(path: Path) -> str:
-    """The name by which a module is imported."""
+    """Return the name by which a module is imported."""
     parts = path.relative_to(SOURCES).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def forget() -> None:
-    """Let go of what was parsed: no later test of this process looks at it."""
+    """Clear the caches, because no later test of this process reads them."""
     tree_of.cache_clear()
     nodes_of.cache_clear()

@@ -1,4 +1,4 @@
-"""What the foretold schema of a small target says."""
+"""Read the planned schema of a small target."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ if TYPE_CHECKING:
 
 
 def made(target_schema: TargetSchema) -> list[tuple[str, str]]:
-    """Return kind and name of all that will be made, in order; there must be no problem."""
+    """Return kind and name of every planned object, in order. There must be no problem."""
     assert target_schema.problems == []
     return [(statement.kind, statement.name) for statement in (*target_schema.before_rows, *target_schema.after_rows)]
 
 
 def refusal(target_schema: TargetSchema) -> str:
-    """Return the one problem in the way, as words; it must say what to do."""
+    """Return the text of the only problem. It must have a hint."""
     assert len(target_schema.problems) == 1
     assert target_schema.problems[0].hint
     return str(target_schema.problems[0])
 
 
 def sql_of(target_schema: TargetSchema, name: str) -> str:
-    """Return the statement that makes one object."""
-    return next(one.sql for one in (*target_schema.before_rows, *target_schema.after_rows) if one.name == name)
+    """Return the statement that creates one object."""
+    return next(
+        statement.sql for statement in (*target_schema.before_rows, *target_schema.after_rows) if statement.name == name
+    )

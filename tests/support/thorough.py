@@ -1,4 +1,7 @@
-"""Thorough: a bare pytest tries some cases of a claim; ``pytest -m thorough``, as CI says it, tries the others."""
+"""Mark the cases of a test that only ``pytest -m thorough`` runs.
+
+A bare pytest runs some cases of each test. CI runs the others as well.
+"""
 
 from __future__ import annotations
 
@@ -11,5 +14,5 @@ if TYPE_CHECKING:
 
 
 def thorough(*cases: object) -> list[ParameterSet]:
-    """Mark cases of a parametrized test; a tuple has a value for each of its arguments."""
+    """Mark cases of a parametrized test. A tuple has a value for each of its arguments."""
     return [pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.thorough) for case in cases]

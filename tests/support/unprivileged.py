@@ -1,4 +1,4 @@
-"""Run a part of a test as a user whom file modes keep out."""
+"""Run a part of a test as a user without privileges, so that file modes apply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import psutil  # noqa: F401 -- imported before the fork: the user of the child may not be able to read it
+import psutil  # noqa: F401 -- imported before the fork, because the user of the child may not read it
 
 from tests.support.processes import run_in_child
 
@@ -25,7 +25,7 @@ _NOBODY = 65534
 
 @contextmanager
 def common_folder() -> Iterator[Path]:
-    """Lend a folder that every user can reach and write to."""
+    """Lend a folder that every user can write to."""
     folder = Path(tempfile.mkdtemp(prefix="consolidate-common-")).resolve()
     folder.chmod(0o777)
     try:
@@ -35,9 +35,9 @@ def common_folder() -> Iterator[Path]:
 
 
 def run_unprivileged(act: Callable[[], T], folder: Path) -> T:
-    """Return the result of ``act``, called by a user without privileges who owns everything in ``folder``.
+    """Return the result of ``act``, called by an unprivileged user who owns ``folder``.
 
-    Root calls it in a child process, which gives up its privileges; every other user calls it directly.
+    Root calls it in a child process that gives up its privileges. Every other user calls it directly.
     """
     if os.geteuid() != 0:
         return act()

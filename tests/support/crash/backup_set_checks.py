@@ -1,4 +1,4 @@
-"""Sets kept: what is not right about the backup sets after a recovery: something lost, left over, or open to others."""
+"""List what is wrong with the backup sets after a recovery."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OF_EACH = {"ledger.jsonl", "manifest.json", "plan.toml"}
-_NO_SET = ".hot-journals"  # databases as another process's death had left them, before SQLite took that back
+_NO_SET = ".hot-journals"  # databases as a dead process left them, before SQLite rolled their journals back
 _OF_RECORDED = {"record.json", "ROLLBACK.md"}
 
 
 def backup_set_problems(root: Path, sealed: set[str]) -> list[str]:
-    """Say what is not right: no set that was ``sealed`` may be gone, and each is whole, private and alone."""
+    """Return the problems of all backup sets.
+
+    No ``sealed`` set may be missing, and each must be complete, private and without other files.
+    """
     wrong = [f"backup set {name} is gone" for name in sorted(sealed) if not (root / "backups" / name).is_dir()]
     for path in sorted((root / "backups").glob("*")):
         wrong += _of_set(path) if path.is_dir() else [f"{path.name} was left among the sets"]
@@ -38,16 +41,16 @@ def _not_as_listed(folder: Path) -> Iterator[str]:
     if sealed is None:
         yield f"backup set {folder.name} was left unsealed"
         return
-    copies = {one.copy: one.sha256 for one in sealed.databases}
-    copies |= {one.dump: one.dump_sha256 for one in sealed.databases}
-    copies |= {one.copy: one.sha256 for one in sealed.code}
+    copies = {database.copy: database.sha256 for database in sealed.databases}
+    copies |= {database.dump: database.dump_sha256 for database in sealed.databases}
+    copies |= {code.copy: code.sha256 for code in sealed.code}
     for name, digest in copies.items():
         if not (folder / name).is_file() or digest_file(folder / name) != digest:
             yield f"backup set {folder.name}: {name} is not the copy that was sealed"
     named = _OF_EACH | (_OF_RECORDED if ledger.has(RECORDED) else set())
     yield from (f"backup set {folder.name}: {name} is missing" for name in named if not (folder / name).is_file())
-    said = str(ledger.events())
+    events = str(ledger.events())
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in copies.keys() | named | _OF_RECORDED and name not in said:
+        if path.is_file() and name not in copies.keys() | named | _OF_RECORDED and name not in events:
             yield f"backup set {folder.name}: {name} is named neither by the manifest nor by the ledger"

@@ -1,4 +1,4 @@
-"""Trial: a command with a fault in it, one command to recover, and everything that is then not right."""
+"""Run a command with a fault, recover by one command, and list what is wrong afterwards."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _SIDECARS = ("-wal", "-shm")
 
 @dataclass(frozen=True)
 class CommandCase:
-    """A command on a workspace.
+    """Hold a command on a workspace.
 
     Attributes:
         verb: ``migrate`` or ``rollback``.
-        prepare: What is done to the workspace before, or None.
+        prepare: Called with the workspace before the command, or None.
         spoil: Called in the process of the command before it begins, or None.
     """
 
@@ -48,27 +48,27 @@ class CommandCase:
     spoil: Callable[[], object] | None = None
 
     def begin(self, folder: Path) -> Workspace:
-        """Make a workspace on which the command can be given."""
+        """Create a workspace for the command."""
         workspace = fresh(folder)
         if self.prepare:
             self.prepare(workspace)
         return workspace
 
     def calls(self, folder: Path) -> list[Call]:
-        """Let it happen undisturbed, and return its calls in order."""
+        """Run the command without a fault, and return its system calls in order."""
         return calls_of(self.begin(folder), self.verb, self.spoil)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What goes wrong, and how it is mended.
+    """Hold a fault, and the command that recovers from it.
 
     Attributes:
-        fault: What happens.
-        call: Where it does.
+        fault: Name of the fault.
+        call: System call at which it happens.
         way: The command that recovers.
-        again: A call at which the recovery is killed as well, before it is done anew, or None.
-        journey: The command that it happens to.
+        again: A call at which the recovery is killed before it is repeated, or None.
+        journey: The command that fails.
     """
 
     fault: str
@@ -82,10 +82,11 @@ class Trial:
         return f"{self.fault} at {self.call}, then {self.way}{again}"
 
     def wrong(self, folder: Path, good: Facts) -> str:
-        """Make it, and compare with what should be.
+        """Run the trial, and compare the workspace with the expected one.
 
         Returns:
-            What is wrong, in words; empty when all is well, and ``missed`` when the run never came to that call.
+            The differences as a text. It is empty when there are none, and ``missed`` when the run never made that
+            call.
         """
         folder.mkdir()
         with Disk(folder) if self.fault == "power cut" else contextlib.nullcontext() as disk:
@@ -112,24 +113,25 @@ class Trial:
 
 
 def fresh(folder: Path) -> Workspace:
-    """Make a workspace of a target, two sources and two code files; reports go beside it."""
+    """Create a workspace of a target, two sources and two code files, with reports beside it."""
     return Workspace(build_two_sources(folder / "workspace"), folder / "reports")
 
 
 def facts(root: Path) -> Facts:
-    """Return every file with what counts: its mode, the rows and the schema of a database, the bytes of others.
+    """Return every file with its mode and its content.
 
-    Stamps in names are masked. The row of history counts by being there, since it holds a time; backup sets do not
-    count here. Of a folder the mode counts.
+    The content of a database is its rows and schema, that of another file its bytes. Stamps in names are masked. Only
+    the
+    number of history rows counts, because a row has a time. Backup sets do not count. Of a folder only the mode counts.
     """
-    found: Facts = {}
+    files: Facts = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
         if name.split("/")[0] == "backups" or _beside_its_database(path):
             continue
         content = None if path.is_dir() else _database(path) if write_version(path) else path.read_bytes()
-        found[_STAMP.sub("STAMP", name)] = (oct(path.stat().st_mode), content)
-    return found
+        files[_STAMP.sub("STAMP", name)] = (oct(path.stat().st_mode), content)
+    return files
 
 
 def _differences(good: Facts, now: Facts) -> list[str]:
@@ -151,7 +153,7 @@ def _database(path: Path) -> tuple[object, ...]:
         return ("has a hot journal",)
     with looking(path) as con:
         schema = read(con)
-        tables = {name: (one.rows, one.sha256) for name, one in digest_tables(con, schema).items()}
+        tables = {name: (digest.rows, digest.sha256) for name, digest in digest_tables(con, schema).items()}
         tables.pop(history.TABLE, None)
         sql = sorted(con.execute("SELECT type, name, sql FROM sqlite_schema").fetchall(), key=repr)
         return write_version(path), sql, tables, marks(con), len(history.runs(con))

@@ -1,7 +1,7 @@
-"""Durability: what a power cut could still undo or tear, read from the system calls of a command that went well.
+"""Find what a power cut could still lose, from the system calls of a successful command.
 
-A kill does not show it: the kernel goes on and writes everything out. Nor does every power cut: ext4 writes out more
-than it is asked for.
+A kill does not show it, because the kernel still writes everything to the disk. A power cut may not show it either,
+because ext4 writes more than a program has asked for.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from tests.support.crash.injector import Call
 
-_SCRATCH = ".reloaded"  # a database that is thrown away
+_SCRATCH = ".reloaded"  # a temporary database
 _LOCK = "run.lock"  # the kernel's lock counts, not the file
-_SIDECARS = ("-wal", "-shm", "-journal")  # SQLite tells by itself whether their bytes count
-_KEPT = ("/set-aside/", ".hot-journals/")  # where they are no longer beside a database, and their bytes count
-_JOURNAL = "-journal"  # but when it comes back, the transaction that it belonged to is gone
+_SIDECARS = ("-wal", "-shm", "-journal")  # SQLite decides whether their bytes count
+_KEPT = ("/set-aside/", ".hot-journals/")  # folders where they are beside no database, so that their bytes count
+_JOURNAL = "-journal"  # if it is restored, its transaction is lost
 _LEDGER = "/ledger.jsonl"
 _CLAIMS = (
     "started",
@@ -29,41 +29,42 @@ _CLAIMS = (
     "finished",
     "target-restored",
     "put-back",
-)  # others announce
-_CUTS = ("ftruncate", "truncate")  # the header of a database says where it ends: what comes after does not count
+)  # other events announce a step
+_CUTS = ("ftruncate", "truncate")  # the header of a database has its size, so that bytes after it do not count
 
 
 def not_durable(calls: Iterable[Call], were: Iterable[str] = ()) -> list[str]:
-    """Return in words what was not on the disk when it mattered.
+    """Return what was not on the disk in time, as texts.
 
-    That is: a file that is given a name before its bytes are synced; anything at all that is not synced when a source
-    loses its name, when the ledger says that something is done, or by the end; a name that is taken away before a new
-    one is synced; and what lies beside the name of a database when a file is given that name.
+    This is a file that gets a name before its bytes are synced. It is anything unsynced when a source loses its name,
+    when
+    the ledger records a step as done, or at the end. It is a name that is removed before a new one is synced. It is a
+    sidecar file beside the name of a database when a file gets that name.
 
     Args:
-        calls: All of the command, in order.
-        were: The files that were there before; to open one of these gives no new name.
+        calls: All calls of the command, in order.
+        were: The files that existed before. Opening one of these adds no name.
     """
-    cache, found = _Cache(were), list[str]()
+    cache, problems = _Cache(were), list[str]()
     for call in calls:
         if _SCRATCH in call.paths[-1] or call.paths[-1].endswith(_LOCK):
             continue
-        found += cache.too_early(call)
+        problems += cache.too_early(call)
         cache.take(call)
-    found += [f"{path} was never synced" for path in sorted(cache.files)]
-    return found + [f"the folder {_folder(path)} was never synced after {path}" for path in cache.pending()]
+    problems += [f"{path} was never synced" for path in sorted(cache.files)]
+    return problems + [f"the folder {_folder(path)} was never synced after {path}" for path in cache.pending()]
 
 
 class _Cache:
-    """What only the kernel knows at a moment of a command: bytes of files, names that came and names that went."""
+    """Hold what only the kernel has at one moment, as file bytes and changes of names."""
 
     def __init__(self, were: Iterable[str]) -> None:
         self.files: set[str] = set()
-        self._names: dict[str, bool] = {}  # whether it came
-        self._there = set(were)
+        self._names: dict[str, bool] = {}  # True if the name was added
+        self._names_now = set(were)
 
     def pending(self) -> list[str]:
-        """Return the names that came or went, except those that SQLite passes over."""
+        """Return the names that were added or removed, except those that SQLite ignores."""
         return sorted(
             path
             for path, came in self._names.items()
@@ -71,16 +72,16 @@ class _Cache:
         )
 
     def take(self, call: Call) -> None:
-        """The call was made."""
+        """Apply a call."""
         old, path = call.paths[0], call.paths[-1]
         if call.syncs:
             self.files.discard(path)
             self._names = {name: came for name, came in self._names.items() if _folder(name) != path}
-        elif call.names and (_goes(call) or path not in self._there):
-            self._names[path] = not _goes(call)
+        elif call.names and (_is_removal(call) or path not in self._names_now):
+            self._names[path] = not _is_removal(call)
             if call.name.startswith("rename"):
-                self._there.discard(old)
-            self._there = self._there - {path} if _goes(call) else self._there | {path}
+                self._names_now.discard(old)
+            self._names_now = self._names_now - {path} if _is_removal(call) else self._names_now | {path}
             self.files.discard(old)
         elif not call.names and call.name not in _CUTS and not _is_sidecar(path):
             self.files.add(path)
@@ -90,18 +91,24 @@ class _Cache:
         old, path = call.paths[0], call.paths[-1]
         if old != path and old in self.files:
             yield f"{path} got its name before its bytes were on the disk"
-        if old != path and (beside := [path + one for one in _SIDECARS if path + one in self._there | {*self._names}]):
+        if old != path and (
+            beside := [path + suffix for suffix in _SIDECARS if path + suffix in self._names_now | {*self._names}]
+        ):
             yield f"{path} got its name before these were off the disk: {', '.join(beside)}"
-        if ".archived_" in path and call.names and not _goes(call):
+        if ".archived_" in path and call.names and not _is_removal(call):
             if late := self._late(_folder(path)):
                 yield f"{path} got its name before these were on the disk: {', '.join(late)}"
-            if begun := sorted(one for one in self._there if one.endswith(_JOURNAL) and _is_sidecar(one)):
+            if begun := sorted(name for name in self._names_now if name.endswith(_JOURNAL) and _is_sidecar(name)):
                 yield f"{path} got its name in the middle of a transaction: {', '.join(begun)}"
         if path.endswith(_LEDGER) and (claim := _claim(call)) and (late := self._late(_folder(path))):
             yield f"the ledger said {claim!r} before these were on the disk: {', '.join(late)}"
         if ledger := [name for name in self._names if name.endswith(_LEDGER) and not {name, _folder(name)} & {path}]:
             yield f"{path} came before the name of {ledger[0]} was on the disk"
-        if _goes(call) and not path.startswith("backups/") and (late := [name for name in self._came() if name != old]):
+        if (
+            _is_removal(call)
+            and not path.startswith("backups/")
+            and (late := [name for name in self._came() if name != old])
+        ):
             yield f"{path} lost its name before these had theirs on the disk: {', '.join(late)}"
 
     def _late(self, but: str) -> list[str]:
@@ -112,10 +119,10 @@ class _Cache:
 
 
 def _claim(call: Call) -> str:
-    return next((one for one in _CLAIMS if call.writes and f'\\": \\"{one}\\"' in call.arguments), "")
+    return next((event for event in _CLAIMS if call.writes and f'\\": \\"{event}\\"' in call.arguments), "")
 
 
-def _goes(call: Call) -> bool:
+def _is_removal(call: Call) -> bool:
     return call.name.startswith(("unlink", "rmdir"))
 
 

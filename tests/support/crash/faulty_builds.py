@@ -1,4 +1,4 @@
-"""Spoiled builds: what makes a process take a step in a wrong way or in the wrong order."""
+"""Patch this process so that it takes a step in a wrong way or in the wrong order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def overwrite_in_place() -> None:
-    """Code files are overwritten, not replaced."""
+    """Overwrite code files instead of replacing them."""
 
     def _overwrite(path: Path, data: bytes, mode: int) -> None:
         path.write_bytes(data)
@@ -35,7 +35,7 @@ def overwrite_in_place() -> None:
 
 
 def rewrite_before_the_ledger_says_so() -> None:
-    """The ledger says that a code file is rewritten only when it is."""
+    """Rewrite a code file before the ledger has the event."""
     note, replace = Ledger.note, durable.replace
     held: list[Callable[[], None]] = []
 
@@ -54,15 +54,15 @@ def rewrite_before_the_ledger_says_so() -> None:
 
 
 def seal_before_the_code_is_copied() -> None:
-    """The manifest is there before the copies that it lists."""
+    """Write the manifest before the copies that it lists."""
     copy, write = backup.copy_code, manifest.write
     held: dict[Path, bytes] = {}
 
     def _copy(root: Path, files: list[str], folder: Path) -> tuple[CodeCopy, ...]:
         copies = copy(root, files, folder)
-        for one in copies:
-            held[folder / one.copy] = (folder / one.copy).read_bytes()
-            (folder / one.copy).unlink()
+        for code_copy in copies:
+            held[folder / code_copy.copy] = (folder / code_copy.copy).read_bytes()
+            (folder / code_copy.copy).unlink()
         return copies
 
     def _write(folder: Path, sealed: Manifest) -> None:
@@ -75,7 +75,7 @@ def seal_before_the_code_is_copied() -> None:
 
 
 def archive_before_commit() -> None:
-    """A source loses its name while the transaction is still open."""
+    """Rename a source while the transaction is still open."""
     commit, archived = TargetTransaction.commit, archive.archive
 
     def _archive_and_commit(target: TargetTransaction, stamp: str) -> bool:
@@ -94,17 +94,17 @@ def archive_before_commit() -> None:
 
 
 def say_finished_after_commit() -> None:
-    """The ledger says that the run is finished before the sources are archived."""
+    """Record that the run is finished before the sources are archived."""
     _say_along("finished", "committed")
 
 
 def say_put_back_before() -> None:
-    """The ledger says that everything is put back before anything is."""
+    """Record that everything is rolled back before the rollback begins."""
     _say_along("put-back", "putting-back")
 
 
 def restore_before_the_sidecars_are_gone() -> None:
-    """A database is restored while there still is something beside its name."""
+    """Restore a database while its name still has sidecar files."""
     steps_of = steps.steps_or_raise
 
     def _sidecars_last(looked: list[Step | Problem]) -> list[Step]:
@@ -114,12 +114,12 @@ def restore_before_the_sidecars_are_gone() -> None:
 
 
 def sync_nothing() -> None:
-    """What is written is left to the kernel."""
+    """Leave all written data to the kernel."""
     _patch(durable, "_sync", lambda _descriptor: None)
 
 
 def _patch(module: ModuleType, name: str, value: object) -> None:
-    """Put something in the place of a name that the module has: a name that it lost would spoil nothing."""
+    """Replace a name that the module has. A missing name would patch nothing."""
     assert name in vars(module), f"{module.__name__} has no {name}"
     vars(module)[name] = value
 
@@ -127,9 +127,9 @@ def _patch(module: ModuleType, name: str, value: object) -> None:
 def _say_along(early: str, event: str) -> None:
     note = Ledger.note
 
-    def _note(ledger: Ledger, said: str, **noted: object) -> None:
-        note(ledger, said, **noted)
-        if said == event:
+    def _note(ledger: Ledger, event_now: str, **noted: object) -> None:
+        note(ledger, event_now, **noted)
+        if event_now == event:
             note(ledger, early)
 
     type.__setattr__(Ledger, "note", _note)

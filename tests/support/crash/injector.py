@@ -1,7 +1,7 @@
-"""Injector: which system calls of a run change files in its workspace, and a run that one of them fails, or ends.
+"""List the system calls of a run that change files, and run it with a fault at one call.
 
-strace stands beside a run of pytest and counts its calls: https://strace.io, "inject". A call that is to kill is not
-made any more; one that is to fail returns the error instead.
+strace attaches to a run of pytest and counts its calls (https://strace.io, "inject"). A call that kills is not made. A
+call that fails returns the error instead.
 """
 
 from __future__ import annotations
@@ -32,30 +32,31 @@ FAULTS = {
     "disk error for good": "error=EIO:when={}+",
     "power cut": "signal=SIGKILL:when={}",
 }
-"""What can happen at a call; for good: at every later call of that name as well. A power cut is more than its kill."""
+"""Faults at a call. "For good" means every later call of that name as well. A power cut includes a kill."""
 
 _WRITES = ("write", "pwrite64", "writev", "pwritev", "ftruncate", "truncate", "fallocate", "copy_file_range")
 _SYNCS = ("fsync", "fdatasync")
 _NAMES = ("rename", "renameat", "renameat2", "link", "linkat", "symlink", "unlink", "unlinkat", "mkdir", "rmdir")
-_OPENS = ("open", "openat", "creat")  # count where they create
+_OPENS = ("open", "openat", "creat")  # they count if they create a file
 _CHANGES = (*_WRITES, *_SYNCS, *_NAMES, *_OPENS, "chmod", "fchmod", "fchown", "sendfile")
 _KNOWN = ",".join(f"?{name}" for name in _CHANGES)  # "?": not every machine has all of them
 
 _LINE = re.compile(r"(\d+)\s+(\w+)\((.*)")
 _PATHS = re.compile(r"(?:\d+|AT_FDCWD)<([^>]*)>|\"((?:[^\"\\]|\\.)*)\"")
-_PR_SET_PTRACER, _ANYBODY = 0x59616D61, ctypes.c_ulong(-1)
+_PR_SET_PTRACER, _ANY_PROCESS = 0x59616D61, ctypes.c_ulong(-1)
 
 
 @dataclass(frozen=True)
 class Call:
-    """One system call that changes a file below the workspace.
+    """Hold one system call that changes a file in the workspace.
 
     Attributes:
         name: Such as ``rename``.
-        number: Which one of that name in the process it is, counted from 1. Those of ``openat`` differ from run to run
-            by some: the processes of the machine are looked at.
-        paths: What it changes, relative to the workspace; the new name last.
-        arguments: All that strace shows of them; the bytes that are written are among them.
+        number: Number of the call among those of its name in the process, from 1. The numbers of ``openat`` differ a
+            little
+            between runs, because the processes of the machine are listed.
+        paths: Changed paths, relative to the workspace; the new name comes last.
+        arguments: The arguments as strace shows them, with the bytes that are written.
     """
 
     name: str
@@ -68,22 +69,22 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        """Whether it changes bytes."""
+        """Return whether it changes bytes."""
         return self.name in _WRITES
 
     @property
     def syncs(self) -> bool:
-        """Whether it waits until they are on the disk."""
+        """Return whether it waits until bytes are on the disk."""
         return self.name in _SYNCS
 
     @property
     def names(self) -> bool:
-        """Whether it changes what is in a folder."""
+        """Return whether it changes the names in a folder."""
         return self.name in _NAMES or self.name in _OPENS
 
 
 def why_no_injection() -> str:
-    """Return why nothing can be injected on this machine, or an empty text."""
+    """Return why no fault can be injected on this machine, or an empty text."""
     if not shutil.which("strace"):
         return "strace is not installed"
     tried = subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True, text=True, check=False)
@@ -91,7 +92,7 @@ def why_no_injection() -> str:
 
 
 def calls_of(workspace: Workspace, verb: str = "migrate", spoil: Callable[[], object] | None = None) -> list[Call]:
-    """Let ``verb`` run undisturbed, and return the calls that changed files in the workspace, in order."""
+    """Run ``verb`` without a fault, and return the calls that changed files, in order."""
     ran, log = _watched(workspace, verb, ["-e", f"trace={_KNOWN}"], spoil)
     assert ran.exit == 0, ran.text
     return list(_read(log, os.path.realpath(workspace.root)))
@@ -100,51 +101,60 @@ def calls_of(workspace: Workspace, verb: str = "migrate", spoil: Callable[[], ob
 def run_with_fault(
     workspace: Workspace, fault: str, call: Call, verb: str = "migrate", spoil: Callable[[], object] | None = None
 ) -> tuple[bool, CompletedRun]:
-    """Let ``verb`` run with a fault at one call; return whether it came to that, and what the run came to."""
+    """Run ``verb`` with a fault at one call.
+
+    Returns:
+        Whether the call was reached, and the result of the run.
+    """
     inject = f"{call.name}:{FAULTS[fault].format(call.number)}"
     ran, log = _watched(workspace, verb, ["-e", f"trace={call.name}", "-e", f"inject={inject}"], spoil)
     return "INJECTED" in log or "killed by SIGKILL" in log, ran
 
 
 class StraceSession:
-    """A plugin that lets strace watch its own process, from before the run begins.
+    """Let strace trace this process from before the run begins.
 
     Args:
-        log: Where strace writes.
-        options: What it is told.
-        spoil: Called first; it may spoil the process it is called in.
+        log: Output file of strace.
+        options: Options of strace.
+        spoil: Called first in the traced process.
     """
 
     def __init__(self, log: Path, options: list[str], spoil: Callable[[], object] | None) -> None:
         self._command = ["strace", "-f", "-y", "-s", "4096", "-o", str(log), *options]
         self._spoil = spoil
-        self._says, self._said = os.pipe()  # what strace says; at its end when strace has ended
+        self._output, self._strace_end = os.pipe()  # the output of strace; it ends with strace
 
     @pytest.hookimpl(wrapper=True)  # wrappers go before the gate, which begins the run
     def pytest_cmdline_main(self) -> Iterator[None]:
-        """Begin to be watched."""
-        sys.dont_write_bytecode = True  # its calls would be counted the first time only
+        """Start strace and wait until it has attached."""
+        sys.dont_write_bytecode = True  # its calls would occur in the first run only
         if self._spoil:
             self._spoil()
-        ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY)  # a child may trace us; without Yama this does nothing
-        self._strace = subprocess.Popen([*self._command, "-p", str(os.getpid())], stderr=self._said)
-        os.close(self._said)
-        said = os.read(self._says, 1000)
-        assert b"attached" in said, said
+        ctypes.CDLL(None).prctl(
+            _PR_SET_PTRACER, _ANY_PROCESS
+        )  # allows a child to trace this process; without Yama it has no effect
+        self._strace = subprocess.Popen([*self._command, "-p", str(os.getpid())], stderr=self._strace_end)
+        os.close(self._strace_end)
+        output = os.read(self._output, 1000)
+        assert b"attached" in output, output
         return (yield)
 
     def wait(self) -> None:
-        """Strace has written all that it will."""
-        os.close(self._said)
-        while os.read(self._says, 1000):
+        """Wait until strace has ended."""
+        os.close(self._strace_end)
+        while os.read(self._output, 1000):
             pass
-        os.close(self._says)
+        os.close(self._output)
 
 
 def _watched(
     workspace: Workspace, verb: str, options: list[str], spoil: Callable[[], object] | None
 ) -> tuple[CompletedRun, str]:
-    """Each call of any name costs: strace stops the process for it. What only takes calls is left out."""
+    """Run ``verb`` under strace, and return the result and the log.
+
+    Each traced call takes time, because strace stops the process. Plugins that only make calls are switched off.
+    """
     log = workspace.reports.parent / "strace.log"
     watched = StraceSession(log, options, spoil)
     ran = workspace.forked(verb, "--capture=no", "-p", "no:xdist", plugin=watched)
@@ -153,8 +163,8 @@ def _watched(
 
 
 def _read(log: str, root: str) -> Iterator[Call]:
-    """Yield the calls of the run itself: those of the process that made most of them."""
-    made = [found.groups() for line in log.splitlines() if (found := _LINE.match(line))]
+    """Yield the calls of the process that made most of them, which is the run."""
+    made = [match.groups() for line in log.splitlines() if (match := _LINE.match(line))]
     main = Counter(pid for pid, _, _ in made).most_common(1)[0][0]
     counted: Counter[str] = Counter()
     for pid, name, rest in made:

@@ -1,8 +1,8 @@
-"""Power cut: a workspace on a disk of its own, and the plug pulled: what was not synced is gone.
+"""Run a workspace on its own disk, and cut the power so that unsynced data is lost.
 
-The disk is an image with ext4 in it, mounted through a loop device. The image is copied while it is mounted, and the
-copy is mounted instead: what only the kernel's cache had is not in it. Nothing else syncs: the file system is told to
-commit by itself every 300 seconds only, and not to write bytes out because of a renaming (mount(8), ext4(5)).
+The disk is an ext4 image that is mounted through a loop device. The image is copied while it is mounted, and the copy
+is mounted instead. The copy lacks what only the kernel's cache had. The file system itself commits only every 300
+seconds, and does not write bytes because of a rename (mount(8), ext4(5)).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _CLONE_NEWNS, _MS_REC, _MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
 
 def why_no_power_cut() -> str:
-    """Return why no power can be cut on this machine, or an empty text; nothing stays mounted."""
+    """Return why no power can be cut on this machine, or an empty text."""
     if missing := [name for name in ("mkfs.ext4", "mount", "umount") if not shutil.which(name)]:
         return f"{' and '.join(missing)} not found"
     if os.geteuid() != 0:
         return "only root may mount a disk"
     tried = f"import pathlib, sys; from {__name__} import Disk; Disk(pathlib.Path(sys.argv[1])).__enter__()"
-    with tempfile.TemporaryDirectory() as folder:  # what the process has mounted ends with it
+    with tempfile.TemporaryDirectory() as folder:  # the kernel removes the mounts of the process when it ends
         done = subprocess.run(
             [sys.executable, "-c", tried, folder],
             cwd=Path(__file__).parents[3],
@@ -41,10 +41,9 @@ def why_no_power_cut() -> str:
 
 
 class Disk:
-    """The folder ``workspace`` in a folder, as a disk of its own; without power it keeps what was synced.
+    """Mount the folder ``workspace`` in a folder as a separate disk.
 
-    Mounts are made in a mount namespace that this process alone has: when it ends, however it ends, the kernel takes
-    them and their loop devices away.
+    Mounts are made in a mount namespace of this process. When it ends, the kernel removes them and their loop devices.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,12 +63,12 @@ class Disk:
         self._unmount()
 
     def settle(self) -> None:
-        """Everything is on the disk, and nothing in the cache."""
+        """Write everything to the disk and empty the cache."""
         self._unmount()
         self._mount()
 
     def cut(self) -> None:
-        """The power was gone, and is back."""
+        """Lose everything that is not synced."""
         rest = self._image.with_suffix(".cut")
         shutil.copyfile(self._image, rest)
         self._unmount()
@@ -85,10 +84,10 @@ class Disk:
 
 @functools.cache
 def _leave_the_others_mounts() -> None:
-    """What this process mounts from now on, nobody but its children sees."""
+    """Keep the mounts of this process invisible to all but its children."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNS) or libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None):
-        raise OSError(ctypes.get_errno(), "no mount namespace of its own")
+        raise OSError(ctypes.get_errno(), "cannot create a mount namespace")
 
 
 def _do(*command: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Syncs: the places in the engine that wait for the disk, and a process in which one of them does not."""
+"""List the places in the engine that wait for the disk, and skip one of them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(sqlite_consolidate.__file__).parent
 _PLACES = ("engine/**/*.py", "atomic_files.py")
-_WAITING = ("fsync", "sync_folder", "_sync", "_fill")  # os.fsync, and what in the engine calls nothing but that
+_WAITING = ("fsync", "sync_folder", "_sync", "_fill")  # os.fsync, and functions of the engine that only call it
 _OF_REPORTS = ("write_private",)  # no workspace depends on them
-_OF_ALL = ("sync_folder", "_sync", "_fill")  # each is a place for everybody who calls it
+_OF_ALL = ("sync_folder", "_sync", "_fill")  # each call of these is a place of its own
 
 
 @dataclass(frozen=True)
 class Sync:
-    """A place where the engine waits until something is on the disk.
+    """Hold a place where the engine waits until data is on the disk.
 
     Attributes:
         file: Path of its module in the package.
         line: The line of the call, from 1.
-        of: The function that it stands in.
+        of: The function that contains it.
     """
 
     file: str
@@ -46,7 +46,7 @@ def syncs() -> list[Sync]:
 
 
 def skip(sync: Sync) -> None:
-    """Let this process pass one of them by."""
+    """Let this process skip one of them."""
     wait = os.fsync
 
     def _wait(descriptor: int) -> None:
@@ -57,7 +57,7 @@ def skip(sync: Sync) -> None:
 
 
 def note(file: Path) -> None:
-    """Let this process write down which of them it comes to, one a line."""
+    """Let this process record which of them it reaches, one a line."""
     wait, left = os.fsync, set(syncs())
 
     def _wait(descriptor: int) -> None:
@@ -86,7 +86,7 @@ def _name(called: ast.expr) -> str:
 
 
 def _on_the_stack(sync: Sync) -> bool:
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- the only way to the lines that led here
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 -- the only way to the calling lines
     while frame is not None:
         if frame.f_lineno == sync.line and frame.f_code.co_filename == str(_PACKAGE / sync.file):
             return True

@@ -1,4 +1,4 @@
-"""Take one run through the engine's pipeline, and tell what it came to."""
+"""Take one run through the engine's pipeline, and return its verdict."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run came to.
+    """Hold the result of a run.
 
     Attributes:
-        log: Of the run.
+        log: The log of the run.
     """
 
     log: RunLog
 
     @property
     def accepted(self) -> bool:
-        """Whether the run is finished and everything held."""
+        """Return whether the run is finished and every criterion passed."""
         return verdict(self.log) == "accepted"
 
     @property
     def untouched(self) -> bool:
-        """Whether the run was refused before its first change."""
+        """Return whether the run was refused before its first change."""
         return stages.BACKUP.id not in self.log.stages
 
     @property
     def wrong(self) -> list[Evidence]:
-        """What does not hold, by the checks that looked."""
+        """Return the evidence of the criteria that failed."""
         return [entry for entry in self.log.evidence() if entry.outcome is Outcome.FAILED]
 
     @property
     def problems(self) -> list[Evidence]:
-        """What the preflight has found to be wrong."""
+        """Return the evidence of the preflight that failed."""
         return [entry for entry in self.wrong if entry.criterion in self.log.criteria[stages.PREFLIGHT.id]]
 
     @property
     def words(self) -> str:
-        """Every reason against acceptance."""
+        """Return every reason against acceptance."""
         unheld = [result.text for result in self.log.results.values() if not result.outcome.holds]
         return "\n".join([*unheld, *self.log.errors])
 
 
 def consolidate(run: Run) -> Verdict:
-    """Take a run through all stages, or as far as they hold; what is not accepted is rolled back.
+    """Run all stages, and roll back what is not accepted.
 
     Raises:
-        AssertionError: It could not be rolled back.
-        Exception: Anything that the engine does not foresee: an operator would have got a traceback.
+        AssertionError: The run could not be rolled back.
+        Exception: An error that the engine does not expect. An operator would have got a traceback.
     """
     try:
         run_stages(run)

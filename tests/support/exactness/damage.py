@@ -1,4 +1,4 @@
-"""Damage: a source whose bytes were changed, a run over it, and what came of that."""
+"""Damage the bytes of a source, run over it, and check the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 SECONDS = 30.0
-"""After so long a run counts as hanging."""
+"""Seconds after which a run counts as hanging."""
 
 _SCHEMA = (
     "CREATE TABLE tasks(id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL COLLATE NOCASE, r REAL)",
@@ -91,35 +91,35 @@ def _truncated(chance: random.Random, data: bytearray) -> None:
 
 def _pages_swapped(chance: random.Random, data: bytearray) -> None:
     size = chance.choice([512, 1024])
-    one, other = (size * chance.randrange(max(1, len(data) // size)) for _ in range(2))
-    data[one : one + size], data[other : other + size] = data[other : other + size], data[one : one + size]
+    first, second = (size * chance.randrange(max(1, len(data) // size)) for _ in range(2))
+    data[first : first + size], data[second : second + size] = data[second : second + size], data[first : first + size]
 
 
 def _header(chance: random.Random, data: bytearray) -> None:
-    at = chance.randrange(16, 100)
-    data[at] = chance.choice([0, 1, 2, 255, chance.randrange(256)])
+    offset = chance.randrange(16, 100)
+    data[offset] = chance.choice([0, 1, 2, 255, chance.randrange(256)])
 
 
 def _garbage(chance: random.Random, data: bytearray) -> None:
-    at = chance.randrange(len(data))
+    offset = chance.randrange(len(data))
     length = chance.choice([1, 4, 32, 512])
-    data[at : at + length] = chance.randbytes(len(data[at : at + length]))
+    data[offset : offset + length] = chance.randbytes(len(data[offset : offset + length]))
 
 
 def _statement(chance: random.Random, data: bytearray) -> None:
-    """Write over the text of the schema: another word, or noise."""
+    """Overwrite a word of the schema with another word or random bytes."""
     words = [b"CREATE", b"TABLE", b"INTEGER", b"title", b"NOCASE", b"log", b"STRICT", b"DELETE", b"UNIQUE", b"length"]
     word = chance.choice(words)
-    at = data.find(word)
-    if at >= 0:
+    offset = data.find(word)
+    if offset >= 0:
         new = chance.choice([*words, b"\xff\xfe\x00", b"'\"`[", b"-- ", b"titlf", b"LOG", b"lof", b"BINARY"])
         new = new[: len(word)].ljust(len(word))
-        data[at : at + len(word)] = new
+        data[offset : offset + len(word)] = new
 
 
 def _zeroed(chance: random.Random, data: bytearray) -> None:
-    at = 512 * chance.randrange(len(data) // 512 + 1)
-    data[at : at + 512] = bytes(len(data[at : at + 512]))
+    offset = 512 * chance.randrange(len(data) // 512 + 1)
+    data[offset : offset + 512] = bytes(len(data[offset : offset + 512]))
 
 
 def _longer(chance: random.Random, data: bytearray) -> None:
@@ -141,30 +141,31 @@ _DAMAGES: tuple[Callable[[random.Random, bytearray], None], ...] = (
 
 @dataclass
 class TrialTotals:
-    """What came of a number of trials: how often each way of ending, and each failure with its seed."""
+    """Count how a number of trials ended, and hold each failure with its seed."""
 
     ends: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
 
 def trials(seeds: Iterable[int], folder: str) -> TrialTotals:
-    """Make one trial for each seed, in this process."""
-    came = TrialTotals()
+    """Run one trial for each seed, in this process."""
+    totals = TrialTotals()
     for seed in seeds:
-        with tempfile.TemporaryDirectory(dir=folder) as made:
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
             try:
-                came.ends[trial(seed, Path(made))] += 1
+                totals.ends[trial(seed, Path(scratch))] += 1
             except Exception as error:  # noqa: BLE001 -- each failure is reported with its seed, and the others go on
-                came.failures.append(f"seed {seed}: {type(error).__name__}: {error}")
-    return came
+                totals.failures.append(f"seed {seed}: {type(error).__name__}: {error}")
+    return totals
 
 
 def trial(seed: int, folder: Path) -> str:
-    """Damage a source and run over it; return how that ended.
+    """Damage a source, run over it, and return how that ended.
 
     Raises:
-        AssertionError: Accepted and not exact, refused and something changed, or no end within :data:`SECONDS`.
-        Exception: One that nobody turned into words.
+        AssertionError: An accepted run is not exact, a refused run changed a file, or a run took longer than
+            ``SECONDS``.
+        Exception: An error without a message for the operator.
     """
     chance = random.Random(seed)  # noqa: S311 -- repeatable, and no secret
     root = folder / "workspace"
@@ -174,19 +175,19 @@ def trial(seed: int, folder: Path) -> str:
     kept = shutil.copytree(root, folder / "kept")
     run = run_over(root, {"s0.db": TABLES, "s1.db": ["words"]})
 
-    late = threading.Event()  # the end of a run clears what has interrupted it
+    timed_out = threading.Event()  # the end of a run clears its interruption
 
     def _interrupt() -> None:
-        late.set()
+        timed_out.set()
         run.limits.interrupted.set()
 
-    hanging = threading.Timer(SECONDS, _interrupt)
-    hanging.start()
+    timer = threading.Timer(SECONDS, _interrupt)
+    timer.start()
     try:
         verdict = consolidate(run)
     finally:
-        hanging.cancel()
-    assert not late.is_set(), "it does not end"
+        timer.cancel()
+    assert not timed_out.is_set(), "the run does not end"
 
     if verdict.accepted:
         wrong = _not_exact(kept, root, " ".join(finding.text for finding in run.inspected.findings))
@@ -202,10 +203,10 @@ def trial(seed: int, folder: Path) -> str:
 def _lay_out(chance: random.Random, root: Path) -> None:
     kind = chance.choice(list(originals()))
     source = {suffix: bytearray(data) for suffix, data in originals()[kind].items()}
-    hurt = source[chance.choice(list(source))]
+    damaged = source[chance.choice(list(source))]
     for _ in range(chance.choice([1, 1, 1, 2])):
-        if hurt:
-            chance.choice(_DAMAGES)(chance, hurt)
+        if damaged:
+            chance.choice(_DAMAGES)(chance, damaged)
     for suffix, data in source.items():
         (root / f"s0.db{suffix}").write_bytes(data)
     for file, table in (("s1.db", "words"), ("target.db", "own")):
@@ -217,16 +218,18 @@ def _lay_out(chance: random.Random, root: Path) -> None:
 def _not_exact(kept: Path, root: Path, findings: str) -> list[str]:
     """Compare with what SQLite reads from the damaged file.
 
-    Its other tables must be empty. A view or trigger that does not work there stays in the archive, and is said to.
+    Its other tables must be empty. A view or trigger that does not work there stays in the archive, and the findings
+    must
+    name it.
     """
     source = read_copy(kept / "s0.db")
     planned = {name: table for name, table in source.tables.items() if name.lower() in TABLES}
     left = [name for name, table in source.tables.items() if name not in planned and table.rows]
-    there = {
+    statements = {
         (kind, name): sql
         for (kind, name), sql in source.statements.items()
         if (name in planned if kind == "table" else f"{kind} {name} " not in findings)
     }
-    source = replace(source, tables=planned, statements=there)
-    others: list[Database] = [source, read_copy(kept / "s1.db")]
-    return left + differences(read_copy(kept / "target.db"), others, read_copy(root / "target.db"))
+    source = replace(source, tables=planned, statements=statements)
+    sources: list[Database] = [source, read_copy(kept / "s1.db")]
+    return left + differences(read_copy(kept / "target.db"), sources, read_copy(root / "target.db"))

@@ -1,4 +1,4 @@
-"""Databases: what a random workspace holds, as Hypothesis draws it."""
+"""Draw the contents of a random workspace with Hypothesis."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.support.exactness.oracle import quoted
 
 @dataclass(frozen=True)
 class Text:
-    """A text by its stored bytes, valid in the encoding or not."""
+    """Hold a text by its stored bytes, which may be invalid in the encoding."""
 
     stored: bytes
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its statements, the columns rows are inserted into, rows, and a rowid for each or None."""
+    """Hold the statements, the columns, the rows and the rowid column of one table."""
 
     name: str
     create: tuple[str, ...]
@@ -30,7 +30,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Database:
-    """One database file; ``late`` are triggers and views, ``journal`` is ``delete``, ``wal`` or ``crashed``."""
+    """Hold one database file.
+
+    ``late`` are triggers and views. ``journal`` is ``delete``, ``wal`` or ``crashed``.
+    """
 
     file: str
     tables: tuple[Table, ...]
@@ -44,7 +47,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Sources and a target (None: absent), how a table that several of them have is to be merged."""
+    """Hold sources, a target or None, and the policy for a table that several of them have."""
 
     sources: tuple[Database, ...]
     target: Database | None
@@ -172,11 +175,11 @@ def _table(draw: st.DrawFn, at: str, values: st.SearchStrategy[Any], parents: li
         parts.append(f"PRIMARY KEY ({quoted(names[1])} DESC, {quoted(names[0])})")
     if draw(st.booleans()) and parents:
         parts.append(f"FOREIGN KEY ({quoted(last)}) REFERENCES {quoted(draw(st.sampled_from(parents)))}")
-    options = ", ".join(word for word, said in (("STRICT", strict), ("WITHOUT ROWID", without)) if said)
+    options = ", ".join(word for word, chosen in (("STRICT", strict), ("WITHOUT ROWID", without)) if chosen)
     create = [f"CREATE TABLE {quoted(name)} ({', '.join(parts)}) {options}"]
     create += [draw(_index(name, names, f"{at}{n}")) for n in range(draw(st.integers(0, 2)))]
     lower = {column.lower() for column in names}
-    rowid = next((one for one in ("rowid", "_rowid_", "oid") if one not in lower), "")
+    rowid = next((alias for alias in ("rowid", "_rowid_", "oid") if alias not in lower), "")
     implicit = rowid if kind not in ("rowid", "auto") and not without and draw(st.booleans()) else ""
     ids = st.integers(-(2**63), 2**63 - 1) | st.integers(1, 40)
     first = ids if kind in ("rowid", "auto", "desc") else values
@@ -217,20 +220,22 @@ def _database(draw: st.DrawFn, file: str, at: str) -> Database:
     tables: list[Table] = []
     for number in range(draw(st.integers(1, 3))):
         parents = [
-            one.name for one in tables if " PRIMARY KEY" in one.create[0] and "PRIMARY KEY (" not in one.create[0]
+            table.name
+            for table in tables
+            if " PRIMARY KEY" in table.create[0] and "PRIMARY KEY (" not in table.create[0]
         ]
         tables.append(draw(_table(f"{at}{number}", values, parents)))
-    some = tables[0]
+    first_table = tables[0]
     late = []
     if draw(st.booleans()):
         log = Table(f"log{at}", (f"CREATE TABLE log{at}(what, n)",), ("what", "n"), (("made", 1),), "")
         tables.append(log)
         late.append(
             f"CREATE TRIGGER {quoted('on ' + at)} AFTER {draw(st.sampled_from(['INSERT', 'DELETE']))} ON"
-            f" {quoted(some.name)} BEGIN INSERT INTO log{at} VALUES('it''s; fired', 1); END"
+            f" {quoted(first_table.name)} BEGIN INSERT INTO log{at} VALUES('it''s; fired', 1); END"
         )
     if draw(st.booleans()):
-        late.append(f"CREATE VIEW {quoted('view ' + at)} AS SELECT * FROM {quoted(some.name)}")
+        late.append(f"CREATE VIEW {quoted('view ' + at)} AS SELECT * FROM {quoted(first_table.name)}")
         late.append(f"CREATE TRIGGER via{at} INSTEAD OF DELETE ON {quoted('view ' + at)} BEGIN SELECT 'a;b'; END")
     if draw(st.integers(0, 5)) == 0:
         words = draw(st.lists(st.tuples(st.integers(1, 99), st.sampled_from(["some words", "nul\0", "é"])), max_size=3))
@@ -259,7 +264,10 @@ SHARED = {
 
 @st.composite
 def _shared(draw: st.DrawFn, policy: str, at: int, kind: str) -> Table:
-    """One part of the table that several databases have; where nothing settles equal keys, few are equal."""
+    """Draw one part of the table that several databases have.
+
+    Without a policy for equal keys, few keys are equal.
+    """
     numbers = st.integers(1, 6) if policy.startswith("prefer") else st.integers(1, 6).map(lambda n: n + 1000 * at)
     if policy == "skip-identical" or draw(st.integers(0, 9)) == 0:
         numbers = st.integers(1, 6)
@@ -275,15 +283,16 @@ def _shared(draw: st.DrawFn, policy: str, at: int, kind: str) -> Table:
 
 @st.composite
 def workspaces(draw: st.DrawFn) -> Workspace:
-    """Two to four sources, an absent, empty or filled target, and now and then a table that several of them have."""
+    """Draw two to four sources, a target that may be absent or empty, and often a shared table."""
     sources = [draw(_database(f"s{at}.db", "abcd"[at])) for at in range(draw(st.integers(2, 4)))]
     filled = draw(st.sampled_from(["absent", "empty", "filled", "filled"]))
     target = draw(_database("target.db", "t")) if filled == "filled" else None
     policy = draw(st.sampled_from(["", "", "refuse", "skip-identical", "prefer-target", "prefer-source"]))
     if policy:
-        kind = draw(st.sampled_from([one for one in SHARED if policy == "refuse" or one != "none"]))
+        kind = draw(st.sampled_from([kind for kind in SHARED if policy == "refuse" or kind != "none"]))
         sources = [
-            replace(one, tables=(*one.tables, draw(_shared(policy, at, kind)))) for at, one in enumerate(sources)
+            replace(source, tables=(*source.tables, draw(_shared(policy, at, kind))))
+            for at, source in enumerate(sources)
         ]
         if target:
             target = replace(target, tables=(*target.tables, draw(_shared(policy, 9, kind))))

@@ -1,4 +1,7 @@
-"""Exact: what a consolidation must have left, told from what was there before; by the oracle alone."""
+"""Derive from the databases before a consolidation what it must leave.
+
+Only the oracle is used.
+"""
 
 from __future__ import annotations
 
@@ -13,41 +16,41 @@ if TYPE_CHECKING:
 
 
 def files(root: Path) -> dict[str, bytes]:
-    """Return the bytes of every file below a folder; no connection is open on any."""
+    """Return the bytes of every file in a folder. No connection to any may be open."""
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def differences(
     before: Database | None, sources: list[Database], after: Database, *, policy: str = "", shared: str = "shared"
 ) -> list[str]:
-    """List what is not as it must be after the sources were moved, table by table under their own names.
+    """Return what is wrong after the sources were moved, table by table.
 
     Args:
-        before: The target as it was, None when it was absent or empty.
+        before: The target before, or None when it was absent or empty.
         sources: In plan order.
         after: The target now.
         policy: ``on_conflict`` of the table that several databases have.
-        shared: Its name; its first column in order of names is its key.
+        shared: Its name. Its first column by name is its key.
     """
-    parties = [*([before] if before else []), *sources]
-    found = []
-    for name in dict.fromkeys(name for one in parties for name in one.tables):
-        have = [one.tables[name] for one in parties if name in one.tables]
-        there = after.tables.get(name)
-        if there is None:
-            found.append(f"{name}: no such table")
+    databases = [*([before] if before else []), *sources]
+    wrong = []
+    for name in dict.fromkeys(name for database in databases for name in database.tables):
+        tables = [database.tables[name] for database in databases if name in database.tables]
+        table = after.tables.get(name)
+        if table is None:
+            wrong.append(f"{name}: no such table")
         elif name == shared and policy:
-            if (there.rows, there.rowids) != (_merged(have, policy), _all_rowids(have)):
-                found.append(f"{name}: {there.rows} is not what {policy} makes of {[one.rows for one in have]}")
+            if (table.rows, table.rowids) != (_merged(tables, policy), _all_rowids(tables)):
+                wrong.append(f"{name}: {table.rows} is not what {policy} makes of {[origin.rows for origin in tables]}")
         else:
-            found += _table(name, have[0], there)
-    extra = set(after.tables) - {name for one in parties for name in one.tables}
-    found += [f"{name}: nobody asked for it" for name in extra]
-    return found + _others(parties, before, after)
+            wrong += _table(name, tables[0], table)
+    extra = set(after.tables) - {name for database in databases for name in database.tables}
+    wrong += [f"{name}: not planned" for name in extra]
+    return wrong + _others(databases, before, after)
 
 
 def _merged(have: list[Table], policy: str) -> Counter[Row]:
-    """Settle equal keys; rows without a key, or with NULL for it, all stay."""
+    """Merge rows with equal keys. Rows without a key, or with NULL for it, all stay."""
     by_key: dict[Row, Row] = {}
     free: Counter[Row] = Counter()
     for table in have:
@@ -69,7 +72,7 @@ def _nocase(table: Table) -> bool:
 
 
 def _all_rowids(have: list[Table]) -> Counter[Row] | None:
-    return None if have[0].rowids is None else sum((one.rowids or Counter() for one in have), Counter())
+    return None if have[0].rowids is None else sum((table.rowids or Counter() for table in have), Counter())
 
 
 def _table(name: str, was: Table, now: Table) -> list[str]:
@@ -79,27 +82,27 @@ def _table(name: str, was: Table, now: Table) -> list[str]:
         ("rowids", was.rowids, now.rowids),
         ("indexes", was.indexes, now.indexes),
     )
-    return [f"{name}: {what}: {a!r} is now {b!r}" for what, a, b in facts if a != b]
+    return [f"{name}: {aspect}: {a!r} is now {b!r}" for aspect, a, b in facts if a != b]
 
 
 def _without_end(sql: str | None) -> str | None:
-    """SQLite keeps no comment after the last word of a statement."""
+    """Remove a comment after the last word of a statement, because SQLite does not keep it."""
     return sql and re.sub(r"\s*(--[^\n]*)?\s*\Z", "", sql)
 
 
-def _others(parties: list[Database], before: Database | None, after: Database) -> list[str]:
-    expected = {key: sql for one in reversed(parties) for key, sql in one.statements.items()}
-    found = [
+def _others(databases: list[Database], before: Database | None, after: Database) -> list[str]:
+    expected = {key: sql for database in reversed(databases) for key, sql in database.statements.items()}
+    wrong = [
         f"{key}: {expected.get(key)!r} is now {after.statements.get(key)!r}"
         for key in expected.keys() | after.statements.keys()
         if _without_end(expected.get(key)) != _without_end(after.statements.get(key))
     ]
-    for one in parties:
-        found += [
+    for database in databases:
+        wrong += [
             f"{name}: mark {mark} is now {after.marks.get(name)}"
-            for name, mark in one.marks.items()
+            for name, mark in database.marks.items()
             if after.marks.get(name, -1) < mark
         ]
     if before and before.header != after.header:
-        found.append(f"header: {before.header} is now {after.header}")
-    return found
+        wrong.append(f"header: {before.header} is now {after.header}")
+    return wrong

@@ -1,4 +1,4 @@
-"""Mutations: single changes of a target, of the kind that a faulty copy or somebody's hand would make."""
+"""Mutate a target by single changes, as a faulty copy or a person could make them."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ _DECLARED = [
 
 @dataclass(frozen=True)
 class Mutation:
-    """What was done, and which criteria are to notice: those of the ``schema`` stage, or those about ``rows``."""
+    """Describe a change, and whether the criteria of ``schema`` or of ``rows`` must notice it."""
 
     words: str
     moment: str
 
 
 def mutate(chance: random.Random, con: sqlite3.Connection) -> Mutation | None:
-    """Change one thing in an open transaction; None when SQLite did not admit it."""
+    """Change one thing in an open transaction. None is returned when SQLite refuses it."""
     act = chance.choice([_value, _value, _value, _value, _row, _row, _swap, _rowid, _index, _table, _late, _header])
     try:
         return act(chance, con)
@@ -160,11 +160,11 @@ def _row(chance: random.Random, con: sqlite3.Connection) -> Mutation:
 
 def _swap(chance: random.Random, con: sqlite3.Connection) -> Mutation:
     table = chance.choice(_ROWS)
-    one, other = chance.sample(_columns(con, table), 2)
+    first, second = chance.sample(_columns(con, table), 2)
     where = f" WHERE {_key(table)} IS ?" if chance.random() < 0.5 else " WHERE ? IS NOT NULL"
     key = _some_key(chance, con, table)
-    con.execute(f"UPDATE {table} SET {one} = {other}, {other} = {one}{where}", (key,))
-    return Mutation(f"{table}: {one} and {other} swapped{where} {key!r}", "rows")
+    con.execute(f"UPDATE {table} SET {first} = {second}, {second} = {first}{where}", (key,))
+    return Mutation(f"{table}: {first} and {second} swapped{where} {key!r}", "rows")
 
 
 def _rowid(chance: random.Random, con: sqlite3.Connection) -> Mutation:
@@ -178,19 +178,19 @@ def _index(chance: random.Random, con: sqlite3.Connection) -> Mutation:
     name = chance.choice(list(INDEXES))
     table, sql = INDEXES[name]
     con.execute(f"DROP INDEX {name}")
-    others = [one for one in TABLES if one != table]
-    instead = chance.choice(
+    others = [other for other in TABLES if other != table]
+    replacement = chance.choice(
         [
             "",
             sql.replace("UNIQUE ", "") if "UNIQUE" in sql else sql.replace("INDEX", "UNIQUE INDEX"),
             sql.partition(" WHERE")[0] + " WHERE 1",
             sql.replace(")", " DESC)", 1),
-            f"CREATE INDEX {name} ON {(other := chance.choice(others))}({_columns(con, other)[-1]})",
+            f"CREATE INDEX {name} ON {(other_table := chance.choice(others))}({_columns(con, other_table)[-1]})",
         ]
     )
-    if instead:
-        con.execute(instead)
-    return Mutation(f"index {name}: {instead or 'gone'}", "schema")
+    if replacement:
+        con.execute(replacement)
+    return Mutation(f"index {name}: {replacement or 'gone'}", "schema")
 
 
 def _table(chance: random.Random, con: sqlite3.Connection) -> Mutation:
@@ -211,11 +211,11 @@ def _table(chance: random.Random, con: sqlite3.Connection) -> Mutation:
 
 
 def _declare(chance: random.Random, con: sqlite3.Connection) -> Mutation:
-    was, instead = chance.choice(_DECLARED)
+    was, replacement = chance.choice(_DECLARED)
     con.execute("PRAGMA writable_schema=ON")
-    con.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table'", (was, instead))
+    con.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table'", (was, replacement))
     con.execute("PRAGMA writable_schema=RESET")
-    return Mutation(f"declared {was!r} is now {instead!r}", "schema")
+    return Mutation(f"declared {was!r} is now {replacement!r}", "schema")
 
 
 def _late(chance: random.Random, con: sqlite3.Connection) -> Mutation:
@@ -225,18 +225,18 @@ def _late(chance: random.Random, con: sqlite3.Connection) -> Mutation:
     con.execute(f"DROP {kind} {quoted(name)}")
     other = sql.replace("AFTER", "BEFORE").replace("AS SELECT", "AS SELECT DISTINCT")
     spaced = sql.replace(" BEGIN", "  BEGIN").replace("AS SELECT", "AS  SELECT")
-    instead = chance.choice(["", other, spaced])
-    if instead:
-        con.execute(instead)
-    return Mutation(f"{kind} {name}: {instead or 'gone'}", "rows")
+    replacement = chance.choice(["", other, spaced])
+    if replacement:
+        con.execute(replacement)
+    return Mutation(f"{kind} {name}: {replacement or 'gone'}", "rows")
 
 
 def _header(chance: random.Random, con: sqlite3.Connection) -> Mutation:
-    what = chance.choice(["user_version", "application_id", "mark", "no mark"])
+    kind = chance.choice(["user_version", "application_id", "mark", "no mark"])
     number = chance.randrange(8, 2**31)
     statement = {
         "mark": f"UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = '{chance.choice(['own', 'tasks'])}'",
         "no mark": f"DELETE FROM sqlite_sequence WHERE name = '{chance.choice(['own', 'tasks'])}'",
-    }.get(what, f"PRAGMA {what}={number}")
+    }.get(kind, f"PRAGMA {kind}={number}")
     con.execute(statement)
     return Mutation(statement, "rows")

@@ -1,4 +1,4 @@
-"""Oracle: what a database holds, read with plain SQL and Python; it shares nothing with the engine."""
+"""Read the contents of a database with plain SQL and Python, without the engine."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _OURS = "_consolidation_history"
 
 @dataclass(frozen=True)
 class Table:
-    """One table.
+    """Hold one table.
 
     Attributes:
-        rows: Storage class and bytes of each value, in the order of the columns' names, to how often they are there.
-        rowids: Likewise with the rowid first; None where there is none, or a unique key tells the rows apart.
-        indexes: Of the table: whether unique, where from, whether partial, key terms, and the statement's body.
+        rows: Number of each row. A row has the storage class and bytes of each value, in the order of the column names.
+        rowids: The same with the rowid first; None where a unique key identifies the rows, or where there is no rowid.
+        indexes: Whether unique, origin, whether partial, key terms, and the body of the statement.
     """
 
     columns: tuple[str, ...]
@@ -40,7 +40,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Database:
-    """One database: tables by name, triggers and views by name with their statements, AUTOINCREMENT marks, header."""
+    """Hold the tables, triggers, views, AUTOINCREMENT marks and header of one database."""
 
     tables: dict[str, Table]
     statements: dict[tuple[str, str], str]
@@ -49,7 +49,10 @@ class Database:
 
 
 def read_copy(path: Path) -> Database:
-    """Read a private copy of a database, sidecars included; the original and its folder stay as they are."""
+    """Read a private copy of a database and its sidecar files.
+
+    The original and its folder do not change.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent.parent) as folder:
         for suffix in SIDECARS:
             beside = path.with_name(path.name + suffix)
@@ -60,7 +63,7 @@ def read_copy(path: Path) -> Database:
 
 
 def read(con: sqlite3.Connection) -> Database:
-    """Read everything from an open connection; the run's own table is left out."""
+    """Read everything from an open connection, except the table of the run."""
     before, con.text_factory = con.text_factory, str
     try:
         objects = con.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall()
@@ -99,7 +102,7 @@ def _table(con: sqlite3.Connection, name: str) -> Table:
     without_rowid = next(row[4] for row in con.execute("PRAGMA table_list") if row[0] == "main" and row[1] == name)
     listed = con.execute(f"PRAGMA index_list({quoted(name)})").fetchall()
     lower = {column.lower() for column in columns}
-    rowid = next((one for one in ("oid", "_rowid_", "rowid") if one not in lower), "")
+    rowid = next((alias for alias in ("oid", "_rowid_", "rowid") if alias not in lower), "")
     keyed = any(key for *_, key, _ in declared) or any(unique and not partial for _, _, unique, _, partial in listed)
     alone = rowid and not without_rowid and not keyed
     return Table(
@@ -113,12 +116,14 @@ def _table(con: sqlite3.Connection, name: str) -> Table:
 def _rows(con: sqlite3.Connection, name: str, columns: list[str], rowid: str = "") -> Iterator[Row]:
     encoding = con.execute("PRAGMA encoding").fetchone()[0]
     query = "SELECT " + ", ".join([rowid or "0", *map(quoted, columns)]) + f" FROM {quoted(name)} NOT INDEXED"
-    kinds = "SELECT " + ", ".join(["1", *(f"typeof({quoted(one)})" for one in columns)])
-    raw = "SELECT " + ", ".join(["1", *(f"CAST({quoted(one)} AS BLOB)" for one in columns)])
+    kinds = "SELECT " + ", ".join(["1", *(f"typeof({quoted(column)})" for column in columns)])
+    raw = "SELECT " + ", ".join(["1", *(f"CAST({quoted(column)} AS BLOB)" for column in columns)])
     source = f" FROM {quoted(name)} NOT INDEXED"
     before, con.text_factory = con.text_factory, bytes
     try:
-        plain, typed, stored = (con.execute(one).fetchall() for one in (query, kinds + source, raw + source))
+        plain, typed, stored = (
+            con.execute(statement).fetchall() for statement in (query, kinds + source, raw + source)
+        )
     finally:
         con.text_factory = before
     for values, classes, blobs in zip(plain, typed, stored, strict=True):

@@ -1,4 +1,4 @@
-"""Random run: a plan for databases just made, and the run over them."""
+"""Plan and prepare a run over random databases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_over(root: Path, tables: Mapping[str, Sequence[str]], *, policy: str = "
         root: The workspace; the target is ``target.db``.
         tables: Source file to the tables that are moved from it.
         policy: ``on_conflict`` of the shared table, if it is not the default.
-        shared: The table's name.
+        shared: The name of that table.
     """
     sources = []
     for file, names in tables.items():

@@ -1,4 +1,4 @@
-"""Writing: how a drawn workspace becomes files."""
+"""Write a drawn workspace as files."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ else:
 
 def build(workspace: Workspace, root: Path) -> None:
     """Write the files of a workspace into an empty folder."""
-    for one in [*workspace.sources, *([workspace.target] if workspace.target else [])]:
-        write(one, root / one.file)
+    for database in [*workspace.sources, *([workspace.target] if workspace.target else [])]:
+        write(database, root / database.file)
     if workspace.empty:
         (root / "target.db").touch()
 
 
 def write(database: Database, path: Path) -> None:
-    """Make a database; ``crashed`` leaves the second half of its rows in the ``-wal`` only."""
+    """Create a database.
+
+    ``crashed`` leaves the second half of its rows in the ``-wal`` only.
+    """
     live = path.with_name(f"live-{path.name}")
     with closing(sqlite3.connect(live, isolation_level=None)) as con:
         con.execute(f"PRAGMA page_size={database.page_size}")
@@ -48,24 +51,24 @@ def write(database: Database, path: Path) -> None:
         live.rename(path)
 
 
-def _fill(con: sqlite3.Connection, database: Database, half: Callable[[], object]) -> None:
+def _fill(con: sqlite3.Connection, database: Database, checkpoint: Callable[[], object]) -> None:
     con.execute("BEGIN")
     for table in database.tables:
         for statement in table.create:
-            # A second index of one name, or a NOT NULL column that a STRICT table wants otherwise: then without it.
+            # SQLite refuses a second index of one name and some columns of STRICT tables. They are left out.
             with suppress(sqlite3.OperationalError):
                 con.execute(statement)
     for statement in database.late:
         con.execute(statement)
     con.execute("COMMIT")
-    for at in (0, 1):
+    for half_index in (0, 1):
         con.execute("BEGIN")
         for table in database.tables:
-            for row in table.rows[at::2]:
+            for row in table.rows[half_index::2]:
                 _insert(con, table, row)
         con.execute("COMMIT")
-        if at == 0 and database.journal == "crashed":
-            half()
+        if half_index == 0 and database.journal == "crashed":
+            checkpoint()
     if database.deleted:
         with suppress(sqlite3.Error):
             first = database.tables[0]
@@ -78,5 +81,5 @@ def _insert(con: sqlite3.Connection, table: Table, row: tuple[Any, ...]) -> None
     columns = [*([table.rowid] if table.rowid else []), *map(quoted, table.columns)]
     marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, Text) else "?" for value in row)
     values = [value.stored if isinstance(value, Text) else value for value in row]
-    with suppress(sqlite3.Error):  # what a constraint does not admit is not there
+    with suppress(sqlite3.Error):  # a row that violates a constraint is left out
         con.execute(f"INSERT INTO {quoted(table.name)}({', '.join(columns)}) VALUES({marks})", values)

@@ -1,4 +1,4 @@
-"""Two tables that are compared, and the differences in a form that compares."""
+"""Compare two tables and reduce the differences to tuples."""
 
 from __future__ import annotations
 
@@ -32,9 +32,12 @@ def compared(
     kept: int = 1_000_000,
     options: str = "",
 ) -> Comparison:
-    """Compare a table with the rows ``was``, of several sources divided by ``then``, with one with the rows ``now``."""
+    """Compare a table with the rows ``was`` with a table with the rows ``now``.
+
+    In ``was`` the word ``then`` separates the rows of several sources.
+    """
     sources = was.split(" then ")
-    for name, values in [*((f"was{at}", some) for at, some in enumerate(sources)), ("now", now)]:
+    for name, values in [*((f"was{index}", rows) for index, rows in enumerate(sources)), ("now", now)]:
         con.execute(f"CREATE TABLE {name}({columns}) {options}")
         if values.strip():
             con.execute(f"INSERT INTO {name} VALUES {values}")
@@ -42,8 +45,8 @@ def compared(
     assert table is not None
     names = [column.name for column in table.stored]
     rows = [
-        Rows(con, f"SELECT id, a, b FROM was{at}", policy)
-        for at, policy in zip(range(len(sources)), [*policies, *["refuse"] * len(sources)], strict=False)
+        Rows(con, f"SELECT id, a, b FROM was{index}", policy)
+        for index, policy in zip(range(len(sources)), [*policies, *["refuse"] * len(sources)], strict=False)
     ]
     rowid = f", {table.rowid}" if table.rowid else ""
     observed = Rows(con, f"SELECT id, a, b{rowid} FROM now")
@@ -59,5 +62,5 @@ def named(differences: RowDifferences) -> list[tuple[DifferenceKind, tuple[str, 
 
 
 def numbers(differences: RowDifferences) -> tuple[int, int, int]:
-    """Return how many rows are missing, extra and changed."""
+    """Return the numbers of missing, extra and changed rows."""
     return differences.missing, differences.extra, differences.changed

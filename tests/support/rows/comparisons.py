@@ -1,4 +1,4 @@
-"""A small consolidation, and every comparison that is made of one."""
+"""Consolidate small databases and run every comparison of the target."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ TASKS = (
 
 
 def consolidation(bench: Bench) -> Copied:
-    """Consolidate up to the COMMIT: tasks, people and runs are new, log had rows, own is a neighbour."""
+    """Consolidate up to COMMIT.
+
+    ``tasks``, ``people`` and ``runs`` are new, ``log`` had rows before, and ``own`` is a neighbour.
+    """
     bench.database(TARGET, *OWN)
     bench.database("a.db", *TASKS)
     plan = source("a.db", table("people"), table("tasks", rows=3), table("log"))
@@ -46,7 +49,7 @@ def consolidation(bench: Bench) -> Copied:
 
 
 def every(copied: Copied) -> dict[str, list[Observation]]:
-    """Make every comparison, by name of its function."""
+    """Run every comparison, by name of its function."""
     compared = copied.compared
     return {
         "tables_created": compare_structure.tables_created(compared, copied.plan),
@@ -64,7 +67,13 @@ def every(copied: Copied) -> dict[str, list[Observation]]:
     }
 
 
-def said(seen: Iterable[Observation]) -> list[str]:
-    """Return subject, expected, observed and outcome of each; of digests and seconds only that they are there."""
-    lines = [f"{one.subject} | {one.expected} | {one.observed} | {one.outcome}" for one in seen]
+def said(observations: Iterable[Observation]) -> list[str]:
+    """Return subject, expected, observed and outcome of each observation.
+
+    Digests and seconds are replaced by a word.
+    """
+    lines = [
+        f"{observation.subject} | {observation.expected} | {observation.observed} | {observation.outcome}"
+        for observation in observations
+    ]
     return [re.sub(r"[0-9a-f]{64}", "DIGEST", re.sub(r"\d+\.\d\d s", "SECONDS", line)) for line in lines]

@@ -1,4 +1,4 @@
-"""What a copy of small databases did, counted and compared."""
+"""Count and compare what a copy of small databases did."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def read(bench: Bench, file: str, columns: list[str], rowid: str = "") -> Counte
 
 
 def only(copied: Copied) -> tuple[int, int, int, int]:
-    """Return rows, inserted, skipped and replaced of the last map."""
-    one = copied.done[-1]
-    return one.rows, one.inserted, one.skipped, one.replaced
+    """Return the rows, inserted, skipped and replaced of the last mapping."""
+    copied_table = copied.done[-1]
+    return copied_table.rows, copied_table.inserted, copied_table.skipped, copied_table.replaced
 
 
 def exact(copied: Copied) -> bool:
-    """Whether the engine's own comparison finds every row."""
+    """Return whether the engine's comparison finds every row."""
     return wrong(compare.rows_exact(copied.compared)) == []

@@ -1,4 +1,4 @@
-"""The rows that an explanation names, in a form that compares."""
+"""Reduce row differences to tuples that a test can compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A consolidation that a careful hand made with other words, its originals, and what judges the one by the others."""
+"""Make a consolidation by hand, and compare it with its originals."""
 
 from __future__ import annotations
 
@@ -102,18 +102,18 @@ create view elders as select "name" from people where age>60;
 
 @dataclass(frozen=True)
 class ByHand:
-    """The folders of a consolidation that was made by hand.
+    """Hold the folders of a consolidation that was made by hand.
 
     Attributes:
-        originals: Has the target and the source as they were before.
-        workspace: Has the plan, and target and code as they are now.
+        originals: Target and source from before.
+        workspace: The plan, and target and code as they are now.
     """
 
     originals: Path
     workspace: Path
 
     def judge(self, *, show_values: bool = False) -> RunLog:
-        """Judge the target by the originals, as ``pytest -m verify --originals DIR`` does."""
+        """Compare the target with the originals, as ``pytest -m verify --originals DIR`` does."""
         file = self.workspace / "consolidation.toml"
         settings = Settings(
             self.workspace,
@@ -132,28 +132,28 @@ class ByHand:
         return run.log
 
     def change(self, *statements: str) -> None:
-        """Change the target as somebody does who enforces no foreign key."""
+        """Change the target through a connection that enforces no foreign key."""
         with closing(sqlite3.connect(self.workspace / "target.db", isolation_level=None)) as con:
             for statement in statements:
                 con.execute(statement)
 
 
 def consolidated(root: Path, hand: str = HAND) -> ByHand:
-    """Make the originals, and a consolidation of them with the statements of ``hand``."""
-    made = ByHand(root / "originals", root / "workspace")
-    for folder in (made.originals, made.workspace):
+    """Create the originals, and consolidate them with the statements of ``hand``."""
+    by_hand = ByHand(root / "originals", root / "workspace")
+    for folder in (by_hand.originals, by_hand.workspace):
         folder.mkdir()
         _script(folder / "target.db", TARGET)
-    _script(made.originals / "a.db", SOURCE)
-    (made.workspace / "consolidation.toml").write_text(PLAN, "utf-8")
-    (made.workspace / "app").mkdir()
-    (made.workspace / "app/store.py").write_text('PATH = "target.db"\n', "utf-8")
-    _script(made.workspace / "target.db", f"ATTACH '{made.originals / 'a.db'}' AS a;\n{hand}")
-    return made
+    _script(by_hand.originals / "a.db", SOURCE)
+    (by_hand.workspace / "consolidation.toml").write_text(PLAN, "utf-8")
+    (by_hand.workspace / "app").mkdir()
+    (by_hand.workspace / "app/store.py").write_text('PATH = "target.db"\n', "utf-8")
+    _script(by_hand.workspace / "target.db", f"ATTACH '{by_hand.originals / 'a.db'}' AS a;\n{hand}")
+    return by_hand
 
 
 def failed(log: RunLog) -> set[str]:
-    """Return the criteria that failed; each that the originals can show was examined, or is not required."""
+    """Return the criteria that failed. Every criterion must be examined or not required."""
     outcomes = {id: log.outcome(id) for id in log.demanded(ORIGINALS)}
     assert Outcome.NOT_EXAMINED not in outcomes.values(), outcomes
     return {id for id, outcome in outcomes.items() if outcome is Outcome.FAILED}

@@ -1,4 +1,4 @@
-"""Consolidations of the workspace of two sources that are killed on their way."""
+"""Run consolidations of the small workspace that are killed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def run_until_killed(root: Path, event: str, times: int) -> None:
-    """Consolidate in a process that is killed right before it notes the event."""
+    """Consolidate in a process that is killed right before it records the event."""
 
     def run() -> None:
-        mortal = a_run(root)
-        mortal.ledger = CrashingLedger(mortal.folder, event, times)
-        consolidate(mortal)
+        crashing_run = a_run(root)
+        crashing_run.ledger = CrashingLedger(crashing_run.folder, event, times)
+        consolidate(crashing_run)
 
     assert run_in_child(run) == -signal.SIGKILL
 

@@ -1,7 +1,8 @@
-"""A workspace of the shape that real projects have: an ``src`` layout, models of an ORM, configuration of every kind.
+"""Build a workspace like a real project.
 
-The shop keeps orders in one database and notes in another. Both were made by SQLAlchemy's ``create_all`` when the
-package was imported, so that each holds the tables of the other, empty. The plan moves both into ``shop.db``.
+It has a ``src`` layout, models of an ORM, and configuration files of every kind. The shop keeps orders in one database
+and notes in another. SQLAlchemy's ``create_all`` created both when the package was imported, so that each has the
+tables of the other, empty. The plan moves both into ``shop.db``.
 """
 
 from __future__ import annotations
@@ -217,13 +218,13 @@ CREATE TABLE notes (
 
 
 def real_project(tmp_path: Path, *, references: str = REFERENCES, rest: str = REST, git: bool = True) -> Workspace:
-    """Build the project, under version control unless ``git`` is false, everything committed that git does not ignore.
+    """Build the project, and commit its files unless ``git`` is false.
 
     Args:
-        tmp_path: Where the workspace and the folder of its reports are made.
+        tmp_path: Folder for the workspace and its reports.
         references: TOML of the plan's references.
-        rest: TOML of the plan after them: inserts, scan, smoke tests.
-        git: Whether the workspace is a repository of its own.
+        rest: TOML of the plan after them, with inserts, scan and smoke tests.
+        git: Whether the workspace is a git repository.
     """
     root = tmp_path / "workspace"
     for file, text in FILES.items():
@@ -239,14 +240,14 @@ def real_project(tmp_path: Path, *, references: str = REFERENCES, rest: str = RE
 
 
 def commit(root: Path) -> None:
-    """Put everything that git does not ignore under version control."""
+    """Commit everything that git does not ignore."""
     run_git(root, "init", "-q")
     run_git(root, "add", ".")
     run_git(root, "-c", "user.name=A", "-c", "user.email=a@localhost", "commit", "-q", "-m", "All of it")
 
 
 def run_git(folder: Path, *args: str) -> str:
-    """Run git as it is without anybody's configuration, and return what it printed; it must succeed."""
+    """Run git without the user's configuration, and return its output. It must succeed."""
     plain = ["-c", "core.autocrlf=false", "-c", "core.safecrlf=false", "-c", "commit.gpgsign=false"]
     done = subprocess.run(
         ["git", "-C", str(folder), *plain, *args], capture_output=True, text=True, timeout=30, check=False

@@ -1,4 +1,7 @@
-"""A tiny project behind the real gate: its stages are named like the real ones, and only write down that they ran."""
+"""Build a tiny project behind the real gate.
+
+Its stages have the names of the real ones, and only record that they ran.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ def {name}(run):
 
 @dataclass(frozen=True)
 class CompletedRun:
-    """What one pytest run did: its exit code, the tests of stages that ran, in order, and everything it printed."""
+    """Hold the exit code, the tests of stages that ran in order, and the output of pytest."""
 
     exit: int
     tests: list[str]
@@ -86,13 +89,13 @@ class CompletedRun:
 
 @dataclass(frozen=True)
 class StagedProject:
-    """The project's folder, and the way to start pytest in it."""
+    """Hold the folder of the project, and start pytest in it."""
 
     pytester: pytest.Pytester
 
     @property
     def root(self) -> Path:
-        """Its root folder."""
+        """Return the root folder."""
         return self.pytester.path
 
     def stage(self, id_: str) -> Path:
@@ -100,11 +103,14 @@ class StagedProject:
         return next(self.root / "tests" / "stages" / stage.file for stage in STAGES if stage.id == id_)
 
     def pytest(self, *args: str) -> CompletedRun:
-        """Run pytest in this process, which is quick (but not with hypothesis, which would be loaded every time)."""
+        """Run pytest in this process, which is quick.
+
+        hypothesis is switched off, because it would be loaded every time.
+        """
         return self._ran(self.pytester.runpytest_inprocess("-p", "no:hypothesispytest", *args))
 
     def python(self, *args: str) -> CompletedRun:
-        """Run pytest in an interpreter of its own."""
+        """Run pytest in a separate interpreter."""
         return self._ran(self.pytester.run(sys.executable, *args, "-p", "no:hypothesispytest"))
 
     def _ran(self, result: RunResult) -> CompletedRun:
@@ -115,7 +121,7 @@ class StagedProject:
 
 
 def staged_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> StagedProject:
-    """Write the project; its conftest replaces the beginning of a run, and that is undone after the test."""
+    """Write the project. Its conftest replaces the start of a run until the test ends."""
     monkeypatch.setattr(gate, "open_run", gate.open_run)
     monkeypatch.setenv("PYTHONPATH", str(Path(sqlite_consolidate.__file__).parents[1]))
     pytester.makeconftest(CONFTEST)
@@ -129,7 +135,7 @@ def staged_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -
 
 
 def whole(mode: str) -> list[str]:
-    """Return what the log says after a whole run."""
+    """Return the log of a whole run."""
     return [f"{stage.file} {name}" for stage in STAGES if mode in stage.modes for name, _ in _tests(stage)]
 
 
@@ -142,7 +148,10 @@ def _tests(stage: Stage) -> list[tuple[str, str]]:
 
 
 def _source(stage: Stage) -> str:
-    """The functions stand in the file the wrong way round: only their marks put them in order."""
+    """Return the source of a stage file, with its functions in reverse order.
+
+    Only their marks put them in order.
+    """
     verbs = {
         "migrate": "migrate",
         "rehearsal": "verify",

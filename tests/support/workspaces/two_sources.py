@@ -96,7 +96,7 @@ def database(path: Path, create: str, *, wal: bool = False) -> None:
 
 
 def crashed(path: Path) -> None:
-    """Create the notes as a crash leaves them: two rows in the file, three in the ``-wal``."""
+    """Create the notes as a crash leaves them, two rows in the file and three in the ``-wal``."""
     live = path.with_name("live.db")
     database(live, CREATE_NOTES, wal=True)
     execute(live, "INSERT INTO notes VALUES('a', 'first'), ('b', 'second')")
@@ -108,23 +108,27 @@ def crashed(path: Path) -> None:
 
 
 def execute(path: Path, statement: str) -> list[Any]:
-    """Run a statement in autocommit on a database, and return the rows."""
+    """Run a statement in autocommit mode on a database, and return the rows."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as con:
         return con.execute(statement).fetchall()
 
 
 @dataclass(frozen=True)
 class State:
-    """All that must be the same before a run and after its undoing; backup sets and sidecars do not count."""
+    """Hold all that must be the same before a run and after its rollback.
+
+    Backup sets and sidecar files do not count.
+    """
 
     databases: dict[str, tuple[str, int, str]]
     files: dict[str, tuple[bytes, int]]
 
 
 def state(root: Path) -> State:
-    """Read content, permission bits and journal mode of databases, bytes and bits of other files.
+    """Read the state of all databases and files.
 
-    Nobody in this process has a connection open on them.
+    That is content, permission bits and journal mode of databases, and bytes and bits of other files. This process must
+    have no connection to the databases.
     """
     databases, files = {}, {}
     for path in sorted(root.rglob("*")):
@@ -142,12 +146,12 @@ def state(root: Path) -> State:
 
 
 def plan_of(root: Path) -> Plan:
-    """Load the workspace's plan."""
+    """Load the plan of the workspace."""
     return load(root / "consolidation.toml")
 
 
 def a_request(root: Path, stamp: str = STAMP, mode: Mode = Mode.MIGRATE) -> RunRequest:
-    """Return what a run over the workspace is asked for; its reports would go beside it."""
+    """Return the request of a run over the workspace, with reports beside it."""
     file = root / "consolidation.toml"
     return RunRequest(
         mode,
@@ -165,21 +169,21 @@ def a_run(root: Path, stamp: str = STAMP, mode: Mode = Mode.MIGRATE, context: Co
 
 
 def accept(run: Pipeline, stage: Stage) -> None:
-    """Perform a stage and check its criteria; each of them must hold."""
+    """Perform a stage and check its criteria. All of them must pass."""
     run.perform(stage)
     results = [run.check(criterion) for criterion in run.log.demanded(stage)]
     assert not run.log.unverified(stage), "\n".join(result.text for result in results)
 
 
 def reach(run: Pipeline, last: Stage) -> None:
-    """Perform and check the stages of a run up to and including one; the run stays open."""
+    """Perform and check the stages of a run up to one. The run stays open."""
     stages = stages_of(run.log.mode)
     for stage in stages[: stages.index(last) + 1]:
         accept(run, stage)
 
 
 def refusal(run: Pipeline, stage: Stage) -> Problem:
-    """Return why a stage cannot be performed; nothing of it was begun."""
+    """Return the problem of a stage that cannot be performed. No stage must have begun."""
     begun = dict(run.log.stages)
     with pytest.raises(ProblemError) as caught:
         run.perform(stage)
@@ -188,7 +192,10 @@ def refusal(run: Pipeline, stage: Stage) -> Problem:
 
 
 def consolidate(run: Run, until: Stage = FINAL) -> Run:
-    """Take a run to its end, or leave it after a stage as a crash does, but for its locks."""
+    """Run all stages, or stop after one as a crash does.
+
+    The locks are released in both cases.
+    """
     try:
         reach(run, until)
         if until == FINAL:
@@ -204,14 +211,14 @@ def consolidated(root: Path, stamp: str = STAMP) -> Path:
 
 
 class CrashingLedger(Ledger):
-    """A ledger that kills its process right before an event is noted for the n-th time."""
+    """Kill this process right before an event is recorded for the n-th time."""
 
     def __init__(self, folder: Path, event: str, times: int = 1) -> None:
         super().__init__(folder)
         self._dies_at = (event, times)
 
     def note(self, event: str, **facts: object) -> None:
-        """Note the event, or die."""
+        """Record the event, or kill this process."""
         wanted, times = self._dies_at
         if event == wanted and len(self.all(event)) == times - 1:
             die()

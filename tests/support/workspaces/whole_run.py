@@ -1,4 +1,4 @@
-"""Take runs through pytest or the engine, each in a process of its own, and tell what each came to."""
+"""Build a small workspace, and run pytest or the engine on it in separate processes."""
 
 from __future__ import annotations
 
@@ -50,16 +50,19 @@ else:
     from sqlite_utils.utils import sqlite3
 
 REPOSITORY = Path(sqlite_consolidate.__file__).parents[2]
-# For every pytest that a test starts: the plugin would load all of hypothesis when the run is over.
+# For every pytest that a test starts, because the plugin would load all of hypothesis at its end.
 LIGHT = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}
-DEADLINE = 60  # seconds after which a run that hangs is killed, so that its test fails instead of hanging too
-_ENDS = frozenset({0, 1, 2, 3, 4, 5, 129, 143})  # exit codes of a run that came to its end
-_HASHED = 10_000_000  # bytes; a larger file is a sparse one of ours, and is compared by size and time only
+DEADLINE = 60  # seconds after which a run that hangs is killed, so that its test fails
+_EXIT_CODES = frozenset({0, 1, 2, 3, 4, 5, 129, 143})  # exit codes of a run that came to its end
+_MAX_HASHED = 10_000_000  # bytes; a larger file is sparse, and is compared by size and time only
 
 
 @dataclass(frozen=True)
 class CompletedRun:
-    """What one run came to: its exit code, all it printed, its ``evidence.json`` (empty if none), its report folder."""
+    """Hold the exit code, the output, the evidence and the report folder of one run.
+
+    ``evidence`` is its ``evidence.json``, empty if there is none.
+    """
 
     exit: int
     text: str
@@ -68,45 +71,45 @@ class CompletedRun:
 
     @property
     def failed(self) -> set[str]:
-        """Ids of the criteria that do not hold."""
-        return {one["id"] for one in self.evidence.get("criteria", ()) if one["outcome"] == "failed"}
+        """Return the ids of the criteria that failed."""
+        return {criterion["id"] for criterion in self.evidence.get("criteria", ()) if criterion["outcome"] == "failed"}
 
     @property
     def shows_source(self) -> bool:
-        """Whether it printed a traceback, Python's or pytest's: nothing for a user to read."""
+        """Return whether the output has a traceback of Python or pytest."""
         return "Traceback (most recent" in self.text or "\nE   " in self.text or "\n>   " in self.text
 
     @property
     def findings(self) -> list[Finding]:
-        """Its findings but that of other users' processes, which depends on the machine."""
+        """Return the findings, except that of unexamined processes, which depends on the machine."""
         findings = [Finding(**finding) for finding in self.evidence.get("findings", ())]
         return [finding for finding in findings if finding.id != "processes-unexamined"]
 
     @property
     def outcomes(self) -> dict[str, str]:
-        """Stage to its outcome."""
+        """Return the outcome of each stage."""
         return {stage["id"]: stage["outcome"] for stage in self.evidence.get("stages", ())}
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace, and the folder of the reports of its runs."""
+    """Hold a workspace, and the folder for the reports of its runs."""
 
     root: Path
     reports: Path
 
     @property
     def output(self) -> Path:
-        """Where a forked run writes what it prints."""
+        """Return the file for the output of a forked run."""
         return self.reports.parent / "output.txt"
 
     @property
     def plan(self) -> Path:
-        """Its plan file."""
+        """Return the plan file."""
         return self.root / "consolidation.toml"
 
     def pytest(self, verb: str, *args: str) -> CompletedRun:
-        """Run the command that a user would, in an interpreter of its own."""
+        """Run the command of a user in a separate interpreter."""
         before = self._folders()
         done = subprocess.run(
             self.command(verb, *args), cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=DEADLINE
@@ -118,14 +121,17 @@ class Workspace:
         return [sys.executable, "-m", "pytest", *self._args(verb, *args)]
 
     def forked(self, verb: str, *args: str, plugin: object = None) -> CompletedRun:
-        """Run the same in a fork of this process, which has the imports behind it; ``plugin`` may meddle with it."""
+        """Run the command in a fork of this process, which has imported the modules.
+
+        ``plugin`` may change the run.
+        """
         return self._forked(_pytest_code, self._args(verb, *args), plugin)
 
     def run(self, verb: str, *, plugin: Before | None = None, **options: Any) -> CompletedRun:
-        """Take a run through the engine in a fork, which costs a quarter of the same with pytest around it.
+        """Run the engine in a fork, which takes a quarter of the time of a pytest run.
 
         Args:
-            verb: What to run.
+            verb: The verb to run.
             plugin: Acts before a stage or a criterion.
             options: Further settings, such as ``discard_changes=True``.
         """
@@ -135,7 +141,9 @@ class Workspace:
     def _forked(self, code: Callable[..., int], *arguments: object) -> CompletedRun:
         importlib.import_module("sqlite_consolidate.pytest_plugin.preload")
         before = self._folders()
-        child = multiprocessing.get_context("fork").Process(target=_be, args=(self.output, code, *arguments))
+        child = multiprocessing.get_context("fork").Process(
+            target=_run_as_process, args=(self.output, code, *arguments)
+        )
         child.start()
         child.join(DEADLINE)
         if child.exitcode is None:
@@ -144,29 +152,35 @@ class Workspace:
         return self._ran(child.exitcode or 0, self.output.read_text("utf-8", "replace"), before)
 
     def ran(self, code: int, text: str) -> CompletedRun:
-        """Return what a run that a test has started by :meth:`command` came to; it is the first one here."""
+        """Return the result of a run that a test has started with ``command``.
+
+        It must be the first run in this workspace.
+        """
         return self._ran(code, text, set())
 
     def files(self) -> dict[str, tuple[object, ...]]:
-        """Return every file and folder with mode and digest of its bytes: equal only if nothing at all has changed."""
+        """Return every file and folder with its mode and a digest of its bytes."""
         return {path.relative_to(self.root).as_posix(): _bytes(path) for path in sorted(self.root.rglob("*"))}
 
     def contents(self) -> dict[str, str]:
-        """Return what the workspace holds: databases by their rows and schema, other files by bytes; no backups."""
-        found = {}
+        """Return the contents of the workspace without backups.
+
+        Databases are given by rows and schema, other files by bytes.
+        """
+        contents = {}
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root)
             if path.is_file() and name.parts[0] != "backups" and not path.name.endswith(("-wal", "-shm")):
                 is_database = ".db" in path.suffixes[:1]
-                found[str(name)] = read_contents(path).digest if is_database else str(_bytes(path))
-        return found
+                contents[str(name)] = read_contents(path).digest if is_database else str(_bytes(path))
+        return contents
 
     def execute(self, file: str, sql: str) -> None:
         """Change a database as another program would."""
         execute(self.root / file, sql)
 
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replace a text in a file, in which it must be."""
+        """Replace a text that must be in a file."""
         text = (self.root / file).read_text("utf-8")
         assert old in text, f"{old!r} is not in {file}"
         (self.root / file).write_text(text.replace(old, new), "utf-8")
@@ -186,54 +200,54 @@ class Workspace:
         new = sorted(self._folders() - before)
         file = new[-1] / "evidence.json" if new else None
         evidence = json.loads(file.read_bytes()) if file and file.exists() else {}
-        if evidence and code in _ENDS:  # one that was killed may have left half a bundle
+        if evidence and code in _EXIT_CODES:  # a killed run may have left half a bundle
             _assert_consistent(new[-1])
         return CompletedRun(code, text, evidence, new[-1] if new else None)
 
 
 def execute(path: Path, sql: str) -> None:
-    """Run a script on a database and close it again."""
+    """Run a script on a database and close it."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.executescript(sql)
 
 
 class Before:
-    """A plugin that does something before a stage is performed or a criterion is checked, and may undo it afterwards.
+    """Act before a stage is performed or a criterion is checked, and undo it afterwards.
 
     Args:
-        place: Id of the stage, or of the criterion.
-        act: Called with the run; what it returns, if anything, is called when the stage or the check is over.
+        place: Id of the stage or of the criterion.
+        act: Called with the run. If it returns a function, that is called when the stage or the check is over.
     """
 
     def __init__(self, place: str, act: Any) -> None:
         self._place, self._act = place, act
 
-    @pytest.hookimpl(wrapper=True, trylast=True)  # right before the test, after everything of the harness
+    @pytest.hookimpl(wrapper=True, trylast=True)  # right before the test, after all hooks of the plugin
     def pytest_runtest_call(self, item: pytest.Function) -> Iterator[None]:
-        """Act in time."""
+        """Act before the test of the stage or criterion."""
         criteria = [id for mark in item.iter_markers("criterion") for id in mark.args]
         stage = stage_of(item)
-        here = self._place in criteria or (not criteria and stage is not None and stage.id == self._place)
-        with self._acting(item.config.stash[SESSION].run, here=here):
+        applies = self._place in criteria or (not criteria and stage is not None and stage.id == self._place)
+        with self._acting(item.config.stash[SESSION].run, applies=applies):
             return (yield)
 
     def watch(self, run: Pipeline) -> None:
-        """Act in a run that has no pytest around it."""
+        """Act in a run without pytest."""
         perform, check = run.perform, run.check
 
         def perform_watched(stage: Stage) -> None:
-            with self._acting(run, here=stage.id == self._place):
+            with self._acting(run, applies=stage.id == self._place):
                 perform(stage)
 
         def check_watched(criterion: str) -> object:
-            with self._acting(run, here=criterion == self._place):
+            with self._acting(run, applies=criterion == self._place):
                 return check(criterion)
 
         vars(run).update(perform=perform_watched, check=check_watched)
 
     @contextlib.contextmanager
-    def _acting(self, run: Pipeline, *, here: bool) -> Iterator[None]:
-        undo = self._act(run) if here else None
+    def _acting(self, run: Pipeline, *, applies: bool) -> Iterator[None]:
+        undo = self._act(run) if applies else None
         try:
             yield
         finally:
@@ -242,8 +256,8 @@ class Before:
 
 
 def _assert_consistent(folder: Path) -> None:
-    """Whatever a run came to: its evidence is of the schema, and its bundle agrees with itself."""
-    told = parse_bundle(read_bundle(folder.with_name(f"{folder.name}.zip")))
+    """Assert that the evidence follows its schema and the bundle agrees with itself."""
+    contents = parse_bundle(read_bundle(folder.with_name(f"{folder.name}.zip")))
     checks = (
         bundle_check.check_files,
         bundle_check.check_schema,
@@ -253,25 +267,25 @@ def _assert_consistent(folder: Path) -> None:
         check_entries,
         check_page,
     )
-    wrong = [one for check in checks for one in check(told) if not one.holds]
+    wrong = [observation for check in checks for observation in check(contents) if not observation.holds]
     assert not wrong, wrong
 
 
-def _be(output: Path, run: Callable[..., int], *arguments: object) -> None:
-    """Be a process of its own, in the repository, and exit with the code of the run."""
+def _run_as_process(output: Path, run: Callable[..., int], *arguments: object) -> None:
+    """Run code as a separate process in the repository, and exit with its exit code."""
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), "utf-8", line_buffering=True)
     sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), "utf-8", line_buffering=True)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # whatever started these tests may ignore one (nohup)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the parent of these tests may ignore one (nohup)
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.chdir(REPOSITORY)
     gc.disable()  # a run is short
-    connections.BUSY_SECONDS = 0.1  # nothing in a test releases a lock while it is waited for
+    connections.BUSY_SECONDS = 0.1  # no test releases a lock during the wait
     try:
         code = run(*arguments)
-    except BaseException:  # noqa: BLE001 -- this is where a traceback would reach the user
+    except BaseException:  # noqa: BLE001 -- here a user would get a traceback
         traceback.print_exc()
         code = 99
     sys.stdout.flush()
@@ -280,13 +294,13 @@ def _be(output: Path, run: Callable[..., int], *arguments: object) -> None:
 
 
 def _pytest_code(args: list[str], plugin: object) -> int:
-    """Return what ``python -m pytest`` exits with."""
-    args = [*args, "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # they were imported, and rewritten, before
+    """Return the exit code of ``python -m pytest``."""
+    args = [*args, "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # they are imported and rewritten already
     return int(pytest.main(args, plugins=[plugin] if plugin else []))
 
 
 def _engine_code(settings: Settings, verb: str, plugin: Before | None) -> int:
-    """Return what a run exits with, and print what pytest prints last."""
+    """Return the exit code of a run, and print the last lines of pytest."""
     try:
         session = open_session(settings, verb)
     except ProblemError as error:
@@ -309,6 +323,6 @@ def _bytes(path: Path) -> tuple[object, ...]:
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         return (stat.filemode(status.st_mode),)
-    if status.st_size > _HASHED:
+    if status.st_size > _MAX_HASHED:
         return (stat.filemode(status.st_mode), status.st_size, status.st_mtime_ns)
     return (stat.filemode(status.st_mode), hashlib.sha256(path.read_bytes()).hexdigest())
