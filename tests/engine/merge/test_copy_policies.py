@@ -1,7 +1,8 @@
-"""Each policy for rows with a key that is taken, and what a clause of the target's own does to a row."""
+"""Test each conflict policy, and the ON CONFLICT clauses of the target."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,11 @@ from tests.support.rows.copied_rows import exact, only
 KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
 
 
+def numbers_in(text: str) -> list[int]:
+    """Return the numbers in a sentence."""
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
 @pytest.mark.parametrize(
     ("policy", "rows", "counts"),
     [
@@ -24,10 +30,10 @@ KEYED = "CREATE TABLE t(k TEXT PRIMARY KEY, v)"
         ("prefer-source", [("a", 1), ("x", 1), ("y", 2)], (2, 2, 0, 1)),
     ],
 )
-def test_each_policy_counts_what_it_does_to_equal_rows(
+def test_policy_counts_copied_skipped_and_replaced_rows(
     bench: Bench, policy: str, rows: list[tuple[Any, ...]], counts: tuple[int, ...]
 ) -> None:
-    """Rows, inserted, skipped, replaced."""
+    """The counts are rows, inserted, skipped and replaced."""
     bench.database(TARGET, KEYED, "INSERT INTO t VALUES('a', 1), ('x', 1)")
     bench.database("a.db", KEYED, "INSERT INTO t VALUES('x', 1), ('y', 2)")
 
@@ -49,10 +55,10 @@ def test_each_policy_counts_what_it_does_to_equal_rows(
         ("CREATE TABLE t(k, v, more DEFAULT 1, UNIQUE(k, more))", "k, v"),
     ],
 )
-def test_a_preference_decides_between_different_rows(
+def test_preference_decides_between_different_rows(
     bench: Bench, create: str, columns: str, policy: str, stays: str
 ) -> None:
-    """Under every kind of key; the source needs no index of its own."""
+    """The key may be of any kind, and the source needs no index."""
     rows = ["('x', 'source', 8)", "('y', 1, 9)"] if "id" in columns else ["('x', 'source')", "('y', 1)"]
     bench.database(TARGET, create, "INSERT INTO t(k, v) VALUES('x', 'target')")
     bench.database("a.db", f"CREATE TABLE t({columns})", f"INSERT INTO t VALUES{', '.join(rows)}")
@@ -65,8 +71,8 @@ def test_a_preference_decides_between_different_rows(
 
 
 @pytest.mark.parametrize(("policy", "stays"), [("prefer-target", ("x", 1)), ("prefer-source", ("X", 2))])
-def test_keys_are_compared_under_the_collation_of_their_key(bench: Bench, policy: str, stays: tuple[str, int]) -> None:
-    """Which need not be that of the column."""
+def test_keys_are_compared_by_collation_of_key(bench: Bench, policy: str, stays: tuple[str, int]) -> None:
+    """The key may have another collation than its column."""
     bench.database(TARGET, "CREATE TABLE t(k, v, UNIQUE(k COLLATE NOCASE))", "INSERT INTO t VALUES('x', 1)")
     bench.database("a.db", "CREATE TABLE t(k, v)", "INSERT INTO t VALUES('X', 2)")
 
@@ -76,20 +82,20 @@ def test_keys_are_compared_under_the_collation_of_their_key(bench: Bench, policy
     assert exact(copied)
 
 
-def test_rows_with_null_in_their_key_are_moved_under_every_policy(bench: Bench) -> None:
+def test_rows_with_null_in_key_are_always_copied(bench: Bench) -> None:
     """A NULL equals nothing, not even another NULL."""
     bench.database(TARGET, "CREATE TABLE t(k UNIQUE, v)", "INSERT INTO t VALUES(NULL, 1)")
     bench.database("a.db", "CREATE TABLE t(k UNIQUE, v)", "INSERT INTO t VALUES(NULL, 1), (NULL, 2)")
 
     for policy in ("skip-identical", "prefer-target", "prefer-source"):
-        copied = bench.copied(source("a.db", table("t", on_conflict=policy)))
+        copied = bench.copied(source("a.db", table("t", on_conflict=policy, rowids="renumber")))
         assert only(copied) == (2, 2, 0, 0)
         assert copied.rows("SELECT count(*) FROM t") == [(3,)]
         copied.con.execute("ROLLBACK")
 
 
-def test_the_last_source_that_is_preferred_stays(bench: Bench) -> None:
-    """Between two sources the policy of the later one decides, in the order of the plan."""
+def test_later_source_replaces_rows_of_earlier_source(bench: Bench) -> None:
+    """The plan's order of the sources decides."""
     bench.database("a.db", KEYED, "INSERT INTO t VALUES('x', 'a'), ('y', 'a')")
     bench.database("b.db", KEYED, "INSERT INTO t VALUES('x', 'b')")
 
@@ -100,8 +106,8 @@ def test_the_last_source_that_is_preferred_stays(bench: Bench) -> None:
     assert exact(copied)
 
 
-def test_different_rows_under_skip_identical_stop_the_copy(bench: Bench) -> None:
-    """Preflight finds them; the copy does not rely on that. Text is read as before afterwards."""
+def test_skip_identical_refuses_different_rows(bench: Bench) -> None:
+    """The copy does not rely on the preflight, and it restores the text factory."""
     bench.database(TARGET, KEYED)
     bench.database("a.db", KEYED, "INSERT INTO t VALUES('x', 0.0), ('y', 1), ('z', 2)")
     copied = bench.copied(source("a.db", table("t", on_conflict="skip-identical")))
@@ -111,15 +117,14 @@ def test_different_rows_under_skip_identical_stop_the_copy(bench: Bench) -> None
     with pytest.raises(ProblemError) as caught:
         copy_rows(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
 
-    assert str(caught.value) == (
-        'a.db:t: on_conflict = "skip-identical", but 1 of 3 rows under a key that t already has differ.'
-        ' Correct the rows, or choose "prefer-target" or "prefer-source". [rows-differ]'
-    )
+    [problem] = caught.value.problems
+    assert (problem.id, problem.subject) == ("rows-differ", "a.db:t")
+    assert numbers_in(problem.what) == [1, 3]
     assert copied.rows("SELECT k FROM t ORDER BY k") == [("x",), ("y",), ("z",)]
 
 
-def test_identical_rows_are_found_under_other_names_of_columns(bench: Bench) -> None:
-    """Also where the names stand in another order at the two ends, and where the source declares no key."""
+def test_skip_identical_compares_renamed_columns(bench: Bench) -> None:
+    """The columns have another order in the target, and the source declares no key."""
     bench.database(TARGET, "CREATE TABLE t(k TEXT PRIMARY KEY, a)", "INSERT INTO t VALUES('x', 1)")
     bench.database("a.db", "CREATE TABLE t(k TEXT, z)", "INSERT INTO t(rowid, k, z) VALUES(7, 'x', 1), (8, 'y', 2)")
 
@@ -129,8 +134,8 @@ def test_identical_rows_are_found_under_other_names_of_columns(bench: Bench) -> 
     assert exact(copied)
 
 
-def test_rowids_that_do_not_count_are_left_out_of_what_the_target_had(bench: Bench) -> None:
-    """The target's table is told apart by them, the source's is not."""
+def test_existing_digest_omits_rowids_that_do_not_count(bench: Bench) -> None:
+    """Only the target's table has no key."""
     bench.database(TARGET, "CREATE TABLE t(k, v)", "INSERT INTO t(rowid, k) VALUES(7, 'a')")
     bench.database("a.db", KEYED, "INSERT INTO t VALUES('x', 1)")
 
@@ -148,8 +153,11 @@ def test_rowids_that_do_not_count_are_left_out_of_what_the_target_had(bench: Ben
         ("prefer-source", [["'a'", "1"], ["CAST(x'ff' AS TEXT)", "2"]]),
     ],
 )
-def test_the_keys_that_a_policy_settles_are_named(bench: Bench, policy: str, keys: list[list[str]]) -> None:
-    """As literals of SQL: those of the rows that stay behind, or that make place; text is read as before afterwards."""
+def test_conflicting_keys_are_sql_literals(bench: Bench, policy: str, keys: list[list[str]]) -> None:
+    """They are the keys of skipped source rows or of replaced target rows.
+
+    The text factory of the connection is restored.
+    """
     create = "CREATE TABLE t(k COLLATE NOCASE, n, v, PRIMARY KEY(k, n))"
     bench.database(TARGET, create)
     bench.database("a.db", create, "INSERT INTO t VALUES('A', 1, 5), (CAST(x'ff' AS TEXT), 2, 6), ('new', 3, 7)")
@@ -158,14 +166,12 @@ def test_the_keys_that_a_policy_settles_are_named(bench: Bench, policy: str, key
     copied.con.execute("UPDATE t SET k = 'a' WHERE n = 1")
     mapping, alias = copied.done[0].mapping, copied.rows("PRAGMA database_list")[-1][1]
 
-    settled = list(conflicting_keys(copied.con, mapping, alias))
-
-    assert settled == keys
+    assert list(conflicting_keys(copied.con, mapping, alias)) == keys
     assert copied.rows("SELECT k FROM t WHERE n = 1") == [("a",)]
 
 
-def test_rows_are_compared_byte_by_byte_even_where_text_is_no_utf_8(bench: Bench) -> None:
-    """One row is the same, one differs in a byte that cannot be decoded."""
+def test_rows_are_compared_by_bytes_of_invalid_text(bench: Bench) -> None:
+    """One row is equal, and one differs in a byte that is not UTF-8."""
     bench.database(TARGET, KEYED)
     rows = "INSERT INTO t VALUES('x', CAST(x'ff' AS TEXT)), ('y', CAST(x'fe' AS TEXT))"
     bench.database("a.db", KEYED, rows)
@@ -176,46 +182,45 @@ def test_rows_are_compared_byte_by_byte_even_where_text_is_no_utf_8(bench: Bench
 
     copied.con.execute("UPDATE t SET v = CAST(x'fd' AS TEXT) WHERE k = 'y'")
 
-    with pytest.raises(ProblemError, match="1 of 2 rows"):
+    with pytest.raises(ProblemError) as caught:
         copy_rows(copied.con, mapping, digest, alias)
+    [problem] = caught.value.problems
+    assert (problem.id, problem.subject, numbers_in(problem.what)) == ("rows-differ", "a.db:t", [1, 2])
 
 
 def colliding(bench: Bench, clause: str) -> Copied:
-    """Copy a row into a table with a clause ON CONFLICT, beside a row that came after the preflight."""
+    """Copy a row into a table that has got a row with the same key since the preflight."""
     create = f"CREATE TABLE t(k TEXT UNIQUE ON CONFLICT {clause}, v)"
     bench.database(TARGET, create)
     bench.database("a.db", create, "INSERT INTO t VALUES('x', 'new')")
-    found = bench.survey(source("a.db", "t"))
-    assert found.problems == []
-    assert found.target is not None
-    copied = Copied(found.target.guard.alone(), bench.plan(source("a.db", "t")), found)
+    inspected = bench.survey(source("a.db", "t"))
+    assert inspected.problems == []
+    assert inspected.target is not None
+    copied = Copied(inspected.target.guard.alone(), bench.plan(source("a.db", "t")), inspected)
     copied.con.execute("INSERT INTO t VALUES('x', 'old')")
-    copied.own["t"] = existing_rows_digest(copied.con, found.mappings[0])
+    copied.own["t"] = existing_rows_digest(copied.con, inspected.mappings[0])
     with attached(copied.con, bench.root / "a.db", "a") as alias:
-        digest = source_digest(copied.con, found.mappings[0], alias)
-        copied.done.append(copy_rows(copied.con, found.mappings[0], digest, alias))
+        digest = source_digest(copied.con, inspected.mappings[0], alias)
+        copied.done.append(copy_rows(copied.con, inspected.mappings[0], digest, alias))
     return copied
 
 
 @pytest.mark.parametrize("clause", ["REPLACE", "IGNORE"])
-def test_a_row_that_a_clause_drops_is_noticed(bench: Bench, clause: str) -> None:
-    """SQLite says nothing; the comparison does."""
+def test_comparison_fails_when_clause_drops_a_row(bench: Bench, clause: str) -> None:
+    """SQLite reports no error, but the comparison does."""
     copied = colliding(bench, clause)
 
     assert wrong(compare.rows_counted(copied.compared)) != []
     assert wrong(compare.rows_exact(copied.compared)) == ["t <- a.db:t"]
 
 
-@pytest.mark.parametrize(
-    ("clause", "left"),
-    [("ROLLBACK", " Its ON CONFLICT ROLLBACK has rolled back the whole transaction."), ("ABORT", ""), ("FAIL", "")],
-)
-def test_a_constraint_that_fails_is_said_in_words(bench: Bench, clause: str, left: str) -> None:
-    """Also that the whole transaction is gone, if it is."""
+@pytest.mark.parametrize(("clause", "is_rolled_back"), [("ROLLBACK", True), ("ABORT", False), ("FAIL", False)])
+def test_refused_row_is_reported_with_its_mapping(bench: Bench, clause: str, *, is_rolled_back: bool) -> None:
+    """An ON CONFLICT ROLLBACK ends the whole transaction."""
     with pytest.raises(ProblemError) as caught:
         colliding(bench, clause)
 
-    assert str(caught.value) == (
-        f"a.db:t: a row violates a constraint of t: UNIQUE constraint failed: t.k.{left}"
-        " Correct the rows, or choose another table or policy. [row-refused]"
-    )
+    [problem] = caught.value.problems
+    assert (problem.id, problem.subject) == ("row-refused", "a.db:t")
+    assert "UNIQUE constraint failed: t.k" in problem.what
+    assert ("ON CONFLICT ROLLBACK" in problem.what) == is_rolled_back

@@ -1,4 +1,4 @@
-"""Rows arrive with their values, types, bytes, multiplicity and rowids."""
+"""Test that rows arrive with their values, types, bytes, duplicates and rowids."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ INVALID_TEXT = "INSERT INTO t(v) VALUES(CAST(x'ff00fe' AS TEXT))"
     ],
 )
 @pytest.mark.parametrize("columns", [{}, {"v": "w"}])
-def test_every_value_arrives_with_its_type_and_bytes(bench: Bench, create: str, columns: dict[str, str]) -> None:
-    """Copied as whole records, or column by column under another name."""
+def test_values_keep_type_and_bytes(bench: Bench, create: str, columns: dict[str, str]) -> None:
+    """They are copied as whole records, or by columns under another name."""
     values = [(v,) for v in AWKWARD if not ("UNIQUE" in create and v in (0, 1, 1.0))]
     bench.database("a.db", create, INVALID_TEXT, rows=("INSERT INTO t(v) VALUES(?)", values))
 
@@ -45,8 +45,8 @@ def test_every_value_arrives_with_its_type_and_bytes(bench: Bench, create: str, 
     assert exact(copied)
 
 
-def test_every_value_arrives_in_a_table_without_rowid(bench: Bench) -> None:
-    """Its rows have their key alone."""
+def test_values_arrive_in_table_without_rowid(bench: Bench) -> None:
+    """The key is the only identity of a row."""
     bench.database(
         "a.db", "CREATE TABLE t(k TEXT, v, PRIMARY KEY(v, k)) WITHOUT ROWID",
         rows=("INSERT INTO t VALUES(?, ?)", [(str(at), v) for at, v in enumerate(AWKWARD) if v is not None]),
@@ -57,8 +57,8 @@ def test_every_value_arrives_in_a_table_without_rowid(bench: Bench) -> None:
     assert content(copied.con, "t", ["k", "v"]) == read(bench, "a.db", ["k", "v"])
 
 
-def test_values_of_a_utf_16_source_arrive(bench: Bench) -> None:
-    """Each code point stays, in the target's encoding."""
+def test_utf_16_source_keeps_code_points(bench: Bench) -> None:
+    """The target has another text encoding."""
     texts = [(v,) for v in AWKWARD if not isinstance(v, str) or "\0" not in v]
     create = ("PRAGMA encoding='UTF-16le'", "CREATE TABLE t(id INTEGER PRIMARY KEY, v, g AS (id + 1))")
     bench.database("a.db", *create, rows=("INSERT INTO t(v) VALUES(?)", texts))
@@ -75,7 +75,7 @@ def test_values_of_a_utf_16_source_arrive(bench: Bench) -> None:
 def test_staged_tables_of_two_sources_never_collide(
     bench: Bench, first: tuple[str, str], second: tuple[str, str]
 ) -> None:
-    """Source and table together may read alike, as a and b.c, a.b and c do."""
+    """Joined by a dot, a and b.c have the same name as a.b and c."""
     sources = []
     for number, (name, moved) in enumerate((first, second)):
         file = f"{number}.db"
@@ -92,8 +92,11 @@ def test_staged_tables_of_two_sources_never_collide(
     assert exact(copied)
 
 
-def test_columns_go_by_name_and_not_by_place(bench: Bench) -> None:
-    """The most damaging mistake of a copy by hand: counts agree, and integrity_check says ok."""
+def test_columns_are_matched_by_name(bench: Bench) -> None:
+    """A copy by position would be wrong without an error.
+
+    The counts would agree, and integrity_check would report ok.
+    """
     bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, name, mail)", "INSERT INTO t VALUES(1, 'n', 'm')")
     bench.database(TARGET, "CREATE TABLE t(Mail, NAME, id INTEGER PRIMARY KEY, more DEFAULT 7)")
 
@@ -103,8 +106,8 @@ def test_columns_go_by_name_and_not_by_place(bench: Bench) -> None:
     assert exact(copied)
 
 
-def test_the_plan_may_let_columns_change_places(bench: Bench) -> None:
-    """Even where both tables have the same statement."""
+def test_plan_can_exchange_two_columns(bench: Bench) -> None:
+    """Both tables have the same statement."""
     create = "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)"
     bench.database("a.db", create, "INSERT INTO t VALUES(1, 'a', 'b')")
 
@@ -114,8 +117,8 @@ def test_the_plan_may_let_columns_change_places(bench: Bench) -> None:
     assert exact(copied)
 
 
-def test_implicit_rowids_are_kept_with_their_gaps(bench: Bench) -> None:
-    """In a table without a key, also where columns have taken the usual names."""
+def test_implicit_rowids_are_kept(bench: Bench) -> None:
+    """The table has no key, and its columns have the usual names of the rowid."""
     create = "CREATE TABLE t(rowid, oid)"
     bench.database("a.db", create, "INSERT INTO t(_rowid_, rowid) VALUES(-7, 1), (3, 1), (9223372036854775807, 2)")
 
@@ -125,15 +128,15 @@ def test_implicit_rowids_are_kept_with_their_gaps(bench: Bench) -> None:
     assert exact(copied)
 
 
-def test_rowids_of_a_new_table_with_a_key_are_kept_too(bench: Bench) -> None:
-    """Some application may have noted them."""
+def test_rowids_are_kept_in_new_keyed_table(bench: Bench) -> None:
+    """An application may have stored them."""
     bench.database("a.db", "CREATE TABLE t(k TEXT PRIMARY KEY)", "INSERT INTO t(rowid, k) VALUES(40, 'x')")
 
     assert bench.copied(source("a.db", "t")).rows("SELECT rowid, k FROM t") == [(40, "x")]
 
 
-def test_two_sources_of_a_table_with_a_key_may_use_the_same_rowids(bench: Bench) -> None:
-    """The key identifies the rows; the second source's get free numbers."""
+def test_keyed_rows_of_two_sources_may_share_rowids(bench: Bench) -> None:
+    """The key identifies the rows. SQLite assigns new rowids to the second source."""
     bench.database("a.db", "CREATE TABLE t(k TEXT PRIMARY KEY)", "INSERT INTO t(rowid, k) VALUES(40, 'x')")
     bench.database("b.db", "CREATE TABLE t(k TEXT PRIMARY KEY)", "INSERT INTO t(rowid, k) VALUES(40, 'y')")
 
@@ -143,8 +146,8 @@ def test_two_sources_of_a_table_with_a_key_may_use_the_same_rowids(bench: Bench)
     assert exact(copied)
 
 
-def test_equal_rows_without_a_key_stay_as_many_as_they_are(bench: Bench) -> None:
-    """From two sources, and beside the target's own."""
+def test_equal_rows_without_key_keep_their_number(bench: Bench) -> None:
+    """They come from two sources and from the target itself."""
     for file, rowids in ((TARGET, "(1), (2)"), ("a.db", "(3), (4)"), ("b.db", "(5)")):
         bench.database(file, "CREATE TABLE t(v)", f"INSERT INTO t(rowid) VALUES{rowids}", "UPDATE t SET v = 'same'")
 
@@ -155,10 +158,8 @@ def test_equal_rows_without_a_key_stay_as_many_as_they_are(bench: Bench) -> None
 
 
 @pytest.mark.parametrize(("own", "brought", "mark"), [(5, 9, 9), (9, 5, 9), (None, 7, 7), (7, None, 7)])
-def test_the_autoincrement_mark_is_the_larger_one(
-    bench: Bench, own: int | None, brought: int | None, mark: int
-) -> None:
-    """So that no deleted id is given out again."""
+def test_autoincrement_value_is_the_larger_one(bench: Bench, own: int | None, brought: int | None, mark: int) -> None:
+    """SQLite must not assign a deleted id again."""
     for file, highest in ((TARGET, own), ("a.db", brought)):
         insert = [f"INSERT INTO t VALUES({highest}, 1)", "DELETE FROM t"] if highest else []
         bench.database(file, "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v)", *insert)
@@ -169,8 +170,8 @@ def test_the_autoincrement_mark_is_the_larger_one(
     assert wrong(compare.marks_carried(copied.compared)) == []
 
 
-def test_a_mark_follows_a_renamed_table_and_is_dropped_where_the_target_keeps_none(bench: Bench) -> None:
-    """The mark belongs to the target's table."""
+def test_autoincrement_value_follows_a_renamed_table(bench: Bench) -> None:
+    """A smaller value does not replace it."""
     bench.database("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)", "INSERT INTO t VALUES(8)")
 
     copied = bench.copied(source("a.db", table("t", into="u")))
@@ -179,8 +180,8 @@ def test_a_mark_follows_a_renamed_table_and_is_dropped_where_the_target_keeps_no
     assert copied.rows("SELECT name, seq FROM sqlite_sequence") == [("u", 8)]
 
 
-def test_generated_columns_are_computed_again(bench: Bench) -> None:
-    """They are no part of what is inserted."""
+def test_generated_columns_are_computed_by_target(bench: Bench) -> None:
+    """They are not inserted."""
     create = "CREATE TABLE t(g AS (v + 1), v, h AS (v + 2) STORED UNIQUE)"
     bench.database("a.db", create, "INSERT INTO t(v) VALUES(1), (5)")
 
@@ -188,8 +189,8 @@ def test_generated_columns_are_computed_again(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("policy", ["refuse", "skip-identical", "prefer-source"])
-def test_two_thousand_columns_are_no_limit(bench: Bench, policy: str) -> None:
-    """SQLite takes no expression of more than a thousand terms in a chain."""
+def test_two_thousand_columns_are_copied(bench: Bench, policy: str) -> None:
+    """SQLite limits the depth of an expression to 1,000."""
     names = ", ".join(f"c{at}" for at in range(1999))
     row = f"INSERT INTO t VALUES({', '.join(str(at) for at in range(2000))})"
     bench.database("a.db", f"CREATE TABLE t(k INTEGER UNIQUE, {names})", row)
@@ -203,8 +204,8 @@ def test_two_thousand_columns_are_no_limit(bench: Bench, policy: str) -> None:
     assert exact(copied)
 
 
-def test_an_fts5_table_is_copied_through_itself(bench: Bench) -> None:
-    """With its rowids; afterwards it finds what it should."""
+def test_fts5_table_is_copied_with_its_rowids(bench: Bench) -> None:
+    """A search in the target returns the rows."""
     create = "CREATE VIRTUAL TABLE t USING fts5(title, content, tokenize = 'porter')"
     bench.database("a.db", create, "INSERT INTO t(rowid, title, content) VALUES(7, 'run', 'é'), (9, NULL, 'running')")
 
@@ -219,8 +220,8 @@ def test_an_fts5_table_is_copied_through_itself(bench: Bench) -> None:
     assert wrong(compare.integrity(copied.con)) == []
 
 
-def test_an_rtree_is_copied_through_itself(bench: Bench) -> None:
-    """Its coordinates are small floats, which must not be rounded again."""
+def test_rtree_is_copied_without_rounding(bench: Bench) -> None:
+    """Its coordinates are 32-bit floats."""
     create = "CREATE VIRTUAL TABLE t USING rtree(id, x0, x1, +label)"
     bench.database("a.db", create, "INSERT INTO t VALUES(7, 0.1, 0.3, 'a'), (9, -1.1, 2.2, NULL)")
 
@@ -231,8 +232,8 @@ def test_an_rtree_is_copied_through_itself(bench: Bench) -> None:
     assert exact(copied)
 
 
-def test_no_trigger_fires_during_the_copy(bench: Bench) -> None:
-    """Triggers come after the rows, whether they change rows or drop them."""
+def test_triggers_do_not_fire_during_copy(bench: Bench) -> None:
+    """They are created after the rows."""
     bench.database(
         "a.db", "CREATE TABLE t(v)", "INSERT INTO t VALUES('a'), ('b')",
         "CREATE TRIGGER up AFTER INSERT ON t BEGIN UPDATE t SET v = upper(v); END",
@@ -245,8 +246,8 @@ def test_no_trigger_fires_during_the_copy(bench: Bench) -> None:
     assert {trigger.name for trigger in copied.schema.triggers} == {"up", "no"}
 
 
-def test_a_copy_says_how_long_it_took(bench: Bench) -> None:
-    """It is a part of the time that passed here."""
+def test_copied_table_has_its_duration(bench: Bench) -> None:
+    """It is not longer than the time that the test has measured."""
     bench.database("a.db", "CREATE TABLE t(k TEXT PRIMARY KEY, v)", "INSERT INTO t VALUES('x', 1)")
     began = monotonic()
 
@@ -266,7 +267,10 @@ KEYS = st.sampled_from(["", "k INTEGER PRIMARY KEY", "k INTEGER PRIMARY KEY AUTO
 
 @st.composite
 def table_and_rows(draw: st.DrawFn) -> tuple[str, list[str], list[list[Any]]]:
-    """Draw the statement of a table t, its columns, and rows; the first value of a row is its key or its rowid."""
+    """Draw the statement of a table t, its columns, and rows.
+
+    The first value of a row is its key or its rowid.
+    """
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique_by=str.lower))
     quoted = [f'"{name.replace(chr(34), chr(34) * 2)}"' for name in names]
     declared = ", ".join(f"{name} {draw(TYPES)}" for name in quoted)
@@ -281,7 +285,7 @@ def table_and_rows(draw: st.DrawFn) -> tuple[str, list[str], list[list[Any]]]:
 
 @settings(max_examples=50, deadline=None, database=None)
 @given(made=table_and_rows(), split=st.integers(0, 6), target_has=st.booleans(), data=st.data())
-def test_whatever_two_sources_hold_is_in_the_target(
+def test_target_has_all_rows_of_two_sources(
     tmp_path_factory: pytest.TempPathFactory,
     made: tuple[str, list[str], list[list[Any]]],
     split: int,
@@ -289,7 +293,10 @@ def test_whatever_two_sources_hold_is_in_the_target(
     target_has: bool,
     data: st.DataObject,
 ) -> None:
-    """Random tables and rows, compared by an oracle that knows storage classes, bytes and rowids alone."""
+    """Tables and rows are random.
+
+    The oracle compares only storage classes, bytes and rowids.
+    """
     create, columns, rows = made
     numbers = data.draw(st.lists(st.integers(1, 99), min_size=len(rows), max_size=len(rows), unique=True))
     numbered = [(number, *row) for number, row in zip(numbers, rows, strict=True)]
@@ -303,14 +310,14 @@ def test_whatever_two_sources_hold_is_in_the_target(
 
         copied = bench.copied(source("a.db", "t"), source("b.db", "t"))
 
-        names = [column.strip('"') for column in columns]  # the oracle puts the outer quotes back
+        names = [column.strip('"') for column in columns]  # the oracle adds the outer quotes
         expected = read(bench, "a.db", names) + read(bench, "b.db", names)
         assert content(copied.con, "t", names) == expected
         assert exact(copied)
 
 
-def test_the_oracle_tells_what_it_should(bench: Bench) -> None:
-    """Each of these is different from all others, and two equal rows are not one."""
+def test_oracle_distinguishes_values_and_duplicates(bench: Bench) -> None:
+    """All values are different, and two equal rows count as two."""
     values = [1, 1.0, "1", b"1", None, 0.0, -0.0, "a\0b", "a"]
     bench.database("a.db", "CREATE TABLE t(v)", rows=("INSERT INTO t VALUES(?)", [(v,) for v in values]))
     bench.database("b.db", "CREATE TABLE t(v)", "INSERT INTO t VALUES(1), (1)")
@@ -322,7 +329,7 @@ def test_the_oracle_tells_what_it_should(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("create", "target", "keys", "known"),
     [
-        ("CREATE TABLE t(k TEXT PRIMARY KEY, v)", "", {}, True),
+        ("CREATE TABLE t(k TEXT PRIMARY KEY DEFAULT 'x', v)", "", {}, True),
         ("CREATE TABLE t(v)", "", {}, True),  # its rowids are read with it
         ("CREATE TABLE t(v)", "CREATE TABLE t(V)", {}, True),
         ("CREATE TABLE t(v)", "", {"rowids": "renumber"}, False),
@@ -331,11 +338,15 @@ def test_the_oracle_tells_what_it_should(bench: Bench) -> None:
         ("CREATE TABLE t(v)", "CREATE TABLE t(v, more DEFAULT 7)", {}, False),
     ],
 )
-def test_rows_are_not_digested_again_where_the_survey_has_read_the_same(
+def test_preflight_digest_is_reused_for_equal_columns(
     bench: Bench, create: str, target: str, keys: Any, known: bool
 ) -> None:
-    """Where columns or rowids count otherwise than in the source by itself, they are; the digest is the same."""
-    bench.database("a.db", create, "INSERT INTO t(rowid, v) VALUES(7, 'a'), (9, 2.5)")
+    """It is not reused if other columns or rowids count in the target.
+
+    The digest is the same in both cases.
+    """
+    rows = "(7, 'a')" if "PRIMARY KEY" in create else "(7, 'a'), (9, 2.5)"
+    bench.database("a.db", create, f"INSERT INTO t(rowid, v) VALUES{rows}")
     if target:
         bench.database(TARGET, target)
 

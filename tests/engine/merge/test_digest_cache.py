@@ -1,4 +1,4 @@
-"""A table is digested once for each state of its rows: never again for nothing, and always after a change."""
+"""Test that a table is digested once for each state of its rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def con() -> Iterator[sqlite3.Connection]:
-    """A table of two rows, in an open transaction."""
+    """Provide a table of two rows in an open transaction."""
     with closing(open_memory()) as con:
         con.execute("CREATE TABLE t(a UNIQUE, b)")
         con.execute("INSERT INTO t VALUES(1, 2), (3, 4)")
@@ -27,15 +27,15 @@ def con() -> Iterator[sqlite3.Connection]:
         yield con
 
 
-def test_a_table_is_not_read_twice_for_nothing(con: sqlite3.Connection) -> None:
-    """The second answer is the first, without a look at a row."""
+def test_unchanged_table_is_not_read_again(con: sqlite3.Connection) -> None:
+    """The second call executes no statement that reads rows."""
     digest, table = DigestCache(), read(con).tables["t"]
     first = digest(con, table)
-    seen: list[str] = []
-    con.set_trace_callback(seen.append)
+    statements: list[str] = []
+    con.set_trace_callback(statements.append)
 
     assert digest(con, table) == digest(con, table, with_rowid=False) == first
-    assert not [one for one in seen if " FROM " in one]
+    assert not [statement for statement in statements if " FROM " in statement]
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_a_table_is_not_read_twice_for_nothing(con: sqlite3.Connection) -> None:
         "ALTER TABLE t ADD COLUMN c DEFAULT 1",
     ],
 )
-def test_after_any_change_it_is_read_again(con: sqlite3.Connection, change: str) -> None:
-    """Of rows or of the schema; the rowid counts where it was asked for."""
+def test_table_is_read_again_after_any_change(con: sqlite3.Connection, change: str) -> None:
+    """The change affects rows, rowids or the schema."""
     digest = DigestCache()
     digest(con, read(con).tables["t"], with_rowid=True)
 
