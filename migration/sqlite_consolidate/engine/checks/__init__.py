@@ -1,1 +1,1 @@
-"""The checks of the criteria: each looks at a run, and states what it saw."""
+"""Check the criteria of a run, each by observations of databases, files and processes."""

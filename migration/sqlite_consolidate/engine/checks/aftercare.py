@@ -1,4 +1,7 @@
-"""Check: is a finished consolidation still right? Read-only; rows changed since are counted, not blamed."""
+"""Check whether a finished consolidation is still intact.
+
+Nothing is written. Rows that an application has changed since COMMIT are counted and fail nothing.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ _MASKING = Disclosure()
 
 @dataclass(frozen=True)
 class ConsolidatedTarget:
-    """The target as it is now, beside what was committed into it."""
+    """Hold the present state of the target beside what the run committed into it."""
 
     digests: dict[str, TableDigest]
     damage: tuple[str, ...]
@@ -50,7 +53,7 @@ class ConsolidatedTarget:
 
     @property
     def changed_tables(self) -> list[str]:
-        """Names of the tables that have other rows than at COMMIT."""
+        """Return the names of the tables whose rows differ from those at COMMIT."""
         tables = self.row.tables if self.row else {}
         return [
             name for name, (_, sha256) in tables.items() if name in self.digests and self.digests[name].sha256 != sha256
@@ -62,7 +65,7 @@ class ConsolidatedTarget:
         differences: Mapping[str, RowDifferences] | None = None,
         disclosure: Disclosure = _MASKING,
     ) -> list[Finding]:
-        """Name the tables that have other rows than at COMMIT: changes since, to be read and not to be failed.
+        """Return a finding for each table or object that was changed since COMMIT.
 
         Args:
             target: Its path relative to the workspace.
@@ -92,7 +95,9 @@ class ConsolidatedTarget:
 def read_consolidated_target(
     root: Path, sealed: Manifest, limits: Limits | None = None, *, committed: Mapping[str, str] | None = None
 ) -> ConsolidatedTarget:
-    """Read the target through a connection that cannot write; one that is gone or no database is damage, too.
+    """Read the target through a read-only connection.
+
+    A target that is missing, or that is not a database, is reported as damage.
 
     Raises:
         ProblemError: Another process has it locked: nothing can be told of its content.
@@ -120,7 +125,7 @@ def _row_or_none(con: sqlite3.Connection, run: str) -> history.Row | None:
 def archives_unchanged(
     root: Path, sealed: Manifest, limits: Limits | None = None, *, folder: Path | None = None
 ) -> list[Observation]:
-    """Observe that every archive is there and has the content that its source had.
+    """Observe that each archive exists and has the content of its source.
 
     Args:
         root: The workspace.
@@ -143,7 +148,9 @@ def archives_unchanged(
 def target_right(
     now: ConsolidatedTarget, sealed: Manifest, differences: Mapping[str, RowDifferences] | None = None
 ) -> list[Observation]:
-    """Observe that the target is intact, has the run's row of history, and has every table it had at COMMIT.
+    """Observe that the target is intact and has every table it had at COMMIT.
+
+    It must also have the run's row in its history table.
 
     Args:
         now: The target as it is now.
@@ -169,7 +176,7 @@ def target_right(
 
 
 def no_new_source_files(root: Path, sealed: Manifest) -> list[Observation]:
-    """Nothing has been created under an archived source's old name."""
+    """Observe that no file exists under the old name of an archived source."""
     observations = [
         equal(file, "no such file", "created again" if os.path.lexists(root / file) else "no such file")
         for file in sealed.archive

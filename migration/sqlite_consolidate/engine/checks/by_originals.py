@@ -1,8 +1,8 @@
-"""Originals: judges a consolidation that somebody else made, by the databases it was made from; nothing is written.
+"""Compare a consolidation that another tool made with the original databases.
 
-The originals, or their backups, are laid out in a private folder as the workspace once was, and surveyed there as if
-the plan were to be carried out: that gives the moves, and the schema that was to be. The target, copied as it is now,
-is held against both.
+The originals, or their backups, are copied to a private folder at their places in the workspace. They are inspected
+there as if the plan were to be carried out, which gives the table mappings and the planned schema. A copy of the
+present target is compared with both. Nothing is written to the workspace.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _MASKING = Disclosure()
 
 
 def copy_originals(plan: Plan, originals: Path, live: Path, scratch: Path) -> Path:
-    """Copy the originals to their places in ``scratch``, and the target as it is now beside them.
+    """Copy the originals and the present target into ``scratch``.
 
     Returns:
         The copy of the target.
@@ -87,7 +87,7 @@ def copy_originals(plan: Plan, originals: Path, live: Path, scratch: Path) -> Pa
 def compare_with_originals(
     plan: Plan, scratch: Path, target: Path, resources: ExitStack, limits: Limits | None = None
 ) -> TargetComparison:
-    """Survey the originals and find out what became of their rows.
+    """Inspect the originals and match their rows with those of the target.
 
     Raises:
         ProblemError: The target as it is now is damaged.
@@ -97,7 +97,7 @@ def compare_with_originals(
     if unread_tables:  # what a trigger lacks may be in a table that no original has
         databases.problems = [problem for problem in databases.problems if problem.id != "broken-trigger"]
     try:
-        # Through a connection that cannot write SQLite leaves CHECKs out of integrity_check. This one may not write.
+        # SQLite omits CHECK constraints from integrity_check on a read-only connection. query_only prevents writes.
         connection = resources.enter_context(closing(open_existing(target, limits)))
         connection.execute("PRAGMA query_only=ON")
         schema = read(connection)
@@ -116,7 +116,10 @@ def compare_with_originals(
 
 
 def _inspect_originals(plan: Plan, scratch: Path, resources: ExitStack, limits: Limits | None) -> InspectedDatabases:
-    """Survey the originals; where that of the target cannot be read, once more as if it were not there."""
+    """Inspect the originals.
+
+    If the original of the target cannot be read, the others are inspected again as if there were no target.
+    """
     with ExitStack() as first:
         databases = inspect_databases(plan, scratch, first, limits)
         if plan.target not in databases.unread:
@@ -131,7 +134,10 @@ def _inspect_originals(plan: Plan, scratch: Path, resources: ExitStack, limits: 
 
 
 def _merge_original_problems(plan: Plan, databases: InspectedDatabases) -> InspectedDatabases:
-    """Leave one problem of each original that is damaged or empty, with what can be done about an original."""
+    """Keep one problem for each original that is damaged or empty.
+
+    Its hint says what the operator can do about an original.
+    """
     hint = "Put an undamaged copy of it, from before the consolidation, among the originals."
     problems: dict[str, Problem] = {}
     files = {f"{source.file}:{table.name}": source for source in plan.sources for table in source.tables}
@@ -150,7 +156,7 @@ def _merge_original_problems(plan: Plan, databases: InspectedDatabases) -> Inspe
 
 
 def _find_unread_tables(plan: Plan, databases: InspectedDatabases) -> dict[str, tuple[str, str]]:
-    """Return the tables of the plan of which no original tells, each with the file and why it does not."""
+    """Return each planned table whose original cannot be read, with its file and the reason."""
     unread = {}
     for source in plan.in_order:
         for table_map in source.tables:
@@ -166,7 +172,7 @@ def _find_unread_tables(plan: Plan, databases: InspectedDatabases) -> dict[str, 
 def _match_all_rows(
     scratch: Path, databases: InspectedDatabases, connection: sqlite3.Connection, schema: Schema, limits: Limits | None
 ) -> list[tuple[TableMapping, RowMatch]]:
-    """Find out for each table map what became of its rows."""
+    """Match the rows of each table mapping with those of the target."""
     row_matches: list[tuple[TableMapping, RowMatch]] = []
     for name in dict.fromkeys(mapping.into.name for mapping in databases.mappings):
         mappings = [mapping for mapping in databases.mappings if mapping.into.name == name]
@@ -201,7 +207,7 @@ def _match_all_rows(
 
 
 def damaged_target_problem(target: str, error: sqlite3.Error) -> Problem:
-    """Return the problem that SQLite cannot read the target as it is now."""
+    """Return the problem that SQLite cannot read the present target."""
     if code_of(error) == sqlite3.SQLITE_NOTADB:
         hint = "Name the workspace of the consolidation: --workspace DIR"
         return Problem("not-a-database", target, "is not a database (or it is encrypted).", hint)
@@ -215,7 +221,10 @@ def _replaces_target_rows(mapping: TableMapping) -> bool:
 def changed_row_findings(
     row_matches: Sequence[tuple[TableMapping, RowMatch]], disclosure: Disclosure = _MASKING
 ) -> list[Finding]:
-    """Count and name the rows that have changed since, which is a reader's matter and not a fault."""
+    """Return a finding for each table in which rows were changed after the consolidation.
+
+    Such changes are for a person to review. They are no failure.
+    """
     return [
         Finding.of(
             "rows-changed-since",
@@ -231,7 +240,7 @@ def changed_row_findings(
 def added_row_findings(
     row_matches: Sequence[tuple[TableMapping, RowMatch]], disclosure: Disclosure = _MASKING
 ) -> list[Finding]:
-    """Count and name the rows of each table that no original has."""
+    """Return a finding for each table with rows that no original has."""
     tables = {mapping.into.name: row_match for mapping, row_match in row_matches}
     return [
         Finding.of("rows-added-since", name, _describe_added_rows(row_match, disclosure), count=row_match.extra)

@@ -1,8 +1,8 @@
-"""Compare: what was moved against what arrived, and the target's neighbours against themselves; observations only.
+"""Compare the rows of the target with the rows it must have after the copy.
 
-The target is read inside the transaction, after COMMIT, or as a copy of what it is today. What it is held against is
-what was known before it was consolidated, or what its originals tell. Where it may have been in use since, and its
-statements may be in somebody's own words, what such use or such words can explain is no difference.
+The target is read inside the transaction, after COMMIT, or as a copy of its present state. The expected rows come from
+the preflight or from the originals. If an application may have changed the target since, a difference that such use
+can explain is no failure.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetComparison(SchemaComparison):
-    """A target with its rows, and what they were to be.
+    """Hold a target with its rows, and what they must be.
 
     Attributes:
         con: Reads the target.
@@ -61,7 +61,9 @@ class TargetComparison(SchemaComparison):
 
 
 def rows_counted(compared: TargetComparison) -> list[Observation]:
-    """Observe that each row has arrived, and that the target's tables have grown by exactly those, 100 %.
+    """Observe that each row has arrived and that the target has grown by exactly these rows.
+
+    The growth of a table is not checked if an application may have added rows since.
 
     By how many others a table that is in use has grown is not asked.
     """
@@ -90,7 +92,7 @@ def _rows_counted_observation(mapping: TableMapping, row_match: RowMatch) -> Obs
 
 
 def rows_expected(compared: TargetComparison) -> list[Observation]:
-    """Observe that the counts are those that the plan states, where it states one."""
+    """Observe that the row counts are those that the plan states."""
     observations = [
         equal(table.mapping.subject, counted(table.mapping.table_map.rows, "row"), counted(table.rows, "row"))
         for table in compared.copied
@@ -100,10 +102,10 @@ def rows_expected(compared: TargetComparison) -> list[Observation]:
 
 
 def rows_exact(compared: TargetComparison) -> list[Observation]:
-    """Observe that each table's digest is its digest before plus that of the rows that were moved into it.
+    """Observe that the digest of each table is its digest before plus that of the copied rows.
 
-    Where the target may have been in use since, each row is looked at: what was changed since is counted, what looks
-    like a fault is one.
+    If an application may have used the target since, each row is matched with its original. Rows changed since are
+    counted. Differences that only a wrong copy can explain are failures.
     """
     observations = [
         _rows_exact_observation(mapping, row_match) for mapping, row_match in compared.row_matches
@@ -148,10 +150,10 @@ def _rows_exact_observation(mapping: TableMapping, row_match: RowMatch) -> Obser
 
 
 def no_duplicates(compared: TargetComparison) -> list[Observation]:
-    """Observe that no key is there twice; where none is declared, equal rows are as many as the sources have.
+    """Observe that no key occurs twice in a table.
 
-    Where an index brings the keys in order they are read from it, so that none has to be kept in memory; that the
-    index has every row, and in its place, is what integrity_check shows.
+    If a table declares no key, equal rows must occur as often as in the sources. SQLite reads the keys in index order
+    where an index exists, so that they need not be kept in memory. integrity_check shows that this index is complete.
     """
     observations = [
         with_differences(
@@ -196,7 +198,7 @@ def _row_count_text(rows: int) -> str:
 
 
 def _count_repeated_keys(con: sqlite3.Connection, table: str, key: Key) -> int:
-    """Count the keys that more than one row has; NULL is no key."""
+    """Count the keys that more than one row has, without keys that contain NULL."""
     names = ", ".join(f"{quoted(column)} COLLATE {quoted(collation)}" for column, collation in key)
     whole = " AND ".join(f"{quoted(column)} IS NOT NULL" for column, _ in key)
     groups = f"SELECT 1 FROM main.{quoted(table)} WHERE {whole} GROUP BY {names} HAVING count(*) > 1"
@@ -204,7 +206,7 @@ def _count_repeated_keys(con: sqlite3.Connection, table: str, key: Key) -> int:
 
 
 def foreign_keys(compared: TargetComparison) -> list[Observation]:
-    """Observe that no foreign key points at nothing that did not point at nothing before."""
+    """Observe that the copy has added no row whose parent is missing."""
     before = _orphans_before(compared.inspected)
     observations = compared.unread_originals
     for (child, parent), count in orphans(compared.con).items():
@@ -218,7 +220,7 @@ def foreign_keys(compared: TargetComparison) -> list[Observation]:
 
 
 def no_orphans_observation(tables: int) -> list[Observation]:
-    """State that foreign_key_check of a number of tables found nothing."""
+    """Return the observation that foreign_key_check found no row without a parent."""
     if not tables:
         return [not_required("target: foreign_key_check", "the target has no table")]
     none = equal("target: foreign_key_check", "0 rows without a parent", "0 rows without a parent")
@@ -226,7 +228,7 @@ def no_orphans_observation(tables: int) -> list[Observation]:
 
 
 def _orphans_before(inspected: InspectedDatabases) -> dict[tuple[str, str], int]:
-    """Count the orphans of target and sources by child and parent, under the names that they have in the target."""
+    """Count the orphans of target and sources, by child and parent table of the target."""
     before: dict[tuple[str, str], int] = defaultdict(int)
     for (child, parent), count in (inspected.target.orphans if inspected.target else {}).items():
         before[folded(child), folded(parent)] += count
@@ -239,14 +241,14 @@ def _orphans_before(inspected: InspectedDatabases) -> dict[tuple[str, str], int]
 
 
 def integrity(con: sqlite3.Connection) -> list[Observation]:
-    """SQLite's integrity_check, the full one, of the target."""
+    """Observe that SQLite's full integrity_check of the target reports no error."""
     con.execute(f"PRAGMA main.cache_size=-{CHECK_CACHE_KB}")
     lines = [str(row[0]) for row in con.execute("PRAGMA main.integrity_check(20)").fetchall()]
     return [equal("target: integrity_check", "ok", "; ".join(lines))]
 
 
 def neighbours(compared: TargetComparison) -> list[Observation]:
-    """Observe that every table that the target had, and that nothing was moved into, is as it was."""
+    """Observe that each table of the target that received no rows is unchanged."""
     target = compared.inspected.target
     if target is None:
         return [not_required("target", "there was no target before this run")]
@@ -283,7 +285,7 @@ def _neighbour_observation(compared: TargetComparison, name: str, before: TableD
 
 
 def changed_neighbour_finding(compared: TargetComparison, neighbour: Observation) -> Finding:
-    """Return the finding that a table, into which nothing was moved, has other rows than before."""
+    """Return the finding that a table that received no rows has been changed."""
     name = neighbour.subject
     before = compared.inspected.target.digests[name].rows if compared.inspected.target else 0
     now = int(compared.con.execute(f"SELECT count(*) FROM main.{quoted(name)}").fetchone()[0])
@@ -294,7 +296,10 @@ def changed_neighbour_finding(compared: TargetComparison, neighbour: Observation
 
 
 def _header_observation(compared: TargetComparison, name: str, before: str) -> Observation:
-    """Compare a field of the header; its application raises user_version, and never lets it fall."""
+    """Compare a field of the database header.
+
+    An application may have raised user_version since. It never lowers it.
+    """
     now = compared.schema.header[name]
     if compared.changed_since and name == "user_version":
         return at_least(f"target: {name}", int(before), int(now))
@@ -302,7 +307,7 @@ def _header_observation(compared: TargetComparison, name: str, before: str) -> O
 
 
 def marks_carried(compared: TargetComparison) -> list[Observation]:
-    """Observe that every AUTOINCREMENT mark is at least the largest of those that the target and the sources had."""
+    """Observe that each AUTOINCREMENT value is at least the largest value before the copy."""
     inspected = compared.inspected
     expected = {folded(name): mark for name, mark in (inspected.target.marks if inspected.target else {}).items()}
     for mapping in inspected.mappings:
@@ -318,7 +323,10 @@ def marks_carried(compared: TargetComparison) -> list[Observation]:
 
 
 def size_reasonable(size: int, inspected: InspectedDatabases) -> list[Observation]:
-    """The target has grown by no more than twice the sources' size, and a page for each of its objects."""
+    """Observe that the target has grown by at most twice the size of the sources.
+
+    64 KiB are added for each table and index, and for 64 more.
+    """
     before = inspected.target.size if inspected.target else 0
     source_size = sum(database.size for database in inspected.sources.values())
     tables = inspected.target_schema.schema.tables.values()
@@ -332,7 +340,10 @@ def final(
     verified: dict[str, TableDigest],
     explain: Callable[[str], RowDifferences | None] = no_row_differences,
 ) -> list[Observation]:
-    """Every table, as it was ``found`` through another connection, has the digest that was verified before COMMIT."""
+    """Observe that each table still has the digest that was verified before COMMIT.
+
+    The digests were read through another connection.
+    """
     return [
         with_differences(
             equal(f"target: {name}", digest.full, observed[name].full if name in observed else "no such table"),

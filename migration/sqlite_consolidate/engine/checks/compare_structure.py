@@ -1,7 +1,7 @@
-"""Compare the schema of a target with the schema that was foretold.
+"""Compare the schema of the target with the planned schema.
 
-In a target that may have been in use since, or that others have made, statements may be in other words. There it counts
-what they declare.
+If another tool made the target, or an application has used it since, its statements may be written differently. Then
+the declarations are compared, and not the text of the statements.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _TABLE_OPTIONS = ("STRICT", "WITHOUT ROWID")  # kinds of declarations that table
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaComparison:
-    """The schema of a target, and what it was to be.
+    """Hold the schema of a target, and what it must be.
 
     Attributes:
-        schema: As it is.
-        survey: What was known before, with the schema that was foretold.
-        changed_since: Whether the target has been in use since, and others may have made it in words of their own.
-        unread: Name of each table of the plan that no original tells of, to the file of that and why it does not.
+        schema: The present schema.
+        inspected: The databases before the consolidation, with the planned schema.
+        changed_since: Whether another tool may have made the target, or an application may have changed it since.
+        unread_tables: Name of each planned table whose original was not read, to the original's file and the reason.
     """
 
     schema: Schema
@@ -46,12 +46,15 @@ class SchemaComparison:
     unread_tables: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def is_unread(self, name: str) -> bool:
-        """Tell whether no original tells what a table was to be."""
+        """Return whether the original of a table was not read."""
         return folded(name) in {folded(unread) for unread in self.unread_tables}
 
     @property
     def unread_originals(self) -> list[Observation]:
-        """For each original that tells nothing of a table, that nothing can be held against it."""
+        """Return one observation for each original that was not read.
+
+        Its tables cannot be compared.
+        """
         causes = Counter(self.unread_tables.values())
         return [
             not_examined(
@@ -62,20 +65,23 @@ class SchemaComparison:
 
     @property
     def knows_neighbours(self) -> bool:
-        """Whether it is known what else was in the target; of one that others made, only its original tells."""
+        """Return whether the other tables of the target before the consolidation are known.
+
+        If another tool made the target, only the original of the target shows them.
+        """
         return self.inspected.target is not None or not self.changed_since
 
     def is_neighbour(self, name: str) -> bool:
-        """Tell whether the target had a table before that nothing is moved into."""
+        """Return whether the target had this table before and received no rows into it."""
         target = self.inspected.target
         receiving = {folded(mapping.into.name) for mapping in self.inspected.mappings}
         return target is not None and target.schema.table(name) is not None and folded(name) not in receiving
 
 
 def tables_created(compared: SchemaComparison, plan: Plan) -> list[Observation]:
-    """Observe that every table the plan names is in the target as it was foretold.
+    """Observe that each table of the plan is in the target as planned.
 
-    An optional source that is not there brings no table.
+    An optional source that does not exist brings no table.
     """
     bringing = [source for source in plan.in_order if source.name in compared.inspected.sources]
     named = [table_map.into for source in bringing for table_map in source.tables]
@@ -92,7 +98,10 @@ def tables_created(compared: SchemaComparison, plan: Plan) -> list[Observation]:
 
 
 def _table_shape_observation(name: str, table: Table, present: Table) -> Observation:
-    """Observe that a table has its columns, in whatever order; only what differs is named."""
+    """Observe that a table has the planned columns in any order.
+
+    Only the differences are reported.
+    """
     differing = [*_column_differences(table, present), *_option_differences(table, present)]
     if not differing:
         column_count = counted(len(table.columns), "column")
@@ -102,7 +111,7 @@ def _table_shape_observation(name: str, table: Table, present: Table) -> Observa
 
 
 def _column_differences(table: Table, present: Table) -> Iterator[tuple[str, str]]:
-    """Yield of each column that differs how it was to be, and how it is."""
+    """Yield the planned and the present declaration of each column that differs."""
     for column in table.columns:
         present_column = present.column(column.name)
         if present_column is None:
@@ -129,7 +138,10 @@ def _option_differences(table: Table, present: Table) -> Iterator[tuple[str, str
 
 
 def indexes_created(compared: SchemaComparison) -> list[Observation]:
-    """Observe that every planned index is on its own table, with the statement that was planned, or with its like."""
+    """Observe that each planned index exists on its table with the planned statement.
+
+    If the target may have been changed since, an equivalent index is sufficient.
+    """
     planned = [statement for statement in compared.inspected.target_schema.before_rows if statement.kind == "index"]
     observations = [
         _index_observation(compared, statement) for statement in planned if not compared.is_unread(statement.table)
@@ -152,10 +164,11 @@ def _index_observation(compared: SchemaComparison, planned: Statement) -> Observ
 
 
 def schema_as_planned(compared: SchemaComparison) -> list[Observation]:
-    """Observe that the target has the tables that were foretold and no other, each with all that it declares.
+    """Observe that the target has exactly the planned tables with the planned declarations.
 
-    In a target that others made each difference belongs to one criterion. Missing tables, columns and options belong to
-    tables-created, indexes of the plan to indexes-created, and neighbours to neighbours-unchanged.
+    If another tool made the target, each difference belongs to one criterion. Missing tables, columns and options
+    belong to tables-created, indexes of the plan to indexes-created, and tables that received no rows to
+    neighbours-unchanged.
     """
     history_table = folded(history.TABLE)
     expected = {
@@ -184,7 +197,10 @@ def _unplanned_table_observations(expected: Iterable[str], present: Iterable[str
 def _declaration_observations(
     compared: SchemaComparison, expected: dict[str, Table], present: dict[str, Table]
 ) -> list[Observation]:
-    """Observe for each table of the plan what it declares beside its columns, whatever its words."""
+    """Observe what each planned table declares beside its columns.
+
+    The text of the statements may differ.
+    """
     unread_names = {folded(name) for name in compared.unread_tables}
     observations = (
         _unplanned_table_observations(expected.keys() | unread_names, present) if compared.knows_neighbours else []
@@ -207,7 +223,7 @@ def _declaration_observations(
 
 
 def _statement_difference(table: Table, present: Table) -> list[Observation]:
-    """Return the first thing in which a table is not what was foretold to the letter."""
+    """Return the first difference between the text of a table's statements and the plan."""
     if present.columns != table.columns:
         return [equal(table.name, ", ".join(columns(table)), ", ".join(columns(present)))]
     if present.sql != table.sql:
@@ -218,7 +234,10 @@ def _statement_difference(table: Table, present: Table) -> list[Observation]:
 
 
 def _declaration_difference_observations(compared: SchemaComparison, table: Table, present: Table) -> list[Observation]:
-    """Return each thing beside its columns that a table declares otherwise than was foretold, whatever its words."""
+    """Return each declaration beside the columns that differs from the plan.
+
+    The text of the statements may differ.
+    """
     differing = _declaration_differences(compared, table, present) | _index_differences(compared, table, present)
     return [
         Observation(f"{table.name}: {kind}", expected, observed, holds=False)
@@ -231,7 +250,7 @@ def _declaration_difference_observations(compared: SchemaComparison, table: Tabl
 
 
 def list_schema_differences(compared: SchemaComparison, table: Table, present: Table) -> list[str]:
-    """Return the kind of each declaration of a table that is not as foretold."""
+    """Return the kind of each declaration of a table that differs from the plan."""
     kinds = [*_declaration_differences(compared, table, present)]
     kinds += [_describe_index(index) for index in _indexes_without_equivalent(table.indexes, table, present)]
     kinds += [f"{_describe_index(index)} added" for index in _added_unique_indexes(table, present)]
@@ -239,7 +258,7 @@ def list_schema_differences(compared: SchemaComparison, table: Table, present: T
 
 
 def _declaration_differences(compared: SchemaComparison, table: Table, present: Table) -> dict[str, tuple[str, str]]:
-    """Return the kinds of declarations that differ, each with what of it was to be, and what is there instead."""
+    """Return each kind of declaration that differs, with its planned and its present text."""
     planned_declarations, present_declarations = (
         declared(table, compared.inspected.target_schema.schema),
         declared(present, compared.schema),
@@ -269,7 +288,11 @@ def _without(texts: dict[str, str], left_out: Collection[str]) -> str:
 
 
 def _index_differences(compared: SchemaComparison, table: Table, present: Table) -> dict[str, tuple[str, str]]:
-    """Return the indexes that a table lacks beside those that the plan creates, and those of a lost key or column."""
+    """Return the missing indexes that no other criterion reports.
+
+    The plan's own indexes belong to indexes-created. The index of a missing key or column is reported with that key or
+    column.
+    """
     planned_indexes = {
         folded(statement.name)
         for statement in compared.inspected.target_schema.before_rows
@@ -286,13 +309,13 @@ def _index_differences(compared: SchemaComparison, table: Table, present: Table)
 
 
 def _indexes_without_equivalent(indexes: Sequence[Index], table: Table, present: Table) -> list[Index]:
-    """Return the indexes of a table that have no like among those of what was found in its place."""
+    """Return the indexes of a table that have no equivalent in the present table."""
     present_indexes = {likeness(index, present) for index in present.indexes}
     return [index for index in indexes if likeness(index, table) not in present_indexes]
 
 
 def _find_replacement(index: Index, table: Table, present: Table) -> Index | None:
-    """Return the index that was made in place of one that a table lacks: with its name, or on the same columns."""
+    """Return the present index that replaces a missing one, by its name or its columns."""
     added_indexes = _indexes_without_equivalent(present.indexes, present, table)
     alike = [other for other in added_indexes if folded(other.name) == folded(index.name)]
     alike += [other for other in added_indexes if _columns_of(other) == _columns_of(index)]
@@ -304,7 +327,7 @@ def _columns_of(index: Index) -> set[str]:
 
 
 def _added_indexes(table: Table, present: Table) -> list[Index]:
-    """Return the indexes that were found in addition to those of a table, and in place of none of them."""
+    """Return the present indexes that are neither planned nor a replacement of a planned one."""
     replacements = [
         _find_replacement(index, table, present) for index in _indexes_without_equivalent(table.indexes, table, present)
     ]
@@ -313,7 +336,7 @@ def _added_indexes(table: Table, present: Table) -> list[Index]:
 
 
 def _added_unique_indexes(table: Table, present: Table) -> list[Index]:
-    """Return the unique indexes in addition that refuse rows which no key of the table refuses."""
+    """Return the added unique indexes that refuse rows which no planned key refuses."""
     keys = [{(folded(column), folded(collation)) for column, collation in key} for key in keys_of(table)]
     return [
         index
@@ -324,7 +347,7 @@ def _added_unique_indexes(table: Table, present: Table) -> list[Index]:
 
 
 def added_object_findings(compared: SchemaComparison) -> list[Finding]:
-    """Return a finding for each index and view in addition, which can neither change nor refuse a row."""
+    """Return a finding for each added index or view that cannot change or refuse a row."""
     target_schema = compared.inspected.target_schema.schema
     findings = []
     for present in compared.schema.movable:
@@ -348,9 +371,9 @@ def _describe_index(index: Index) -> str:
 
 
 def triggers_in_place(compared: SchemaComparison) -> list[Observation]:
-    """Observe that triggers and views are those that the target had and those that were to come, to the letter.
+    """Observe that triggers and views are exactly those of the target and of the plan.
 
-    In a target that others made a trigger may have another name, and a view may be there in addition.
+    If another tool made the target, a trigger may have another name, and views may have been added.
     """
     present_objects = {
         _object_signature(compared, schema, kind, named): named
@@ -379,7 +402,7 @@ def triggers_in_place(compared: SchemaComparison) -> list[Observation]:
 
 
 def _added_triggers(compared: SchemaComparison) -> list[str]:
-    """Return the triggers on tables and views of the plan and of the target that neither of them brought."""
+    """Return the triggers on known tables and views that neither plan nor target brought."""
     target_schema = compared.inspected.target_schema.schema
     planned_names = {folded(name) for name in (*target_schema.tables, *(view.name for view in target_schema.views))}
     names = {folded(trigger.name) for trigger in target_schema.triggers}
@@ -387,7 +410,7 @@ def _added_triggers(compared: SchemaComparison) -> list[str]:
         _object_signature(compared, target_schema, "trigger", trigger) for trigger in target_schema.triggers
     )
     added = []
-    # One with the planned name first: of two that do the same the other is in addition.
+    # A trigger with the planned name comes first, because of two equivalent triggers the other one is the added one.
     for trigger in sorted(compared.schema.triggers, key=lambda trigger: folded(trigger.name) not in names):
         signature = _object_signature(compared, compared.schema, "trigger", trigger)
         if unmatched[signature]:
@@ -404,19 +427,19 @@ def _triggers_and_views(schema: Schema) -> Iterator[tuple[Schema, str, Named]]:
 
 
 def _object_signature(compared: SchemaComparison, schema: Schema, kind: str, named: Named) -> tuple[str, str, str]:
-    """Return what tells a trigger or a view from others."""
+    """Return what identifies a trigger or a view."""
     if not compared.changed_since:
         return kind, folded(named.name), named.sql
     return kind, folded(named.table), words(named, schema)
 
 
 def describe_columns(table: Table) -> str:
-    """Return the columns of a table and its options, as entries write them."""
+    """Return the columns and options of a table as text for an observation."""
     listed = columns(table)
     extra = [word for word, is_so in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_so]
     return f"{counted(len(listed), 'column')}: {', '.join(listed)}" + "".join(f", {word}" for word in extra)
 
 
 def index_statements(table: Table) -> list[tuple[str, str]]:
-    """Return name and statement of each index of a table."""
+    """Return the name and the statement of each index of a table."""
     return sorted((folded(index.name), index.sql) for index in table.indexes)

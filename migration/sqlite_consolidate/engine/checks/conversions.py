@@ -1,4 +1,7 @@
-"""Trial: would the target's types and constraints change or refuse a value? Found out on a scratch database."""
+"""Find values that the types and constraints of the target would change or refuse.
+
+The rows are copied into a private scratch database to find out.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ else:
 
 
 def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None = None) -> list[Problem]:
-    """List what the target's declarations would do to a source's values; empty when every value stays as it is.
+    """List the problems of copying a source's values into the target's declarations.
 
-    Only where the declarations differ in a way that could matter are rows copied, into a private scratch database.
+    The rows are copied only if the declarations differ in a way that can change or refuse a value.
     """
     if not needs_value_check(mapping):
         return []
@@ -37,9 +40,9 @@ def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None 
 
 
 def needs_value_check(mapping: TableMapping) -> bool:
-    """Whether any declaration of the target could change or refuse a value that the source's own accepts."""
+    """Return whether a declaration of the target could change or refuse a value of the source."""
     if mapping.table.sql == mapping.into.sql:
-        # What STORED columns hold need not be what the same expression gives here: integrity_check does not compare.
+        # A STORED column may hold another value than its expression gives. integrity_check does not compare them.
         return bool(mapping.projection().computed)
     if mapping.into.kind == "virtual" or mapping.projection().computed or mapping.into.strict != mapping.table.strict:
         return True
@@ -87,7 +90,7 @@ def _count(con: sqlite3.Connection, query: str) -> int:
 
 
 def _differ(con: sqlite3.Connection, rows: Projection, columns: Sequence[ProjectedColumn]) -> bool:
-    """Whether these columns together have other values than they should after the copy."""
+    """Return whether the values of these columns differ after the copy."""
     before = digest_query(con, rows.select(column.source for column in columns))
     return before != digest_query(con, rows.select_target(column.target for column in columns))
 

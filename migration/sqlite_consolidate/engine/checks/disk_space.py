@@ -1,4 +1,4 @@
-"""Space: whether everything that the run will write fits on the disk, and may be written."""
+"""Check that everything a run writes fits on the disk and may be written."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DiskSpaceNeeded:
-    """Bytes that a run writes at most.
+    """Hold the number of bytes that a run writes at most.
 
     Attributes:
         backups: Copies of target and sources.
-        dumps: Their SQL text: seldom longer than the database, whose indexes it does not hold.
-        growth: What the target grows by.
-        scratch: The largest database once more, for as long as its dump is loaded, or its archive restored.
+        dumps: Their SQL text, which is seldom longer than the database because it contains no index.
+        growth: Bytes by which the target grows.
+        scratch: The size of the largest database, needed while its dump is loaded or its archive is restored.
     """
 
     backups: int
@@ -35,7 +35,7 @@ class DiskSpaceNeeded:
 
     @property
     def kept(self) -> int:
-        """What is there after the run."""
+        """Return the number of bytes that remain after the run."""
         return self.backups + self.dumps + self.growth
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class DiskSpaceNeeded:
 
 
 def disk_space_needed(plan: Plan, folder: Path) -> DiskSpaceNeeded:
-    """Return what a run writes at most, by the sizes of the files.
+    """Return the bytes that a run writes at most, by the sizes of the files.
 
     Args:
         plan: The plan.
@@ -57,7 +57,7 @@ def disk_space_needed(plan: Plan, folder: Path) -> DiskSpaceNeeded:
 
 
 def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
-    """Return what keeps the run from writing: too little space, and folders that this user may not write to.
+    """Return a problem for each disk with too little space and each read-only folder.
 
     Args:
         plan: The plan.

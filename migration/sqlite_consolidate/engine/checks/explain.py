@@ -1,4 +1,7 @@
-"""Explain a failed comparison by the rows that differ, as far as the rows from before are still there."""
+"""Explain a failed comparison by the rows that differ.
+
+The rows from before the run are read from the backup set and the archives, as far as these still exist.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ else:
 
 @dataclass(frozen=True)
 class OriginalRows:
-    """The rows that a consolidation began with, as its backup set and its archives hold them.
+    """Read the rows that a consolidation began with from its backups and archives.
 
     Attributes:
         plan: What was to be done with them.
@@ -53,7 +56,7 @@ class OriginalRows:
     limits: Limits | None = None
 
     def differences_in_table(self, con: sqlite3.Connection, name: str) -> RowDifferences:
-        """Return in which rows a table of the target differs from what backups, archives and plan make of it.
+        """Return the rows of a target table that differ from what the plan makes of the backups.
 
         Args:
             con: Connection to the target; only read from.
@@ -62,7 +65,7 @@ class OriginalRows:
         return differences_or_note(partial(self._differences_in_table, con, name))
 
     def differences_in_file(self, target: Path, name: str) -> RowDifferences:
-        """Return the same of a target that is opened for this, in one state of it."""
+        """Return the differing rows of a table in a target file, read in one transaction."""
         return differences_or_note(partial(self._differences_in_file, target, name))
 
     def _differences_in_file(self, target: Path, name: str) -> RowDifferences:
@@ -85,7 +88,7 @@ class OriginalRows:
             return compare_sides(name, expected, table_side(con, target_table, counts=counts))
 
     def _table_before(self, name: str, opened: ExitStack) -> tuple[sqlite3.Connection, Table] | None:
-        """Return the table that the target had before the run, and a connection to its backup; None if it had none."""
+        """Return the table before the run with a connection to its backup, or None without one."""
         if not self.sealed.target_existed:
             return None
         con = self._open(self.sealed.target, opened)
@@ -95,7 +98,7 @@ class OriginalRows:
     def _list_mappings(
         self, into: Table, opened: ExitStack, *, is_new: bool
     ) -> list[tuple[sqlite3.Connection, TableMapping]]:
-        """Return the table maps into a table in the order of the plan, each with a connection to its source."""
+        """Return the mappings into a table in plan order, each with a connection to its source."""
         mappings = []
         for source in self.plan.in_order:
             maps = [table_map for table_map in source.tables if folded(table_map.into) == folded(into.name)]
@@ -114,7 +117,7 @@ class OriginalRows:
         return mappings
 
     def _open(self, file: str, opened: ExitStack) -> sqlite3.Connection:
-        """Open the backup of a database, or else its archive."""
+        """Open the backup of a database, or its archive if there is no backup."""
         copy, archive = self.sealed.database(file), self.sealed.archive.get(file)
         places = [self.folder / copy.copy] if copy else []
         places += [self.root / archive] if archive else []

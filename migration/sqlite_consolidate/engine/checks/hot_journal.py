@@ -1,7 +1,7 @@
-"""Hot journal: what a process that died in mid-transaction left beside a database, and how it is taken back.
+"""Let SQLite roll back the hot journals that a crashed process left behind.
 
-SQLite takes it back by itself for whoever opens the database to write (https://sqlite.org/lockingv3.html, section 4.2);
-a run does that on purpose, once nothing else stands in its way, and keeps the files as they were found.
+SQLite rolls back a hot journal when a process opens the database for writing (https://sqlite.org/lockingv3.html,
+section 4.2). A run does that only if it has no other problem. It keeps the files as they were before.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ else:
 
 @dataclass(frozen=True)
 class HotJournalRollback:
-    """What was done about the hot journals of a plan's databases.
+    """Hold what was done about the hot journals of a plan's databases.
 
     Attributes:
-        findings: One for each that SQLite has rolled back.
-        problems: A problem for each that waits until nothing else is wrong.
+        findings: A finding for each journal that SQLite has rolled back.
+        problems: A problem for each journal that is rolled back only when the run has no other problem.
         unread: Databases whose journal SQLite could not roll back.
-        found: What a survey finds after the journals were rolled back on private copies; None where the databases
-            themselves can be surveyed.
+        inspected: Private copies of the databases, inspected after the journals were rolled back on them. None if the
+            databases themselves can be inspected.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -58,7 +58,9 @@ class HotJournalRollback:
 def roll_back_hot_journals(
     plan: Plan, root: Path, keep: Path | None, *, otherwise_fine: bool, limits: Limits | None = None
 ) -> HotJournalRollback:
-    """Take back what dead processes left, if nothing else stands in the way of the run: a refusal changes nothing.
+    """Roll back the hot journals if the run has no other problem.
+
+    A run that is refused changes nothing.
 
     Args:
         plan: The plan.
@@ -113,7 +115,7 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
 
 
 def _oversized_problem(file: str, size: int, size_limit: int) -> FileProblem:
-    """Return that a rollback wrote pages which neither the database nor its journal can have held."""
+    """Return the problem that a rollback wrote pages which the database cannot have had."""
     fact = f"has a damaged hot journal: rolled back, the file has {size} bytes, and both together had {size_limit}."
     hint = "Restore the database from a backup, or move its journal away if the database is sound without it."
     problem = Problem("hot-journal", file, fact, hint, criterion="sources-readable")
@@ -121,7 +123,9 @@ def _oversized_problem(file: str, size: int, size_limit: int) -> FileProblem:
 
 
 def list_hot_journals(plan: Plan, root: Path) -> list[str]:
-    """Return the databases of the plan whose hot journal can be taken back, as paths relative to ``root``.
+    """Return the databases of the plan whose hot journal can be rolled back.
+
+    The paths are relative to ``root``.
 
     One of a transaction that a living process is in, or that other databases took part in (the journal names their
     super-journal at its end, https://sqlite.org/fileformat.html, section 3), is not among them: the survey refuses it.
@@ -139,11 +143,11 @@ def list_hot_journals(plan: Plan, root: Path) -> list[str]:
 
 
 def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
-    """The transaction that was cut short is undone, and the journal gone.
+    """Roll back the interrupted transaction and remove its journal.
 
     Args:
-        database: The file; nobody has it open.
-        keep: Folder that gets database and journal as they were found, on the disk before anything is undone.
+        database: The file, which no process has open.
+        keep: Folder that receives a copy of database and journal, synced before SQLite changes them.
     """
     if keep is not None:
         keep.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -162,14 +166,14 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
 
 
 def _inspect_copies(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> InspectedDatabases:
-    """Return what the survey would find once the journals are rolled back, seen on private copies."""
+    """Inspect private copies of the databases on which the journals were rolled back."""
     databases_only = {"references": [], "inserts": [], "scan": Scan(), "smoke": [], "logs": Logs()}
     with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as guards:
         scratch = Path(folder).resolve()
         uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch)
         _, damaged = _roll_back(scratch, list_hot_journals(plan, scratch), None)
         inspected = inspect_databases(plan, scratch, guards, limits, unread=[*uncopied, *damaged], live=live)
-    # The copies may always be written to, and lie on another disk.
+    # The copies are always writable, and they are on another disk.
     inspected.problems = [problem for problem in inspected.problems if problem.criterion != "space"]
     inspected.problems += [*check_disk_space(plan, live, live), *_unwritable_problems(live, hot)]
     return inspected

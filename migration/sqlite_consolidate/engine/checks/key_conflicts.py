@@ -1,4 +1,7 @@
-"""Keys: do two rows claim the same key? Looked up over all sources and the target before anything is copied."""
+"""Find rows that claim the same key, before any row is copied.
+
+The keys are looked up over all sources and the target.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 def find_conflicts_by_trial_copy(
     into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource], limits: Limits | None = None
 ) -> list[Problem]:
-    """Copy all parties' rows into a private scratch table, as the run will, and list who could not.
+    """Copy the rows of all sources into a scratch table and list the conflicts.
 
     Args:
         into: The target table as it will be, with its indexes.
@@ -88,7 +91,7 @@ _MAX_KEYS_SHOWN = 3  # keys of one collision
 def find_key_conflicts(
     into: Table, mappings: Sequence[TableMapping], key_sources: Sequence[KeySource], limits: Limits | None = None
 ) -> list[Problem]:
-    """List the keys of one target table that more than one row would claim.
+    """List the keys of a target table that more than one row would have.
 
     Args:
         into: The target table as it will be.
@@ -117,7 +120,7 @@ def find_key_conflicts(
 def _look_up_conflicts(
     into: Table, keys: list[Key], key_sources: Sequence[KeySource], limits: Limits | None, *, rowids: bool
 ) -> list[Problem]:
-    """Attach the databases of all parties beside each other, and look for what two rows of them claim."""
+    """Attach all databases to one connection and find the keys that two rows have."""
     con = open_memory(limits)
     try:
         con.execute(f"PRAGMA encoding='{encoding_of(key_sources[0].path, limits)}'")
@@ -138,14 +141,17 @@ def _look_up_conflicts(
 
 
 class _ProjectedRows(NamedTuple):
-    """Hold a party, and the SQL of its rows under the name that its database is attached as."""
+    """Hold a source of keys with the SQL that reads its rows from the attached database."""
 
     key_source: KeySource
     projection: Projection
 
 
 def _needs_trial(into: Table, key_sources: Sequence[KeySource], only: TableMapping | None) -> bool:
-    """Whether looking up columns does not tell: keys that are computed, or more parties than one and a policy."""
+    """Return whether only a trial copy can find the conflicts.
+
+    That is so for computed keys, and for several sources with a conflict policy.
+    """
     has_policy = len(key_sources) > 1 and any(key_source.policy != "refuse" for key_source in key_sources)
     source_indexes = {index.sql for index in only.table.indexes} if only else set()
     return has_policy or any(index.sql not in source_indexes for index in computed_keys(into))
@@ -160,7 +166,10 @@ def _mixed_identity_problem(into: Table, mappings: Sequence[TableMapping]) -> Pr
 
 
 def _already_unique(mapping: TableMapping, key: Key) -> bool:
-    """Whether the only source declares a key that is at least as strict: then its rows cannot collide."""
+    """Return whether the only source declares a key that is at least as strict.
+
+    Then its rows cannot collide.
+    """
     target_key = {(folded(column), folded(collation)) for column, collation in key}
     renamed = {folded(old): folded(new) for old, new in mapping.columns}
     for key_of_source in keys_of(mapping.table):
@@ -197,13 +206,13 @@ def _find_repeated_keys(
 
 
 def _select_key(number: int, projection: Projection, key: Key) -> str:
-    """Return the query of the values that rows will have in a key, behind the number of their party."""
+    """Return the query of the key values that rows will have, with the number of their source."""
     values = [f"{column.source} AS k{at}" for at, (column, _) in enumerate(projection.key(key))]
     return projection.select([f"{number} AS party", *values], by_index=True)
 
 
 def _describe_keys(key: Key, rows: list[tuple[Any, ...]], count: int) -> str:
-    """Return a sentence with the first of the keys, for an operator who asks for values."""
+    """Return a sentence with the first keys, for an operator who asks for values."""
     keys = [", ".join(format_value(column, value) for (column, _), value in zip(key, row, strict=True)) for row in rows]
     if count == 1:
         return f"The key is {keys[0]}."

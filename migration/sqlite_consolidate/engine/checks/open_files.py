@@ -1,4 +1,4 @@
-"""In use: whoever else has, or could have, a database of the plan open while the run works on it."""
+"""Find the processes and machines that have, or could have, a database of the plan open."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DATABASE_OPEN = "database-open"
 
 @dataclass(frozen=True)
 class OpenDatabases:
-    """What stands in the way of a migration, and what a reader should know.
+    """Hold what prevents a migration, and what a person should review.
 
     Attributes:
         unseen: Number of processes of other users, which could not be examined.
@@ -38,7 +38,7 @@ class OpenDatabases:
     processes: Mapping[str, str] = field(default_factory=dict)
 
     def merge_problems(self, problems: Sequence[Problem]) -> list[Problem]:
-        """Return all problems, at most one for each database in use.
+        """Return all problems, with at most one for each open database.
 
         A database that could not be read because it is locked is open as well: the problem that names the lock also
         names the processes.
@@ -55,7 +55,7 @@ class OpenDatabases:
         return [*map(self._with_processes, problems), *others]
 
     def other_findings(self, problems: Sequence[Problem]) -> list[Finding]:
-        """Return the findings; a problem that names the processes of a database needs no finding of the same."""
+        """Return the findings that no problem of the same database makes redundant."""
         locked = {problem.subject for problem in problems if sqlite_errors.tells_of_use(problem)}
         return [item for item in self.findings if item.id != DATABASE_OPEN or item.subject not in locked]
 
@@ -65,7 +65,7 @@ class OpenDatabases:
 
 
 def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatabases:
-    """Name the processes that have a database open, and the places where other machines could.
+    """Find the processes that have a database open, and locations that other machines share.
 
     A migration needs the processes stopped; a rehearsal, which works on copies, notes them.
     """
@@ -89,27 +89,31 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
 
 
 def locked_problem(file: str, path: Path) -> Problem:
-    """Return the problem that a database is locked; it names the processes that have it open, where they are known."""
+    """Return the problem that a database is locked, with the processes that have it open."""
     problem = sqlite_errors.in_use(file)
     others = holders([path]).found
     return replace(problem, what=f"{problem.what} It is open in {format_processes(others)}.") if others else problem
 
 
 def format_processes(users: Sequence[Holder]) -> str:
-    """Name processes by id and command: ``process 7 (python serve.py)``, ``processes 7 (...) and 8 (...)``."""
+    """Return processes by id and command, such as ``process 7 (python serve.py)``."""
     names = [f"{user.pid} ({user.command})" for user in users]
     return f"{'process' if len(names) == 1 else 'processes'} {' and '.join(names)}"
 
 
 def unexamined_finding(processes: int) -> Finding:
-    """State how many processes could not be examined, because they are those of other users."""
+    """Return the finding that processes of other users could not be examined."""
     limit = f"{counted(processes, 'process', 'processes')} of other users could not be examined"
     text = f"{limit}: make sure that none of them uses a database of the workspace."
     return Finding.of("processes-unexamined", "", text, count=processes)
 
 
 def _check_locations(plan: Plan, live: Path) -> tuple[list[Problem], list[Finding]]:
-    """Locks on a network file system do not reach other machines reliably, and shared memory of WAL not at all."""
+    """Check for databases on network file systems and in synchronized folders.
+
+    Locks on a network file system do not reach other machines reliably, and the shared memory of WAL mode does not at
+    all.
+    """
     problems, findings = [], []
     for path, file in _databases(plan, live).items():
         kind = network(path)
@@ -127,6 +131,6 @@ def _check_locations(plan: Plan, live: Path) -> tuple[list[Problem], list[Findin
 
 
 def _databases(plan: Plan, live: Path) -> dict[Path, str]:
-    """Return the path of each database of a plan, to the file as the plan spells it."""
+    """Return each database of a plan by its path, to the name in the plan."""
     files = [*(source.file for source in plan.sources), plan.target]
     return {live / file: file for file in files}

@@ -1,4 +1,4 @@
-"""Survey: reads everything, changes nothing, and lists at once all that stands in the way."""
+"""Inspect everything that a plan names, and list every problem before any change."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ else:
 
 
 def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[list[Problem], list[Finding]]:
-    """Return the tables with rows that the plan forgets, and a finding for each that it leaves with a reason.
+    """Return a problem for each table with rows that the plan does not mention.
+
+    A table that the plan leaves behind with a reason becomes a finding.
 
     Args:
         source: As the plan has it.
@@ -85,18 +87,18 @@ def inspect_databases(
     unread: Sequence[FileProblem] = (),
     live: Path | None = None,
 ) -> InspectedDatabases:
-    """Look at everything that the plan names.
+    """Inspect every database that the plan names and plan the copy.
 
     Args:
         plan: The plan.
         root: The workspace, or its copy.
-        guards: Gets the guard of every database that could be opened; they keep writers out from now on.
+        guards: Receives the guard of each database that could be opened, which prevents writes from now on.
         limits: Of all that is read.
-        unread: Files that are known not to be readable, such as those that could not be copied.
+        unread: Files that are known to be unreadable, such as those that could not be copied.
         live: The workspace of which ``root`` is the copy.
 
     Returns:
-        Facts, moves and the future schema, as far as they could be found, with every problem.
+        Databases, mappings and the planned schema, as far as they could be read, with every problem.
     """
     databases, limits = InspectedDatabases(plan), limits or Limits()
     skip = _add_unread(plan, databases, unread)
@@ -127,7 +129,7 @@ def inspect_databases(
 def _read_databases(
     plan: Plan, root: Path, databases: InspectedDatabases, guards: ExitStack, limits: Limits, *, skip: set[str]
 ) -> None:
-    """Read target and sources, each even if another cannot be read."""
+    """Read the target and each source, even if another database cannot be read."""
     if plan.target not in skip and (root / plan.target).exists():
         databases.target = _add_result(
             databases, inspect_database("target", plan.target, root, guards, plan.deadline, limits)
@@ -148,7 +150,7 @@ def _read_databases(
 
 
 def _add_unread(plan: Plan, databases: InspectedDatabases, unread: Sequence[FileProblem]) -> set[str]:
-    """Add the problems of ``unread`` and return its databases, spelled as in the plan."""
+    """Add the problems of ``unread`` and return its databases as the plan spells them."""
     planned_files = {os.path.normpath(file): file for file in (plan.target, *(source.file for source in plan.sources))}
     for problem in unread:
         file = planned_files.get(os.path.normpath(problem.file))
@@ -161,7 +163,10 @@ def _add_unread(plan: Plan, databases: InspectedDatabases, unread: Sequence[File
 
 @contextlib.contextmanager
 def _limit_total_time(plan: Plan, databases: InspectedDatabases, deadline: Deadline) -> Iterator[None]:
-    """Let what is tried out with all databases together take what all their bytes allow; else that is a problem."""
+    """Limit the time of all checks together by the size of all databases.
+
+    A timeout is reported as a problem.
+    """
     size = sum(database.size for database in (*databases.sources.values(), databases.target) if database)
     try:
         with deadline.within(seconds_for(size, plan.deadline), plan.target):
@@ -180,7 +185,7 @@ def _add_result(databases: InspectedDatabases, result: InspectedDatabase | FileP
 
 
 def _mapped_tables(plan: Plan, databases: InspectedDatabases) -> list[MappedTable]:
-    """Return the tables that the plan's table maps name, and add a problem for each missing one."""
+    """Return the tables that the plan's mappings name, and add a problem for each missing one."""
     tables: list[MappedTable] = []
     for source in plan.in_order:
         if source.name not in databases.sources:
@@ -198,7 +203,7 @@ def _mapped_tables(plan: Plan, databases: InspectedDatabases) -> list[MappedTabl
 
 
 def _count_rows(databases: InspectedDatabases, tables: list[MappedTable]) -> None:
-    """Compare the numbers of rows that the plan states with those of the sources."""
+    """Compare the row counts that the plan states with those of the sources."""
     for source, index, table in tables:
         table_map = source.tables[index]
         rows = databases.sources[source.name].digests[table.name].rows
@@ -210,7 +215,7 @@ def _count_rows(databases: InspectedDatabases, tables: list[MappedTable]) -> Non
 
 
 def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[MappedTable], limits: Limits) -> None:
-    """Fill in the future schema, and the moves into it."""
+    """Plan the schema of the target and the mappings into it."""
     unread_tables = [
         table.into for source in plan.sources if source.file in databases.unread for table in source.tables
     ]
@@ -241,7 +246,10 @@ def _plan_target_schema(plan: Plan, databases: InspectedDatabases, tables: list[
 
 
 def _with_create(plan: Plan, table_map: TableMap) -> TableMap:
-    """A table that the plan requires anyway has one declaration: that of its [[table]]."""
+    """Return the table mapping with the CREATE statement of the plan's [[table]], if any.
+
+    A table that the plan requires has only this declaration.
+    """
     required = next((table.create for table in plan.tables if folded(table.name) == folded(table_map.into)), "")
     return table_map.model_copy(update={"create": required}) if required and not table_map.create else table_map
 
@@ -277,7 +285,7 @@ def _mark_rows_without_key(databases: InspectedDatabases) -> None:
 
 
 def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Problem]:
-    """Return a problem for each key of a table map that can do nothing, whatever the rows are."""
+    """Return a problem for each key of a table mapping that can have no effect."""
     problems = []
     if table_map.on_conflict != "refuse" and not (keys_of(into) or computed_keys(into)):
         what = f"{into.name} has no unique key in the target, so on_conflict has nothing to compare."
@@ -290,7 +298,10 @@ def _without_effect(subject: str, table_map: TableMap, into: Table) -> list[Prob
 
 
 def _stage_sources(plan: Plan, root: Path, databases: InspectedDatabases, resources: ExitStack, limits: Limits) -> None:
-    """Bring the rows of sources that cannot be attached into a scratch database, and let their moves read it."""
+    """Copy the rows of sources that cannot be attached into a scratch database.
+
+    Their mappings read from this database instead.
+    """
     encoding = databases.target.schema.header["encoding"] if databases.target else "UTF-8"
     sources = [
         databases.sources[s.name] for s in plan.in_order if any(m.source.name == s.name for m in databases.mappings)

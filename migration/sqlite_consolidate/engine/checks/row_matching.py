@@ -1,7 +1,7 @@
-"""Arrival: of the rows of one original table, which are in the target as they were, changed, or not at all.
+"""Match the rows of original tables with the rows of the target.
 
-For a consolidation that was made by other means, and may have been in use since: its target was never looked at before
-COMMIT, and a difference can be a fault of the copy or a change made later. What can be told apart is told apart.
+This is for a consolidation that another tool made. Its target was not read before COMMIT, and an application may have
+used it since. So a difference can be a fault of the copy or a later change. The two are distinguished where possible.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ _MAX_PAIRS = 5_000  # changed rows that are compared column by column
 
 @dataclass(frozen=True)
 class RowMatch:
-    """What became of the rows of one table.
+    """Count what became of the rows of one original table.
 
     Attributes:
         rows: Rows of the original.
-        exact: Rows that are in the target with every value, type and byte.
-        changed: Rows whose key is in the target with other values, and those that may be.
-        missing: Rows that are not in the target, by key, or where there is no key by content.
+        exact: Rows that the target has with every value, type and byte.
+        changed: Rows whose key the target has with other values, and rows that may be such.
+        missing: Rows that the target does not have, by key, or by content if there is no key.
         doubled: Target rows beyond the first for a row of the original.
-        swapped: Pairs of columns whose contents have changed places in every changed row that was looked at.
-        retyped: Columns whose values have another storage class, where the declared types differ as well.
+        swapped: Pairs of columns whose values are exchanged in every changed row that was compared.
+        retyped: Columns whose values have another storage class and whose declared types differ.
         differing: Columns in which changed rows differ.
-        renumbered: Of the exact rows, those that have another rowid where nothing else tells them from each other.
+        renumbered: Exact rows that have another rowid, where only the rowid identifies them.
         extra: Rows of the target's table that no original has.
-        unsure: Of the changed rows, those that no key tells from others: as many rows as are lacking are in addition.
-        differences: The rows that are not in the target, those that are there with other values, and the extra ones.
+        unsure: Changed rows that no key identifies. As many rows are missing as were added.
+        differences: The missing, changed and extra rows.
         doubles: The doubled rows.
     """
 
@@ -71,19 +71,19 @@ class RowMatch:
 
     @property
     def systematic(self) -> bool:
-        """Whether the differences look like a fault of the copy and not like changes made since."""
+        """Return whether the differences look like a fault of the copy rather than later changes."""
         return bool(self.swapped or self.retyped) or (self.changed == self.rows - self.missing > 1)
 
 
 def match_rows(
     table: Table, target: sqlite3.Connection, originals: Sequence[tuple[sqlite3.Connection, TableMapping]]
 ) -> list[RowMatch]:
-    """Compare the rows of all originals of one table with the table as it is.
+    """Match the rows of all originals of one table with the present table.
 
     Args:
-        table: The target's table as it is.
+        table: The present table of the target.
         target: Connection to the target.
-        originals: The table maps into it, with the schema that was to be, and what the target had in it. Each with the
+        originals: The mappings into the table, with the planned schema, and the target's own rows before. Each with a
             connection to the database that its rows are read from.
     """
     all_rows = _comparison(table, target, originals)
@@ -106,7 +106,7 @@ def match_rows(
 def _comparison(
     table: Table, target: sqlite3.Connection, originals: Sequence[tuple[sqlite3.Connection, TableMapping]]
 ) -> Comparison:
-    """Compare rows by their key, or by content; each is named by its rowid as well."""
+    """Compare rows by their key, or by content without a key, and name each by its rowid."""
     first_mapping = originals[0][1]
     sources = [{column.name: column.source for column in _columns(mapping, table)} for _, mapping in originals]
     columns = [column for column in _columns(first_mapping, table) if all(column.name in source for source in sources)]
@@ -125,8 +125,11 @@ def _columns(mapping: TableMapping, table: Table) -> tuple[ProjectedColumn, ...]
 
 
 def _row_match(comparison: Comparison, all_rows: Comparison, mapping: TableMapping, table: Table) -> RowMatch:
-    """Return what became of the rows of one original; the extra ones are those that no original has."""
-    # Where no key tells rows apart, a row that was changed is one that is lacking and one in addition.
+    """Return what became of the rows of one original.
+
+    Extra rows are those that no original has.
+    """
+    # Where no key identifies rows, a changed row counts as one missing row and one added row.
     is_even = all_rows.keyless_missing == all_rows.keyless_extra
     unsure = min(comparison.keyless_missing, all_rows.keyless_missing) if is_even else 0
     extra = all_rows.extra - (all_rows.keyless_extra if is_even else 0)
@@ -157,7 +160,7 @@ def _match_by_rowid(
     table: Table,
     comparison: Comparison,
 ) -> RowMatch:
-    """Return what became of rows that have kept their rowid, which is all that tells them apart."""
+    """Match rows that kept their rowid and that only the rowid identifies."""
     columns = _columns(mapping, table)
     rows = mapping.projection().within(table)
     shape = Shape(table.name, (table.rowid, *(column.name for column in columns)), (((0, "BINARY"),),), by_rowid=True)
@@ -181,7 +184,7 @@ def _match_by_rowid(
 def _count_unmoved(
     original: sqlite3.Connection, mapping: TableMapping, connection: sqlite3.Connection, table: Table
 ) -> int:
-    """Count the rows that are in the target as they were, under the rowid that they had."""
+    """Count the rows that are unchanged under the rowid they had."""
     rows = mapping.projection().within(table)
     if rows.rowid is None:
         return 0
@@ -192,7 +195,10 @@ def _count_unmoved(
 
 
 def _rowid(table: Table, alias: str) -> list[str]:
-    """Return the SQL that reads the implicit rowid; none where a column is the rowid, which may be a secret."""
+    """Return the SQL that reads the implicit rowid, or nothing if a column is the rowid.
+
+    The value of a column may be a secret.
+    """
     return [f"{alias}.{quoted(table.rowid)}"] if table.rowid and table.kind == "table" and not table.alias else []
 
 
@@ -202,7 +208,7 @@ def _differing_columns(
     mapping: TableMapping,
     table: Table,
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...], tuple[str, ...]]:
-    """Say in which columns rows differ before and after, and whether two have changed places or one its type."""
+    """Return swapped, retyped and differing columns of pairs of rows before and after."""
     indexes = range(len(columns))
     differing = [
         index
@@ -240,7 +246,7 @@ def _is_retyped(before: Any, after: Any) -> bool:
 
 
 def _comparable_value(value: Any) -> float | bytes:
-    """Return the same for values that differ in their storage class alone."""
+    """Return an equal value for values that differ only in their storage class."""
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogateescape")
     if isinstance(value, bytes) and not _NUMBER.fullmatch(value):
