@@ -123,9 +123,9 @@ class Workspace:
     def forked(self, verb: str, *args: str, plugin: object = None) -> CompletedRun:
         """Run the command in a fork of this process, which has imported the modules.
 
-        ``plugin`` may change the run.
+        ``plugin`` may change the run. pytest-html writes its file at the end alone: no test reads it before.
         """
-        return self._forked(_pytest_code, self._args(verb, *args), plugin)
+        return self._forked(_pytest_code, [*self._args(verb, *args), "-o", "generate_report_on_test=false"], plugin)
 
     def run(self, verb: str, *, plugin: Before | None = None, **options: Any) -> CompletedRun:
         """Run the engine in a fork, which takes a quarter of the time of a pytest run.

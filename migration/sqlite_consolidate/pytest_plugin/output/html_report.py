@@ -43,7 +43,8 @@ def prepare(config: pytest.Config, session: Session) -> None:
     option.css = [*getattr(option, "css", []), *map(str, STYLES)]
     if not getattr(option, "xmlpath", None):
         option.xmlpath = str(session.request.folder / JUNIT)
-    config.pluginmanager.register(AuditReport(session, ours), _NAME)
+    follows = config.pluginmanager.hasplugin("html") and bool(config.getini("generate_report_on_test"))
+    config.pluginmanager.register(AuditReport(session, ours, follows=follows), _NAME)
 
 
 def finish(config: pytest.Config) -> None:
@@ -74,11 +75,13 @@ class AuditReport:
 
     Attributes:
         path: File that is hardened after each write. It is None if the user has it written to another path.
+        follows: Whether pytest-html writes the file after each test, and not at the end alone.
     """
 
-    def __init__(self, session: Session, path: Path | None) -> None:
+    def __init__(self, session: Session, path: Path | None, *, follows: bool) -> None:
         self._session = session
         self.path = path
+        self.follows = follows
         self._drawn: tuple[object, ...] = ()
         self._above: list[str] = []
         self._environment: dict[str, Any] = {}
@@ -143,7 +146,7 @@ class AuditReport:
         """Draw the page after other plugins have noted the report, before pytest-html writes."""
         if isinstance(report, pytest.SubtestReport):
             self._subtests[report.nodeid].append(report)
-        elif report.when == "teardown" and self._now() != self._drawn:
+        elif self.follows and report.when == "teardown" and self._now() != self._drawn:
             self.draw()
 
     @pytest.hookimpl(optionalhook=True)
