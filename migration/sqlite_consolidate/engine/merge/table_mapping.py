@@ -154,7 +154,10 @@ def mapping_of_target_rows(plan: Plan, table: Table, into: Table, *, rowids: boo
     source = Source(name="target", file=plan.target)
     table_map = TableMap(name=into.name, rowids="keep" if rowids else "renumber")
     columns = tuple((column.name, column.name) for column in into.stored)
-    return TableMapping(plan, source, table_map, table, into, new=True, columns=columns)
+    keyed = table.kind == "table" and not table.rowid_is_identity
+    return TableMapping(
+        plan, source, table_map, table, into, new=True, columns=columns, has_rows_without_key=rowids and keyed
+    )
 
 
 def match_columns(
