@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.merge.target_schema import TargetSchema
+    from sqlite_consolidate.problem import Problem
 
 
 def made(target_schema: TargetSchema) -> list[tuple[str, str]]:
-    """Return kind and name of every planned object, in order. There must be no problem."""
+    """Return kind and name of each planned object in order, if there is no problem."""
     assert target_schema.problems == []
     return [(statement.kind, statement.name) for statement in (*target_schema.before_rows, *target_schema.after_rows)]
 
 
-def refusal(target_schema: TargetSchema) -> str:
-    """Return the text of the only problem. It must have a hint."""
+def refusal(target_schema: TargetSchema) -> Problem:
+    """Return the one problem of the target schema, which must have a hint."""
     assert len(target_schema.problems) == 1
     assert target_schema.problems[0].hint
-    return str(target_schema.problems[0])
+    return target_schema.problems[0]
 
 
 def sql_of(target_schema: TargetSchema, name: str) -> str:

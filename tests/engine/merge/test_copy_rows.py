@@ -157,10 +157,12 @@ def test_equal_rows_without_key_keep_their_number(bench: Bench) -> None:
     assert exact(copied)
 
 
-@pytest.mark.parametrize(("own", "brought", "mark"), [(5, 9, 9), (9, 5, 9), (None, 7, 7), (7, None, 7)])
-def test_autoincrement_value_is_the_larger_one(bench: Bench, own: int | None, brought: int | None, mark: int) -> None:
+@pytest.mark.parametrize(("before", "brought", "mark"), [(5, 9, 9), (9, 5, 9), (None, 7, 7), (7, None, 7)])
+def test_autoincrement_value_is_the_larger_one(
+    bench: Bench, before: int | None, brought: int | None, mark: int
+) -> None:
     """SQLite must not assign a deleted id again."""
-    for file, highest in ((TARGET, own), ("a.db", brought)):
+    for file, highest in ((TARGET, before), ("a.db", brought)):
         insert = [f"INSERT INTO t VALUES({highest}, 1)", "DELETE FROM t"] if highest else []
         bench.database(file, "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v)", *insert)
 

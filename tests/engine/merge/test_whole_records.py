@@ -1,4 +1,4 @@
-"""Equal tables are copied as whole records, and ``sql.log`` holds what SQLite executes."""
+"""Test when records are copied whole and that ``sql.log`` has every statement."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 def statements_of(bench: Bench, *sources: Any) -> tuple[Copied, str]:
-    """Copy into a target that is watched, and return the INSERT that SQLite was given."""
+    """Copy into a traced target and return the INSERT that SQLite has executed."""
     copied = bench.copied(*sources)
     copied.con.execute("DELETE FROM t")
-    seen: list[str] = []
-    copied.con.set_trace_callback(seen.append)
+    executed: list[str] = []
+    copied.con.set_trace_callback(executed.append)
     mapping = copied.done[0].mapping
     alias = next(name for _, name, _ in copied.rows("PRAGMA database_list") if name not in ("main", "temp"))
     copy_rows(copied.con, mapping, source_digest(copied.con, mapping, alias), alias)
     copied.con.set_trace_callback(None)
-    (statement,) = (one for one in seen if one.startswith("INSERT"))
+    (statement,) = (each for each in executed if each.startswith("INSERT"))
     return copied, statement
 
 
 def takes_whole_records(copied: Copied, statement: str) -> bool:
-    """Whether SQLite's program has the instruction that takes a record as it lies in the other table."""
+    """Return whether SQLite's program copies whole records."""
     return bool({row[1] for row in copied.rows(f"EXPLAIN {statement}")} & {"RowCell", "RowData"})
 
 
@@ -53,7 +53,7 @@ def takes_whole_records(copied: Copied, statement: str) -> bool:
     ids=" ".join,
 )
 def test_equal_tables_are_copied_as_whole_records(bench: Bench, create: tuple[str, ...]) -> None:
-    """SQLite does so where it can; reading past the indexes does not stand in its way."""
+    """The clause NOT INDEXED makes no difference."""
     bench.database("a.db", *create)
 
     copied, statement = statements_of(bench, source("a.db", "t"))
@@ -66,7 +66,7 @@ def test_equal_tables_are_copied_as_whole_records(bench: Bench, create: tuple[st
 @pytest.mark.parametrize(
     ("create", "keys"),
     [
-        ("CREATE TABLE t(v)", {}),  # whole records would be numbered anew
+        ("CREATE TABLE t(v)", {}),  # whole records would get new rowids
         (
             "CREATE TABLE t(k TEXT PRIMARY KEY, v)",
             {"create": "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 1 CHECK (v > 0))"},
@@ -82,8 +82,8 @@ def test_equal_tables_are_copied_as_whole_records(bench: Bench, create: tuple[st
         ),
     ],
 )
-def test_other_tables_are_copied_by_the_names_of_their_columns(bench: Bench, create: str, keys: Any) -> None:
-    """Where anything differs, or a rowid must be named."""
+def test_different_tables_are_copied_by_column_names(bench: Bench, create: str, keys: Any) -> None:
+    """A declaration differs, or a rowid must be named."""
     bench.database("a.db", create)
 
     copied, statement = statements_of(bench, source("a.db", table("t", **keys)))
@@ -99,8 +99,8 @@ def test_other_tables_are_copied_by_the_names_of_their_columns(bench: Bench, cre
         ("CREATE TABLE t(k TEXT, v CHECK (v > 0), UNIQUE(k))", "CREATE TABLE T(K TEXT UNIQUE, V)"),
     ],
 )
-def test_what_records_do_not_show_may_differ(bench: Bench, create: str, planned: str) -> None:
-    """Names of types, constraints that the target drops: the stored record is the same, and so is its rowid."""
+def test_differences_outside_records_allow_whole_records(bench: Bench, create: str, planned: str) -> None:
+    """These are type names and constraints that the target lacks. The rowid is kept."""
     bench.database("a.db", create, rows=("INSERT INTO t(rowid, k, v) VALUES(?, ?, ?)", [(7, "a", 1), (-2, "b", 2.5)]))
 
     copied, statement = statements_of(bench, source("a.db", table("t", create=planned)))
@@ -120,8 +120,11 @@ def test_what_records_do_not_show_may_differ(bench: Bench, create: str, planned:
         ),
     ],
 )
-def test_a_default_that_differs_does_not_hinder_whole_records(bench: Bench, create: str, planned: str) -> None:
-    """No record shows a DEFAULT: it is the source's while the rows come, and the plan's from then on."""
+def test_different_default_allows_whole_records(bench: Bench, create: str, planned: str) -> None:
+    """A record holds no DEFAULT.
+
+    The target's table has the source's DEFAULT during the copy and the plan's afterwards.
+    """
     bench.database("a.db", create, "CREATE INDEX ix ON t(v)", rows=("INSERT INTO t VALUES(?,?)", [("a", 1), ("b", 2)]))
 
     copied, statement = statements_of(bench, source("a.db", table("t", create=f"{planned}; CREATE INDEX ix ON t(v)")))
@@ -133,17 +136,17 @@ def test_a_default_that_differs_does_not_hinder_whole_records(bench: Bench, crea
     assert exact(copied)
 
 
-BORROWED = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 'it''s', w DEFAULT\n 1)"
+SOURCE_DEFAULTS = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 'it''s', w DEFAULT\n 1)"
 PLANNED = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 2, w DEFAULT\n 1)"
 
 
-def test_record_copy_logs_the_statements_it_executes(bench: Bench) -> None:
-    """What ``sql.log`` holds is what SQLite was given, in that order, a statement of several lines included."""
-    bench.database("a.db", BORROWED, rows=("INSERT INTO t VALUES(?, ?, 3)", [("a", 1), ("b", None)]))
+def test_record_copy_logs_its_statements_in_order(bench: Bench) -> None:
+    """A statement of several lines is among them."""
+    bench.database("a.db", SOURCE_DEFAULTS, rows=("INSERT INTO t VALUES(?, ?, 3)", [("a", 1), ("b", None)]))
     copied = bench.copied(source("a.db", table("t", create=PLANNED)))
     update = "UPDATE main.sqlite_schema SET sql = {} WHERE type = 'table' AND name = 't'"
 
-    (begin,) = (at for at, statement in enumerate(copied.sql) if statement.startswith("-- a.db:t"))
+    (begin,) = (index for index, statement in enumerate(copied.sql) if statement.startswith("-- a.db:t"))
     alias = re.search(r'FROM "(.*?)"\."t"', copied.sql[begin + 5])
 
     assert alias is not None
@@ -164,15 +167,15 @@ def test_record_copy_logs_the_statements_it_executes(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("create", "keys"),
     [
-        (BORROWED, {"create": PLANNED}),
+        (SOURCE_DEFAULTS, {"create": PLANNED}),
         (PLANNED, {}),
         ("CREATE TABLE t(k PRIMARY KEY, v, w)", {"columns": {"v": "w", "w": "v"}}),
         ("CREATE TABLE t(k PRIMARY KEY, v, w)", {"on_conflict": "prefer-source"}),
     ],
     ids=["other-defaults", "records", "columns", "policy"],
 )
-def test_log_holds_what_sqlite_executes(bench: Bench, create: str, keys: Any) -> None:
-    """SQLite's own trace of a copy, without what only reads, is the log of that copy."""
+def test_log_equals_trace_of_writing_statements(bench: Bench, create: str, keys: Any) -> None:
+    """SQLite's own trace of the copy is compared, without the statements that only read."""
     bench.database("a.db", create, "INSERT INTO t VALUES('a', 1, 3)")
     copied = bench.copied(source("a.db", table("t", **keys)))
     mapping, executed, log = copied.done[0].mapping, list[str](), list[str]()
@@ -194,8 +197,8 @@ def test_log_holds_what_sqlite_executes(bench: Bench, create: str, keys: Any) ->
 
 
 def test_record_copy_turned_off_copies_by_columns(bench: Bench) -> None:
-    """The rows are the same by the engine's digest; no statement writes the schema directly."""
-    bench.database("a.db", BORROWED, rows=("INSERT INTO t VALUES(?, ?, 3)", [("a", 1), ("b", None)]))
+    """The rows have the same digest, and no statement writes the schema directly."""
+    bench.database("a.db", SOURCE_DEFAULTS, rows=("INSERT INTO t VALUES(?, ?, 3)", [("a", 1), ("b", None)]))
     mapped = source("a.db", table("t", create=PLANNED))
     digests, methods, logs = [], [], []
 
@@ -215,8 +218,8 @@ def test_record_copy_turned_off_copies_by_columns(bench: Bench) -> None:
     assert 'INSERT INTO main."t"("rowid", "k", "v", "w")' in logs[1]
 
 
-def test_equal_tables_are_copied_as_records_when_record_copy_is_off(bench: Bench) -> None:
-    """SQLite copies records of equal tables by itself, and the schema is not written for that."""
+def test_equal_tables_ignore_record_copy_off(bench: Bench) -> None:
+    """SQLite copies records of equal tables without a change of the schema."""
     bench.database("a.db", PLANNED, "INSERT INTO t VALUES('a', 1, 3)")
 
     copied = bench.copied(source("a.db", "t"), record_copy=False)
@@ -225,8 +228,8 @@ def test_equal_tables_are_copied_as_records_when_record_copy_is_off(bench: Bench
     assert "writable_schema" not in "".join(copied.sql)
 
 
-def test_rows_older_than_their_last_column_keep_what_its_default_gave_them(bench: Bench) -> None:
-    """Their records hold no value for it: under the plan's DEFAULT they would have another one."""
+def test_rows_older_than_a_column_keep_its_default(bench: Bench) -> None:
+    """Their records have no value for it, so the plan's DEFAULT would change it."""
     create = "CREATE TABLE t(k TEXT PRIMARY KEY, v DEFAULT 5)"
     old = ("CREATE TABLE t(k TEXT PRIMARY KEY)", "INSERT INTO t VALUES('old')", "ALTER TABLE t ADD COLUMN v DEFAULT 5")
     bench.database("a.db", *old, "INSERT INTO t VALUES('new', 6)")
@@ -245,8 +248,8 @@ def test_rows_older_than_their_last_column_keep_what_its_default_gave_them(bench
     assert copied.rows("SELECT v FROM t WHERE k = 'later'") == [(7,)]
 
 
-def test_rowids_are_kept_where_neither_records_nor_defaults_are_the_same(bench: Bench) -> None:
-    """The target gets an index that the source does not have: no record is copied whole then, under any DEFAULT."""
+def test_rowids_are_kept_when_records_are_not_copied(bench: Bench) -> None:
+    """The target gets an index that the source does not have."""
     bench.database(
         "a.db", "CREATE TABLE t(v DEFAULT 1)", "CREATE INDEX ix ON t(v)", "INSERT INTO t(rowid, v) VALUES(7, 'a')"
     )
@@ -258,8 +261,8 @@ def test_rowids_are_kept_where_neither_records_nor_defaults_are_the_same(bench: 
     assert exact(copied)
 
 
-def test_only_an_empty_table_gets_whole_records(bench: Bench) -> None:
-    """The rows of a second source are inserted one by one, under rowids that are free."""
+def test_only_empty_table_gets_whole_records(bench: Bench) -> None:
+    """The rows of the second source get unused rowids."""
     for file, key in (("a.db", "a"), ("b.db", "b")):
         bench.database(file, "CREATE TABLE t(k TEXT PRIMARY KEY)", f"INSERT INTO t VALUES('{key}')")
 
