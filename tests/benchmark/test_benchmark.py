@@ -13,7 +13,7 @@ import pytest
 
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.sqlite.connections import attached, open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.benchmark.measuring import Measured, measured
 from tests.support.benchmark.results import Result
 from tests.support.benchmark.workloads import blobs, build, narrow, statements, tasks, without_key, without_rowid
@@ -134,7 +134,7 @@ def test_a_comparison_reads_a_quarter_of_a_gigabyte_a_second(pairs: Pairs, rows:
     """The reading that compares rows before COMMIT, against a quarter of a gigabyte of values a second."""
     source = build(tasks(rows, as_planned=False), pairs.folder / "built", dump=False) / "source.db"
     with closing(open_readonly(source)) as con:
-        table = read(con).tables["tasks"]
+        table = read_schema(con).tables["tasks"]
         length = " + ".join(f"coalesce(length(CAST({one.name} AS BLOB)), 0)" for one in table.columns)
         payload = con.execute(f"SELECT sum({length}) FROM tasks NOT INDEXED").fetchone()[0]
         seconds = [_timed(lambda: digest_table(con, table)) for _ in range(pairs.rounds)]

@@ -9,8 +9,8 @@ import pytest
 
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.limits import COUNTED, Progress, size_of
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS, Progress, size_reader
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.pytest_plugin.output.heartbeat import bar, progress_text, time_left
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_the_bar_fills() -> None:
 def test_a_file_is_looked_at_while_it_grows(tmp_path: Path) -> None:
     """Less what it had before; one that is not there yet has nothing."""
     progress = Progress()
-    progress.begin(100, "bytes", size_of(tmp_path / "growing", less=10))
+    progress.begin(100, "bytes", size_reader(tmp_path / "growing", less=10))
     before = progress.done
 
     (tmp_path / "growing").write_bytes(b"x" * 50)
@@ -67,8 +67,8 @@ def test_rows_are_counted_while_they_are_read() -> None:
     """In steps, so that counting costs next to nothing."""
     with closing(open_memory()) as con:
         con.execute("CREATE TABLE t(a)")
-        con.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(3 * COUNTED + 5)])
+        con.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(3 * PROGRESS_ROWS + 5)])
 
-        digest_table(con, read(con).tables["t"])
+        digest_table(con, read_schema(con).tables["t"])
 
-        assert con.limits.progress.done == 3 * COUNTED
+        assert con.limits.progress.done == 3 * PROGRESS_ROWS

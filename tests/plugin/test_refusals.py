@@ -38,7 +38,7 @@ def test_an_sqlite_that_does_not_list_tables_is_refused(
     project: StagedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would answer that there are none, and nothing would be left behind. No library so old can be had here."""
-    monkeypatch.setattr(connections, "OLDEST", (4, 1))
+    monkeypatch.setattr(connections, "MIN_SQLITE_VERSION", (4, 1))
 
     ran = project.pytest("-m", "migrate")
 

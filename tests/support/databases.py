@@ -15,7 +15,7 @@ from sqlite_consolidate.engine.merge.source_ddl import planned_statements
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
 from sqlite_consolidate.engine.merge.transaction import TargetTransaction
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.plan.model import Leave, Plan, RequiredTable, Source, TableMap
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Copied:
     @property
     def schema(self) -> Schema:
         """Return the schema of the target as it is now."""
-        return read(self.con)
+        return read_schema(self.con)
 
     @property
     def compared(self) -> TargetComparison:
@@ -105,7 +105,7 @@ class Bench:
     def schema(self, file: str) -> Schema:
         """Return the schema of a database."""
         with closing(open_readonly(self.root / file)) as con:
-            return read(con)
+            return read_schema(con)
 
     def plan(self, *sources: Source, required: dict[str, str] | None = None, **keys: Any) -> Plan:
         """Return a plan of these sources, and of [[table]]s by name and create text."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.digest import digest_database, digest_tables
 from sqlite_consolidate.engine.content.dump import load_dump, write_dump
 from sqlite_consolidate.engine.sqlite.connections import open_memory, open_readonly
-from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,8 +52,8 @@ def load_by_shell(dump: str, folder: Path) -> sqlite3.Connection:
 
 def content(con: sqlite3.Connection) -> str:
     """Digest the whole database, as the backup does."""
-    schema = read(con)
-    return digest_database(schema, digest_tables(con, schema), marks(con))
+    schema = read_schema(con)
+    return digest_database(schema, digest_tables(con, schema), read_autoincrement_marks(con))
 
 
 def filled(*statements: str) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import Workspace, execute
 
@@ -51,7 +51,7 @@ def test_each_settled_row_is_listed_by_its_key(
     ran = workspace.run("migrate")
 
     assert ran.exit == 0, ran.text
-    with looking(root / "main.db") as con:
+    with open_for_inspection(root / "main.db") as con:
         assert con.execute("SELECT k, v FROM t ORDER BY k").fetchall() == rows
     [file] = root.glob("backups/*/settled-conflicts.jsonl")
     assert [json.loads(line)["key"] for line in file.read_text("ascii").splitlines()] == [[key] for key in listed]

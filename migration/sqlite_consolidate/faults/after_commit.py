@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.manifest import INSTRUCTIONS
 from sqlite_consolidate.engine.run.criteria import SMOKE
-from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, beside
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, first, open_unchecked, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
@@ -29,7 +29,7 @@ def _lose_the_commit(run: Run) -> None:
     """Give the target its content from before, as if the disk had lost a confirmed write."""
     path = run.root / run.plan.target
     for suffix in SIDECARS:
-        beside(path, suffix).unlink(missing_ok=True)
+        sidecar_path(path, suffix).unlink(missing_ok=True)
     copy = run.sealed.database(run.plan.target)
     if copy is None:
         path.unlink()

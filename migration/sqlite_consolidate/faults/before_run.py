@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import attached, pragma
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read
-from sqlite_consolidate.engine.sqlite.sql import listed, quoted
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
+from sqlite_consolidate.engine.sqlite.sql import identifier_list, quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, first, open_unchecked, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
 
@@ -100,7 +100,7 @@ def _add_a_table(copy: WorkspaceCopy) -> None:
 def _take_a_name(copy: WorkspaceCopy) -> None:
     """Create a view in the target with the name of a planned table."""
     with open_unchecked(copy.root / copy.plan.target) as con:
-        schema = read(con)
+        schema = read_schema(con)
         new = (table_map.into for _, table_map in _table_maps(copy) if schema.table(table_map.into) is None)
         name = first(new, "every planned table is in the target already")
         con.execute(f"CREATE VIEW {quoted(name)} AS SELECT 1")
@@ -109,7 +109,7 @@ def _take_a_name(copy: WorkspaceCopy) -> None:
 def _create_an_unfit_table(copy: WorkspaceCopy) -> None:
     """Create a table of a planned name in the target, without a column of the source."""
     with open_unchecked(copy.root / copy.plan.target) as con:
-        schema = read(con)
+        schema = read_schema(con)
         new = (table_map.into for _, table_map in _table_maps(copy) if schema.table(table_map.into) is None)
         name = first(new, "every planned table is in the target already")
         con.execute(f"CREATE TABLE {quoted(name)}(selftest_fault)")
@@ -130,10 +130,10 @@ def _claim_a_key(copy: WorkspaceCopy) -> None:
 
 
 def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> bool:
-    table = read(con, alias).table(table_map.name)
+    table = read_schema(con, alias).table(table_map.name)
     if table is None or table.kind != "table" or not keys_of(table):
         return False
-    if read(con).table(table_map.into) is None:
+    if read_schema(con).table(table_map.into) is None:
         if not table_map.create and table_map.into != table.name:
             return False
         with suppress(sqlite3.OperationalError):  # an index may have a used name; the table is created before it
@@ -141,8 +141,8 @@ def _copy_a_row(con: sqlite3.Connection, alias: str, table_map: TableMap) -> boo
     source_columns = [column.name for column in table.stored]
     target_columns = [table_map.columns.get(name, name) for name in source_columns]
     sql = (
-        f"INSERT INTO main.{quoted(table_map.into)} ({listed(target_columns)})"
-        f" SELECT {listed(source_columns)} FROM {quoted(alias)}.{quoted(table.name)} LIMIT 1"
+        f"INSERT INTO main.{quoted(table_map.into)} ({identifier_list(target_columns)})"
+        f" SELECT {identifier_list(source_columns)} FROM {quoted(alias)}.{quoted(table.name)} LIMIT 1"
     )
     return con.execute(sql).rowcount > 0
 

@@ -6,8 +6,8 @@ import contextlib
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlite_consolidate.engine.sqlite.schema.objects import read
-from sqlite_consolidate.engine.sqlite.sql import listed, quoted
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.engine.sqlite.sql import identifier_list, quoted
 from sqlite_consolidate.faults.fault import not_planted
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def last_row_condition(table: Table, condition: str = "1") -> str:
     """Return a WHERE clause for the last row of a table for which a condition holds."""
     identity = [table.alias or table.rowid] if table.alias or table.rowid else list(table.primary_key)
     identity = identity or [column.name for column in table.stored]
-    names, table_name = listed(identity), f"main.{quoted(table.name)}"
+    names, table_name = identifier_list(identity), f"main.{quoted(table.name)}"
     order = ", ".join(f"{quoted(name)} DESC" for name in identity)
     return f"({names}) IS (SELECT {names} FROM {table_name} WHERE {condition} ORDER BY {order} LIMIT 1)"
 
@@ -63,7 +63,7 @@ def tables_with_rows(con: sqlite3.Connection, names: Iterable[str] | None = None
         con: Connection to the database.
         names: Tables in the order to yield them; None means all of the database.
     """
-    schema = read(con)
+    schema = read_schema(con)
     tables = [schema.table(name) for name in names] if names is not None else list(schema.tables.values())
     for table in tables:
         if table is None or table.kind != "table" or table.name.lower().startswith("sqlite_"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.faults.database_edits import (
     drop_last_row,
@@ -85,7 +85,7 @@ def _add_to_a_dump(run: Run, damage: Callable[[sqlite3.Connection, Table], str])
     for copy in _databases(run):
         with open_unchecked(run.folder / copy.copy) as con:
             statement = next((sql for table in tables_with_rows(con) if (sql := damage(con, table))), "")
-            triggers = read(con).triggers
+            triggers = read_schema(con).triggers
         if statement:
             drops = "".join(f"DROP TRIGGER {quoted(trigger.name)};\n" for trigger in triggers)
             dump = run.folder / copy.dump

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import pragma
-from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
+from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 from sqlite_consolidate.faults.database_edits import drop_last_row, first, retype, swap_columns, tables_with_rows
 from sqlite_consolidate.faults.fault import Fault, not_planted
 
@@ -80,7 +80,7 @@ def _double_a_row(run: Run) -> None:
     """Insert a row of a table without a key a second time."""
     keyless = (table for table in _moved(run) if table.rowid_is_identity)
     table = first(keyless, "every moved table with rows has a key")
-    names, place = listed([column.name for column in table.stored]), f"main.{quoted(table.name)}"
+    names, place = identifier_list([column.name for column in table.stored]), f"main.{quoted(table.name)}"
     run.target.connection.execute(f"INSERT INTO {place} ({names}) SELECT {names} FROM {place} LIMIT 1")
 
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.code.git import ignored_files
 from sqlite_consolidate.engine.code.scanned_files import SKIPPED_FOLDERS
 from sqlite_consolidate.engine.sqlite.files import MAGIC
-from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HEAD = 4096  # bytes that are read of a file: enough for the header, and to tell encrypted bytes from text
 _LIKE_A_DATABASE = re.compile(r"\.(s?db3?|sqlite3?|s3db)([.~-].*)?$", re.IGNORECASE)
-_SIDECAR = re.compile(rf"({ANY_SIDECAR})$", re.IGNORECASE)
+_SIDECAR = re.compile(rf"({SIDECAR_PATTERN})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

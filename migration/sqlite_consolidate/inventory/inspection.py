@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.content.cost import has_linear_cost
 from sqlite_consolidate.engine.content.inspection import examine_in_worker
-from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal, size_with_sidecars
-from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
-from sqlite_consolidate.engine.sqlite.schema.dependencies import of_trigger
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read
-from sqlite_consolidate.engine.sqlite.sidecars import WAL, beside
+from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
+from sqlite_consolidate.engine.sqlite.schema.dependencies import trigger_dependencies
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_schema
+from sqlite_consolidate.engine.sqlite.sidecars import WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import ProblemError
 
@@ -137,13 +137,13 @@ def inspect_file(root: Path, candidate: Candidate, limits: Limits | None = None)
         )
     try:
         with (
-            limits.deadline.within(seconds_for(candidate.size, _SECONDS), candidate.file),
-            looking(path, limits) as con,
+            limits.deadline.within(reading_seconds(candidate.size, _SECONDS), candidate.file),
+            open_for_inspection(path, limits) as con,
         ):
             con.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             if not has_linear_cost(con):
                 examine_in_worker(path, limits)
-            schema = read(con)
+            schema = read_schema(con)
             tables = tuple(_table(con, schema, table) for table in schema.movable)
     except ProblemError as error:
         return _database(path, candidate, "unreadable", " ".join(f"it {problem.what}" for problem in error.problems))
@@ -158,7 +158,7 @@ def _is_utf8(file: str) -> bool:
 
 
 def _database(path: Path, candidate: Candidate, kind: Kind, reason: str = "") -> Database:
-    wal = beside(path, WAL)
+    wal = sidecar_path(path, WAL)
     modified = max(candidate.modified, wal.stat().st_mtime if wal.is_file() else 0)
     changed = datetime.fromtimestamp(modified, UTC).isoformat(timespec="seconds")
     size = candidate.size if kind == "link" else size_with_sidecars(path)
@@ -191,5 +191,5 @@ def _needs(con: sqlite3.Connection, schema: Schema, table: Table) -> frozenset[s
     names = frozenset(folded(parent) for parent in parents)
     for trigger in schema.triggers:
         if folded(trigger.table) == folded(table.name):
-            names |= of_trigger(con, trigger.name, table.name).tables
+            names |= trigger_dependencies(con, trigger.name, table.name).tables
     return names - {folded(table.name)}

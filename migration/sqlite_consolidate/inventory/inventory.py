@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.code.scan import find_mentions
 from sqlite_consolidate.engine.code.scanned_files import ScanScope
-from sqlite_consolidate.engine.sqlite.processes import Holder, holders
+from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders
 from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS
 from sqlite_consolidate.inventory.classification import Overlap, Role, classify, find_duplicates, find_overlaps
 from sqlite_consolidate.inventory.discovery import Discovery, discover
@@ -100,7 +100,7 @@ def take_inventory(
     names = [database.file for database in databases]
     scanned = find_mentions(ScanScope(root, ["."], names, never_open=database_identities, own=frozenset(excluded)))
     on_progress("listing the processes that have them open")
-    held = holders([root / database.file for database in databases])
+    held = find_holders([root / database.file for database in databases])
     entries = _entries(root, databases, duplicates, scanned.mentions, held.found)
     return Inventory(
         root=root,

@@ -80,7 +80,7 @@ def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) 
     The databases are read on private copies.
     References are not checked again, because each was checked before it was proposed.
     """
-    with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as guards:
+    with tempfile.TemporaryDirectory(prefix="consolidate-inventory-") as folder, ExitStack() as write_locks:
         file = Path(folder) / "proposal.toml"
         file.write_text(render_plan(proposal, "trial"), "utf-8")
         plan = load(file)
@@ -88,7 +88,7 @@ def find_problems(root: Path, proposal: Proposal, limits: Limits | None = None) 
         copy.mkdir()
         needed = plan.model_copy(update={"scan": Scan(), "smoke": [], "references": []})
         require_complete(copy_workspace(needed, root, copy))
-        return inspect_databases(plan, copy, guards, limits).problems
+        return inspect_databases(plan, copy, write_locks, limits).problems
 
 
 def _corrected(proposal: Proposal, problems: list[Problem]) -> Proposal:

@@ -120,7 +120,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if mode is None:
         words = re.findall(r"\w+", config.option.markexpr.lower())
         return [f"to run it, say exactly: pytest -m {verb}" for verb in VERBS if verb in words]
-    from sqlite_consolidate.engine.sqlite.connections import library
+    from sqlite_consolidate.engine.sqlite.connections import sqlite_version_text
 
     chosen = settings(config)
     lines = [f"mode: {mode.means}"]
@@ -129,7 +129,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     else:
         lines += [f"workspace: {chosen.workspace}{' (the sample)' if chosen.sample else ''}", f"plan: {chosen.plan}"]
     lines += [f"originals: {chosen.originals}"] if chosen.originals is not None else []
-    return [one_line(line) for line in (*lines, f"SQLite: {library()}")]
+    return [one_line(line) for line in (*lines, f"SQLite: {sqlite_version_text()}")]
 
 
 class ClosedFolder(pytest.Directory):

@@ -137,11 +137,12 @@ def _given(config: pytest.Config, option: IncompatibleOption) -> bool:
 
 
 def _process(config: pytest.Config) -> list[str]:
-    from sqlite_consolidate.engine.sqlite.connections import OLDEST, library, too_old
+    from sqlite_consolidate.engine.sqlite.connections import MIN_SQLITE_VERSION, is_sqlite_too_old, sqlite_version_text
 
     reasons = []
-    if too_old():
-        fact = f"SQLite {library()} is too old: before {'.'.join(map(str, OLDEST))} it does not list tables."
+    if is_sqlite_too_old():
+        oldest = ".".join(map(str, MIN_SQLITE_VERSION))
+        fact = f"SQLite {sqlite_version_text()} is too old: before {oldest} it does not list tables."
         hint = "Install pysqlite3, or use a Python with a newer SQLite."
         reasons.append(with_message_id(fact, hint, id="sqlite-too-old"))
     if sys.flags.optimize:

@@ -11,7 +11,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.atomic_files import write_private
-from sqlite_consolidate.engine.sqlite.sql import without_end
+from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
 from sqlite_consolidate.report.evidence_json import printable_texts, to_json
 from sqlite_consolidate.report.file_names import DIFF, EVIDENCE, MANIFEST, PLAN, SQL, SUMMARY
 from sqlite_consolidate.report.past_runs import describe_run
@@ -153,7 +153,7 @@ def sql_text(statements: Iterable[str]) -> str:
 def _end_statement(statement: str) -> str:
     """Return a statement with a semicolon that is not part of a comment behind it."""
     text = statement.rstrip().removesuffix(";").rstrip()
-    return f"{text};" if without_end(text) == text else f"{text}\n;"
+    return f"{text};" if strip_trailing_comments(text) == text else f"{text}\n;"
 
 
 def statements_of(text: str) -> Iterator[str]:

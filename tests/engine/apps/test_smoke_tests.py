@@ -10,9 +10,9 @@ import pytest
 from sqlite_consolidate.engine.apps.log_watch import record_log_positions
 from sqlite_consolidate.engine.apps.smoke_tests import Applications
 from sqlite_consolidate.engine.content.digest import digest_tables
-from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.schema.objects import read
-from sqlite_consolidate.engine.sqlite.write_lock import Guard
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 from sqlite_consolidate.plan.model import Logs, Plan, Smoke, Source
 
 if TYPE_CHECKING:
@@ -52,16 +52,16 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def source(root: Path) -> Iterator[Guard]:
+def source(root: Path) -> Iterator[WriteLock]:
     """The source, held by this process as it is during a run."""
     with contextlib.closing(sqlite3.connect(root / "app/old.db")):
-        guard = Guard(root / "app/old.db")
-    yield guard
-    guard.release()
+        write_lock = WriteLock(root / "app/old.db")
+    yield write_lock
+    write_lock.release()
 
 
 @pytest.fixture
-def applications(root: Path, source: Guard) -> Applications:
+def applications(root: Path, source: WriteLock) -> Applications:
     """The applications of a plan, before the first of them."""
     plan = Plan(
         format=1,
@@ -75,8 +75,8 @@ def applications(root: Path, source: Guard) -> Applications:
     one = Applications(
         plan, root, root, held=held, marks=record_log_positions(root, ["*.log"]), on_progress=lambda _words: None
     )
-    with looking(root / "main.db") as con:
-        one.record_state(digest_tables(con, read(con)))
+    with open_for_inspection(root / "main.db") as con:
+        one.record_state(digest_tables(con, read_schema(con)))
     return one
 
 
@@ -138,7 +138,7 @@ def test_each_writing_test_has_a_copy_of_its_own_without_the_sources(root: Path,
     assert [one.stdout for one in results] == ["False False\n6 [(6,)]\n"] * 2
 
 
-def test_the_copy_is_made_without_dropping_a_lock(source: Guard, applications: Applications) -> None:
+def test_the_copy_is_made_without_dropping_a_lock(source: WriteLock, applications: Applications) -> None:
     """The sources are neither copied nor opened: this process holds them."""
     applications.run(writing("pass"))
 

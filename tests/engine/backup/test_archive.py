@@ -9,7 +9,7 @@ import pytest
 
 from sqlite_consolidate.engine.backup import archive, manifest
 from sqlite_consolidate.engine.backup.ledger import Ledger
-from sqlite_consolidate.engine.sqlite.write_lock import Guard
+from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.workspaces.two_sources import SET, STAMP, execute
 
@@ -28,10 +28,10 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path)
 
 
-def archive_of(guard: Guard, ledger: Ledger) -> None:
-    """Archive what the guard holds."""
-    new = guard.path.with_name(archive.archived_name(guard.path.name, STAMP))
-    archive.archive(guard, new, ledger, file=f"logs/{guard.path.name}")
+def archive_of(write_lock: WriteLock, ledger: Ledger) -> None:
+    """Archive what the write lock holds."""
+    new = write_lock.path.with_name(archive.archived_name(write_lock.path.name, STAMP))
+    archive.archive(write_lock, new, ledger, file=f"logs/{write_lock.path.name}")
 
 
 def names(root: Path) -> list[str]:
@@ -44,7 +44,7 @@ def test_a_source_gets_its_archived_name(root: Path, ledger: Ledger) -> None:
     path = root / "logs/tasks.db"
     before = (path.stat().st_ino, path.read_bytes())
 
-    archive_of(Guard(path), ledger)
+    archive_of(WriteLock(path), ledger)
 
     new = root / "logs" / ARCHIVED
     assert names(root) == ["notes.db", "notes.db-wal", ARCHIVED]
@@ -58,7 +58,7 @@ def test_a_source_gets_its_archived_name(root: Path, ledger: Ledger) -> None:
 
 def test_rows_of_the_wal_are_in_the_archive(root: Path, ledger: Ledger) -> None:
     """What was only in the -wal moves into the file before the file moves; no sidecar is left under either name."""
-    archive_of(Guard(root / "logs/notes.db"), ledger)
+    archive_of(WriteLock(root / "logs/notes.db"), ledger)
 
     new = root / f"logs/notes.db.archived_{STAMP}"
     assert names(root) == [new.name, "tasks.db"]
@@ -68,12 +68,12 @@ def test_rows_of_the_wal_are_in_the_archive(root: Path, ledger: Ledger) -> None:
 def test_an_earlier_archive_is_never_overwritten(root: Path, ledger: Ledger) -> None:
     """A file of that name stays, and so does the source."""
     (root / "logs" / ARCHIVED).write_text("an earlier archive")
-    guard = Guard(root / "logs/tasks.db")
+    write_lock = WriteLock(root / "logs/tasks.db")
 
     with pytest.raises(ProblemError, match=r"\[archive-name-taken\]$"):
-        archive_of(guard, ledger)
+        archive_of(write_lock, ledger)
 
-    guard.release()
+    write_lock.release()
     assert (root / "logs" / ARCHIVED).read_text() == "an earlier archive"
     assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(3,)]
     assert ledger.events() == []
@@ -83,11 +83,11 @@ def test_a_source_that_somebody_has_open_is_not_renamed(root: Path, ledger: Ledg
     """An idle connection in WAL mode would go on writing into the archive: it is noticed, and the source stays."""
     with closing(sqlite3.connect(root / "logs/notes.db")) as other:
         other.execute("SELECT count(*) FROM notes").fetchone()
-        guard = Guard(root / "logs/notes.db")
+        write_lock = WriteLock(root / "logs/notes.db")
 
         with pytest.raises(ProblemError, match=r"^notes\.db: .*\[in-use\]$"):
-            archive_of(guard, ledger)
-        guard.release()
+            archive_of(write_lock, ledger)
+        write_lock.release()
 
         assert other.execute("SELECT count(*) FROM notes").fetchone() == (5,)
     assert (root / "logs/notes.db").exists()
@@ -96,19 +96,19 @@ def test_a_source_that_somebody_has_open_is_not_renamed(root: Path, ledger: Ledg
 
 def test_a_write_in_the_last_moment_is_noticed(root: Path, ledger: Ledger) -> None:
     """Between giving back the write lock and taking the exclusive one somebody can write: then nothing is renamed."""
-    guard = Guard(root / "logs/tasks.db")
+    write_lock = WriteLock(root / "logs/tasks.db")
 
     def write_between(statement: str) -> None:
         if statement == "BEGIN EXCLUSIVE":
             execute(root / "logs/tasks.db", "INSERT INTO tasks(title) VALUES('late')")
 
-    guard.writer.set_trace_callback(write_between)
+    write_lock.writer.set_trace_callback(write_between)
 
     with pytest.raises(ProblemError, match=r"^tasks\.db: .*\[late-write\]$"):
-        archive_of(guard, ledger)
+        archive_of(write_lock, ledger)
 
-    guard.writer.set_trace_callback(None)
-    guard.release()
+    write_lock.writer.set_trace_callback(None)
+    write_lock.release()
     assert execute(root / "logs/tasks.db", "SELECT count(*) FROM tasks") == [(4,)]
     assert not (root / "logs" / ARCHIVED).exists()
 
@@ -121,7 +121,7 @@ def test_a_journal_that_an_application_keeps_does_not_matter(root: Path, ledger:
         con.execute("INSERT INTO tasks(title) VALUES('four')")
     assert "tasks.db-journal" in names(root)
 
-    archive_of(Guard(root / "logs/tasks.db"), ledger)
+    archive_of(WriteLock(root / "logs/tasks.db"), ledger)
 
     assert names(root) == ["notes.db", "notes.db-wal", ARCHIVED]
     assert execute(root / "logs" / ARCHIVED, "SELECT count(*) FROM tasks") == [(4,)]

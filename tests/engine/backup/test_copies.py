@@ -52,8 +52,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def notes(root: Path) -> Iterator[InspectedDatabase]:
     """The guarded notes, of which three of five rows are in the ``-wal`` only."""
-    with ExitStack() as guards:
-        yield inspect_databases(plan_of(root), root, guards).sources["notes"]
+    with ExitStack() as write_locks:
+        yield inspect_databases(plan_of(root), root, write_locks).sources["notes"]
 
 
 def test_a_copy_is_one_file_with_everything_in_it(notes: InspectedDatabase, folder: Path) -> None:
@@ -105,8 +105,8 @@ def test_a_copy_with_other_content_is_an_error(notes: InspectedDatabase, folder:
     """A backup that is not the database is never given its final name."""
     with sqlite3.connect(":memory:") as other:
         other.execute("CREATE TABLE notes(id TEXT PRIMARY KEY, body TEXT)")
-        notes.guard.reader.close()
-        notes.guard.reader = other
+        notes.write_lock.reader.close()
+        notes.write_lock.reader = other
 
         with pytest.raises(ProblemError) as caught:
             copy_database(notes, folder)
@@ -123,10 +123,10 @@ def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
 ) -> None:
     """Though every page of the file itself is the same: of large databases pages are compared first."""
     monkeypatch.setattr(backup, "PARALLEL_MIN_BYTES", 0)
-    (tmp_path / "without.db").write_bytes(notes.guard.path.read_bytes())
+    (tmp_path / "without.db").write_bytes(notes.write_lock.path.read_bytes())
     with closing(sqlite3.connect(tmp_path / "without.db")) as without:
-        notes.guard.reader.close()
-        notes.guard.reader = without
+        notes.write_lock.reader.close()
+        notes.write_lock.reader = without
 
         with pytest.raises(ProblemError, match=r"\[copy-differs\]$"):
             copy_database(notes, folder)
@@ -135,20 +135,20 @@ def test_rows_of_the_wal_that_are_not_in_the_copy_make_it_another(
 def test_how_far_a_copy_has_come_shows_in_the_bytes_of_its_file(notes: InspectedDatabase, folder: Path) -> None:
     """Of as many as the database has; of a dump the rows are counted."""
     copy = copy_database(notes, folder)
-    progress = notes.guard.limits.progress
+    progress = notes.write_lock.limits.progress
     part = folder / "databases/notes.db.part"
     part.write_bytes(b"x" * 5000)
 
     assert (progress.total, progress.unit, progress.done) == (notes.size, "bytes", 5000)
 
-    dump_database(copy, folder, notes.guard.limits)
+    dump_database(copy, folder, notes.write_lock.limits)
     assert (progress.total, progress.unit) == (5, "rows")
 
 
 def test_the_target_s_copy_says_that_it_is_the_target_s(root: Path, folder: Path) -> None:
     """A rollback overwrites it; the others are put in their places."""
-    with ExitStack() as guards:
-        found = inspect_databases(plan_of(root), root, guards)
+    with ExitStack() as write_locks:
+        found = inspect_databases(plan_of(root), root, write_locks)
         assert found.target is not None
 
         copy = copy_database(found.target, folder)

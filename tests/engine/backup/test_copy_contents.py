@@ -41,8 +41,8 @@ def notes(tmp_path: Path) -> Iterator[InspectedDatabase]:
     execute(
         root / "logs/notes.db", "INSERT INTO notes VALUES('f', 'a' || char(13, 10) || 'b'), ('g', CAST(x'ff' AS TEXT))"
     )
-    with ExitStack() as guards:
-        yield inspect_databases(plan_of(root), root, guards).sources["notes"]
+    with ExitStack() as write_locks:
+        yield inspect_databases(plan_of(root), root, write_locks).sources["notes"]
 
 
 @pytest.fixture

@@ -345,8 +345,8 @@ def test_a_path_that_is_spelled_otherwise_is_known_as_unread(live: Path, scratch
     named = plan("./a.db", "logs/b.db")
     problems = copy_workspace(named, live, scratch)
 
-    with ExitStack() as guards:
-        found = inspect_databases(named, scratch, guards, unread=problems, live=live)
+    with ExitStack() as write_locks:
+        found = inspect_databases(named, scratch, write_locks, unread=problems, live=live)
 
     assert found.unread == {"./a.db": "locked by another process"}
     assert [problem.id for problem in found.problems if problem.criterion == "sources-readable"] == []

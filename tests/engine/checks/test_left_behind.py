@@ -25,8 +25,8 @@ def facts(tmp_path: Path) -> Iterator[InspectedDatabase]:
         con.execute(f"CREATE TABLE {table}(v)")
         con.executemany(f"INSERT INTO {table} VALUES(?)", [(number,) for number in range(rows)])
     con.close()
-    with ExitStack() as guards:
-        facts = inspect_database("a", "a.db", tmp_path, guards, 60.0)
+    with ExitStack() as write_locks:
+        facts = inspect_database("a", "a.db", tmp_path, write_locks, 60.0)
         assert isinstance(facts, InspectedDatabase)
         yield facts
 

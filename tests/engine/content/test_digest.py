@@ -19,7 +19,7 @@ from sqlite_consolidate.engine.content.digest import (
     digest_tables,
 )
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_memory, open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,20 +47,20 @@ def filled(*statements: str) -> sqlite3.Connection:
 
 def digest(con: sqlite3.Connection, name: str = "t") -> TableDigest:
     """Digest one table."""
-    return digest_table(con, read(con).tables[name])
+    return digest_table(con, read_schema(con).tables[name])
 
 
 def content(con: sqlite3.Connection) -> str:
     """Digest the whole database."""
-    schema = read(con)
-    return digest_database(schema, digest_tables(con, schema), marks(con))
+    schema = read_schema(con)
+    return digest_database(schema, digest_tables(con, schema), read_autoincrement_marks(con))
 
 
 def of_rows(rows: Iterable[tuple[object, ...]]) -> TableDigest:
     """Digest these pairs, stored in a table without a key whose rowids do not count."""
     con = filled("CREATE TABLE t(a, b)")
     con.executemany("INSERT INTO t VALUES(?, ?)", rows)
-    return digest_table(con, read(con).tables["t"], with_rowid=False)
+    return digest_table(con, read_schema(con).tables["t"], with_rowid=False)
 
 
 def by_hand(*rows: tuple[object, ...]) -> str:
@@ -186,7 +186,7 @@ def test_different_rows_have_different_digests(one: str, other: str) -> None:
         for rows in (one, other)
     )
 
-    totals = [digest_table(con, read(con).tables["t"], with_rowid=False).total for con in (first, second)]
+    totals = [digest_table(con, read_schema(con).tables["t"], with_rowid=False).total for con in (first, second)]
 
     assert totals[0] != totals[1]
 

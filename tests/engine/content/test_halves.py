@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.content.digest import TableDigest, digest_tables
 from sqlite_consolidate.engine.content.worker import ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +50,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def by_one(con: sqlite3.Connection) -> dict[str, TableDigest]:
     """Digest all tables in this process."""
-    return digest_tables(con, read(con))
+    return digest_tables(con, read_schema(con))
 
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
@@ -59,7 +59,7 @@ def test_two_processes_see_each_row_once(path: Path, journal: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as con:
         con.execute(f"PRAGMA journal_mode={journal}").fetchone()
 
-        assert digest_tables_in_parallel(path, con, read(con)) == by_one(con)
+        assert digest_tables_in_parallel(path, con, read_schema(con)) == by_one(con)
         assert not con.in_transaction
 
 
@@ -87,7 +87,7 @@ def test_nobody_can_commit_while_the_halves_are_read(path: Path, monkeypatch: py
 
     monkeypatch.setattr(content, "digest_table", digest_meanwhile)
     with closing(open_readonly(path)) as con:
-        digest_tables_in_parallel(path, con, read(con))
+        digest_tables_in_parallel(path, con, read_schema(con))
 
     assert tried == ["database is locked"] * len(TABLES)
 

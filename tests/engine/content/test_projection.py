@@ -10,7 +10,7 @@ from sqlite_consolidate.engine.content.digest import digest_query, digest_table
 from sqlite_consolidate.engine.content.projection import Projection, Staging
 from sqlite_consolidate.engine.merge.table_mapping import TableMapping, mapping_of_target_rows, match_columns
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.plan.model import Plan, Source, TableMap
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def moved(con: sqlite3.Connection, *, new: bool = True, **keys: Any) -> TableMap
     table_map = TableMap(name="t", **keys)
     source = Source(name="a", file="a.db", tables=[table_map])
     mapping, problems = match_columns(
-        plan_of(source), source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=new
+        plan_of(source), source, table_map, read_schema(con, "src").tables["t"], read_schema(con).tables["t"], new=new
     )
     assert problems == []
     return mapping
@@ -165,7 +165,7 @@ def test_the_rowid_has_the_name_under_which_the_table_in_place_shows_it() -> Non
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 'x')")
     con.execute("CREATE TABLE other(v, rowid)")
 
-    rows = projected(con).within(read(con).tables["other"])
+    rows = projected(con).within(read_schema(con).tables["other"])
 
     assert [(column.name, column.source) for column in rows.row] == [("_rowid_", 's."rowid"'), ("v", 's."v"')]
 
@@ -182,7 +182,7 @@ def test_rowid_is_left_out_where_one_table_lacks_it(planned: str, in_place: str)
     con = ends("CREATE TABLE src.t(v)", planned)
     con.execute(in_place)
 
-    rows = projected(con, rowids="renumber").within(read(con).tables["other"])
+    rows = projected(con, rowids="renumber").within(read_schema(con).tables["other"])
 
     assert rows.rowid is None
     assert [column.name for column in rows.columns] == ["v"]
@@ -198,7 +198,7 @@ def test_hostile_names_are_names_and_no_sql() -> None:
     con.execute(f"INSERT INTO {name}.{name} VALUES('x', 1)")
     table_map = TableMap(name=HOSTILE)
     source = Source(name="a", file="a.db", tables=[table_map])
-    table, into = read(con, HOSTILE).tables[HOSTILE], read(con).tables[HOSTILE]
+    table, into = read_schema(con, HOSTILE).tables[HOSTILE], read_schema(con).tables[HOSTILE]
     rows = match_columns(plan_of(source), source, table_map, table, into, new=False)[0].projection(HOSTILE)
 
     assert rows_at_both_ends(con, rows) == ([("x", 1)], [("x", 1)])
@@ -242,7 +242,7 @@ def test_a_key_is_left_out_where_the_table_lacks_a_column_of_it() -> None:
     con = ends("CREATE TABLE src.t(k, v)", "CREATE TABLE t(k, v, UNIQUE(k, v), UNIQUE(v))")
     con.execute("CREATE TABLE other(V)")
 
-    rows = projected(con).within(read(con).tables["other"])
+    rows = projected(con).within(read_schema(con).tables["other"])
 
     assert [column.name for column in rows.row] == ["v"]
     assert [[column.name for column, _ in key] for key in rows.keys] == [["v"]]
@@ -305,7 +305,7 @@ def test_the_digest_of_the_projection_is_that_of_the_target_table() -> None:
     expected = digest_query(con, rows.select(rows.source_row()))
     con.execute(rows.insert(is_empty=True))
 
-    assert digest_table(con, read(con).tables["t"]) == expected
+    assert digest_table(con, read_schema(con).tables["t"]) == expected
 
 
 def test_rows_are_read_from_the_table_unless_an_index_may_answer() -> None:
@@ -324,7 +324,10 @@ def test_rows_that_the_target_has_are_projected_onto_themselves() -> None:
     """Also where the table is to get a key that it has not."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)", "(rowid, v) VALUES(7, 'x')")
     mapping = mapping_of_target_rows(
-        plan_of(Source(name="a", file="a.db")), read(con, "src").tables["t"], read(con).tables["t"], rowids=True
+        plan_of(Source(name="a", file="a.db")),
+        read_schema(con, "src").tables["t"],
+        read_schema(con).tables["t"],
+        rowids=True,
     )
 
     rows = mapping.projection("src")
@@ -338,7 +341,7 @@ def test_table_projected_onto_itself_is_unchanged() -> None:
     """It reads its own database, and each column comes from itself."""
     con = ends("CREATE TABLE src.t(v)", "CREATE TABLE t(v UNIQUE)")
     con.execute("INSERT INTO t(rowid, v) VALUES(7, 'x')")
-    table = read(con).tables["t"]
+    table = read_schema(con).tables["t"]
 
     rows = Projection.of_table(table, with_rowid=True)
 
@@ -353,7 +356,7 @@ def test_table_without_rowid_projected_onto_itself_has_none() -> None:
     """Even where the rowid would count."""
     con = ends("CREATE TABLE src.t(k)", "CREATE TABLE t(k PRIMARY KEY) WITHOUT ROWID")
 
-    rows = Projection.of_table(read(con).tables["t"], with_rowid=True)
+    rows = Projection.of_table(read_schema(con).tables["t"], with_rowid=True)
 
     assert rows.rowid is None
     assert [column.name for column in rows.row] == ["k"]
@@ -366,7 +369,7 @@ def test_column_computed_at_one_end_is_not_compared() -> None:
     source = Source(name="a", file="a.db", tables=[table_map])
 
     mapping, problems = match_columns(
-        plan_of(source), source, table_map, read(con, "src").tables["t"], read(con).tables["t"], new=True
+        plan_of(source), source, table_map, read_schema(con, "src").tables["t"], read_schema(con).tables["t"], new=True
     )
 
     assert [problem.id for problem in problems] == ["no-place-for-column"] * 2
@@ -376,7 +379,7 @@ def test_column_computed_at_one_end_is_not_compared() -> None:
 def test_staged_rows_keep_values_rowids_and_what_was_computed() -> None:
     """The scratch table has no types, so that no value changes."""
     con = ends("CREATE TABLE src.t(v REAL, g AS (v + 1))", "CREATE TABLE t(v)", "(rowid, v) VALUES(7, 1)")
-    staging = Staging(read(con, "src").tables["t"], "a.t")
+    staging = Staging(read_schema(con, "src").tables["t"], "a.t")
 
     con.execute(staging.create)
     con.execute(staging.copy("src"))

@@ -196,7 +196,7 @@ def colliding(bench: Bench, clause: str) -> Copied:
     inspected = bench.survey(source("a.db", "t"))
     assert inspected.problems == []
     assert inspected.target is not None
-    copied = Copied(inspected.target.guard.alone(), bench.plan(source("a.db", "t")), inspected)
+    copied = Copied(inspected.target.write_lock.acquire_exclusive(), bench.plan(source("a.db", "t")), inspected)
     copied.con.execute("INSERT INTO t VALUES('x', 'old')")
     copied.own["t"] = existing_rows_digest(copied.con, inspected.mappings[0])
     with attached(copied.con, bench.root / "a.db", "a") as alias:

@@ -10,7 +10,7 @@ import pytest
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.merge.transaction import DigestCache
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,7 +29,7 @@ def con() -> Iterator[sqlite3.Connection]:
 
 def test_unchanged_table_is_not_read_again(con: sqlite3.Connection) -> None:
     """The second call executes no statement that reads rows."""
-    digest, table = DigestCache(), read(con).tables["t"]
+    digest, table = DigestCache(), read_schema(con).tables["t"]
     first = digest(con, table)
     statements: list[str] = []
     con.set_trace_callback(statements.append)
@@ -52,9 +52,9 @@ def test_unchanged_table_is_not_read_again(con: sqlite3.Connection) -> None:
 def test_table_is_read_again_after_any_change(con: sqlite3.Connection, change: str) -> None:
     """The change affects rows, rowids or the schema."""
     digest = DigestCache()
-    digest(con, read(con).tables["t"], with_rowid=True)
+    digest(con, read_schema(con).tables["t"], with_rowid=True)
 
     con.execute(change)
 
-    table = read(con).tables["t"]
+    table = read_schema(con).tables["t"]
     assert digest(con, table, with_rowid=True) == digest_table(con, table, with_rowid=True)

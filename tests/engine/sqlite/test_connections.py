@@ -13,13 +13,13 @@ from sqlite_consolidate.engine.sqlite import connections
 from sqlite_consolidate.engine.sqlite.connections import (
     attach,
     attached,
-    exact_text,
-    leave_wal,
+    leave_wal_mode,
     open_existing,
     open_memory,
     open_new,
     open_readonly,
     pragma,
+    read_text_losslessly,
 )
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import make_database
@@ -176,7 +176,7 @@ def test_a_long_statement_ends_when_the_run_is_interrupted() -> None:
 def test_exact_text_gives_back_every_byte(raw: bytes) -> None:
     """The text of any bytes can be turned into these bytes again, so equal texts are equal bytes."""
     con = open_memory()
-    exact_text(con)
+    read_text_losslessly(con)
 
     text = con.execute("SELECT CAST(? AS TEXT)", (raw,)).fetchone()[0]
 
@@ -218,12 +218,12 @@ def test_leaving_wal_leaves_one_file(tmp_path: Path) -> None:
     con.execute("INSERT INTO t VALUES('y')")
     assert (tmp_path / "a.db-wal").stat().st_size > 0
 
-    before = leave_wal(con, path)
+    before = leave_wal_mode(con, path)
 
     assert before == "wal"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
     assert con.execute("SELECT count(*) FROM t").fetchone() == (2,)
-    assert leave_wal(con, path) == "delete"
+    assert leave_wal_mode(con, path) == "delete"
     con.close()
 
 
@@ -235,8 +235,8 @@ def test_wal_is_not_left_while_somebody_has_the_database_open(tmp_path: Path, mo
 
     with other_process(path, "SELECT * FROM t"):
         with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
-            leave_wal(con, path)
+            leave_wal_mode(con, path)
 
     assert pragma(con, "journal_mode") == "wal"
-    assert leave_wal(con, path) == "wal"
+    assert leave_wal_mode(con, path) == "wal"
     con.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.limits import Deadline, seconds_for
+from sqlite_consolidate.engine.sqlite.limits import Deadline, reading_seconds
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELE
 
 def _steps(deadline: Deadline) -> None:
     while True:
-        deadline.at("the rows of t")
+        deadline.start_step("the rows of t")
 
 
 def test_a_statement_without_an_end_is_ended() -> None:
@@ -63,4 +63,4 @@ def test_a_deadline_inside_another_does_not_put_it_off() -> None:
 
 def test_a_large_database_gets_more_time() -> None:
     """A second for each MB."""
-    assert seconds_for(500_000_000, 30) == pytest.approx(530)
+    assert reading_seconds(500_000_000, 30) == pytest.approx(530)

@@ -76,9 +76,9 @@ def test_text_that_python_cannot_decode_has_no_code() -> None:
         undecoded = error_of(con, "SELECT CAST(x'ff' AS TEXT)")
         named_alike = error_of(con, "SELECT decode(1)")
 
-    assert sqlite_errors.code_of(undecoded) is None
-    assert sqlite_errors.code_of(named_alike) == sqlite3.SQLITE_ERROR
-    assert sqlite_errors.code_of(sqlite_errors.interrupted()) == sqlite3.SQLITE_INTERRUPT
+    assert sqlite_errors.result_code(undecoded) is None
+    assert sqlite_errors.result_code(named_alike) == sqlite3.SQLITE_ERROR
+    assert sqlite_errors.result_code(sqlite_errors.interrupted_error()) == sqlite3.SQLITE_INTERRUPT
 
 
 @pytest.mark.parametrize(
@@ -94,15 +94,18 @@ def test_text_that_python_cannot_decode_has_no_code() -> None:
 def test_missing_kind_is_what_sqlite_does_not_know(sql: str, kind: str) -> None:
     """A name that reads like another kind does not count."""
     with closing(open_memory()) as con:
-        assert sqlite_errors.missing_kind(error_of(con, sql)) == kind
+        assert sqlite_errors.missing_object_kind(error_of(con, sql)) == kind
 
 
 def test_missing_kind_is_read_from_errors_in_a_statement_alone() -> None:
     """Another error may have the same words, for example those of a file name."""
-    error = sqlite_errors.coded("no such table: t", sqlite3.SQLITE_CANTOPEN)
+    error = sqlite_errors.error_with_code("no such table: t", sqlite3.SQLITE_CANTOPEN)
 
-    assert sqlite_errors.missing_kind(error) == ""
-    assert sqlite_errors.missing_kind(sqlite_errors.coded("no such table: t", sqlite3.SQLITE_ERROR)) == "table"
+    assert sqlite_errors.missing_object_kind(error) == ""
+    assert (
+        sqlite_errors.missing_object_kind(sqlite_errors.error_with_code("no such table: t", sqlite3.SQLITE_ERROR))
+        == "table"
+    )
 
 
 def test_interruption_has_the_words_of_sqlite(path: Path) -> None:
@@ -111,14 +114,14 @@ def test_interruption_has_the_words_of_sqlite(path: Path) -> None:
         con.set_progress_handler(lambda: 1, 1)
         error = error_of(con, "SELECT count(*) FROM t, t, t")
 
-    assert str(sqlite_errors.interrupted()) == str(error)
+    assert str(sqlite_errors.interrupted_error()) == str(error)
 
 
 def test_in_use_names_its_subject_and_criterion() -> None:
     """One constructor makes every problem of a database that another process uses."""
-    problem = sqlite_errors.in_use("a.db", criterion="no-other-process")
+    problem = sqlite_errors.in_use_problem("a.db", criterion="no-other-process")
 
     assert (problem.id, problem.subject, problem.criterion) == ("in-use", "a.db", "no-other-process")
     assert problem.what == "is locked by another process."
     assert problem.hint == "Stop the process that uses it and run again."
-    assert sqlite_errors.in_use("a.db").criterion == ""
+    assert sqlite_errors.in_use_problem("a.db").criterion == ""

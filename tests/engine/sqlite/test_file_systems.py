@@ -8,7 +8,12 @@ import pytest
 
 from sqlite_consolidate.engine.checks import open_files as in_use
 from sqlite_consolidate.engine.sqlite import files
-from sqlite_consolidate.engine.sqlite.files import NETWORK, kind_of, network, synchronized
+from sqlite_consolidate.engine.sqlite.files import (
+    NETWORK_FILE_SYSTEMS,
+    file_system_type,
+    network_file_system,
+    synchronized_folder,
+)
 from sqlite_consolidate.plan.model import Plan
 from tests.support.workspaces.whole_run import execute
 
@@ -28,29 +33,31 @@ PLAN = {"format": 1, "name": "p", "target": "t.db", "source": [{"name": "a", "fi
 )
 def test_the_longest_mount_point_decides(path: str, kind: str) -> None:
     """A folder whose name only begins like a mount point is not below it."""
-    assert kind_of(Path(path), MOUNTED) == kind
+    assert file_system_type(Path(path), MOUNTED) == kind
 
 
 def test_where_no_mount_table_can_be_read_nothing_is_claimed() -> None:
     """An unknown file system is not called local or network."""
-    assert kind_of(Path("/home/a.db"), {}) == ""
+    assert file_system_type(Path("/home/a.db"), {}) == ""
 
 
 def test_the_file_system_of_this_machine_is_found(tmp_path: Path) -> None:
     """The mount table is the real one, and some entry of it is above every path."""
     import psutil
 
-    kind = kind_of(tmp_path.resolve(), {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)})
+    kind = file_system_type(
+        tmp_path.resolve(), {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
+    )
 
     assert kind
-    assert network(tmp_path) == (kind if kind in NETWORK else "")
+    assert network_file_system(tmp_path) == (kind if kind in NETWORK_FILE_SYSTEMS else "")
 
 
 @pytest.mark.parametrize("folder", ["Dropbox", "OneDrive - Contoso", "Google Drive", "Mobile Documents"])
 def test_a_folder_that_a_service_synchronizes_is_known_by_its_name(tmp_path: Path, folder: str) -> None:
     """The service copies the file while it is written to."""
-    assert synchronized(tmp_path / folder / "work" / "a.db") == folder
-    assert synchronized(tmp_path / f"not{folder}" / "a.db") == ""
+    assert synchronized_folder(tmp_path / folder / "work" / "a.db") == folder
+    assert synchronized_folder(tmp_path / f"not{folder}" / "a.db") == ""
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
@@ -60,7 +67,7 @@ def test_on_a_network_wal_is_refused_and_the_rest_is_pointed_out(
     """The kind is one that no test can mount everywhere: only the answer of the mount table is given."""
     for name in ("a.db", "t.db"):
         execute(tmp_path / name, f"PRAGMA journal_mode={mode}; CREATE TABLE x(y)")
-    monkeypatch.setattr(files, "kind_of", lambda _path, _mounted: "nfs4")
+    monkeypatch.setattr(files, "file_system_type", lambda _path, _mounted: "nfs4")
 
     seen = in_use.find_open_databases(Plan.model_validate(PLAN), tmp_path, rehearsal=False)
 

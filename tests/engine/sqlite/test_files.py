@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import open_existing
-from sqlite_consolidate.engine.sqlite.files import file_problems, has_hot_journal, present, size_with_sidecars
+from sqlite_consolidate.engine.sqlite.files import existing_sources, file_problems, has_hot_journal, size_with_sidecars
 from sqlite_consolidate.plan.model import Plan, Source
 from tests.support.database_files import make_database
 
@@ -146,7 +146,7 @@ def test_a_missing_source_is_named(root: Path) -> None:
 
     assert said(root, "a.db", "no.db") == [missing]
     assert said(root, "no.db", optional=True) == []
-    assert present(plan("no.db", optional=True), root) == []
+    assert existing_sources(plan("no.db", optional=True), root) == []
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal"])

@@ -12,8 +12,8 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.content.digest import digest_table
 from sqlite_consolidate.engine.run.verdict import verdict
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
-from sqlite_consolidate.engine.sqlite.limits import COUNTED, Limits
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS, Limits
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from tests.support.workspaces.two_sources import a_run, build_two_sources, consolidate, plan_of
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def test_a_survey_leaves_the_next_its_time(tmp_path: Path) -> None:
     first, second = Limits(), Limits()
     _pass(first)
 
-    with ExitStack() as guards:
-        late = inspect_databases(plan_of(root), root, guards, first)
-    with ExitStack() as guards:
-        found = inspect_databases(plan_of(root), root, guards, second)
+    with ExitStack() as write_locks:
+        late = inspect_databases(plan_of(root), root, write_locks, first)
+    with ExitStack() as write_locks:
+        found = inspect_databases(plan_of(root), root, write_locks, second)
 
     assert {(one.subject, one.id) for one in late.problems} >= {
         (file, "out-of-proportion") for file in ("workspace.db", "logs/tasks.db", "logs/notes.db")
@@ -70,12 +70,12 @@ def test_rows_count_for_their_own_run() -> None:
     """The progress of one connection's limits does not show in that of the other's."""
     first, second = Limits(), Limits()
     with closing(open_memory(first)) as con, closing(open_memory(second)) as other:
-        for one, rows in ((con, 2 * COUNTED), (other, COUNTED)):
+        for one, rows in ((con, 2 * PROGRESS_ROWS), (other, PROGRESS_ROWS)):
             one.execute("CREATE TABLE t(a)")
             one.executemany("INSERT INTO t VALUES(?)", [(n,) for n in range(rows)])
-            digest_table(one, read(one).tables["t"])
+            digest_table(one, read_schema(one).tables["t"])
 
-    assert (first.progress.done, second.progress.done) == (2 * COUNTED, COUNTED)
+    assert (first.progress.done, second.progress.done) == (2 * PROGRESS_ROWS, PROGRESS_ROWS)
 
 
 def test_two_runs_share_no_limits(tmp_path: Path) -> None:
@@ -91,10 +91,10 @@ def test_two_runs_share_no_limits(tmp_path: Path) -> None:
     assert first.limits.progress.total > 0
     for run in (first, second):
         assert run.reader.limits is run.limits
-        assert {id(facts.guard.limits) for facts in run.inspected.sources.values()} == {id(run.limits)}
+        assert {id(facts.write_lock.limits) for facts in run.inspected.sources.values()} == {id(run.limits)}
 
 
 def test_a_connection_from_elsewhere_is_not_limited() -> None:
     """A connection that SQLite's module opened itself gets limits that nothing has set."""
     with closing(sqlite3.connect(":memory:")) as con:
-        assert not limits_of(con).is_over()
+        assert not limits_of(con).must_stop()

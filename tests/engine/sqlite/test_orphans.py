@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.integrity import UNCHECKABLE, damage, orphans
+from sqlite_consolidate.engine.sqlite.integrity import UNCHECKABLE, check_integrity, count_orphans
 
 
 def test_orphans_are_counted_by_child_and_parent() -> None:
@@ -14,7 +14,7 @@ def test_orphans_are_counted_by_child_and_parent() -> None:
     con.execute("INSERT INTO p VALUES (1)")
     con.execute("INSERT INTO c VALUES (1), (2), (3)")
 
-    assert orphans(con) == {("c", "p"): 2}
+    assert count_orphans(con) == {("c", "p"): 2}
     assert con.limits.deadline.step == "the foreign keys of c"
 
 
@@ -25,7 +25,7 @@ def test_each_row_without_its_parent_counts_once() -> None:
     con.execute("CREATE TABLE c(one REFERENCES p, other REFERENCES P)")
     con.execute("INSERT INTO c VALUES (7, NULL), (7, NULL), (NULL, 7), (7, 8)")
 
-    assert sum(orphans(con).values()) == 4
+    assert sum(count_orphans(con).values()) == 4
 
 
 def test_a_foreign_key_to_what_is_no_key_counts_once_and_hides_no_other() -> None:
@@ -37,7 +37,7 @@ def test_a_foreign_key_to_what_is_no_key_counts_once_and_hides_no_other() -> Non
     con.execute("INSERT INTO odd VALUES ('x')")
     con.execute("INSERT INTO c VALUES (7)")
 
-    assert orphans(con) == {("odd", UNCHECKABLE): 1, ("c", "p"): 1}
+    assert count_orphans(con) == {("odd", UNCHECKABLE): 1, ("c", "p"): 1}
 
 
 def test_damage_is_what_the_full_check_finds() -> None:
@@ -45,7 +45,7 @@ def test_damage_is_what_the_full_check_finds() -> None:
     con = open_memory()
     con.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a CHECK(a > 0))")
     con.execute("CREATE INDEX by_a ON t(a)")
-    assert damage(con) == []
+    assert check_integrity(con) == []
     assert con.limits.deadline.step == "integrity_check"
 
     con.execute("INSERT INTO t(a) VALUES (1), (2), (3)")
@@ -53,4 +53,4 @@ def test_damage_is_what_the_full_check_finds() -> None:
     con.execute("UPDATE sqlite_schema SET sql = replace(sql, '(a)', '(-a)') WHERE name = 'by_a'")
     con.execute("PRAGMA writable_schema=RESET")
 
-    assert damage(con) == [f"row {number} missing from index by_a" for number in (1, 2, 3)]
+    assert check_integrity(con) == [f"row {number} missing from index by_a" for number in (1, 2, 3)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.processes import Holder, holders, lock_owner
+from sqlite_consolidate.engine.sqlite.processes import Holder, find_holders, lock_owner
 from tests.support.processes import other_process, unrelated_process
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def database(tmp_path: Path) -> Path:
 def test_a_process_that_has_the_database_open_is_named(database: Path) -> None:
     """Its id and its command are what one needs to find and stop it."""
     with unrelated_process(READ, database) as pid:
-        [holder] = holders([database]).found
+        [holder] = find_holders([database]).found
 
     assert (holder.pid, holder.file) == (pid, database)
     assert holder.command.startswith(sys.executable[:79])
@@ -45,7 +45,7 @@ def test_a_process_that_has_the_database_open_is_named(database: Path) -> None:
 
 def test_a_file_that_nobody_has_open_has_no_holder(database: Path) -> None:
     """A database that is in no use has no holders, and one that does not exist has none either."""
-    found = holders([database, database.with_name("missing.db")])
+    found = find_holders([database, database.with_name("missing.db")])
 
     assert found.found == ()
     assert found.unseen >= 0
@@ -58,7 +58,7 @@ def test_a_sidecar_that_is_open_counts(database: Path, suffix: str) -> None:
     sidecar.write_bytes(b"")
 
     with unrelated_process("f = open(sys.argv[1])", sidecar) as pid:
-        found = holders([database]).found
+        found = find_holders([database]).found
 
     assert [(holder.pid, holder.file) for holder in found] == [(pid, database)]
 
@@ -69,7 +69,7 @@ def test_another_name_of_the_file_does_not_hide_the_holder(database: Path) -> No
     os.link(database, other)
 
     with unrelated_process("f = open(sys.argv[1])", other) as pid:
-        found = holders([database]).found
+        found = find_holders([database]).found
 
     assert [holder.pid for holder in found] == [pid]
 
@@ -77,7 +77,7 @@ def test_another_name_of_the_file_does_not_hide_the_holder(database: Path) -> No
 def test_this_process_and_its_children_do_not_count(database: Path) -> None:
     """The run itself, and what it started, is no other process."""
     with database.open("rb"), other_process(database, "SELECT * FROM tasks"):
-        found = holders([database]).found
+        found = find_holders([database]).found
 
     assert found == ()
 
@@ -88,7 +88,7 @@ def test_each_database_and_process_is_named_once(database: Path) -> None:
     other.write_bytes(b"")
 
     with unrelated_process("f = [open(name) for name in sys.argv[1:] * 2]", database, other) as pid:
-        found = holders([database, other]).found
+        found = find_holders([database, other]).found
 
     assert [(holder.pid, holder.file) for holder in found] == [(pid, other), (pid, database)]
 
@@ -97,7 +97,7 @@ def test_a_command_cannot_steer_the_terminal(database: Path) -> None:
     """What a process calls itself is shown escaped."""
     code = "import subprocess; subprocess"  # a short program, so that the argument is in the first 80 characters
     with unrelated_process(f"f = open(sys.argv[1]); {code}", database, "\x1b[2J"):
-        [holder] = holders([database]).found
+        [holder] = find_holders([database]).found
 
     assert isinstance(holder, Holder)
     assert "\x1b" not in holder.command

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import open_existing, open_new
-from sqlite_consolidate.engine.sqlite.sidecars import remove_own
+from sqlite_consolidate.engine.sqlite.sidecars import remove_created_sidecars
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def test_database_without_sidecars_of_this_process_is_not_opened(tmp_path: Path)
         con.execute("CREATE TABLE t(v)")
     with closing(open_existing(path)) as con:
         con.execute("BEGIN IMMEDIATE")
-        remove_own(path, set())
+        remove_created_sidecars(path, set())
 
         other = subprocess.run([sys.executable, "-c", _LOCK, path], capture_output=True, text=True, check=False)
 

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.sql import folded, keywords, listed, module_of, quoted, with_name, without_end
+from sqlite_consolidate.engine.sqlite.sql import (
+    folded,
+    identifier_list,
+    quoted,
+    rename_in_statement,
+    strip_literals,
+    strip_trailing_comments,
+    virtual_table_module,
+)
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
     lambda name: not name.lower().startswith("sqlite_")
@@ -39,8 +47,8 @@ def test_a_hostile_name_is_that_name(name: str) -> None:
 
 def test_listed_names_are_quoted_one_by_one() -> None:
     """A comma in a name does not make two of it."""
-    assert listed(["a,b", 'c"']) == '"a,b", "c"""'
-    assert listed(()) == ""
+    assert identifier_list(["a,b", 'c"']) == '"a,b", "c"""'
+    assert identifier_list(()) == ""
 
 
 @settings(max_examples=150, deadline=None)
@@ -63,7 +71,7 @@ def test_an_index_gets_another_name_and_stays_the_same(name: str, between: str, 
     con.execute(f"CREATE {unique}INDEX {name}{between}ON t(a) WHERE a <> 'INDEX i'")
     stored = con.execute("SELECT sql FROM sqlite_schema WHERE type = 'index'").fetchone()[0]
 
-    con.execute(with_name(stored, 'an"other'))
+    con.execute(rename_in_statement(stored, 'an"other'))
 
     rows = con.execute("SELECT sql FROM sqlite_schema WHERE name = 'an\"other'").fetchall()
     assert rows == [(stored.replace(f"INDEX {name}", 'INDEX "an""other"', 1),)]
@@ -71,7 +79,7 @@ def test_an_index_gets_another_name_and_stays_the_same(name: str, between: str, 
 
 def test_a_trigger_gets_another_name() -> None:
     """Its body, which may hold the old name, is left alone."""
-    renamed = with_name("create trigger g after insert on t begin select 'g'; end", "h")
+    renamed = rename_in_statement("create trigger g after insert on t begin select 'g'; end", "h")
 
     assert renamed == "create trigger \"h\" after insert on t begin select 'g'; end"
 
@@ -80,7 +88,7 @@ def test_a_trigger_gets_another_name() -> None:
 def test_only_an_index_or_a_trigger_can_be_given_another_name(text: str) -> None:
     """Anything else is refused and not guessed at."""
     with pytest.raises(ValueError, match="not a CREATE INDEX"):
-        with_name(text, "x")
+        rename_in_statement(text, "x")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,7 @@ def test_only_an_index_or_a_trigger_can_be_given_another_name(text: str) -> None
 )
 def test_only_code_is_looked_at_for_keywords(sql: str, left: str) -> None:
     """Comments, strings and quoted names hold no keywords."""
-    assert keywords(sql) == left
+    assert strip_literals(sql) == left
 
 
 @pytest.mark.parametrize(
@@ -113,7 +121,7 @@ def test_only_code_is_looked_at_for_keywords(sql: str, left: str) -> None:
 )
 def test_only_what_is_behind_the_last_word_is_cut(sql: str, left: str) -> None:
     """A comment at the end is no part of a statement; one inside is, as SQLite keeps it."""
-    assert without_end(sql) == left
+    assert strip_trailing_comments(sql) == left
 
 
 @pytest.mark.parametrize(
@@ -131,4 +139,4 @@ def test_only_what_is_behind_the_last_word_is_cut(sql: str, left: str) -> None:
 )
 def test_the_module_of_a_virtual_table_is_found(sql: str, module: str) -> None:
     """However the statement is written."""
-    assert module_of(sql) == module
+    assert virtual_table_module(sql) == module

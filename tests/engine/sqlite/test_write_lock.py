@@ -1,4 +1,4 @@
-"""The guard keeps writers out and readers in, notices company, and leaves the folder as it found it."""
+"""The write lock keeps writers out and readers in, notices company, and leaves the folder as it found it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.connections import looking, open_existing, open_readonly, pragma
-from sqlite_consolidate.engine.sqlite.write_lock import Guard
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_for_inspection, open_readonly, pragma
+from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_in, make_database
 from tests.support.processes import connected
@@ -37,13 +37,13 @@ def make_as_after_a_crash(path: Path) -> Path:
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL", "TRUNCATE", "PERSIST"])
 def test_writers_are_kept_out_and_readers_are_not(tmp_path: Path, mode: str) -> None:
-    """As long as the guard stands, in either journal mode; afterwards everybody may write again."""
+    """As long as the write lock stands, in either journal mode; afterwards everybody may write again."""
     path = make_database(tmp_path / "a.db", mode)
-    guard = Guard(path)
+    write_lock = WriteLock(path)
 
     with connected(path, "SELECT * FROM t") as reading, connected(path, "INSERT INTO t VALUES(2)") as writing:
         assert (reading.answer, writing.answer) == ("ready", "database is locked")
-    guard.release()
+    write_lock.release()
 
     with connected(path, "INSERT INTO t VALUES(2)") as writing:
         assert writing.answer == "ready"
@@ -55,9 +55,9 @@ def test_who_only_looked_has_changed_nothing(tmp_path: Path, mode: str) -> None:
     path = make_database(tmp_path / "a.db", mode)
     before = bytes_in(tmp_path)
 
-    guard = Guard(path)
-    rows = guard.reader.execute("SELECT * FROM t").fetchall()
-    guard.release()
+    write_lock = WriteLock(path)
+    rows = write_lock.reader.execute("SELECT * FROM t").fetchall()
+    write_lock.release()
 
     assert rows == [(1,)]
     assert bytes_in(tmp_path) == before
@@ -70,11 +70,11 @@ def test_what_a_crash_has_left_is_read_and_left(tmp_path: Path, look: str) -> No
     before = bytes_in(tmp_path)
 
     if look == "guard":
-        guard = Guard(path)
-        rows = guard.reader.execute("SELECT * FROM t").fetchall()
-        guard.release()
+        write_lock = WriteLock(path)
+        rows = write_lock.reader.execute("SELECT * FROM t").fetchall()
+        write_lock.release()
     else:
-        with looking(path) as con:
+        with open_for_inspection(path) as con:
             rows = con.execute("SELECT * FROM t").fetchall()
 
     assert rows == [(1,), (2,)]
@@ -91,9 +91,9 @@ def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -
     with connected(path, "INSERT INTO t VALUES(2)") as other:
         before = bytes_in(tmp_path)
         if look == "guard":
-            Guard(path).release()
+            WriteLock(path).release()
         else:
-            with looking(path) as con:
+            with open_for_inspection(path) as con:
                 assert con.execute("SELECT count(*) FROM t").fetchone() == (2,)
         after = bytes_in(tmp_path)
 
@@ -105,7 +105,7 @@ def test_another_process_keeps_its_files(tmp_path: Path, mode: str, look: str) -
 def test_sidecars_that_somebody_else_came_to_need_are_left(tmp_path: Path) -> None:
     """A process that opens the database while we look, and stays, keeps the sidecars that we made."""
     path = make_database(tmp_path / "a.db", "WAL")
-    look = looking(path)
+    look = open_for_inspection(path)
     look.__enter__().execute("SELECT * FROM t").fetchall()
 
     with connected(path, "SELECT * FROM t") as other:
@@ -118,7 +118,7 @@ def test_sidecars_that_somebody_else_came_to_need_are_left(tmp_path: Path) -> No
 
 def test_looking_cannot_write(tmp_path: Path) -> None:
     """The connection that is lent has no way to."""
-    with looking(make_database(tmp_path / "a.db")) as con:
+    with open_for_inspection(make_database(tmp_path / "a.db")) as con:
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             con.execute("DELETE FROM t")
 
@@ -127,7 +127,7 @@ def test_an_error_while_looking_leaves_the_folder_as_well(tmp_path: Path) -> Non
     """The sidecars go, the error stays."""
     path = make_database(tmp_path / "a.db", "WAL")
 
-    with pytest.raises(sqlite3.OperationalError, match="no such table"), looking(path) as con:
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), open_for_inspection(path) as con:
         con.execute("SELECT * FROM missing")
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
@@ -149,7 +149,7 @@ def test_a_locked_database_is_an_error_that_names_it(tmp_path: Path, mode: str, 
     with connected(path, *sql) as other:
         before = sorted(entry.name for entry in tmp_path.iterdir())
         with pytest.raises(ProblemError) as caught:
-            Guard(path)
+            WriteLock(path)
         after = sorted(entry.name for entry in tmp_path.iterdir())
 
     assert other.answer == "ready"
@@ -163,7 +163,7 @@ def test_what_is_no_database_is_sqlites_own_error(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"something else " * 99)
 
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
-        Guard(tmp_path / "a.db")
+        WriteLock(tmp_path / "a.db")
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
 
@@ -172,9 +172,9 @@ def test_what_is_no_database_is_sqlites_own_error(tmp_path: Path) -> None:
 def test_alone_nobody_else_can_read_or_write(tmp_path: Path, mode: str) -> None:
     """The database is one file then, with all its rows, and whoever is alone can write to it."""
     path = make_database(tmp_path / "a.db", mode)
-    guard = Guard(path)
+    write_lock = WriteLock(path)
 
-    writer = guard.alone()
+    writer = write_lock.acquire_exclusive()
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
     assert pragma(writer, "journal_mode") == "delete"
@@ -182,7 +182,7 @@ def test_alone_nobody_else_can_read_or_write(tmp_path: Path, mode: str) -> None:
         assert other.answer == "database is locked"
     writer.execute("INSERT INTO t VALUES(2)")
     writer.execute("COMMIT")
-    guard.release()
+    write_lock.release()
     with connected(path, "SELECT * FROM t") as other:
         assert other.answer == "ready"
 
@@ -190,10 +190,10 @@ def test_alone_nobody_else_can_read_or_write(tmp_path: Path, mode: str) -> None:
 def test_alone_keeps_the_rows_that_a_crash_left_in_the_wal(tmp_path: Path) -> None:
     """They are in the database before the -wal goes."""
     path = make_as_after_a_crash(tmp_path / "a.db")
-    guard = Guard(path)
+    write_lock = WriteLock(path)
 
-    guard.alone()
-    guard.release()
+    write_lock.acquire_exclusive()
+    write_lock.release()
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
     con = open_readonly(path)
@@ -212,12 +212,12 @@ def test_alone_keeps_the_rows_that_a_crash_left_in_the_wal(tmp_path: Path) -> No
 def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
     """An idle connection in WAL mode, which would write on into a renamed file, and any reader in mid-transaction."""
     path = make_database(tmp_path / "a.db", mode)
-    guard = Guard(path)
+    write_lock = WriteLock(path)
 
     with connected(path, *sql) as other:
         with pytest.raises(ProblemError, match=r"^a\.db: .*\[in-use\]$"):
-            guard.alone()
-        guard.release()
+            write_lock.acquire_exclusive()
+        write_lock.release()
 
     assert other.answer == "ready"
     con = open_readonly(path)
@@ -227,9 +227,9 @@ def test_company_is_noticed(tmp_path: Path, mode: str, sql: list[str]) -> None:
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
-    """Between giving back the one lock and taking the other somebody may write: then the guard does not go on."""
+    """Between giving back the one lock and taking the other somebody may write: then the write lock does not go on."""
     path = make_database(tmp_path / "a.db", mode)
-    guard = Guard(path)
+    write_lock = WriteLock(path)
     heard = []
 
     def write_in_the_gap(statement: str) -> None:
@@ -237,12 +237,12 @@ def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
             with connected(path, "INSERT INTO t VALUES(2)") as other:
                 heard.append(other.answer)
 
-    guard.writer.set_trace_callback(write_in_the_gap)
+    write_lock.writer.set_trace_callback(write_in_the_gap)
 
     with pytest.raises(ProblemError, match=r"^a\.db: .*\[late-write\]$"):
-        guard.alone()
+        write_lock.acquire_exclusive()
 
-    guard.release()
+    write_lock.release()
     assert heard == ["ready"]
     con = open_readonly(path)
     assert con.execute("SELECT v FROM t").fetchall() == [(1,), (2,)]
@@ -251,10 +251,10 @@ def test_a_write_in_the_gap_is_noticed(tmp_path: Path, mode: str) -> None:
 
 def test_release_can_be_called_again(tmp_path: Path) -> None:
     """Whoever cleans up need not know how far things went."""
-    guard = Guard(make_database(tmp_path / "a.db", "WAL"))
+    write_lock = WriteLock(make_database(tmp_path / "a.db", "WAL"))
 
-    guard.release()
-    guard.release()
+    write_lock.release()
+    write_lock.release()
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.db"]
 
@@ -262,10 +262,10 @@ def test_release_can_be_called_again(tmp_path: Path) -> None:
 def test_an_unfinished_transaction_is_taken_back_by_release(tmp_path: Path) -> None:
     """What was not committed never was."""
     path = make_database(tmp_path / "a.db")
-    guard = Guard(path)
-    guard.alone().execute("DELETE FROM t")
+    write_lock = WriteLock(path)
+    write_lock.acquire_exclusive().execute("DELETE FROM t")
 
-    guard.release()
+    write_lock.release()
 
     con = open_readonly(path)
     assert con.execute("SELECT count(*) FROM t").fetchone() == (1,)
@@ -278,7 +278,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     path = make_database(tmp_path / "a.db", "WAL")
     path.chmod(0o400)
 
-    with looking(path) as con:
+    with open_for_inspection(path) as con:
         assert con.execute("SELECT v FROM t").fetchall() == [(1,)]
     with pytest.raises(ProblemError, match=r"^a\.db: .*\[read-only\]$"):
-        Guard(path)
+        WriteLock(path)

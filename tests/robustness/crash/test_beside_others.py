@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite import connections
-from sqlite_consolidate.engine.sqlite import write_lock as guard
+from sqlite_consolidate.engine.sqlite import connections, write_lock
 from tests.support.processes import other_process
 from tests.support.thorough import thorough
 from tests.support.workspaces.one_source import build_one_source
@@ -190,15 +189,15 @@ def test_a_write_between_commit_and_archive_is_noticed_and_stays(workspace: Work
 
 
 def _write_in_the_gap(_run: object) -> None:
-    """Let another process write to the source as soon as its guard has given back the write lock."""
-    leave = connections.leave_wal
+    """Let another process write to the source as soon as its write lock has given back the write lock."""
+    leave = connections.leave_wal_mode
 
     def _leave(con: sqlite3.Connection, path: Path) -> str:
         with other_process(path, "INSERT INTO tags VALUES ('a', 'late')"):
             pass
         return leave(con, path)
 
-    vars(guard)["leave_wal"] = _leave
+    vars(write_lock)["leave_wal_mode"] = _leave
 
 
 @pytest.mark.parametrize(

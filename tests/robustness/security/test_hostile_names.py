@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from tests.support.security.hostile import CANARY, hostile_workspace, names, values
 from tests.support.security.table import Looked
@@ -66,7 +66,7 @@ def arrived(path: Path, **size: int) -> tuple[Counter[str], Counter[str]]:
     """Count the hostile names, and the hostile values, that are in a database, by their kinds."""
     name_kinds, value_kinds = numbers(**size)
     with closing(sqlite3.connect(path)) as con:
-        tables = [one for one in read(con).movable if one.name in name_kinds]
+        tables = [one for one in read_schema(con).movable if one.name in name_kinds]
         named = [one.name for one in tables] + [column.name for one in tables for column in one.columns]
         found = [value for one in tables for row in con.execute(f"SELECT * FROM {quoted(one.name)}") for value in row]
     return Counter(name_kinds[name] for name in named), Counter(value_kinds[value] for value in found)
@@ -96,7 +96,7 @@ def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
     con = sqlite3.connect(path)
     found = {
         table.name: sorted(con.execute(f"SELECT * FROM {quoted(table.name)}").fetchall())
-        for table in read(con).movable
+        for table in read_schema(con).movable
         if not table.name.startswith("_consolidation")
     }
     con.close()

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.backup import history
 from sqlite_consolidate.engine.backup.rollback.restore import write_version
 from sqlite_consolidate.engine.content.digest import digest_tables
-from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.files import has_hot_journal
-from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
 from tests.support.crash.backup_set_checks import backup_set_problems
 from tests.support.crash.injector import Call, calls_of, run_with_fault
 from tests.support.crash.power_cut import Disk
@@ -151,9 +151,9 @@ def _beside_its_database(path: Path) -> bool:
 def _database(path: Path) -> tuple[object, ...]:
     if has_hot_journal(path):
         return ("has a hot journal",)
-    with looking(path) as con:
-        schema = read(con)
+    with open_for_inspection(path) as con:
+        schema = read_schema(con)
         tables = {name: (digest.rows, digest.sha256) for name, digest in digest_tables(con, schema).items()}
         tables.pop(history.TABLE, None)
         sql = sorted(con.execute("SELECT type, name, sql FROM sqlite_schema").fetchall(), key=repr)
-        return write_version(path), sql, tables, marks(con), len(history.runs(con))
+        return write_version(path), sql, tables, read_autoincrement_marks(con), len(history.runs(con))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlite_consolidate.engine.backup.manifest import CodeCopy, Manifest
     from sqlite_consolidate.engine.backup.rollback.steps import Step
-    from sqlite_consolidate.engine.sqlite.write_lock import Guard
+    from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
     from sqlite_consolidate.problem import Problem
 
 
@@ -80,14 +80,14 @@ def archive_before_commit() -> None:
 
     def _archive_and_commit(target: TargetTransaction, stamp: str) -> bool:
         first = next(iter(target.inspected.sources.values()))
-        durable.move(first.guard.path, target.path.parent / archive.archived_name(first.file, stamp))
+        durable.move(first.write_lock.path, target.path.parent / archive.archived_name(first.file, stamp))
         return commit(target, stamp)
 
-    def _archive_the_others(guard: Guard, name: Path, ledger: Ledger, *, file: str) -> None:
+    def _archive_the_others(write_lock: WriteLock, name: Path, ledger: Ledger, *, file: str) -> None:
         if name.exists():
-            guard.release()
+            write_lock.release()
         else:
-            archived(guard, name, ledger, file=file)
+            archived(write_lock, name, ledger, file=file)
 
     type.__setattr__(TargetTransaction, "commit", _archive_and_commit)
     _patch(archive, "archive", _archive_the_others)

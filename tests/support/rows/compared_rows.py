@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.row_comparison import Comparison, Rows, compare_rows, row_shape
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -41,7 +41,7 @@ def compared(
         con.execute(f"CREATE TABLE {name}({columns}) {options}")
         if values.strip():
             con.execute(f"INSERT INTO {name} VALUES {values}")
-    table = read(con).table("now")
+    table = read_schema(con).table("now")
     assert table is not None
     names = [column.name for column in table.stored]
     rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.sql import listed, quoted
+from sqlite_consolidate.engine.sqlite.sql import identifier_list, quoted
 from tests.support.workspaces.whole_run import Workspace, execute
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def hostile_workspace(tmp_path: Path, *, tables: int, columns: int, rows: int) -
         for _ in range(tables):
             moved.append(next(named))
             of_table = [next(named) for _ in range(columns)]
-            con.execute(f"CREATE TABLE {quoted(moved[-1])} ({listed(of_table)})")
+            con.execute(f"CREATE TABLE {quoted(moved[-1])} ({identifier_list(of_table)})")
             marks = ", ".join("?" * columns)
             con.executemany(
                 f"INSERT INTO {quoted(moved[-1])} VALUES ({marks})",

@@ -11,7 +11,7 @@ import pytest
 from sqlite_consolidate.engine.run.criteria import CRITERIA
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.stages import STAGES
-from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.plan.loader import load
 from sqlite_consolidate.sample.build import build
 from tests.support.workspaces.whole_run import CompletedRun, Workspace
@@ -35,7 +35,7 @@ def _demanded(workspace: Workspace, mode: Mode) -> set[str]:
 
 
 def _count(database: Path, table: str) -> int:
-    with looking(database) as con:
+    with open_for_inspection(database) as con:
         return int(con.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 

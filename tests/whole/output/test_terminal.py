@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from sqlite_consolidate.engine.run.stages import STAGES
-from sqlite_consolidate.engine.sqlite.connections import library
+from sqlite_consolidate.engine.sqlite.connections import sqlite_version_text
 from sqlite_consolidate.pytest_plugin.output import heartbeat as life
 from tests.support.thorough import thorough
 from tests.support.workspaces.whole_run import Before, Workspace
@@ -70,7 +70,7 @@ def test_a_run_says_first_what_it_is(workspace: Workspace) -> None:
         assert f"mode: {mode}" in header
         assert f"workspace: {workspace.root}" in header
         assert f"plan: {workspace.plan}" in header
-        assert f"SQLite: {library()}" in header
+        assert f"SQLite: {sqlite_version_text()}" in header
         assert ("slowest 2 durations" in ran.text) == ("--durations=2" in args)
 
 

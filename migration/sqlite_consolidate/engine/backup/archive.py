@@ -13,7 +13,7 @@ from sqlite_consolidate.atomic_files import move
 from sqlite_consolidate.engine.backup.copy_contents import read_contents_using_backup
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
-from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, beside
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, sidecar_path
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.ledger import Ledger
     from sqlite_consolidate.engine.backup.manifest import Manifest
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.write_lock import Guard
+    from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 
 
 def archived_name(file: str, stamp: str) -> str:
@@ -29,20 +29,20 @@ def archived_name(file: str, stamp: str) -> str:
     return f"{file}.archived_{stamp}"
 
 
-def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
+def archive(write_lock: WriteLock, archived: Path, ledger: Ledger, *, file: str) -> None:
     """Rename one source while this process has its exclusive lock, then close the connections.
 
     Raises:
         ProblemError: Another process has the source open or has written to it, a sidecar file is left, or the archived
             name exists already.
     """
-    con = guard.alone()
-    journal = beside(guard.path, JOURNAL)
+    con = write_lock.acquire_exclusive()
+    journal = sidecar_path(write_lock.path, JOURNAL)
     # journal_mode PERSIST and TRUNCATE keep the file. Under the exclusive lock it is not needed.
     if journal.exists():
         ledger.note("settled", file=file, removed=journal.name)
         journal.unlink()
-    sidecars = [suffix for suffix in SIDECARS if os.path.lexists(beside(guard.path, suffix))]
+    sidecars = [suffix for suffix in SIDECARS if os.path.lexists(sidecar_path(write_lock.path, suffix))]
     if sidecars:
         raise ProblemError(
             Problem(
@@ -62,10 +62,10 @@ def archive(guard: Guard, archived: Path, ledger: Ledger, *, file: str) -> None:
             )
         )
     ledger.note("archiving", file=file, archive=archived.name)
-    move(guard.path, archived)
+    move(write_lock.path, archived)
     ledger.note("archived", file=file, archive=archived.name)
     con.execute("ROLLBACK")
-    guard.release()
+    write_lock.release()
 
 
 def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
@@ -76,7 +76,7 @@ def archived_observations(root: Path, manifest: Manifest) -> list[Observation]:
         sidecar_names = [
             path.name
             for suffix in SIDECARS
-            for path in (beside(old, suffix), beside(new, suffix))
+            for path in (sidecar_path(old, suffix), sidecar_path(new, suffix))
             if os.path.lexists(path)
         ]
         facts = [

@@ -16,8 +16,8 @@ from sqlite_consolidate.engine.content.digest import digest_file
 from sqlite_consolidate.engine.content.dump import write_dump
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
 from sqlite_consolidate.engine.sqlite.connections import open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
-from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR, SIDECARS, beside
+from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN, SIDECARS, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-_UNFINISHED = re.compile(rf"\.(?:part|sql\.reloaded)(?:{ANY_SIDECAR})?$")
+_UNFINISHED = re.compile(rf"\.(?:part|sql\.reloaded)(?:{SIDECAR_PATTERN})?$")
 
 
 def create_backup_set(folder: Path) -> None:
@@ -60,10 +60,10 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
         hint = f"Give the source {facts.file} another name in the plan."
         raise ProblemError(Problem("name-twice", facts.file, text, hint))
     part = final.with_name(final.name + ".part")
-    con = open_new(part, facts.guard.limits)
-    facts.guard.limits.progress.begin(facts.size, "bytes", size_of(part))
+    con = open_new(part, facts.write_lock.limits)
+    facts.write_lock.limits.progress.begin(facts.size, "bytes", size_reader(part))
     try:
-        facts.guard.reader.backup(con)
+        facts.write_lock.reader.backup(con)
         con.execute("PRAGMA journal_mode=DELETE").fetchone()
     finally:
         con.close()
@@ -72,7 +72,7 @@ def copy_database(facts: InspectedDatabase, folder: Path) -> DatabaseCopy:
         text = "the contents of its backup and of the database differ."
         raise ProblemError(Problem("copy-differs", facts.file, text, "Check the disk, and run again."))
     publish_file(part, final)
-    live = facts.guard.path.stat()
+    live = facts.write_lock.path.stat()
     return DatabaseCopy(
         role="target" if facts.name == "target" else "source",
         name=facts.name,
@@ -92,13 +92,13 @@ def _has_same_contents(facts: InspectedDatabase, copy: Path) -> bool:
 
     The pages of a large database are compared first. If they differ, rows and statements are compared.
     """
-    live = facts.guard.path
+    live = facts.write_lock.path
     if facts.size >= PARALLEL_MIN_BYTES and not has_wal_frames(live):
         # In another process, because closing the live file would release the locks of this process.
-        with ReadWorker("same pages", live, copy, limits=facts.guard.limits) as comparison:
+        with ReadWorker("same pages", live, copy, limits=facts.write_lock.limits) as comparison:
             if comparison.result():
                 return True
-    return read_contents(copy, facts.guard.limits).digest == facts.digest
+    return read_contents(copy, facts.write_lock.limits).digest == facts.digest
 
 
 def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None) -> DatabaseCopy:
@@ -129,7 +129,7 @@ def dump_database(copy: DatabaseCopy, folder: Path, limits: Limits | None = None
 def _dump_and_load(copy: Path, out: TextIO, part: Path, limits: Limits) -> dict[str, str]:
     with ReadWorker("reload", part, use_stdlib_sqlite=True, limits=limits) as loading:
         _dump(copy, out, limits)
-        loading.is_complete()
+        loading.mark_complete()
         try:
             loaded: dict[str, str] = loading.result()
         except sqlite3.DatabaseError as error:
@@ -172,7 +172,7 @@ def publish_file(part: Path, final: Path) -> None:
     when it deletes the sidecar files of a copy that was in WAL mode. They hold no rows any more.
     """
     for suffix in SIDECARS:
-        beside(part, suffix).unlink(missing_ok=True)
+        sidecar_path(part, suffix).unlink(missing_ok=True)
     sync(part)
     part.rename(final)
     sync_folder(final.parent)

@@ -20,8 +20,8 @@ from sqlite_consolidate.engine.content.contents import (
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_file
 from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.table_differences import compare_databases_or_raise, differences_or_note
-from sqlite_consolidate.engine.sqlite.connections import looking, open_new
-from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
+from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
 
 if TYPE_CHECKING:
     from sqlite_consolidate.engine.backup.manifest import DatabaseCopy
@@ -70,8 +70,8 @@ def read_contents_using_backup(path: Path, copy: DatabaseCopy, folder: Path, lim
     both_exist = path.is_file() and (folder / copy.copy).is_file()
     if both_exist and not has_wal_frames(path) and pages_equal(path, folder / copy.copy, copy.sha256):
         recorded = _recorded_contents(copy)
-        with looking(path, limits) as con:
-            if digest_database(read(con), recorded.tables, marks(con)) == recorded.digest:
+        with open_for_inspection(path, limits) as con:
+            if digest_database(read_schema(con), recorded.tables, read_autoincrement_marks(con)) == recorded.digest:
                 return recorded
     return read_contents(path, limits)
 

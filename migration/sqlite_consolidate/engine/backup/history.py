@@ -9,7 +9,7 @@ import json
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlite_consolidate.engine.sqlite.connections import exact_text, looking
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import printable
@@ -96,7 +96,7 @@ def is_committed(target: Path, run: str, limits: Limits | None = None) -> bool:
     """Return whether a new connection finds the run's row in a target file."""
     if not target.exists():
         return False
-    with looking(target, limits) as con:
+    with open_for_inspection(target, limits) as con:
         return run in runs(con)
 
 
@@ -160,7 +160,7 @@ def _values(con: sqlite3.Connection, clause: str, *parameters: str) -> list[tupl
     Bytes that are not UTF-8 are decoded as surrogates.
     """
     before = con.text_factory
-    exact_text(con)
+    read_text_losslessly(con)
     try:
         return con.execute(f"SELECT {', '.join(COLUMNS)} FROM {TABLE} {clause}", parameters).fetchall()
     finally:

@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.connections import looking, open_new
-from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
-from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal, is_wal
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection, open_new
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use
+from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal, uses_wal
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
-from sqlite_consolidate.engine.sqlite.sidecars import WITH_CONTENT, beside
+from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -65,21 +65,21 @@ def _is_copied_as_files(live: Path) -> bool:
         return True
     if has_hot_journal(live):
         return lock_owner(live) is None
-    return is_wal(live) and lock_owner(live) is None
+    return uses_wal(live) and lock_owner(live) is None
 
 
 def _copy_files(live: Path, copy: Path) -> None:
-    names = ["", *WITH_CONTENT]
+    names = ["", *CONTENT_SIDECARS]
     for _ in range(_TRIES):
         before = _stats(live, names)
         for suffix in names:
-            beside(copy, suffix).unlink(missing_ok=True)
-            if beside(live, suffix).exists():
-                shutil.copyfile(beside(live, suffix), beside(copy, suffix))
+            sidecar_path(copy, suffix).unlink(missing_ok=True)
+            if sidecar_path(live, suffix).exists():
+                shutil.copyfile(sidecar_path(live, suffix), sidecar_path(copy, suffix))
         if _stats(live, names) == before:
             return
     text = "is being written to by another process."
-    raise ProblemError(in_use(live.name, text, "Rehearse when no process writes to it, or stop the process."))
+    raise ProblemError(in_use_problem(live.name, text, "Rehearse when no process writes to it, or stop the process."))
 
 
 def _copy_through_sqlite(live: Path, copy: Path) -> bool:
@@ -89,7 +89,7 @@ def _copy_through_sqlite(live: Path, copy: Path) -> bool:
     """
     con = open_new(copy)
     try:
-        with looking(live) as source:
+        with open_for_inspection(live) as source:
             # Begin to read first, because Connection.backup() would wait for a lock without a time limit. This pragma
             # reads the header alone. A hostile schema may be expensive, so it is read later, with a deadline.
             source.execute("BEGIN")
@@ -97,7 +97,7 @@ def _copy_through_sqlite(live: Path, copy: Path) -> bool:
             source.backup(con)
     except sqlite3.OperationalError as error:
         if is_in_use(error):
-            problem = in_use(live.name)
+            problem = in_use_problem(live.name)
         else:
             text = f"cannot be read ({error})."
             problem = Problem("unreadable", live.name, text, _PERMIT)
@@ -113,7 +113,7 @@ def _stats(path: Path, suffixes: list[str]) -> list[tuple[int, int, int] | None]
     states: list[tuple[int, int, int] | None] = []
     for suffix in suffixes:
         try:
-            status = beside(path, suffix).stat()
+            status = sidecar_path(path, suffix).stat()
             states.append((status.st_size, status.st_mtime_ns, status.st_ino))
         except FileNotFoundError:
             states.append(None)

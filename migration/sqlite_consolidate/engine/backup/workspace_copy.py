@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup.snapshot import not_copied, snapshot
-from sqlite_consolidate.engine.sqlite.files import MAGIC, FileProblem, status_of
-from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, WITH_CONTENT
+from sqlite_consolidate.engine.sqlite.files import MAGIC, FileProblem, file_status
+from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, SIDECARS
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -128,9 +128,9 @@ class _Copier:
 
     def _copy_orphaned_sidecars(self, name: Path) -> None:
         self._make_parents(name)
-        for suffix in WITH_CONTENT:
+        for suffix in CONTENT_SIDECARS:
             sidecar = name.with_name(name.name + suffix)
-            status = status_of(self.live / name)
+            status = file_status(self.live / name)
             is_orphaned = status.st_size == 0 if status else not os.path.lexists(self.live / name)
             if is_orphaned and (self.live / sidecar).is_file():
                 shutil.copy2(self.live / sidecar, self.scratch / sidecar)
@@ -177,10 +177,10 @@ class _Copier:
         return any(self._is_left(file) or self._is_planned(file) or _is_database(file) for file in databases)
 
     def _is_planned(self, path: Path) -> bool:
-        return path.relative_to(self.live).as_posix() in self.databases and status_of(path) is not None
+        return path.relative_to(self.live).as_posix() in self.databases and file_status(path) is not None
 
     def _is_left(self, path: Path) -> bool:
-        status = status_of(path)
+        status = file_status(path)
         return status is not None and (status.st_dev, status.st_ino) in self.excluded
 
     def _make_parents(self, name: Path) -> None:
@@ -200,7 +200,7 @@ def _snapshot_or_nothing(live: Path, copy: Path) -> None:
 
 
 def _is_environment(path: Path) -> bool:
-    return status_of(path / "pyvenv.cfg") is not None
+    return file_status(path / "pyvenv.cfg") is not None
 
 
 def _is_database(path: Path) -> bool:

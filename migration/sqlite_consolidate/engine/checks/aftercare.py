@@ -17,9 +17,9 @@ from sqlite_consolidate.engine.content.contents import digest_or_reason, read_co
 from sqlite_consolidate.engine.content.digest import digest_tables
 from sqlite_consolidate.engine.content.table_differences import compare_databases
 from sqlite_consolidate.engine.sqlite import integrity as sqlite_checks
-from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.engine.sqlite.errors import is_in_use
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
@@ -103,9 +103,9 @@ def read_consolidated_target(
         ProblemError: Another process has it locked: nothing can be told of its content.
     """
     try:
-        with looking(root / sealed.target, limits) as con:
-            schema = read(con)
-            damage = tuple([*sqlite_checks.damage(con), *sqlite_checks.broken_checks(con, schema)] or ["ok"])
+        with open_for_inspection(root / sealed.target, limits) as con:
+            schema = read_schema(con)
+            damage = tuple([*sqlite_checks.check_integrity(con), *sqlite_checks.violated_checks(con, schema)] or ["ok"])
             row = _row_or_none(con, sealed.run)
             changes = object_changes(committed or {}, objects_of(con))
             return ConsolidatedTarget(digest_tables(con, schema), damage, row, changes)

@@ -19,9 +19,9 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.checks.row_matching import RowMatch, match_rows
 from sqlite_consolidate.engine.content.inspection import read_problem
 from sqlite_consolidate.engine.merge.table_mapping import mapping_of_target_rows
-from sqlite_consolidate.engine.sqlite.connections import looking, open_existing
-from sqlite_consolidate.engine.sqlite.errors import code_of
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.connections import open_existing, open_for_inspection
+from sqlite_consolidate.engine.sqlite.errors import result_code
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import DifferenceKind, Disclosure, RowDifferences
@@ -100,7 +100,7 @@ def compare_with_originals(
         # SQLite omits CHECK constraints from integrity_check on a read-only connection. query_only prevents writes.
         connection = resources.enter_context(closing(open_existing(target, limits)))
         connection.execute("PRAGMA query_only=ON")
-        schema = read(connection)
+        schema = read_schema(connection)
         arrivals = _match_all_rows(scratch, databases, connection, schema, limits)
     except sqlite3.DatabaseError as error:
         raise ProblemError(damaged_target_problem(plan.target, error)) from error
@@ -186,14 +186,18 @@ def _match_all_rows(
             originals = []
             for mapping in mappings:
                 path = databases.staged.get(mapping.source.name, scratch / mapping.source.file)
-                originals.append((opened.enter_context(looking(path, limits)), mapping))
+                originals.append((opened.enter_context(open_for_inspection(path, limits)), mapping))
             before = databases.target.schema.table(name) if databases.target else None
             if databases.target and before:
                 target_mapping = mapping_of_target_rows(
                     databases.plan, before, mappings[0].into, rowids=mappings[0].rowid_counts
                 )
                 originals.insert(
-                    0, (opened.enter_context(looking(scratch / databases.target.file, limits)), target_mapping)
+                    0,
+                    (
+                        opened.enter_context(open_for_inspection(scratch / databases.target.file, limits)),
+                        target_mapping,
+                    ),
                 )
             table_matches = match_rows(table, connection, originals)
         row_matches += zip(mappings, table_matches[-len(mappings) :], strict=True)
@@ -208,7 +212,7 @@ def _match_all_rows(
 
 def damaged_target_problem(target: str, error: sqlite3.Error) -> Problem:
     """Return the problem that SQLite cannot read the present target."""
-    if code_of(error) == sqlite3.SQLITE_NOTADB:
+    if result_code(error) == sqlite3.SQLITE_NOTADB:
         hint = "Name the workspace of the consolidation: --workspace DIR"
         return Problem("not-a-database", target, "is not a database (or it is encrypted).", hint)
     return replace(read_problem(target, error), criterion="")

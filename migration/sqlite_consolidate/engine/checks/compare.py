@@ -19,8 +19,8 @@ from sqlite_consolidate.engine.checks.compare_structure import (
     list_schema_differences,
 )
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_table
-from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, orphans
-from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, marks
+from sqlite_consolidate.engine.sqlite.integrity import CHECK_CACHE_KB, count_orphans
+from sqlite_consolidate.engine.sqlite.schema.objects import keys_of, read_autoincrement_marks
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.observation import Observation, at_least, at_most, equal, not_required, with_differences
@@ -209,7 +209,7 @@ def foreign_keys(compared: TargetComparison) -> list[Observation]:
     """Observe that the copy has added no row whose parent is missing."""
     before = _orphans_before(compared.inspected)
     observations = compared.unread_originals
-    for (child, parent), count in orphans(compared.con).items():
+    for (child, parent), count in count_orphans(compared.con).items():
         if compared.is_unread(child):
             continue
         count_before = before[folded(child), folded(parent)]
@@ -315,7 +315,7 @@ def marks_carried(compared: TargetComparison) -> list[Observation]:
             expected[folded(mapping.into.name)] = max(
                 inspected.autoincrement_value(mapping), expected.get(folded(mapping.into.name), 0)
             )
-    observed = {folded(name): mark for name, mark in marks(compared.con).items()}
+    observed = {folded(name): mark for name, mark in read_autoincrement_marks(compared.con).items()}
     observations = []
     for name, mark in expected.items():
         observations.append(at_least(f"{name}: AUTOINCREMENT", mark, observed.get(name, 0)))

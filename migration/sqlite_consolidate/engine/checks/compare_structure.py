@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.backup import history
-from sqlite_consolidate.engine.sqlite.schema.declared import clauses_of, columns, declared, likeness, properties, words
+from sqlite_consolidate.engine.sqlite.schema.declared import (
+    column_clauses,
+    column_properties,
+    column_texts,
+    comparable_index,
+    comparable_statement,
+    table_declarations,
+)
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.findings import Finding
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
-    from sqlite_consolidate.engine.sqlite.schema.objects import Index, Named, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Index, Schema, Table, TriggerOrView
     from sqlite_consolidate.engine.sqlite.schema.statements import Statement
     from sqlite_consolidate.plan.model import Plan
 
@@ -117,7 +124,10 @@ def _column_differences(table: Table, present: Table) -> Iterator[tuple[str, str
         if present_column is None:
             yield f"column {column.name}", f"no column {column.name}"
             continue
-        planned_properties, present_properties = properties(column, table), properties(present_column, present)
+        planned_properties, present_properties = (
+            column_properties(column, table),
+            column_properties(present_column, present),
+        )
         differing = [name for name in planned_properties if planned_properties[name] != present_properties[name]]
         if differing:
             expected, observed = (
@@ -225,7 +235,7 @@ def _declaration_observations(
 def _statement_difference(table: Table, present: Table) -> list[Observation]:
     """Return the first difference between the text of a table's statements and the plan."""
     if present.columns != table.columns:
-        return [equal(table.name, ", ".join(columns(table)), ", ".join(columns(present)))]
+        return [equal(table.name, ", ".join(column_texts(table)), ", ".join(column_texts(present)))]
     if present.sql != table.sql:
         return [equal(table.name, table.sql, present.sql)]
     if index_statements(present) != index_statements(table):
@@ -260,11 +270,11 @@ def list_schema_differences(compared: SchemaComparison, table: Table, present: T
 def _declaration_differences(compared: SchemaComparison, table: Table, present: Table) -> dict[str, tuple[str, str]]:
     """Return each kind of declaration that differs, with its planned and its present text."""
     planned_declarations, present_declarations = (
-        declared(table, compared.inspected.target_schema.schema),
-        declared(present, compared.schema),
+        table_declarations(table, compared.inspected.target_schema.schema),
+        table_declarations(present, compared.schema),
     )
-    lost = {clause for column in _missing_columns(table, present) for clause in clauses_of(table, column)}
-    lost |= {clause for column in _missing_columns(present, table) for clause in clauses_of(present, column)}
+    lost = {clause for column in _missing_columns(table, present) for clause in column_clauses(table, column)}
+    lost |= {clause for column in _missing_columns(present, table) for clause in column_clauses(present, column)}
     sides = {
         kind: (
             _without(planned_texts, present_declarations[kind].keys() | lost),
@@ -310,8 +320,8 @@ def _index_differences(compared: SchemaComparison, table: Table, present: Table)
 
 def _indexes_without_equivalent(indexes: Sequence[Index], table: Table, present: Table) -> list[Index]:
     """Return the indexes of a table that have no equivalent in the present table."""
-    present_indexes = {likeness(index, present) for index in present.indexes}
-    return [index for index in indexes if likeness(index, table) not in present_indexes]
+    present_indexes = {comparable_index(index, present) for index in present.indexes}
+    return [index for index in indexes if comparable_index(index, table) not in present_indexes]
 
 
 def _find_replacement(index: Index, table: Table, present: Table) -> Index | None:
@@ -420,22 +430,24 @@ def _added_triggers(compared: SchemaComparison) -> list[str]:
     return added
 
 
-def _triggers_and_views(schema: Schema) -> Iterator[tuple[Schema, str, Named]]:
+def _triggers_and_views(schema: Schema) -> Iterator[tuple[Schema, str, TriggerOrView]]:
     for kind, objects in (("trigger", schema.triggers), ("view", schema.views)):
         for named in objects:
             yield schema, kind, named
 
 
-def _object_signature(compared: SchemaComparison, schema: Schema, kind: str, named: Named) -> tuple[str, str, str]:
+def _object_signature(
+    compared: SchemaComparison, schema: Schema, kind: str, named: TriggerOrView
+) -> tuple[str, str, str]:
     """Return what identifies a trigger or a view."""
     if not compared.changed_since:
         return kind, folded(named.name), named.sql
-    return kind, folded(named.table), words(named, schema)
+    return kind, folded(named.table), comparable_statement(named, schema)
 
 
 def describe_columns(table: Table) -> str:
     """Return the columns and options of a table as text for an observation."""
-    listed = columns(table)
+    listed = column_texts(table)
     extra = [word for word, is_so in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_so]
     return f"{counted(len(listed), 'column')}: {', '.join(listed)}" + "".join(f", {word}" for word in extra)
 

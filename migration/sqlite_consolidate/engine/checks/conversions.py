@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.digest import digest_query
 from sqlite_consolidate.engine.merge.column_types import affinity
-from sqlite_consolidate.engine.sqlite.connections import attach, scratch
-from sqlite_consolidate.engine.sqlite.sql import keywords
+from sqlite_consolidate.engine.sqlite.connections import attach, scratch_database
+from sqlite_consolidate.engine.sqlite.sql import strip_literals
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted
 
@@ -34,7 +34,7 @@ def find_value_changes(mapping: TableMapping, live: Path, limits: Limits | None 
     """
     if not needs_value_check(mapping):
         return []
-    with scratch(live, limits) as con:
+    with scratch_database(live, limits) as con:
         attach(con, live, "src")
         return _copy_and_compare(con, mapping, mapping.projection("src"))
 
@@ -46,7 +46,7 @@ def needs_value_check(mapping: TableMapping) -> bool:
         return bool(mapping.projection().computed)
     if mapping.into.kind == "virtual" or mapping.projection().computed or mapping.into.strict != mapping.table.strict:
         return True
-    if re.search(r"\bcheck\b", keywords(mapping.into.sql)):
+    if re.search(r"\bcheck\b", strip_literals(mapping.into.sql)):
         return True
     if mapping.into.alias and mapping.into.alias != mapping.renamed.get(mapping.table.alias):
         return True

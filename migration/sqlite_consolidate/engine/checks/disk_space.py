@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.files import is_there, size_with_sidecars, status_of
+from sqlite_consolidate.engine.sqlite.files import file_status, may_exist, size_with_sidecars
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def check_disk_space(plan: Plan, root: Path, live: Path) -> list[Problem]:
     )
     if has_separate_temporary_disk:
         problems += _check_free_space(temporary, temporary, needed.scratch, needed)
-    files = [file for file in (source.file for source in plan.sources) if is_there(root / file)]
+    files = [file for file in (source.file for source in plan.sources) if may_exist(root / file)]
     for folder in sorted({(root / file).parent for file in (*files, plan.backups, plan.target)}):
-        status = status_of(folder)
+        status = file_status(folder)
         if status and stat.S_ISDIR(status.st_mode) and not os.access(folder, os.W_OK | os.X_OK):
             fact = "is read-only for the user who runs this: no permission to write there."
             name = str(folder.relative_to(root))

@@ -19,8 +19,8 @@ from sqlite_consolidate.engine.content.table_differences import (
     table_side,
 )
 from sqlite_consolidate.engine.merge.table_mapping import match_columns
-from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import RowDifferences
 
@@ -69,12 +69,12 @@ class OriginalRows:
         return differences_or_note(partial(self._differences_in_file, target, name))
 
     def _differences_in_file(self, target: Path, name: str) -> RowDifferences:
-        with looking(target, self.limits) as con:
+        with open_for_inspection(target, self.limits) as con:
             con.execute("BEGIN")
             return self._differences_in_table(con, name)
 
     def _differences_in_table(self, con: sqlite3.Connection, name: str) -> RowDifferences:
-        target_table = read(con).table(name)
+        target_table = read_schema(con).table(name)
         if target_table is None:
             return RowDifferences(note=f"The target has no table {name}.")
         with ExitStack() as opened:
@@ -92,7 +92,7 @@ class OriginalRows:
         if not self.sealed.target_existed:
             return None
         con = self._open(self.sealed.target, opened)
-        table = read(con).table(name)
+        table = read_schema(con).table(name)
         return (con, table) if table else None
 
     def _list_mappings(
@@ -105,7 +105,7 @@ class OriginalRows:
             if not maps or (source.optional and self.sealed.database(source.file) is None):
                 continue
             con = self._open(source.file, opened)
-            schema = read(con)
+            schema = read_schema(con)
             for table_map in maps:
                 table = schema.table(table_map.name)
                 if table is None:
@@ -124,4 +124,4 @@ class OriginalRows:
         path = next((place for place in places if place.is_file()), None)
         if path is None:
             raise rows_unavailable(file, NOT_AVAILABLE)
-        return opened.enter_context(looking(path, self.limits))
+        return opened.enter_context(open_for_inspection(path, self.limits))

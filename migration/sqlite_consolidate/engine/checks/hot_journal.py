@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.checks.preflight import inspect_databases
 from sqlite_consolidate.engine.sqlite.connections import open_existing
 from sqlite_consolidate.engine.sqlite.files import JOURNAL_MAGIC, FileProblem, has_hot_journal
 from sqlite_consolidate.engine.sqlite.processes import lock_owner
-from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, beside
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, sidecar_path
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.plan.model import Logs, Scan
 from sqlite_consolidate.problem import Problem
@@ -168,11 +168,11 @@ def roll_back_hot_journal(database: Path, keep: Path | None) -> None:
 def _inspect_copies(plan: Plan, live: Path, hot: list[str], limits: Limits | None) -> InspectedDatabases:
     """Inspect private copies of the databases on which the journals were rolled back."""
     databases_only = {"references": [], "inserts": [], "scan": Scan(), "smoke": [], "logs": Logs()}
-    with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as guards:
+    with tempfile.TemporaryDirectory(prefix="consolidate-journal-") as folder, ExitStack() as write_locks:
         scratch = Path(folder).resolve()
         uncopied = copy_workspace(plan.model_copy(update=databases_only), live, scratch)
         _, damaged = _roll_back(scratch, list_hot_journals(plan, scratch), None)
-        inspected = inspect_databases(plan, scratch, guards, limits, unread=[*uncopied, *damaged], live=live)
+        inspected = inspect_databases(plan, scratch, write_locks, limits, unread=[*uncopied, *damaged], live=live)
     # The copies are always writable, and they are on another disk.
     inspected.problems = [problem for problem in inspected.problems if problem.criterion != "space"]
     inspected.problems += [*check_disk_space(plan, live, live), *_unwritable_problems(live, hot)]
@@ -194,7 +194,7 @@ def _is_unlocked(database: Path) -> bool:
 
 
 def _journal(database: Path) -> Path:
-    return beside(database, JOURNAL)
+    return sidecar_path(database, JOURNAL)
 
 
 def _names_super_journal(database: Path) -> bool:

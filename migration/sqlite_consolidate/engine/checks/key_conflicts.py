@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlite_consolidate.engine.content.digest import TableDigest
 from sqlite_consolidate.engine.content.literals import format_value
 from sqlite_consolidate.engine.merge.copy_rows import copy_rows, existing_rows_digest, source_digest
-from sqlite_consolidate.engine.sqlite.connections import attach, attached, encoding_of, exact_text, open_memory, scratch
+from sqlite_consolidate.engine.sqlite.connections import (
+    attach,
+    attached,
+    encoding_of,
+    open_memory,
+    read_text_losslessly,
+    scratch_database,
+)
 from sqlite_consolidate.engine.sqlite.schema.objects import computed_keys, keys_of
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
@@ -38,7 +45,7 @@ def find_conflicts_by_trial_copy(
         key_sources: The rows of all of them, the target's own first.
         limits: Of the scratch database.
     """
-    with scratch(key_sources[0].path, limits) as con:
+    with scratch_database(key_sources[0].path, limits) as con:
         con.execute(into.sql)
         for index in into.indexes:
             if index.unique and index.sql:
@@ -124,7 +131,7 @@ def _look_up_conflicts(
     con = open_memory(limits)
     try:
         con.execute(f"PRAGMA encoding='{encoding_of(key_sources[0].path, limits)}'")
-        exact_text(con)
+        read_text_losslessly(con)
         aliases = {
             path: f"p{index}" for index, path in enumerate(dict.fromkeys(key_source.path for key_source in key_sources))
         }

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite import errors as sqlite_errors
-from sqlite_consolidate.engine.sqlite.files import is_wal, network, synchronized
-from sqlite_consolidate.engine.sqlite.processes import holders
+from sqlite_consolidate.engine.sqlite.files import network_file_system, synchronized_folder, uses_wal
+from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted
@@ -46,21 +46,21 @@ class OpenDatabases:
         Args:
             problems: Those of the databases that were read, or could not be.
         """
-        locked = {problem.subject for problem in problems if sqlite_errors.tells_of_use(problem)}
+        locked = {problem.subject for problem in problems if sqlite_errors.is_in_use_problem(problem)}
         others = [
             problem
             for problem in self.problems
-            if problem.subject not in locked or not sqlite_errors.tells_of_use(problem)
+            if problem.subject not in locked or not sqlite_errors.is_in_use_problem(problem)
         ]
         return [*map(self._with_processes, problems), *others]
 
     def other_findings(self, problems: Sequence[Problem]) -> list[Finding]:
         """Return the findings that no problem of the same database makes redundant."""
-        locked = {problem.subject for problem in problems if sqlite_errors.tells_of_use(problem)}
+        locked = {problem.subject for problem in problems if sqlite_errors.is_in_use_problem(problem)}
         return [item for item in self.findings if item.id != DATABASE_OPEN or item.subject not in locked]
 
     def _with_processes(self, problem: Problem) -> Problem:
-        processes = self.processes.get(problem.subject) if sqlite_errors.tells_of_use(problem) else None
+        processes = self.processes.get(problem.subject) if sqlite_errors.is_in_use_problem(problem) else None
         return replace(problem, what=f"{problem.what} It is open in {processes}.") if processes else problem
 
 
@@ -71,7 +71,7 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
     """
     problems, findings = _check_locations(plan, live)
     databases = _databases(plan, live)
-    others = holders(list(databases))
+    others = find_holders(list(databases))
     users = {
         file: format_processes([holder for holder in others.found if holder.file == path])
         for path, file in databases.items()
@@ -82,7 +82,9 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
             text = f"is open in {names}: stop it before pytest -m migrate."
             findings.append(Finding.of(DATABASE_OPEN, file, text))
         else:
-            problems.append(sqlite_errors.in_use(file, f"is open, in use by {names}.", criterion="no-other-process"))
+            problems.append(
+                sqlite_errors.in_use_problem(file, f"is open, in use by {names}.", criterion="no-other-process")
+            )
     if others.unseen:
         findings.append(unexamined_finding(others.unseen))
     return OpenDatabases(tuple(problems), tuple(findings), others.unseen, users)
@@ -90,8 +92,8 @@ def find_open_databases(plan: Plan, live: Path, *, rehearsal: bool) -> OpenDatab
 
 def locked_problem(file: str, path: Path) -> Problem:
     """Return the problem that a database is locked, with the processes that have it open."""
-    problem = sqlite_errors.in_use(file)
-    others = holders([path]).found
+    problem = sqlite_errors.in_use_problem(file)
+    others = find_holders([path]).found
     return replace(problem, what=f"{problem.what} It is open in {format_processes(others)}.") if others else problem
 
 
@@ -116,15 +118,15 @@ def _check_locations(plan: Plan, live: Path) -> tuple[list[Problem], list[Findin
     """
     problems, findings = [], []
     for path, file in _databases(plan, live).items():
-        kind = network(path)
-        if kind and is_wal(path):
+        kind = network_file_system(path)
+        if kind and uses_wal(path):
             fact = f"is in WAL mode on a network file system ({kind}): who else writes to it cannot be seen."
             hint = "Copy the workspace to a local disk and run there (https://sqlite.org/wal.html#noshm)."
             problems.append(Problem("wal-on-network", file, fact, hint, criterion="no-other-process"))
         elif kind:
             text = f"is on a network file system ({kind}): make sure that no other machine uses it."
             findings.append(Finding.of("network-file-system", file, text))
-        if service := synchronized(path):
+        if service := synchronized_folder(path):
             text = f"is in a folder that {service} synchronizes: stop that for the time of the run."
             findings.append(Finding.of("synchronized-folder", file, text))
     return problems, findings

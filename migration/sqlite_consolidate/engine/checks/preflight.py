@@ -27,8 +27,8 @@ from sqlite_consolidate.engine.merge.table_mapping import (
     match_columns,
 )
 from sqlite_consolidate.engine.merge.target_schema import TargetSchemaBuilder
-from sqlite_consolidate.engine.sqlite.files import FileProblem, file_problems, present
-from sqlite_consolidate.engine.sqlite.limits import Limits, seconds_for
+from sqlite_consolidate.engine.sqlite.files import FileProblem, existing_sources, file_problems
+from sqlite_consolidate.engine.sqlite.limits import Limits, reading_seconds
 from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, computed_keys, keys_of, rows_without_key
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.findings import Finding
@@ -81,7 +81,7 @@ MappedTable = tuple["Source", int, Table]
 def inspect_databases(
     plan: Plan,
     root: Path,
-    guards: ExitStack,
+    write_locks: ExitStack,
     limits: Limits | None = None,
     *,
     unread: Sequence[FileProblem] = (),
@@ -92,7 +92,7 @@ def inspect_databases(
     Args:
         plan: The plan.
         root: The workspace, or its copy.
-        guards: Receives the guard of each database that could be opened, which prevents writes from now on.
+        write_locks: Receives the write lock of each database that could be opened, which prevents writes from now on.
         limits: Of all that is read.
         unread: Files that are known to be unreadable, such as those that could not be copied.
         live: The workspace of which ``root`` is the copy.
@@ -105,16 +105,16 @@ def inspect_databases(
     for problem in file_problems(plan, root, skip=skip):
         databases.add_file_problem(problem)
         skip.add(problem.file)
-    _read_databases(plan, root, databases, guards, limits, skip=skip)
+    _read_databases(plan, root, databases, write_locks, limits, skip=skip)
     tables = _mapped_tables(plan, databases)
     _count_rows(databases, tables)
     with _limit_total_time(plan, databases, limits.deadline):
         if plan.target not in databases.unread:
             _plan_target_schema(plan, databases, tables, limits)
             _mark_rows_without_key(databases)
-        _stage_sources(plan, root, databases, guards, limits)
+        _stage_sources(plan, root, databases, write_locks, limits)
         for mapping in databases.mappings:
-            limits.deadline.at(f"the trial of {mapping.subject}")
+            limits.deadline.start_step(f"the trial of {mapping.subject}")
             databases.problems += find_value_changes(mapping, _path_of(root, databases, mapping), limits)
         _add_key_conflicts(plan, root, databases, limits)
     for source in plan.sources:
@@ -127,16 +127,16 @@ def inspect_databases(
 
 
 def _read_databases(
-    plan: Plan, root: Path, databases: InspectedDatabases, guards: ExitStack, limits: Limits, *, skip: set[str]
+    plan: Plan, root: Path, databases: InspectedDatabases, write_locks: ExitStack, limits: Limits, *, skip: set[str]
 ) -> None:
     """Read the target and each source, even if another database cannot be read."""
     if plan.target not in skip and (root / plan.target).exists():
         databases.target = _add_result(
-            databases, inspect_database("target", plan.target, root, guards, plan.deadline, limits)
+            databases, inspect_database("target", plan.target, root, write_locks, plan.deadline, limits)
         )
     if databases.target:
-        databases.problems += history.problems(databases.target.guard.reader, plan.target)
-    present_sources = present(plan, root)
+        databases.problems += history.problems(databases.target.write_lock.reader, plan.target)
+    present_sources = existing_sources(plan, root)
     for source in plan.in_order:
         if source.file in skip:
             continue
@@ -144,7 +144,7 @@ def _read_databases(
             text = "absent, and optional in the plan; nothing is moved from it."
             databases.findings.append(Finding.of("source-absent", source.file, text))
         elif facts := _add_result(
-            databases, inspect_database(source.name, source.file, root, guards, plan.deadline, limits)
+            databases, inspect_database(source.name, source.file, root, write_locks, plan.deadline, limits)
         ):
             databases.sources[source.name] = facts
 
@@ -169,7 +169,7 @@ def _limit_total_time(plan: Plan, databases: InspectedDatabases, deadline: Deadl
     """
     size = sum(database.size for database in (*databases.sources.values(), databases.target) if database)
     try:
-        with deadline.within(seconds_for(size, plan.deadline), plan.target):
+        with deadline.within(reading_seconds(size, plan.deadline), plan.target):
             yield
     except ProblemError as error:
         if "out-of-proportion" not in error.ids:
@@ -276,7 +276,7 @@ def _mark_rows_without_key(databases: InspectedDatabases) -> None:
         for mapping in databases.mappings
         if (condition := rows_without_key(mapping.table))
         and databases.sources[mapping.source.name]
-        .guard.reader.execute(f"SELECT 1 FROM {quoted(mapping.table.name)} WHERE {condition} LIMIT 1")
+        .write_lock.reader.execute(f"SELECT 1 FROM {quoted(mapping.table.name)} WHERE {condition} LIMIT 1")
         .fetchone()
     }
     databases.mappings = [

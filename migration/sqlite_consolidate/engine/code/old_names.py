@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,7 +60,7 @@ class OldNames:
         # A longer name first: where "tasks.db" and "tasks.db-1" are both old, each is found as itself.
         longest_first = sorted(self.names, key=len, reverse=True)
         names = "|".join(_SEPARATOR.join(map(re.escape, name.split("/"))) for name in longest_first)
-        self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:{ANY_SIDECAR})?(?![\w~]|[.-]\w)")
+        self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w)")
         files = [PurePosixPath(name) for name in self.names]
         self._bytes = [file.name.encode() for file in files]
         self._parts = [(file.stem.encode(), _suffix_pattern(file.suffix.removeprefix("."))) for file in files]

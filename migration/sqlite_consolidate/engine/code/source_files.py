@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 
 _PYTHON = frozenset({".py", ".pyi"})
 # Archived sources keep their database suffix in the middle of the name: "task_queue.db.archived_20250131_120000".
-_DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3)({ANY_SIDECAR})?(\.archived_.*)?$", re.IGNORECASE)
+_DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3)({SIDECAR_PATTERN})?(\.archived_.*)?$", re.IGNORECASE)
 
 
 class Span(NamedTuple):

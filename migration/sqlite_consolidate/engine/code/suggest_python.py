@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlite_consolidate.engine.code.python_strings import find_naming_expressions, line_of_name
 from sqlite_consolidate.engine.code.source_files import LINE_END, find_line, line_starts
 from sqlite_consolidate.engine.code.syntax import PythonCode, normalized_dump, parse_tree
-from sqlite_consolidate.engine.sqlite.sidecars import ANY_SIDECAR
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECAR_PATTERN
 from sqlite_consolidate.problem import ProblemError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.code.source_files import Span
 
 
-SIDECAR = re.compile(rf"({ANY_SIDECAR})\b")
+SIDECAR = re.compile(rf"({SIDECAR_PATTERN})\b")
 
 _PATH_BEFORE = re.compile(r"[\w./\\-]*\Z")
 _SCHEME = re.compile(r"\b[a-z][a-z0-9+]*:\Z")

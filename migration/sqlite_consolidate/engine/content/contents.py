@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_database, digest_table, digest_tables
 from sqlite_consolidate.engine.content.dump import load_dump
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
-from sqlite_consolidate.engine.sqlite.connections import limits_of, looking, open_new, pragma
+from sqlite_consolidate.engine.sqlite.connections import limits_of, open_for_inspection, open_new, pragma
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, marks, read
-from sqlite_consolidate.engine.sqlite.sidecars import WAL, WITH_CONTENT, beside
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, WAL, sidecar_path
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def digest_tables_in_parallel(path: Path, con: sqlite3.Connection, schema: Schem
 
 def digest_lower_halves(con: sqlite3.Connection) -> dict[str, tuple[int, int]]:
     """Digest the lower half of each table that is divided: name to its rows, and the sum of their hashes."""
-    halves = {table: _half_condition(con, table, "<=") for table in read(con).movable}
+    halves = {table: _half_condition(con, table, "<=") for table in read_schema(con).movable}
     digests = {table.name: digest_table(con, table, where=where) for table, where in halves.items() if where}
     return {name: (digest.rows, digest.total) for name, digest in digests.items()}
 
@@ -107,11 +107,11 @@ def read_contents(
         sqlite3.Error: The file is missing, locked or no database.
     """
     if isinstance(database, Path):
-        with looking(database, limits) as con:
+        with open_for_inspection(database, limits) as con:
             return read_contents(con, file=database)
-    schema = schema or read(database)
+    schema = schema or read_schema(database)
     tables = digest_tables_in_parallel(file, database, schema) if file else digest_tables(database, schema)
-    return Contents(digest_database(schema, tables, marks(database)), tables)
+    return Contents(digest_database(schema, tables, read_autoincrement_marks(database)), tables)
 
 
 def digest_or_reason(path: Path, reader: Callable[[Path], Contents] = read_contents) -> str:
@@ -205,7 +205,7 @@ def pages_equal(path: Path, copy: Path, sha256: str = "") -> bool:
 
 def has_wal_frames(path: Path) -> bool:
     """Tell whether a ``-wal`` with something in it lies beside the file: then its own bytes are not all it holds."""
-    wal = beside(path, WAL)
+    wal = sidecar_path(path, WAL)
     return wal.exists() and wal.stat().st_size > 0
 
 
@@ -226,7 +226,7 @@ def file_digests(path: Path) -> list[str]:
     Args:
         path: A database that this process has not open.
     """
-    files = [path, *(beside(path, suffix) for suffix in WITH_CONTENT)]
+    files = [path, *(sidecar_path(path, suffix) for suffix in CONTENT_SIDECARS)]
     return [part for file in files for part in (_digest_halves(file) if file.exists() else [""])]
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_existing, open_memory
 from sqlite_consolidate.engine.sqlite.files import size_with_sidecars
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.schema.dependencies import of_trigger
-from sqlite_consolidate.engine.sqlite.schema.objects import read
-from sqlite_consolidate.engine.sqlite.schema.statements import own_statements
-from sqlite_consolidate.engine.sqlite.sql import keywords, quoted
+from sqlite_consolidate.engine.sqlite.schema.dependencies import trigger_dependencies
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
+from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements
+from sqlite_consolidate.engine.sqlite.sql import quoted, strip_literals
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,13 +43,13 @@ def has_linear_cost(con: sqlite3.Connection) -> bool:
     Only statements of its schema are looked at, as text and by SQLite's own compiler in memory; False where in doubt.
     """
     objects = con.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM main.sqlite_schema").fetchall()
-    statements = [keywords(sql) for kind, *_, sql in objects if kind in ("view", "trigger")]
+    statements = [strip_literals(sql) for kind, *_, sql in objects if kind in ("view", "trigger")]
     if sum(kind == "view" for kind, *_ in objects) > _MAX_LINEAR_COUNT or any(
         re.search(r"\bwith\b", words) for words in statements
     ):
         return False
     tables, indexes = ([row for row in objects if row[0] == kind] for kind in ("table", "index"))
-    computing = {table for _, _, table, sql in (*tables, *indexes) if _may_compute(keywords(sql))}
+    computing = {table for _, _, table, sql in (*tables, *indexes) if _may_compute(strip_literals(sql))}
     return _calls_only_linear_functions(
         [sql for _, _, table, sql in (*tables, *indexes) if sql and table in computing], limits_of(con)
     )
@@ -72,7 +72,8 @@ def _calls_only_linear_functions(statements: list[str], limits: Limits) -> bool:
         return sqlite3.SQLITE_OK
 
     if any(
-        "||" in (words := keywords(sql)) or len(re.findall(r"\bas\b", words)) > _MAX_LINEAR_COUNT for sql in statements
+        "||" in (words := strip_literals(sql)) or len(re.findall(r"\bas\b", words)) > _MAX_LINEAR_COUNT
+        for sql in statements
     ):
         return False
     con = open_memory(limits)
@@ -123,7 +124,7 @@ def examine_database(path: Path, until: float) -> dict[str, object]:
             con.execute("PRAGMA query_only=ON")
             con.execute(f"PRAGMA hard_heap_limit={heap}")
             _compile_views(con)
-            schema = read(con)
+            schema = read_schema(con)
             _compile_triggers_and_tables(con, schema)
             lines = _damage(con)
             return (
@@ -143,7 +144,7 @@ def _report_timeout(limits: Limits) -> None:
 
 def _damage(con: sqlite3.Connection) -> list[str]:
     """Return what integrity_check finds wrong, after it has seen every row; rows may be older than their CHECK."""
-    limits_of(con).deadline.at("integrity_check")
+    limits_of(con).deadline.start_step("integrity_check")
     lines = (str(row[0]) for row in con.execute(f"PRAGMA integrity_check({_ALL_LINES})"))
     damage = (line for line in lines if line != "ok" and not line.startswith("CHECK constraint failed in "))
     return list(itertools.islice(damage, _MAX_LINES))
@@ -151,9 +152,9 @@ def _damage(con: sqlite3.Connection) -> list[str]:
 
 def _compile_views(con: sqlite3.Connection) -> None:
     """Let SQLite compile each view; listing its tables does so as well, and could not say which one it was at."""
-    limits_of(con).deadline.at("its schema")
+    limits_of(con).deadline.start_step("its schema")
     for (view,) in con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'view'").fetchall():
-        limits_of(con).deadline.at(f"view {view}")
+        limits_of(con).deadline.start_step(f"view {view}")
         with contextlib.suppress(sqlite3.Error):  # what is wrong with it the survey will say
             con.execute(f"EXPLAIN SELECT * FROM main.{quoted(view)}")
 
@@ -163,10 +164,10 @@ def _compile_triggers_and_tables(con: sqlite3.Connection, schema: Schema) -> Non
     limits = limits_of(con)
     memory = open_memory(limits)
     try:
-        for statement in own_statements(schema):
-            limits.deadline.at(f"{statement.kind} {statement.name}")
+        for statement in schema_statements(schema):
+            limits.deadline.start_step(f"{statement.kind} {statement.name}")
             if statement.kind == "trigger":
-                of_trigger(con, statement.name, statement.table)
+                trigger_dependencies(con, statement.name, statement.table)
             elif statement.kind != "view":
                 with contextlib.suppress(sqlite3.Error):
                     memory.execute(statement.sql)
@@ -180,7 +181,7 @@ def _check_generated_columns(con: sqlite3.Connection, schema: Schema, most: int)
         names = [quoted(column.name) for column in table.columns if column.generated]
         if not names:
             continue
-        limits_of(con).deadline.at(f"the generated columns of {table.name}")
+        limits_of(con).deadline.start_step(f"the generated columns of {table.name}")
         total = " + ".join(f"total(length(CAST({name} AS BLOB)))" for name in names)
         size = con.execute(f"SELECT {total} FROM main.{quoted(table.name)} NOT INDEXED").fetchone()[0]
         if size > most:

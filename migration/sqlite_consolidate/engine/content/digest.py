@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.projection import Projection
-from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
-from sqlite_consolidate.engine.sqlite.errors import code_of
-from sqlite_consolidate.engine.sqlite.limits import COUNTED
-from sqlite_consolidate.engine.sqlite.sql import without_end
+from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.errors import result_code
+from sqlite_consolidate.engine.sqlite.limits import PROGRESS_ROWS
+from sqlite_consolidate.engine.sqlite.sql import strip_trailing_comments
 from sqlite_consolidate.text import counted
 
 if TYPE_CHECKING:
@@ -82,10 +82,10 @@ def digest_query(con: sqlite3.Connection, query: str) -> TableDigest:
     try:
         return _sum(con, query)
     except sqlite3.OperationalError as error:
-        if code_of(error) is not None:  # else it is Python, which could not decode a text
+        if result_code(error) is not None:  # else it is Python, which could not decode a text
             raise
     before = con.text_factory
-    exact_text(con)
+    read_text_losslessly(con)
     try:
         return _sum(con, query)
     finally:
@@ -97,8 +97,8 @@ def _sum(con: sqlite3.Connection, query: str) -> TableDigest:
     rows, total, progress = 0, 0, limits_of(con).progress
     for row in con.execute(query):
         rows += 1
-        if not rows % COUNTED:
-            progress.counted += COUNTED
+        if not rows % PROGRESS_ROWS:
+            progress.counted += PROGRESS_ROWS
         total += from_bytes(sha256(dumps(row, _MARSHAL_VERSION)).digest(), "little")
     return TableDigest(rows, total % _MODULUS)
 
@@ -115,12 +115,12 @@ def digest_table(
 
     Args:
         con: Open connection; only read from.
-        table: The table, as :func:`sqlite_consolidate.engine.sqlite.schema.objects.read` found it.
+        table: The table, as :func:`sqlite_consolidate.engine.sqlite.schema.objects.read_schema` returns it.
         database: ``main``, or the name it is attached under.
         with_rowid: Whether the implicit rowid counts; None: where it is the rows' only identity.
         where: SQL condition of the rows that count; empty: all do.
     """
-    limits_of(con).deadline.at(f"the rows of {table.name}")
+    limits_of(con).deadline.start_step(f"the rows of {table.name}")
     counts = table.counts_rowid if with_rowid is None else with_rowid
     rows = Projection.of_table(table, database, with_rowid=counts)
     return digest_query(con, rows.select(rows.source_row(), where))
@@ -146,7 +146,7 @@ def digest_database(schema: Schema, tables: dict[str, TableDigest], marks: dict[
     statements += [named.sql for named in (*schema.triggers, *schema.views)]
     header = [schema.header[name] for name in ("user_version", "application_id", "encoding")]
     parts = (
-        tuple(sorted(without_end(sql) for sql in statements)),
+        tuple(sorted(strip_trailing_comments(sql) for sql in statements)),
         tuple((name, digest.rows, digest.sha256) for name, digest in sorted(tables.items())),
         tuple(sorted(marks.items())),
         tuple(header),

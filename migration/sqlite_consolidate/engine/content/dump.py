@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sqlite_consolidate.engine.content.literals import literal, text_literal
-from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
-from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
-from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
+from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
+from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -42,11 +42,11 @@ def write_dump(con: sqlite3.Connection, out: TextIO) -> None:
         out: Text stream with ``errors="surrogateescape"``, newline ``"\n"``.
     """
     before, begins = con.text_factory, not con.in_transaction
-    exact_text(con)
+    read_text_losslessly(con)
     if begins:
         con.execute("BEGIN")
     try:
-        schema = read(con)
+        schema = read_schema(con)
         encoding = schema.header["encoding"]
         out.write(HEADER)
         # Rows may be older than the CHECK they violate; the dump brings back what is there.
@@ -123,11 +123,11 @@ def _write_rows(con: sqlite3.Connection, table: Table, encoding: str, out: TextI
     stored = [column.name for column in table.stored]
     with_rowid = bool(table.rowid) and not table.alias
     names = ([table.rowid] if with_rowid else []) + stored
-    head = f"INSERT INTO {quoted(table.name)}({listed(names)}) VALUES"
+    head = f"INSERT INTO {quoted(table.name)}({identifier_list(names)}) VALUES"
     batch: list[str] = []
     size = 0
     wide, progress = encoding != "UTF-8", limits_of(con).progress
-    read_as = ", ".join(_WIDE.format(quoted(name)) for name in names) if wide else listed(names)
+    read_as = ", ".join(_WIDE.format(quoted(name)) for name in names) if wide else identifier_list(names)
     for row in con.execute(f"SELECT {read_as} FROM {quoted(table.name)} NOT INDEXED"):
         batch.append(f"({','.join([_wide_literal(value, encoding) for value in row] if wide else _literals(row))})")
         size += len(batch[-1])
@@ -171,7 +171,7 @@ def _is_complete(statement: str) -> bool:
 
 
 def _write_marks(con: sqlite3.Connection, encoding: str, out: TextIO) -> None:
-    for name, mark in sorted(marks(con).items()):
+    for name, mark in sorted(read_autoincrement_marks(con).items()):
         out.write(f"DELETE FROM sqlite_sequence WHERE name={literal(name, encoding)};\n")
         out.write(f"INSERT INTO sqlite_sequence VALUES({literal(name, encoding)},{mark});\n")
 

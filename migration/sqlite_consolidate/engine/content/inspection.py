@@ -1,4 +1,4 @@
-"""Facts: what one live database is, read through its guard before the run touches anything."""
+"""Facts: what one live database is, read through its write lock before the run touches anything."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.cost import has_linear_cost
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES, ReadWorker
-from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_kind
+from sqlite_consolidate.engine.sqlite.errors import is_damaged, missing_object_kind
 from sqlite_consolidate.engine.sqlite.files import FileProblem, has_hot_journal, size_with_sidecars
-from sqlite_consolidate.engine.sqlite.integrity import damage, orphans
-from sqlite_consolidate.engine.sqlite.limits import Limits, out_of_proportion, seconds_for
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, marks, read
-from sqlite_consolidate.engine.sqlite.write_lock import Guard
+from sqlite_consolidate.engine.sqlite.integrity import check_integrity, count_orphans
+from sqlite_consolidate.engine.sqlite.limits import Limits, out_of_proportion_problem, reading_seconds
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ else:
 
 @dataclass(frozen=True)
 class InspectedDatabase:
-    """One live database as it was found; its guard keeps it so.
+    """One live database as it was found; its write lock keeps it so.
 
     Attributes:
         name: The source's name in the plan, or ``target``.
@@ -41,7 +41,7 @@ class InspectedDatabase:
 
     name: str
     file: str
-    guard: Guard
+    write_lock: WriteLock
     schema: Schema
     digests: dict[str, TableDigest]
     marks: dict[str, int]
@@ -56,7 +56,7 @@ class InspectedDatabase:
 
 
 def inspect_database(
-    name: str, file: str, root: Path, guards: ExitStack, seconds: float, limits: Limits | None = None
+    name: str, file: str, root: Path, write_locks: ExitStack, seconds: float, limits: Limits | None = None
 ) -> InspectedDatabase | FileProblem:
     """Read one live database, keeping writers out from now on; or say why that cannot be.
 
@@ -64,9 +64,9 @@ def inspect_database(
         name: Its name in the plan, or ``target``.
         file: Its path relative to ``root``.
         root: The workspace.
-        guards: Gets the guard.
+        write_locks: Gets the write lock.
         seconds: How long reading it may take, beside the time for its size.
-        limits: The guard's.
+        limits: The write lock's.
     """
     limits = limits or Limits()
     path = root / file
@@ -75,10 +75,10 @@ def inspect_database(
         hint = f'Stop it, let SQLite take it back: sqlite3 "{file}" "SELECT 1 FROM sqlite_schema", then run again.'
         return FileProblem(file, Problem("hot-journal", file, fact, hint, criterion="sources-readable"))
     try:
-        with limits.deadline.within(seconds_for(size_with_sidecars(path), seconds), file):
-            guard = Guard(path, limits)
-            guards.callback(guard.release)
-            return _check_and_read(name, file, guard)
+        with limits.deadline.within(reading_seconds(size_with_sidecars(path), seconds), file):
+            write_lock = WriteLock(path, limits)
+            write_locks.callback(write_lock.release)
+            return _check_and_read(name, file, write_lock)
     except ProblemError as error:
         first = error.problems[0]
         problem = replace(first, subject=file, criterion=first.criterion or "no-other-process")
@@ -87,18 +87,20 @@ def inspect_database(
         return FileProblem(file, read_problem(file, error), error)
 
 
-def _check_and_read(name: str, file: str, guard: Guard) -> InspectedDatabase | FileProblem:
+def _check_and_read(name: str, file: str, write_lock: WriteLock) -> InspectedDatabase | FileProblem:
     """Check and read a database: one after the other, or a large one in two processes at the same time.
 
     One whose schema may make much of little is not read here before a process that can be ended has done so.
     """
-    if not has_linear_cost(guard.reader):
-        return _damage_problem(file, examine_in_worker(guard.path, guard.limits)) or _read_database(name, file, guard)
-    if size_with_sidecars(guard.path) < PARALLEL_MIN_BYTES:
-        return _damage_problem(file, damage(guard.reader)) or _read_database(name, file, guard)
-    with ReadWorker("integrity", guard.path, limits=guard.limits) as check:
+    if not has_linear_cost(write_lock.reader):
+        return _damage_problem(file, examine_in_worker(write_lock.path, write_lock.limits)) or _read_database(
+            name, file, write_lock
+        )
+    if size_with_sidecars(write_lock.path) < PARALLEL_MIN_BYTES:
+        return _damage_problem(file, check_integrity(write_lock.reader)) or _read_database(name, file, write_lock)
+    with ReadWorker("integrity", write_lock.path, limits=write_lock.limits) as check:
         try:
-            database = _read_database(name, file, guard)
+            database = _read_database(name, file, write_lock)
         except (sqlite3.Error, UnicodeDecodeError):
             if problem := _damage_problem(file, check.result()):
                 return problem
@@ -116,9 +118,9 @@ def examine_in_worker(path: Path, limits: Limits) -> list[str]:
     with ReadWorker("examine", path, limits.deadline.until, limits=limits) as worker:
         answer = worker.result()
     if "late" in answer:
-        limits.deadline.ended(answer["late"])
+        limits.deadline.expire(answer["late"])
     if "excess" in answer:
-        raise ProblemError(out_of_proportion(path.name, answer["excess"]))
+        raise ProblemError(out_of_proportion_problem(path.name, answer["excess"]))
     return [str(line) for line in answer["damage"]]
 
 
@@ -130,20 +132,20 @@ def _damage_problem(file: str, lines: list[str]) -> FileProblem | None:
     return FileProblem(file, Problem("damaged", file, fact, hint, criterion="integrity-before"))
 
 
-def _read_database(name: str, file: str, guard: Guard) -> InspectedDatabase:
-    con = guard.reader
-    schema = read(con)
+def _read_database(name: str, file: str, write_lock: WriteLock) -> InspectedDatabase:
+    con = write_lock.reader
+    schema = read_schema(con)
     content = read_contents(con, schema=schema)
     return InspectedDatabase(
         name=name,
         file=file,
-        guard=guard,
+        write_lock=write_lock,
         schema=schema,
         digests=content.tables,
-        marks=marks(con),
+        marks=read_autoincrement_marks(con),
         digest=content.digest,
-        size=size_with_sidecars(guard.path),
-        orphans=orphans(con),
+        size=size_with_sidecars(write_lock.path),
+        orphans=count_orphans(con),
     )
 
 
@@ -152,7 +154,7 @@ def read_problem(file: str, error: Exception) -> Problem:
     if isinstance(error, OSError):
         fact = f"cannot be read ({error.strerror})."
         return Problem("unreadable", file, fact, "Give read permission and run again.", criterion="sources-readable")
-    if missing_kind(error) == "collation":
+    if missing_object_kind(error) == "collation":
         fact = f"uses a collation that only its application has ({error})."
         return Problem(
             "own-collation",

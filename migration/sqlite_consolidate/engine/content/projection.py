@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.schema.objects import keys_of
-from sqlite_consolidate.engine.sqlite.sql import folded, listed, quoted
+from sqlite_consolidate.engine.sqlite.sql import folded, identifier_list, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -163,7 +163,7 @@ class Projection:
         if self.rowid and self.carries_rowid and (self.rowid_counts or is_empty):
             columns.insert(0, self.rowid)
         query = self.select((column.source for column in columns), where)
-        return f"INSERT INTO {self._target}({listed([column.name for column in columns])}) {query}"
+        return f"INSERT INTO {self._target}({identifier_list([column.name for column in columns])}) {query}"
 
     @property
     def insert_records(self) -> str:
@@ -221,11 +221,11 @@ class Staging:
     @property
     def create(self) -> str:
         """The statement that makes the scratch table."""
-        return f"CREATE TABLE main.{quoted(self.name)}({listed(self._columns)})"
+        return f"CREATE TABLE main.{quoted(self.name)}({identifier_list(self._columns)})"
 
     def copy(self, database: str) -> str:
         """Return the statement that copies all rows from the database attached as ``database``."""
-        rows = f"SELECT {listed(self._row)} FROM {quoted(database)}.{quoted(self.table.name)}"
+        rows = f"SELECT {identifier_list(self._row)} FROM {quoted(database)}.{quoted(self.table.name)}"
         return f"{self._insert} {rows}"
 
     @property
@@ -237,11 +237,11 @@ class Staging:
     def select_stored(self) -> str:
         """The query of all values of each row, and behind them the stored bytes of each that is a text."""
         raw = [f"iif(typeof({quoted(c)}) = 'text', CAST({quoted(c)} AS BLOB), NULL)" for c in self._row]
-        return f"SELECT {listed(self._row)}, {', '.join(raw)} FROM {quoted(self.table.name)}"
+        return f"SELECT {identifier_list(self._row)}, {', '.join(raw)} FROM {quoted(self.table.name)}"
 
     @property
     def _insert(self) -> str:
-        return f"INSERT INTO main.{quoted(self.name)}({listed(self._row)})"
+        return f"INSERT INTO main.{quoted(self.name)}({identifier_list(self._row)})"
 
     @property
     def _columns(self) -> list[str]:

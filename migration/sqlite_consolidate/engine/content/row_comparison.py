@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.content.literals import format_value
-from sqlite_consolidate.engine.sqlite.connections import exact_text
+from sqlite_consolidate.engine.sqlite.connections import read_text_losslessly
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.row_differences import (
     MAX_DIFFERENCES,
@@ -98,7 +98,7 @@ class Rows:
 
     def __iter__(self) -> Iterator[Row]:
         before = self.con.text_factory
-        exact_text(self.con)
+        read_text_losslessly(self.con)
         try:
             yield from self.con.execute(self.query)
         finally:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.projection import Projection
 from sqlite_consolidate.engine.content.row_comparison import Rows, compare_rows, row_shape
-from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of, read
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.schema.objects import Table, keys_of, read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.row_differences import RowDifferences
@@ -108,11 +108,11 @@ def _connection(side: Path | sqlite3.Connection, opened: ExitStack, limits: Limi
         return side
     if not side.is_file():
         raise rows_unavailable(side.name, NOT_AVAILABLE)
-    return opened.enter_context(looking(side, limits))
+    return opened.enter_context(open_for_inspection(side, limits))
 
 
 def _compare_open_databases(expected: sqlite3.Connection, observed: sqlite3.Connection) -> RowDifferences:
-    before, now = read(expected), read(observed)
+    before, now = read_schema(expected), read_schema(observed)
     differences = RowDifferences()
     for table in before.movable:
         counterpart = now.table(table.name)

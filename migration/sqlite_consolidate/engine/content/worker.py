@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_consolidate.engine.sqlite.errors import coded, interrupted
+from sqlite_consolidate.engine.sqlite.errors import error_with_code, interrupted_error
 from sqlite_consolidate.engine.sqlite.limits import Limits
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -58,7 +58,7 @@ class ReadWorker:
             if pipe:
                 pipe.close()
 
-    def is_complete(self) -> None:
+    def mark_complete(self) -> None:
         """Tell the task that the file which it reads while it is written is complete."""
         if self._process.stdin:
             self._process.stdin.write(b"complete\n")
@@ -73,7 +73,7 @@ class ReadWorker:
         """
         while self._process.poll() is None:
             if self._limits.interrupted.wait(_POLL_SECONDS) or self._limits.deadline.passed:
-                raise interrupted()
+                raise interrupted_error()
         output = self._process.stdout.read() if self._process.stdout else b""
         try:
             answer = json.loads(output)
@@ -88,5 +88,5 @@ class ReadWorker:
                 )
             ) from None
         if "error" in answer:
-            raise coded(answer["error"], answer["code"])
+            raise error_with_code(answer["error"], answer["code"])
         return answer["result"]

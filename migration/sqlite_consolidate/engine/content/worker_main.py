@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.contents import digest_lower_halves, file_digests, load_contents, pages_equal
 from sqlite_consolidate.engine.content.cost import examine_database
 from sqlite_consolidate.engine.sqlite.connections import open_readonly
-from sqlite_consolidate.engine.sqlite.errors import code_of
-from sqlite_consolidate.engine.sqlite.integrity import damage
+from sqlite_consolidate.engine.sqlite.errors import result_code
+from sqlite_consolidate.engine.sqlite.integrity import check_integrity
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,7 +35,7 @@ def main() -> None:
     try:
         answer = {"result": _tasks(complete)[name](Path(path), *more)}
     except sqlite3.Error as error:
-        answer = {"error": str(error), "code": code_of(error)}
+        answer = {"error": str(error), "code": result_code(error)}
     os.write(1, json.dumps(answer).encode())
     os._exit(0)  # the watching thread cannot be ended otherwise, and nothing is left to be done
 
@@ -49,7 +49,7 @@ def _watch_input(complete: threading.Event) -> None:
 
 def _check_integrity(path: Path) -> list[str]:
     with closing(open_readonly(path)) as con:
-        return damage(con)
+        return check_integrity(con)
 
 
 def _digest_lower_halves(path: Path) -> dict[str, tuple[int, int]]:

@@ -51,7 +51,7 @@ def backup_digest(run: RunResults) -> list[Observation]:
         compared = equal(copy.file, original.digest, content.digest)
         observations.append(
             with_differences(
-                compared, partial(compare_databases, original.guard.reader, run.folder / copy.copy, run.limits)
+                compared, partial(compare_databases, original.write_lock.reader, run.folder / copy.copy, run.limits)
             )
         )
     return observations or [not_required("databases", "no database is there")]

@@ -13,7 +13,7 @@ from sqlite_consolidate.engine.code.rewrite import compile_observations, replace
 from sqlite_consolidate.engine.code.scan import find_mentions, mention_findings, stale_observations
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.table_differences import compare_databases
-from sqlite_consolidate.engine.sqlite.connections import looking
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
 from sqlite_consolidate.observation import Observation, equal, not_required, with_differences
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ DOCUMENTS = (manifest.NAME, manifest.PLAN, manifest.RECORD, manifest.INSTRUCTION
 
 def committed(run: RunResults) -> list[Observation]:
     """Observe that a new connection reads the history row of this run."""
-    with looking(run.root / run.plan.target, run.limits) as con:
+    with open_for_inspection(run.root / run.plan.target, run.limits) as con:
         runs = history.runs(con)
     return [equal(run.plan.target, run.stamp, runs[-1] if runs else "no row")]
 

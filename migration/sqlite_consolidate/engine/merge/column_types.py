@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.sql import keywords
+from sqlite_consolidate.engine.sqlite.sql import strip_literals
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,7 +39,7 @@ def default_is_constant(column: Column) -> bool:
 
     A function call or CURRENT_TIMESTAMP gives each row its own value.
     """
-    code = keywords(column.default or "")
+    code = strip_literals(column.default or "")
     return "(" not in code and "current_" not in code
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlite_consolidate.engine.content.digest import TableDigest, digest_query
 from sqlite_consolidate.engine.content.literals import literal
 from sqlite_consolidate.engine.merge.record_copy import is_empty, try_record_copy
-from sqlite_consolidate.engine.sqlite.connections import exact_text, limits_of
+from sqlite_consolidate.engine.sqlite.connections import limits_of, read_text_losslessly
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -137,7 +137,7 @@ def conflicting_keys(con: sqlite3.Connection, mapping: TableMapping, alias: str)
     else:
         query = rows.select((column.source for column in columns), rows.clashing)
     text_factory = con.text_factory
-    exact_text(con)
+    read_text_losslessly(con)
     try:
         for row in con.execute(query):
             yield [literal(value) for value in row]
@@ -147,7 +147,7 @@ def conflicting_keys(con: sqlite3.Connection, mapping: TableMapping, alias: str)
 
 def source_digest(con: sqlite3.Connection, mapping: TableMapping, alias: str) -> TableDigest:
     """Digest the source rows as they have to arrive."""
-    limits_of(con).deadline.at(f"the rows of {mapping.table.name}")
+    limits_of(con).deadline.start_step(f"the rows of {mapping.table.name}")
     rows = mapping.projection(alias)
     return digest_query(con, rows.select(rows.source_row()))
 
@@ -157,7 +157,7 @@ def existing_rows_digest(con: sqlite3.Connection, mapping: TableMapping) -> Tabl
 
     They are digested as the comparison after the copy reads them.
     """
-    limits_of(con).deadline.at(f"the rows of {mapping.into.name}")
+    limits_of(con).deadline.start_step(f"the rows of {mapping.into.name}")
     rows = mapping.projection()
     return digest_query(con, rows.select_target(rows.target_row()))
 
@@ -205,7 +205,7 @@ def _require_identical(con: sqlite3.Connection, mapping: TableMapping, rows: Pro
 
 def _exact_rows(con: sqlite3.Connection, query: str) -> list[bytes]:
     text_factory = con.text_factory
-    exact_text(con)
+    read_text_losslessly(con)
     try:
         return [hashlib.sha256(marshal.dumps(row, 2)).digest() for row in con.execute(query)]
     finally:

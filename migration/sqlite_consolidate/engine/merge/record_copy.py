@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sqlite_consolidate.engine.content.digest import digest_query
-from sqlite_consolidate.engine.sqlite.schema.statements import same_but_defaults
+from sqlite_consolidate.engine.sqlite.schema.statements import same_except_defaults
 from sqlite_consolidate.engine.sqlite.sql import quoted
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def try_record_copy(
         return RecordCopy(execute(insert).rowcount, "records")
     if not mapping.plan.record_copy or mapping.table.name != mapping.into.name:
         return None
-    if not same_but_defaults(mapping.table.sql, mapping.into.sql):
+    if not same_except_defaults(mapping.table.sql, mapping.into.sql):
         return None
     count = _CopyUnderSourceDefaults(con, mapping, rows, execute).copy()
     return None if count is None else RecordCopy(count, "records-under-other-defaults")

@@ -10,7 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.projection import Staging
-from sqlite_consolidate.engine.sqlite.connections import attach, exact_text, limits_of, looking, open_new
+from sqlite_consolidate.engine.sqlite.connections import (
+    attach,
+    limits_of,
+    open_for_inspection,
+    open_new,
+    read_text_losslessly,
+)
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -83,9 +89,9 @@ def _decoded_rows(source: Path, staging: Staging, limits: Limits) -> Iterator[tu
 
     SQLite would replace invalid bytes without an error.
     """
-    with looking(source, limits) as con:
+    with open_for_inspection(source, limits) as con:
         encoding = str(con.execute("PRAGMA encoding").fetchone()[0])
-        exact_text(con)
+        read_text_losslessly(con)
         for row in con.execute(staging.select_stored):
             width = len(row) // 2
             yield tuple(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.content.projection import ProjectedColumn, Projection, column_of
 from sqlite_consolidate.engine.merge.column_types import default_is_constant, stored_default
-from sqlite_consolidate.engine.sqlite.sql import folded, keywords
+from sqlite_consolidate.engine.sqlite.sql import folded, strip_literals
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 from sqlite_consolidate.text import counted, list_names
@@ -387,7 +387,7 @@ def find_movable_table(source: Source, table_map: TableMap, schema: Schema) -> T
     if table.kind == "shadow":
         text = "belongs to a virtual table and holds its inner state, not rows."
         return Problem("inner-table", subject, text, "Move the virtual table instead.", criterion="sources-readable")
-    if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(keywords(table.sql))):
+    if table.kind == "virtual" and (table.module not in _MODULES or _OPTION.search(strip_literals(table.sql))):
         text = f"is a virtual table ({table.module or 'unknown module'}) of a kind that cannot be copied row by row."
         return Problem(
             "virtual-table",

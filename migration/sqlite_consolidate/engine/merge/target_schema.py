@@ -17,11 +17,16 @@ from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
-from sqlite_consolidate.engine.sqlite.errors import missing_kind
+from sqlite_consolidate.engine.sqlite.errors import missing_object_kind
 from sqlite_consolidate.engine.sqlite.schema import dependencies
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read
-from sqlite_consolidate.engine.sqlite.schema.statements import Statement, is_same, own_statements, same_statement
-from sqlite_consolidate.engine.sqlite.sql import folded, quoted, with_name
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
+from sqlite_consolidate.engine.sqlite.schema.statements import (
+    Statement,
+    is_same_object,
+    same_statement,
+    schema_statements,
+)
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted, rename_in_statement
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem
 
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlite_consolidate.engine.sqlite.limits import Limits
-    from sqlite_consolidate.engine.sqlite.schema.objects import Named
+    from sqlite_consolidate.engine.sqlite.schema.objects import TriggerOrView
     from sqlite_consolidate.plan.model import Plan, Source, TableMap
 else:
     from sqlite_utils.utils import sqlite3
@@ -97,7 +102,7 @@ class TargetSchemaBuilder:
         # Source name to the folded target names of its tables, and to those that keep their name and columns.
         self._moved_tables: dict[str, set[str]] = {}
         self._unchanged_tables: dict[str, set[str]] = {}
-        for statement in own_statements(target or Schema({}, (), ())):
+        for statement in schema_statements(target or Schema({}, (), ())):
             try:
                 self.con.execute(statement.sql)
             except sqlite3.Error as error:
@@ -119,7 +124,7 @@ class TargetSchemaBuilder:
             self._add_object(origin, statement)
         for origin, table in self._created:
             self._check_foreign_keys(origin, table)
-        self.target_schema.schema = read(self.con)
+        self.target_schema.schema = read_schema(self.con)
         self.con.close()
         return self.target_schema
 
@@ -155,7 +160,7 @@ class TargetSchemaBuilder:
             self._finding("table-as-it-was", origin, text)
         self._add(origin, planned)
 
-    def add_view(self, source: Source, name: str, sql: str, triggers: Sequence[Named] = ()) -> None:
+    def add_view(self, source: Source, name: str, sql: str, triggers: Sequence[TriggerOrView] = ()) -> None:
         """Add a view with its triggers if all tables that it reads are moved unchanged.
 
         They must come from the same source. Otherwise the view would read nothing, or another table of that name. It
@@ -188,7 +193,7 @@ class TargetSchemaBuilder:
             self.con.execute(sql)
         except sqlite3.Error as error:
             return f"it cannot be created in the target ({error})"
-        needs = dependencies.of_view(self.con, name)
+        needs = dependencies.view_dependencies(self.con, name)
         if needs.broken:
             return f"it reads an object that is not moved ({needs.broken})"
         foreign = sorted(needs.tables - self._unchanged_tables.get(source.name, set()))
@@ -228,7 +233,7 @@ class TargetSchemaBuilder:
         if known is None:
             self._create(origin, statement)
             return
-        if is_same(known, statement):
+        if is_same_object(known, statement):
             return
         clash = f"the {statement.kind} name {statement.name} belongs to {known.table} in the target"
         name = f"{statement.table}_{statement.name}"
@@ -243,10 +248,12 @@ class TargetSchemaBuilder:
         elif statement.kind == "view" or self.plan.index_clash == "refuse":
             self._problem(origin.subject, f"{clash}.", _RENAME_INDEX, id="name-taken")
         elif (other := self._find(statement.kind, name)) is None:
-            chosen = Statement(statement.kind, name, statement.table, with_name(statement.sql, name))
+            chosen = Statement(statement.kind, name, statement.table, rename_in_statement(statement.sql, name))
             self._finding("name-changed", origin, f"{clash}; for {statement.table} it is created as {name}.")
             self._create(origin, chosen)
-        elif not is_same(other, Statement(statement.kind, name, statement.table, with_name(statement.sql, name))):
+        elif not is_same_object(
+            other, Statement(statement.kind, name, statement.table, rename_in_statement(statement.sql, name))
+        ):
             self._problem(origin.subject, f"{clash}, and {name} is taken as well.", _RENAME_INDEX, id="name-taken")
 
     def _create(self, origin: _Origin, statement: Statement) -> None:
@@ -266,7 +273,7 @@ class TargetSchemaBuilder:
         self.con.execute("RELEASE trial")
 
     def _trigger_works(self, origin: _Origin, statement: Statement) -> bool:
-        needs = dependencies.of_trigger(self.con, statement.name, statement.table)
+        needs = dependencies.trigger_dependencies(self.con, statement.name, statement.table)
         label = f"trigger {statement.name} of {statement.table}"
         reason = origin.leave_reason(needs.missing) if needs.missing else None
         if reason is not None:
@@ -327,7 +334,9 @@ class TargetSchemaBuilder:
             self.con.execute(statement.sql)
         except sqlite3.Error as error:
             text = f"{statement.kind} {statement.name} cannot be created in the target: {error}."
-            self._problem(origin.subject, text, _FOREIGN if missing_kind(error) else _CORRECT, id="cannot-create")
+            self._problem(
+                origin.subject, text, _FOREIGN if missing_object_kind(error) else _CORRECT, id="cannot-create"
+            )
             return False
         order.append(statement)
         return True

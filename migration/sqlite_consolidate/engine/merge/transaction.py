@@ -17,8 +17,8 @@ from sqlite_consolidate.engine.merge.copy_rows import (
     source_digest,
 )
 from sqlite_consolidate.engine.sqlite.connections import attached, open_existing, open_new, pragma
-from sqlite_consolidate.engine.sqlite.limits import Limits, size_of
-from sqlite_consolidate.engine.sqlite.schema.objects import read
+from sqlite_consolidate.engine.sqlite.limits import Limits, size_reader
+from sqlite_consolidate.engine.sqlite.schema.objects import read_schema
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import counted
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.content.inspection import InspectedDatabase
     from sqlite_consolidate.engine.merge.inspected_databases import InspectedDatabases
     from sqlite_consolidate.engine.merge.table_mapping import TableMapping
-    from sqlite_consolidate.engine.sqlite.schema.objects import Named, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Table, TriggerOrView
     from sqlite_consolidate.findings import Finding
 else:
     from sqlite_utils.utils import sqlite3
@@ -122,7 +122,7 @@ class TargetTransaction:
             con: sqlite3.Connection = open_new(path, limits)
             path.chmod(_strictest_mode(inspected))
         else:
-            con = inspected.target.guard.alone()
+            con = inspected.target.write_lock.acquire_exclusive()
             con.execute("ROLLBACK")
         transaction = cls(path, inspected, folder, ledger, limits, report_progress, con)
         con.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
@@ -166,7 +166,7 @@ class TargetTransaction:
 
         A digest that cannot be derived from others is read from the table.
         """
-        tables = {table.name: table for table in read(self.connection).movable}
+        tables = {table.name: table for table in read_schema(self.connection).movable}
         tables.pop(history.TABLE, None)
         arrived: dict[str, TableDigest] = {}
         for copied in self.copied_tables:
@@ -190,7 +190,7 @@ class TargetTransaction:
         rows = sum(self.inspected.rows(mapping) for mapping in self.inspected.mappings)
         before = sum(self.inspected.target.rows.values()) if self.inspected.target else 0
         self.limits.progress.begin(rows + before)
-        tables = read(self.connection).movable
+        tables = read_schema(self.connection).movable
         self.verified = {table.name: self.digests(self.connection, table) for table in tables}
         self.verified.pop(history.TABLE, None)
 
@@ -243,7 +243,7 @@ class TargetTransaction:
         rows = self.inspected.rows(mapping)
         self.report_progress(f"copying {mapping.subject} ({counted(rows, 'row')})")
         self.sql.append(f"-- {mapping.subject} -> {mapping.into.name}: {counted(rows, 'row')}")
-        self.limits.progress.begin(source.size, "bytes", size_of(self.path, self.path.stat().st_size))
+        self.limits.progress.begin(source.size, "bytes", size_reader(self.path, self.path.stat().st_size))
         if finding := log_resolved_conflicts(con, mapping, alias, self.folder):
             self.conflict_findings.append(finding)
         expected = self.inspected.expected_digest(mapping) or source_digest(con, mapping, alias)
@@ -258,7 +258,7 @@ class TargetTransaction:
     def _target_digests(self) -> dict[str, TableDigest]:
         return self.inspected.target.digests if self.inspected.target else {}
 
-    def _receiving_triggers(self) -> list[Named]:
+    def _receiving_triggers(self) -> list[TriggerOrView]:
         """Return the target's own triggers on tables that receive rows."""
         receiving = {folded(mapping.into.name) for mapping in self.inspected.mappings if not mapping.new}
         triggers = self.inspected.target.schema.triggers if self.inspected.target else ()
@@ -283,5 +283,5 @@ def _strictest_mode(inspected: InspectedDatabases) -> int:
     """
     mode = 0o666
     for facts in inspected.sources.values():
-        mode &= facts.guard.path.stat().st_mode & 0o777
+        mode &= facts.write_lock.path.stat().st_mode & 0o777
     return mode | 0o600

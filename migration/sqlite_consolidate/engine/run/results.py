@@ -19,9 +19,9 @@ from sqlite_consolidate.engine.content.contents import Contents, ContentsCache
 from sqlite_consolidate.engine.run import stages
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.run.pipeline import Pipeline
-from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.files import size_with_sidecars, status_of
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.files import file_status, size_with_sidecars
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class RunResults(Pipeline):
         """Return the target inside its transaction, with its planned state."""
         target = self.target
         return TargetComparison(
-            schema=read(target.connection),
+            schema=read_schema(target.connection),
             inspected=self.inspected,
             con=target.connection,
             digests_before=target.digests_before,
@@ -303,8 +303,8 @@ class RunResults(Pipeline):
         """Read the target through a new connection, and keep the result."""
         path = self.root / self.plan.target
         content = self.reader.contents(path)
-        with looking(path) as con:
-            schema = read(con)
+        with open_for_inspection(path) as con:
+            schema = read_schema(con)
         self._final = FinalReading(content, schema, size_with_sidecars(path))
         return self._final
 
@@ -325,7 +325,7 @@ class RunResults(Pipeline):
         Do not open these files: closing them releases this process's POSIX locks on them.
         """
         files = [self.root / self.plan.target, *(self.root / source.file for source in self.plan.sources)]
-        return frozenset((status.st_dev, status.st_ino) for path in files if (status := status_of(path)))
+        return frozenset((status.st_dev, status.st_ino) for path in files if (status := file_status(path)))
 
     def scan_scope(self) -> ScanScope:
         """Return the files in which no old database may be named.
@@ -341,7 +341,7 @@ class RunResults(Pipeline):
             self._target.close()
 
     def close(self) -> None:
-        """Close the target, and release all guards and private folders.
+        """Close the target, and release all write locks and private folders.
 
         No committed change is rolled back.
         """

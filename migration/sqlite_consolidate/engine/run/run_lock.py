@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlite_consolidate.engine.sqlite.processes import lock_on
+from sqlite_consolidate.engine.sqlite.processes import range_lock_owner
 from sqlite_consolidate.problem import Problem, ProblemError
 from sqlite_consolidate.text import one_line
 
@@ -140,7 +140,7 @@ def holder(folder: Path) -> int | None:
             )
         ) from error
     try:
-        return lock_on(descriptor, 0, 0)
+        return range_lock_owner(descriptor, 0, 0)
     finally:
         os.close(descriptor)
 
@@ -156,7 +156,7 @@ def _lock(descriptor: int, path: Path) -> bool:
     except OSError as error:
         if error.errno not in _HELD_ELSEWHERE:
             raise
-        pid = lock_on(descriptor, 0, 0)
+        pid = range_lock_owner(descriptor, 0, 0)
         if pid is None:
             return False
         raise _under_way(path, pid, os.pread(descriptor, _MOST_READ, 0)) from error

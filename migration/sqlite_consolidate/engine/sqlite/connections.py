@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.errors import in_use
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.sidecars import remove_own, sidecars_of
+from sqlite_consolidate.engine.sqlite.sidecars import existing_sidecars, remove_created_sidecars
 from sqlite_consolidate.engine.sqlite.sql import quoted
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -22,14 +22,14 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-OLDEST = (3, 37)
+MIN_SQLITE_VERSION = (3, 37)
 """The first SQLite with PRAGMA table_list, which says which tables there are, are STRICT, belong to a virtual table
 (https://sqlite.org/releaselog/3_37_0.html). An older one answers with no rows, as if there were no tables."""
 
 BUSY_SECONDS = 5.0
 """How long a lock is waited for before the run says who holds it."""
 
-_STEPS = 20_000  # virtual machine instructions between two looks at the limits: about a millisecond
+_INSTRUCTIONS_PER_CHECK = 20_000  # virtual machine instructions between two looks at the limits: about a millisecond
 
 
 class Connection(sqlite3.Connection):
@@ -43,17 +43,17 @@ def limits_of(con: sqlite3.Connection) -> Limits:
     return con.limits if isinstance(con, Connection) else Limits()
 
 
-def library() -> str:
+def sqlite_version_text() -> str:
     """Return which SQLite is used, and through which module: ``3.53.4 (pysqlite3)``."""
     return f"{sqlite3.sqlite_version} ({sqlite3.__name__})"
 
 
-def too_old() -> bool:
+def is_sqlite_too_old() -> bool:
     """Tell whether the SQLite in use is older than this project can work with."""
-    return sqlite3.sqlite_version_info < OLDEST
+    return sqlite3.sqlite_version_info < MIN_SQLITE_VERSION
 
 
-def uri(path: Path, mode: str) -> str:
+def database_uri(path: Path, mode: str) -> str:
     """Return the URI that opens exactly ``path``, whatever characters its name has (https://sqlite.org/uri.html)."""
     return f"{path.absolute().as_uri()}?mode={mode}"
 
@@ -83,7 +83,7 @@ def open_memory(limits: Limits | None = None) -> Connection:
 
 def attach(con: sqlite3.Connection, path: Path, alias: str) -> None:
     """Attach ``path`` read-only as ``alias``; the file name is bound, never part of the SQL text."""
-    con.execute(f"ATTACH ? AS {quoted(alias)}", (uri(path, "ro"),))
+    con.execute(f"ATTACH ? AS {quoted(alias)}", (database_uri(path, "ro"),))
 
 
 @contextlib.contextmanager
@@ -112,7 +112,7 @@ def pragma(con: sqlite3.Connection, name: str, database: str = "main") -> object
     return row[0] if row else None
 
 
-def exact_text(con: sqlite3.Connection) -> None:
+def read_text_losslessly(con: sqlite3.Connection) -> None:
     """From now on text arrives as str even where it is not UTF-8; what cannot be decoded becomes lone surrogates.
 
     The mapping is one to one, so two texts are equal exactly when their bytes are.
@@ -120,7 +120,7 @@ def exact_text(con: sqlite3.Connection) -> None:
     con.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
 
 
-def leave_wal(con: sqlite3.Connection, path: Path) -> str:
+def leave_wal_mode(con: sqlite3.Connection, path: Path) -> str:
     """Leave WAL mode, which needs to be alone, and return the journal mode that was.
 
     Afterwards no ``-wal`` is left to strand, and a connection that another process still had open would have been
@@ -135,19 +135,19 @@ def leave_wal(con: sqlite3.Connection, path: Path) -> str:
     try:
         after = str(con.execute("PRAGMA main.journal_mode=DELETE").fetchone()[0])
     except sqlite3.OperationalError as error:
-        raise ProblemError(_open_elsewhere(path, str(error))) from error
+        raise ProblemError(_open_elsewhere_problem(path, str(error))) from error
     if after != "delete":
-        raise ProblemError(_open_elsewhere(path, after))
+        raise ProblemError(_open_elsewhere_problem(path, after))
     return before
 
 
-def _open_elsewhere(path: Path, why: str) -> Problem:
-    return in_use(path.name, f"is open in another process ({why}). Its rows were not touched.")
+def _open_elsewhere_problem(path: Path, why: str) -> Problem:
+    return in_use_problem(path.name, f"is open in another process ({why}). Its rows were not touched.")
 
 
 def _open(path: Path, mode: str, limits: Limits | None) -> Connection:
     con = sqlite3.connect(
-        uri(path, mode),
+        database_uri(path, mode),
         uri=True,
         isolation_level=None,
         cached_statements=0,
@@ -165,23 +165,23 @@ def _harden(con: Connection, limits: Limits) -> None:
     con.execute("PRAGMA cell_size_check=ON")
     con.execute("PRAGMA mmap_size=0")
     con.limits = limits
-    con.set_progress_handler(limits.is_over, _STEPS)
+    con.set_progress_handler(limits.must_stop, _INSTRUCTIONS_PER_CHECK)
 
 
 @contextlib.contextmanager
-def looking(path: Path, limits: Limits | None = None) -> Iterator[Connection]:
+def open_for_inspection(path: Path, limits: Limits | None = None) -> Iterator[Connection]:
     """Lend a connection that cannot write; afterwards nothing lies beside the database that did not before."""
-    were = sidecars_of(path)
+    were = existing_sidecars(path)
     con = open_readonly(path, limits)
     try:
         yield con
     finally:
         con.close()
-        remove_own(path, were)
+        remove_created_sidecars(path, were)
 
 
 @contextlib.contextmanager
-def scratch(like: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connection]:
+def scratch_database(like: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connection]:
     """Lend an empty database that ``like`` can be attached to: SQLite wants both in one text encoding."""
     with tempfile.TemporaryDirectory(prefix="consolidate-trial-") as folder:
         con = open_new(Path(folder) / "trial.db", limits)
@@ -195,5 +195,5 @@ def scratch(like: Path, limits: Limits | None = None) -> Iterator[sqlite3.Connec
 
 def encoding_of(path: Path, limits: Limits | None = None) -> str:
     """Return the text encoding of a database: ``UTF-8``, ``UTF-16le`` or ``UTF-16be``."""
-    with looking(path, limits) as con:
+    with open_for_inspection(path, limits) as con:
         return str(pragma(con, "encoding"))

@@ -16,7 +16,7 @@ _PRIMARY = 0xFF  # of an extended result code (https://sqlite.org/rescode.html#p
 _IN_USE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def code_of(error: BaseException) -> int | None:
+def result_code(error: BaseException) -> int | None:
     """Return the primary result code of an error; None where Python raised it and not SQLite.
 
     Python raises ``OperationalError`` without a code when a text is not UTF-8.
@@ -25,7 +25,7 @@ def code_of(error: BaseException) -> int | None:
     return None if code is None else code & _PRIMARY
 
 
-def coded(text: str, code: int | None) -> sqlite3.OperationalError:
+def error_with_code(text: str, code: int | None) -> sqlite3.OperationalError:
     """Return an error as SQLite raises it, for what another process or a limit has ended."""
     error = sqlite3.OperationalError(text)
     if code is not None:
@@ -33,41 +33,41 @@ def coded(text: str, code: int | None) -> sqlite3.OperationalError:
     return error
 
 
-def interrupted() -> sqlite3.OperationalError:
+def interrupted_error() -> sqlite3.OperationalError:
     """Return the error of a statement that was ended."""
-    return coded("interrupted", sqlite3.SQLITE_INTERRUPT)
+    return error_with_code("interrupted", sqlite3.SQLITE_INTERRUPT)
 
 
 def is_in_use(error: BaseException) -> bool:
     """Tell whether another connection has the database locked."""
-    return code_of(error) in _IN_USE
+    return result_code(error) in _IN_USE
 
 
 def is_read_only(error: BaseException) -> bool:
     """Tell whether the file, or its folder, cannot be written."""
-    return code_of(error) == sqlite3.SQLITE_READONLY
+    return result_code(error) == sqlite3.SQLITE_READONLY
 
 
 def is_damaged(error: BaseException) -> bool:
     """Tell whether the file is a database with damaged pages or a damaged schema."""
-    return code_of(error) == sqlite3.SQLITE_CORRUPT
+    return result_code(error) == sqlite3.SQLITE_CORRUPT
 
 
-def is_statement_at_fault(error: BaseException) -> bool:
+def is_statement_error(error: BaseException) -> bool:
     """Tell whether SQLite refuses the statement itself, or what the schema makes of it."""
-    return code_of(error) == sqlite3.SQLITE_ERROR
+    return result_code(error) == sqlite3.SQLITE_ERROR
 
 
-def missing_kind(error: BaseException) -> str:
+def missing_object_kind(error: BaseException) -> str:
     """Return what SQLite does not know: ``collation``, ``function``, ``module``, ``table``; else an empty text.
 
     The only place where SQLite's own words are read, because it has no code for any of them.
     """
-    words = re.match(r"no such (\w+)", str(error)) if is_statement_at_fault(error) else None
+    words = re.match(r"no such (\w+)", str(error)) if is_statement_error(error) else None
     return words.group(1) if words else ""
 
 
-def in_use(
+def in_use_problem(
     subject: str,
     what: str = "is locked by another process.",
     hint: str = "Stop the process that uses it and run again.",
@@ -78,6 +78,6 @@ def in_use(
     return Problem("in-use", subject, what, hint, criterion=criterion)
 
 
-def tells_of_use(problem: Problem) -> bool:
+def is_in_use_problem(problem: Problem) -> bool:
     """Tell whether a problem is that another process uses a database."""
     return problem.id == "in-use"

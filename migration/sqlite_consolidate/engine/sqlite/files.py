@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, WAL, WITH_CONTENT, beside
+from sqlite_consolidate.engine.sqlite.sidecars import CONTENT_SIDECARS, JOURNAL, WAL, sidecar_path
 from sqlite_consolidate.problem import Problem
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _PAGE_SIZE = slice(16, 18)
 _READ_VERSION, _WRITE_VERSION = 18, 19
 _PAGE_COUNT = slice(28, 32)
 _CHANGE_COUNTER, _VALID_FOR = slice(24, 28), slice(92, 96)
-_ONE_MEANS, _SMALLEST_PAGE = 65536, 512
+_LARGEST_PAGE, _SMALLEST_PAGE = 65536, 512
 _NEWEST_FORMAT = 2
 _HEADER_BYTES = 100
 
@@ -46,7 +46,7 @@ _REASONS = {
     "sidecar-alone": "missing, with a sidecar left",
     "symbolic-link": "symbolic link",
 }
-_ABSENT = frozenset({"no-folder", "no-such-file"})
+_ABSENT_IDS = frozenset({"no-folder", "no-such-file"})
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class FileProblem:
 
         Empty when it does not exist.
         """
-        if self.problem.id in _ABSENT:
+        if self.problem.id in _ABSENT_IDS:
             return ""
         if isinstance(self.cause, PermissionError):
             return "no permission"
         return _REASONS.get(self.problem.id, "cannot be read")
 
 
-def is_there(path: Path) -> bool:
+def may_exist(path: Path) -> bool:
     """Tell whether a file has this name.
 
     True where this user may not look into its folder.
@@ -90,9 +90,13 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def present(plan: Plan, root: Path) -> list[Source]:
+def existing_sources(plan: Plan, root: Path) -> list[Source]:
     """Return the sources that are there, in the order of transfer; absent optional ones are left out."""
-    return [s for s in plan.in_order if not s.optional or is_there(root / s.file) or _sidecars(root / s.file)]
+    return [
+        s
+        for s in plan.in_order
+        if not s.optional or may_exist(root / s.file) or _existing_content_sidecars(root / s.file)
+    ]
 
 
 def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list[FileProblem]:
@@ -109,11 +113,11 @@ def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list
     seen: dict[tuple[int, int], str] = {}
     if identity := _identity(root / plan.target):
         seen[identity] = f"the target {plan.target}"
-    for source in present(plan, root):
+    for source in existing_sources(plan, root):
         path = root / source.file
         if source.file in skip:
             continue
-        problems += _missing(source, path) or _unfit(source.file, path, root)
+        problems += _missing_source(source, path) or _unusable_file(source.file, path, root)
         identity = _identity(path)
         twin = seen.setdefault(identity, source.file) if identity else source.file
         if twin != source.file:
@@ -125,7 +129,7 @@ def file_problems(plan: Plan, root: Path, *, skip: Collection[str] = ()) -> list
 
 def has_hot_journal(path: Path) -> bool:
     """Whether a rollback journal with content lies beside the database, as a crash in mid-transaction leaves it."""
-    journal = beside(path, JOURNAL)
+    journal = sidecar_path(path, JOURNAL)
     try:
         with journal.open("rb") as file:
             return file.read(len(JOURNAL_MAGIC)) == JOURNAL_MAGIC
@@ -133,14 +137,14 @@ def has_hot_journal(path: Path) -> bool:
         return False
 
 
-def is_wal(path: Path) -> bool:
+def uses_wal(path: Path) -> bool:
     """Whether SQLite would read the database through a ``-wal``: by its header, or because one lies beside it."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
     except OSError:
         return False
-    has_wal = beside(path, WAL).exists()  # read even if the header does not mention it
+    has_wal = sidecar_path(path, WAL).exists()  # read even if the header does not mention it
     return has_wal or (len(head) == _HEADER_BYTES and head[_READ_VERSION] == _NEWEST_FORMAT)
 
 
@@ -149,11 +153,11 @@ def size_with_sidecars(path: Path) -> int:
 
     A file that is absent, or in a folder without access, counts as 0.
     """
-    statuses = [status_of(path), status_of(beside(path, WAL))]
+    statuses = [file_status(path), file_status(sidecar_path(path, WAL))]
     return sum(status.st_size for status in statuses if status)
 
 
-def status_of(path: Path) -> os.stat_result | None:
+def file_status(path: Path) -> os.stat_result | None:
     """Return the status of a file.
 
     None where it is absent, or in a folder that this user may not look into.
@@ -165,20 +169,20 @@ def status_of(path: Path) -> os.stat_result | None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    status = status_of(path)
+    status = file_status(path)
     return (status.st_dev, status.st_ino) if status and stat.S_ISREG(status.st_mode) else None
 
 
-def _sidecars(path: Path) -> list[str]:
-    return [s for s in WITH_CONTENT if os.path.lexists(beside(path, s))]
+def _existing_content_sidecars(path: Path) -> list[str]:
+    return [s for s in CONTENT_SIDECARS if os.path.lexists(sidecar_path(path, s))]
 
 
 def _target_problems(plan: Plan, target: Path, root: Path) -> list[FileProblem]:
-    if is_there(target):
-        return _unfit(plan.target, target, root)
-    if _sidecars(target):
-        return [_orphaned(plan.target, target)]
-    folder = status_of(target.parent)
+    if may_exist(target):
+        return _unusable_file(plan.target, target, root)
+    if _existing_content_sidecars(target):
+        return [_sidecar_alone(plan.target, target)]
+    folder = file_status(target.parent)
     if folder is None or not stat.S_ISDIR(folder.st_mode):
         what = f"its folder {plan.target.rpartition('/')[0]} does not exist."
         todo = "Create the folder, or correct target in the plan."
@@ -186,23 +190,27 @@ def _target_problems(plan: Plan, target: Path, root: Path) -> list[FileProblem]:
     return []
 
 
-def _missing(source: Source, path: Path) -> list[FileProblem]:
-    if is_there(path):
+def _missing_source(source: Source, path: Path) -> list[FileProblem]:
+    if may_exist(path):
         return []
-    if _sidecars(path):
-        return [_orphaned(source.file, path)]
+    if _existing_content_sidecars(path):
+        return [_sidecar_alone(source.file, path)]
     todo = "Correct file in the plan, or mark the source optional = true."
     return [_problem(source.file, "no such file.", todo, id="no-such-file")]
 
 
-def _orphaned(file: str, path: Path) -> FileProblem:
+def _sidecar_alone(file: str, path: Path) -> FileProblem:
     # SQLite would delete the sidecar together with what is in it as soon as a new file of this name is opened.
-    what = f"is missing, but its {' and '.join(_sidecars(path))} is there: committed rows may be in it."
+    what = (
+        f"is missing, but its {' and '.join(_existing_content_sidecars(path))} is there: committed rows may be in it."
+    )
     return _problem(file, what, "Bring the database back beside it, or move the sidecar away.", id="sidecar-alone")
 
 
 def _full_sidecars(file: str, path: Path) -> list[FileProblem]:
-    full = [suffix for suffix in WITH_CONTENT if (status := status_of(beside(path, suffix))) and status.st_size]
+    full = [
+        suffix for suffix in CONTENT_SIDECARS if (status := file_status(sidecar_path(path, suffix))) and status.st_size
+    ]
     if not full:
         return []
     # SQLite deletes the sidecar of an empty database as soon as it opens the database.
@@ -211,15 +219,15 @@ def _full_sidecars(file: str, path: Path) -> list[FileProblem]:
     return [_problem(file, what, todo, id="sidecar-alone")]
 
 
-def _unfit(file: str, path: Path, root: Path) -> list[FileProblem]:
+def _unusable_file(file: str, path: Path, root: Path) -> list[FileProblem]:
     try:
-        return _shape(file, path, root)
+        return _path_problems(file, path, root)
     except OSError as error:
         what = f"cannot be read ({error.strerror})."
         return [_problem(file, what, "Give read permission and run again.", error, id="unreadable")]
 
 
-def _shape(file: str, path: Path, root: Path) -> list[FileProblem]:
+def _path_problems(file: str, path: Path, root: Path) -> list[FileProblem]:
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
         real = os.path.realpath(path)
@@ -237,10 +245,10 @@ def _shape(file: str, path: Path, root: Path) -> list[FileProblem]:
     if path.stat().st_nlink > 1:
         what = f"has {path.stat().st_nlink} hard links: under another name it would stay in use."
         return [_problem(file, what, "Keep one name of the file and run again.", id="hard-links")]
-    return _header(file, path) or _closed_sidecars(file, path)
+    return _header_problems(file, path) or _unreadable_sidecars(file, path)
 
 
-def _header(file: str, path: Path) -> list[FileProblem]:
+def _header_problems(file: str, path: Path) -> list[FileProblem]:
     with path.open("rb") as opened:
         head = opened.read(_HEADER_BYTES)
     if not head:
@@ -252,10 +260,10 @@ def _header(file: str, path: Path) -> list[FileProblem]:
         what = "was written by a future version of SQLite."
         return [_problem(file, what, "Run with a newer SQLite.", id="newer-sqlite-needed")]
     page = int.from_bytes(head[_PAGE_SIZE], "big")
-    page = _ONE_MEANS if page == 1 else page
+    page = _LARGEST_PAGE if page == 1 else page
     pages = int.from_bytes(head[_PAGE_COUNT], "big")
     size = path.stat().st_size
-    wal = beside(path, WAL)
+    wal = sidecar_path(path, WAL)
     counted = head[_CHANGE_COUNTER] == head[_VALID_FOR] and pages > 0
     whole = page >= _SMALLEST_PAGE and size % page == 0 and size >= page * pages
     if counted and not whole and not has_hot_journal(path) and not (wal.exists() and wal.stat().st_size):
@@ -265,9 +273,9 @@ def _header(file: str, path: Path) -> list[FileProblem]:
     return []
 
 
-def _closed_sidecars(file: str, path: Path) -> list[FileProblem]:
+def _unreadable_sidecars(file: str, path: Path) -> list[FileProblem]:
     """Return a problem if this user may not read a sidecar that SQLite would need."""
-    beside = [path.with_name(path.name + suffix) for suffix in _sidecars(path)]
+    beside = [path.with_name(path.name + suffix) for suffix in _existing_content_sidecars(path)]
     closed = [sidecar.name for sidecar in beside if not os.access(sidecar, os.R_OK)]
     if not closed:
         return []
@@ -279,7 +287,7 @@ def _problem(file: str, what: str, todo: str, cause: BaseException | None = None
     return FileProblem(file, Problem(id, file, what, todo, criterion="sources-readable"), cause)
 
 
-NETWORK = frozenset(
+NETWORK_FILE_SYSTEMS = frozenset(
     (
         *(
             "9p",
@@ -302,25 +310,25 @@ NETWORK = frozenset(
 )
 """Types, as the mount table calls them, on which another machine (or the host of a virtual one) sees the same files."""
 
-_SERVICES = re.compile(
+_SYNCHRONIZED_FOLDERS = re.compile(
     r"(Dropbox|OneDrive|Google ?Drive|Nextcloud|ownCloud|iCloud|Mobile Documents)\b.*", re.IGNORECASE
 )
 
 
-def network(path: Path) -> str:
+def network_file_system(path: Path) -> str:
     """Return the type of the network file system that ``path`` is on; empty on a local one, or when nobody can tell."""
     import psutil
 
-    kind = kind_of(path.resolve(), {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)})
-    return kind if kind in NETWORK else ""
+    kind = file_system_type(path.resolve(), {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)})
+    return kind if kind in NETWORK_FILE_SYSTEMS else ""
 
 
-def kind_of(path: Path, mounted: dict[str, str]) -> str:
+def file_system_type(path: Path, mounted: dict[str, str]) -> str:
     """Return the file system's type where ``path`` lies: that of the longest mount point above it."""
     above = [str(one) for one in (path, *path.parents)]
     return next((mounted[one] for one in above if one in mounted), "")
 
 
-def synchronized(path: Path) -> str:
+def synchronized_folder(path: Path) -> str:
     """Return the name of the folder on the way to ``path`` by which a service synchronizes it; empty without one."""
-    return next((part for part in path.resolve().parts if _SERVICES.fullmatch(part)), "")
+    return next((part for part in path.resolve().parts if _SYNCHRONIZED_FOLDERS.fullmatch(part)), "")

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of
-from sqlite_consolidate.engine.sqlite.errors import is_statement_at_fault
-from sqlite_consolidate.engine.sqlite.schema.declared import checks
+from sqlite_consolidate.engine.sqlite.errors import is_statement_error
+from sqlite_consolidate.engine.sqlite.schema.declared import check_expressions
 from sqlite_consolidate.engine.sqlite.sql import folded, quoted
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ CHECK_CACHE_KB = 4_000
 UNCHECKABLE = "a parent without such a key"
 
 
-def damage(con: sqlite3.Connection) -> list[str]:
+def check_integrity(con: sqlite3.Connection) -> list[str]:
     """Return what SQLite's integrity_check, the full one, finds wrong; empty when it says ok."""
-    limits_of(con).deadline.at("integrity_check")
+    limits_of(con).deadline.start_step("integrity_check")
     con.execute(f"PRAGMA cache_size=-{CHECK_CACHE_KB}")
     lines = [str(row[0]) for row in con.execute("PRAGMA integrity_check(5)").fetchall()]
     return [] if lines == ["ok"] else lines
 
 
-def broken_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
+def violated_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
     """Return a line for each CHECK that a row breaks, as integrity_check has it; nothing is written.
 
     Through a connection that cannot write SQLite reads a schema without its CHECKs, so integrity_check finds none
@@ -42,28 +42,28 @@ def broken_checks(con: sqlite3.Connection, schema: Schema) -> list[str]:
     """
     lines = []
     for table in schema.movable:
-        for expression in checks(table):
-            limits_of(con).deadline.at(f"the CHECKs of {table.name}")
+        for expression in check_expressions(table):
+            limits_of(con).deadline.start_step(f"the CHECKs of {table.name}")
             # On a line of its own, so that a comment in it ends there.
             broken = f"SELECT 1 FROM main.{quoted(table.name)} NOT INDEXED WHERE NOT ({expression}\n) LIMIT 1"
             try:
                 if con.execute(broken).fetchone():
                     lines.append(f"CHECK constraint failed in {table.name}")
             except sqlite3.OperationalError as error:  # such as for a function that only its application has
-                if not is_statement_at_fault(error):
+                if not is_statement_error(error):
                     raise
                 lines.append(f"CHECK constraint of {table.name} cannot be evaluated")
     return list(dict.fromkeys(lines))
 
 
-def _orphans_of(con: sqlite3.Connection, table: str) -> dict[tuple[str, str], int]:
+def _count_table_orphans(con: sqlite3.Connection, table: str) -> dict[tuple[str, str], int]:
     """Count the rows of a table that have no parent, by child and parent.
 
     SQLite lists all rows of one foreign key before those of the next. A row that several keys to one parent leave
     without it is one row; without a rowid it cannot be told from others, and counts for each key.
     """
     counts: dict[tuple[str, str], int] = {}
-    of_several = _several_keys(con, table)
+    of_several = _parents_of_several_keys(con, table)
     listed: dict[str, set[int]] = {}
     spelled: dict[str, str] = {}
     for child, rowid, named, _ in con.execute(f"PRAGMA main.foreign_key_check({quoted(table)})"):
@@ -77,14 +77,14 @@ def _orphans_of(con: sqlite3.Connection, table: str) -> dict[tuple[str, str], in
     return counts
 
 
-def _several_keys(con: sqlite3.Connection, table: str) -> set[str]:
+def _parents_of_several_keys(con: sqlite3.Connection, table: str) -> set[str]:
     """Return the parents that more than one foreign key of a table refers to."""
     keys = con.execute(f"PRAGMA main.foreign_key_list({quoted(table)})").fetchall()
     numbers = Counter(folded(parent) for parent, _ in {(row[2], row[0]) for row in keys})
     return {parent for parent, number in numbers.items() if number > 1}
 
 
-def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
+def count_orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
     """Count rows whose foreign key points at nothing, by child and parent table.
 
     A foreign key whose parent has no such key cannot be checked (https://sqlite.org/foreignkeys.html, section 3); it
@@ -94,11 +94,11 @@ def orphans(con: sqlite3.Connection) -> dict[tuple[str, str], int]:
     counts: dict[tuple[str, str], int] = {}
     tables = con.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid").fetchall()
     for (table,) in tables:
-        limits_of(con).deadline.at(f"the foreign keys of {table}")
+        limits_of(con).deadline.start_step(f"the foreign keys of {table}")
         try:
-            counts |= _orphans_of(con, table)
+            counts |= _count_table_orphans(con, table)
         except sqlite3.OperationalError as error:  # SQLite has no code of its own for a mismatch
-            if not is_statement_at_fault(error):
+            if not is_statement_error(error):
                 raise
             counts[table, UNCHECKABLE] = 1
     return counts

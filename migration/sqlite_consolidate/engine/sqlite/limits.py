@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.errors import interrupted
+from sqlite_consolidate.engine.sqlite.errors import interrupted_error
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-COUNTED = 1024
+PROGRESS_ROWS = 1024
 """Rows that are read before they are counted: counting each would cost more than reading it."""
 
 
@@ -37,49 +37,49 @@ class Progress:
     counted: int = 0
     total: int = 0
     unit: str = "rows"
-    _look: Callable[[], int] | None = None
+    _measure: Callable[[], int] | None = None
 
-    def begin(self, total: int = 0, unit: str = "rows", look: Callable[[], int] | None = None) -> None:
+    def begin(self, total: int = 0, unit: str = "rows", measure: Callable[[], int] | None = None) -> None:
         """From now on another part is under way.
 
         Args:
             total: Of it; 0 where nobody knows.
             unit: ``rows`` are counted as they are read; ``bytes`` are looked up.
-            look: Says how much is done, in any thread; else it is what is ``counted``.
+            measure: Says how much is done, in any thread; else it is what is ``counted``.
         """
-        self._look = look
+        self._measure = measure
         self.counted, self.total, self.unit = 0, total, unit
 
     @property
     def done(self) -> int:
         """How much is done by now, and never more than the total."""
         seen = self.counted
-        if self._look is not None:
+        if self._measure is not None:
             with contextlib.suppress(OSError):  # the file has not been made yet, or has been finished and renamed
-                seen = self._look()
+                seen = self._measure()
         return min(seen, self.total) if self.total else seen
 
 
-def size_of(path: Path, less: int = 0) -> Callable[[], int]:
+def size_reader(path: Path, less: int = 0) -> Callable[[], int]:
     """Return what looks up the bytes of a file that grows, without opening it."""
     return lambda: max(0, path.stat().st_size - less)
 
 
-_SECONDS_A_BYTE = 1e-6  # a second for each MB: about thirty times as long as a slow disk and both readings take
+_SECONDS_PER_BYTE = 1e-6  # a second for each MB: about thirty times as long as a slow disk and both readings take
 
 
-_MEND = "mend that, or leave this database out"
+_REMEDY = "mend that, or leave this database out"
 
 
-def out_of_proportion(subject: str, what: str, remedy: str = _MEND) -> Problem:
+def out_of_proportion_problem(subject: str, what: str, remedy: str = _REMEDY) -> Problem:
     """Return the problem that a database costs more than the bytes that it has explain."""
     hint = f"Look at what its schema computes: views, triggers, CHECK, generated columns, indexes; {remedy}."
     return Problem("out-of-proportion", subject, what, hint, criterion="sources-readable")
 
 
-def seconds_for(size: int, base: float) -> float:
+def reading_seconds(size: int, base: float) -> float:
     """Return the seconds that reading ``size`` bytes of databases may take: one for each MB, on top of ``base``."""
-    return base + size * _SECONDS_A_BYTE
+    return base + size * _SECONDS_PER_BYTE
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Deadline:
         """Whether there is one, and its time is over."""
         return time.monotonic() > self.until
 
-    def ended(self, step: str) -> None:
+    def expire(self, step: str) -> None:
         """Another process, which was to read until then, was not done, and says where it was.
 
         Raises:
@@ -107,16 +107,16 @@ class Deadline:
         """
         self.until = -math.inf
         self.step = step
-        raise interrupted()
+        raise interrupted_error()
 
-    def at(self, step: str) -> None:
+    def start_step(self, step: str) -> None:
         """Say what is read next; a hundred thousand short statements, none of which is looked at, end here as well.
 
         Raises:
             sqlite3.OperationalError: The time is over, as SQLite says it of a statement that was ended.
         """
         if self.passed:
-            raise interrupted()
+            raise interrupted_error()
         self.step = step
 
     @contextlib.contextmanager
@@ -136,18 +136,18 @@ class Deadline:
             yield
         except (sqlite3.Error, ProblemError) as error:
             if self.passed:
-                raise self._over(seconds, subject) from error
+                raise self._exceeded(seconds, subject) from error
             raise
         else:
             if self.passed:
-                raise self._over(seconds, subject)
+                raise self._exceeded(seconds, subject)
         finally:
             self.until = before
 
-    def _over(self, seconds: float, subject: str) -> ProblemError:
+    def _exceeded(self, seconds: float, subject: str) -> ProblemError:
         what = f"was not read within the {seconds:.0f} s of its deadline, and reading it was ended at {self.step}."
         remedy = 'if it is right and only slow, set a longer one in the plan: deadline = "10m"'
-        return ProblemError(out_of_proportion(subject, what, remedy))
+        return ProblemError(out_of_proportion_problem(subject, what, remedy))
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,6 @@ class Limits:
     progress: Progress = field(default_factory=Progress)
     interrupted: threading.Event = field(default_factory=threading.Event)
 
-    def is_over(self) -> bool:
+    def must_stop(self) -> bool:
         """Tell whether a statement that runs now has to end."""
         return self.interrupted.is_set() or self.deadline.passed

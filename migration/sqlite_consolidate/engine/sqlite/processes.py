@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, beside
+from sqlite_consolidate.engine.sqlite.sidecars import SIDECARS, sidecar_path
 from sqlite_consolidate.text import one_line
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Holders:
     unseen: int
 
 
-def holders(files: Sequence[Path]) -> Holders:
+def find_holders(files: Sequence[Path]) -> Holders:
     """Return the other processes that have one of the databases, or a ``-wal``, ``-shm`` or ``-journal`` of it, open.
 
     Files are compared by what they are, not by name. This process and its children do not count. Files that do not
@@ -73,7 +73,7 @@ def holders(files: Sequence[Path]) -> Holders:
         if process.pid in ours:
             continue
         try:
-            held = {wanted[identity] for identity in _opened(process) if identity in wanted}
+            held = {wanted[identity] for identity in _open_identities(process) if identity in wanted}
             found += [Holder(process.pid, _command(process), file) for file in sorted(held)]
         except psutil.NoSuchProcess:  # ended meanwhile, or a zombie: holds nothing
             continue
@@ -97,12 +97,12 @@ def lock_owner(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        return lock_on(descriptor, *_SQLITE_LOCKS)
+        return range_lock_owner(descriptor, *_SQLITE_LOCKS)
     finally:
         os.close(descriptor)
 
 
-def lock_on(descriptor: int, start: int, length: int) -> int | None:
+def range_lock_owner(descriptor: int, start: int, length: int) -> int | None:
     """Return the id of another process that holds a POSIX lock on these bytes of an open file, or None.
 
     A ``length`` of 0 reaches to the end of the file, however far it grows. 0 as an answer: held, by nobody known.
@@ -118,7 +118,7 @@ def lock_on(descriptor: int, start: int, length: int) -> int | None:
 
 def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]:
     for file in files:
-        for path in (file, *(beside(file, suffix) for suffix in SIDECARS)):
+        for path in (file, *(sidecar_path(file, suffix) for suffix in SIDECARS)):
             try:
                 status = path.stat()
             except OSError:  # absent, or in a folder that this user may not look into
@@ -126,7 +126,7 @@ def _identities(files: Sequence[Path]) -> Iterator[tuple[tuple[int, int], Path]]
             yield (status.st_dev, status.st_ino), file
 
 
-def _opened(process: psutil.Process) -> Iterator[tuple[int, int]]:
+def _open_identities(process: psutil.Process) -> Iterator[tuple[int, int]]:
     for opened in process.open_files():
         try:
             status = Path(opened.path).stat()

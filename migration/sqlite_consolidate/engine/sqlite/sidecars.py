@@ -14,29 +14,29 @@ WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 SIDECARS = (WAL, SHM, JOURNAL)
 """What SQLite appends to the name of a database for each file that it keeps beside it."""
 
-ANY_SIDECAR = "|".join(SIDECARS)
+SIDECAR_PATTERN = "|".join(SIDECARS)
 """Part of a regular expression: the end of the name of a sidecar file."""
 
-WITH_CONTENT = (WAL, JOURNAL)
+CONTENT_SIDECARS = (WAL, JOURNAL)
 """Those that can hold what is part of the database."""
 # The bytes SQLite locks to read or to write (https://sqlite.org/lockingv3.html; SHARED_FIRST and SHARED_SIZE of os.h).
 _SHARED_FIRST = 0x4000_0002
 _SHARED_SIZE = 510
 
 
-def sidecars_of(path: Path) -> set[str]:
+def existing_sidecars(path: Path) -> set[str]:
     """Return the suffixes of the sidecar files that are beside a database."""
-    return {suffix for suffix in (WAL, SHM) if beside(path, suffix).exists()}
+    return {suffix for suffix in (WAL, SHM) if sidecar_path(path, suffix).exists()}
 
 
-def remove_own(path: Path, before: set[str]) -> None:
+def remove_created_sidecars(path: Path, before: set[str]) -> None:
     """Remove the sidecar files that this process has made, under the lock that keeps every other opener out.
 
     Args:
         path: The database; this process has closed it.
         before: Suffixes of the sidecar files that were there before this process opened it.
     """
-    ours = [beside(path, suffix) for suffix in sorted(sidecars_of(path) - before)]
+    ours = [sidecar_path(path, suffix) for suffix in sorted(existing_sidecars(path) - before)]
     if not ours or not path.exists():
         return
     try:
@@ -54,6 +54,6 @@ def remove_own(path: Path, before: set[str]) -> None:
         os.close(handle)
 
 
-def beside(path: Path, suffix: str) -> Path:
+def sidecar_path(path: Path, suffix: str) -> Path:
     """Return the path of a sidecar file of a database, be it there or not."""
     return path.with_name(path.name + suffix)

@@ -7,7 +7,7 @@ import re
 # An identifier as SQLite accepts it (https://sqlite.org/lang_keywords.html): "a", [a], `a`, 'a' or a bare word.
 _IDENTIFIER = r"""(?:"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|'(?:[^']|'')*'|(?:[A-Za-z0-9_$]|[^\x00-\x7f])+)"""
 _GAP = r"(?>\s|--[^\n]*\n|/\*.*?\*/)"
-_NAMED = re.compile(
+_CREATE_NAME = re.compile(
     rf"(?P<head>\s*CREATE\s+(?:UNIQUE\s+)?(?:INDEX|TRIGGER)\s+)(?P<name>{_IDENTIFIER})", re.IGNORECASE | re.DOTALL
 )
 
@@ -26,7 +26,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def listed(names: tuple[str, ...] | list[str]) -> str:
+def identifier_list(names: tuple[str, ...] | list[str]) -> str:
     """Return names as a comma-separated list of SQL identifiers."""
     return ", ".join(quoted(name) for name in names)
 
@@ -38,12 +38,12 @@ def folded(name: str) -> str:
     return "".join(char.lower() if char.isascii() else char for char in name)
 
 
-def keywords(sql: str) -> str:
+def strip_literals(sql: str) -> str:
     """Return ``sql`` in lower case without its comments, strings and quoted identifiers."""
     return folded(_NOT_CODE.sub(" ", sql))
 
 
-def without_end(sql: str) -> str:
+def strip_trailing_comments(sql: str) -> str:
     """Return ``sql`` without space and comments behind its last word; SQLite keeps some of that, and not always."""
     end = len(sql.rstrip())
     for found in reversed(list(_NOT_CODE.finditer(sql))):
@@ -52,7 +52,7 @@ def without_end(sql: str) -> str:
     return sql[:end]
 
 
-def module_of(create: str) -> str:
+def virtual_table_module(create: str) -> str:
     """Return the module, folded, of a CREATE VIRTUAL TABLE statement as sqlite_schema holds it; else an empty text."""
     found = _MODULE.match(create)
     if not found:
@@ -63,13 +63,13 @@ def module_of(create: str) -> str:
     return folded(name[1:-1].replace(name[-1] * 2, name[-1]))
 
 
-def with_name(create: str, name: str) -> str:
+def rename_in_statement(create: str, name: str) -> str:
     """Return a CREATE INDEX or CREATE TRIGGER statement, as sqlite_schema holds it, under another name.
 
     Raises:
         ValueError: The text does not begin like such a statement.
     """
-    found = _NAMED.match(create)
+    found = _CREATE_NAME.match(create)
     if not found:
         raise ValueError(f"not a CREATE INDEX or CREATE TRIGGER statement: {create[:60]!r}")
     return create[: found.start("name")] + quoted(name) + create[found.end("name") :]

@@ -6,10 +6,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.connections import leave_wal, open_existing, open_readonly, pragma
-from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use, is_read_only
+from sqlite_consolidate.engine.sqlite.connections import leave_wal_mode, open_existing, open_readonly, pragma
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use, is_read_only
 from sqlite_consolidate.engine.sqlite.limits import Limits
-from sqlite_consolidate.engine.sqlite.sidecars import remove_own, sidecars_of
+from sqlite_consolidate.engine.sqlite.sidecars import existing_sidecars, remove_created_sidecars
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 
-class Guard:
+class WriteLock:
     """Holds the write lock of a live database; readers may go on reading.
 
     The read-only connection is opened first and closed last: a WAL database is checkpointed and its ``-wal`` deleted by
@@ -43,8 +43,8 @@ class Guard:
         self.path, self.limits = path, limits or Limits()
         if path.exists() and not os.access(path, os.W_OK):
             # SQLite would open it all the same, and begin a transaction that locks nobody out.
-            raise _unwritable(path, "no write permission")
-        self._were = sidecars_of(path)
+            raise _not_writable(path, "no write permission")
+        self._sidecars_before = existing_sidecars(path)
         self.reader: sqlite3.Connection = open_readonly(path, self.limits)
         try:
             self.reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -52,38 +52,38 @@ class Guard:
             self.writer.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self.release()
-            raise _in_words(path, error) from error
+            raise _translate_error(path, error) from error
         except BaseException:
             self.release()
             raise
-        self._version = pragma(self.writer, "data_version")
+        self._data_version = pragma(self.writer, "data_version")
         self._file = path.stat()
 
     @property
-    def in_place(self) -> bool:
+    def holds_current_file(self) -> bool:
         """Whether the file of that name still is the one that is held."""
         try:
             return os.path.samestat(self.path.stat(), self._file)
         except FileNotFoundError:
             return False
 
-    def alone(self) -> sqlite3.Connection:
+    def acquire_exclusive(self) -> sqlite3.Connection:
         """Become the only connection to the database and hold it exclusively; afterwards it is out of WAL mode.
 
         Returns:
             The writer, inside a transaction that nobody else can read or write beside.
 
         Raises:
-            ProblemError: Somebody has the database open, or has written to it since the guard was taken.
+            ProblemError: Somebody has the database open, or has written to it since the write lock was taken.
         """
         self.reader.close()
         self.writer.execute("ROLLBACK")
-        leave_wal(self.writer, self.path)
+        leave_wal_mode(self.writer, self.path)
         try:
             self.writer.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise _in_words(self.path, error) from error
-        if pragma(self.writer, "data_version") != self._version:
+            raise _translate_error(self.path, error) from error
+        if pragma(self.writer, "data_version") != self._data_version:
             raise ProblemError(
                 Problem(
                     "late-write",
@@ -102,18 +102,18 @@ class Guard:
                     if con.in_transaction:
                         con.execute("ROLLBACK")
                     con.close()
-        remove_own(self.path, self._were)
+        remove_created_sidecars(self.path, self._sidecars_before)
 
 
-def _in_words(path: Path, error: sqlite3.Error) -> Exception:
+def _translate_error(path: Path, error: sqlite3.Error) -> Exception:
     if is_in_use(error):
-        return ProblemError(in_use(path.name))
+        return ProblemError(in_use_problem(path.name))
     if is_read_only(error):
-        return _unwritable(path, str(error))
+        return _not_writable(path, str(error))
     return error
 
 
-def _unwritable(path: Path, why: str) -> ProblemError:
+def _not_writable(path: Path, why: str) -> ProblemError:
     what = f"cannot be written ({why})."
     hint = "Give the user who runs this write permission on the file and its folder."
     return ProblemError(Problem("read-only", path.name, what, hint))

@@ -47,19 +47,20 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.run.pipeline import Check
     from sqlite_consolidate.engine.run.stages import Stage
     from sqlite_consolidate.engine.sqlite.files import FileProblem
-    from sqlite_consolidate.engine.sqlite.write_lock import Guard
+    from sqlite_consolidate.engine.sqlite.write_lock import WriteLock
 else:
     from sqlite_utils.utils import sqlite3
 
 
-def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
+def run_preflight(run: RunResults, write_locks: ExitStack) -> Preflight:
     """Read databases, code, logs and processes, and collect every problem.
 
     A file that cannot be read is a problem, and all others are still examined.
 
     Args:
         run: The run. A rehearsal first copies the workspace to its private folder.
-        guards: Receives the guard of each database that was read. The guard excludes writers from then on.
+        write_locks: Receives the write lock of each database that was read. The write lock excludes writers from then
+            on.
     """
     plan = run.plan
     unread: list[FileProblem] = []
@@ -77,7 +78,7 @@ def run_preflight(run: RunResults, guards: ExitStack) -> Preflight:
     unread += journals.unread
     inspected = journals.inspected
     if inspected is None:
-        inspected = inspect_databases(plan, run.root, guards, run.limits, unread=unread, live=run.live)
+        inspected = inspect_databases(plan, run.root, write_locks, run.limits, unread=unread, live=run.live)
     inspected.problems = [*others.merge_problems([*inspected.problems, *journals.problems]), *marks.problems, *unfit]
     inspected.findings[:0] = journals.findings
     inspected.findings += others.other_findings(inspected.problems)
@@ -157,10 +158,12 @@ class Run(RunResults):
         """
         self.close_target()
         guarded = self.inspected.databases if self.has_preflight else []
-        # Guarded databases are read first, because other processes may write again once the guards are released.
-        proved = {facts.file: read_contents(facts.guard.writer).digest for facts in guarded if _holds(facts.guard)}
+        # Guarded databases are read first, because other processes may write again once the write locks are released.
+        proved = {
+            facts.file: read_contents(facts.write_lock.writer).digest for facts in guarded if _holds(facts.write_lock)
+        }
         for facts in guarded:
-            facts.guard.release()
+            facts.write_lock.release()
         if not self.is_sealed:
             self.discard_unsealed()
             return RollbackResult()
@@ -235,7 +238,7 @@ class Run(RunResults):
     def _run_preflight(self) -> None:
         """Read databases, code, logs and processes.
 
-        From then on the guards exclude writers.
+        From then on the write locks exclude writers.
         """
         self._preflight = run_preflight(self, self._resources)
         self.log.note(*self.inspected.findings)
@@ -334,7 +337,7 @@ class Run(RunResults):
         for facts in self.inspected.sources.values():
             self.on_progress(f"archiving {facts.file}")
             archived = self.root / self.sealed.archive[facts.file]
-            archives.archive(facts.guard, archived, self.ledger, file=facts.file)
+            archives.archive(facts.write_lock, archived, self.ledger, file=facts.file)
 
     def _write_documents(self) -> None:
         """Write the record and the rollback instructions into the backup set."""
@@ -348,12 +351,12 @@ class Run(RunResults):
         self._rolled_back = self.put_back()
 
 
-def _holds(guard: Guard) -> bool:
-    """Return whether the guard has excluded writers without interruption.
+def _holds(write_lock: WriteLock) -> bool:
+    """Return whether the write lock has excluded writers without interruption.
 
     Its database must still be the same file.
     """
     try:
-        return guard.writer.in_transaction and guard.in_place
+        return write_lock.writer.in_transaction and write_lock.holds_current_file
     except sqlite3.ProgrammingError:  # closed
         return False

@@ -10,8 +10,8 @@ from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.run.pipeline import Pipeline
 from sqlite_consolidate.engine.run.run_log import UndoResult
 from sqlite_consolidate.engine.run.stages import ROLLBACK
-from sqlite_consolidate.engine.sqlite.errors import in_use
-from sqlite_consolidate.engine.sqlite.processes import holders
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem
+from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.findings import Finding
 from sqlite_consolidate.problem import Problem, ProblemError
 
@@ -149,11 +149,11 @@ class RollbackRun(Pipeline):
         self.log.note(*(Finding.of("rollback-step", "", f"{step}.") for step in self._result.steps))
 
     def _require_unused(self) -> None:
-        users = holders([self.root / self.plan.target]).found
+        users = find_holders([self.root / self.plan.target]).found
         if users:
             raise ProblemError(
                 *(
-                    in_use(
+                    in_use_problem(
                         user.file.name,
                         f"is open in process {user.pid} ({user.command}). Nothing was put back.",
                         "Stop it and run again.",

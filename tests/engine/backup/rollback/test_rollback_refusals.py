@@ -11,7 +11,7 @@ from sqlite_consolidate.engine.backup.history import TABLE
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback.rollback import roll_back
 from sqlite_consolidate.engine.run.stages import REFERENCES
-from sqlite_consolidate.engine.sqlite.processes import holders
+from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import ProblemError
 from tests.support.database_files import bytes_below
 from tests.support.processes import other_process, unrelated_process
@@ -79,7 +79,7 @@ def test_whoever_has_an_archive_open_is_named(root: Path) -> None:
     beside.write_bytes(b"")
     read = "file = open(sys.argv[1])"
     with unrelated_process(read, archive) as first, unrelated_process(read, beside) as second:
-        found = holders([archive]).found
+        found = find_holders([archive]).found
         assert {one.pid for one in found} == {first, second}
         by = ", ".join(f"process {one.pid} ({one.command})" for one in found)
         text = refused(root, ("archive-opened", archive.name))

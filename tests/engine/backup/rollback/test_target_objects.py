@@ -12,7 +12,7 @@ from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.backup.rollback import rollback
 from sqlite_consolidate.engine.backup.rollback.target_objects import committed_objects, object_changes, objects_of
 from sqlite_consolidate.engine.checks import aftercare as check
-from sqlite_consolidate.engine.sqlite.connections import exact_text, open_memory
+from sqlite_consolidate.engine.sqlite.connections import open_memory, read_text_losslessly
 from tests.support.workspaces.two_sources import STAMP, execute
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_objects_are_digests_of_statements_and_plain_values() -> None:
     con.execute("UPDATE sqlite_schema SET sql = replace(sql, 'XX', CAST(x'ff' AS TEXT)) WHERE name = 'odd'")
     view = "CREATE VIEW odd AS SELECT '\udcff' AS v".encode("utf-8", "surrogatepass")
 
-    exact_text(con)
+    read_text_losslessly(con)
     objects = objects_of(con)
 
     assert sorted(objects) == ["AUTOINCREMENT mark of t", "application_id", "table t", "user_version", "view odd"]

@@ -9,15 +9,15 @@ import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import open_memory
 from sqlite_consolidate.engine.sqlite.schema.declared import (
-    checks,
-    clauses_of,
-    columns,
-    declared,
-    likeness,
-    properties,
-    words,
+    check_expressions,
+    column_clauses,
+    column_properties,
+    column_texts,
+    comparable_index,
+    comparable_statement,
+    table_declarations,
 )
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
 
 PARENT = "CREATE TABLE parent(id INTEGER PRIMARY KEY, code TEXT UNIQUE)"
 
@@ -27,15 +27,17 @@ def schema_of(*statements: str) -> Schema:
     with closing(open_memory()) as con:
         for statement in (PARENT, *statements):
             con.execute(statement)
-        return read(con)
+        return read_schema(con)
 
 
 def facts(table: str, options: str = "") -> dict[str, list[Any]]:
     """Return what the table t declares whose columns and constraints are given, in words that compare."""
     schema = schema_of(f"CREATE TABLE t({table}) {options}")
     t = schema.tables["t"]
-    columns: dict[str, list[Any]] = {"columns": sorted(tuple(properties(column, t).items()) for column in t.columns)}
-    return columns | {kind: sorted(texts) for kind, texts in declared(t, schema).items()}
+    columns: dict[str, list[Any]] = {
+        "columns": sorted(tuple(column_properties(column, t).items()) for column in t.columns)
+    }
+    return columns | {kind: sorted(texts) for kind, texts in table_declarations(t, schema).items()}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_text_of_a_check_is_the_declared_one() -> None:
         "CREATE TABLE t(a INT CHECK( A >= 0 ), b, CONSTRAINT c CHECK (b <> '(X' OR (a||b) IN (1, 2)))"
     ).tables["t"]
 
-    assert checks(t) == ["A >= 0", "b <> '(X' OR (a||b) IN (1, 2)"]
+    assert check_expressions(t) == ["A >= 0", "b <> '(X' OR (a||b) IN (1, 2)"]
 
 
 def test_options_of_the_table_are_declared() -> None:
@@ -146,7 +148,9 @@ def test_index_is_told_by_what_it_does(one: str, other: str, alike: bool) -> Non
     """Its name and its words are no part of that."""
     tables = [schema_of("CREATE TABLE t(a, b)", statement).tables["t"] for statement in (one, other)]
 
-    assert (likeness(tables[0].indexes[0], tables[0]) == likeness(tables[1].indexes[0], tables[1])) is alike
+    assert (
+        comparable_index(tables[0].indexes[0], tables[0]) == comparable_index(tables[1].indexes[0], tables[1])
+    ) is alike
 
 
 def test_unique_constraint_is_like_a_unique_index() -> None:
@@ -157,7 +161,7 @@ def test_unique_constraint_is_like_a_unique_index() -> None:
     )
     tables = [schema.tables["t"] for schema in (made, declared_unique)]
 
-    assert likeness(tables[0].indexes[0], tables[0]) == likeness(tables[1].indexes[0], tables[1])
+    assert comparable_index(tables[0].indexes[0], tables[0]) == comparable_index(tables[1].indexes[0], tables[1])
 
 
 def test_views_and_triggers_are_told_by_their_words() -> None:
@@ -175,8 +179,16 @@ def test_views_and_triggers_are_told_by_their_words() -> None:
         "CREATE TRIGGER a AFTER INSERT ON parent BEGIN SELECT 2; END",
     )
 
-    assert words(one.views[0], one) == words(alike.views[0], alike) != words(other.views[0], other)
-    assert words(one.triggers[0], one) == words(alike.triggers[0], alike) != words(other.triggers[0], other)
+    assert (
+        comparable_statement(one.views[0], one)
+        == comparable_statement(alike.views[0], alike)
+        != comparable_statement(other.views[0], other)
+    )
+    assert (
+        comparable_statement(one.triggers[0], one)
+        == comparable_statement(alike.triggers[0], alike)
+        != comparable_statement(other.triggers[0], other)
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,7 +236,7 @@ def test_clause_belongs_to_its_constraint_and_columns(first: str, second: str, k
 def test_virtual_table_declares_what_its_module_is_told(first: str, second: str) -> None:
     """Only the module reads that, so it is no clause."""
     schemas = [schema_of(f"CREATE VIRTUAL TABLE t USING {module}") for module in (first, second)]
-    here, there = (declared(schema.tables["t"], schema) for schema in schemas)
+    here, there = (table_declarations(schema.tables["t"], schema) for schema in schemas)
 
     assert {kind for kind in here if here[kind] != there[kind]} == {"module"}
 
@@ -243,13 +255,13 @@ def test_columns_stand_in_order_with_all_they_declare() -> None:
     """What a column does not declare has no word."""
     table = schema_of("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'x', b, g AS (a))").tables["t"]
 
-    assert columns(table) == ["id INTEGER key 1", "a TEXT NOT NULL default 'x'", "b", "g generated"]
+    assert column_texts(table) == ["id INTEGER key 1", "a TEXT NOT NULL default 'x'", "b", "g generated"]
 
 
 def test_property_has_words_where_it_is_not_declared() -> None:
     """A reader of a difference sees both sides."""
     table = schema_of("CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'x', b)").tables["t"]
-    key, text, plain = (properties(column, table) for column in table.columns)
+    key, text, plain = (column_properties(column, table) for column in table.columns)
 
     assert [*key.values()] == ["id", "type INTEGER", "NULL allowed", "key 1", "is the rowid", "no default"]
     assert [*text.values()] == ["a", "type TEXT", "NOT NULL", "no key", "is not the rowid", "default 'x'"]
@@ -283,14 +295,14 @@ CLAUSES = """CREATE TABLE t(
 )
 def test_clause_of_a_column_goes_with_it(column: str, clauses: set[str]) -> None:
     """Those of the table belong to none."""
-    assert clauses_of(schema_of(CLAUSES).tables["t"], column) == clauses
+    assert column_clauses(schema_of(CLAUSES).tables["t"], column) == clauses
 
 
 def test_clause_has_its_text_as_it_is_declared() -> None:
     """Beside the words that compare."""
     schema = schema_of(CLAUSES)
 
-    texts = declared(schema.tables["t"], schema)
+    texts = table_declarations(schema.tables["t"], schema)
 
     assert texts["CHECK"] == {"a > 1": "A>1", "b > 0": "b>0"}
     assert texts["generated"] == {"g as a + 1 virtual": "g as (A+1) virtual", "s as b stored": "s as (b) stored"}
@@ -301,7 +313,7 @@ def test_clause_has_its_text_as_it_is_declared() -> None:
 def test_quoted_column_of_a_virtual_table_is_the_same_word() -> None:
     """As in a table of SQLite's own."""
     schemas = [schema_of(f"CREATE VIRTUAL TABLE t USING fts5({column})") for column in ("a", '"A"')]
-    plain, quoted = (declared(schema.tables["t"], schema)["module"] for schema in schemas)
+    plain, quoted = (table_declarations(schema.tables["t"], schema)["module"] for schema in schemas)
 
     assert plain.keys() == quoted.keys()
 
@@ -313,7 +325,7 @@ def test_foreign_key_is_told_by_columns_and_actions() -> None:
     )
 
     words_of_key = "(a, b) references pair(c, d) on update NO ACTION on delete NO ACTION"
-    assert words_of_key in declared(schema.tables["t"], schema)["FOREIGN KEY"]
+    assert words_of_key in table_declarations(schema.tables["t"], schema)["FOREIGN KEY"]
 
 
 def test_quoted_word_that_is_no_column_keeps_its_case() -> None:
@@ -321,6 +333,8 @@ def test_quoted_word_that_is_no_column_keeps_its_case() -> None:
     schemas = [schema_of(f"CREATE TABLE t(a CHECK(a <> '1'), b AS (a || {text}))") for text in ("'X'", "'x'")]
     quoted = [schema_of(f'CREATE VIEW v AS SELECT code AS {name} FROM "PARENT"') for name in ('"X"', '"x"')]
 
-    assert declared(schemas[0].tables["t"], schemas[0]) != declared(schemas[1].tables["t"], schemas[1])
-    assert words(quoted[0].views[0], quoted[0]) != words(quoted[1].views[0], quoted[1])
-    assert words(quoted[0].views[0], quoted[0]).endswith("from parent")
+    assert table_declarations(schemas[0].tables["t"], schemas[0]) != table_declarations(
+        schemas[1].tables["t"], schemas[1]
+    )
+    assert comparable_statement(quoted[0].views[0], quoted[0]) != comparable_statement(quoted[1].views[0], quoted[1])
+    assert comparable_statement(quoted[0].views[0], quoted[0]).endswith("from parent")

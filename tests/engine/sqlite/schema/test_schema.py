@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sqlite_consolidate.engine.sqlite.connections import attach, open_memory, open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, Table, read_schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,7 +26,7 @@ def filled(*statements: str) -> sqlite3.Connection:
 
 def schema(*statements: str) -> Schema:
     """Read the schema that these statements make."""
-    return read(filled(*statements))
+    return read_schema(filled(*statements))
 
 
 def table(*statements: str) -> Table:
@@ -56,7 +56,7 @@ def test_the_alias_of_the_rowid_is_the_column_that_sqlite_takes_for_it(create: s
     """The quirks of INTEGER PRIMARY KEY included; SQLite itself is asked by writing a row."""
     con = filled(create)
 
-    found = read(con).tables["t"]
+    found = read_schema(con).tables["t"]
 
     assert found.alias == alias
     if alias:
@@ -85,7 +85,7 @@ def test_autoincrement_is_what_sqlite_keeps_a_mark_for(create: str, counts: bool
     """The word in a comment, a default or a name does not count; SQLite itself is asked by writing a row."""
     con = filled(create)
 
-    assert read(con).tables["t"].autoincrement is counts
+    assert read_schema(con).tables["t"].autoincrement is counts
 
     con.execute("INSERT INTO t(id) VALUES(1)")
     made = con.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()[0]
@@ -253,7 +253,7 @@ def test_an_attached_database_has_its_own_schema(tmp_path: Path) -> None:
     con = filled("CREATE TABLE t(y)", "CREATE TEMP TABLE t(z)")
     attach(con, tmp_path / "s.db", "s")
 
-    here, there = read(con), read(con, "s")
+    here, there = read_schema(con), read_schema(con, "s")
     con.close()
 
     assert list(here.tables) == ["t"]
@@ -280,7 +280,7 @@ def test_what_is_no_database_is_an_error(tmp_path: Path) -> None:
     con = open_readonly(tmp_path / "a.db")
 
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
-        read(con)
+        read_schema(con)
 
     con.close()
 
@@ -295,6 +295,6 @@ def test_a_malformed_schema_is_an_error(tmp_path: Path) -> None:
     con = open_readonly(tmp_path / "a.db")
 
     with pytest.raises(sqlite3.DatabaseError, match="malformed"):
-        read(con)
+        read_schema(con)
 
     con.close()

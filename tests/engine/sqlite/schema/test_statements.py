@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sqlite_consolidate.engine.sqlite.schema.statements import same_but_defaults, same_statement
+from sqlite_consolidate.engine.sqlite.schema.statements import same_except_defaults, same_statement
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_statements_differ_by_names_and_texts(first: str, second: str, is_same: 
 )
 def test_statements_differ_by_more_than_literal_defaults(first: str, second: str, is_same: bool) -> None:
     """A DEFAULT that is an expression makes no two statements the same."""
-    assert same_but_defaults(first, second) == is_same
-    assert same_but_defaults(second, first) == is_same
+    assert same_except_defaults(first, second) == is_same
+    assert same_except_defaults(second, first) == is_same

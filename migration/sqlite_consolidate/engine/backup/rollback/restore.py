@@ -16,10 +16,16 @@ from sqlite_consolidate.engine.backup.copies import publish_file
 from sqlite_consolidate.engine.backup.ledger import Ledger
 from sqlite_consolidate.engine.content.contents import read_contents
 from sqlite_consolidate.engine.content.worker import ReadWorker
-from sqlite_consolidate.engine.sqlite.connections import leave_wal, limits_of, open_existing, open_new, open_readonly
-from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
+from sqlite_consolidate.engine.sqlite.connections import (
+    leave_wal_mode,
+    limits_of,
+    open_existing,
+    open_new,
+    open_readonly,
+)
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use
 from sqlite_consolidate.engine.sqlite.files import MAGIC, has_hot_journal
-from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, beside
+from sqlite_consolidate.engine.sqlite.sidecars import JOURNAL, SIDECARS, sidecar_path
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -51,7 +57,7 @@ class DatabaseState:
 
 def existing_sidecars(path: Path) -> list[Path]:
     """Return the existing sidecar files of a database, even if the database is missing."""
-    return [file for suffix in SIDECARS if os.path.lexists(file := beside(path, suffix))]
+    return [file for suffix in SIDECARS if os.path.lexists(file := sidecar_path(path, suffix))]
 
 
 def write_version(database: Path) -> int:
@@ -77,7 +83,7 @@ def remove_empty_placeholder(path: Path) -> None:
     """
     if not is_empty_placeholder(path):
         text = "is being written to. It was not changed."
-        raise ProblemError(in_use(path.name, text, _STOP))
+        raise ProblemError(in_use_problem(path.name, text, _STOP))
     path.unlink()
 
 
@@ -100,7 +106,7 @@ def remove_stale_journal(database: Path) -> None:
     A transaction that was killed before it synced its journal leaves one. No process needs it if this process can get
     the exclusive lock. Otherwise the journal stays.
     """
-    journal = beside(database, JOURNAL)
+    journal = sidecar_path(database, JOURNAL)
     if not journal.exists():
         return
     was_wal = write_version(database) != 1
@@ -193,7 +199,7 @@ def restore_wal_mode(database: Path) -> None:
     with translate_sqlite_errors(database), contextlib.closing(open_existing(database)) as con:
         if con.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             text = "could not be switched to WAL mode, because another process has it open. Its rows are unchanged."
-            raise ProblemError(in_use(database.name, text, "Stop the process and roll back again."))
+            raise ProblemError(in_use_problem(database.name, text, "Stop the process and roll back again."))
     sync_folder(database.parent)
 
 
@@ -206,7 +212,7 @@ def exclusive_connection(database: Path, limits: Limits | None = None) -> Iterat
     (https://sqlite.org/pragma.html#pragma_locking_mode).
     """
     with contextlib.closing(open_existing(database, limits)) as con:
-        leave_wal(con, database)
+        leave_wal_mode(con, database)
         con.execute("PRAGMA locking_mode=EXCLUSIVE").fetchone()
         con.execute("BEGIN EXCLUSIVE")
         con.execute("COMMIT")
@@ -233,7 +239,7 @@ def translate_sqlite_errors(database: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         if is_in_use(error):
-            problem = in_use(database.name, "is locked by another process. It was not changed.", _STOP)
+            problem = in_use_problem(database.name, "is locked by another process. It was not changed.", _STOP)
         else:
             text = f"cannot be restored ({error}). It was not changed."
             problem = Problem("not-restored", database.name, text, "Remove the cause and roll back again.")

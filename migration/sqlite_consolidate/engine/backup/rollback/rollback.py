@@ -22,7 +22,7 @@ from sqlite_consolidate.engine.backup.rollback.steps import RollbackResult, Step
 from sqlite_consolidate.engine.backup.rollback.target_state import TargetState, read_target_state
 from sqlite_consolidate.engine.content.contents import digest_or_reason, read_contents
 from sqlite_consolidate.engine.content.digest import digest_file
-from sqlite_consolidate.engine.sqlite.processes import holders
+from sqlite_consolidate.engine.sqlite.processes import find_holders
 from sqlite_consolidate.problem import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _archive_sidecar_steps(archive: Path, folder: Path, digest: str, limits: Lim
     """
     if not restore.existing_sidecars(archive):
         return
-    processes = [f"process {holder.pid} ({holder.command})" for holder in holders([archive]).found]
+    processes = [f"process {holder.pid} ({holder.command})" for holder in find_holders([archive]).found]
     with tempfile.TemporaryDirectory(prefix="consolidate-archive-") as scratch:
         lone_copy = Path(scratch) / "archive.db"
         shutil.copyfile(archive, lone_copy)

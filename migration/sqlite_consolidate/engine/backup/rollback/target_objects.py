@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlite_consolidate.engine.sqlite.schema.objects import marks, read
-from sqlite_consolidate.engine.sqlite.schema.statements import own_statements
+from sqlite_consolidate.engine.sqlite.schema.objects import read_autoincrement_marks, read_schema
+from sqlite_consolidate.engine.sqlite.schema.statements import schema_statements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,12 +24,12 @@ _VERSIONS = ("user_version", "application_id")
 
 def objects_of(con: sqlite3.Connection) -> dict[str, str]:
     """Return each object of a database, such as ``view paid``, to its digest or value."""
-    schema = read(con)
+    schema = read_schema(con)
     statements = {
         f"{statement.kind} {statement.name}": hashlib.sha256(statement.sql.encode("utf-8", "surrogatepass")).hexdigest()
-        for statement in own_statements(schema)
+        for statement in schema_statements(schema)
     }
-    values = {f"{_MARK} {table}": str(mark) for table, mark in marks(con).items()}
+    values = {f"{_MARK} {table}": str(mark) for table, mark in read_autoincrement_marks(con).items()}
     return statements | values | {name: str(schema.header[name]) for name in _VERSIONS}
 
 

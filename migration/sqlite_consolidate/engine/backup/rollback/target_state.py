@@ -10,8 +10,8 @@ from sqlite_consolidate.engine.backup.rollback.restore import roll_back_hot_jour
 from sqlite_consolidate.engine.backup.rollback.target_objects import object_changes, objects_of
 from sqlite_consolidate.engine.content.contents import file_digests, read_contents
 from sqlite_consolidate.engine.content.worker import PARALLEL_MIN_BYTES
-from sqlite_consolidate.engine.sqlite.connections import looking
-from sqlite_consolidate.engine.sqlite.errors import in_use, is_in_use
+from sqlite_consolidate.engine.sqlite.connections import open_for_inspection
+from sqlite_consolidate.engine.sqlite.errors import in_use_problem, is_in_use
 from sqlite_consolidate.problem import ProblemError
 from sqlite_consolidate.text import counted
 
@@ -68,12 +68,12 @@ def read_target_state(
     try:
         roll_back_hot_journal(target)
         before = _bytes(target)
-        with looking(target, limits) as con:
+        with open_for_inspection(target, limits) as con:
             state = _read(target, con, run, committed or {})
         return replace(state, file_digests=before) if before and _bytes(target) == before else state
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if is_in_use(error):
-            raise ProblemError(in_use(target.name)) from error
+            raise ProblemError(in_use_problem(target.name)) from error
         return TargetState(changed=(f"the file cannot be read any more ({error})",), read_error=str(error))
 
 

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlite_consolidate.engine.sqlite.schema.statements import TOKEN
-from sqlite_consolidate.engine.sqlite.sql import folded, with_name
+from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from sqlite_consolidate.engine.sqlite.schema.objects import Column, ForeignKey, Index, Named, Schema, Table
+    from sqlite_consolidate.engine.sqlite.schema.objects import Column, ForeignKey, Index, Schema, Table, TriggerOrView
 
 
 class _Group(list["str | _Group"]):
@@ -47,10 +47,10 @@ _DEFAULT_CONFLICT = "abort"
 _DEFAULT_COLLATION = "binary"
 _ORDER = ("asc", "desc")
 _CONSTANTS = ("null", "true", "false", "current_time", "current_date", "current_timestamp")
-_NAMED_TESTS = {"notnull": ("is", "not", "null"), "isnull": ("is", "null")}
+_NULL_TESTS = {"notnull": ("is", "not", "null"), "isnull": ("is", "null")}
 
 
-def columns(table: Table) -> list[str]:
+def column_texts(table: Table) -> list[str]:
     """Return each column as it is declared, in the order of the table."""
     return [
         " ".join(
@@ -69,24 +69,24 @@ def columns(table: Table) -> list[str]:
     ]
 
 
-def properties(column: Column, table: Table) -> dict[str, str]:
+def column_properties(column: Column, table: Table) -> dict[str, str]:
     """Return what a column of a table declares beside its clauses, by property, in words that compare."""
     return {
         "name": column.name,
-        "type": f"type {type_of(column)}" if column.type else "no type",
+        "type": f"type {declared_type(column)}" if column.type else "no type",
         "NOT NULL": "NOT NULL" if column.notnull else "NULL allowed",
         "key": f"key {column.key}" if column.key else "no key",
         "rowid": "is the rowid" if column.name == table.alias else "is not the rowid",
-        "default": f"default {_default(column.default)}" if column.default is not None else "no default",
+        "default": f"default {_comparable_default(column.default)}" if column.default is not None else "no default",
     }
 
 
-def type_of(column: Column) -> str:
+def declared_type(column: Column) -> str:
     """Return the declared type of a column without the white space that says nothing."""
     return re.sub(r"\s*([(),])\s*", r"\1", " ".join(column.type.split()))
 
 
-def _default(text: str) -> str:
+def _comparable_default(text: str) -> str:
     """Return a DEFAULT in words that compare.
 
     No column can be named there, so SQLite reads a name in it as a text.
@@ -98,7 +98,7 @@ def _default(text: str) -> str:
     ]
     if len(words) == 1 and words[0].isidentifier() and words[0] not in _CONSTANTS:
         return f"'{text.strip()}'"
-    return _text(_grouped(" ".join(words), ()))
+    return _text(_group_tokens(" ".join(words), ()))
 
 
 def _as_text(name: str) -> str:
@@ -106,48 +106,48 @@ def _as_text(name: str) -> str:
     return "'" + plain.replace("'", "''") + "'"
 
 
-def declared(table: Table, schema: Schema) -> dict[str, dict[str, str]]:
+def table_declarations(table: Table, schema: Schema) -> dict[str, dict[str, str]]:
     """Return all that a table declares beside its columns and indexes.
 
     Returns:
         Each kind to what is declared of it, in words that compare, each with its declared text. How a statement is
         written, and in which order, is no part of the words.
     """
-    names = _names(table)
+    names = _column_names(table)
     plain = {
         "AUTOINCREMENT": ["yes" if table.autoincrement else "no"],
         "STRICT": ["yes" if table.strict else "no"],
         "WITHOUT ROWID": ["yes" if table.without_rowid else "no"],
-        "FOREIGN KEY": [_reference(key, schema) for key in table.foreign_keys],
-        "module": [_text(_grouped(table.sql, names))] if table.kind == "virtual" else [],
+        "FOREIGN KEY": [_comparable_reference(key, schema) for key in table.foreign_keys],
+        "module": [_text(_group_tokens(table.sql, names))] if table.kind == "virtual" else [],
     }
     found = {kind: dict(zip(texts, texts, strict=True)) for kind, texts in plain.items()}
     found |= {kind: {} for kind in _CLAUSE_KINDS}
-    for clause in _clauses(table):
+    for clause in _table_clauses(table):
         found[clause.kind][clause.alike] = clause.text
     return found
 
 
-def clauses_of(table: Table, column: str) -> set[str]:
+def column_clauses(table: Table, column: str) -> set[str]:
     """Return the clauses that a table declares for one column, in the words of :func:`declared`."""
-    return {clause.alike for clause in _clauses(table) if clause.column == folded(column)}
+    return {clause.alike for clause in _table_clauses(table) if clause.column == folded(column)}
 
 
-def checks(table: Table) -> list[str]:
+def check_expressions(table: Table) -> list[str]:
     """Return the expression of each CHECK of a table, as it is declared."""
-    return [clause.text for clause in _clauses(table) if clause.kind == "CHECK"]
+    return [clause.text for clause in _table_clauses(table) if clause.kind == "CHECK"]
 
 
-def _names(table: Table) -> set[str]:
+def _column_names(table: Table) -> set[str]:
     return {folded(column.name) for column in table.columns}
 
 
-def likeness(index: Index, table: Table) -> tuple[object, ...]:
+def comparable_index(index: Index, table: Table) -> tuple[object, ...]:
     """Return what an index does, whatever its name, and be it made by a statement or by a constraint."""
     terms = tuple((folded(column or ""), down, folded(collation)) for column, down, collation in index.terms)
-    statement = _grouped(index.sql, _names(table))
+    statement = _group_tokens(index.sql, _column_names(table))
     key = next((at for at, part in enumerate(statement) if isinstance(part, _Group)), len(statement))
-    written = _definitions(statement[key]) if key < len(statement) else []  # type: ignore[arg-type]
+    written = _split_definitions(statement[key]) if key < len(statement) else []  # type: ignore[arg-type]
     expressions = [
         _text(_without_order(term))
         for term, (column, _, _) in zip(written, index.terms, strict=False)
@@ -162,15 +162,15 @@ def _without_order(term: _Group) -> list[str | _Group]:
     return bare[:-2] if "collate" in bare[1:-1][-1:] else bare
 
 
-def words(named: Named, schema: Schema) -> str:
+def comparable_statement(named: TriggerOrView, schema: Schema) -> str:
     """Return the statement of a trigger or a view without the trigger's name, white space, comments and quotes."""
     names = {folded(column.name) for table in schema.tables.values() for column in table.columns}
     names |= {folded(name) for name in schema.tables} | {folded(view.name) for view in schema.views}
     is_view = any(view is named for view in schema.views)
-    return _text(_grouped(named.sql if is_view else with_name(named.sql, "_"), names))
+    return _text(_group_tokens(named.sql if is_view else rename_in_statement(named.sql, "_"), names))
 
 
-def _reference(key: ForeignKey, schema: Schema) -> str:
+def _comparable_reference(key: ForeignKey, schema: Schema) -> str:
     parent = schema.table(key.parent)
     to = key.to or (parent.primary_key if parent else ())
     there = f"{folded(key.parent)}({', '.join(folded(name) for name in to)})"
@@ -178,13 +178,13 @@ def _reference(key: ForeignKey, schema: Schema) -> str:
     return f"({here}) references {there} on update {key.on_update} on delete {key.on_delete}"
 
 
-def _clauses(table: Table) -> Iterator[_Clause]:
+def _table_clauses(table: Table) -> Iterator[_Clause]:
     """Yield what no pragma tells: CHECK, COLLATE, generated columns, ON CONFLICT and deferred foreign keys."""
     if table.kind != "table":
         return
-    body = next((part for part in _grouped(table.sql, _names(table)) if isinstance(part, _Group)), _Group())
-    for definition in _definitions(body):
-        for kind, column, alike, text in _clauses_of(definition, lambda group: table.sql[group.span].strip()):
+    body = next((part for part in _group_tokens(table.sql, _column_names(table)) if isinstance(part, _Group)), _Group())
+    for definition in _split_definitions(body):
+        for kind, column, alike, text in _definition_clauses(definition, lambda group: table.sql[group.span].strip()):
             if kind == "generated":
                 of_column = table.column(column)
                 storage = " stored" if of_column and of_column.is_stored else " virtual"
@@ -193,7 +193,7 @@ def _clauses(table: Table) -> Iterator[_Clause]:
                 yield _Clause(kind, column, alike, text)
 
 
-def _clauses_of(definition: _Group, written: Callable[[_Group], str]) -> Iterator[_Clause]:
+def _definition_clauses(definition: _Group, written: Callable[[_Group], str]) -> Iterator[_Clause]:
     """Yield each clause of a column or of a constraint of the table.
 
     Args:
@@ -211,22 +211,22 @@ def _clauses_of(definition: _Group, written: Callable[[_Group], str]) -> Iterato
         elif part == "as" and isinstance(after, _Group):
             yield _Clause("generated", of, f"{of} as {_text(after)}", f"{of} as ({written(after)})")
         elif part == "collate" and of and folded(str(after)) != _DEFAULT_COLLATION:
-            yield _plain("COLLATE", of, f"{of} {folded(str(after))}")
+            yield _plain_clause("COLLATE", of, f"{of} {folded(str(after))}")
         elif part in ("primary", "unique", "not"):
             constraint = str(part)
         elif part == "conflict" and after != _DEFAULT_CONFLICT:
-            yield _plain("ON CONFLICT", of, f"{subject} {constraint} {after}")
+            yield _plain_clause("ON CONFLICT", of, f"{subject} {constraint} {after}")
         elif isinstance(part, _Group) and not of and before in ("key", "unique"):
             subject = _text(part)
         elif part == "deferred" and "not" not in definition[:at][-3:]:
-            yield _plain("DEFERRED", of, subject)
+            yield _plain_clause("DEFERRED", of, subject)
 
 
-def _plain(kind: str, column: str, words: str) -> _Clause:
+def _plain_clause(kind: str, column: str, words: str) -> _Clause:
     return _Clause(kind, column, words, words)
 
 
-def _definitions(body: _Group) -> list[_Group]:
+def _split_definitions(body: _Group) -> list[_Group]:
     """Divide what stands in the parentheses of CREATE TABLE at its commas; SQLite lets one before a constraint out."""
     found = [_Group()]
     for part in body:
@@ -237,7 +237,7 @@ def _definitions(body: _Group) -> list[_Group]:
     return [definition for definition in found if definition]
 
 
-def _grouped(sql: str, names: Collection[str]) -> _Group:
+def _group_tokens(sql: str, names: Collection[str]) -> _Group:
     """Return the words of a statement, grouped as its parentheses are.
 
     A word stands in lower case, and so does a quoted one that is among ``names``; another may be text.
@@ -267,16 +267,16 @@ def _text(group: list[str | _Group]) -> str:
     """Return a group as a text; what stands in parentheses of its own twice stands there once."""
     while len(group) == 1 and isinstance(group[0], _Group):
         group = group[0]
-    return " ".join(part if isinstance(part, str) else f"({_text(part)})" for part in _with_one_test(group))
+    return " ".join(part if isinstance(part, str) else f"({_text(part)})" for part in _normalize_null_tests(group))
 
 
-def _with_one_test(group: list[str | _Group]) -> Iterator[str | _Group]:
+def _normalize_null_tests(group: list[str | _Group]) -> Iterator[str | _Group]:
     """Yield a group in which the tests for NULL that SQLite takes for the same have the same words."""
     for at, part in enumerate(group):
         before, after = group[at - 1] if at else "", group[at + 1] if at + 1 < len(group) else ""
         if part == "not" and after == "null" and before != "is":
             yield "is"
-        if isinstance(part, str) and part in _NAMED_TESTS:
-            yield from _NAMED_TESTS[part]
+        if isinstance(part, str) and part in _NULL_TESTS:
+            yield from _NULL_TESTS[part]
         else:
             yield part

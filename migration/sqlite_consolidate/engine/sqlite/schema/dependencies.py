@@ -17,12 +17,12 @@ else:
 
 _ACTIONS = (sqlite3.SQLITE_READ, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE)
 # What only the application brings, or what a view without such a trigger refuses: it says nothing about the schema.
-_NOT_OURS = re.compile(r"no such (function|collation|module)|unsafe use of|cannot modify|wrong number of arguments")
+_OTHER_ERRORS = re.compile(r"no such (function|collation|module)|unsafe use of|cannot modify|wrong number of arguments")
 _MISSING = re.compile(r"no such table: (?:main\.)?(?P<name>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Use:
+class Dependencies:
     """What a trigger or a view needs.
 
     Attributes:
@@ -40,22 +40,22 @@ class Use:
         return found["name"] if found else ""
 
 
-def of_view(con: sqlite3.Connection, name: str) -> Use:
+def view_dependencies(con: sqlite3.Connection, name: str) -> Dependencies:
     """Find out what a view of ``con`` needs."""
-    limits_of(con).deadline.at(f"view {name}")
+    limits_of(con).deadline.start_step(f"view {name}")
     seen, error = _compile(con, [f"SELECT * FROM {quoted(name)}"], lambda _: True)
-    return Use(_tables(con, seen), error)
+    return Dependencies(_tables(con, seen), error)
 
 
-def of_trigger(con: sqlite3.Connection, name: str, table: str) -> Use:
+def trigger_dependencies(con: sqlite3.Connection, name: str, table: str) -> Dependencies:
     """Find out what a trigger on ``table``, a table or a view of ``con``, needs."""
-    limits_of(con).deadline.at(f"trigger {name}")
+    limits_of(con).deadline.start_step(f"trigger {name}")
     columns = con.execute(f"PRAGMA main.table_xinfo({quoted(table)})").fetchall()
     same = ", ".join(f"{quoted(column)} = {quoted(column)}" for _, column, *_, hidden in columns if hidden == 0)
     changes = [f"INSERT INTO {quoted(table)} DEFAULT VALUES", f"DELETE FROM {quoted(table)}"]
     changes += [f"UPDATE {quoted(table)} SET {same}"] if same else []
     seen, error = _compile(con, changes, lambda inside: inside is not None and folded(inside) == folded(name))
-    return Use(_tables(con, seen) - {folded(table)}, "" if _NOT_OURS.match(error) else error)
+    return Dependencies(_tables(con, seen) - {folded(table)}, "" if _OTHER_ERRORS.match(error) else error)
 
 
 def _compile(
@@ -74,7 +74,7 @@ def _compile(
         errors = [error for error in (_error(con, statement) for statement in statements) if error]
     finally:
         con.set_authorizer(None)
-    return seen, next((error for error in errors if not _NOT_OURS.match(error)), errors[0] if errors else "")
+    return seen, next((error for error in errors if not _OTHER_ERRORS.match(error)), errors[0] if errors else "")
 
 
 def _error(con: sqlite3.Connection, statement: str) -> str:

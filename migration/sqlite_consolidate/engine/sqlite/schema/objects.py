@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlite_consolidate.engine.sqlite.connections import limits_of, open_memory
-from sqlite_consolidate.engine.sqlite.sql import folded, keywords, module_of, quoted
+from sqlite_consolidate.engine.sqlite.sql import folded, quoted, strip_literals, virtual_table_module
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,7 +73,7 @@ class ForeignKey:
 
 
 @dataclass(frozen=True)
-class Named:
+class TriggerOrView:
     """A trigger or a view: its name, the table it belongs to (its own name for a view), its statement."""
 
     name: str
@@ -119,7 +119,7 @@ class Table:
     def autoincrement(self) -> bool:
         """Whether SQLite keeps a mark for it in sqlite_sequence."""
         # SQLite has no pragma for it; but the word can stand nowhere else, for it is no name unless it is quoted.
-        return bool(self.alias) and "autoincrement" in keywords(self.sql)
+        return bool(self.alias) and "autoincrement" in strip_literals(self.sql)
 
     @property
     def rowid_is_identity(self) -> bool:
@@ -142,8 +142,8 @@ class Schema:
     """All objects of one database, by their own spelling of the name, and the facts of its header."""
 
     tables: dict[str, Table]
-    triggers: tuple[Named, ...]
-    views: tuple[Named, ...]
+    triggers: tuple[TriggerOrView, ...]
+    views: tuple[TriggerOrView, ...]
     header: dict[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Table | None:
@@ -162,7 +162,7 @@ _Statements = dict[tuple[str, str], str]  # kind and name of each object to the 
 HEADER = ("user_version", "application_id", "encoding", "journal_mode", "page_size")
 
 
-def read(con: sqlite3.Connection, database: str = "main") -> Schema:
+def read_schema(con: sqlite3.Connection, database: str = "main") -> Schema:
     """Read the schema of an open or attached database.
 
     Raises:
@@ -176,25 +176,27 @@ def read(con: sqlite3.Connection, database: str = "main") -> Schema:
     tables = {}
     listed = con.execute(f"PRAGMA {quoted(database)}.table_list").fetchall()
     limits = limits_of(con)
-    inner = _inner(
+    inner = _shadow_tables(
         {name: sqls.get(("table", name), "") for _, name, kind, *_ in listed if kind == "virtual"}, listed, limits
     )
     for _, name, listed_as, _, without_rowid, strict in listed:
         if listed_as in ("table", "virtual", "shadow") and not folded(name).startswith("sqlite_"):
-            limits.deadline.at(f"table {name}")
+            limits.deadline.start_step(f"table {name}")
             kind = "table" if listed_as == "shadow" and folded(name) not in inner else listed_as
             table = _table(con, database, name, kind, sqls, without=bool(without_rowid), strict=bool(strict))
             tables[name] = table
     order = {name: at for at, (kind, name, _, _) in enumerate(masters) if kind == "table"}
     return Schema(
         tables=dict(sorted(tables.items(), key=lambda item: order.get(item[0], len(order)))),
-        triggers=tuple(Named(name, of, sql) for kind, name, of, sql in masters if kind == "trigger"),
-        views=tuple(Named(name, name, sql) for kind, name, _, sql in masters if kind == "view"),
+        triggers=tuple(TriggerOrView(name, of, sql) for kind, name, of, sql in masters if kind == "trigger"),
+        views=tuple(TriggerOrView(name, name, sql) for kind, name, _, sql in masters if kind == "view"),
         header={name: str(con.execute(f"PRAGMA {quoted(database)}.{name}").fetchone()[0]) for name in HEADER},
     )
 
 
-def _inner(virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, int]], limits: Limits) -> set[str]:
+def _shadow_tables(
+    virtual: dict[str, str], listed: list[tuple[str, str, str, int, int, int]], limits: Limits
+) -> set[str]:
     """Return the folded names of the tables that virtual tables have made for themselves.
 
     SQLite lists as a shadow whatever is named like one: a user's ``notes_content`` beside an FTS table ``notes`` that
@@ -253,7 +255,7 @@ def _table(
         indexes=indexes,
         rowid=rowid,
         alias=keys[0].name if is_alias and kind == "table" else "",
-        module=module_of(sql) if kind == "virtual" else "",
+        module=virtual_table_module(sql) if kind == "virtual" else "",
         foreign_keys=_foreign_keys(con, database, name),
     )
 
@@ -290,7 +292,7 @@ def _indexes(con: sqlite3.Connection, database: str, table: str, sqls: _Statemen
     return tuple(found)
 
 
-def marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
+def read_autoincrement_marks(con: sqlite3.Connection, database: str = "main") -> dict[str, int]:
     """Return the AUTOINCREMENT marks: table name to the largest rowid it ever had (https://sqlite.org/autoinc.html)."""
     exists = con.execute(f"SELECT 1 FROM {quoted(database)}.sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()
     if not exists:
@@ -312,7 +314,7 @@ def keys_of(table: Table) -> list[Key]:
     return keys + [
         tuple((column or "", collation) for column, _, collation in index.terms)
         for index in table.indexes
-        if index.unique and not _computed(table, index)
+        if index.unique and not _is_computed(table, index)
     ]
 
 
@@ -327,9 +329,9 @@ def rows_without_key(table: Table) -> str:
 
 def computed_keys(table: Table) -> list[Index]:
     """Return the unique indexes that columns alone do not tell: partial ones, on expressions or generated columns."""
-    return [index for index in table.indexes if index.unique and _computed(table, index)]
+    return [index for index in table.indexes if index.unique and _is_computed(table, index)]
 
 
-def _computed(table: Table, index: Index) -> bool:
+def _is_computed(table: Table, index: Index) -> bool:
     generated = {folded(column.name) for column in table.columns if column.generated}
     return index.partial or any(column is None or folded(column) in generated for column, _, _ in index.terms)

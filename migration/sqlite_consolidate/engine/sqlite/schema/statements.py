@@ -29,7 +29,7 @@ def same_statement(one: str, other: str) -> bool:
     return _tokens(one) == _tokens(other)
 
 
-def same_but_defaults(one: str, other: str) -> bool:
+def same_except_defaults(one: str, other: str) -> bool:
     """Whether two CREATE TABLE statements are the same, as above, but for DEFAULTs, all of which are plain literals."""
     here, there = _tokens_without_defaults(one), _tokens_without_defaults(other)
     return here is not None and here == there
@@ -75,7 +75,7 @@ class Statement:
     sql: str
 
 
-def own_statements(schema: Schema) -> list[Statement]:
+def schema_statements(schema: Schema) -> list[Statement]:
     """Return the statements that make a database's schema again, in an order in which they can be run."""
     tables = [Statement("table", table.name, table.name, table.sql) for table in schema.movable]
     indexes = [Statement("index", i.name, t.name, i.sql) for t in schema.movable for i in t.indexes if i.sql]
@@ -83,7 +83,7 @@ def own_statements(schema: Schema) -> list[Statement]:
     return [*tables, *indexes, *views, *(Statement("trigger", t.name, t.table, t.sql) for t in schema.triggers)]
 
 
-def is_same(known: Statement, statement: Statement) -> bool:
+def is_same_object(known: Statement, statement: Statement) -> bool:
     """Whether the target has this very index, trigger or view already."""
     return (
         known.kind == statement.kind

@@ -14,8 +14,8 @@ from sqlite_consolidate.engine.code.source_files import is_python
 from sqlite_consolidate.engine.merge.source_ddl import create_statements
 from sqlite_consolidate.engine.run.modes import Mode
 from sqlite_consolidate.engine.sqlite.connections import open_memory
-from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read
-from sqlite_consolidate.engine.sqlite.sql import folded, with_name, without_end
+from sqlite_consolidate.engine.sqlite.schema.objects import Schema, read_schema
+from sqlite_consolidate.engine.sqlite.sql import folded, rename_in_statement, strip_trailing_comments
 from sqlite_consolidate.observation import Outcome
 from sqlite_consolidate.plan.ddl import validate_create, without_rows
 from sqlite_consolidate.report.bundle import statements_of
@@ -82,14 +82,14 @@ class Statements:
                     with contextlib.suppress(sqlite3.Error, sqlite3.Warning, ValueError):
                         con.execute(statement)
             con.set_authorizer(None)
-            return read(con)
+            return read_schema(con)
         finally:
             con.close()
 
 
 def _bare(statement: str) -> str:
     """Return a statement without semicolon, space and comments at its end."""
-    return without_end(statement.rstrip().removesuffix(";"))
+    return strip_trailing_comments(statement.rstrip().removesuffix(";"))
 
 
 def rewritten_files(contents: BundleContents) -> list[str] | None:
@@ -145,7 +145,7 @@ def _planned(plan: Plan, record: Record, statements: Statements) -> Iterator[_Pa
         for planned in create_statements(text):
             wanted = [_bare(printable(planned.sql))]
             if planned.kind == "index":
-                wanted.append(_bare(printable(with_name(planned.sql, f"{planned.table}_{planned.name}"))))
+                wanted.append(_bare(printable(rename_in_statement(planned.sql, f"{planned.table}_{planned.name}"))))
             elif planned.kind != "table" or folded(name) in made:
                 continue
             if not set(wanted) & set(statements.creating.get(planned.kind, ())):
