@@ -1,1 +1,1 @@
-"""Other programs: smoke tests, their processes, logs, and what they open."""
+"""Run the smoke tests of applications and observe their processes, logs and files."""

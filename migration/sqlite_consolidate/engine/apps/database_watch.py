@@ -1,4 +1,4 @@
-"""One answer: which database files of the workspace appeared, changed or went away while applications ran."""
+"""Find the database files that were created, changed or removed while applications ran."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VENV_MARKER = "pyvenv.cfg"  # the file that makes a folder one
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What the file system says about a database; a write changes it.
+    """Hold what the file system reports about a database, which a write changes.
 
     Attributes:
         size: Bytes.
@@ -45,7 +45,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class DatabaseChange:
-    """What happened to one database file, named relative to the workspace."""
+    """Hold the change of one database file, named relative to the workspace."""
 
     file: str
     kind: Literal["created", "changed", "removed"]
@@ -54,16 +54,16 @@ class DatabaseChange:
 def fingerprint_databases(
     root: Path, *, never_open: frozenset[Identity], skip: frozenset[Path] = frozenset()
 ) -> dict[str, Fingerprint]:
-    """Return the fingerprint of every SQLite database below ``root``, by its path relative to it.
+    """Return the fingerprint of each SQLite database below ``root``, by relative path.
 
-    A database is known by its first 16 bytes; an empty file, or one that we may not read, by its name. Symbolic links
-    are not followed; ``.git``, ``node_modules``, ``__pycache__`` and virtual environments are passed over.
+    A database is recognised by its first 16 bytes. An empty or unreadable file is recognised by its name. Symbolic
+    links are not followed. ``.git``, ``node_modules``, ``__pycache__`` and virtual environments are skipped.
 
     Args:
         root: The workspace.
-        never_open: Device and inode of databases on which this process has connections: opening and closing such a
-            file would drop their locks. They are taken for databases unread.
-        skip: Folders to pass over, such as backups and reports; those that do not exist yet are no mistake.
+        never_open: Device and inode of databases to which this process has connections. Opening and closing such a file
+            would release their locks. They count as databases without being read.
+        skip: Folders to skip, such as backups and reports; a missing folder is no mistake.
     """
     root = root.resolve()
     fingerprints = {}
@@ -78,7 +78,7 @@ def fingerprint_databases(
 
 
 def compare_fingerprints(before: Mapping[str, Fingerprint], after: Mapping[str, Fingerprint]) -> list[DatabaseChange]:
-    """Return what differs between two looks, by file name."""
+    """Return the changes between two sets of fingerprints, by file name."""
     return [
         DatabaseChange(file, "created" if file not in before else "removed" if file not in after else "changed")
         for file in sorted(before.keys() | after.keys())
@@ -87,15 +87,15 @@ def compare_fingerprints(before: Mapping[str, Fingerprint], after: Mapping[str, 
 
 
 def quarantine_databases(root: Path, files: Iterable[str], folder: Path) -> list[str]:
-    """The databases are no longer where they were made but in ``folder``, with their sidecars; nothing is deleted.
+    """Move databases with their sidecar files into ``folder`` and delete nothing.
 
     Args:
         root: The workspace.
-        files: Relative to it; what is gone meanwhile is passed over.
-        folder: Made if there is something to put into it.
+        files: Relative to it; a file that no longer exists is skipped.
+        folder: Created if there is something to move.
 
     Returns:
-        Sentences, one a database; what could not be moved is said, and stays.
+        One sentence for each database. A database that could not be moved is named, and stays.
     """
     sentences = []
     for file in files:
@@ -116,7 +116,7 @@ def quarantine_databases(root: Path, files: Iterable[str], folder: Path) -> list
 
 
 def _files(root: Path, passed_over: frozenset[str]) -> Iterator[os.DirEntry[str]]:
-    """Yield every regular file below ``root``; a folder that cannot be listed has none for us."""
+    """Yield every regular file below ``root`` in the folders that can be listed."""
     folders = [os.fspath(root)]
     while folders:
         try:
@@ -139,7 +139,7 @@ def _files(root: Path, passed_over: frozenset[str]) -> Iterator[os.DirEntry[str]
 def _is_database(entry: os.DirEntry[str], status: os.stat_result, never_open: frozenset[Identity]) -> bool:
     if (status.st_dev, status.st_ino) in never_open:
         return not entry.name.endswith(SIDECARS)
-    if entry.name.endswith(SIDECARS):  # part of a database, and perhaps locked by us
+    if entry.name.endswith(SIDECARS):  # part of a database, on which this process may hold locks
         return False
     if status.st_size:
         try:

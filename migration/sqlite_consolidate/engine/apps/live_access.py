@@ -1,4 +1,4 @@
-"""One answer: which files of the live workspace a program opens that was started on a copy of it."""
+"""Find the files of the live workspace that a program on a copy opens."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ AUDIT_HOOK_FOLDER = Path(__file__).with_name("audit_hook")
 
 
 class LiveAccessWatch:
-    """Watches one program and its children for as long as it is entered.
+    """Watch the files that one program and its children open.
 
-    Python programs (3.8 or newer, not started with ``-I``, ``-E`` or ``-S``) report each file themselves, before it is
-    opened, and the opening is refused: a rehearsal does not write to the workspace. Of other programs only what is open
-    at the moment of a :meth:`look` is seen. What belongs to a virtual environment or to Python is no use of the
-    workspace: it is not copied.
+    Python programs (3.8 or newer, not started with ``-I``, ``-E`` or ``-S``) report each file before they open it. The
+    opening is refused, because a rehearsal does not write to the workspace. For other programs only the files are
+    found that are open during a :meth:`record_open_files`. Files of a virtual environment or of Python itself do not
+    count, because these are not copied.
     """
 
     def __init__(self, live: Path, copy: Path) -> None:
@@ -37,7 +37,10 @@ class LiveAccessWatch:
         self._report.close()
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that the program needs, beside :data:`ON_A_COPY` at the head of its PYTHONPATH."""
+        """Return the variables that the program needs.
+
+        :data:`AUDIT_HOOK_FOLDER` must also be first in its PYTHONPATH.
+        """
         return {
             "CONSOLIDATION_LIVE": str(self._live),
             "CONSOLIDATION_COPY": str(self._copy),
@@ -45,7 +48,7 @@ class LiveAccessWatch:
         }
 
     def record_open_files(self, processes: Iterable[psutil.Process]) -> None:
-        """Note what these processes have open now."""
+        """Record the files that these processes have open now."""
         import psutil
 
         for process in processes:
@@ -53,7 +56,7 @@ class LiveAccessWatch:
                 self._seen |= {name for file in process.open_files() if (name := self._named(Path(file.path)))}
 
     def opened_files(self) -> tuple[str, ...]:
-        """Return what was opened until now, relative to the workspace, in alphabetical order."""
+        """Return the opened files relative to the workspace, sorted."""
         reported = Path(self._report.name).read_bytes().split(b"\0")
         return tuple(sorted(self._seen | {os.fsdecode(name) for name in reported if name}))
 

@@ -1,4 +1,4 @@
-"""One answer: which lines that report an error were added to the workspace's log files since a moment of the run."""
+"""Find the error lines that were added to log files since a position."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_LINE_BYTES = 1_000_000  # bytes read at once, however long a line is
 
 @dataclass(frozen=True)
 class LogPosition:
-    """How far one log file reached.
+    """Hold the end of one log file at a moment.
 
     Attributes:
         path: Resolved.
@@ -46,7 +46,7 @@ class LogPosition:
 
 @dataclass(frozen=True)
 class LogPositions:
-    """How far the log files of a workspace reached at one moment.
+    """Hold the ends of the log files of a workspace at a moment.
 
     Attributes:
         problems: Log files that could not be read, and patterns that are none.
@@ -59,7 +59,7 @@ class LogPositions:
 def record_log_positions(
     root: Path, patterns: Sequence[str], *, never_open: frozenset[Identity] = frozenset()
 ) -> LogPositions:
-    """Return how far each log file reaches now, and a problem for each that cannot be read.
+    """Return the present end of each log file, and a problem for each unreadable one.
 
     Args:
         root: The workspace.
@@ -97,7 +97,9 @@ def find_new_errors(
     *,
     never_open: frozenset[Identity] = frozenset(),
 ) -> list[Observation]:
-    """State each line that is new since ``marks`` and matches ``errors``; if none does, what was read.
+    """Return an observation for each new line that matches ``errors``.
+
+    Without a match, one passed observation gives the number of files and lines read.
 
     A log that was rotated meanwhile is read on under its new name in the same folder, and its successor from the
     start. At most 20 lines are stated one by one, the others as a number.
@@ -140,7 +142,7 @@ def find_new_errors(
 def _new_text_offsets(
     root: Path, marks: LogPositions, patterns: Sequence[str], never_open: frozenset[Identity]
 ) -> tuple[dict[Path, int], list[Path]]:
-    """Return where the new text of each file begins, and the logs whose marked text is nowhere any more.
+    """Return the offset of the new text of each file, and the logs whose old text is lost.
 
     Files that were not there at the marks are new from the start.
     """
@@ -161,7 +163,7 @@ def _new_text_offsets(
 
 
 def _still_begins_with(path: Path, position: LogPosition) -> bool:
-    """Tell whether the file still begins with the text that was marked."""
+    """Return whether the file still begins with the recorded text."""
     try:
         return path.stat().st_size >= position.size and _tail(path, position.size) == position.tail
     except FileNotFoundError:
@@ -169,7 +171,10 @@ def _still_begins_with(path: Path, position: LogPosition) -> bool:
 
 
 def _is_copy(path: Path, position: LogPosition) -> bool:
-    """Tell whether a rotation that copies and truncates (``app.log`` to ``app.log.1``) put the marked text here."""
+    """Return whether a rotation has copied the recorded text to this file.
+
+    Such a rotation copies ``app.log`` to ``app.log.1`` and truncates it.
+    """
     has_rotated_name = (
         path.parent == position.path.parent and path.name.startswith(position.path.name) and path != position.path
     )
@@ -196,14 +201,14 @@ def _paths(root: Path, pattern: str) -> set[Path]:
 
 
 def _files_beside(marks: LogPositions, never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
-    """Return all files in the folders of marked ones, whatever their names; nothing is opened for that."""
+    """Return all files in the folders of the recorded ones, without opening them."""
     folders = {position.path.parent for position in marks.files}
     entries = (path for folder in folders if folder.is_dir() for path in folder.iterdir() if not path.is_symlink())
     return _files(entries, never_open)
 
 
 def _files(paths: Iterable[Path], never_open: frozenset[Identity]) -> dict[Path, tuple[Identity, int]]:
-    """Return identity and size of those that are regular files and may be opened, by name.
+    """Return identity and size of each regular file that may be opened, by path.
 
     Raises:
         ProblemError: The system does not tell what one of them is.
@@ -235,9 +240,9 @@ def _tail(path: Path, size: int) -> str:
 
 
 def _lines(path: Path, start: int) -> Iterator[tuple[str, str]]:
-    """Yield the lines that end after ``start``, each after what there was of it already: of all but the first, nothing.
+    """Yield each line that ends after ``start``, with its part before ``start``.
 
-    A log that grows while it is read is read as far as it reached at the beginning.
+    A log that grows meanwhile is read up to its end at the beginning.
     """
     try:
         with path.open("rb") as file:
@@ -254,14 +259,17 @@ def _lines(path: Path, start: int) -> Iterator[tuple[str, str]]:
 
 
 def _start_of_line(file: IO[bytes], at: int) -> int:
-    """Return where the line begins that ``at`` is in; one of more than 4096 bytes before it is cut there."""
+    """Return the start of the line at offset ``at``, at most 4096 bytes before it."""
     start = max(0, at - _TAIL)
     file.seek(start)
     return start + file.read(at - start).rfind(b"\n") + 1
 
 
 def _text(line: bytes) -> str:
-    """Read a line as UTF-8, else as Latin-1; without NUL bytes UTF-16 is one of them, as far as words for errors go."""
+    """Decode a line as UTF-8, or else as Latin-1.
+
+    NUL bytes are removed first, so that ASCII words of a UTF-16 log can be matched.
+    """
     line = line.replace(b"\0", b"")
     for mark in (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         line = line.removeprefix(mark)

@@ -1,4 +1,4 @@
-"""One answer: which processes a program has started, wherever they went, and that none of them is left."""
+"""Find and terminate all processes that a program has started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VARIABLE = "CONSOLIDATION_FAMILY"
 
 
 class ProcessTree:
-    """A program and its descendants: those of its process group, and those that left it but kept its environment.
+    """Hold a program and its descendants, by process group or by an environment variable.
 
     A process that leaves the group *and* clears its environment is not found, nor one that another program starts on
     request (``systemd``, a container's daemon).
@@ -27,11 +27,13 @@ class ProcessTree:
         self._mark = secrets.token_hex(16)
 
     def environment(self) -> dict[str, str]:
-        """Return the variable by which the program's descendants are known."""
+        """Return the variable that identifies the program's descendants."""
         return {_VARIABLE: self._mark}
 
     def running_processes(self, leader: int | None) -> list[psutil.Process]:
-        """Return those that live; zombies do not: some containers never collect theirs.
+        """Return the running processes without zombies.
+
+        Some containers never collect their zombies.
 
         Args:
             leader: Process id of the program, which leads a process group of its own; None when it is not known.
@@ -46,7 +48,10 @@ class ProcessTree:
         return processes
 
     def terminate(self, leader: int | None) -> None:
-        """End all of them, politely at first; what the kernel cannot end is left after a second."""
+        """Terminate all processes with SIGTERM, then SIGKILL.
+
+        A process that the kernel cannot end is left after a second.
+        """
         import psutil
 
         ended: set[psutil.Process] = set()
@@ -54,7 +59,7 @@ class ProcessTree:
             signalled: set[psutil.Process] = set()
             deadline = time.monotonic() + _GRACE_SECONDS
             while running := self.running_processes(leader):
-                for process in running:  # told once: the polite signal is a question; newly born ones are told as well
+                for process in running:  # signalled once, because a program may handle SIGTERM; new ones as well
                     if process not in signalled:
                         with suppress(psutil.Error):
                             process.send_signal(number)

@@ -1,4 +1,4 @@
-"""One answer: what an application shows when it is run, in a process of its own, within a deadline."""
+"""Run a smoke test in its own process with a timeout, and observe its result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _VENV_FOLDERS = (".venv", "venv")
 
 
 def build_command(test: Smoke, live_root: Path) -> tuple[str, ...]:
-    """Return what is started; ``python`` and what a virtual environment brings are those of the live workspace."""
+    """Return the command to start.
+
+    ``python`` and commands of a virtual environment are those of the live workspace.
+    """
     interpreter = _interpreter(test, live_root.absolute())
     if test.python:
         return (interpreter, "-c", test.python)
@@ -42,12 +45,12 @@ def build_command(test: Smoke, live_root: Path) -> tuple[str, ...]:
 
 
 def _interpreter(test: Smoke, live_root: Path) -> str:
-    """Return the plan's interpreter, the workspace's own, or the one that runs this, in this order."""
-    # Not resolved: a virtual environment's python is a link, and what it is called is what makes it that environment's.
+    """Return the plan's interpreter, else the workspace's, else this process's."""
+    # Not resolved, because python in a virtual environment is a link that finds its environment by its own path.
     if test.interpreter:
         return str(live_root / test.interpreter)
     venv_pythons = (live_root / folder / "bin" / "python" for folder in _VENV_FOLDERS)
-    # A link that leads nowhere counts: a broken environment is to be noticed, not replaced by another.
+    # A dangling link counts, because a broken environment must be reported and not replaced by another.
     return next((str(python) for python in venv_pythons if os.path.lexists(python)), sys.executable)
 
 
@@ -56,7 +59,9 @@ def _is_in_venv(program: Path) -> bool:
 
 
 def build_environment(test: Smoke, root: Path, access_watch: LiveAccessWatch | None) -> dict[str, str]:
-    """Keep what a program needs to run at all; what steers Python or names a workspace does not come along.
+    """Return the environment variables of a program.
+
+    Variables that configure Python or name a workspace are left out.
 
     HOME stays: an application without its user's settings would be another application.
 
@@ -84,7 +89,7 @@ _GRACE = 1.0  # seconds that the kernel gets to hand over the status of a proces
 
 @dataclass(frozen=True)
 class SmokeResult:
-    """What one smoke test did.
+    """Hold the result of one smoke test.
 
     Attributes:
         name: Of the smoke test in the plan.
@@ -112,7 +117,7 @@ class SmokeResult:
 
 
 def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
-    """The smoke test has run with ``root`` as its current folder, and no process that it started is left.
+    """Run a smoke test in the folder ``root`` and terminate every process it started.
 
     A test that cannot be started is a result with a ``problem``. An interruption while waiting ends the test and its
     children before it is passed on.
@@ -126,7 +131,7 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
     with ExitStack() as stack:
         on_copy = root.resolve() != live_root.resolve()
         access_watch = stack.enter_context(LiveAccessWatch(live_root, root)) if on_copy else None
-        # Not pipes: a child that keeps one open would keep us, too.
+        # Files instead of pipes, because a child that keeps a pipe open would block this process.
         outputs = stack.enter_context(TemporaryFile()), stack.enter_context(TemporaryFile())
         process_tree = ProcessTree()
         started = time.monotonic()
@@ -149,7 +154,7 @@ def run_smoke(test: Smoke, *, root: Path, live_root: Path) -> SmokeResult:
         finally:  # an interruption may arrive after the program has started and before Popen returns
             process_tree.terminate(process.pid if process is not None else None)
             if process is not None:
-                with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not hold us
+                with suppress(subprocess.TimeoutExpired):  # a process that the kernel cannot end must not block
                     process.wait(timeout=_GRACE)
         seconds = time.monotonic() - started
         texts, lines = (_read(outputs[0]), _read(outputs[1])), None
@@ -166,7 +171,7 @@ def _wait_for_end(
     process_tree: ProcessTree,
     access_watch: LiveAccessWatch | None,
 ) -> str:
-    """Wait for the program; return why it has to be ended, empty when it ended by itself."""
+    """Wait for the program and return why it must be terminated, empty if it has ended."""
     deadline = time.monotonic() + timeout
     while (remaining := deadline - time.monotonic()) > 0:
         try:
@@ -182,7 +187,7 @@ def _wait_for_end(
 
 
 def smoke_observations(test: Smoke, result: SmokeResult) -> list[Observation]:
-    """State whether the test ran, ended in time, with the exit status and the output that the plan expects."""
+    """Observe that the test ran, ended in time, and gave the expected status and output."""
     return list(_observations(test, result))
 
 
@@ -248,7 +253,10 @@ def _exit_observation(subject: str, test: Smoke, result: SmokeResult) -> Observa
 
 
 def _read(output: IO[bytes]) -> str:
-    """Return the output, of a long one its ends; half a line at the cut cannot be taken for a whole one."""
+    """Return the output, or its two ends if it is long.
+
+    Half a line at the cut must not look like a whole line, so a remark separates the ends.
+    """
     size = output.seek(0, os.SEEK_END)
     output.seek(0)
     if size <= _HEAD + _TAIL:
@@ -263,7 +271,10 @@ def _text(data: bytes) -> str:
 
 
 def _lines(output: IO[bytes]) -> int:
-    """Count the lines that are not blank; each megabyte of a longer one counts as one."""
+    """Count the lines that are not blank.
+
+    Each megabyte of a longer line counts as one line.
+    """
     output.seek(0)
     return sum(1 for line in iter(lambda: output.readline(_TAIL), b"") if line.strip())
 
@@ -279,7 +290,10 @@ def _output_excerpt(result: SmokeResult) -> str:
 
 
 def _shortened(text: str) -> str:
-    """Return the text in one printable line, of a long one its two ends: results and error messages stand last."""
+    """Return the text in one printable line, or its two ends if it is long.
+
+    Results and error messages are at the end.
+    """
     text = text.strip()
     line = one_line(text)
     return line if len(line) <= _SHOWN_HEAD + _SHOWN_TAIL else f"{line[:_SHOWN_HEAD]} … {line[-_SHOWN_TAIL:]}"

@@ -1,4 +1,4 @@
-"""Applications: the smoke tests of a plan, and what they did beside what they should: logs, databases, the target."""
+"""Run the smoke tests of a plan and observe their effects on logs and databases."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Identity = tuple[int, int]
 
 @dataclass(frozen=True)
 class _Difference:
-    """What one database, or one table of the target, was and is now, in words.
+    """Describe what one database, or one table of the target, was and is now.
 
     Attributes:
         subject: The file, or target and table.
@@ -45,14 +45,14 @@ class _Difference:
 
 
 class Applications:
-    """Runs applications in a workspace, or in its copy, and watches what they change.
+    """Run applications in a workspace or its copy and watch what they change.
 
-    A smoke test that may write gets a copy of the consolidated workspace for itself, which is thrown away afterwards:
-    so its first insert is tried, and taken back whatever it did, and an accepted target is to the byte what was
-    verified. The sources are not in that copy, as they will not be there once they are archived.
+    A smoke test that may write gets its own copy of the consolidated workspace, which is deleted afterwards. So its
+    inserts are tried without changing the verified target. The sources are not in that copy, because they will not be
+    there once they are archived.
 
     Attributes:
-        reader: Reads the target; whoever has one that has read it already may give it.
+        reader: Reads the target; a caller that has read it already may pass its reader.
         is_state_recorded: Whether the state before the first application is known.
     """
 
@@ -81,13 +81,13 @@ class Applications:
         self._logged_on_copies: list[Observation] = []
 
     def record_state(self, target: dict[str, TableDigest]) -> None:
-        """Remember the target's digests and every database of the workspace, as they are before the applications."""
+        """Record the target's digests and every database before the applications run."""
         self._before = target
         self._databases = self._look(self._root)
         self.is_state_recorded = True
 
     def run(self, test: Smoke) -> SmokeResult:
-        """Run one smoke test in a subprocess; one that may write, on a copy of its own."""
+        """Run one smoke test in a subprocess, on its own copy if it may write."""
         self.on_progress(f"running {one_line(test.name)}")
         if not test.writes:
             return run_smoke(test, root=self._root, live_root=self._live)
@@ -96,7 +96,7 @@ class Applications:
             return self._run_on_copy(test, Path(folder).resolve())
 
     def new_log_errors(self) -> list[Observation]:
-        """Observe lines that are new since the run began and report an error, on the copies as well."""
+        """Observe the error lines added to the logs since the run began, also on the copies."""
         settings = self._plan.logs
         observations = log_watch.find_new_errors(
             self._root, self._marks, settings.files, settings.errors, never_open=self._held
@@ -104,7 +104,10 @@ class Applications:
         return [*observations, *self._logged_on_copies]
 
     def side_effects(self) -> list[Observation]:
-        """Observe what the applications did to the databases of the workspace, and that others kept to their copies."""
+        """Observe that the applications left the databases of the workspace unchanged.
+
+        The tests that may write have changed their copies only.
+        """
         observations = [
             Observation(difference.subject, difference.before, difference.after, holds=False, todo=_HINT)
             for difference in self._differences(self._root, self._databases, self._before)
@@ -121,7 +124,7 @@ class Applications:
         return observations
 
     def changes_on_copies(self) -> list[Finding]:
-        """State what the tests that may write have changed on their copies, together for each kind of change."""
+        """Return a finding for each kind of change that tests have made on their copies."""
         groups: dict[tuple[str, str], list[tuple[str, _Difference]]] = {}
         for test, difference in self._written:
             groups.setdefault((difference.noun, difference.change), []).append((test, difference))
@@ -141,9 +144,9 @@ class Applications:
         return Finding.of("smoke-changed-copy", subject, text, count=len(names))
 
     def created_databases(self) -> list[str]:
-        """Return the databases that the applications made: under a new name, or in the place of a source.
+        """Return the databases that applications created, under new names or those of sources.
 
-        What has a new name and is a source is none of them: it is an archive.
+        A source under a new name is an archive and is left out.
         """
         if not self.is_state_recorded:
             return []

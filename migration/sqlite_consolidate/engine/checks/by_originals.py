@@ -94,7 +94,7 @@ def compare_with_originals(
     """
     databases = _inspect_originals(plan, scratch, resources, limits)
     unread_tables = _find_unread_tables(plan, databases)
-    if unread_tables:  # what a trigger lacks may be in a table that no original has
+    if unread_tables:  # because the table that a trigger needs may be one that no original has
         databases.problems = [problem for problem in databases.problems if problem.id != "broken-trigger"]
     try:
         # SQLite omits CHECK constraints from integrity_check on a read-only connection. query_only prevents writes.

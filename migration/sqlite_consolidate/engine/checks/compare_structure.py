@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlite_consolidate.engine.sqlite.schema.statements import Statement
     from sqlite_consolidate.plan.model import Plan
 
-_TABLE_OPTIONS = ("STRICT", "WITHOUT ROWID")  # kinds of declarations that tables-created compares, and columns
+_TABLE_OPTIONS = ("STRICT", "WITHOUT ROWID")  # tables-created compares these and the columns
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,7 +106,7 @@ def _roll_back(root: Path, hot: list[str], keep: Path | None) -> tuple[list[str]
                 continue
             rolled_back.append(file)
         except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
-            if has_hot_journal(root / file):  # otherwise the survey says what is wrong with the database
+            if has_hot_journal(root / file):  # otherwise the inspection reports the problem of the database
                 fact = f"has a hot journal that SQLite could not roll back ({error})."
                 hint = "Give write permission on the file, its folder and the folder of backups, and run again."
                 problem = Problem("hot-journal", file, fact, hint, criterion="sources-readable")
@@ -138,7 +138,7 @@ def list_hot_journals(plan: Plan, root: Path) -> list[str]:
         and (root / file).is_file()
         and not _names_super_journal(root / file)
         and _is_unlocked(root / file)
-        and has_hot_journal(root / file)  # still: it was not that of a transaction that has ended by now
+        and has_hot_journal(root / file)  # again, because a live transaction may have ended meanwhile
     ]
 
 

@@ -75,7 +75,7 @@ def find_unmapped_tables(source: Source, tables: Mapping[str, int]) -> tuple[lis
 
 
 MappedTable = tuple["Source", int, Table]
-"""A source, the position of one of its table maps, and the table that this one names."""
+"""A source, the index of one of its table mappings, and the table that this mapping names."""
 
 
 def inspect_databases(

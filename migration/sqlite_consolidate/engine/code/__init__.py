@@ -1,1 +1,1 @@
-"""Source code: where it names old databases, and how it is rewritten."""
+"""Find old database names in source code and rewrite them."""

@@ -1,4 +1,4 @@
-"""Ask git which files it ignores, and what it knows of the files that are to be changed; show rewrites as a diff."""
+"""Ask git about ignored and uncommitted files, and write rewrites as a unified diff."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _NOT_TRACKED = frozenset({"??", "!!"})
 
 
 def uncommitted_findings(root: Path, files: Sequence[str]) -> list[Finding]:
-    """Return a finding for each file with uncommitted edits, and for each that git does not track.
+    """Return a finding for each file with uncommitted edits and each untracked file.
 
-    It is no reason to refuse: the backup set keeps every file as it was found, and the way back restores just that.
-    Without git, or outside a repository, there is nothing to say. Nothing is written.
+    A run is not refused because of them: the backup set keeps every file as it was before, and a rollback restores
+    exactly that. Without git, or outside a repository, there is no finding. Nothing is written.
 
     Args:
         root: The workspace; it may be a subfolder of a repository, or hold several.
@@ -46,7 +46,7 @@ def uncommitted_findings(root: Path, files: Sequence[str]) -> list[Finding]:
 
 
 def _uncommitted_states(root: Path, folder: PurePosixPath, files: Sequence[str]) -> dict[str, str]:
-    """Return git's two letters for each of the files of one folder that are not as they were committed."""
+    """Return git's two-letter state of each file in a folder that is not as committed."""
     names = {PurePosixPath(file).name: file for file in files}
     literal = [f":(literal){name}" for name in names]
     options = ["--porcelain", "-z", "--ignored", "--untracked-files=all", "--no-renames"]
@@ -73,7 +73,7 @@ def _finding(file: str, state: str) -> Finding:
 
 
 def run_git(folder: Path, *args: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes] | None:
-    """Return what git answers about the repository around ``folder``; None if there is no git, or no answer in time.
+    """Run a read-only git command in ``folder`` and return its result, or None without git.
 
     Nothing is written, not even git's own index, and no program that the repository's configuration names is run.
     """
@@ -92,11 +92,11 @@ _NONE_IGNORED = 1  # git's exit code when it ignores none of the paths
 
 
 def ignored_files(root: Path, files: Sequence[str]) -> frozenset[str]:
-    """Return those of the files that git ignores; tracked ones are never among them where git itself can be asked.
+    """Return the files that git ignores.
 
-    It cannot be where it is not installed, where the workspace is no repository, holds several of them, or belongs to
-    somebody else. There the ``.gitignore`` files of the workspace say it, and those above it up to the repository's
-    top.
+    Git never ignores a tracked file. Git cannot be asked where it is not installed, where the workspace is not a
+    repository or holds several, or where the workspace belongs to another user. Then the ``.gitignore`` files of the
+    workspace and of the folders above it, up to the top of the repository, are read.
 
     Args:
         root: The workspace; it may be a subfolder of a repository.
@@ -119,7 +119,7 @@ def _ignored_by_files(root: Path, files: Sequence[str]) -> frozenset[str]:
 
 
 class _Rules:
-    """The ``.gitignore`` files of a tree; one in a folder goes before those above it."""
+    """Apply the ``.gitignore`` files of a tree, those of an inner folder first."""
 
     def __init__(self, root: Path) -> None:
         self._top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
@@ -128,7 +128,7 @@ class _Rules:
         self._folders: dict[PurePosixPath, bool] = {PurePosixPath(): False}
 
     def ignore(self, path: PurePosixPath, *, is_folder: bool = False) -> bool:
-        """Tell whether the path is ignored; in an ignored folder everything is."""
+        """Return whether the path is ignored, which everything in an ignored folder is."""
         if is_folder and path in self._folders:
             return self._folders[path]
         is_ignored = self.ignore(path.parent, is_folder=True) or self._matched(path, is_folder=is_folder)
@@ -160,7 +160,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def unified_diff(rewrites: Sequence[Rewrite]) -> str:
-    """Return all rewrites as one unified diff with ``a/`` and ``b/`` before the paths; empty for none.
+    """Return all rewrites as one unified diff with ``a/`` and ``b/`` before the paths.
 
     The text stands for bytes: what is not UTF-8 in a file is a lone surrogate, and line endings are those of the
     files. Write it as ``diff.encode("utf-8", "surrogateescape")``, never in text mode, and `git apply` accepts it
@@ -177,13 +177,16 @@ def _file_diff(rewrite: Rewrite) -> Iterator[str]:
 
 
 def _lines(data: bytes) -> list[str]:
-    """Return the lines as git counts them: a line feed ends one, nothing else does."""
+    """Return the lines as git counts them, ended only by a line feed."""
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
 def _quoted(name: str) -> str:
-    """Return a path as git writes it in a diff: quoted if it would be misread; a tab marks where a spaced one ends."""
+    """Return a path as git writes it in a diff.
+
+    A path with special characters is quoted. A tab marks the end of a path with spaces.
+    """
     if any(character in _ESCAPES for character in name):
         return f'"{"".join(_ESCAPES.get(character, character) for character in name)}"'
     return f"{name}\t" if " " in name else name

@@ -1,4 +1,4 @@
-"""Add definitions and imports to the text of a Python module, each once and in its place."""
+"""Add definitions and imports to the text of a Python module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def parse_definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, str]]:
-    """Return each function or class that a plan states, as tree and as text, its decorators and comments included.
+    """Return each function or class of the plan's code, as tree and as text with comments.
 
     Raises:
         ProblemError: It is something else.
@@ -43,7 +43,7 @@ def parse_definitions(code: str) -> list[tuple[ast.FunctionDef | ast.AsyncFuncti
 
 
 def add_definitions(text: str, code: str, file: str = "") -> str:
-    """Return the module's text with every definition of ``code`` that it lacks; unchanged if it lacks none.
+    """Return the module's text with every definition of ``code`` that it does not have.
 
     They come at its end, or before the first statement that may need them while the module is loaded or run: one that
     uses the new name, that calls what the module defines, or the guard ``if __name__ == "__main__"``.
@@ -85,7 +85,7 @@ def add_definitions(text: str, code: str, file: str = "") -> str:
 
 
 def _is_bound(text: str, name: str) -> bool:
-    """Tell whether the module assigns or imports the name anywhere at its top level."""
+    """Return whether the module assigns or imports the name at its top level."""
     try:
         symbol = symtable.symtable(text, "<code>", "exec").lookup(name)
     except KeyError:
@@ -94,7 +94,10 @@ def _is_bound(text: str, name: str) -> bool:
 
 
 def _first_use(text: str, name: str) -> int | None:
-    """Return the offset of the first statement that may run the definition, comments above it included; or None."""
+    """Return the offset of the first statement that may run the definition, or None.
+
+    Comments directly above the statement belong to it.
+    """
     body = parse_tree(text).body
     module_names = {name} | {node.name for node in body if isinstance(node, _Definition)}
     for node in body:
@@ -108,7 +111,10 @@ def _first_use(text: str, name: str) -> int | None:
 
 
 def _evaluated_on_load(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what Python evaluates when it loads the statement: of functions nothing but decorators and defaults."""
+    """Yield what Python evaluates when it loads the statement.
+
+    Of a function that is only its decorators and defaults.
+    """
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         yield from getattr(node, "decorator_list", [])
         for default in (*node.args.defaults, *node.args.kw_defaults):
@@ -135,7 +141,7 @@ def _may_run(node: ast.AST, name: str, module_names: set[str]) -> bool:
 
 
 def _insert_before(text: str, source: str, at: int) -> str:
-    """Return the text with the source before the line at ``at``, two blank lines around it."""
+    """Return the text with the source before the line at ``at``, between two blank lines."""
     newline = first_line_ending(text)
     content = text[:at].rstrip()
     present = len(LINE_END.findall(text, len(content), at))
@@ -144,7 +150,10 @@ def _insert_before(text: str, source: str, at: int) -> str:
 
 
 def _append(text: str, source: str) -> str:
-    """Return the text with the source after two blank lines; the last line ends, or does not, as it did before."""
+    """Return the text with the source after two blank lines.
+
+    The text ends with a line feed only if it did before.
+    """
     newline = first_line_ending(text)
     content = text.rstrip()
     present = len(LINE_END.findall(text, len(content)))
@@ -174,7 +183,7 @@ def parse_import(code: str) -> ast.Import | ast.ImportFrom:
 
 
 def add_import(text: str, statement: str, before: int) -> str:
-    """Return the module's text with everything imported that ``statement`` imports; unchanged if it is already.
+    """Return the module's text with everything imported that ``statement`` imports.
 
     Names join an import from the same module; otherwise the statement gets a line of its own after the last import.
     Either lies above ``before``: further down it would come too late for code that runs while the module is loaded.
@@ -202,13 +211,16 @@ def add_import(text: str, statement: str, before: int) -> str:
 
 
 def _parts(statement: _Import) -> list[_Part]:
-    """Return what each name of a statement imports, in a form that is equal for equal imports."""
+    """Return what each name of a statement imports, equal for equal imports."""
     module, level = (statement.module or "", statement.level) if isinstance(statement, ast.ImportFrom) else ("", -1)
     return [(module, level, name.name, name.asname) for name in statement.names]
 
 
 def _extend_import(text: str, statement: _Import, wanted: _Import) -> str | None:
-    """Return the text with the wanted names at the end of the import ``one``; None if they do not belong there."""
+    """Return the text with the wanted names added to an import statement, or None.
+
+    None means that the names belong to another module or form of import.
+    """
     if (
         not isinstance(statement, ast.ImportFrom)
         or not isinstance(wanted, ast.ImportFrom)
@@ -233,7 +245,10 @@ def _extend_import(text: str, statement: _Import, wanted: _Import) -> str | None
 
 
 def _add_import_line(text: str, statement: str, above: list[_Import]) -> str:
-    """Return the text with the statement on a line of its own: below imports, docstring, or the comments at the top."""
+    """Return the text with the import statement on a line of its own.
+
+    The line follows the imports, the docstring, or the comments at the top.
+    """
     newline = first_line_ending(text)
     body = parse_tree(text).body
     starts = [*line_starts(text), len(text)]

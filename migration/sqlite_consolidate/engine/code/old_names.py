@@ -1,4 +1,4 @@
-"""One answer: what counts as naming an old database, in any text."""
+"""Find the names of old databases in any text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BETWEEN_PIECES = b"\"'+ \t\r\n\\()"
 
 @dataclass(frozen=True)
 class Mention:
-    """One place that names an old database; or a file that was not looked at, and why.
+    """Hold a place that names an old database, or a file that was not scanned.
 
     Attributes:
         file: Path relative to the workspace.
@@ -44,7 +44,7 @@ class Mention:
 
 
 class OldNames:
-    """The file names of the old databases, and how they are recognised.
+    """Recognise the file names of the old databases.
 
     A name counts as a whole, or with a sidecar's ending: ``tasks.db-wal``; not ``old_tasks.db``, not ``tasks.db.bak``.
     Where the target has the same file name, as much of the path counts as tells the two apart: ``logs/tasks.db``.
@@ -57,7 +57,7 @@ class OldNames:
     def __init__(self, databases: Iterable[str], target: str = "") -> None:
         self.paths = {_distinguishing_name(database, target): database for database in databases}
         self.names = tuple(self.paths)
-        # A longer name first: where "tasks.db" and "tasks.db-1" are both old, each is found as itself.
+        # Longer names come first, so that "tasks.db-1" is not found as "tasks.db" where both are old.
         longest_first = sorted(self.names, key=len, reverse=True)
         names = "|".join(_SEPARATOR.join(map(re.escape, name.split("/"))) for name in longest_first)
         self._pattern = re.compile(rf"(?<![\w.-])({names or '(?!)'})(?:{SIDECAR_PATTERN})?(?![\w~]|[.-]\w)")
@@ -71,23 +71,23 @@ class OldNames:
             yield match.start(), re.sub(_SEPARATOR, "/", match.group(1))
 
     def may_occur_in(self, data: bytes) -> bool:
-        """Tell quickly whether a file may have one of the names as it is."""
+        """Return quickly whether a file may contain one of the names in one piece."""
         return any(name in data for name in self._bytes)
 
     def may_be_assembled_in(self, data: bytes) -> bool:
-        """Tell quickly whether a program may put one of the names together from pieces."""
+        """Return quickly whether a program may assemble one of the names from pieces."""
         squeezed = data.translate(None, _BETWEEN_PIECES)
         return any(stem in squeezed and ending.search(data) for stem, ending in self._parts)
 
 
 def _suffix_pattern(suffix: str) -> re.Pattern[bytes]:
-    """Return a pattern for where a suffix may stand in a program: ``.db``, or a piece of its own."""
+    """Return the pattern of a suffix in a program, such as ``.db`` or ``"db"``."""
     end = re.escape(suffix.encode())
     return re.compile(rb"\." + end + rb"(?!\w)|[\"']" + end + rb"[\"']" if end else b"")
 
 
 def _distinguishing_name(database: str, target: str) -> str:
-    """Return the shortest end of the path that is not an end of the target's path as well."""
+    """Return the shortest end of the path that is no end of the target's path."""
     parts, others = PurePosixPath(database).parts, PurePosixPath(target).parts
     for count in range(1, len(parts) + 1):
         if parts[-count:] != others[-count:]:
@@ -96,7 +96,7 @@ def _distinguishing_name(database: str, target: str) -> str:
 
 
 def excerpt(line: str, name: str) -> str:
-    """Return the line without the space around it; of a long one, 120 characters around the name."""
+    """Return the stripped line, or 120 characters around the name if it is longer."""
     line = line.strip()
     if len(line) <= EXCERPT_LENGTH:
         return line

@@ -1,4 +1,4 @@
-"""Find where a Python file names an old database, in one piece or put together."""
+"""Find expressions of a Python file that name an old database, also from pieces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-UNKNOWN = "\0"  # stands for what is only known at run time; no file name holds it
+UNKNOWN = "\0"  # a part that is known only at run time; no file name contains this character
 
 Texts = frozenset[str]
 Bindings = dict[str, list[ast.expr]]
@@ -33,7 +33,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 class ConstantValues:
-    """What the names of a module stand for: constants of the module, of its classes, and of the function around.
+    """Resolve names to the constants of a module, its classes and the enclosing function.
 
     Args:
         module: Its tree.
@@ -48,15 +48,15 @@ class ConstantValues:
         self._left = _MAX_TEXTS
 
     def enter_function(self, function: ast.AST) -> None:
-        """From here on names are looked up in this function first."""
+        """Look names up in this function first from now on."""
         self._scopes.append(self._of_function[function])
 
     def leave_function(self) -> None:
-        """The function entered last is over."""
+        """Stop looking names up in the function entered last."""
         self._scopes.pop()
 
     def possible_texts(self, node: ast.expr) -> Texts:
-        """Return the texts; ``UNKNOWN`` stands in them for every part that cannot be told."""
+        """Return the possible texts of an expression, with ``UNKNOWN`` for each unknown part."""
         match node:
             case ast.Constant(value=str() | bytes() as value):
                 return frozenset({value if isinstance(value, str) else value.decode("latin-1")})
@@ -79,7 +79,10 @@ class ConstantValues:
         return _ANY_TEXT
 
     def _collect(self, node: ast.AST, scope: Bindings, *, in_class: bool) -> None:
-        """Note what every name below the node is bound to, in its function or in the module, and every attribute."""
+        """Record what each name and attribute below the node is bound to.
+
+        Names belong to their function or to the module.
+        """
         for child in ast.iter_child_nodes(node):
             for target, value in _bindings(child):
                 match target:
@@ -109,11 +112,14 @@ class ConstantValues:
         return self._named(next((scope[name] for scope in reversed(self._scopes) if name in scope), []))
 
     def _named(self, values: list[ast.expr]) -> Texts:
-        """Return the texts of everything that a name is bound to; one that is made from itself ends there."""
+        """Return the texts of everything that a name is bound to.
+
+        A name that is built from itself is not followed further.
+        """
         if not self._under_way:
             self._left = _MAX_TEXTS
         self._left -= 1
-        if self._left < 0:  # names made of names made of names: there is no end to what they could be
+        if self._left < 0:  # nested names have too many possible texts
             return _ANY_TEXT
         fresh = [value for value in values if id(value) not in self._under_way]
         self._under_way |= {id(value) for value in fresh}
@@ -126,7 +132,7 @@ class ConstantValues:
         return frozenset(between.join(texts) for texts in islice(product(*map(self.possible_texts, parts)), _MAX_TEXTS))
 
     def _returned(self, call: ast.Call) -> Texts:
-        """Return the path or text that a call puts together; unknown for any other call."""
+        """Return the path or text that a call builds, or unknown for other calls."""
         match call.func:
             case ast.Attribute(value=value, attr="with_suffix") if call.args:
                 stems = {re.sub(r"\.[^./]*$", "", text) for text in self.possible_texts(value)}
@@ -147,7 +153,7 @@ class ConstantValues:
         return _ANY_TEXT
 
     def _formatted(self, place: str, template: ast.expr, values: list[ast.expr]) -> Texts:
-        """Return the template with the values in its places, one after the other."""
+        """Return the template with the values in its placeholders, in order."""
 
         def _filled(texts: tuple[str, ...]) -> str:
             left = iter(texts[1:])
@@ -157,7 +163,7 @@ class ConstantValues:
 
 
 def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
-    """Yield what one node binds: by assignment, as default, or as variable of a loop over what is written out."""
+    """Yield what one node binds by assignment, default, or loop over a literal collection."""
     match node:
         case ast.Assign(targets=targets, value=value):
             yield from ((target, value) for target in targets)
@@ -174,7 +180,7 @@ def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
 
 
 class NamingExpression(NamedTuple):
-    """The smallest expression that names an old database."""
+    """Hold the smallest expression that names an old database."""
 
     node: ast.expr
     name: str
@@ -182,7 +188,9 @@ class NamingExpression(NamedTuple):
 
 
 def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingExpression]:
-    """Return the smallest expressions of a module that name an old database; each where the name comes about.
+    """Return the smallest expressions of a module that name an old database.
+
+    Each is where the name is built, and not where it is used.
 
     Raises:
         RecursionError: The module is nested too deeply.
@@ -191,7 +199,7 @@ def find_naming_expressions(module: ast.Module, names: OldNames) -> list[NamingE
 
 
 def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
-    """Return every mention in Python source, in the order of lines, one a line and name.
+    """Return every mention in Python source by line, once for each line and name.
 
     Strings count as code however they are put together: f-strings, ``+``, ``%``, ``format``, ``/`` between paths,
     ``join``, ``Path``, ``with_suffix``, constants of the same module. Comments, and strings that stand alone
@@ -215,7 +223,7 @@ def python_mentions(file: str, text: str, names: OldNames) -> list[Mention]:
 
 
 class _Finder:
-    """Goes through a module once, inner expressions first."""
+    """Visit the nodes of a module once, inner expressions first."""
 
     def __init__(self, module: ast.Module, names: OldNames) -> None:
         self.expressions: list[NamingExpression] = []
@@ -224,7 +232,7 @@ class _Finder:
         self._known(module, "code")
 
     def _known(self, node: ast.AST, kind: MentionKind) -> set[str]:
-        """Note what the node names; return every name that it, or what it refers to, is known to be noted for."""
+        """Record the names in a node and return those that are already recorded for its parts."""
         if isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.JoinedStr)):
             kind = "documentation"
         if isinstance(node, _FUNCTIONS):
@@ -237,13 +245,13 @@ class _Finder:
         names_in_node = sorted(
             {name for text in self._values.possible_texts(node) for _, name in self._names.find(text)}
         )
-        if not isinstance(node, (ast.Name, ast.Attribute)):  # a constant is noted where it is made
+        if not isinstance(node, (ast.Name, ast.Attribute)):  # a constant is recorded where it is defined
             self.expressions += [NamingExpression(node, name, kind) for name in names_in_node if name not in noted]
         return noted | set(names_in_node)
 
 
 def line_of_name(node: ast.expr, name: str, lines: list[str], names: OldNames) -> int:
-    """Return the line, from 1, on which the name itself stands, else the one on which the expression begins."""
+    """Return the line on which the name is written, or else the expression's first line."""
     for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
         if any(other == name for _, other in names.find(lines[number - 1])):
             return number
@@ -253,7 +261,7 @@ def line_of_name(node: ast.expr, name: str, lines: list[str], names: OldNames) -
 def _comments(text: str, lines: list[str], names: OldNames) -> Iterator[tuple[int, str]]:
     """Yield the line and the name of every mention in a comment."""
     if not any("#" in line and any(names.find(line)) for line in lines):
-        return  # to split a file into its tokens takes longer than all the rest
+        return  # tokenizing a file takes longer than everything else
     for token in tokenize.generate_tokens(io.StringIO(text, newline=None).readline):
         if token.type == tokenize.COMMENT:
             for _, name in names.find(token.string):

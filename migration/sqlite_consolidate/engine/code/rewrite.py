@@ -1,4 +1,4 @@
-"""Rewrite the code so that it names the target and no old database, and check that it does."""
+"""Rewrite code so that it names the target instead of old databases, and check it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """One file and what becomes of it.
+    """Hold the content of one file before and after its rewrite.
 
     Attributes:
         file: Path relative to the workspace, "/"-separated, free of links.
@@ -45,7 +45,7 @@ class Rewrite:
 def plan_rewrites(
     root: Path, references: Sequence[Reference], inserts: Sequence[Insert], *, skip: Collection[str] = ()
 ) -> tuple[tuple[Rewrite, ...], tuple[Problem, ...]]:
-    """Return what is to be written for the plan's references and inserts, and everything that stands in the way.
+    """Return the rewrites for the plan's references and inserts, and every problem.
 
     Nothing is written. A file in which all was done before has no rewrite, and neither has one with a problem.
 
@@ -61,7 +61,7 @@ def plan_rewrites(
     files = {file: read_code_file(root, file) for file in named}
     problems = [item for item in files.values() if isinstance(item, Problem)]
     rewrites = []
-    # Two spellings of one path are one file: what was read is equal.
+    # Two spellings of one path are one file, because the content read is equal.
     for code in dict.fromkeys(item for item in files.values() if isinstance(item, CodeFile)):
         rewriting = RewriteBuilder(code)
         rewriting.replace([item for item in dict.fromkeys(references) if files[item.file] == code])
@@ -74,7 +74,7 @@ def plan_rewrites(
 
 
 def compile_observations(root: Path, files: Sequence[str]) -> list[Observation]:
-    """Observe of each Python file whether it compiles; nothing is executed.
+    """Observe that each Python file compiles, without executing it.
 
     Args:
         root: The workspace.
@@ -88,7 +88,7 @@ def compile_observations(root: Path, files: Sequence[str]) -> list[Observation]:
 
 
 def replacement_observations(root: Path, references: Sequence[Reference]) -> list[Observation]:
-    """Observe of each reference whether its expression is gone and the replacement is there.
+    """Observe that each reference is replaced and its old expression is gone.
 
     Args:
         root: The workspace.
@@ -136,17 +136,20 @@ def _updated_observation(root: Path, reference: Reference) -> Observation:
 
 
 def parse_source(code: CodeFile) -> PythonCode | PlainText:
-    """Return the file's text in the form in which places are found in it."""
+    """Return the file's text in the form in which expressions are found in it."""
     return PythonCode(code.text, code.file) if is_python(code.file) else PlainText(code.text)
 
 
 def unreplaced_spans(old: Sequence[Span], new: Sequence[Span]) -> list[Span]:
-    """Return the old places that lie in no new one: ``logs()`` is still there in ``logs().parent``, but replaced."""
+    """Return the old places that no new place contains.
+
+    For example ``logs()`` remains in its replacement ``logs().parent``.
+    """
     return [span for span in old if not any(span.inside(other) for other in new)]
 
 
 def check_syntax(file: str, data: bytes) -> None:
-    """Return if the file compiles, or is not Python at all.
+    """Check that a Python file compiles.
 
     Raises:
         ProblemError: It does not compile.
@@ -162,11 +165,11 @@ def check_syntax(file: str, data: bytes) -> None:
 
 
 class RewriteBuilder:
-    """One file on its way from what it is to what it is to be; whatever does not fit is collected, nothing is raised.
+    """Build the new text of one file and collect its problems.
 
     Attributes:
         text: The text so far.
-        problems: In the order in which they were met.
+        problems: Problems in the order in which they were found.
     """
 
     def __init__(self, code: CodeFile) -> None:
@@ -180,14 +183,14 @@ class RewriteBuilder:
             self._source = parse_source(code)
 
     def replace(self, references: Sequence[Reference]) -> None:
-        """Put every replacement into the text, and the imports that they need."""
+        """Replace every reference in the text and add the imports that the replacements need."""
         if not self._source:
             return
         places = self._places(self._source, references)
         for span, reference in reversed(places):
             with self._noting():
                 self.text = self._source.replace_span(self.text, span, reference.replace)
-        # What was replaced before this run, by hand perhaps, needs its import as well.
+        # An expression that was replaced before this run, for example by hand, needs its import as well.
         first = min((span.start for span in [*self._done, *(span for span, _ in places)]), default=0)
         for statement in dict.fromkeys(reference.import_ for reference in references if reference.import_):
             if not self.problems:
@@ -196,14 +199,14 @@ class RewriteBuilder:
                 first = len(self.text) - below
 
     def insert(self, inserts: Sequence[Insert]) -> None:
-        """Add every definition that is not there yet."""
+        """Add every definition that the file does not have."""
         for insert in inserts if self._source else ():
             with self._noting("`code` "):
                 self._only_python()
                 self.text = add_definitions(self.text, insert.code, self.code.file)
 
     def result(self) -> bytes:
-        """Return the bytes that are to be written: those that were read if there is any problem."""
+        """Return the bytes to write, which are the bytes read if there is a problem."""
         after = self.code.data
         if not self.problems:
             with self._noting("rewritten, "):
@@ -213,7 +216,7 @@ class RewriteBuilder:
         return self.code.data if self.problems else after
 
     def _places(self, source: PythonCode | PlainText, references: Sequence[Reference]) -> list[tuple[Span, Reference]]:
-        """Return where each reference that is still to be replaced stands, in the order of the text."""
+        """Return the place of each reference that is not replaced yet, in the order of the text."""
         places: list[tuple[Span, Reference]] = []
         done: Counter[str] = Counter()
         for reference in references:
@@ -232,9 +235,9 @@ class RewriteBuilder:
         return sorted(places, key=lambda place: place[0])
 
     def _spans(self, source: PythonCode | PlainText, subject: str, code: str) -> list[Span] | None:
-        """Return where an expression of the plan stands; None, and a problem noted, if it is no expression."""
+        """Return the places of an expression, or note a problem and return None."""
         spans: list[Span] | None = None
-        with self._noting(subject):  # which ends the exception that would leave it None
+        with self._noting(subject):  # this suppresses the exception after which spans is still None
             spans = source.spans(code)
         return spans  # noqa: RET504 -- see above
 
@@ -263,7 +266,7 @@ class RewriteBuilder:
 
     def _encoded(self) -> bytes:
         try:
-            # The byte order mark of utf-8-sig is not part of the text: encoding brings it back.
+            # The byte order mark of utf-8-sig is not part of the text. Encoding adds it again.
             return self.text.encode(self.code.encoding)
         except UnicodeEncodeError as error:
             fact = f"it would have a character, {error.object[error.start]!a}, that {self.code.encoding} has not."
@@ -271,7 +274,7 @@ class RewriteBuilder:
 
     @contextmanager
     def _noting(self, beginning: str = "") -> Iterator[None]:
-        """Note whatever does not fit as a problem; ``beginning`` begins its sentence."""
+        """Note a ProblemError as a problem whose sentence starts with ``beginning``."""
         try:
             yield
         except ProblemError as error:
@@ -282,7 +285,7 @@ class RewriteBuilder:
 
 
 def _not_once(file: str, text: str, reference: Reference, spans: Sequence[Span]) -> ProblemError:
-    """Return why a reference has no place: found nowhere, nor replaced; or found more than once."""
+    """Return the problem that a reference is found nowhere or more than once."""
     lines = [find_line(text, span.start) for span in spans]
     if len(lines) > 1:
         fact = f"{reference.find} is found {len(lines)} times (lines {', '.join(map(str, lines))})."
@@ -305,14 +308,14 @@ def _not_once(file: str, text: str, reference: Reference, spans: Sequence[Span])
 
 
 def _nearest(text: str, find: str) -> int:
-    """Return the number of the first line that has the longest quoted part of the expression; 0 if none has."""
+    """Return the first line with the longest quoted part of the expression, or 0."""
     quoted = re.findall(r"""["']([^"']+)["']""", find)
     at = text.find(max(quoted, key=len)) if quoted else -1
     return find_line(text, at) if at >= 0 else 0
 
 
 def write_rewrites(root: Path, rewrites: Iterable[Rewrite], ledger: Ledger) -> None:
-    """Replace each code file by what becomes of it; the ledger names it and its digest before.
+    """Write each rewritten code file, after noting its digest in the ledger.
 
     Raises:
         ProblemError: A file has changed since it was read; it was not rewritten.

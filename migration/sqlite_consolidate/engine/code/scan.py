@@ -1,4 +1,4 @@
-"""One answer: where the scanned trees still name an old database."""
+"""Scan code, configuration and documentation for the names of old databases."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _CONFIG = frozenset({".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env", 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What a scan saw.
+    """Hold the result of a scan.
 
     Attributes:
         mentions: Every mention, in the order of files and lines.
-        files_read: Number of text files that were looked at from beginning to end.
-        not_scanned: Files that were not, each with the reason as its text; ``unreadable`` ones should have been.
+        files_read: Number of text files that were read completely.
+        not_scanned: Files that were not read, each with the reason as its text; ``unreadable`` ones should be read.
     """
 
     mentions: tuple[Mention, ...]
@@ -49,7 +49,7 @@ class ScanResult:
 
 
 def find_mentions(scope: ScanScope) -> ScanResult:
-    """Return every remaining mention of an old database's file name; no database is opened."""
+    """Return every mention of an old database's file name, without opening a database."""
     names = OldNames(scope.databases, scope.target)
     trees = list_scanned_files(scope)
     mentions: list[Mention] = []
@@ -70,9 +70,9 @@ def find_mentions(scope: ScanScope) -> ScanResult:
 
 
 def stale_observations(result: ScanResult) -> list[Observation]:
-    """Observe each mention that is still in use and each place that could not be looked at.
+    """Observe each mention in use and each place that could not be scanned.
 
-    If there is none, one observation that holds says how many files were read, and counts what is only listed.
+    Without any, one passed observation gives the number of files and counts the other mentions.
     """
     stale = [_stale_observation(mention) for mention in result.mentions if mention.kind in _KINDS_IN_USE]
     unread = [_unread_observation(file) for file in result.not_scanned if file.kind == "unreadable"]
@@ -93,9 +93,9 @@ def stale_observations(result: ScanResult) -> list[Observation]:
 
 
 def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Finding]:
-    """Return a finding for everything that is no failure and yet to be known, one a file and database.
+    """Return a finding for each file and database whose mentions are no failure.
 
-    That is documentation, what the plan exempts, what was too large to read, and an exemption that nothing needs.
+    These are documentation, exempt places, files too large to read, and exemptions that no mention needs.
     """
     lines: dict[tuple[str, str, str], list[int]] = {}
     for mention in result.mentions:
@@ -119,7 +119,10 @@ def mention_findings(result: ScanResult, exempt: Sequence[Exemption]) -> list[Fi
 
 
 def _mention_finding(place: str, database: str, reason: str, lines: int) -> Finding:
-    """Return a finding for the lines of one file that name one database; only an exemption has a reason."""
+    """Return a finding for the lines of one file that name one database.
+
+    Only an exemption has a reason.
+    """
     if reason:
         return Finding.of("mention-exempt", place, f"names {database}, exempt: {reason}.", count=lines)
     return Finding.of("mention-in-documentation", place, f"names {database} (documentation).", count=lines)
@@ -131,7 +134,7 @@ def _format_lines(lines: Sequence[int]) -> str:
 
 
 def _apply_exemptions(mention: Mention, exempt: Sequence[Exemption]) -> Mention:
-    """Return the mention; as exempt, if the plan exempts its place and it would be in the way otherwise."""
+    """Return the mention, marked as exempt if it is in use and the plan exempts its place."""
     for exemption in exempt if mention.kind in _KINDS_IN_USE else ():
         if fnmatchcase(mention.file, exemption.path) or mention.file.startswith(exemption.path.rstrip("/") + "/"):
             return replace(mention, kind="exempt", reason=exemption.reason)
@@ -154,7 +157,7 @@ def _unread_observation(file: Mention) -> Observation:
 
 
 def _text_bytes(path: Path) -> bytes | None:
-    """Return the file's bytes, as UTF-8 if they are marked as UTF-16; or None if it is not text."""
+    """Return the file's bytes, decoded from UTF-16 if marked so, or None if it is not text."""
     with path.open("rb") as opened:
         head = opened.read(_HEAD_BYTES)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -170,12 +173,12 @@ def _mentions_in(file: str, data: bytes, names: OldNames) -> list[Mention]:
     text = _decoded(file, data)
     try:
         return python_mentions(file, text, names)
-    except SyntaxError:  # template, or Python of another age: what it says still counts
+    except SyntaxError:  # a template, or Python of another version: its text still counts
         return _mentions_by_line(file, text, "code", names)
 
 
 def _mentions_by_line(file: str, text: str, kind: MentionKind, names: OldNames) -> list[Mention]:
-    """Return every mention in a text without regard to its syntax, one a line and name."""
+    """Return each mention in a text regardless of its syntax, once for each line and name."""
     starts = [*line_starts(text), len(text)]
     mentions: dict[tuple[int, str], Mention] = {}
     for offset, name in names.find(text):

@@ -1,4 +1,4 @@
-"""One answer: which files of the scanned trees are read."""
+"""List the files that a scan reads."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ SKIPPED_FOLDERS = frozenset(
 
 @dataclass(frozen=True)
 class ScanScope:
-    """What a scan is about.
+    """Describe what a scan reads and looks for.
 
     Attributes:
         root: The workspace, or its copy.
         paths: Folders and files to scan, relative to it.
         databases: Paths of the old databases.
-        target: Path of the new one.
+        target: Path of the target.
         never_open: Device and inode of files that must not be opened, and of folders that must not be entered.
-        own: What names old databases because it is about the consolidation itself: plan, backup sets, reports;
-            relative to the workspace.
-        exempt: Places that may go on naming one, and why.
-        repository: The workspace whose git says what it ignores, if not ``root``: a copy is no repository.
+        own: Files of the consolidation itself that name old databases, relative to the workspace: plan, backup sets and
+            reports.
+        exempt: Places that may continue to name an old database, with the reason.
+        repository: The workspace whose git is asked for ignored files, if not ``root``: a copy is no repository.
     """
 
     root: Path
@@ -54,7 +54,7 @@ class ScanScope:
 def scan_scope(
     plan: Plan, root: Path, live: Path, *, own: Sequence[Path], never_open: frozenset[tuple[int, int]] = frozenset()
 ) -> ScanScope:
-    """Return what a plan wants to be scanned.
+    """Return the scope of a plan's scan.
 
     Args:
         plan: The plan.
@@ -78,11 +78,11 @@ def scan_scope(
 
 @dataclass(frozen=True)
 class ScannedFiles:
-    """What lies in the scanned trees.
+    """Hold the files of the scanned trees.
 
     Attributes:
-        files: Files to read, relative to the workspace, each once, in the order of the paths and of names.
-        not_scanned: What was not looked at though it is there, or should be.
+        files: Files to read, relative to the workspace, each once, ordered by path and name.
+        not_scanned: Files that exist or should exist and are not scanned, each with the reason.
     """
 
     files: tuple[str, ...]
@@ -92,9 +92,8 @@ class ScannedFiles:
 def list_scanned_files(scope: ScanScope) -> ScannedFiles:
     """Return the files of the trees that can hold code, configuration or documentation.
 
-    Left out without a word: databases, caches, virtual environments, ``node_modules``, links, and what git ignores.
-    Environment files (``.env``) stay even when git ignores them, as it does nearly everywhere, and so does a path that
-    is named here itself.
+    Databases, caches, virtual environments, ``node_modules``, links and ignored files are left out silently.
+    Environment files (``.env``) and paths that the plan names are kept even if git ignores them.
     """
     root = scope.root.resolve()
     paths = [posixpath.normpath(path) for path in scope.paths]
@@ -130,7 +129,10 @@ def _not_scanned(file: str, reason: str, kind: MentionKind = "unreadable") -> Me
 
 
 def _entries(scope: ScanScope, root: Path, file: str) -> Iterator[tuple[str, Mention | None]]:
-    """Yield every file at or below a path that may be read; with a reason, if it is to be reported instead."""
+    """Yield every readable file at or below a path.
+
+    A file that is to be reported instead has a reason.
+    """
     path = root / file
     try:
         facts = path.lstat()

@@ -1,4 +1,4 @@
-"""One answer: what a code file of the workspace says as text, and which bytes changed text becomes again."""
+"""Read code files of the workspace as text, with the encoding that restores their bytes."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3)({SIDECAR_PATTERN})?(\.archiv
 
 
 class Span(NamedTuple):
-    """A stretch of text: offsets in characters, ``end`` not included."""
+    """Hold a range of text as offsets in characters, without the character at ``end``."""
 
     start: int
     end: int
 
     def overlaps(self, other: Span) -> bool:
-        """Whether the two have a character in common."""
+        """Return whether the two ranges share a character."""
         return self.start < other.end and other.start < self.end
 
     def inside(self, other: Span) -> bool:
-        """Whether this one lies within ``other``, or is the same."""
+        """Return whether this range is within ``other`` or equal to it."""
         return other.start <= self.start and self.end <= other.end
 
 
 @dataclass(frozen=True)
 class CodeFile:
-    """A file that was read.
+    """Hold a code file that was read.
 
     Attributes:
-        file: Its real place, relative to the workspace, "/"-separated.
+        file: Its real path, relative to the workspace, "/"-separated.
         data: Its bytes.
-        text: The same as text: line endings as they are, without a byte order mark.
-        encoding: What turns the one into the other, exactly, both ways.
+        text: Its text with the original line endings, without a byte order mark.
+        encoding: The encoding that converts bytes to text and back without loss.
     """
 
     file: str
@@ -56,12 +56,12 @@ class CodeFile:
 
 
 def is_python(file: str) -> bool:
-    """Tell whether a file is Python source, by its name."""
+    """Return whether a file is Python source, by its name."""
     return PurePosixPath(file).suffix.lower() in _PYTHON
 
 
 def is_database(file: str) -> bool:
-    """Tell whether a file is a SQLite database, a sidecar or an archive of one, by its name alone.
+    """Return whether a file is a database, a sidecar or an archive, by its name.
 
     By name, because to open such a file and close it again drops the locks that SQLite holds on it in this process.
     """
@@ -79,13 +79,13 @@ def line_starts(text: str) -> list[int]:
 
 
 def first_line_ending(text: str) -> str:
-    """Return the line ending that the text uses first; a newline if it has none."""
+    """Return the first line ending of the text, or a line feed if it has none."""
     match = LINE_END.search(text)
     return match.group() if match else "\n"
 
 
 def read_code_file(root: Path, file: str) -> CodeFile | Problem:
-    """Return the file as bytes and text, or the problem that keeps it from being rewritten.
+    """Return a code file, or the problem that prevents its rewrite.
 
     Args:
         root: The workspace.
@@ -107,7 +107,7 @@ def read_code_file(root: Path, file: str) -> CodeFile | Problem:
 
 
 def encoding_of(file: str, data: bytes) -> str | Problem:
-    """Return the encoding in which the bytes survive being read and written, or the problem that there is none."""
+    """Return the encoding that restores the bytes exactly, or the problem."""
     if not is_python(file):
         return "utf-8" if _survives(data, "utf-8") else "latin-1"
     try:

@@ -1,4 +1,4 @@
-"""One answer: which references a plan needs so that no file names an old database any more."""
+"""Propose the references of a plan that replace every mention of an old database."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProposedReference:
-    """One mention of an old database, and the reference that would settle it.
+    """Hold a mention of an old database and the reference that replaces it.
 
     Attributes:
         file: Path relative to the workspace.
         line: From 1.
-        find: As in a ``[[reference]]``; the text of the line where the mention is not understood.
-        replace: As in a ``[[reference]]``; empty where it is not understood.
-        import_: As ``import`` in a ``[[reference]]``; empty where it needs none.
+        find: As in a ``[[reference]]``; the text of the line if the mention is not understood.
+        replace: As in a ``[[reference]]``; empty if the mention is not understood.
+        import_: As ``import`` in a ``[[reference]]``; empty if it needs none.
         understood: Whether a plan with this reference passes its own check.
-        reason: What the replacement rests on; or why there is none, and what to do.
+        reason: Why the replacement is correct; or why there is none, and what the operator can do.
     """
 
     file: str
@@ -47,10 +47,10 @@ class ProposedReference:
 
 
 def propose_references(scope: ScanScope) -> tuple[ProposedReference, ...]:
-    """Return what is to be done about every mention in code and configuration, in the order of files and lines.
+    """Return a proposal for each mention in code and configuration, by file and line.
 
-    A replacement keeps the way in which the code finds its folder, and goes on from there to the target: the code
-    must have found the old database before. Nothing is written; documentation and exempt places are left out.
+    A replacement keeps the way in which the code finds its folder and continues from there to the target. So the code
+    must have found the old database before. Documentation and exempt places are left out. Nothing is written.
     """
     by_file: dict[str, list[Mention]] = {}
     for mention in find_mentions(scope).mentions:
@@ -92,7 +92,7 @@ def _by_hand(mention: Mention, reason: str) -> ProposedReference:
 
 
 def _mark_conflicts(root: Path, proposals: list[ProposedReference]) -> list[ProposedReference]:
-    """Return the proposals of one file; those that would be a problem of the plan as not understood."""
+    """Return the proposals of one file, those that a plan would refuse as not understood."""
     each: dict[object, ProposedReference] = {}
     for proposal in proposals:  # two databases named by one expression: one replacement settles both
         each.setdefault((proposal.find, proposal.replace) if proposal.understood else proposal, proposal)
@@ -113,7 +113,7 @@ def _mark_conflicts(root: Path, proposals: list[ProposedReference]) -> list[Prop
 
 
 def _problems(root: Path, proposals: list[ProposedReference]) -> tuple[Problem, ...]:
-    """Return what keeps these proposals from being made together."""
+    """Return the problems of making these replacements together."""
     return plan_rewrites(root, [_reference(proposal) for proposal in proposals if proposal.understood], [])[1]
 
 

@@ -1,4 +1,4 @@
-"""Suggest which reference names the target in the place of an old database."""
+"""Propose the replacement of a mention by the path of the target."""
 
 from __future__ import annotations
 
@@ -31,31 +31,34 @@ _END_OF_VARIABLE = tuple("}])\"'%")
 
 
 class DatabasePaths(NamedTuple):
-    """Where an old database is, and where its rows go: paths relative to the workspace."""
+    """Hold the paths of an old database and of the target, relative to the workspace."""
 
     old: str
     target: str
 
     def base_folder(self, written: str) -> str | None:
-        """Return the folder from which a path leads to the old database, "." for the workspace; None if none does."""
+        """Return the folder from which a written path leads to the old database, or None.
+
+        The workspace is ".".
+        """
         if written != self.old and not self.old.endswith(f"/{written}"):
             return None
         return self.old[: len(self.old) - len(written)].rstrip("/") or "."
 
     def path_to_target(self, folder: str) -> str:
-        """Return the path that leads from a folder of the workspace to the target."""
+        """Return the path from a folder of the workspace to the target."""
         return posixpath.relpath(self.target, folder)
 
 
 class MentionChange(NamedTuple):
-    """What becomes of one mention.
+    """Hold the replacement of one mention.
 
     Attributes:
-        line: Of the mention, from 1.
-        name: Of the database, as it is recognised.
-        find: Text, or expression, to be replaced; empty where it is not understood.
-        replace: What takes its place.
-        reason: What it rests on, or why it is not understood.
+        line: Line of the mention, from 1.
+        name: Name by which the database is recognised.
+        find: Text or expression to replace; empty if the mention is not understood.
+        replace: The replacement.
+        reason: Why the replacement is correct, or why the mention is not understood.
     """
 
     line: int
@@ -66,7 +69,10 @@ class MentionChange(NamedTuple):
 
 
 def text_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
-    """Return a change for every mention in a text that is no Python; each finds its place just once."""
+    """Return a change for each mention in a text other than Python.
+
+    The text that each change finds occurs only once.
+    """
     replacements: list[tuple[int, str, PathReplacement | None]] = []
     for offset, name in names.find(text):
         end = offset + len(name)
@@ -88,7 +94,7 @@ def text_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]
 
 
 class PathReplacement(NamedTuple):
-    """A piece of text and what takes its place: ``old`` is how the text given ends."""
+    """Hold the end of a text, ``old``, and its replacement."""
 
     old: str
     new: str
@@ -96,14 +102,15 @@ class PathReplacement(NamedTuple):
 
 
 def replace_path_end(text: str, place: DatabasePaths) -> PathReplacement | None:
-    """Return how a text that ends with the path of an old database is to end; None if it may be another path.
+    """Return the replacement of the old database's path at the end of a text.
 
-    What stands before the path that is written out, a variable or the folder a program runs in, must then be the
-    folder from which that path leads to the old database. The new path leads from the same folder to the target.
+    The text before the written path is a variable, or the folder that a program runs in. It must be the folder from
+    which the written path leads to the old database. The new path leads from the same folder to the target. None means
+    that the path may be another one.
 
     Args:
         text: Such as ``sqlite:///logs/tasks.db``; the end counts.
-        place: Of the database that is named.
+        place: Paths of the database that is named.
     """
     path = _relative_path_at_end(text)
     climbing = _CLIMBING.match(path)
@@ -122,7 +129,10 @@ def _folder_name(folder: str) -> str:
 
 
 def _relative_path_at_end(text: str) -> str:
-    """Return the relative path at the end of a text: what is behind a variable, or behind the slashes of a URL."""
+    """Return the relative path at the end of a text.
+
+    It begins after a variable, or after the slashes of a URL.
+    """
     match = _PATH_BEFORE.search(text)
     path = match.group() if match else ""
     before = text[: len(text) - len(path)]
@@ -140,7 +150,10 @@ class _Piece(NamedTuple):
 
 
 def _unique(text: str, piece: _Piece, others: Sequence[_Piece]) -> tuple[str, str]:
-    """Return text that stands there and nowhere else, and its replacement: the path, or its line with all its paths."""
+    """Return a text that occurs only once, and its replacement.
+
+    It is the path, or its whole line with all paths.
+    """
     starts = [*line_starts(text), len(text)]
     number = find_line(text, piece.start)
     first, last = starts[number - 1], starts[number]
@@ -159,7 +172,7 @@ Parents = dict[ast.AST, ast.AST]
 
 
 class _Exchange(NamedTuple):
-    """An expression, the source of what takes its place, and what that rests on."""
+    """Hold an expression, the source of its replacement, and the reason for it."""
 
     node: ast.expr
     new: str
@@ -167,7 +180,7 @@ class _Exchange(NamedTuple):
 
 
 def python_changes(text: str, names: OldNames, places: Mapping[str, DatabasePaths]) -> list[MentionChange]:
-    """Return a change for every mention in the code of a module; none if it cannot be read."""
+    """Return a change for each mention in a module, or none if it cannot be parsed."""
     try:
         module = parse_tree(text)
         source = PythonCode(text)
@@ -187,7 +200,10 @@ def python_changes(text: str, names: OldNames, places: Mapping[str, DatabasePath
 def _change(
     node: ast.expr, name: str, parents: Parents, source: PythonCode, place: DatabasePaths
 ) -> tuple[str, str, str]:
-    """Return what to find, what takes its place, and why; nothing to find, and why, where it is not understood."""
+    """Return what to find, its replacement, and the reason.
+
+    What to find is empty if the mention is not understood.
+    """
     path = _whole_path(node, parents)
     exchange = _replace_text(node, name, parents, place) if path is node else _replace_joined_path(path, place)
     if exchange is None:
@@ -207,7 +223,10 @@ def _change(
 
 
 def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
-    """Return the path that ends with the node: ``folder / "x.db"``, ``join(folder, "x.db")``; or the node itself."""
+    """Return the path expression that ends with the node, or the node itself.
+
+    Such expressions are ``folder / "x.db"`` and ``join(folder, "x.db")``.
+    """
     match parents[node]:
         case ast.BinOp(op=ast.Div(), right=right) as division if right is node:
             return division
@@ -219,7 +238,7 @@ def _whole_path(node: ast.expr, parents: Parents) -> ast.expr:
 
 
 def _replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | None:
-    """Return a path joined from a folder and parts, and the path from the same folder to the target."""
+    """Return the replacement of a path that is joined from a folder and constant parts."""
     base, parts = _split(node)
     folder = place.base_folder("/".join(parts)) if parts else None
     if base is None or folder is None:
@@ -231,13 +250,16 @@ def _replace_joined_path(node: ast.expr, place: DatabasePaths) -> _Exchange | No
         return _Exchange(node, f"os.path.normpath({joined})" if joined.startswith("os.path.join") else joined, reason)
     parent_count = steps.count("..")
     base_code = ast.unparse(base) if isinstance(base, _NEEDS_NO_PARENTHESES) else f"({ast.unparse(base)})"
-    if parent_count:  # resolved, because the parents of a relative path such as Path("logs") end with itself
+    if parent_count:  # resolved, because a relative path such as Path("logs") has no parent but "."
         base_code += f".resolve().{'parent' if parent_count == 1 else f'parents[{parent_count - 1}]'}"
     return _Exchange(node, f"{base_code} / {'/'.join(steps[parent_count:])!r}", reason)
 
 
 def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
-    """Return what a path begins with, and the parts behind it that are written out; None if it is no such path."""
+    """Return the expression that a path begins with, and its constant parts.
+
+    None means that the node is no such path.
+    """
     match node:
         case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant(value=str() as part)):
             base, parts = _split(left)
@@ -255,7 +277,7 @@ def _split(node: ast.expr) -> tuple[ast.expr | None, list[str]]:
 
 
 def _replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePaths) -> _Exchange | None:
-    """Return a string that is a path or a URL, no sentence, and the same with the way to the target."""
+    """Return the replacement of a string that is a path or a URL."""
     node = around if isinstance(around := parents[node], ast.JoinedStr) else node
     if not isinstance(node, ast.Constant | ast.JoinedStr):
         return None
@@ -276,7 +298,7 @@ def _replace_text(node: ast.expr, name: str, parents: Parents, place: DatabasePa
 
 
 def _enclosing_expressions(made: _Exchange, parents: Parents) -> Iterator[tuple[str, str]]:
-    """Yield the expression and its replacement, then those around it, each with the replacement inside."""
+    """Yield the expression and each enclosing one, with the replacement inside."""
     yield ast.unparse(made.node), made.new
     new = parse_tree(made.new, "eval").body
     around = parents[made.node]
@@ -287,7 +309,10 @@ def _enclosing_expressions(made: _Exchange, parents: Parents) -> Iterator[tuple[
 
 
 def _with_fitting_quotes(source: PythonCode, span: Span, new: str) -> str:
-    """Return the replacement in such quotes that it can stand in its place, if possible in those there; or nothing."""
+    """Return the replacement with quotes that are valid in its place, or nothing.
+
+    The quotes of the present code are preferred.
+    """
     intended = normalized_dump(parse_tree(new, "eval"))
     present_code = source.text[span.start : span.end]
     preferred = ("'", '"') if "'" in present_code and '"' not in present_code else ('"', "'")

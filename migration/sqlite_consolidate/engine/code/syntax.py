@@ -1,4 +1,4 @@
-"""One answer: where an expression stands in source text, and what the text is with another one in its place."""
+"""Find an expression in source text and replace it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARK = "_sqlite_consolidate_place_{}_"
 
 
 def code_problem(id: str, fact: str, hint: str, file: str = "", line: int = 0) -> ProblemError:
-    """Return what to raise when something that the plan says does not fit the code.
+    """Return the error of a plan entry that does not fit the code.
 
     Args:
         id: Name of the message, which docs/troubleshooting.md explains: ``"bad-find"``.
@@ -35,7 +35,7 @@ def code_problem(id: str, fact: str, hint: str, file: str = "", line: int = 0) -
 
 
 def compile_module(source: str | bytes) -> CodeType:
-    """Return the code object of a module; nothing is executed.
+    """Return the code object of a module without executing it.
 
     Raises:
         SyntaxError: It is not valid Python, or nothing that this interpreter can take in.
@@ -59,7 +59,10 @@ def parse_tree(source: str, mode: Literal["exec", "eval"] = "exec") -> ast.Modul
 
 
 def normalized_dump(node: ast.AST) -> str:
-    """Return a text that two pieces of code share when they differ in nothing but spacing, quotes, or parentheses."""
+    """Return a text that is equal for code that differs only in layout.
+
+    Layout is spacing, quotes and redundant parentheses.
+    """
     for constant in ast.walk(node):
         if isinstance(constant, ast.Constant):
             constant.kind = None  # the u of u"..." changes nothing
@@ -80,7 +83,7 @@ def parse_expression(code: str) -> ast.Expression:
 
 
 class PlainText:
-    """Text in which a place is found letter by letter: YAML, TOML, INI, shell, JSON, environment files."""
+    """Find a place letter by letter in YAML, TOML, INI, shell, JSON or environment files."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -96,7 +99,7 @@ class PlainText:
 
 
 class PythonCode:
-    """Python source in which a place is found by its syntax.
+    """Find a place in Python source by its syntax.
 
     Raises:
         ProblemError: When it is made from a text that libcst cannot read.
@@ -108,7 +111,7 @@ class PythonCode:
         self._expressions = _expressions(text, file)
 
     def spans(self, find: str) -> list[Span]:
-        """Return every place where the expression ``find`` is evaluated, in order; parentheses around it excluded.
+        """Return every place where Python evaluates the expression ``find``, in order.
 
         Raises:
             ProblemError: ``find`` is not an expression.
@@ -119,7 +122,9 @@ class PythonCode:
         return self._evaluated(candidates)
 
     def replace_span(self, text: str, span: Span, code: str) -> str:
-        """Return ``text`` with ``code`` in place of the span, in parentheses where it needs them to mean the same.
+        """Return ``text`` with ``code`` in place of the span.
+
+        The code is put in parentheses if it needs them to keep its meaning.
 
         Raises:
             ProblemError: The code cannot stand there.
@@ -146,9 +151,10 @@ class PythonCode:
             return False
 
     def _evaluated(self, spans: list[Span]) -> list[Span]:
-        """Keep the places whose value is read: put a name of its own into each, and see which ones Python would load.
+        """Keep the places whose value Python reads.
 
-        What is assigned to, defined, imported, deleted or a keyword falls out, by Python's own rules.
+        A unique name is put into each place, and Python's parser shows which of them it would load. Names that are
+        assigned, defined, imported or deleted, and keywords, are left out by that.
         """
         text = self.text
         for number, span in reversed(list(enumerate(spans))):
@@ -160,7 +166,10 @@ class PythonCode:
 
 
 def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
-    """Every node of the tree with its place, in the order of the text; the halves of "a" "b" are no expressions."""
+    """Return every expression of the text with its place, in order.
+
+    The halves of an implicitly joined string such as "a" "b" are not expressions.
+    """
     import libcst as cst
     from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
@@ -181,10 +190,13 @@ def _expressions(text: str, file: str) -> list[tuple[Span, libcst.CSTNode]]:
 
 
 def _module(text: str, file: str) -> libcst.Module:
-    """Return the concrete tree of the text up to its last statement, each node as long as its stretch of the text."""
+    """Return libcst's tree of the text up to its last statement.
+
+    Each node is as long as its part of the text.
+    """
     import libcst as cst
 
-    # libcst forgets form feeds and lone carriage returns; what stands for them here is as long, and never written.
+    # libcst drops form feeds and lone carriage returns. Their substitutes have the same length and are never written.
     flat = re.sub(r"\r(?!\n)", "\n", text).replace("\f", " ")
     try:
         body = parse_tree(text).body
@@ -198,7 +210,7 @@ def _module(text: str, file: str) -> libcst.Module:
         raise code_problem(
             "code-unparsable", f"libcst cannot read it ({error.message}).", _BY_HAND, file, error.raw_line
         ) from None
-    if module.code != code:  # it drops a few blanks in rare places, and every position after them would be wrong
+    if module.code != code:  # in rare cases libcst drops blanks, and all later positions would be wrong
         raise code_problem(
             "code-unparsable", "it has blanks that libcst loses: places in it cannot be told exactly.", _BY_HAND
         )
@@ -215,7 +227,7 @@ def _kinds(find: str) -> tuple[type[libcst.CSTNode], ...]:
 
 
 def _character_offsets(text: str) -> Sequence[int]:
-    """Return, for every offset into the UTF-8 bytes of the text and for their end, the offset in characters."""
+    """Return the offset in characters for each offset into the UTF-8 bytes of the text."""
     if text.isascii():
         return range(len(text) + 1)
     offsets = [at for at, character in enumerate(text) for _ in character.encode()]
@@ -225,7 +237,7 @@ def _character_offsets(text: str) -> Sequence[int]:
 def _compile(source: str | bytes, mode: str, flags: int) -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an odd escape in somebody's string is not ours to report, or to fail on
+            warnings.simplefilter("ignore")  # an invalid escape in an application's string is no fault of the plan
             return compile(source, "<code>", mode, flags, dont_inherit=True)
     except (ValueError, RecursionError, MemoryError) as error:  # a NUL; nested deeper than the parser can go
         raise SyntaxError(str(error) or "too deeply nested") from None

@@ -1,1 +1,1 @@
-"""A folder for PYTHONPATH: what a Python program gets along that runs on a copy of the workspace."""
+"""Provide a PYTHONPATH folder for Python programs that run on a copy of the workspace."""

@@ -1,6 +1,7 @@
-"""Started by Python itself before a program on a copy: opening a file of the live workspace is reported, and refused.
+"""Report and refuse each opening of a live workspace file by a program on a copy.
 
-It runs in the application's interpreter, whichever that is: standard library only, and nothing of this project.
+Python imports this module before the program starts. It runs in the application's interpreter. So it uses the standard
+library only and nothing of this project.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ _LIBRARIES = frozenset({"site-packages", "dist-packages"})
 
 
 def _live_file(path: object, live: str, copy: str) -> str | None:
-    """Return the path if it is in the live workspace, links resolved; what belongs to an interpreter is not."""
+    """Return the resolved path of a file in the live workspace, or None.
+
+    Files of an interpreter or a virtual environment do not count.
+    """
     if not isinstance(path, (str, bytes)):
         return None
     name = os.fsdecode(path)
@@ -60,7 +64,7 @@ def _watch(live: str, copy: str, report: int) -> None:
 
 
 def _import_own_sitecustomize() -> None:
-    """An environment may have a sitecustomize of its own: this one only stood before it."""
+    """Import the environment's own sitecustomize, which this one precedes on the path."""
     hook_folder = os.path.dirname(os.path.realpath(__file__))
     sys.path[:] = [folder for folder in sys.path if os.path.realpath(folder) != hook_folder]
     hook = sys.modules.pop(__name__)
